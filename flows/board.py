@@ -1,0 +1,110 @@
+"""What the Prefect UI shows of a run: the only maker of its artifacts, and of its runs' names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from prefect import get_client
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.runtime import flow_run
+
+from tasks.config import Retrain
+from tasks.handover import Epoch, Finding, Outcome, Resolved, Stage
+
+SYMBOLS = {"ok": "✓ ok", "warning": "▲ warning", "failed": "✗ failed"}
+
+
+def first_name() -> str:
+    """The run's name until its revision is known."""
+    config = flow_run.parameters["config"]
+    train = config.train if isinstance(config, Retrain) else config.get("train", "demo")
+    return f"{train} …"
+
+
+def name_run(train: Resolved, config: Retrain) -> None:
+    """Name the run after dataset, revision and preset."""
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(flow_run.get_id(), name=f"{train.title} {config.preset}")
+
+
+def key(config: Retrain, kind: str) -> str:
+    """An artifact's key, one for each kind and training source, so that the UI keeps their history."""
+    source = re.sub(r"[^a-z0-9]+", "-", config.train.partition("@")[0].lower()).strip("-")
+    return f"{kind}-{source[-80:].strip('-') or 'source'}"
+
+
+def safe(text: object) -> str:
+    """Text from a dataset, made harmless in Markdown and HTML."""
+    plain = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|!#])", r"\\\1", plain).replace("\n", " ")
+
+
+def findings(source: str, found: tuple[Finding, ...], config: Retrain) -> None:
+    """The table of checks; the failed ones first."""
+    order = sorted(found, key=lambda finding: (finding.success, not finding.required))
+    rows = [{"check": f.name, "verdict": SYMBOLS[f.verdict], "notes": safe(f.notes)} for f in order]
+    create_table_artifact(rows, key=key(config, "findings"), description=f"Checks of {safe(source)}")
+
+
+def data(triplets: Stage, config: Retrain) -> None:
+    """How many records of each mode lie in each part, and what was dropped."""
+    facts = triplets.facts
+    parts = list(facts["records"])
+    lines = [f"| mode | {' | '.join(parts)} |", "| --- |" + " ---: |" * len(parts)]
+    for mode, counts in facts["modes"].items():
+        lines.append(f"| {safe(mode)} | {' | '.join(str(counts[part]) for part in parts)} |")
+    lines.append(f"| **all** | {' | '.join(str(facts['records'][part]) for part in parts)} |")
+    dropped = ", ".join(
+        f"{name.replace('_', ' ')} {facts[name]}" for name in facts if name.startswith(("dropped", "test_"))
+    )
+    crossed = f"{facts['triplets_crossing']} of {facts['triplets_brought']} triplets crossed the split"
+    notes = f"Split by {facts['split_by']}; {dropped}; {crossed}."
+    create_markdown_artifact(
+        "\n".join([*lines, "", notes]), key=key(config, "data"), description="Records by mode and part"
+    )
+
+
+def training(config: Retrain) -> Callable[[Epoch], None]:
+    """A progress bar in the UI, moved by every epoch of the training step."""
+    epochs, bar = config.resolved().fit.epochs, []
+
+    def report(line: Epoch) -> None:
+        done = 100 * line.epoch / epochs
+        losses = f"loss {line.loss:.4f}, validation {line.val_loss:.4f}, active {line.active:.0%}"
+        text = f"epoch {line.epoch}/{epochs}: {losses}"
+        if bar:
+            update_progress_artifact(bar[0], progress=done, description=text)
+        else:
+            bar.append(create_progress_artifact(progress=done, key=key(config, "training"), description=text))
+
+    return report
+
+
+def figures(report: Stage, outcome: Outcome, config: Retrain) -> None:
+    """The flat figures as a table."""
+    rows = [{"figure": name.replace("_", " "), "value": f"{value:.4f}"} for name, value in outcome.metrics.items()]
+    create_table_artifact(rows, key=key(config, "figures"), description="Figures on the test part")
+
+
+def verdict(outcome: Outcome, config: Retrain) -> None:
+    """What came of the run, why, and where the report lies."""
+    report = Path(outcome.path).resolve() / "report.html"
+    auroc = outcome.metrics["auroc"]
+    lines = [
+        f"# {outcome.status.upper()}" + (f": {outcome.release}" if outcome.release else ""),
+        f"Trained on **{safe(outcome.train['source'])}** at `{outcome.train['revision'][:12]}`; "
+        f"pair AUROC **{auroc:.3f}**, mode accuracy **{outcome.metrics['mode_accuracy']:.3f}**.",
+        *(f"- {safe(reason)}" for reason in outcome.reasons),
+        f"Champion: **{outcome.champion or 'none yet'}**",
+        f"[Report]({report.as_uri()}) (`{report}`)",
+    ]
+    create_markdown_artifact(
+        "\n\n".join(lines), key=key(config, "verdict"), description=f"{outcome.status}, AUROC {auroc:.3f}"
+    )

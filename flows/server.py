@@ -1,0 +1,60 @@
+"""Which Prefect server a command speaks to: the configured one, or a temporary one of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tomllib
+from pathlib import Path
+
+from tasks.errors import ServerUnreachable
+
+DEFAULTS = {
+    # A fresh database takes 10 to 17 s on a small machine; Prefect gives up after 20.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+}
+
+
+def server_configured() -> str | None:
+    """The address of the Prefect server from PREFECT_API_URL or the active profile, else None.
+
+    Read here without importing Prefect, which takes longer than finding that nothing changed.
+    """
+    if os.environ.get("PREFECT_API_URL"):
+        return os.environ["PREFECT_API_URL"]
+    home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
+    try:
+        profiles = tomllib.loads((home / "profiles.toml").read_text())
+    except OSError:
+        return None  # no profile was ever written
+    active = os.environ.get("PREFECT_PROFILE") or profiles.get("active")
+    return profiles.get("profiles", {}).get(active, {}).get("PREFECT_API_URL")
+
+
+def prepare() -> None:
+    """Settings that must stand before Prefect is imported; raises ServerUnreachable."""
+    if os.environ.get("PREFECT_API_URL") == "":
+        del os.environ["PREFECT_API_URL"]  # an empty address breaks Prefect's event worker
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    address = server_configured()
+    if address:
+        _require_answer(address)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _require_answer(address: str) -> None:
+    import httpx
+
+    try:
+        with httpx.Client(timeout=10) as client:
+            client.get(f"{address.rstrip('/')}/health").raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ServerUnreachable(
+            f"PREFECT_API_URL={address}: no Prefect server answers ({error}); "
+            "start it with `prefect server start`, or unset PREFECT_API_URL"
+        ) from None

@@ -1,0 +1,146 @@
+"""Reads a source once, checks it, and writes Kensa's one Parquet form.
+
+`records.parquet` holds each distinct record once: `record` (its hash), `map` (fixed-size list of
+float32, row-major), `label`, `mode`, `group`. A wide triplet set is taken apart: its distinct anchors
+go to `anchors.parquet`, its rows to `triplets.parquet` as row numbers into the two.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.checks import Tally
+from tasks.config import Data, Retrain
+from tasks.decode import Decoded, decode
+from tasks.errors import UnfitData
+from tasks.handover import Cached, Downloaded, Finding
+from tasks.identity import cache_digest
+from tasks.schema import Shape, recognise
+from tasks.stages import stage, usable
+from tasks.tables import BATCH_ROWS, opened
+
+
+def cache(downloaded: Downloaded, config: Retrain, held_out: bool = False) -> Cached:
+    """The source in Kensa's form, made unless it is there already and sound.
+
+    Raises UnfitData with all findings where a required check fails; then nothing is written.
+    """
+    root = usable(Path(config.data_folder) / "cache")
+    resolved = downloaded.resolved
+    digest = cache_digest(resolved.revision, config.data, held_out)
+
+    def make(draft: Path) -> dict[str, Any]:
+        with opened(downloaded, config.data, held_out, root) as table:
+            return _write(table, resolved.source, config.data, draft)
+
+    made = stage(root, "records", digest, make)
+    return Cached(resolved, made, tuple(Finding(**finding) for finding in made.facts["findings"]))
+
+
+def _write(table: pa.Table, source: str, data: Data, draft: Path) -> dict[str, Any]:
+    shape, tally = recognise(table.schema, data), Tally(data)
+    writers = _Writers(draft, data.rows * data.cols) if shape.fit else None
+    start = 0
+    for batch in table.to_batches(max_chunksize=BATCH_ROWS):
+        parts = list(decode(batch, shape, data))
+        hashes = [tally.add(part, start) for part in parts]
+        start += batch.num_rows
+        if writers:
+            writers.add(parts, hashes)
+    findings = (*shape.findings, *tally.findings(shape))
+    if writers:
+        writers.close(tally.contradictory)
+    if any(finding.required and not finding.success for finding in findings):
+        raise UnfitData(source, findings)
+    return _facts(shape, tally, findings, table.num_rows)
+
+
+def _facts(shape: Shape, tally: Tally, findings: tuple[Finding, ...], rows: int) -> dict[str, Any]:
+    labels = Counter(label for label, _ in tally.seen.values())
+    return {
+        "source_kind": shape.kind,
+        "rows": rows,
+        "records": len(tally.seen),
+        "modes": dict(sorted(tally.modes().items())),
+        "labels": dict(sorted(labels.items())),
+        "groups": [block.group for block in shape.blocks if block.group],
+        "findings": [asdict(finding) for finding in findings],
+    }
+
+
+@dataclass
+class _Table:
+    """A Parquet file to which each distinct row is appended once, known by its key."""
+
+    path: Path
+    size: int
+    rows: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    writer: pq.ParquetWriter | None = None
+
+    def add(self, part: Decoded, keys: list[tuple[Any, ...]], hashes: list[bytes]) -> np.ndarray:
+        """Append what is new; returns the row number of every key, (rows,) int64."""
+        before = len(self.rows)
+        numbers = np.array([self.rows.setdefault(key, len(self.rows)) for key in keys], np.int64)
+        new, first = np.unique(numbers, return_index=True)
+        chosen = first[new >= before]
+        if len(chosen):
+            self._append(_record_batch(part, chosen, hashes, self.size))
+        return numbers
+
+    def _append(self, batch: pa.RecordBatch) -> None:
+        if self.writer is None:
+            # Values of measured maps do not repeat: a dictionary or compression only costs time.
+            self.writer = pq.ParquetWriter(self.path, batch.schema, compression="none", use_dictionary=False)
+        self.writer.write_batch(batch)
+
+
+def _record_batch(part: Decoded, chosen: np.ndarray, hashes: list[bytes], size: int) -> pa.RecordBatch:
+    flat = pa.array(part.maps[chosen].ravel())
+    texts = {
+        name: pa.array([values[i] for i in chosen], pa.string())
+        for name, values in (("label", part.label), ("mode", part.mode), ("group", part.group))
+    }
+    keys = pa.array([hashes[i] for i in chosen], pa.binary(16))
+    return pa.RecordBatch.from_pydict({"record": keys, "map": pa.FixedSizeListArray.from_arrays(flat, size), **texts})
+
+
+class _Writers:
+    """The files of one cache folder while they are written."""
+
+    def __init__(self, draft: Path, size: int) -> None:
+        self.draft = draft
+        self.tables = {
+            "record": _Table(draft / "records.parquet", size),
+            "anchor": _Table(draft / "anchors.parquet", size),
+        }
+        self.triplets: list[np.ndarray] = []
+
+    def add(self, parts: list[Decoded], hashes: list[list[bytes]]) -> None:
+        """Append one batch's blocks; a triplet is the row numbers of its three."""
+        numbers = []
+        for part, keys in zip(parts, hashes, strict=True):
+            anchor = part.block.role == "anchor"  # the same map may be the anchor of two modes
+            known = list(zip(keys, part.mode, strict=True)) if anchor else [(key,) for key in keys]
+            numbers.append(self.tables[part.block.role].add(part, known, keys))
+        if len(numbers) == 3:
+            self.triplets.append(np.stack(numbers, axis=1))
+
+    def close(self, contradictory: set[bytes]) -> None:
+        """Finish every file. Contradictory records stay in the table and are listed beside it."""
+        for table in self.tables.values():
+            if table.writer is not None:
+                table.writer.close()
+        if self.triplets:
+            rows = np.concatenate(self.triplets)
+            names = ("anchor", "positive", "negative")
+            pq.write_table(
+                pa.table({name: rows[:, i] for i, name in enumerate(names)}), self.draft / "triplets.parquet"
+            )
+        (self.draft / "contradictory.txt").write_text("".join(f"{key.hex()}\n" for key in sorted(contradictory)))

@@ -1,0 +1,144 @@
+"""Thresholds on records that were neither trained on nor tested: named rules, their error, their refusal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A calibrated cut: a score above `value` is an anomaly (or a pair of different modes).
+
+    `value` and `interval` are in units of `distance`. It was found on `units` calibration records (or
+    groups), of whose scores `negatives` were good (or of the same mode); `interval` is the bootstrap
+    interval over those units; `refused` says why there is no value.
+    """
+
+    name: str
+    rule: str
+    target: float | None
+    distance: str
+    units: int
+    negatives: int
+    value: float | None
+    interval: tuple[float, float] | None = None
+    refused: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for `threshold.json`."""
+        return asdict(self)
+
+
+def target_fpr(score: np.ndarray, positive: np.ndarray, target: float) -> float:
+    """The ⌈(n+1)(1−target)⌉-th smallest of the n negatives' scores (split conformal prediction).
+
+    Raises ValueError where n is below 1/target: no such quantile can be told from so few.
+    """
+    negatives = np.sort(score[~positive])
+    needed = math.ceil(1 / target)
+    if len(negatives) < needed:
+        raise ValueError(
+            f"{len(negatives)} good calibration records, a false positive rate of {target:g} needs {needed}"
+        )
+    rank = math.ceil((len(negatives) + 1) * (1 - target))
+    return float(negatives[min(rank, len(negatives)) - 1])
+
+
+def youden(score: np.ndarray, positive: np.ndarray, target: float) -> float:
+    """The cut with the largest true minus false positive rate."""
+    fpr, tpr, cuts = roc_curve(positive, score)
+    return _below(score, cuts[1:][np.argmax((tpr - fpr)[1:])])
+
+
+def max_f1(score: np.ndarray, positive: np.ndarray, target: float) -> float:
+    """The cut with the largest F1."""
+    precision, recall, cuts = precision_recall_curve(positive, score)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    return _below(score, cuts[np.argmax(f1[:-1])])
+
+
+def min_precision(score: np.ndarray, positive: np.ndarray, target: float) -> float:
+    """The cut with the largest recall whose precision is `target` at least; ValueError if there is none."""
+    precision, _, cuts = precision_recall_curve(positive, score)
+    enough = np.flatnonzero(precision[:-1] >= target)
+    if not len(enough):
+        raise ValueError(f"no cut reaches a precision of {target:g}; the best is {precision[:-1].max():.3f}")
+    return _below(score, cuts[enough[0]])
+
+
+def min_recall(score: np.ndarray, positive: np.ndarray, target: float) -> float:
+    """The cut with the largest precision whose recall is `target` at least."""
+    precision, recall, cuts = precision_recall_curve(positive, score)
+    enough = np.flatnonzero(recall[:-1] >= target)
+    return _below(score, cuts[enough[np.argmax(precision[:-1][enough])]])
+
+
+def _below(score: np.ndarray, cut: float) -> float:
+    """Midway between `cut` and the next smaller score: scikit-learn's cuts count equality as positive."""
+    smaller = score[score < cut]
+    return float((cut + smaller.max()) / 2) if len(smaller) else float(np.nextafter(cut, -np.inf))
+
+
+RULES: dict[str, Callable[[np.ndarray, np.ndarray, float], float]] = {
+    rule.__name__: rule for rule in (target_fpr, youden, max_f1, min_precision, min_recall)
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a threshold is found: the rule's name, its target, and its bootstrap."""
+
+    name: str
+    target: float = 0.0
+    draws: int = 200
+    confidence: float = 0.95
+    seed: int = 42
+
+    def __call__(self, score: np.ndarray, positive: np.ndarray) -> float:
+        """The cut; ValueError says why there is none."""
+        return RULES[self.name](score, positive, self.target)
+
+
+def calibrate(
+    name: str, score: np.ndarray, positive: np.ndarray, unit: np.ndarray, rule: Rule, distance: str
+) -> Threshold:
+    """The threshold `name` by `rule`, with its bootstrap interval, or refused with the reason.
+
+    score: (n,) larger = more anomalous, in units of `distance`; positive: (n,) bool; unit: (n,) codes
+    of the records (or groups) that the scores belong to, by which the bootstrap draws.
+    """
+    target = rule.target if rule.name.startswith(("target", "min")) else None
+    found = Threshold(name, rule.name, target, distance, len(np.unique(unit)), int((~positive).sum()), None)
+    if positive.all() or not positive.any():
+        return replace(found, refused="the calibration records are all of one kind")
+    try:
+        return replace(found, value=rule(score, positive), interval=_interval(rule, score, positive, unit))
+    except ValueError as error:
+        return replace(found, refused=str(error))
+
+
+def _interval(rule: Rule, score: np.ndarray, positive: np.ndarray, unit: np.ndarray) -> tuple[float, float] | None:
+    """Percentile interval of the cut over bootstrap samples of units; draws that refuse are left out."""
+    rng = np.random.default_rng(rule.seed)
+    order = np.argsort(unit, kind="stable")
+    starts = np.searchsorted(unit[order], np.unique(unit))
+    ends = np.append(starts[1:], len(unit))
+    values = []
+    for _ in range(rule.draws):
+        chosen = rng.integers(0, len(starts), len(starts))
+        rows = np.concatenate([order[starts[i] : ends[i]] for i in chosen])
+        try:
+            values.append(rule(score[rows], positive[rows]))
+        except ValueError:
+            continue  # too few good records in this draw
+    if not values:
+        return None
+    tail = (1 - rule.confidence) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)

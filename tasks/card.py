@@ -1,0 +1,102 @@
+"""The model card: a release's README.md with the Hub's metadata, written from the run itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tasks.config import Retrain
+
+FIGURES = {
+    "auroc": "pair AUROC",
+    "mode_accuracy": "mode accuracy",
+    "average_precision": "average precision",
+    "triplet_accuracy": "triplet accuracy",
+    "good_auroc": "good-or-defect AUROC",
+    "good_accuracy": "good-or-defect accuracy at the threshold",
+    "angular_accuracy_at_0.5": "angular accuracy at 0.5 (the notebook's)",
+}
+
+
+def model_card(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+    """Markdown with YAML front matter; every value comes from manifest and report."""
+    parts = (_front_matter, _summary, _figures, _settings, _log)
+    return "\n\n".join(part(manifest, report) for part in parts) + "\n"
+
+
+def _front_matter(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+    """JSON is YAML: quoting it this way, no name of a dataset can break out of its place."""
+    train = manifest["train"]
+    dataset = {"name": train["source"], "type": train["source"], "revision": train["revision"]}
+    results = [{"type": name, "name": title, "value": manifest["metrics"][name]} for name, title in _known(manifest)]
+    values = {
+        "library_name": "keras",
+        "tags": ["kensa", "siamese-network", "metric-learning", "visual-inspection", "keras"],
+        "datasets": [train["source"]] if train["kind"] == "hub" else [],
+        "model-index": [
+            {
+                "name": f"kensa {manifest['version']}",
+                "results": [{"task": {"type": "feature-extraction"}, "dataset": dataset, "metrics": results}],
+            }
+        ],
+    }
+    return "\n".join(
+        ["---", *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()), "---"]
+    )
+
+
+def _known(manifest: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(name, title) for name, title in FIGURES.items() if name in manifest["metrics"]]
+
+
+def _summary(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+    train, distance = manifest["train"], manifest["config"]["fit"]["distance"]
+    size = f"{manifest['config']['data']['rows']}×{manifest['config']['data']['cols']}"
+    reasons = "".join(f"\n- {reason}" for reason in manifest["reasons"])
+    return (
+        f"# kensa {manifest['version']}\n\n"
+        f"A Siamese tower that embeds {size} inspection maps; records are judged by their {distance} distance "
+        f"to the prototypes in `anchors.npz`, with the thresholds in `threshold.json`.\n\n"
+        f"- status: **{manifest['status']}**{reasons}\n"
+        f"- trained on `{train['source']}` at revision `{train['revision']}` "
+        f"({train['records']} records, {train['modes']} modes)\n"
+        f"- tested on {report['figures']['records']} records that took no part in training, stopping or calibration\n"
+        f"- made {manifest['created']}, seed {manifest['config']['seed']}, preset `{manifest['config']['preset']}`"
+    )
+
+
+def _figures(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+    edges = report["figures"]["intervals"] | {"good_auroc": report["figures"].get("good_auroc_interval")}
+    raw = {name: max(found[name] for found in _raw(report) if name in found) for name in ("auroc", "mode_accuracy")}
+    lines = ["## Figures", "", "| figure | this model | interval | best raw map |", "| --- | --- | --- | --- |"]
+    for name, title in _known(manifest):
+        low_high = edges.get(name)
+        shown = f"{low_high[0]:.3f} – {low_high[1]:.3f}" if low_high else ""
+        best = f"{raw[name]:.3f}" if name in raw else ""
+        lines.append(f"| {title} | {manifest['metrics'][name]:.3f} | {shown} | {best} |")
+    return "\n".join(lines)
+
+
+def _raw(report: dict[str, Any]) -> list[dict[str, float]]:
+    return [found for name, found in report["baselines"].items() if name.startswith("raw map")]
+
+
+def _settings(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+    """Settings that differ from the defaults come first, marked."""
+    defaults, rows = Retrain().science(), []
+    for key, value in manifest["config"].items():
+        if key in defaults and isinstance(value, dict):
+            rows += [(f"{key}.{name}", inner, inner != defaults[key][name]) for name, inner in value.items()]
+    rows.sort(key=lambda row: not row[2])
+    body = "\n".join(f"| {'**' + key + '**' if changed else key} | `{value}` |" for key, value, changed in rows)
+    return f"## Settings\n\n| setting | value |\n| --- | --- |\n{body}"
+
+
+def _log(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+    best = report["history"]["best_epoch"]
+    rows = "\n".join(
+        f"| {line['epoch']}{' (saved)' if line['epoch'] == best else ''} "
+        f"| {line['loss']:.4f} | {line['val_loss']:.4f} | {line['active']:.1%} |"
+        for line in report["history"]["epochs"]
+    )
+    return f"## Training log\n\n| epoch | loss | validation loss | active triplets |\n| --- | --- | --- | --- |\n{rows}"

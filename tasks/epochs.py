@@ -1,0 +1,80 @@
+"""Watches a training: its log, its best weights, when to stop, and when it is dead."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from keras import ops
+
+from tasks.config import Retrain
+from tasks.errors import TrainingCollapsed, TrainingDiverged
+from tasks.handover import Epoch
+from tasks.progress import Progress
+
+Report = Callable[[Epoch], None]
+COLLAPSED = 1e-4  # spread of the embeddings relative to their norm
+
+
+class Watch(keras.callbacks.Callback):
+    """Logs every epoch, keeps the tower's best weights, stops early, and refuses a dead training.
+
+    keras.callbacks.EarlyStopping would copy the record bank with the weights.
+    """
+
+    def __init__(
+        self, tower: keras.Model, maps: np.ndarray, config: Retrain, batches: int, report: Report | None
+    ) -> None:
+        super().__init__()
+        self.tower, self.maps, self.settings, self.batches, self.report = tower, maps, config.fit, batches, report
+        self.progress = Progress(config.fit.epochs)
+        self.log: list[Epoch] = []
+        self.best: Epoch | None = None
+        self.best_weights: list[np.ndarray] = []
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Start the epoch's clock."""
+        self.started = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Move the bar, twenty times an epoch."""
+        if self.progress.live and (batch + 1) % max(1, self.batches // 20) == 0:
+            self.progress.batch(len(self.log) + 1, batch + 1, self.batches, float(logs["loss"]))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Log, check, keep the best, and stop when `patience` epochs brought nothing better."""
+        norm, spread = self._embeddings()
+        seconds = round(time.perf_counter() - self.started, 3)
+        figures = (float(logs["loss"]), float(logs["val_loss"]), float(logs["active"]))
+        line = Epoch(epoch + 1, *figures, norm=norm, spread=spread, seconds=seconds)
+        refuse_dead(line, self.settings.margin)
+        self.log.append(line)
+        self.progress.epoch(line)
+        if self.report:
+            self.report(line)
+        if self.best is None or line.val_loss < self.best.val_loss:
+            self.best, self.best_weights = line, self.tower.get_weights()
+        elif line.epoch - self.best.epoch >= self.settings.patience:
+            self.model.stop_training = True
+
+    def _embeddings(self) -> tuple[float, float]:
+        """Mean norm of the watched embeddings, and their root mean square distance from their mean."""
+        embeddings = ops.convert_to_numpy(self.tower(self.maps, training=False)).astype(np.float64)
+        norm = np.linalg.norm(embeddings, axis=1).mean()
+        return float(norm), float(np.sqrt(np.square(embeddings - embeddings.mean(axis=0)).sum(axis=1).mean()))
+
+
+def refuse_dead(line: Epoch, margin: float) -> None:
+    """Raise TrainingDiverged or TrainingCollapsed for an epoch that no later one can mend."""
+    if not np.isfinite([line.loss, line.val_loss, line.norm]).all():
+        raise TrainingDiverged(
+            f"epoch {line.epoch}: the loss is {line.loss}; "
+            "lower fit.learning_rate, or look for extreme values in the maps"
+        )
+    if line.spread <= COLLAPSED * line.norm or line.norm == 0:
+        raise TrainingCollapsed(
+            f"epoch {line.epoch}: every record has the same embedding (loss {line.loss:.4f}, margin {margin}); "
+            "lower fit.learning_rate, or look whether the maps differ at all"
+        )

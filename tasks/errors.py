@@ -1,0 +1,127 @@
+"""What can go wrong, one class for each situation.
+
+KensaError                  anything Kensa says in one line, without a traceback
+├── BadInput                the person who started the run can mend it (exit code 2)
+│   ├── BadSetting          a setting that is unknown, of the wrong type or out of bounds
+│   ├── UnknownSource       no such folder, or no such dataset on the Hub
+│   ├── UnknownRevision     the dataset exists, the revision does not
+│   ├── NoPermission        private or gated, and the token does not open it
+│   ├── SourceUnreachable   no answer from the Hub: may pass, so it is worth a retry
+│   ├── UnreadableSource    files that cannot be read as a table
+│   ├── UnfitData           a required check failed; carries all findings
+│   ├── UnusableFolder      the data or artifacts folder cannot be written
+│   ├── UnknownRelease      no such release, or nothing to roll back to
+│   ├── MapSizeChanged      the champion takes maps of another size
+│   ├── DamagedStage        a folder given as a stage that is none, or not sound
+│   └── ServerUnreachable   no Prefect server answers where one is configured
+└── Failure                 the run itself failed (exit code 1)
+    ├── TrainingDiverged    the loss is no number any more
+    ├── TrainingCollapsed   every record has the same embedding
+    ├── DamagedRelease      a release whose files do not have their digests
+    └── ChampionMoved       another run changed the champion while this one compared with it
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasks.handover import Finding
+
+
+class KensaError(Exception):
+    """Base of all errors that are told in one line; `exit_code` is the command's."""
+
+    exit_code = 1
+    may_pass = False  # True where trying again later can help
+
+
+class BadInput(KensaError):
+    """Something that the person who started the run can mend."""
+
+    exit_code = 2
+
+
+class BadSetting(BadInput, ValueError):
+    """A setting that is unknown, of the wrong type or out of bounds.
+
+    A ValueError too, because Prefect reports those as errors of the run's parameters.
+    """
+
+
+class UnknownSource(BadInput):
+    """No such folder, or no such dataset on the Hub."""
+
+
+class UnknownRevision(BadInput):
+    """The dataset exists, the revision does not."""
+
+
+class NoPermission(BadInput):
+    """A private or gated dataset that the token does not open."""
+
+
+class SourceUnreachable(BadInput):
+    """The Hub gave no usable answer; it may later."""
+
+    may_pass = True
+
+
+class UnreadableSource(BadInput):
+    """Files that cannot be read as a table."""
+
+
+class UnfitData(BadInput):
+    """A required check of the data failed.
+
+    `findings` holds all of them, also those that passed, so that the table can be shown.
+    """
+
+    def __init__(self, source: str, findings: tuple[Finding, ...]) -> None:
+        super().__init__(source, findings)
+        self.source = source
+        self.findings = findings
+
+    def __str__(self) -> str:
+        failed = [f for f in self.findings if f.required and not f.success]
+        return f"{self.source} cannot be trained on: " + "; ".join(f"{f.name}: {f.notes}" for f in failed)
+
+
+class UnusableFolder(BadInput):
+    """A folder that Kensa must write to and cannot."""
+
+
+class UnknownRelease(BadInput):
+    """No release of that name, or none to go back to."""
+
+
+class MapSizeChanged(BadInput):
+    """The champion takes maps of another size, so the two cannot be compared."""
+
+
+class DamagedStage(BadInput):
+    """A folder given as a stage that is none, or whose files do not have their digests."""
+
+
+class ServerUnreachable(BadInput):
+    """No Prefect server answers at the configured address."""
+
+
+class Failure(KensaError):
+    """The run itself failed."""
+
+
+class TrainingDiverged(Failure):
+    """The loss is no finite number any more."""
+
+
+class TrainingCollapsed(Failure):
+    """All records have the same embedding: the loss sits at the margin."""
+
+
+class DamagedRelease(Failure):
+    """A release whose files do not have the digests of its manifest."""
+
+
+class ChampionMoved(Failure):
+    """Another run changed the champion while this one compared itself with it."""

@@ -1,0 +1,114 @@
+"""Judges the trained model on the test part, opened once: figures, thresholds, baselines, the champion.
+
+Everything uses the one distance that was trained, thresholds come from the calibration part alone,
+and prototypes from training records alone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tasks.bank import Bank, load_bank
+from tasks.config import Retrain
+from tasks.distance import distance
+from tasks.evidence import gather
+from tasks.gate import reasons_to_reject
+from tasks.handover import Finding, Stage
+from tasks.identity import report_digest
+from tasks.judge import Judge, embedder, raw_judge, rt_judge, trained_judge
+from tasks.judgement import comparison_with, short_figures, test_figures, thresholds_of
+from tasks.releases import Release
+from tasks.report import render
+from tasks.stages import stage, write_json
+from tasks.tower import build_tower
+
+
+def evaluate(
+    triplets: Stage,
+    model: Stage,
+    config: Retrain,
+    champion: Release | None,
+    facts: dict[str, Any],
+    findings: tuple[Finding, ...],
+) -> Stage:
+    """The stage folder with `report.json`, `report.html`, `anchors.npz`, `threshold.json` and `split.npz`.
+
+    `facts` name the sources and revisions for the report. The manifest's facts hold the flat
+    `metrics` and the gate's `reasons`.
+    """
+    config = config.resolved()
+    against = champion and [champion.version, champion.manifest["files"]]
+    digest = report_digest(model.digest, config, against, facts)
+
+    def make(draft: Path) -> dict[str, Any]:
+        bank, history = load_bank(triplets.path), json.loads((Path(model.path) / "history.json").read_text())
+        judge = _trained(model, bank, config)
+        baselines = _baselines(bank, config)
+        judgement = _judgement(judge, baselines, champion, bank, config)
+        report = {**facts, **judgement, "data": triplets.facts, "findings": [asdict(f) for f in findings]}
+        report |= {"model": model.facts, "history": history, "settings": config.science(), "preset": config.preset}
+        evidence = gather(judge, baselines[:3], bank, history, (config.data.rows, config.data.cols))
+        write_json(draft / "report.json", report)
+        (draft / "report.html").write_text(render(report, evidence))
+        _write_judge(draft, judge, bank, judgement["thresholds"], config)
+        return {"metrics": flat(judgement["figures"]), "reasons": judgement["reasons"]}
+
+    return stage(Path(config.data_folder) / "stages", "report", digest, make)
+
+
+def flat(figures: dict[str, Any]) -> dict[str, float]:
+    """The plain numbers among the figures, as `--json` and `kensa releases` show them."""
+    return {name: value for name, value in figures.items() if isinstance(value, float | int)}
+
+
+def _trained(model: Stage, bank: Bank, config: Retrain) -> Judge:
+    tower = keras.saving.load_model(Path(model.path) / "model.keras", compile=False)
+    return trained_judge("trained tower", embedder(tower), distance(config.fit.distance), config.fit.prototype, bank)
+
+
+def _baselines(bank: Bank, config: Retrain) -> list[Judge]:
+    """The raw map with Euclidean, cosine and RT, and an untrained tower."""
+    keras.utils.set_random_seed(config.seed)
+    untrained = embedder(build_tower(config.tower, bank.maps.shape[1]))
+    return [
+        raw_judge(distance("euclidean"), bank),
+        raw_judge(distance("cosine"), bank),
+        rt_judge(bank),
+        trained_judge("untrained tower", untrained, distance(config.fit.distance), config.fit.prototype, bank),
+    ]
+
+
+def _judgement(
+    judge: Judge, baselines: list[Judge], champion: Release | None, bank: Bank, config: Retrain
+) -> dict[str, Any]:
+    thresholds = thresholds_of(judge, bank, config)
+    judgement = {
+        "figures": test_figures(judge, bank, thresholds, config),
+        "baselines": {one.name: short_figures(one, bank) for one in baselines},
+        "thresholds": [threshold.as_json() for threshold in thresholds],
+        "comparison": None if champion is None else comparison_with(champion, judge, bank),
+    }
+    return judgement | {"reasons": reasons_to_reject(judgement, config.gate)}
+
+
+def _write_judge(draft: Path, judge: Judge, bank: Bank, thresholds: list[dict[str, Any]], config: Retrain) -> None:
+    """What a release needs beside the tower to judge new parts, and to be compared fairly later."""
+    good = {} if judge.good is None else {"good_prototype": judge.good}
+    np.savez(
+        draft / "anchors.npz", modes=np.array(judge.modes, str), maps=bank.anchors, prototypes=judge.prototypes, **good
+    )
+    np.savez(draft / "split.npz", hash=bank.hash, part=bank.part)
+    settings = {
+        "distance": judge.distance.get_config(),
+        "prototype": config.fit.prototype,
+        "rows": config.data.rows,
+        "cols": config.data.cols,
+        "thresholds": thresholds,
+    }
+    write_json(draft / "threshold.json", settings)

@@ -1,0 +1,149 @@
+"""The figures of a judgement, from distances alone: what a record is worth against every prototype.
+
+Pairs are all test records × all mode prototypes; a pair is positive where the prototype is the
+record's own mode, and its score is minus its distance. Intervals draw records (or groups), never pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+Figures = dict[str, Any]
+
+
+def pair_figures(distances: np.ndarray, mode: np.ndarray) -> Figures:
+    """ROC AUC, average precision with prevalence, EER, TPR at 1 % and 5 % FPR, d′, and mode accuracy.
+
+    distances: (n, m) of records to prototypes; mode: (n,) each record's own column.
+    """
+    same = np.arange(distances.shape[1]) == mode[:, None]
+    positive, score = same.ravel(), -distances.ravel()
+    fpr, tpr, _ = roc_curve(positive, score)
+    right = distances.argmin(axis=1) == mode
+    return {
+        "auroc": float(roc_auc_score(positive, score)),
+        "average_precision": float(average_precision_score(positive, score)),
+        "prevalence": float(positive.mean()),
+        "eer": float(fpr[np.argmin(np.abs(1 - tpr - fpr))]),
+        "tpr_at_1_fpr": tpr_at(fpr, tpr, 0.01),
+        "tpr_at_5_fpr": tpr_at(fpr, tpr, 0.05),
+        "d_prime": d_prime(score[positive], score[~positive]),
+        "mode_accuracy": float(right.mean()),
+        "macro_mode_accuracy": float(np.mean([right[mode == m].mean() for m in np.unique(mode)])),
+    }
+
+
+def tpr_at(fpr: np.ndarray, tpr: np.ndarray, at: float) -> float:
+    """The largest true positive rate whose false positive rate is `at` or less."""
+    return float(tpr[fpr <= at].max())
+
+
+def d_prime(a: np.ndarray, b: np.ndarray) -> float:
+    """Difference of the means in units of the root mean variance; 0 where neither varies."""
+    spread = np.sqrt((a.var() + b.var()) / 2)
+    return float((a.mean() - b.mean()) / spread) if spread > 0 else 0.0
+
+
+def retrieval_figures(between: Callable[[np.ndarray], np.ndarray], mode: np.ndarray, most: int = 4000) -> Figures:
+    """Recall@1 and MAP@R among the test records themselves, each against all others.
+
+    between(rows) gives the distances (len(rows), n) of those records to all. Past `most` records an
+    even sample of queries is taken. Source of MAP@R: Musgrave, Belongie, Lim 2020, arXiv:2003.08505.
+    """
+    queries = np.unique(np.linspace(0, len(mode) - 1, min(most, len(mode))).astype(int))
+    hits, precisions = [], []
+    for block in np.array_split(queries, -(-len(queries) // 256)):
+        distances = between(block)
+        distances[np.arange(len(block)), block] = np.inf
+        relevant = mode[np.argsort(distances, axis=1, kind="stable")] == mode[block][:, None]
+        for row, count in zip(relevant, (mode[:, None] == mode[block]).sum(axis=0) - 1, strict=True):
+            if count:
+                first = row[:count]
+                hits.append(row[0])
+                precisions.append((np.cumsum(first) / np.arange(1, count + 1) * first).sum() / count)
+    return {"recall_at_1": float(np.mean(hits)), "map_at_r": float(np.mean(precisions))} if hits else {}
+
+
+def per_mode_figures(distances: np.ndarray, mode: np.ndarray, names: list[str]) -> dict[str, Figures]:
+    """For each mode with test records: n, accuracy, and AUROC and TPR at 5 % FPR of its prototype."""
+    found: dict[str, Figures] = {}
+    for code, name in enumerate(names):
+        own = mode == code
+        if not own.any():
+            continue
+        entry: Figures = {"n": int(own.sum()), "accuracy": float((distances[own].argmin(axis=1) == code).mean())}
+        if not own.all():
+            fpr, tpr, _ = roc_curve(own, -distances[:, code])
+            entry |= {"auroc": float(roc_auc_score(own, -distances[:, code])), "tpr_at_5_fpr": tpr_at(fpr, tpr, 0.05)}
+        found[name] = entry
+    return found
+
+
+def macro(per_mode: dict[str, Figures]) -> Figures:
+    """The plain mean over modes of each per-mode figure."""
+    names = ("accuracy", "auroc", "tpr_at_5_fpr")
+    return {name: float(np.mean([entry[name] for entry in per_mode.values() if name in entry])) for name in names}
+
+
+def weighted_auroc(score: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """AUROC (draws,) under each row of `weights` (draws, n): ties count half."""
+    _, level = np.unique(score, return_inverse=True)
+    count = level.max() + 1
+    values = np.empty(len(weights))
+    for i, weight in enumerate(weights):
+        hit = np.bincount(level, weight * positive, count)
+        miss = np.bincount(level, weight * ~positive, count)
+        below = np.cumsum(miss) - miss
+        values[i] = (hit * (below + miss / 2)).sum() / max(hit.sum() * miss.sum(), 1e-12)
+    return values
+
+
+def draws_of(units: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """Bootstrap weights (draws, n): how often each record is drawn when its unit is drawn."""
+    _, inverse = np.unique(units, return_inverse=True)
+    count = inverse.max() + 1
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws)
+    return drawn[:, inverse].astype(np.float64)
+
+
+def interval(values: np.ndarray, confidence: float) -> list[float]:
+    """Percentile interval of bootstrap values."""
+    tail = (1 - confidence) / 2
+    return [float(edge) for edge in np.quantile(values, [tail, 1 - tail])]
+
+
+def intervals(
+    distances: np.ndarray, mode: np.ndarray, weights: np.ndarray, confidence: float
+) -> dict[str, list[float]]:
+    """Bootstrap intervals of the pair AUROC and of the mode accuracy."""
+    same = np.arange(distances.shape[1]) == mode[:, None]
+    pairs = np.repeat(weights, distances.shape[1], axis=1)
+    right = distances.argmin(axis=1) == mode
+    return {
+        "auroc": interval(weighted_auroc(-distances.ravel(), same.ravel(), pairs), confidence),
+        "mode_accuracy": interval(weights @ right / weights.sum(axis=1), confidence),
+    }
+
+
+def angular_accuracy(anchor: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> Figures:
+    """The notebook's own figure on triplets of embeddings (t, d), and the AUROC of the same scores.
+
+    Similarity 1 − arccos(cos θ)/π of anchor and positive should pass 0.5, of anchor and negative not.
+    """
+    alike, unlike = _angular(anchor, positive), _angular(anchor, negative)
+    truth = np.repeat([True, False], len(alike))
+    score = np.concatenate([alike, unlike])
+    return {
+        "angular_accuracy_at_0.5": float(((score > 0.5) == truth).mean()),
+        "angular_auroc": float(roc_auc_score(truth, score)),
+    }
+
+
+def _angular(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    cosine = (a * b).sum(axis=1) / np.maximum(norms, 1e-12)
+    return 1 - np.arccos(np.clip(cosine, -1, 1)) / np.pi

@@ -1,0 +1,48 @@
+"""What names each stage: a digest of what went in, the settings it reads, and the stage's own version.
+
+Raise a version when its stage would make something else of the same input; everything after it is
+then made anew too. Standard library alone: finding that nothing changed must not wait for TensorFlow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from tasks.config import Data, Retrain
+from tasks.handover import Resolved
+from tasks.stages import digest_of
+
+CACHE = 1
+TRIPLETS = 1
+MODEL = 1
+REPORT = 1
+
+
+def cache_digest(revision: str, data: Data, held_out: bool) -> str:
+    """Names the cache of a revision, read with these settings."""
+    return digest_of("cache", CACHE, revision, asdict(data), held_out)
+
+
+def triplets_digest(train: str, test: str | None, config: Retrain) -> str:
+    """Names the bank made from these caches."""
+    settings = (config.data.good, asdict(config.split), asdict(config.triplets), config.seed)
+    return digest_of("triplets", TRIPLETS, train, test, settings)
+
+
+def model_digest(triplets: str, config: Retrain, backend: str) -> str:
+    """Names the model trained from this bank. The backend counts: its last bits differ."""
+    config = config.resolved()
+    return digest_of("model", MODEL, triplets, asdict(config.tower), asdict(config.fit), config.seed, backend)
+
+
+def report_digest(model: str, config: Retrain, champion: Any, facts: dict[str, Any]) -> str:
+    """Names the judgement of a model; `champion` is what identifies the one it is compared with."""
+    settings = (asdict(config.evaluate), asdict(config.gate), asdict(config.data), config.seed)
+    return digest_of("report", REPORT, model, settings, champion, facts)
+
+
+def fingerprint(train: Resolved, test: Resolved | None, config: Retrain) -> str:
+    """Names a whole retraining: the same data, settings and stages give the same model."""
+    versions = (CACHE, TRIPLETS, MODEL, REPORT)
+    return digest_of("retrain", versions, train.revision, test.revision if test else None, config.science())

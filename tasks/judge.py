@@ -1,0 +1,101 @@
+"""Judges: a way to embed maps, one distance, and the prototypes of the modes that both belong to.
+
+A trained tower, an untrained one, the raw map and the champion are all judged through this one door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tasks import rt
+from tasks.bank import Bank
+from tasks.distance import Distance
+
+Embed = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How far maps (n, values) are from each mode and from good: (n, modes), (n,).
+
+    `embed` and `distance` are None for RT on the raw map, whose unit spaces are no points.
+    """
+
+    name: str
+    modes: list[str]
+    to_modes: Callable[[np.ndarray], np.ndarray]
+    to_good: Callable[[np.ndarray], np.ndarray] | None
+    embed: Embed | None = None
+    distance: Distance | None = None
+    prototypes: np.ndarray | None = None
+    good: np.ndarray | None = None
+
+
+def point_judge(
+    name: str, embed: Embed, distance: Distance, modes: list[str], prototypes: np.ndarray, good: np.ndarray | None
+) -> Judge:
+    """A judge whose prototypes (modes, d) and good prototype (d,) are points in the embedding."""
+    return Judge(
+        name,
+        modes,
+        to_modes=lambda maps: distance.matrix(embed(maps), prototypes),
+        to_good=None if good is None else lambda maps: distance.pair(embed(maps), good),
+        embed=embed,
+        distance=distance,
+        prototypes=prototypes,
+        good=good,
+    )
+
+
+def trained_judge(name: str, embed: Embed, distance: Distance, prototype: str, bank: Bank) -> Judge:
+    """A judge whose prototypes come from the bank's training records alone.
+
+    prototype: `mean-map` embeds the mean map, `mean-embedding` takes the mean of the embeddings.
+    """
+    rows = bank.rows("train")
+    maps, mode, good = np.asarray(bank.maps[rows]), bank.mode[rows], bank.good[rows]
+    if prototype == "mean-map":
+        points = embed(bank.anchors)
+        centre = embed(maps[good].mean(axis=0, keepdims=True))[0] if good.any() else None
+    else:
+        embedded = embed(maps)
+        points = np.stack([embedded[mode == code].mean(axis=0) for code in range(len(bank.modes))])
+        centre = embedded[good].mean(axis=0) if good.any() else None
+    return point_judge(name, embed, distance, bank.modes, points, centre)
+
+
+def embedder(tower: Any) -> Embed:
+    """A Keras tower as a function from maps (n, values) to embeddings (n, d) in float64."""
+    return lambda maps: np.asarray(tower.predict(np.asarray(maps), batch_size=1024, verbose=0), np.float64)
+
+
+def raw_judge(distance: Distance, bank: Bank) -> Judge:
+    """The raw map itself: what a model must beat."""
+    return trained_judge(f"raw map, {distance.name}", np.asarray, distance, "mean-map", bank)
+
+
+def rt_judge(bank: Bank) -> Judge:
+    """RT on the raw map: one unit space for each mode, and one of the good records."""
+    rows = bank.rows("train")
+    maps, mode, good = np.asarray(bank.maps[rows], np.float64), bank.mode[rows], bank.good[rows]
+    spaces = [_unit_space(maps[mode == code]) for code in range(len(bank.modes))]
+    centre = _unit_space(maps[good]) if good.sum() >= rt.LEAST_RECORDS else None
+    return Judge(
+        "raw map, rt",
+        bank.modes,
+        to_modes=lambda maps: np.stack([_rt_distance(maps, space) for space in spaces], axis=1),
+        to_good=None if centre is None else lambda maps: _rt_distance(maps, centre),
+    )
+
+
+def _unit_space(maps: np.ndarray) -> rt.UnitSpace | None:
+    return rt.fit(maps, ridge=1e-6) if len(maps) >= rt.LEAST_RECORDS and np.any(maps.mean(axis=0)) else None
+
+
+def _rt_distance(maps: np.ndarray, space: rt.UnitSpace | None) -> np.ndarray:
+    """A mode too small for a unit space is infinitely far: RT cannot judge it."""
+    return np.full(len(maps), 1e12) if space is None else rt.distance(maps, space)

@@ -1,0 +1,143 @@
+"""What a model is worth on the test part: its figures, thresholds, baselines, and the champion beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tasks.bank import Bank
+from tasks.calibrate import Rule, Threshold, calibrate
+from tasks.champion import champion_judge, comparable
+from tasks.config import Retrain
+from tasks.figures import (
+    angular_accuracy,
+    draws_of,
+    interval,
+    intervals,
+    macro,
+    pair_figures,
+    per_mode_figures,
+    retrieval_figures,
+    weighted_auroc,
+)
+from tasks.judge import Judge
+from tasks.releases import Release
+
+
+def thresholds_of(judge: Judge, bank: Bank, config: Retrain) -> list[Threshold]:
+    """Good or defect by the configured rule; same or different mode by Youden's."""
+    rows = bank.rows("calibrate")
+    distances = judge.to_modes(bank.maps[rows])
+    different = np.arange(distances.shape[1]) != bank.mode[rows][:, None]
+    units = _units(bank, rows)
+    settings, name = config.evaluate, judge.distance.name
+    bootstrap = {"confidence": settings.confidence, "seed": config.seed}
+    pair_units = np.repeat(units, distances.shape[1])
+    same = Rule("youden", **bootstrap)
+    found = [calibrate("same mode", distances.ravel(), different.ravel(), pair_units, same, name)]
+    if judge.to_good is not None:
+        score, defect = judge.to_good(bank.maps[rows]), ~bank.good[rows]
+        rule = Rule(settings.rule, settings.target, **bootstrap)
+        found.insert(0, calibrate("good or defect", score, defect, units, rule, name))
+    return found
+
+
+def _units(bank: Bank, rows: np.ndarray) -> np.ndarray:
+    """What the bootstrap draws: codes of the groups where there are any, else of the records."""
+    names = np.where(bank.group[rows] != "", bank.group[rows], bank.hash[rows].astype(str))
+    return np.unique(names, return_inverse=True)[1]
+
+
+def test_figures(judge: Judge, bank: Bank, thresholds: list[Threshold], config: Retrain) -> dict[str, Any]:
+    """Every figure of the trained model on the test part."""
+    rows = bank.rows("test")
+    maps, mode = np.asarray(bank.maps[rows]), bank.mode[rows]
+    distances = judge.to_modes(maps)
+    weights = draws_of(_units(bank, rows), config.evaluate.bootstrap, config.seed)
+    embedded = judge.embed(maps)
+    per_mode = per_mode_figures(distances, mode, judge.modes)
+    return {
+        **pair_figures(distances, mode),
+        **retrieval_figures(lambda block: judge.distance.matrix(embedded[block], embedded), mode),
+        **_triplet_figures(judge, bank, distances, embedded),
+        **_good_figures(judge, bank, thresholds, weights, config),
+        "macro": macro(per_mode),
+        "per_mode": per_mode,
+        "intervals": intervals(distances, mode, weights, config.evaluate.confidence),
+        "records": len(rows),
+    }
+
+
+def _triplet_figures(judge: Judge, bank: Bank, distances: np.ndarray, embedded: np.ndarray) -> dict[str, float]:
+    """Triplet accuracy in the trained distance, and the notebook's angular accuracy beside it."""
+    number = np.zeros(len(bank.maps), np.int64)
+    number[bank.rows("test")] = np.arange(len(distances))
+    anchor, positive, negative = bank.triplets["test"].T
+    positive, negative = number[positive], number[negative]
+    right = distances[positive, anchor] < distances[negative, anchor]
+    anchors = judge.embed(bank.anchors)  # the notebook's anchor is the embedded mean map
+    return {
+        "triplet_accuracy": float(right.mean()),
+        **angular_accuracy(anchors[anchor], embedded[positive], embedded[negative]),
+    }
+
+
+def _good_figures(
+    judge: Judge, bank: Bank, thresholds: list[Threshold], weights: np.ndarray, config: Retrain
+) -> dict[str, Any]:
+    """Good-or-defect AUROC, and accuracy and error rates at the calibrated threshold."""
+    rows = bank.rows("test")
+    good = bank.good[rows]
+    if judge.to_good is None or good.all() or not good.any():
+        return {}
+    score = judge.to_good(bank.maps[rows])
+    draws = weighted_auroc(score, ~good, weights)
+    found: dict[str, Any] = {
+        "good_auroc": float(weighted_auroc(score, ~good, np.ones((1, len(good))))[0]),
+        "good_auroc_interval": interval(draws, config.evaluate.confidence),
+    }
+    cut = thresholds[0].value
+    if cut is not None:
+        called = score > cut
+        found |= {
+            "good_accuracy": float((called == ~good).mean()),
+            "good_fpr": float(called[good].mean()),
+            "good_tpr": float(called[~good].mean()),
+            "good_fpr_by_group": _by_group(called, good, bank.group[rows]),
+        }
+    return found
+
+
+def _by_group(called: np.ndarray, good: np.ndarray, group: np.ndarray) -> dict[str, float]:
+    names = sorted(set(group[good].tolist()) - {""})
+    return {name: float(called[good & (group == name)].mean()) for name in names}
+
+
+def short_figures(judge: Judge, bank: Bank) -> dict[str, float]:
+    """The pair figures and the good-or-defect AUROC of a judge, as baselines need them."""
+    rows = bank.rows("test")
+    found = pair_figures(judge.to_modes(bank.maps[rows]), bank.mode[rows])
+    good = bank.good[rows]
+    if judge.to_good is not None and good.any() and not good.all():
+        score = judge.to_good(bank.maps[rows])
+        found["good_auroc"] = float(weighted_auroc(score, ~good, np.ones((1, len(good))))[0])
+    return found
+
+
+def comparison_with(champion: Release, judge: Judge, bank: Bank) -> dict[str, Any]:
+    """Challenger and champion on the same test records, in the modes that both know."""
+    rows, shared, impossible = comparable(champion, bank)
+    found: dict[str, Any] = {
+        "version": champion.version,
+        "records": len(rows),
+        "modes": shared,
+        "impossible": impossible,
+    }
+    if impossible:
+        return found
+    for name, one in (("challenger", judge), ("champion", champion_judge(champion))):
+        columns = [one.modes.index(mode) for mode in shared]
+        own = np.array([shared.index(bank.modes[code]) for code in bank.mode[rows]])
+        found[name] = pair_figures(one.to_modes(bank.maps[rows])[:, columns], own)
+    return found

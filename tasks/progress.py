@@ -1,0 +1,38 @@
+"""Progress of a training on stderr: a bar within the epoch where a person looks, a line for each epoch."""
+
+from __future__ import annotations
+
+import sys
+
+from tasks.handover import Epoch
+
+WIDTH = 24
+
+
+class Progress:
+    """Writes to stderr alone, so that stdout stays free for `--json`."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self.live = sys.stderr.isatty()
+
+    def batch(self, epoch: int, done: int, of: int, loss: float) -> None:
+        """Redraw the bar after batch `done` of `of`; nothing where nobody looks."""
+        if self.live:
+            filled = WIDTH * done // max(of, 1)
+            bar = "█" * filled + "·" * (WIDTH - filled)
+            sys.stderr.write(f"\r  epoch {epoch:>3}/{self.epochs} {bar} loss {loss:.4f}")
+            sys.stderr.flush()
+
+    def epoch(self, line: Epoch) -> None:
+        """Write an epoch's line."""
+        sys.stderr.write(("\r\x1b[K" if self.live else "") + epoch_line(line, self.epochs) + "\n")
+        sys.stderr.flush()
+
+
+def epoch_line(line: Epoch, epochs: int) -> str:
+    """One epoch as text: losses, share of active triplets, mean norm and spread of the embeddings."""
+    return (
+        f"  epoch {line.epoch:>3}/{epochs}  loss {line.loss:.4f}  validation {line.val_loss:.4f}  "
+        f"active {line.active:4.0%}  norm {line.norm:.3g}  spread {line.spread:.3g}  {line.seconds:.1f} s"
+    )

@@ -1,0 +1,155 @@
+"""Turns a judged model into a release or a rejected draft, and finds what was concluded before.
+
+The draft is complete and sealed before it gets its name, and the champion pointer moves last: a run
+that dies in between leaves the old champion, and the next run finishes what this one began.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import platform
+import shutil
+import subprocess
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tasks.card import model_card
+from tasks.config import Retrain
+from tasks.errors import ChampionMoved
+from tasks.handover import Outcome, Stage
+from tasks.releases import Release, drafts, locked, point_to, pointer, releases, verified
+from tasks.stages import seal, sound, usable
+
+PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow", "datasets", "scikit-learn", "scipy", "prefect")
+
+
+def concluded(config: Retrain, fingerprint: str) -> Outcome | None:
+    """The outcome of an earlier run with this fingerprint as `unchanged`, or None.
+
+    A release that was never made champion because its run died is made so now. A rejection counts
+    only against the champion of today.
+    """
+    artifacts = Path(config.artifacts_folder)
+    for release in releases(artifacts):
+        if release.manifest["fingerprint"] == fingerprint and sound(release.path):
+            _finish(artifacts, release)
+            return outcome(release, "unchanged", artifacts)
+    for draft in drafts(artifacts):
+        same = (
+            draft.manifest["fingerprint"] == fingerprint
+            and draft.manifest["compared_with"] == pointer(artifacts)["champion"]
+        )
+        if same and sound(draft.path):
+            return outcome(draft, "unchanged", artifacts)
+    return None
+
+
+def _finish(artifacts: Path, release: Release) -> None:
+    with locked(artifacts):
+        if release.version not in pointer(artifacts)["ever"]:
+            point_to(artifacts, release.version)
+
+
+def publish(
+    stages: dict[str, Stage], config: Retrain, champion: str | None, fingerprint: str, facts: dict[str, Any]
+) -> Outcome:
+    """Release the judged model and make it champion, or keep it as a rejected draft with the reasons.
+
+    `stages` are cache, triplets, model and report; `champion` is the version it was compared with.
+    Raises ChampionMoved where another run changed the champion meanwhile.
+    """
+    artifacts = usable(Path(config.artifacts_folder))
+    report = json.loads((Path(stages["report"].path) / "report.json").read_text())
+    manifest = _manifest(stages, config, champion, fingerprint, facts, report)
+    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=artifacts))
+    try:
+        _fill(draft, stages)
+        with locked(artifacts):
+            if pointer(artifacts)["champion"] != champion:
+                raise ChampionMoved(f"{artifacts}: the champion changed while {champion} was compared with; run again")
+            return _place(draft, artifacts, manifest, report)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _fill(draft: Path, stages: dict[str, Stage]) -> None:
+    shutil.copyfile(Path(stages["model"].path) / "model.keras", draft / "model.keras")
+    for name in ("anchors.npz", "threshold.json", "split.npz", "report.html", "report.json"):
+        shutil.copyfile(Path(stages["report"].path) / name, draft / name)
+    draft.chmod(0o755)
+
+
+def _place(draft: Path, artifacts: Path, manifest: dict[str, Any], report: dict[str, Any]) -> Outcome:
+    """Seal the draft under its final name and move the pointer; the lock is held."""
+    rejected = bool(manifest["reasons"])
+    version = (
+        manifest["fingerprint"][:16] if rejected else f"v{max((r.number for r in releases(artifacts)), default=0) + 1}"
+    )
+    manifest = {"version": version, **manifest}
+    (draft / "README.md").write_text(model_card(manifest, report))
+    seal(draft, manifest)
+    place = usable(artifacts / ("drafts" if rejected else "releases")) / version
+    if rejected:
+        shutil.rmtree(place, ignore_errors=True)  # the same run, rejected once more, against another champion
+    draft.rename(place)
+    release = verified(Release(version, place, manifest))
+    if not rejected:
+        point_to(artifacts, version)
+    return outcome(release, "rejected" if rejected else "released", artifacts)
+
+
+def _manifest(
+    stages: dict[str, Stage],
+    config: Retrain,
+    champion: str | None,
+    fingerprint: str,
+    facts: dict[str, Any],
+    report: dict[str, Any],
+) -> dict[str, Any]:
+    return {
+        "status": "rejected" if report["reasons"] else "released",
+        "reasons": report["reasons"],
+        "fingerprint": fingerprint,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **facts,
+        "metrics": stages["report"].facts["metrics"],
+        "compared_with": champion,
+        "config": asdict(config.resolved()),
+        "stages": {name: stage.digest for name, stage in stages.items()},
+        "weights": stages["model"].facts["weights"],
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES}
+        | {"python": platform.python_version()},
+        "git_commit": git_commit(),
+    }
+
+
+def git_commit() -> str | None:
+    """The commit of Kensa's own checkout, with `+` where it is modified; None outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        said = [
+            subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, timeout=10, check=False)
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        ]
+    except (OSError, subprocess.TimeoutExpired):
+        return None  # no git on this machine: the packages and the stage versions still say what ran
+    return None if said[0].returncode else said[0].stdout.strip() + ("+" if said[1].stdout.strip() else "")
+
+
+def outcome(release: Release, status: str, artifacts: Path) -> Outcome:
+    """What the command prints of a release or draft."""
+    manifest = release.manifest
+    return Outcome(
+        status=status,
+        release=release.version if manifest["status"] == "released" else None,
+        path=str(release.path),
+        train=manifest["train"],
+        test=manifest["test"],
+        metrics=manifest["metrics"],
+        champion=pointer(artifacts)["champion"],
+        reasons=tuple(manifest["reasons"]),
+    )

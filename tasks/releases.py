@@ -1,0 +1,149 @@
+"""The releases on disk: reading them, and the pointer to the champion.
+
+`history` is the way back that a rollback takes; `ever` names every release that was champion once, so
+that one which never was can be told from one that was rolled back.
+
+    artifacts/releases/v3/       a release: complete, sealed by its manifest, never changed
+    artifacts/drafts/<digest>/   a rejected draft, kept with the reason
+    artifacts/champion.json      {"champion": "v3", "history": ["v1", "v3"], "ever": [...]}
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from tasks.config import Retrain
+from tasks.errors import DamagedRelease, MapSizeChanged, UnknownRelease
+from tasks.stages import MANIFEST, sound, usable, write_json
+
+VERSION_NAME = re.compile(r"v([1-9]\d*)")
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release or rejected draft, by its manifest."""
+
+    version: str
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def number(self) -> int:
+        """3 of v3; 0 for a draft."""
+        match = VERSION_NAME.fullmatch(self.version)
+        return int(match.group(1)) if match else 0
+
+
+def releases(artifacts: Path) -> list[Release]:
+    """Every release, oldest first. A folder without a readable manifest raises DamagedRelease."""
+    folders = [path for path in (artifacts / "releases").glob("v*") if VERSION_NAME.fullmatch(path.name)]
+    return sorted((_read(path) for path in folders), key=lambda release: release.number)
+
+
+def drafts(artifacts: Path) -> list[Release]:
+    """Every rejected draft."""
+    return [_read(path) for path in sorted((artifacts / "drafts").glob("[0-9a-f]*")) if (path / MANIFEST).exists()]
+
+
+def _read(path: Path) -> Release:
+    try:
+        return Release(path.name, path, json.loads((path / MANIFEST).read_text()))
+    except (OSError, ValueError) as error:
+        raise DamagedRelease(f"{path}: its {MANIFEST} cannot be read ({error}); restore it from a backup") from None
+
+
+def verified(release: Release) -> Release:
+    """The release, once every file has the digest of its manifest; else DamagedRelease."""
+    if sound(release.path) is None:
+        raise DamagedRelease(
+            f"{release.path}: a file differs from the digest in its manifest; restore it, or promote another release"
+        )
+    return release
+
+
+def pointer(artifacts: Path) -> dict[str, Any]:
+    """The champion's name (None before the first), the way back, and all that ever were champion."""
+    path = artifacts / "champion.json"
+    try:
+        return json.loads(path.read_text()) if path.exists() else {"champion": None, "history": [], "ever": []}
+    except ValueError:
+        raise DamagedRelease(f"{path}: expected JSON; restore it, or remove it and promote a release") from None
+
+
+def champion(artifacts: Path) -> Release | None:
+    """The champion, verified; None before the first release."""
+    name = pointer(artifacts)["champion"]
+    return None if name is None else verified(find(artifacts, name))
+
+
+def find(artifacts: Path, version: str) -> Release:
+    """The release of that name; UnknownRelease names those that exist."""
+    known = releases(artifacts)
+    for release in known:
+        if release.version == version:
+            return release
+    names = ", ".join(release.version for release in known) or "none yet"
+    raise UnknownRelease(f"{version}: no such release in {artifacts}; there are {names}")
+
+
+@contextmanager
+def locked(artifacts: Path) -> Iterator[None]:
+    """Hold the lock under which releases are numbered and the pointer moves; the system drops it at a kill."""
+    usable(artifacts)
+    with FileLock(artifacts / ".lock"):
+        yield
+
+
+def promote(artifacts: Path, version: str) -> Release:
+    """Make a release the champion; it is verified first."""
+    with locked(artifacts):
+        release = verified(find(artifacts, version))
+        point_to(artifacts, version)
+        return release
+
+
+def rollback(artifacts: Path) -> Release:
+    """Make the champion before the present one the champion again; UnknownRelease where there is none."""
+    with locked(artifacts):
+        state = pointer(artifacts)
+        history = state["history"]
+        if len(history) < 2:
+            raise UnknownRelease(f"{artifacts}: expected an earlier champion to go back to, found none")
+        release = verified(find(artifacts, history[-2]))
+        _write(artifacts, release.version, history[:-1], state["ever"])
+        return release
+
+
+def point_to(artifacts: Path, version: str) -> None:
+    """Move the pointer; the caller holds the lock and has verified the release."""
+    state = pointer(artifacts)
+    if state["champion"] != version:
+        ever = state["ever"] + [version] * (version not in state["ever"])
+        _write(artifacts, version, [*state["history"], version], ever)
+
+
+def _write(artifacts: Path, version: str, history: list[str], ever: list[str]) -> None:
+    write_json(artifacts / "champion.json", {"champion": version, "history": history, "ever": ever})
+
+
+def present_champion(config: Retrain) -> Release | None:
+    """The champion that a run must not fall behind; MapSizeChanged where it takes other maps."""
+    found = champion(Path(config.artifacts_folder))
+    if found is None:
+        return None
+    sizes = [(found.manifest["config"]["data"][name], getattr(config.data, name)) for name in ("rows", "cols")]
+    if any(old != new for old, new in sizes):
+        (rows, new_rows), (cols, new_cols) = sizes
+        raise MapSizeChanged(
+            f"{config.artifacts_folder}: the champion {found.version} takes {rows}×{cols} maps, this run has "
+            f"{new_rows}×{new_cols}; use another --artifacts folder for them"
+        )
+    return found

@@ -1,0 +1,65 @@
+"""Turns `--set key=value` words into a checked `Retrain`."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import typing
+from dataclasses import replace
+from typing import Any
+
+from tasks.config import Checked, Retrain, allowed
+from tasks.errors import BadSetting
+
+
+def keys() -> dict[str, dataclasses.Field]:
+    """Every setting of a run by its dotted key, in the order of the form."""
+    found: dict[str, dataclasses.Field] = {}
+    for part in dataclasses.fields(Retrain):
+        if part.default_factory is dataclasses.MISSING:
+            found[part.name] = part
+        else:
+            found |= {f"{part.name}.{inner.name}": inner for inner in dataclasses.fields(part.default_factory)}
+    return found
+
+
+def with_settings(config: Retrain, words: list[str]) -> Retrain:
+    """`config` with every `key=value` of `words` applied; BadSetting names key, value and cure."""
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals:
+            raise BadSetting(f"--set {word}: expected key=value, such as --set fit.epochs=5")
+        config = _with_one(config, key.strip(), text.strip())
+    return config
+
+
+def _with_one(config: Retrain, key: str, text: str) -> Retrain:
+    if key not in keys():
+        near = difflib.get_close_matches(key, keys(), n=3, cutoff=0.3) or sorted(keys())
+        raise BadSetting(f"--set {key}: unknown setting; did you mean {', '.join(near)}?")
+    place, _, name = key.rpartition(".")
+    holder = getattr(config, place) if place else config
+    try:
+        changed = replace(holder, **{name: parse(text, type(holder), name)})
+    except BadSetting as error:
+        raise BadSetting(f"--set {key}={text}: {error}") from None
+    return replace(config, **{place: changed}) if place else changed
+
+
+def parse(text: str, holder: type[Checked], name: str) -> Any:
+    """`text` as the type that the field `name` of `holder` is annotated with.
+
+    Text that fits none of the types stays text, so that the field's own check names what it expected.
+    """
+    options = allowed(typing.get_type_hints(holder)[name])
+    if type(None) in options and text.lower() in ("none", ""):
+        return None
+    if bool in options and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        if kind in options:
+            try:
+                return kind(text)
+            except ValueError:
+                continue
+    return text

@@ -1,0 +1,104 @@
+"""Every step as a Prefect task: its name, retries, timeout and tags, on one screen.
+
+The functions themselves know nothing of Prefect. Result caching stays off: the stages keep themselves,
+by content, and a step that found its stage good ends in a state named Cached.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.states import Completed
+from prefect.tasks import exponential_backoff
+
+from tasks.cache import cache
+from tasks.download import download, resolve
+from tasks.errors import KensaError
+from tasks.handover import Cached, Stage
+from tasks.publish import concluded, publish
+from tasks.releases import present_champion
+from tasks.triplets import triplets
+
+
+def may_pass(task: Task, run: TaskRun, state: State) -> bool:
+    """Retry only what can pass by itself: an unknown dataset stays unknown."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, KensaError) and error.may_pass
+
+
+def shown(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, ending in a state named Cached where it found its stage good."""
+
+    @functools.wraps(function)
+    def step(*args: Any, **kwargs: Any) -> Any:
+        made = function(*args, **kwargs)
+        stage = made.stage if isinstance(made, Cached) else made
+        if isinstance(stage, Stage) and stage.reused:
+            return Completed(name="Cached", message=f"found good: {stage.path}", data=made)
+        return made
+
+    return step
+
+
+def train(*args: Any, **kwargs: Any) -> Stage:
+    """Train; Keras is imported when the step runs, not when the flow is loaded."""
+    from tasks.train import train as run
+
+    return run(*args, **kwargs)
+
+
+def evaluate(*args: Any, **kwargs: Any) -> Stage:
+    """Evaluate; see `train`."""
+    from tasks.evaluate import evaluate as run
+
+    return run(*args, **kwargs)
+
+
+PLAIN: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
+NETWORK: dict[str, Any] = {
+    **PLAIN,
+    "retries": 4,
+    "retry_delay_seconds": exponential_backoff(2),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": may_pass,
+    "tags": ["network"],
+}
+HOUR = 3600
+
+resolve = task(resolve, name="resolve", task_run_name="resolve {source}", timeout_seconds=10 * 60, **NETWORK)
+concluded = task(concluded, name="concluded", task_run_name="concluded before?", **PLAIN)
+champion = task(present_champion, name="champion", task_run_name="champion", **PLAIN)
+download = task(
+    download, name="download", task_run_name="download {resolved.title}", timeout_seconds=6 * HOUR, **NETWORK
+)
+cache = task(shown(cache), name="cache", task_run_name="cache {downloaded.resolved.title}", **PLAIN)
+triplets = task(shown(triplets), name="triplets", task_run_name="triplets {train.resolved.title}", **PLAIN)
+train = task(shown(train), name="train", task_run_name="train", tags=["training"], **PLAIN)
+evaluate = task(shown(evaluate), name="evaluate", task_run_name="evaluate", **PLAIN)
+publish = task(publish, name="publish", task_run_name="publish", **PLAIN)
+
+
+class OneLine(logging.Filter):
+    """Takes the traceback from the log of an error that says in one line all there is to say."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep every record."""
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if isinstance(error, KensaError):
+            record.exc_info = record.exc_text = None
+            record.msg, record.args = str(error), ()
+        return True
+
+
+def log_known_errors_in_one_line() -> None:
+    """Put the filter on the loggers of flow and task runs, once."""
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(known, OneLine) for known in logger.filters):
+            logger.addFilter(OneLine())

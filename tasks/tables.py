@@ -1,0 +1,82 @@
+"""Opens a downloaded source as one table, whatever its files: the `datasets` library reads them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from tasks.config import Data
+from tasks.demo import make_demo
+from tasks.errors import BadSetting, UnreadableSource
+from tasks.handover import Downloaded
+
+BATCH_ROWS = 2048
+
+
+@contextmanager
+def opened(downloaded: Downloaded, data: Data, held_out: bool, scratch: Path) -> Iterator[pa.Table]:
+    """The source as an Arrow table, memory-mapped from a folder under `scratch` that goes afterwards.
+
+    `held_out` prefers the split `test` over `train`. Raises UnreadableSource or BadSetting.
+    """
+    if downloaded.resolved.kind == "demo":
+        yield _demo_table()
+        return
+    with tempfile.TemporaryDirectory(dir=scratch, prefix=".reading-") as folder:
+        yield _read(downloaded, data, held_out, folder)
+
+
+def _demo_table() -> pa.Table:
+    part = make_demo()
+    flat = pa.array(part.maps.ravel())
+    return pa.table(
+        {
+            "map": pa.FixedSizeListArray.from_arrays(flat, part.maps.shape[1]),
+            "label": part.label,
+            "fmode": part.fmode,
+            "group": list(part.group),
+        }
+    )
+
+
+def _read(downloaded: Downloaded, data: Data, held_out: bool, cache: str) -> pa.Table:
+    from datasets import DownloadConfig, load_dataset
+    from datasets.exceptions import DatasetsError
+
+    source = downloaded.resolved.source
+    try:
+        splits = load_dataset(
+            downloaded.folder,
+            data.config,
+            cache_dir=cache,
+            download_config=DownloadConfig(local_files_only=True),
+            verification_mode="no_checks",
+        )
+    except (DatasetsError, ValueError, OSError, pa.ArrowException) as error:
+        raise UnreadableSource(f"{source}: cannot be read as a table: {_cause(error)}") from None
+    return splits[_part(source, list(splits), data.part, held_out)].with_format("arrow")[:]
+
+
+def _part(source: str, splits: list[str], asked: str | None, held_out: bool) -> str:
+    preferred = [asked] if asked else ["test", "validation", "train"] if held_out else ["train"]
+    chosen = next((name for name in preferred if name in splits), None)
+    if chosen is None and len(splits) == 1 and not asked:
+        return splits[0]
+    if chosen is None:
+        raise BadSetting(
+            f"{source}: expected the split {' or '.join(preferred)}, found {', '.join(splits)}; "
+            "choose with --set data.part=…"
+        )
+    return chosen
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost cause in one line: the outer ones only say that something failed."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else text[:297] + "..."

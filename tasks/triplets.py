@@ -1,0 +1,167 @@
+"""Splits the cached records and makes triplets of them, whichever kind came in.
+
+Split first, by record and group; then anchors from training records alone; then triplets within each
+part. What is dropped or crosses is counted.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.bank import Bank
+from tasks.checks import LEAST_RECORDS
+from tasks.config import Retrain
+from tasks.errors import UnfitData
+from tasks.handover import Cached, Finding, Stage
+from tasks.identity import triplets_digest
+from tasks.records import Records, read_records
+from tasks.sampling import triplets_by_part
+from tasks.split import PARTS, components, split_units
+from tasks.stages import stage
+
+GIANT = 0.5  # a component with this share of all records cannot be kept whole
+
+
+def triplets(train: Cached, test: Cached | None, config: Retrain) -> Stage:
+    """The stage folder with the record bank (see tasks/bank.py) and its triplets.
+
+    Raises UnfitData where too little is left to split.
+    """
+    digest = triplets_digest(train.stage.digest, test.stage.digest if test else None, config)
+
+    def make(draft: Path) -> dict[str, Any]:
+        bank, facts = _make(train, test, config)
+        bank.save(draft)
+        return facts
+
+    return stage(Path(config.data_folder) / "stages", "triplets", digest, make)
+
+
+def _make(train: Cached, test: Cached | None, config: Retrain) -> tuple[Bank, dict[str, Any]]:
+    records = read_records(train.stage.path)
+    kept, counts = _keep(records)
+    records = records.take(kept)
+    part, split_facts = _split(records, config, has_test=test is not None)
+    if test is not None:
+        extra, overlap = _held_out(read_records(test.stage.path), records)
+        counts |= overlap
+        records = records.joined(extra)
+        part = np.concatenate([part, np.full(len(extra), PARTS.index("test"), np.int8)])
+    trained = np.isin(records.mode, records.mode[part == 0])
+    counts["dropped_untrained_mode"] = int((~trained).sum())
+    bank, triplet_counts = _bank(records.take(np.flatnonzero(trained)), part[trained], config)
+    _require_enough(bank, train.resolved.source)
+    return bank, {**counts, **split_facts, **triplet_counts, **_summary(bank), **_brought_anchors(records, bank)}
+
+
+def _keep(records: Records) -> tuple[np.ndarray, dict[str, int]]:
+    """Which records are used: no contradictory labels, no mode too small to be split."""
+    names, codes, sizes = np.unique(records.mode, return_inverse=True, return_counts=True)
+    contradictory = records.contradictory
+    sizes = sizes - np.bincount(codes, weights=contradictory, minlength=len(names)).astype(int)
+    small = (sizes < LEAST_RECORDS)[codes] & ~contradictory
+    counts = {"dropped_contradictory": int(contradictory.sum()), "dropped_small_modes": int(small.sum())}
+    return np.flatnonzero(~contradictory & ~small), counts
+
+
+def _split(records: Records, config: Retrain, has_test: bool) -> tuple[np.ndarray, dict[str, Any]]:
+    """The part of each record, and what was kept together."""
+    units, how = _units(records)
+    codes = np.unique(records.mode, return_inverse=True)[1]
+    shares = [getattr(config.split, part) for part in PARTS]
+    if has_test:
+        shares[PARTS.index("test")] = 0.0
+    needed = sum(share > 0 for share in shares)
+    if how == "group" and len(np.unique(units)) < needed:
+        units, how = records.hash, f"record (fewer than {needed} groups)"
+    return split_units(units, codes, shares, config.seed), {"split_by": how}
+
+
+def _units(records: Records) -> tuple[np.ndarray, str]:
+    """What stays together: a group if the data names any, else linked records, else each record."""
+    if (records.group != "").any():
+        return np.where(records.group != "", records.group, records.hash.astype(str)), "group"
+    if len(records.triplets):
+        linked = components(len(records), records.triplets[:, 1:])
+        if np.bincount(linked).max() <= GIANT * len(records):
+            return np.char.add("c", linked.astype(str)), "component"
+        return records.hash, "record (one giant component)"
+    return records.hash, "record"
+
+
+def _held_out(test: Records, train: Records) -> tuple[Records, dict[str, int]]:
+    """The test records that the training source has not and whose mode it knows."""
+    shared = np.isin(test.hash, train.hash)
+    unknown = ~np.isin(test.mode, train.mode) & ~shared
+    kept = np.flatnonzero(~shared & ~unknown & ~test.contradictory)
+    return test.take(kept), {"test_in_train": int(shared.sum()), "test_unknown_mode": int(unknown.sum())}
+
+
+def _bank(records: Records, part: np.ndarray, config: Retrain) -> tuple[Bank, dict[str, int]]:
+    modes = sorted(set(records.mode.tolist()), key=natural)
+    code = {name: i for i, name in enumerate(modes)}
+    mode = np.array([code[name] for name in records.mode], np.int32)
+    settings = config.triplets
+    made, counts = triplets_by_part(
+        mode, part, records.triplets[:, 1:], settings.per_record, settings.replace_crossing, config.seed
+    )
+    anchors = np.stack(
+        [records.maps[(mode == i) & (part == 0)].mean(axis=0, dtype=np.float64) for i in range(len(modes))]
+    )
+    good = records.label == config.data.good
+    bank = Bank(records.maps, anchors.astype(np.float32), mode, good, part, records.hash, records.group, modes, made)
+    return bank, counts
+
+
+def natural(name: str) -> tuple[bool, int, str]:
+    """Sorts modes that are numbers as numbers, and before the others."""
+    number = name.lstrip("-").isdigit()
+    return not number, int(name) if number else 0, name
+
+
+def _require_enough(bank: Bank, source: str) -> None:
+    """Raise UnfitData where nothing can be learnt or judged with what the split left."""
+    sizes = {part: len(bank.triplets[part]) for part in PARTS}
+    notes = ", ".join(f"{size} {part} triplets" for part, size in sizes.items())
+    if len(bank.modes) < 2 or not all(sizes.values()):
+        finding = Finding(
+            "enough to split", False, True, f"{len(bank.modes)} modes to train on, {notes}; bring more records"
+        )
+        raise UnfitData(source, (finding,))
+
+
+def _summary(bank: Bank) -> dict[str, Any]:
+    """What the run's table of the data shows: counts by part, mode and goodness."""
+    counts = {
+        name: {part: int(((bank.mode == i) & (bank.part == code)).sum()) for code, part in enumerate(PARTS)}
+        for i, name in enumerate(bank.modes)
+    }
+    good = {part: int(bank.good[bank.rows(part)].sum()) for part in PARTS}
+    groups = {part: len(set(bank.group[bank.rows(part)].tolist()) - {""}) for part in PARTS}
+    return {
+        "records": {part: len(bank.rows(part)) for part in PARTS},
+        "modes": counts,
+        "good": good,
+        "groups": groups,
+        "values": int(bank.maps.shape[1]),
+    }
+
+
+def _brought_anchors(records: Records, bank: Bank) -> dict[str, Any]:
+    """How far the anchors that a wide source brought lie from those of the training records.
+
+    Relative to the anchor's own norm. They are compared, never used: a mean over all records has
+    seen the test.
+    """
+    code = {name: i for i, name in enumerate(bank.modes)}
+    known = np.array([name in code for name in records.brought_mode], bool)
+    if not known.any():
+        return {}
+    own = bank.anchors[[code[name] for name in records.brought_mode[known]]].astype(np.float64)
+    off = np.linalg.norm(records.brought[known] - own, axis=1) / np.linalg.norm(own, axis=1)
+    return {
+        "brought_anchors": {"count": len(off), "median_difference": float(np.median(off)), "largest": float(off.max())}
+    }
