@@ -101,12 +101,13 @@ def configured(arguments: argparse.Namespace) -> Retrain:
 
 def retrain(arguments: argparse.Namespace) -> int:
     """`kensa retrain`: decide first whether there is anything to do, and only then start Prefect."""
-    from flows.server import prepare, server_configured
+    from flows.server import require_server, server_configured, set_defaults
 
+    set_defaults()
     config = configured(arguments)
     outcome = None if server_configured() else unchanged(config)
     if outcome is None:
-        prepare()
+        require_server()
         from flows.retrain import retrain as line
 
         outcome = line(config)

@@ -15,7 +15,10 @@ DEFAULTS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",
-    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+    "HF_HUB_VERBOSITY": "error",
+    "DATASETS_VERBOSITY": "error",
 }
 
 
@@ -35,12 +38,16 @@ def server_configured() -> str | None:
     return profiles.get("profiles", {}).get(active, {}).get("PREFECT_API_URL")
 
 
-def prepare() -> None:
-    """Settings that must stand before Prefect is imported; raises ServerUnreachable."""
+def set_defaults() -> None:
+    """Settings of the libraries that must stand before they are imported; the user's own win."""
     if os.environ.get("PREFECT_API_URL") == "":
         del os.environ["PREFECT_API_URL"]  # an empty address breaks Prefect's event worker
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
+
+
+def require_server() -> None:
+    """Raise ServerUnreachable where a server is configured and does not answer."""
     address = server_configured()
     if address:
         _require_answer(address)

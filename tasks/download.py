@@ -14,7 +14,14 @@ from pathlib import Path
 
 from tasks.config import Retrain
 from tasks.demo import demo_revision
-from tasks.errors import NoPermission, SourceUnreachable, UnknownRevision, UnknownSource, UnreadableSource
+from tasks.errors import (
+    KensaError,
+    NoPermission,
+    SourceUnreachable,
+    UnknownRevision,
+    UnknownSource,
+    UnreadableSource,
+)
 from tasks.handover import Downloaded, Resolved
 from tasks.stages import file_digest, usable, write_json
 
@@ -106,30 +113,38 @@ def _hub_revision(name: str, revision: str, data: Path) -> str:
 @contextmanager
 def told(title: str) -> Iterator[None]:
     """Say what the Hub's clients raise in Kensa's words, and whether it may pass."""
-    import httpx
     from huggingface_hub import errors
+    from huggingface_hub.utils import httpx
 
     try:
         yield
-    except errors.GatedRepoError:
-        raise NoPermission(f"{title}: the dataset is gated; ask for access on its page and set HF_TOKEN") from None
-    except errors.RevisionNotFoundError:
-        raise UnknownRevision(f"{title}: the dataset has no such branch, tag or commit") from None
-    except errors.RepositoryNotFoundError:
-        raise UnknownSource(
-            f"{title}: no such dataset on the Hub, or a private one; check the name, or set HF_TOKEN"
-        ) from None
-    except errors.HfHubHTTPError as error:
-        raise _by_status(title, error.response.status_code) from None
-    except errors.LocalEntryNotFoundError:
-        raise SourceUnreachable(f"{title}: not on this machine, and the Hub cannot be reached") from None
-    except (httpx.TransportError, OSError) as error:
-        raise SourceUnreachable(
-            f"{title}: no answer from the Hub ({type(error).__name__}); check the network and HF_ENDPOINT"
-        ) from None
+    except errors.LocalEntryNotFoundError as error:
+        raise _explained(title, error.__cause__ or error) from None
+    except (errors.HfHubHTTPError, httpx.HTTPError, OSError) as error:
+        raise _explained(title, error) from None
 
 
-def _by_status(title: str, status: int) -> NoPermission | SourceUnreachable:
-    if status in (401, 403):
+def _explained(title: str, error: BaseException) -> KensaError:
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):  # before its base class, RepositoryNotFoundError
+        return NoPermission(f"{title}: the dataset is gated; ask for access on its page and set HF_TOKEN")
+    if isinstance(error, errors.RevisionNotFoundError):
+        return UnknownRevision(f"{title}: expected a branch, tag or commit of the dataset, found none of that name")
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return UnknownSource(f"{title}: no such dataset on the Hub, or a private one; check the name, or set HF_TOKEN")
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return SourceUnreachable(
+            f"{title}: HF_HUB_OFFLINE is set and its files are not on this machine; go online once"
+        )
+    if isinstance(error, errors.HfHubHTTPError):
+        return _by_status(title, error.response.status_code)
+    return SourceUnreachable(
+        f"{title}: no answer from the Hub ({type(error).__name__}); check the network and HF_ENDPOINT"
+    )
+
+
+def _by_status(title: str, status: int) -> KensaError:
+    if status in {401, 403}:
         return NoPermission(f"{title}: the Hub answers {status}; set an HF_TOKEN that may read this dataset")
     return SourceUnreachable(f"{title}: the Hub answers {status}; try again later")

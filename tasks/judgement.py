@@ -24,13 +24,15 @@ from tasks.figures import (
 from tasks.judge import Judge
 from tasks.releases import Release
 
+LEAST_GROUPS = 10  # below this, drawing groups says little about groups that were not drawn
+
 
 def thresholds_of(judge: Judge, bank: Bank, config: Retrain) -> list[Threshold]:
     """Good or defect by the configured rule; same or different mode by Youden's."""
     rows = bank.rows("calibrate")
     distances = judge.to_modes(bank.maps[rows])
     different = np.arange(distances.shape[1]) != bank.mode[rows][:, None]
-    units = _units(bank, rows)
+    units, _ = _units(bank, rows)
     settings, name = config.evaluate, judge.distance.name
     bootstrap = {"confidence": settings.confidence, "seed": config.seed}
     pair_units = np.repeat(units, distances.shape[1])
@@ -43,10 +45,14 @@ def thresholds_of(judge: Judge, bank: Bank, config: Retrain) -> list[Threshold]:
     return found
 
 
-def _units(bank: Bank, rows: np.ndarray) -> np.ndarray:
-    """What the bootstrap draws: codes of the groups where there are any, else of the records."""
+def _units(bank: Bank, rows: np.ndarray) -> tuple[np.ndarray, str]:
+    """What the bootstrap draws: codes (n,) of the groups where there are enough, else of the records."""
+    groups = np.unique(bank.group[rows])
+    if len(groups) < LEAST_GROUPS:
+        few = f"record ({len(groups)} groups are too few to draw from)" if groups.any() else "record"
+        return np.arange(len(rows)), few
     names = np.where(bank.group[rows] != "", bank.group[rows], bank.hash[rows].astype(str))
-    return np.unique(names, return_inverse=True)[1]
+    return np.unique(names, return_inverse=True)[1], "group"
 
 
 def test_figures(judge: Judge, bank: Bank, thresholds: list[Threshold], config: Retrain) -> dict[str, Any]:
@@ -54,7 +60,8 @@ def test_figures(judge: Judge, bank: Bank, thresholds: list[Threshold], config: 
     rows = bank.rows("test")
     maps, mode = np.asarray(bank.maps[rows]), bank.mode[rows]
     distances = judge.to_modes(maps)
-    weights = draws_of(_units(bank, rows), config.evaluate.bootstrap, config.seed)
+    units, unit = _units(bank, rows)
+    weights = draws_of(units, config.evaluate.bootstrap, config.seed)
     embedded = judge.embed(maps)
     per_mode = per_mode_figures(distances, mode, judge.modes)
     return {
@@ -65,6 +72,7 @@ def test_figures(judge: Judge, bank: Bank, thresholds: list[Threshold], config: 
         "macro": macro(per_mode),
         "per_mode": per_mode,
         "intervals": intervals(distances, mode, weights, config.evaluate.confidence),
+        "interval_unit": unit,
         "records": len(rows),
     }
 

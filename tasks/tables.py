@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tasks.config import Data
 from tasks.demo import make_demo
@@ -44,10 +45,12 @@ def _demo_table() -> pa.Table:
 
 
 def _read(downloaded: Downloaded, data: Data, held_out: bool, cache: str) -> pa.Table:
+    import yaml
     from datasets import DownloadConfig, load_dataset
     from datasets.exceptions import DatasetsError
 
     source = downloaded.resolved.source
+    _require_rows(Path(downloaded.folder))
     try:
         splits = load_dataset(
             downloaded.folder,
@@ -56,9 +59,23 @@ def _read(downloaded: Downloaded, data: Data, held_out: bool, cache: str) -> pa.
             download_config=DownloadConfig(local_files_only=True),
             verification_mode="no_checks",
         )
-    except (DatasetsError, ValueError, OSError, pa.ArrowException) as error:
+    except (DatasetsError, ValueError, OSError, pa.ArrowException, yaml.YAMLError) as error:
         raise UnreadableSource(f"{source}: cannot be read as a table: {_cause(error)}") from None
     return splits[_part(source, list(splits), data.part, held_out)].with_format("arrow")[:]
+
+
+def _require_rows(folder: Path) -> None:
+    """Name the Parquet file that cannot be read: `datasets` only says that something failed."""
+    files = sorted(folder.rglob("*.parquet"))
+    rows = 0
+    for path in files:
+        try:
+            rows += pq.read_metadata(path).num_rows
+        except (pa.ArrowException, OSError) as error:
+            name = path.relative_to(folder)
+            raise UnreadableSource(f"{folder}: {name} is no whole Parquet file: {_cause(error)}") from None
+    if files and not rows:
+        raise UnreadableSource(f"{folder}: expected records, found Parquet files without rows")
 
 
 def _part(source: str, splits: list[str], asked: str | None, held_out: bool) -> str:

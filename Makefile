@@ -1,0 +1,49 @@
+# Two commands do everything on a fresh machine: `make retrain` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help setup retrain test test-fast lint lock clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(INSTALLED)  ## the environment, from the pinned and hashed requirements
+
+# uv is the only thing that comes without a hash of ours: pip brings it, and it brings all the rest.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; ok = (3, 11) <= v < (3, 14); \
+	  sys.exit(None if ok else "kensa: expected Python 3.11 to 3.13, found %d.%d; try make PYTHON=python3.12" % v)'
+	@$(PYTHON) -m venv $(VENV) || { echo "kensa: python3 cannot make environments; on Debian: apt-get install python3-venv"; exit 2; }
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.8,<1"
+	$(RUN)/uv pip sync --quiet --python $(RUN)/python --require-hashes --compile-bytecode requirements.lock
+	$(RUN)/uv pip install --quiet --python $(RUN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+retrain: setup  ## the line on the built-in demonstration part
+	$(RUN)/kensa retrain
+
+test: setup lint browser  ## every test
+	$(RUN)/python -m pytest
+
+test-fast: setup  ## the tests that take seconds
+	$(RUN)/python -m pytest -m "not slow"
+
+lint: setup  ## style, and who may import whom
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+
+.PHONY: browser
+browser:  ## Debian's chromium for the browser tests: installed where we may, else asked for
+	@command -v chromium >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+	  { echo "kensa: the browser tests need chromium; on Debian: sudo apt-get install chromium"; exit 2; }
+
+lock:  ## pin anew what pyproject.toml asks for
+	$(RUN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
+
+clean:  ## remove the environment; data and artifacts stay
+	rm -rf $(VENV) *.egg-info

@@ -1,0 +1,15 @@
+"""The steps of a retraining, plain functions, in walking order.
+
+    step       reads                                   writes                                      returns
+    resolve    a source's name                         data/heads/ (the last commit seen)          Resolved
+    download   the Hub, pinned to a commit             the Hub client's own cache                  Downloaded
+    cache      tables of any kind                      data/cache/records-<digest>/ (Parquet)      Cached, with findings
+    triplets   the caches                              data/stages/triplets-<digest>/ (arrays)     Stage
+    train      the record bank and its triplets        data/stages/model-<digest>/ (model.keras)   Stage
+    evaluate   bank, model, champion                   data/stages/report-<digest>/ (report.html)  Stage
+    publish    model and report                        artifacts/releases/ or artifacts/drafts/    Outcome
+
+A step never imports another: the flow passes what one returned to the next. What several steps need
+is shared ground: config, handover, errors, schema, stages, identity, bank, distance, judge, releases.
+`steps` binds the functions as Prefect tasks and is the only module here that knows Prefect.
+"""
