@@ -46,7 +46,7 @@ def target_fpr(score: np.ndarray, positive: np.ndarray, target: float) -> float:
         raise ValueError(
             f"{len(negatives)} good calibration records, a false positive rate of {target:g} needs {needed}"
         )
-    rank = math.ceil((len(negatives) + 1) * (1 - target))
+    rank = math.ceil((len(negatives) + 1) * (1 - target) - 1e-9)  # 250 · (1 − 0.172) is 207.00000000000003
     return float(negatives[min(rank, len(negatives)) - 1])
 
 
@@ -124,7 +124,7 @@ def calibrate(
 
 
 def _interval(rule: Rule, score: np.ndarray, positive: np.ndarray, unit: np.ndarray) -> tuple[float, float] | None:
-    """Percentile interval of the cut over bootstrap samples of units; draws that refuse are left out."""
+    """Percentile interval of the cut over bootstrap samples of units; draws of one kind or refused are left out."""
     rng = np.random.default_rng(rule.seed)
     order = np.argsort(unit, kind="stable")
     starts = np.searchsorted(unit[order], np.unique(unit))
@@ -133,6 +133,8 @@ def _interval(rule: Rule, score: np.ndarray, positive: np.ndarray, unit: np.ndar
     for _ in range(rule.draws):
         chosen = rng.integers(0, len(starts), len(starts))
         rows = np.concatenate([order[starts[i] : ends[i]] for i in chosen])
+        if positive[rows].all() or not positive[rows].any():
+            continue
         try:
             values.append(rule(score[rows], positive[rows]))
         except ValueError:

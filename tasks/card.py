@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from tasks.config import Retrain
@@ -16,6 +17,7 @@ FIGURES = {
     "good_accuracy": "good-or-defect accuracy at the threshold",
     "angular_accuracy_at_0.5": "angular accuracy at 0.5 (the notebook's)",
 }
+UNSAFE = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in YAML
 
 
 def model_card(manifest: dict[str, Any], report: dict[str, Any]) -> str:
@@ -25,7 +27,7 @@ def model_card(manifest: dict[str, Any], report: dict[str, Any]) -> str:
 
 
 def _front_matter(manifest: dict[str, Any], report: dict[str, Any]) -> str:
-    """JSON is YAML: quoting it this way, no name of a dataset can break out of its place."""
+    """JSON is YAML but for a few characters: quoting it this way, no name of a dataset can break out of its place."""
     train = manifest["train"]
     dataset = {"name": train["source"], "type": train["source"], "revision": train["revision"]}
     results = [{"type": name, "name": title, "value": manifest["metrics"][name]} for name, title in _known(manifest)]
@@ -40,9 +42,16 @@ def _front_matter(manifest: dict[str, Any], report: dict[str, Any]) -> str:
             }
         ],
     }
-    return "\n".join(
-        ["---", *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()), "---"]
-    )
+    lines = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())
+    escaped = (UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in lines)
+    return "\n".join(["---", *escaped, "---"])
+
+
+def _code(value: object) -> str:
+    """Inline code, in text or a table, that nothing in `value` can end."""
+    text = " ".join(UNSAFE.sub(" ", str(value)).replace("|", "\\|").split())
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
 
 
 def _known(manifest: dict[str, Any]) -> list[tuple[str, str]]:
@@ -58,7 +67,7 @@ def _summary(manifest: dict[str, Any], report: dict[str, Any]) -> str:
         f"A Siamese tower that embeds {size} inspection maps; records are judged by their {distance} distance "
         f"to the prototypes in `anchors.npz`, with the thresholds in `threshold.json`.\n\n"
         f"- status: **{manifest['status']}**{reasons}\n"
-        f"- trained on `{train['source']}` at revision `{train['revision']}` "
+        f"- trained on {_code(train['source'])} at revision `{train['revision']}` "
         f"({train['records']} records, {train['modes']} modes)\n"
         f"- tested on {report['figures']['records']} records that took no part in training, stopping or calibration\n"
         f"- made {manifest['created']}, seed {manifest['config']['seed']}, preset `{manifest['config']['preset']}`"
@@ -88,7 +97,7 @@ def _settings(manifest: dict[str, Any], report: dict[str, Any]) -> str:
         if key in defaults and isinstance(value, dict):
             rows += [(f"{key}.{name}", inner, inner != defaults[key][name]) for name, inner in value.items()]
     rows.sort(key=lambda row: not row[2])
-    body = "\n".join(f"| {'**' + key + '**' if changed else key} | `{value}` |" for key, value, changed in rows)
+    body = "\n".join(f"| {'**' + key + '**' if changed else key} | {_code(value)} |" for key, value, changed in rows)
     return f"## Settings\n\n| setting | value |\n| --- | --- |\n{body}"
 
 

@@ -11,7 +11,7 @@ import dataclasses
 import types
 import typing
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from tasks.errors import BadSetting
 
@@ -42,6 +42,8 @@ def allowed(annotation: Any) -> tuple[Any, ...]:
 class Checked:
     """Checks every field against its annotation and bounds; raises BadSetting."""
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # Prefect's form and API would drop unknown keys silently
+
     def __post_init__(self) -> None:
         """Raise BadSetting for the first field of the wrong type or out of bounds."""
         hints = typing.get_type_hints(type(self))
@@ -55,8 +57,8 @@ class Checked:
         whole = isinstance(value, int) and not isinstance(value, bool)
         if whole and float in kinds and int not in kinds:
             object.__setattr__(self, part.name, float(value))
-        elif (isinstance(value, bool) and bool not in kinds) or not (value in options or isinstance(value, kinds)):
-            expected = " or ".join(getattr(option, "__name__", repr(option)) for option in options)
+        elif not (bool in kinds if isinstance(value, bool) else _named(value, options) or isinstance(value, kinds)):
+            expected = " or ".join(_shown(option) for option in options)
             raise BadSetting(f"{part.name}: expected {expected}, found {value!r}")
 
     def _check_bounds(self, part: dataclasses.Field) -> None:
@@ -68,6 +70,16 @@ class Checked:
                 f"{word} {edge}" for word, edge in (("at least", least), ("at most", most)) if edge is not None
             )
             raise BadSetting(f"{part.name}: expected {bounds}, found {value}")
+
+
+def _named(value: Any, options: tuple[Any, ...]) -> bool:
+    """Whether `value` is one of the values of a Literal."""
+    return any(not isinstance(option, type) and value == option for option in options)
+
+
+def _shown(option: Any) -> str:
+    """A type or value as the message names it: None is typed as `none`."""
+    return "none" if option is type(None) else getattr(option, "__name__", repr(option))
 
 
 @dataclass(frozen=True)
@@ -90,6 +102,7 @@ class Split(Checked):
     stop: float = setting(0.05, "Share for early stopping", 0.01, 0.9)
     calibrate: float = setting(0.15, "Share for calibrating the thresholds", 0.01, 0.9)
     test: float = setting(0.15, "Share for the test, opened once; unused with --test", 0.01, 0.9)
+    seed: int = setting(42, "Seed of the split alone: keep it, or the champion has seen the new test", 0, 2**31 - 1)
 
 
 @dataclass(frozen=True)
@@ -108,6 +121,20 @@ class Tower(Checked):
 
     kind: Literal["mlp"] | None = setting(None, "Kind of tower")
     widths: str | None = setting(None, "Widths of the dense layers, the embedding last, such as 512-256-128")
+
+    def __post_init__(self) -> None:
+        """Raise BadSetting for widths that are no positive numbers too: long before the network is built."""
+        super().__post_init__()
+        if self.widths is not None:
+            parse_widths(self.widths)
+
+
+def parse_widths(text: str) -> list[int]:
+    """`512-256-128` as numbers; raises BadSetting."""
+    words = text.split("-")
+    if not all(word.isdecimal() and len(word) <= 5 and 0 < int(word) <= 65536 for word in words):
+        raise BadSetting(f"widths: expected positive numbers such as 512-256-128, found {text!r}")
+    return [int(word) for word in words]
 
 
 @dataclass(frozen=True)
@@ -173,7 +200,7 @@ class Retrain(Checked):
     test: str | None = setting(None, "Separate test source; without it a part of the training source is held out")
     revision: str | None = setting(None, "Branch, tag or commit of the training source; main by default")
     preset: Literal["notebook"] = setting("notebook", "Named set of values for tower and fit")
-    seed: int = setting(42, "Seed of the split, the triplets, the weights and the batches", 0, 2**31 - 1)
+    seed: int = setting(42, "Seed of the triplets, the weights and the batches", 0, 2**31 - 1)
     data_folder: str = setting("data", "Folder of the caches and stages")
     artifacts_folder: str = setting("artifacts", "Folder of the releases and drafts")
     data: Data = section(Data, "How the tables are read")

@@ -22,13 +22,13 @@ def pair_figures(distances: np.ndarray, mode: np.ndarray) -> Figures:
     """
     same = np.arange(distances.shape[1]) == mode[:, None]
     positive, score = same.ravel(), -distances.ravel()
-    fpr, tpr, _ = roc_curve(positive, score)
+    fpr, tpr, _ = roc_curve(positive, score, drop_intermediate=False)
     right = distances.argmin(axis=1) == mode
     return {
         "auroc": float(roc_auc_score(positive, score)),
         "average_precision": float(average_precision_score(positive, score)),
         "prevalence": float(positive.mean()),
-        "eer": float(fpr[np.argmin(np.abs(1 - tpr - fpr))]),
+        "eer": float(np.interp(0.0, fpr + tpr - 1, fpr)),  # between two points of the curve, on its straight line
         "tpr_at_1_fpr": tpr_at(fpr, tpr, 0.01),
         "tpr_at_5_fpr": tpr_at(fpr, tpr, 0.05),
         "d_prime": d_prime(score[positive], score[~positive]),
@@ -77,20 +77,23 @@ def per_mode_figures(distances: np.ndarray, mode: np.ndarray, names: list[str]) 
             continue
         entry: Figures = {"n": int(own.sum()), "accuracy": float((distances[own].argmin(axis=1) == code).mean())}
         if not own.all():
-            fpr, tpr, _ = roc_curve(own, -distances[:, code])
+            fpr, tpr, _ = roc_curve(own, -distances[:, code], drop_intermediate=False)
             entry |= {"auroc": float(roc_auc_score(own, -distances[:, code])), "tpr_at_5_fpr": tpr_at(fpr, tpr, 0.05)}
         found[name] = entry
     return found
 
 
 def macro(per_mode: dict[str, Figures]) -> Figures:
-    """The plain mean over modes of each per-mode figure."""
-    names = ("accuracy", "auroc", "tpr_at_5_fpr")
-    return {name: float(np.mean([entry[name] for entry in per_mode.values() if name in entry])) for name in names}
+    """The plain mean over modes of each per-mode figure that any mode has."""
+    found = {
+        name: [entry[name] for entry in per_mode.values() if name in entry]
+        for name in ("accuracy", "auroc", "tpr_at_5_fpr")
+    }
+    return {name: float(np.mean(values)) for name, values in found.items() if values}
 
 
 def weighted_auroc(score: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """AUROC (draws,) under each row of `weights` (draws, n): ties count half."""
+    """AUROC (draws,) under each row of `weights` (draws, n): ties count half; NaN where one class has no weight."""
     _, level = np.unique(score, return_inverse=True)
     count = level.max() + 1
     values = np.empty(len(weights))
@@ -98,7 +101,8 @@ def weighted_auroc(score: np.ndarray, positive: np.ndarray, weights: np.ndarray)
         hit = np.bincount(level, weight * positive, count)
         miss = np.bincount(level, weight * ~positive, count)
         below = np.cumsum(miss) - miss
-        values[i] = (hit * (below + miss / 2)).sum() / max(hit.sum() * miss.sum(), 1e-12)
+        both = hit.sum() * miss.sum()
+        values[i] = (hit * (below + miss / 2)).sum() / both if both else np.nan
     return values
 
 
@@ -111,9 +115,9 @@ def draws_of(units: np.ndarray, draws: int, seed: int) -> np.ndarray:
 
 
 def interval(values: np.ndarray, confidence: float) -> list[float]:
-    """Percentile interval of bootstrap values."""
+    """Percentile interval of bootstrap values; draws that gave none (NaN) are left out."""
     tail = (1 - confidence) / 2
-    return [float(edge) for edge in np.quantile(values, [tail, 1 - tail])]
+    return [float(edge) for edge in np.nanquantile(values, [tail, 1 - tail])]
 
 
 def intervals(

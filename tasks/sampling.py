@@ -13,24 +13,25 @@ def triplets_by_part(
     """The triplets (t, 3) of every part as (mode code of the anchor, positive row, negative row), and counts.
 
     mode: (n,) codes; part: (n,) indices into PARTS; brought: (b, 2) positive and negative rows of a
-    wide source. A brought triplet whose two records lie in different parts is dropped and counted;
-    with `replace_crossing` its positive gets another negative of its own part. Parts without brought
-    triplets get `per_record` generated ones for each record.
+    wide source. A brought triplet whose two records are of one mode teaches nothing: dropped and
+    counted. One whose records lie in different parts is dropped and counted too; with
+    `replace_crossing` its positive gets another negative of its own part. Parts that are then left
+    without triplets get `per_record` generated ones for each record.
     """
+    alike = mode[brought[:, 0]] == mode[brought[:, 1]]
+    counts = {"triplets_brought": len(brought), "triplets_of_one_mode": int(alike.sum())}
+    brought = brought[~alike]
     crossing = part[brought[:, 0]] != part[brought[:, 1]]
-    counts = {"triplets_brought": len(brought), "triplets_crossing": int(crossing.sum()), "triplets_replaced": 0}
+    counts |= {"triplets_crossing": int(crossing.sum()), "triplets_replaced": 0}
     made: dict[str, np.ndarray] = {}
     for code, name in enumerate(PARTS):
         rows = np.flatnonzero(part == code)
         rng = np.random.default_rng([seed, code])
         own = brought[~crossing & (part[brought[:, 0]] == code)]
-        lost = brought[crossing & (part[brought[:, 0]] == code), 0]
+        lost = brought[crossing & (part[brought[:, 0]] == code) & replace_crossing, 0]
+        counts["triplets_replaced"] += len(lost)
         if not len(own) and not len(lost):
             lost = np.repeat(rows, per_record)
-        elif not replace_crossing:
-            lost = lost[:0]
-        else:
-            counts["triplets_replaced"] += len(lost)
         pairs = np.concatenate([own, _with_negatives(lost, rows, mode, rng)])
         made[name] = np.column_stack([mode[pairs[:, 0]], pairs])
     return made, counts | {f"triplets_{name}": len(rows) for name, rows in made.items()}

@@ -93,7 +93,9 @@ def is_number(kind: pa.DataType) -> bool:
 
 
 def _is_map(kind: pa.DataType) -> bool:
-    """Whether a column holds lists of numbers, or lists of rows of numbers."""
+    """Whether a column holds lists of numbers, or lists of rows of numbers, also as `datasets.Array2D`."""
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
     while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         kind = kind.value_type
         if is_number(kind):
@@ -156,8 +158,14 @@ def _surplus(schema: pa.Schema, expected: list[str], blocks: tuple[Block, ...]) 
 def _type_fits(schema: pa.Schema, column: str, blocks: tuple[Block, ...]) -> bool:
     if any(column in block.described for block in blocks):
         kind = schema.field(column).type
-        return (
-            is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        return is_number(kind) or any(
+            is_kind(kind)
+            for is_kind in (
+                pa.types.is_boolean,
+                pa.types.is_string,
+                pa.types.is_large_string,
+                pa.types.is_string_view,
+            )
         )
     return _fits(schema, column)
 

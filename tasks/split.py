@@ -20,10 +20,11 @@ def split_units(units: np.ndarray, modes: np.ndarray, shares: Sequence[float], s
 
     units: (n,) names; records with the same name stay together. modes: (n,) int codes, by which the
     split is stratified (a unit counts for its commonest mode). shares: of the four parts, in order.
-    A part with a share gets one unit at least, as long as there are that many units.
+    A part with a share gets one unit at least, and two modes, as long as there are that many to spare.
     """
     names, inverse, weight = np.unique(units, return_inverse=True, return_counts=True)
-    stratum = _commonest(inverse, modes, len(names))
+    held = _records_of(inverse, modes, len(names))
+    stratum = held.argmax(axis=1)
     place = np.array([_place(name, seed) for name in names])
     sides = np.empty(len(names), np.int8)
     edges = np.cumsum(shares) / np.sum(shares)
@@ -32,7 +33,7 @@ def split_units(units: np.ndarray, modes: np.ndarray, shares: Sequence[float], s
         members = members[np.argsort(place[members], kind="stable")]
         middle = (np.cumsum(weight[members]) - weight[members] / 2) / weight[members].sum()
         sides[members] = np.searchsorted(edges[:-1], middle, side="right")
-    _fill_empty(sides, weight, place, np.asarray(shares))
+    _fill_poor(sides, held > 0, np.lexsort((place, weight)), np.asarray(shares))
     return sides[inverse]
 
 
@@ -43,20 +44,29 @@ def _place(name: str | bytes, seed: int) -> float:
     return int.from_bytes(digest, "big") / 2**64
 
 
-def _commonest(inverse: np.ndarray, modes: np.ndarray, count: int) -> np.ndarray:
+def _records_of(inverse: np.ndarray, modes: np.ndarray, count: int) -> np.ndarray:
+    """How many records of each mode every unit holds, (units, modes)."""
     table = np.zeros((count, int(modes.max()) + 1), np.int64)
     np.add.at(table, (inverse, modes), 1)
-    return table.argmax(axis=1)
+    return table
 
 
-def _fill_empty(sides: np.ndarray, weight: np.ndarray, place: np.ndarray, shares: np.ndarray) -> None:
-    """Give every empty part the smallest unit of the part that has the most units to spare."""
-    for part in (0, 3, 2, 1):
+def _fill_poor(sides: np.ndarray, held: np.ndarray, smallest: np.ndarray, shares: np.ndarray) -> None:
+    """Give every part a unit, and then a second mode: no triplet can be made of one.
+
+    Each comes from the part that has the most units, the smallest first, and never a mode's last unit
+    there unless the part would stay empty. held: (units, modes) bool; smallest: the order of giving.
+    """
+    for part in (0, 3, 2, 1) * 2:
+        known = held[sides == part].any(axis=0)
         counts = np.bincount(sides, minlength=len(shares))
-        if counts[part] or not shares[part] or counts.max() < 2:
+        counts[part] = 0
+        if not shares[part] or known.sum() > 1 or counts.max() < 2:
             continue
-        donors = np.flatnonzero(sides == counts.argmax())
-        sides[donors[np.lexsort((place[donors], weight[donors]))[0]]] = part
+        giver = sides == counts.argmax()
+        wanted = ~known & (held[giver].sum(axis=0) > 1) if known.any() else ~known
+        offered = smallest[(giver & held[:, wanted].any(axis=1))[smallest]]
+        sides[offered[:1]] = part
 
 
 def components(count: int, edges: np.ndarray) -> np.ndarray:

@@ -7,27 +7,18 @@ import hashlib
 import keras
 import numpy as np
 
-from tasks.config import Tower
-from tasks.errors import BadSetting
+from tasks.config import Tower, parse_widths
 
 
 def build_tower(settings: Tower, values: int) -> keras.Model:
     """An untrained tower from raw maps (batch, values) to embeddings (batch, dimensions), float32.
 
-    `settings` must be resolved. Raises BadSetting for widths that are no positive numbers.
+    `settings` must be resolved.
     """
-    widths = parse_widths(settings.widths or "")
+    widths = parse_widths(settings.widths)
     layers = [keras.layers.Dense(width, activation="relu") for width in widths[:-1]]
     embedding = keras.layers.Dense(widths[-1], name="embedding")
     return keras.Sequential([keras.Input((values,), name="map"), *layers, embedding], name="tower")
-
-
-def parse_widths(text: str) -> list[int]:
-    """`512-256-128` as numbers; raises BadSetting."""
-    words = text.split("-")
-    if not all(word.isdecimal() and 0 < int(word) <= 65536 for word in words):
-        raise BadSetting(f"tower.widths: expected positive numbers such as 512-256-128, found {text!r}")
-    return [int(word) for word in words]
 
 
 def weights_digest(tower: keras.Model) -> str:

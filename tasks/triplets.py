@@ -6,6 +6,7 @@ part. What is dropped or crosses is counted.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,9 @@ def triplets(train: Cached, test: Cached | None, config: Retrain) -> Stage:
 def _make(train: Cached, test: Cached | None, config: Retrain) -> tuple[Bank, dict[str, Any]]:
     records = read_records(train.stage.path)
     kept, counts = _keep(records)
+    brought = len(records.triplets)
     records = records.take(kept)
+    counts["dropped_triplets"] = brought - len(records.triplets)
     part, split_facts = _split(records, config, has_test=test is not None)
     if test is not None:
         extra, overlap = _held_out(read_records(test.stage.path), records)
@@ -52,7 +55,9 @@ def _make(train: Cached, test: Cached | None, config: Retrain) -> tuple[Bank, di
         part = np.concatenate([part, np.full(len(extra), PARTS.index("test"), np.int8)])
     trained = np.isin(records.mode, records.mode[part == 0])
     counts["dropped_untrained_mode"] = int((~trained).sum())
-    bank, triplet_counts = _bank(records.take(np.flatnonzero(trained)), part[trained], config)
+    known = records.take(np.flatnonzero(trained))
+    counts["dropped_triplets"] += len(records.triplets) - len(known.triplets)
+    bank, triplet_counts = _bank(known, part[trained], config)
     _require_enough(bank, train.resolved.source)
     return bank, {**counts, **split_facts, **triplet_counts, **_summary(bank), **_brought_anchors(records, bank)}
 
@@ -75,9 +80,9 @@ def _split(records: Records, config: Retrain, has_test: bool) -> tuple[np.ndarra
     if has_test:
         shares[PARTS.index("test")] = 0.0
     needed = sum(share > 0 for share in shares)
-    if how == "group" and len(np.unique(units)) < needed:
-        units, how = records.hash, f"record (fewer than {needed} groups)"
-    return split_units(units, codes, shares, config.seed), {"split_by": how}
+    if how in ("group", "component") and len(np.unique(units)) < needed:
+        units, how = records.hash, f"record (fewer than {needed} {how}s)"
+    return split_units(units, codes, shares, config.split.seed), {"split_by": how}
 
 
 def _units(records: Records) -> tuple[np.ndarray, str]:
@@ -96,8 +101,12 @@ def _held_out(test: Records, train: Records) -> tuple[Records, dict[str, int]]:
     """The test records that the training source has not and whose mode it knows."""
     shared = np.isin(test.hash, train.hash)
     unknown = ~np.isin(test.mode, train.mode) & ~shared
-    kept = np.flatnonzero(~shared & ~unknown & ~test.contradictory)
-    return test.take(kept), {"test_in_train": int(shared.sum()), "test_unknown_mode": int(unknown.sum())}
+    contradictory = test.contradictory & ~shared & ~unknown
+    return test.take(np.flatnonzero(~shared & ~unknown & ~contradictory)), {
+        "test_in_train": int(shared.sum()),
+        "test_unknown_mode": int(unknown.sum()),
+        "test_contradictory": int(contradictory.sum()),
+    }
 
 
 def _bank(records: Records, part: np.ndarray, config: Retrain) -> tuple[Bank, dict[str, int]]:
@@ -118,7 +127,7 @@ def _bank(records: Records, part: np.ndarray, config: Retrain) -> tuple[Bank, di
 
 def natural(name: str) -> tuple[bool, int, str]:
     """Sorts modes that are numbers as numbers, and before the others."""
-    number = name.lstrip("-").isdigit()
+    number = bool(re.fullmatch(r"-?[0-9]{1,18}", name))
     return not number, int(name) if number else 0, name
 
 
@@ -161,7 +170,7 @@ def _brought_anchors(records: Records, bank: Bank) -> dict[str, Any]:
     if not known.any():
         return {}
     own = bank.anchors[[code[name] for name in records.brought_mode[known]]].astype(np.float64)
-    off = np.linalg.norm(records.brought[known] - own, axis=1) / np.linalg.norm(own, axis=1)
+    off = np.linalg.norm(records.brought[known] - own, axis=1) / np.maximum(np.linalg.norm(own, axis=1), 1e-12)
     return {
         "brought_anchors": {"count": len(off), "median_difference": float(np.median(off)), "largest": float(off.max())}
     }

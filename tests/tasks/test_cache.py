@@ -1,0 +1,226 @@
+"""One Parquet form of every source: exact, named by its content, verified, and all or nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import parts
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.cache import cache
+from tasks.config import Data
+from tasks.errors import UnfitData, UnusableFolder
+from tasks.handover import Downloaded, Resolved
+from tasks.records import maps_of, read_records
+
+TWIN = """
+import sys
+from tasks.cache import cache
+from tasks.config import Data, Retrain
+from tasks.handover import Downloaded, Resolved
+folder, data = sys.argv[1:]
+print("ready", flush=True)
+sys.stdin.readline()
+made = cache(Downloaded(Resolved("s", "folder", folder, "r1"), folder), Retrain(data_folder=data, data=Data(4, 5)))
+print(made.stage.path)
+"""
+
+
+@pytest.fixture
+def part() -> parts.Parts:
+    return parts.inspected(groups=6)
+
+
+def contents(folder: Path) -> list[str]:
+    """Every file and folder under `folder`, hidden ones too."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_the_one_form(tmp_path, part):
+    """Columns and types as the module says; every record once, values bit by bit."""
+    made = parts.cached(parts.wide_records(part.take([*range(36), 3, 4])), tmp_path)
+    table = pq.read_table(Path(made.stage.path) / "records.parquet")
+    assert table.schema.names == ["record", "map", "label", "mode", "group"]
+    assert table.schema.field("map").type == pa.list_(pa.field("item", pa.float32()), 20)
+    assert table.schema.field("record").type == pa.binary(16)
+    np.testing.assert_array_equal(maps_of(table["map"]), part.maps)
+    assert table["mode"].to_pylist() == [str(mode) for mode in part.mode]
+    assert table["group"].to_pylist() == part.group.tolist()
+    facts = made.stage.facts
+    assert (facts["rows"], facts["records"], facts["source_kind"]) == (38, 36, "wide records")
+    assert facts["modes"] == {"0": 12, "1": 12, "2": 12}
+    assert facts["labels"] == {"0": 12, "1": 24}
+
+
+def test_kinds_are_one_after_the_cache(tmp_path, part):
+    pairs = np.concatenate([np.stack([np.arange(36), (np.arange(36) + 1) % 36], axis=1)])
+    tables = (parts.map_column(part), parts.wide_records(part), parts.wide_triplets(part, pairs))
+    read = [read_records(parts.cached(table, tmp_path / str(i)).stage.path) for i, table in enumerate(tables)]
+    first = read[0]
+    for other in read[1:]:
+        order = np.argsort(other.hash)[np.argsort(np.argsort(first.hash))]
+        for name in ("hash", "maps", "label", "mode", "group"):
+            np.testing.assert_array_equal(getattr(other, name)[order], getattr(first, name))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_triplets_are_taken_apart_and_put_together_again(tmp_path, seed, part, monkeypatch):
+    """Whatever the order, the repeats and the batches: the three files hold the input's every value."""
+    monkeypatch.setattr("tasks.cache.BATCH_ROWS", 17)
+    pairs = parts.pairs_within(part, np.zeros(36, int), 90, seed)
+    table = parts.wide_triplets(part, pairs)
+    folder = Path(parts.cached(table, tmp_path).stage.path)
+    records, anchors, rows = (pq.read_table(folder / f"{name}.parquet") for name in ("records", "anchors", "triplets"))
+    assert (records.num_rows, anchors.num_rows, rows.num_rows) == (len(np.unique(pairs)), 3, 90)
+    for column, prefix, stored in (
+        ("anchor", "arch", anchors),
+        ("positive", "pos", records),
+        ("negative", "neg", records),
+    ):
+        chosen = rows[column].to_numpy()
+        given = np.stack([table[f"{prefix}{i}"].to_numpy() for i in range(20)], axis=1)
+        np.testing.assert_array_equal(maps_of(stored["map"])[chosen], given)
+        described = {"label": "label", "mode": "mode", "group": "group"} if prefix != "arch" else {"mode": "mode"}
+        for name, suffix in described.items():
+            told = table[("p" if prefix == "arch" else prefix[0]) + suffix].to_pylist()
+            assert [stored[name][i].as_py() for i in chosen.tolist()] == [str(value) for value in told]
+
+
+def test_one_map_may_be_the_anchor_of_two_modes(tmp_path, part):
+    table = parts.wide_triplets(part, parts.pairs_within(part, np.zeros(36, int), 60))
+    same = {f"arch{i}": np.full(60, i, np.float32) for i in range(20)}
+    table = pa.table({name: same.get(name, table[name]) for name in table.column_names})
+    anchors = pq.read_table(Path(parts.cached(table, tmp_path).stage.path) / "anchors.parquet")
+    assert sorted(anchors["mode"].to_pylist()) == ["0", "1", "2"]
+
+
+def test_contradictory_records_are_marked(tmp_path):
+    part = parts.inspected(each=20)
+    twin = part.take([*range(60), 5])
+    twin.mode[60] = 1
+    records = read_records(parts.cached(parts.map_column(twin), tmp_path).stage.path)
+    assert np.flatnonzero(records.contradictory).tolist() == [5]
+
+
+def test_a_second_call_reuses(tmp_path, part, monkeypatch):
+    table = parts.map_column(part)
+    first = parts.cached(table, tmp_path)
+    assert not first.stage.reused
+    monkeypatch.setattr("tasks.cache.opened", None)  # must not even be opened
+    second = parts.cached(table, tmp_path)
+    assert second.stage.reused
+    assert replace(second.stage, reused=False) == first.stage
+    assert second.findings == first.findings
+    assert len(second.findings) > 8
+
+
+def test_the_name_depends_on_content_settings_and_side(tmp_path, part):
+    table, other = parts.map_column(part), parts.map_column(part.take(range(30)))
+    named = Data(rows=4, cols=5, group="lot")
+    paths = [
+        parts.cached(table, tmp_path).stage.path,
+        parts.cached(other, tmp_path).stage.path,
+        parts.cached(table, tmp_path, parts.configured(tmp_path, data=named)).stage.path,
+        parts.cached(table, tmp_path, name="held-out").stage.path,
+    ]
+    assert len(set(paths)) == 4
+    moved = parts.configured(tmp_path, artifacts_folder="elsewhere", seed=1)
+    assert parts.cached(table, tmp_path, moved).stage.path == paths[0]
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "remove", "add", "manifest"])
+def test_a_damaged_cache_is_set_aside_and_made_again(tmp_path, part, damage):
+    table = parts.map_column(part)
+    folder = Path(parts.cached(table, tmp_path).stage.path)
+    file = folder / "records.parquet"
+    whole = file.read_bytes()
+    if damage == "flip":
+        file.write_bytes(whole[:200] + bytes([whole[200] ^ 1]) + whole[201:])
+    elif damage == "truncate":
+        file.write_bytes(whole[:-1])
+    elif damage == "remove":
+        file.unlink()
+    elif damage == "add":
+        (folder / "more.txt").write_text("")
+    else:
+        (folder / "manifest.json").write_text("{")
+    again = parts.cached(table, tmp_path)
+    assert not again.stage.reused
+    assert again.stage.path == str(folder)
+    assert file.read_bytes() == whole
+    assert [path.name for path in folder.parent.iterdir() if path != folder] == [f"{folder.name}.damaged"]
+    assert parts.cached(table, tmp_path).stage.reused
+
+
+@pytest.mark.parametrize("damaged", [False, True], ids=["fresh", "damaged"])
+def test_twin_processes_make_one_folder(tmp_path, part, damaged):
+    source = parts.source(parts.map_column(part), tmp_path / "source").folder
+    if damaged:
+        first = cache(Downloaded(Resolved("s", "folder", source, "r1"), source), parts.configured(tmp_path))
+        (Path(first.stage.path) / "records.parquet").write_bytes(b"")
+    twins = [
+        subprocess.Popen(
+            [sys.executable, "-c", TWIN, source, str(tmp_path / "data")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    assert [twin.stdout.readline() for twin in twins] == ["ready\n"] * 2
+    for twin in twins:
+        twin.stdin.write("\n")
+        twin.stdin.flush()
+    told = [twin.communicate(timeout=60) for twin in twins]
+    assert [twin.returncode for twin in twins] == [0, 0], told
+    (path,) = {out.strip() for out, _ in told}
+    left = {folder.name for folder in (tmp_path / "data" / "cache").iterdir()}
+    assert left - {f"{Path(path).name}.damaged"} == {Path(path).name}
+    assert read_records(path).maps.shape == (36, 20)
+
+
+def test_unfit_data_leaves_nothing_behind(tmp_path, part):
+    part.maps[5] = np.nan
+    with pytest.raises(UnfitData) as error:
+        parts.cached(parts.map_column(part), tmp_path)
+    assert contents(tmp_path / "data") == ["cache"]
+    assert error.value.exit_code == 2
+    assert "finite values: 1 maps with NaN" in str(error.value)
+    assert "\n" not in str(error.value)
+    verdicts = {finding.name: finding.verdict for finding in error.value.findings}
+    assert verdicts["finite values"] == "failed"
+    assert verdicts["columns present"] == "ok"
+
+
+def test_unfit_data_late_in_the_file_leaves_nothing_behind(tmp_path, part, monkeypatch):
+    monkeypatch.setattr("tasks.cache.BATCH_ROWS", 5)
+    part.maps[35, 19] = np.inf
+    with pytest.raises(UnfitData, match="first in row 35"):
+        parts.cached(parts.wide_records(part), tmp_path)
+    assert contents(tmp_path / "data") == ["cache"]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path, part):
+    (tmp_path / "file").write_text("")
+    source = parts.source(parts.map_column(part), tmp_path / "source")
+    config = parts.configured(tmp_path, data_folder=str(tmp_path / "file" / "data"))
+    with pytest.raises(UnusableFolder, match="choose another with --data") as error:
+        cache(source, config)
+    assert error.value.exit_code == 2
+
+
+def test_the_manifest_names_every_file(tmp_path, part):
+    made = parts.cached(parts.wide_triplets(part, parts.pairs_within(part, np.zeros(36, int), 80)), tmp_path)
+    folder = Path(made.stage.path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert set(manifest["files"]) == set(contents(folder)) - {"manifest.json"}
+    assert manifest["digest"].startswith(folder.name.removeprefix("records-"))
+    assert made.stage.facts == manifest

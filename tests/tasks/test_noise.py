@@ -1,0 +1,65 @@
+"""Pure noise has nothing to be learnt: an honest line says one half, and says so although a careless one says .98."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import parts
+import pytest
+
+from tasks.distance import distance
+from tasks.figures import pair_figures
+from tasks.judge import raw_judge, rt_judge
+from tasks.judgement import short_figures
+from tasks.split import PARTS
+
+
+def auroc(bank: parts.Bank, name: str = "euclidean") -> float:
+    return short_figures(raw_judge(distance(name), bank), bank)["auroc"]
+
+
+@pytest.mark.parametrize("name", ["euclidean", "cosine"])
+def test_noise_with_anchors_from_training_records_is_a_coin(name):
+    """1404 values, 20 records a mode; the mean of six worlds, each of 40 test records × 10 prototypes."""
+    worlds = [auroc(parts.banked(parts.noise(10, 20, seed=seed)), name) for seed in range(6)]
+    assert np.mean(worlds) == pytest.approx(0.5, abs=0.05)
+    assert np.abs(np.array(worlds) - 0.5).max() < 0.15
+
+
+def test_noise_with_anchors_from_all_records_looks_like_knowledge():
+    """The counter-example: every test record is in its own mode's mean."""
+    worlds = [auroc(parts.banked(parts.noise(10, 20, seed=seed), leak=True)) for seed in range(3)]
+    assert min(worlds) > 0.9
+
+
+def test_rt_on_noise_is_a_coin():
+    worlds = []
+    for seed in range(3):
+        bank = parts.banked(parts.noise(6, 20, seed=seed))
+        rows = bank.rows("test")
+        worlds.append(pair_figures(rt_judge(bank).to_modes(bank.maps[rows]), bank.mode[rows])["auroc"])
+    assert np.mean(worlds) == pytest.approx(0.5, abs=0.08)
+
+
+def test_permuted_modes_are_a_coin():
+    """Maps with every difference in the world, and modes that were dealt out anew: ½, where the true modes give 1."""
+    part = parts.inspected(modes=5, each=40)
+    assert auroc(parts.banked(part)) > 0.98
+    worlds = []
+    for seed in range(6):
+        mode = np.random.default_rng(seed).permutation(part.mode)
+        worlds.append(auroc(parts.banked(replace(part, mode=mode))))
+    assert np.mean(worlds) == pytest.approx(0.5, abs=0.05)
+
+
+def test_noise_through_the_step_itself_is_a_coin(tmp_path):
+    """The same through cache and triplets, where the anchors are made."""
+    from tasks.bank import load_bank
+
+    table = parts.map_column(parts.noise(10, 20, values=20, seed=4))
+    bank = load_bank(parts.split_stage(table, tmp_path).path)
+    assert auroc(bank) == pytest.approx(0.5, abs=0.15)
+    assert PARTS[0] == "train"
+    own = bank.maps[(bank.mode == 3) & (bank.part == 0)]
+    np.testing.assert_allclose(bank.anchors[3], own.mean(axis=0), atol=1e-6)

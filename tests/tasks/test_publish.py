@@ -1,0 +1,249 @@
+"""From judged model to release: all or nothing, numbered under a lock, finished by the next run if this one dies."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import parts
+import pytest
+
+from tasks.errors import ChampionMoved, DamagedRelease, UnusableFolder
+from tasks.handover import Outcome
+from tasks.publish import concluded, git_commit, publish
+from tasks.releases import drafts, pointer, promote, releases, rollback
+from tasks.stages import MANIFEST, file_digest, sound
+
+RIVAL = """
+import sys
+from pathlib import Path
+import parts
+from tasks.errors import ChampionMoved
+from tasks.publish import publish
+from tasks.releases import pointer
+folder, name = Path(sys.argv[1]), sys.argv[2]
+stages, config = parts.judged(folder / name), parts.configured(folder)
+print("ready", flush=True)
+sys.stdin.readline()
+moved = 0
+while True:
+    try:
+        made = publish(stages, config, pointer(folder / "artifacts")["champion"], name * 16, parts.FACTS)
+        break
+    except ChampionMoved:
+        moved += 1
+print(made.release, moved)
+"""
+
+
+def published(
+    folder: Path, champion: str | None = None, print_: str = "a" * 64, reasons: tuple[str, ...] = ()
+) -> Outcome:
+    return publish(parts.judged(folder, reasons), parts.configured(folder), champion, print_, parts.FACTS)
+
+
+def left(folder: Path) -> set[str]:
+    """What lies in the artifacts folder and its two shelves, but for the lock."""
+    artifacts = folder / "artifacts"
+    found = [*artifacts.iterdir(), *artifacts.glob("releases/*"), *artifacts.glob("drafts/*")]
+    return {path.relative_to(artifacts).as_posix() for path in found} - {".lock"}
+
+
+def test_a_release_is_complete_sealed_and_champion(tmp_path):
+    made = published(tmp_path)
+    assert (made.status, made.release, made.champion, made.reasons) == ("released", "v1", "v1", ())
+    assert left(tmp_path) == {"champion.json", "releases", "releases/v1"}
+    folder = Path(made.path)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    names = {"model.keras", "anchors.npz", "threshold.json", "split.npz", "report.html", "report.json", "README.md"}
+    assert {path.name for path in folder.iterdir()} == names | {MANIFEST}
+    assert manifest["files"] == {name: file_digest(folder / name) for name in names}
+    assert (manifest["version"], manifest["status"], manifest["compared_with"]) == ("v1", "released", None)
+    assert manifest["train"] == parts.FACTS["train"]
+    assert manifest["config"]["fit"]["margin"] == 0.4  # resolved, not None
+    assert manifest["config"]["seed"] == 42
+    assert set(manifest["stages"]) == {"cache", "triplets", "model", "report"}
+    assert manifest["weights"] == "w" * 64
+    assert manifest["git_commit"] == git_commit()
+    assert {"keras", "numpy", "prefect", "python"} <= set(manifest["packages"])
+    assert made.metrics == manifest["metrics"]
+    assert made.metrics["auroc"] == 0.9
+    assert "\n- status: **released**" in (folder / "README.md").read_text()
+
+
+def test_the_json_of_an_outcome(tmp_path):
+    told = json.loads(json.dumps(published(tmp_path).as_json(), allow_nan=False))
+    assert list(told) == ["status", "release", "path", "train", "test", "metrics", "champion", "reasons"]
+
+
+def test_a_rejected_draft_is_kept_with_its_reasons(tmp_path):
+    made = published(tmp_path, reasons=("too weak", "no threshold"))
+    assert (made.status, made.release, made.champion) == ("rejected", None, None)
+    assert made.reasons == ("too weak", "no threshold")
+    assert left(tmp_path) == {"drafts", "drafts/" + "a" * 16}
+    (draft,) = drafts(tmp_path / "artifacts")
+    assert sound(draft.path)["reasons"] == ["too weak", "no threshold"]
+    assert "\n- too weak\n- no threshold\n" in (draft.path / "README.md").read_text()
+
+
+def test_versions_follow_each_other(tmp_path):
+    for number, champion in enumerate((None, "v1", "v2"), start=1):
+        made = published(tmp_path, champion, f"{number}" * 64)
+        assert (made.release, made.champion) == (f"v{number}", f"v{number}")
+    assert pointer(tmp_path / "artifacts")["history"] == ["v1", "v2", "v3"]
+
+
+def test_a_champion_that_moved_meanwhile_stops_the_release(tmp_path):
+    published(tmp_path)
+    for stale in (None, "v7"):
+        with pytest.raises(ChampionMoved, match="run again") as error:
+            published(tmp_path, stale, "b" * 64)
+        assert error.value.exit_code == 1
+    assert left(tmp_path) == {"champion.json", "releases", "releases/v1"}
+
+
+@pytest.mark.parametrize("fails", ["tasks.publish.model_card", "tasks.publish.seal", "tasks.publish.point_to"])
+def test_a_failure_leaves_no_half_release_and_the_old_champion(tmp_path, monkeypatch, fails):
+    published(tmp_path)
+
+    def dying(*words: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fails, dying)
+    with pytest.raises(KeyboardInterrupt):
+        published(tmp_path, "v1", "b" * 64)
+    monkeypatch.undo()
+    finished = "releases/v2" if fails.endswith("point_to") else "releases/v1"
+    assert left(tmp_path) == {"champion.json", "releases", "releases/v1", finished}
+    assert pointer(tmp_path / "artifacts")["champion"] == "v1"
+    assert all(sound(release.path) for release in releases(tmp_path / "artifacts"))
+
+
+def died_before_the_pointer(folder: Path, monkeypatch: pytest.MonkeyPatch, champion: str | None, print_: str) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("tasks.publish.point_to", lambda *words: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            published(folder, champion, print_)
+
+
+def test_a_run_that_died_before_the_pointer_is_finished_by_the_next(tmp_path, monkeypatch):
+    published(tmp_path)
+    died_before_the_pointer(tmp_path, monkeypatch, "v1", "b" * 64)
+    found = concluded(parts.configured(tmp_path), "b" * 64)
+    assert (found.status, found.release, found.champion) == ("unchanged", "v2", "v2")
+    assert pointer(tmp_path / "artifacts")["history"] == ["v1", "v2"]
+
+
+def test_an_unfinished_release_never_replaces_a_champion_it_was_not_compared_with(tmp_path, monkeypatch):
+    """v2's run dies; v3 becomes champion. v2 has never shown to be better than v3: it must be judged again."""
+    published(tmp_path)
+    died_before_the_pointer(tmp_path, monkeypatch, "v1", "b" * 64)
+    assert published(tmp_path, "v1", "c" * 64).release == "v3"
+    assert concluded(parts.configured(tmp_path), "b" * 64) is None
+    assert pointer(tmp_path / "artifacts")["champion"] == "v3"
+    assert published(tmp_path, "v3", "b" * 64).release == "v4"
+    assert concluded(parts.configured(tmp_path), "b" * 64).release == "v4"
+
+
+def test_nothing_was_concluded_before(tmp_path):
+    assert concluded(parts.configured(tmp_path), "a" * 64) is None
+
+
+def test_the_same_run_again_is_unchanged(tmp_path):
+    made = published(tmp_path)
+    found = concluded(parts.configured(tmp_path), "a" * 64)
+    assert replace(found, status="released") == made
+    assert concluded(parts.configured(tmp_path), "b" * 64) is None
+
+
+def test_a_release_that_was_rolled_back_stays_so(tmp_path):
+    """Running it again must not make it champion behind the back of whoever rolled it back."""
+    published(tmp_path)
+    published(tmp_path, "v1", "b" * 64)
+    rollback(tmp_path / "artifacts")
+    found = concluded(parts.configured(tmp_path), "b" * 64)
+    assert (found.status, found.release, found.champion) == ("unchanged", "v2", "v1")
+    assert pointer(tmp_path / "artifacts")["champion"] == "v1"
+
+
+def test_a_rejection_counts_only_against_the_champion_of_today(tmp_path):
+    published(tmp_path, reasons=("too weak",))
+    assert concluded(parts.configured(tmp_path), "a" * 64).reasons == ("too weak",)
+    published(tmp_path, None, "b" * 64)
+    assert concluded(parts.configured(tmp_path), "a" * 64) is None
+    again = published(tmp_path, "v1", reasons=("still too weak",))
+    assert len(drafts(tmp_path / "artifacts")) == 1
+    assert concluded(parts.configured(tmp_path), "a" * 64).reasons == again.reasons == ("still too weak",)
+
+
+def test_a_damaged_conclusion_does_not_count(tmp_path):
+    made = published(tmp_path)
+    (Path(made.path) / "report.html").write_text("")
+    assert concluded(parts.configured(tmp_path), "a" * 64) is None
+    rejected = published(tmp_path, "v1", "b" * 64, reasons=("too weak",))
+    (Path(rejected.path) / "report.html").write_text("")
+    assert concluded(parts.configured(tmp_path), "b" * 64) is None
+
+
+def test_two_processes_publish_at_once(tmp_path):
+    """Two versions, one after the other: whoever comes second compares itself with the first."""
+    words = [sys.executable, "-c", RIVAL, str(tmp_path)]
+    here = str(Path(parts.__file__).parent)
+    rivals = [
+        subprocess.Popen(
+            [*words, name], env={"PYTHONPATH": f"{here}:{Path(here).parent}"}, stdin=-1, stdout=-1, stderr=-1, text=True
+        )
+        for name in ("a", "b")
+    ]
+    assert [rival.stdout.readline() for rival in rivals] == ["ready\n"] * 2
+    for rival in rivals:
+        rival.stdin.write("\n")
+        rival.stdin.flush()
+    told = [rival.communicate(timeout=60) for rival in rivals]
+    assert [rival.returncode for rival in rivals] == [0, 0], told
+    artifacts = tmp_path / "artifacts"
+    assert {out.split()[0] for out, _ in told} == {"v1", "v2"}
+    assert pointer(artifacts) == {"champion": "v2", "history": ["v1", "v2"], "ever": ["v1", "v2"]}
+    assert [release.manifest["compared_with"] for release in releases(artifacts)] == [None, "v1"]
+    assert all(sound(release.path) for release in releases(artifacts))
+    assert left(tmp_path) == {"champion.json", "releases", "releases/v1", "releases/v2"}
+
+
+def test_a_model_that_was_damaged_on_its_way_is_not_released(tmp_path, monkeypatch):
+    """What lies under the final name is verified once more before the pointer moves."""
+    import tasks.publish
+
+    def careless(folder: Path, manifest: dict) -> None:
+        tasks.stages.seal(folder, manifest)
+        (folder / "model.keras").write_bytes(b"other")
+
+    monkeypatch.setattr("tasks.publish.seal", careless)
+    with pytest.raises(DamagedRelease):
+        published(tmp_path)
+    assert pointer(tmp_path / "artifacts")["champion"] is None
+
+
+def test_an_artifacts_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "artifacts").write_text("a file")
+    with pytest.raises(UnusableFolder):
+        published(tmp_path)
+
+
+def test_names_that_no_encoding_holds_do_not_stop_the_release(tmp_path):
+    """A folder's name may hold bytes that are no text; training took an hour."""
+    facts = {"train": parts.FACTS["train"] | {"source": "/mnt/\udcff\udc80 部品", "kind": "folder"}, "test": None}
+    made = publish(parts.judged(tmp_path), parts.configured(tmp_path), None, "a" * 64, facts)
+    assert "部品" in (Path(made.path) / "README.md").read_text(encoding="utf-8")
+    assert promote(tmp_path / "artifacts", "v1").manifest["train"] == facts["train"]
+
+
+def test_the_commit_is_that_of_kensa(monkeypatch, tmp_path):
+    commit = git_commit()
+    monkeypatch.chdir(tmp_path)
+    assert git_commit() == commit
+    assert commit is None or len(commit.removesuffix("+")) == 40
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert git_commit() is None

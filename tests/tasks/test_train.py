@@ -1,0 +1,398 @@
+"""Training: the recipe by hand, the same bits every time, on any backend, without Prefect; and dead ones refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+import numpy as np
+import parts
+import pytest
+from keras import ops
+
+from tasks.bank import Bank, load_bank
+from tasks.config import Fit, Retrain, Tower
+from tasks.distance import distance
+from tasks.epochs import Watch, refuse_dead
+from tasks.errors import TrainingCollapsed, TrainingDiverged
+from tasks.figures import pair_figures
+from tasks.handover import Epoch, Stage
+from tasks.judge import embedder, trained_judge
+from tasks.siamese import Batches, TripletLoss, TripletModel, active_share, hinge
+from tasks.tower import build_tower, weights_digest
+from tasks.train import fit, main, train
+
+EUCLIDEAN = distance("euclidean")
+
+# Nothing of `blocked` can be imported in the child, as on a machine that has never seen it.
+WITHOUT = """
+import runpy, sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked}:
+            raise ImportError(name + " is not on this machine")
+sys.meta_path.insert(0, Blocker())
+"""
+RUN = "runpy.run_module('tasks.train', run_name='__main__', alter_sys=True)\n"
+FIRST_EPOCH = """
+import numpy as np
+import tasks.train
+from tasks.bank import load_bank
+from tasks.config import Fit, Retrain, Tower
+from tasks.tower import build_tower
+folder, weights = sys.argv[1:]
+def begun(settings, values):
+    tower = build_tower(settings, values)
+    with np.load(weights) as given:
+        tower.set_weights([given[name] for name in given.files])
+    return tower
+tasks.train.build_tower = begun
+config = Retrain(tower=Tower(widths="16-8"), fit=Fit(learning_rate=0.003, epochs=2)).resolved()
+_, log, _ = tasks.train.fit(load_bank(folder), config)
+print([[line.loss, line.val_loss, line.active] for line in log])
+"""
+UNNEEDED = {"prefect", "pyarrow", "pandas", "matplotlib", "datasets", "sklearn", "scipy", "filelock", "tqdm"}
+
+
+def run_of(**changes: Any) -> Retrain:
+    config = Retrain(tower=Tower(widths="16-8"), fit=replace(Fit(learning_rate=0.003, epochs=3), **changes))
+    return config.resolved()
+
+
+@pytest.fixture(scope="module")
+def bank() -> Bank:
+    return parts.banked(parts.inspected(modes=3, each=60))
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    return parts.split_stage(parts.map_column(parts.inspected(modes=3, each=60)), tmp_path_factory.mktemp("stage"))
+
+
+def test_the_notebooks_tower():
+    """1404·512 + 512, 512·256 + 256, 256·128 + 128: ReLU, ReLU, linear."""
+    tower = build_tower(Retrain(preset="notebook").resolved().tower, 1404)
+    assert tower.count_params() == 719_360 + 131_328 + 32_896 == 883_584
+    assert [layer.activation.__name__ for layer in tower.layers] == ["relu", "relu", "linear"]
+    assert tower.output_shape == (None, 128)
+    assert {weight.dtype for weight in tower.weights} == {"float32"}
+
+
+def test_the_loss_by_hand():
+    """a 0, p (3, 4), n (6, 8): 5 − 10 + .4 < 0 → 0. a 0, p (0, 2), n (1, 0): 2 − 1 + .4 = 1.4. Mean .7, active ½."""
+    triplets = np.array([[[0, 0], [3, 4], [6, 8]], [[0, 0], [0, 2], [1, 0]]], np.float32)
+    np.testing.assert_allclose(ops.convert_to_numpy(hinge(EUCLIDEAN, 0.4, triplets)), [0, 1.4], rtol=1e-6)
+    targets = np.zeros(2, np.float32)
+    assert float(TripletLoss(EUCLIDEAN, 0.4)(targets, triplets)) == pytest.approx(0.7)
+    assert np.mean(active_share(EUCLIDEAN, 0.4)(targets, triplets)) == 0.5
+
+
+def test_one_tower_embeds_all_three():
+    maps = np.random.default_rng(0).normal(size=(6, 20)).astype(np.float32)
+    tower = build_tower(Tower(widths="8-4"), 20)
+    rows = np.array([[0, 1, 2], [5, 4, 3]], np.int32)
+    found = ops.convert_to_numpy(TripletModel(tower, maps)(rows))
+    np.testing.assert_allclose(found, embedder(tower)(maps)[rows], rtol=1e-5, atol=1e-6)
+
+
+def test_every_triplet_once_an_epoch_in_an_order_of_seed_and_epoch():
+    triplets = np.arange(30).reshape(10, 3)
+    first, again, other = Batches(triplets, 4, 1), Batches(triplets, 4, 1), Batches(triplets, 4, 2)
+    assert [len(rows) for rows, _ in map(first.__getitem__, range(len(first)))] == [4, 4, 2]
+
+    def order(batches: Batches) -> list[int]:
+        return np.concatenate([batches[i][0] for i in range(len(batches))])[:, 0].tolist()
+
+    before = order(first)
+    assert sorted(before) == list(range(0, 30, 3))
+    assert order(again) == before != order(other)
+    first.on_epoch_end()
+    assert sorted(order(first)) == sorted(before)
+    assert order(first) != before
+
+
+def test_training_sees_anchors_train_and_stop_and_nothing_else(bank):
+    """Calibration and test records turned into NaN: nothing changes."""
+    hidden = bank.maps.copy()
+    hidden[bank.part >= 2] = np.nan
+    seen, unseen = fit(bank, run_of()), fit(replace(bank, maps=hidden), run_of())
+    assert weights_digest(seen[0]) == weights_digest(unseen[0])
+
+
+def test_the_seed_decides_every_bit(bank):
+    first, again, other = (fit(bank, replace(run_of(), seed=seed))[0] for seed in (42, 42, 43))
+    assert weights_digest(first) == weights_digest(again) != weights_digest(other)
+
+
+def test_training_learns(bank):
+    tower, log, _ = fit(bank, run_of(epochs=15, learning_rate=3e-4))
+    assert log[-1].val_loss < 0.3 * log[0].val_loss
+    assert log[-1].active < log[0].active
+    judge = trained_judge("x", embedder(tower), EUCLIDEAN, "mean-map", bank)
+    rows = bank.rows("test")
+    assert pair_figures(judge.to_modes(bank.maps[rows]), bank.mode[rows])["auroc"] > 0.95
+
+
+def test_training_on_noise_learns_nothing_of_other_records():
+    """The tower fits its own records; of the test it knows as little as a coin. Mean of three worlds."""
+    worlds = []
+    for seed in range(3):
+        bank = parts.banked(parts.noise(6, 40, values=100, seed=seed))
+        tower, _, _ = fit(bank, run_of(epochs=4))
+        rows = bank.rows("test")
+        judge = trained_judge("x", embedder(tower), EUCLIDEAN, "mean-map", bank)
+        worlds.append(pair_figures(judge.to_modes(bank.maps[rows]), bank.mode[rows])["auroc"])
+    assert np.mean(worlds) == pytest.approx(0.5, abs=0.06)
+
+
+def test_the_log_is_the_loss_of_the_saved_weights(bank):
+    """The validation loss of the best epoch, computed anew from the returned tower."""
+    seen: list[Epoch] = []
+    tower, log, best = fit(bank, run_of(epochs=6, learning_rate=3e-4), seen.append)
+    assert seen == log
+    assert [line.epoch for line in log] == list(range(1, len(log) + 1))
+    assert log[best - 1].val_loss == min(line.val_loss for line in log)
+    embed = embedder(tower)
+    anchor, positive, negative = bank.triplets["stop"].T
+    anchors, maps = embed(bank.anchors), embed(bank.maps)
+    near, far = EUCLIDEAN.pair(anchors[anchor], maps[positive]), EUCLIDEAN.pair(anchors[anchor], maps[negative])
+    assert np.maximum(near - far + 0.4, 0).mean() == pytest.approx(log[best - 1].val_loss, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("losses", "patience", "best", "stops_at"),
+    [
+        ([3, 2, 2.5, 2.6, 1], 2, 2, 4),
+        ([3, 2, 2.5, 1, 1.5, 1.5], 2, 4, 6),
+        ([3, 2, 2, 2], 2, 2, 4),
+        ([3, 2, 1], 1, 3, None),
+        ([1, 2], 1, 1, 2),
+    ],
+)
+def test_early_stopping_keeps_the_best_epochs_weights(losses, patience, best, stops_at):
+    """Scripted validation losses; the tower's one weight is the epoch's number."""
+    tower = build_tower(Tower(widths="1"), 2)
+    maps = np.array([[0.0, 1], [1, 0]], np.float32)
+    watch = Watch(maps, run_of(patience=patience, epochs=9), 1, None, None)
+    watch.set_model(SimpleNamespace(tower=tower, stop_training=False))
+    for i, loss in enumerate(losses):
+        tower.set_weights([np.array([[i + 1.0], [0]]), np.zeros(1)])
+        watch.on_epoch_begin(i)
+        watch.on_epoch_end(i, {"loss": 1, "val_loss": loss, "active": 1})
+        if watch.model.stop_training:
+            break
+    assert (watch.best.epoch, watch.best_weights[0][0, 0]) == (best, best)
+    assert (i + 1 if watch.model.stop_training else None) == stops_at
+
+
+def test_maps_beyond_all_measure_diverge(bank):
+    with pytest.raises(TrainingDiverged, match=r"epoch 1: the loss is (nan|inf); lower fit\.learning_rate"):
+        fit(replace(bank, maps=bank.maps * np.float32(1e30), anchors=bank.anchors * np.float32(1e30)), run_of())
+
+
+def test_identical_maps_collapse(bank):
+    same = replace(bank, maps=np.ones_like(bank.maps), anchors=np.ones_like(bank.anchors))
+    with pytest.raises(TrainingCollapsed, match=r"every record has the same embedding \(loss 0.4000, margin 0.4\)"):
+        fit(same, run_of())
+
+
+@pytest.mark.parametrize("field", ["loss", "val_loss", "norm"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_no_number_is_divergence(field, value):
+    line = Epoch(3, loss=0.1, val_loss=0.1, active=0.5, norm=2.0, spread=1.0, seconds=0.1)
+    refuse_dead(line, 0.4)
+    with pytest.raises(TrainingDiverged, match="epoch 3"):
+        refuse_dead(replace(line, **{field: value}), 0.4)
+
+
+@pytest.mark.parametrize(("norm", "spread"), [(2.0, 0.0), (2.0, 1e-4), (0.0, 0.0)])
+def test_no_spread_is_collapse(norm, spread):
+    with pytest.raises(TrainingCollapsed, match="epoch 3"):
+        refuse_dead(Epoch(3, 0.4, 0.4, 1.0, norm, spread, 0.1), 0.4)
+
+
+# Taken up again
+
+
+def died_after(epochs: int, bank: Bank, config: Retrain, state: Path) -> None:
+    """A training whose process is gone when it begins to tell of the epoch after `epochs`."""
+
+    def dying(line: Epoch) -> None:
+        if line.epoch > epochs:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(bank, config, dying, state)
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_training_that_died_goes_on_to_the_same_bits(bank, tmp_path, epochs):
+    config, lines = run_of(epochs=5, learning_rate=3e-4), []
+    undisturbed, log, best = fit(bank, config)
+    died_after(epochs, bank, config, tmp_path / "state.npz")
+    tower, again, best_again = fit(bank, config, lines.append, tmp_path / "state.npz")
+    assert weights_digest(tower) == weights_digest(undisturbed)
+    assert best_again == best
+    assert [replace(line, seconds=0) for line in again] == [replace(line, seconds=0) for line in log]
+    assert [line.epoch for line in lines] == list(range(epochs + 1, 6))
+
+
+def test_a_damaged_state_starts_anew(bank, tmp_path):
+    config, state, lines = run_of(epochs=3, learning_rate=3e-4), tmp_path / "state.npz", []
+    died_after(2, bank, config, state)
+    state.write_bytes(state.read_bytes()[:-100])
+    tower, _, _ = fit(bank, config, lines.append, state)
+    assert [line.epoch for line in lines] == [1, 2, 3]
+    assert weights_digest(tower) == weights_digest(fit(bank, config)[0])
+
+
+# The stage
+
+
+def test_a_model_stage_is_made_once(stage, tmp_path):
+    config = parts.configured(tmp_path)
+    lines: list[Epoch] = []
+    made = train(stage, config, lines.append)
+    again = train(stage, config, lines.append)
+    assert (made.reused, again.reused) == (False, True)
+    assert len(lines) == 3
+    assert [path.name for path in Path(made.path).parent.iterdir()] == [Path(made.path).name]
+    assert made.facts["parameters"] == 20 * 16 + 16 + 16 * 8 + 8
+    history = json.loads((Path(made.path) / "history.json").read_text())
+    assert history["best_epoch"] == made.facts["best_epoch"]
+    assert [line["loss"] for line in history["epochs"]] == [line.loss for line in lines]
+
+
+def test_the_stages_name_knows_what_training_reads(stage, tmp_path):
+    def named(**changes: Any) -> str:
+        return train(stage, parts.configured(tmp_path, **changes)).path
+
+    quick = Fit(learning_rate=0.003, epochs=1)
+    plain = named(fit=quick)
+    assert named(fit=replace(quick, margin=0.4)) == plain  # the preset's own
+    assert named(fit=quick, revision="other", artifacts_folder="other") == plain
+    others = [
+        named(fit=replace(quick, margin=0.5)),
+        named(fit=replace(quick, distance="cosine")),
+        named(fit=quick, seed=1),
+        named(fit=quick, tower=Tower(widths="16-4")),
+    ]
+    assert len({plain, *others}) == 5
+
+
+def test_a_dead_training_leaves_no_stage(tmp_path):
+    part = parts.inspected(modes=3, each=60)
+    huge = replace(part, maps=part.maps * np.float32(1e30))
+    dead = parts.split_stage(parts.map_column(huge), tmp_path)
+    with pytest.raises(TrainingDiverged):
+        train(dead, parts.configured(tmp_path))
+    assert [path.name for path in (tmp_path / "data" / "stages").iterdir()] == [Path(dead.path).name]
+
+
+def test_the_saved_model_is_plain_and_loads_in_safe_mode(stage, tmp_path):
+    made = train(stage, parts.configured(tmp_path))
+    path = Path(made.path) / "model.keras"
+    loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
+    assert weights_digest(loaded) == made.facts["weights"]
+    assert {type(layer).__name__ for layer in loaded.layers} == {"Dense"}
+    with zipfile.ZipFile(path) as packed:
+        assert set(packed.namelist()) == {"metadata.json", "config.json", "model.weights.h5"}
+        config = packed.read("config.json").decode()
+    assert "Lambda" not in config
+    assert "tasks." not in config  # no class of ours: any Keras reads it
+    maps = np.asarray(load_bank(stage.path).maps)
+    assert embedder(loaded)(maps).shape == (180, 8)
+
+
+def test_weights_digests_know_values_shapes_and_types():
+    def digest(*weights: np.ndarray) -> str:
+        return weights_digest(SimpleNamespace(get_weights=lambda: list(weights)))
+
+    ones = np.ones((2, 3), np.float32)
+    assert digest(ones) == digest(np.asfortranarray(ones))
+    others = [ones, ones.T, ones.astype(np.float64), ones + np.float32(1e-7), np.ones(6, np.float32)]
+    assert len({digest(other) for other in others}) == 5
+
+
+# The command
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["absent"], "absent: expected a sound triplets stage"),
+        ([".", "--preset", "nobody"], "preset: expected 'notebook', found 'nobody'"),
+        ([".", "--set", "fit.epoch=3"], "did you mean fit.epochs"),
+        ([".", "--set", "tower.widths=x"], "widths: expected positive numbers"),
+    ],
+)
+def test_the_commands_mistakes_are_one_line(capsys, words, told):
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert told in err
+    assert err.startswith("kensa: ")
+    assert err.count("\n") == 1
+
+
+def test_the_command_refuses_a_damaged_stage(stage, tmp_path, capsys):
+    folder = tmp_path / "triplets-copy"
+    folder.mkdir()
+    for path in Path(stage.path).iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "maps.npy").write_bytes(b"")
+    assert main([str(folder), "--data", str(tmp_path / "data")]) == 2
+    assert "expected a sound triplets stage" in capsys.readouterr().err
+    model = train(stage, parts.configured(tmp_path))
+    assert main([model.path]) == 2  # a stage, but no triplets
+
+
+def child(script: str, *words: str, backend: str = "tensorflow", blocked: set[str] = frozenset()) -> subprocess.Popen:
+    code = WITHOUT.format(blocked=sorted(blocked)) + script
+    env = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu"}
+    house = Path(__file__).parents[2]
+    return subprocess.Popen([sys.executable, "-c", code, *words], env=env, cwd=house, stdout=-1, stderr=-1, text=True)
+
+
+def answer(process: subprocess.Popen) -> str:
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return out.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_two_processes_make_the_same_bits_and_one_has_no_prefect(stage, tmp_path):
+    """`python -m tasks.train` with and without all that training does not need."""
+    words = ["--set", "tower.widths=64-32", "--set", "fit.epochs=3"]
+    twins = [
+        child(RUN, stage.path, "--data", str(tmp_path / name), *words, blocked=blocked)
+        for name, blocked in (("bare", UNNEEDED), ("full", set()))
+    ]
+    folders = [Path(answer(twin)) for twin in twins]
+    facts = [json.loads((folder / "manifest.json").read_text()) for folder in folders]
+    assert facts[0]["weights"] == facts[1]["weights"]
+    assert folders[0].name == folders[1].name
+    histories = [json.loads((folder / "history.json").read_text())["epochs"] for folder in folders]
+    losses = [[(line["loss"], line["val_loss"]) for line in history] for history in histories]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.slow
+def test_jax_alone_trains_alike(stage, tmp_path):
+    """From the same first weights, with TensorFlow out of reach: the losses of both backends agree to 10⁻⁴."""
+    weights = tmp_path / "weights.npz"
+    np.savez(weights, *build_tower(Tower(widths="16-8"), 20).get_weights())
+    runs = [
+        child(FIRST_EPOCH, stage.path, str(weights), backend=backend, blocked=blocked)
+        for backend, blocked in (("tensorflow", set()), ("jax", UNNEEDED - {"scipy"} | {"tensorflow"}))
+    ]
+    in_tensorflow, in_jax = (json.loads(answer(run)) for run in runs)
+    np.testing.assert_allclose(in_jax, in_tensorflow, atol=1e-4)

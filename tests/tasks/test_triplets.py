@@ -1,0 +1,278 @@
+"""The step `triplets`: split first, anchors from training records alone, everything dropped is counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import parts
+import pyarrow as pa
+import pytest
+
+from tasks.bank import Bank, load_bank
+from tasks.config import Split, Triplets
+from tasks.errors import UnfitData
+from tasks.handover import Stage
+from tasks.split import PARTS, components
+from tasks.triplets import natural, triplets
+
+
+def made(table: pa.Table, folder: Path, **changes: object) -> tuple[Bank, dict]:
+    stage = parts.split_stage(table, folder, parts.configured(folder, **changes))
+    return load_bank(stage.path), stage.facts
+
+
+def held_out(train: pa.Table, test: pa.Table, folder: Path) -> Stage:
+    config = parts.configured(folder)
+    return triplets(parts.cached(train, folder, config), parts.cached(test, folder, config, "test"), config)
+
+
+def joined(*some: parts.Parts) -> parts.Parts:
+    return parts.Parts(*(np.concatenate([getattr(one, name) for one in some]) for name in vars(some[0])))
+
+
+@pytest.fixture
+def part() -> parts.Parts:
+    return parts.inspected(modes=3, each=20)
+
+
+def test_every_record_is_in_one_part_and_every_triplet_valid(tmp_path, part):
+    bank, facts = made(parts.map_column(part), tmp_path)
+    np.testing.assert_array_equal(bank.maps, part.maps)
+    assert sorted(row for name in PARTS for row in bank.rows(name)) == list(range(60))
+    assert facts["split_by"] == "record"
+    for name in PARTS:
+        anchor, positive, negative = bank.triplets[name].T
+        assert len(anchor) == facts[f"triplets_{name}"] == 2 * len(bank.rows(name))
+        np.testing.assert_array_equal(bank.mode[positive], anchor)
+        assert (bank.mode[negative] != anchor).all()
+        assert np.isin(bank.triplets[name][:, 1:], bank.rows(name)).all()
+
+
+def test_anchors_are_means_of_training_records_alone(tmp_path, part):
+    """And the judged records are not in them: the bank of a set without its test records has the same anchors."""
+    bank, _ = made(parts.map_column(part), tmp_path)
+    for mode in range(3):
+        own = part.maps[(part.mode == mode) & (bank.part == 0)]
+        np.testing.assert_allclose(bank.anchors[mode], own.mean(axis=0), rtol=1e-6)
+        assert np.abs(bank.anchors[mode] - part.maps[part.mode == mode].mean(axis=0)).max() > 1e-3
+
+
+def test_the_same_input_gives_the_same_bank_and_is_reused(tmp_path, part):
+    table = parts.map_column(part)
+    first, second = parts.split_stage(table, tmp_path / "a"), parts.split_stage(table, tmp_path / "b")
+    assert first.digest == second.digest
+    assert first.facts["files"] == second.facts["files"]
+    again = parts.split_stage(table, tmp_path / "a")
+    assert again.reused
+    assert again.path == first.path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 7},
+        {"split": Split(train=0.5)},
+        {"triplets": Triplets(per_record=3)},
+        {"data": replace(parts.DATA, good="1")},
+    ],
+    ids=str,
+)
+def test_every_setting_that_it_reads_gives_another_bank(tmp_path, part, change):
+    table = parts.map_column(part)
+    plain = parts.split_stage(table, tmp_path)
+    other = parts.split_stage(table, tmp_path, parts.configured(tmp_path, **change))
+    assert other.digest != plain.digest
+    assert other.facts["files"] != plain.facts["files"]
+
+
+@pytest.mark.parametrize("wide", [False, True], ids=["records", "triplets"])
+def test_groups_stay_on_one_side(tmp_path, wide):
+    part = parts.inspected(modes=3, each=24, groups=8)
+    pairs = parts.pairs_within(part, np.zeros(72, int), 400)
+    bank, facts = made(parts.wide_triplets(part, pairs) if wide else parts.map_column(part), tmp_path)
+    assert facts["split_by"] == "group"
+    sides = [set(bank.part[bank.group == name]) for name in np.unique(bank.group)]
+    assert [len(side) for side in sides] == [1] * 8
+    assert sum(facts["groups"].values()) == 8
+    assert (facts["triplets_crossing"] > 0) == wide
+
+
+def test_records_without_a_group_are_their_own(tmp_path):
+    part = parts.inspected(modes=3, each=24, groups=8)
+    part.group[part.group > "L5"] = ""
+    bank, facts = made(parts.map_column(part), tmp_path)
+    assert facts["split_by"] == "group"
+    assert len(set(bank.part[bank.group == ""])) == 4
+    assert sum(facts["groups"].values()) == 6
+
+
+def test_too_few_groups_are_told(tmp_path):
+    _, facts = made(parts.map_column(parts.inspected(modes=3, each=24, groups=3)), tmp_path)
+    assert facts["split_by"] == "record (fewer than 4 groups)"
+
+
+def test_small_components_of_a_wide_set_stay_whole(tmp_path):
+    part = parts.inspected(modes=3, each=24)
+    blocks = np.arange(72) // 6
+    pairs = parts.pairs_within(part, blocks, 600)
+    bank, facts = made(parts.wide_triplets(part, pairs), tmp_path)
+    assert (facts["split_by"], facts["triplets_crossing"]) == ("component", 0)
+    assert sum(facts[f"triplets_{name}"] for name in PARTS) == facts["triplets_brought"] == 600
+    linked = components(72, np.concatenate([bank.triplets[name][:, 1:] for name in PARTS]))
+    assert all(len(set(bank.part[linked == one])) == 1 for one in set(linked))
+
+
+def test_a_giant_component_is_cut_and_the_cut_counted(tmp_path):
+    part = parts.inspected(modes=3, each=24)
+    table = parts.wide_triplets(part, parts.pairs_within(part, np.zeros(72, int), 500))
+    bank, facts = made(table, tmp_path)
+    assert facts["split_by"] == "record (one giant component)"
+    assert 100 < facts["triplets_crossing"] == facts["triplets_replaced"] < 400
+    assert sum(facts[f"triplets_{name}"] for name in PARTS) == 500
+    for name in PARTS:
+        assert np.isin(bank.triplets[name][:, 1:], bank.rows(name)).all()
+        assert (bank.mode[bank.triplets[name][:, 2]] != bank.triplets[name][:, 0]).all()
+    _, dropped = made(table, tmp_path, triplets=Triplets(replace_crossing=False))
+    assert (dropped["triplets_crossing"], dropped["triplets_replaced"]) == (facts["triplets_crossing"], 0)
+    assert dropped["triplets_train"] < facts["triplets_train"]
+
+
+def test_a_few_large_components_do_not_stop_the_run(tmp_path):
+    """Three components, four parts: splitting by component would leave one empty."""
+    part = parts.inspected(modes=3, each=24)
+    pairs = parts.pairs_within(part, np.arange(72) // 24, 600)
+    _, facts = made(parts.wide_triplets(part, pairs), tmp_path)
+    assert facts["split_by"] == "record (fewer than 4 components)"
+    assert facts["triplets_crossing"] > 0
+
+
+def test_brought_anchors_are_compared_and_not_used(tmp_path):
+    part = parts.inspected(modes=3, each=24)
+    pairs = parts.pairs_within(part, np.zeros(72, int), 500)
+    table = parts.wide_triplets(part, pairs)
+    bank, facts = made(table, tmp_path / "a")
+    told = facts["brought_anchors"]
+    assert told["count"] == 3
+    assert 0 < told["median_difference"] < told["largest"] < 0.2
+    other = pa.table({n: table[n].to_numpy() + 50 * n.startswith("arch") for n in table.column_names})
+    strange, far = made(other, tmp_path / "b")
+    np.testing.assert_array_equal(strange.anchors, bank.anchors)
+    assert far["brought_anchors"]["median_difference"] > 10
+
+
+def test_a_mode_whose_mean_is_zero_has_an_anchor_too(tmp_path):
+    """A perfect part's map is all zeros; the comparison with its anchor must stay a number."""
+    part = parts.inspected(modes=3, each=24)
+    part.maps[part.mode == 0] = 0
+    part.maps[part.mode == 0, 0] = np.tile([-1, 1], 12) * np.arange(1, 25)
+    part.maps[part.mode == 0, 0] -= part.maps[part.mode == 0, 0].mean()
+    pairs = parts.pairs_within(part, np.arange(72) // 6, 600)
+    bank, facts = made(parts.wide_triplets(part, pairs), tmp_path)
+    assert np.isfinite(facts["brought_anchors"]["largest"])
+    assert np.isfinite(bank.anchors).all()
+
+
+def test_contradictory_records_and_small_modes_are_dropped_and_counted(tmp_path, part):
+    twin = part.take([3])
+    twin.mode[:] = 2
+    few = parts.inspected(modes=1, each=2, seed=9)
+    few.mode[:] = 7
+    bank, facts = made(parts.map_column(joined(part, twin, few)), tmp_path)
+    assert (facts["dropped_contradictory"], facts["dropped_small_modes"]) == (1, 2)
+    assert bank.modes == ["0", "1", "2"]
+    assert len(bank.maps) == 59
+    np.testing.assert_array_equal(bank.maps, np.delete(part.maps, 3, axis=0))
+
+
+def test_a_contradiction_can_make_a_mode_too_small(tmp_path, part):
+    few = parts.inspected(modes=1, each=3, seed=9)
+    few.mode[:] = 7
+    twin = few.take([0])
+    twin.label[:] = 1
+    bank, facts = made(parts.map_column(joined(part, few, twin)), tmp_path)
+    assert (facts["dropped_contradictory"], facts["dropped_small_modes"]) == (1, 2)
+    assert bank.modes == ["0", "1", "2"]
+
+
+def test_triplets_of_dropped_records_are_counted(tmp_path):
+    part = parts.inspected(modes=4, each=20)
+    small = part.take([i for i in range(80) if part.mode[i] < 3 or i < 8])  # mode 3 keeps two records
+    pairs = parts.pairs_within(small, np.zeros(len(small), int), 500)
+    _, facts = made(parts.wide_triplets(small, pairs), tmp_path)
+    gone = int((small.mode[pairs] == 3).any(axis=1).sum())
+    assert facts["dropped_small_modes"] == 2
+    assert 0 < gone == facts["dropped_triplets"] == 500 - facts["triplets_brought"]
+
+
+def test_a_separate_test_source_is_the_test(tmp_path, part):
+    other = parts.inspected(modes=3, each=10, seed=5)
+    stage = held_out(parts.map_column(part), parts.wide_records(other), tmp_path)
+    bank = load_bank(stage.path)
+    assert stage.facts["records"]["test"] == 30
+    np.testing.assert_array_equal(bank.maps[bank.rows("test")], other.maps)
+    train_side = sum(stage.facts["records"][name] for name in PARTS[:3])
+    assert train_side == 60
+    assert (bank.part[:60] != 3).all()
+
+
+def test_records_of_both_sources_are_left_out_of_the_test_and_counted(tmp_path, part):
+    other = parts.inspected(modes=3, each=10, seed=5)
+    both = joined(other, part.take([0, 7, 31]))
+    both.label[30] = both.mode[30] = 1  # known by its values, whatever it is called here
+    stage = held_out(parts.map_column(part), parts.map_column(both), tmp_path)
+    assert stage.facts["test_in_train"] == 3
+    assert stage.facts["records"]["test"] == 30
+    bank = load_bank(stage.path)
+    assert len(set(bank.hash)) == len(bank.hash)
+
+
+def test_unknown_modes_and_contradictions_of_the_test_source_are_counted(tmp_path, part):
+    other = parts.inspected(modes=5, each=20, seed=5)
+    twin = other.take([0])
+    twin.label[:] = 1
+    stage = held_out(parts.map_column(part), parts.map_column(joined(other, twin)), tmp_path)
+    assert (stage.facts["test_unknown_mode"], stage.facts["test_contradictory"]) == (40, 1)
+    assert stage.facts["records"]["test"] == 59
+    assert load_bank(stage.path).modes == ["0", "1", "2"]
+
+
+def test_modes_without_a_training_record_are_dropped_and_counted(tmp_path):
+    """Mode 2 comes from one lot alone, and that lot is not in the training part: nothing can be learnt of it."""
+    part = parts.inspected(modes=3, each=24, groups=8)
+    alone = part.mode == 2
+    for lot in [f"L{i}" for i in range(8)]:
+        part.group[alone] = lot
+        bank, facts = made(parts.map_column(part), tmp_path)
+        assert facts["dropped_untrained_mode"] == (24 if len(bank.modes) == 2 else 0)
+        assert all(counts["train"] for counts in facts["modes"].values())
+
+
+def test_too_little_data_is_told_before_training(tmp_path):
+    part = parts.inspected(modes=2, each=3)
+    with pytest.raises(UnfitData, match=r"enough to split: .*bring more records"):
+        made(parts.map_column(part), tmp_path)
+    assert [path.name for path in (tmp_path / "data" / "stages").iterdir()] == []
+
+
+def test_the_summary_counts_what_the_bank_holds(tmp_path, part):
+    bank, facts = made(parts.map_column(part), tmp_path)
+    for code, name in enumerate(PARTS):
+        rows = bank.rows(name)
+        assert facts["records"][name] == len(rows) == sum(counts[name] for counts in facts["modes"].values())
+        assert facts["good"][name] == int((part.label[bank.part == code] == 0).sum())
+    assert facts["values"] == 20
+
+
+def test_modes_that_are_numbers_come_in_order():
+    names = ["10", "2", "-1", "scratch", "0", "--5", "²", "1.5", "欠け", ""]
+    assert sorted(names, key=natural)[:4] == ["-1", "0", "2", "10"]
+    assert set(sorted(names, key=natural)[4:]) == {"--5", "²", "1.5", "scratch", "欠け", ""}
+
+
+def test_the_bank_reads_no_pickle(tmp_path, part):
+    stage = parts.split_stage(parts.map_column(part), tmp_path)
+    np.save(Path(stage.path) / "anchors.npy", np.array([{"a": 1}], object), allow_pickle=True)
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        load_bank(stage.path)
