@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from prefect import get_client
 from prefect.artifacts import (
@@ -16,16 +17,18 @@ from prefect.artifacts import (
 from prefect.runtime import flow_run
 
 from tasks.config import Retrain
-from tasks.handover import Epoch, Finding, Outcome, Resolved, Stage
+from tasks.handover import Epoch, Finding, Outcome, Resolved, Scored, Stage
+from tasks.lines import Line
 
 SYMBOLS = {"ok": "✓ ok", "warning": "▲ warning", "failed": "✗ failed"}
 
 
 def first_name() -> str:
     """The run's name until its revision is known."""
-    config = flow_run.parameters["config"]
-    train = config.train if isinstance(config, Retrain) else config.get("train", "demo")
-    return f"{train} …"
+    given = flow_run.parameters
+    config = given.get("config")
+    train = config.train if isinstance(config, Retrain) else (config or {}).get("train", "demo")
+    return f"{given.get('line') or train} {(given.get('revision') or '')[:7] or '…'}"
 
 
 def name_run(train: Resolved, config: Retrain) -> None:
@@ -44,6 +47,18 @@ def safe(text: object) -> str:
     """Text from a dataset, made harmless in Markdown and HTML."""
     plain = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|!#])", r"\\\1", plain).replace("\n", " ")
+
+
+def not_trained(line: Line, revision: str, answer: str) -> None:
+    """Why a run that was asked for trained nothing."""
+    reasons = {
+        "done": "this revision was retrained before",
+        "running": "another run is retraining on this revision now",
+        "skipped": "a newer revision came before this one was trained",
+        "given up": "this revision failed as often as kensa.toml allows",
+    }
+    text = f"# NOT TRAINED\n\n{safe(line.name)} at `{revision[:12]}`: {reasons[answer]}."
+    create_markdown_artifact(text, key=key(line.config, "verdict"), description=f"not trained: {reasons[answer]}")
 
 
 def findings(source: str, found: tuple[Finding, ...], config: Retrain) -> None:
@@ -69,6 +84,28 @@ def data(triplets: Stage, config: Retrain) -> None:
     create_markdown_artifact(
         "\n".join([*lines, "", notes]), key=key(config, "data"), description="Records by mode and part"
     )
+
+
+def changes(found: dict[str, Any] | None, config: Retrain) -> None:
+    """What the revision brings against the champion's."""
+    if found is None:
+        return
+    lines = [
+        f"Against **{found['against']}** (`{found['revision'][:12]}`): {found['added']} records added, "
+        f"{found['removed']} removed, {found['relabelled']} relabelled.",
+        "",
+        "| mode | then | now |",
+        "| --- | ---: | ---: |",
+        *(f"| {safe(mode)} | {then} | {now} |" for mode, (then, now) in found["modes"].items()),
+        "",
+        *(
+            f"- drift: the {row['of']} of mode {safe(row['mode'])} went from {row['then']:.4g} to {row['now']:.4g} "
+            f"(p = {row['p']:.1e})"
+            for row in found["drift"]
+        ),
+        "" if found["drift"] else "No mode's maps have drifted (Kolmogorov–Smirnov, 1 % over all tests).",
+    ]
+    create_markdown_artifact("\n".join(lines), key=key(config, "changes"), description="What changed in the data")
 
 
 def training(config: Retrain) -> Callable[[Epoch], None]:
@@ -108,3 +145,13 @@ def verdict(outcome: Outcome, config: Retrain) -> None:
     create_markdown_artifact(
         "\n\n".join(lines), key=key(config, "verdict"), description=f"{outcome.status}, AUROC {auroc:.3f}"
     )
+
+
+def verdicts(scored: Scored) -> None:
+    """How many records of a source are good, defect and unknown, and where the verdicts lie."""
+    lines = [
+        f"{safe(scored.source)} at `{scored.revision[:12]}`, judged by **{scored.release}**:",
+        *(f"- {name}: **{count}**" for name, count in scored.counts.items()),
+        f"`{Path(scored.path).resolve()}`",
+    ]
+    create_markdown_artifact("\n\n".join(lines), key="verdicts", description=f"Verdicts by {scored.release}")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from flows import commands as actions
 from tasks.config import PRESETS, Retrain
-from tasks.errors import BadSetting, KensaError, SourceUnreachable, UnfitData
-from tasks.handover import Outcome
-from tasks.settings import keys, with_settings
+from tasks.errors import KensaError, UnfitData
+from tasks.settings import keys
 
 
 def main(words: list[str] | None = None) -> int:
@@ -34,17 +32,24 @@ def _told(error: KensaError) -> int:
     return error.exit_code
 
 
+class Words(argparse.ArgumentParser):
+    """Says what is wrong with the words as every other error is said: in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print it without the usage, and end with 2."""
+        self.exit(2, f"kensa: {message}; see {self.prog} --help\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """The command's words."""
-    top = argparse.ArgumentParser(
-        prog="kensa", description="Retrains the inspection model and releases it when it is better."
-    )
+    top = Words(prog="kensa", description="Retrains the inspection model and releases it when it is better.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _retrain_words(commands)
+    _service_words(commands)
     for name, run, text in (
-        ("releases", list_releases, "list the releases with their data and figures, and which is champion"),
-        ("promote", promote, "make a release the champion"),
-        ("rollback", rollback, "make the champion before the present one the champion again"),
+        ("releases", actions.list_releases, "list the releases with their data and figures, and which is champion"),
+        ("promote", actions.promote, "make a release the champion"),
+        ("rollback", actions.rollback, "make the champion before the present one the champion again"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--artifacts", default="artifacts", metavar="DIR", help="folder of the releases")
@@ -53,6 +58,26 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("version", metavar="VERSION", help="such as v3")
         command.set_defaults(run=run)
     return top
+
+
+def _service_words(commands: Any) -> None:
+    text = "run server, worker, deployments and receiver until Ctrl-C; in Kensa's own folder"
+    command = commands.add_parser("up", help=text, description=text)
+    command.add_argument("--port", type=int, default=4200, help="port of the Prefect server and its UI")
+    command.add_argument("--webhook-port", type=int, default=4280, metavar="PORT", help="port of the receiver")
+    command.set_defaults(run=actions.up)
+    text = "judge the records of a source with the champion, or another release"
+    command = commands.add_parser("score", help=text, description=text)
+    command.add_argument("source", metavar="SOURCE", help="org/name[@revision] on the Hub, a folder, or demo")
+    command.add_argument("--release", metavar="VERSION", help="such as v3; the champion by default")
+    command.add_argument("--out", default="verdicts.parquet", metavar="FILE", help="where the verdicts go")
+    command.add_argument("--artifacts", default="artifacts", metavar="DIR", help="folder of the releases")
+    command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    command.set_defaults(run=actions.score)
+    text = "look for new dataset versions and tell Prefect of them, every minute"
+    command = commands.add_parser("watch", help=text, description=text)
+    command.add_argument("--once", action="store_true", help="look once and end")
+    command.set_defaults(run=actions.watch)
 
 
 def _retrain_words(commands: Any) -> None:
@@ -79,71 +104,7 @@ def _retrain_words(commands: Any) -> None:
     command.add_argument("--data", default="data", metavar="DIR", help="folder of the caches and stages")
     command.add_argument("--artifacts", default="artifacts", metavar="DIR", help="folder of the releases")
     command.add_argument("--json", action="store_true", help="print one JSON object on stdout, and nothing else there")
-    command.set_defaults(run=retrain)
-
-
-def configured(arguments: argparse.Namespace) -> Retrain:
-    """The run that the words ask for; raises BadSetting."""
-    config = Retrain(
-        train=arguments.train,
-        test=arguments.test,
-        revision=arguments.revision,
-        preset=arguments.preset,
-        data_folder=arguments.data,
-        artifacts_folder=arguments.artifacts,
-    )
-    fixed = {"train", "test", "revision", "preset", "data_folder", "artifacts_folder"}
-    for word in arguments.settings:
-        if word.partition("=")[0].strip() in fixed:
-            raise BadSetting(f"--set {word}: give it as an option of its own, see kensa retrain --help")
-    return with_settings(config, arguments.settings)
-
-
-def retrain(arguments: argparse.Namespace) -> int:
-    """`kensa retrain`: decide first whether there is anything to do, and only then start Prefect."""
-    from flows.server import require_server, server_configured, set_defaults
-
-    set_defaults()
-    config = configured(arguments)
-    outcome = None if server_configured() else unchanged(config)
-    if outcome is None:
-        require_server()
-        from flows.retrain import retrain as line
-
-        outcome = line(config)
-    _print_outcome(outcome, arguments.json)
-    return 0
-
-
-def unchanged(config: Retrain) -> Outcome | None:
-    """The outcome of the same run before, found without Prefect and TensorFlow."""
-    from tasks.download import resolve
-    from tasks.identity import fingerprint
-    from tasks.publish import concluded
-    from tasks.stages import usable
-
-    for folder in (config.data_folder, config.artifacts_folder):
-        usable(Path(folder))
-    try:
-        train = resolve(config.train, config.revision, config)
-        test = resolve(config.test, None, config) if config.test else None
-    except SourceUnreachable:
-        return None  # the flow tries again, and shows each try
-    return concluded(config, fingerprint(train, test, config))
-
-
-def _print_outcome(outcome: Outcome, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(outcome.as_json()))
-        return
-    print(f"{outcome.status}: {outcome.release or 'no release'}  ({outcome.path})")
-    for reason in outcome.reasons:
-        print(f"  {reason}")
-    for name in ("auroc", "mode_accuracy", "good_auroc", "good_accuracy", "angular_accuracy_at_0.5"):
-        if name in outcome.metrics:
-            print(f"  {name.replace('_', ' '):<26}{outcome.metrics[name]:.3f}")
-    print(f"  champion                  {outcome.champion or 'none yet'}")
-    print(f"  report                    {Path(outcome.path) / 'report.html'}")
+    command.set_defaults(run=actions.retrain)
 
 
 def findings_table(error: UnfitData) -> str:
@@ -152,52 +113,3 @@ def findings_table(error: UnfitData) -> str:
     width = max(len(finding.name) for finding in order)
     lines = (f"  {finding.verdict:<8} {finding.name:<{width}}  {finding.notes}" for finding in order)
     return "\n".join([f"checks of {error.source}:", *lines])
-
-
-def list_releases(arguments: argparse.Namespace) -> int:
-    """`kensa releases`: one line a release, the champion marked."""
-    from tasks.releases import pointer, releases
-
-    artifacts = Path(arguments.artifacts)
-    champion, known = pointer(artifacts)["champion"], releases(artifacts)
-    if arguments.json:
-        rows = [
-            {"version": r.version, "path": str(r.path), "champion": r.version == champion, **_told_of(r)} for r in known
-        ]
-        print(json.dumps({"champion": champion, "releases": rows}))
-        return 0
-    if not known:
-        print(f"no releases in {artifacts}; kensa retrain makes the first")
-    for release in known:
-        told = _told_of(release)
-        mark = "*" if release.version == champion else " "
-        source = f"{told['train']['source']}@{told['train']['revision'][:12]}"
-        figures = told["metrics"]
-        print(
-            f"{mark} {release.version:<6}{told['created'][:16].replace('T', ' ')}  {source:<40} "
-            f"auroc {figures['auroc']:.3f}  mode accuracy {figures['mode_accuracy']:.3f}"
-        )
-    return 0
-
-
-def _told_of(release: Any) -> dict[str, Any]:
-    return {name: release.manifest[name] for name in ("created", "train", "test", "metrics", "compared_with")}
-
-
-def promote(arguments: argparse.Namespace) -> int:
-    """`kensa promote VERSION`."""
-    from tasks.releases import promote as move
-
-    return _moved(move(Path(arguments.artifacts), arguments.version), arguments.json)
-
-
-def rollback(arguments: argparse.Namespace) -> int:
-    """`kensa rollback`."""
-    from tasks.releases import rollback as move
-
-    return _moved(move(Path(arguments.artifacts)), arguments.json)
-
-
-def _moved(release: Any, as_json: bool) -> int:
-    print(json.dumps({"champion": release.version}) if as_json else f"champion: {release.version}")
-    return 0

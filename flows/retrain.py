@@ -2,32 +2,81 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from prefect import flow
+from prefect.runtime import flow_run
 
-from flows import board
+from flows import board, notify
 from tasks import steps
 from tasks.config import Retrain
-from tasks.errors import UnfitData
+from tasks.errors import GaveUp, SomeLinesFailed, UnfitData
 from tasks.handover import Cached, Outcome, Resolved, Stage
 from tasks.identity import fingerprint
+from tasks.ledger import Ledger
+from tasks.lines import Line, read_lines
+from tasks.releases import alone
+
+MOST_RUNS = 4  # of one flow run: the first, and three after crashes
+HOOKS = {"on_failure": [notify.failed], "on_crashed": [notify.failed]}
 
 
-@flow(name="retrain", flow_run_name=board.first_name, persist_result=False)
-def retrain(config: Retrain) -> Outcome:
-    """Retrain on the sources' present revisions and release the model if it passes the gate."""
+@flow(name="retrain", flow_run_name=board.first_name, persist_result=False, **HOOKS)
+def retrain(config: Retrain = Retrain(), line: str | None = None, revision: str | None = None) -> Outcome | None:
+    """Retrain on the sources' present revisions and release the model if it passes the gate.
+
+    With `line`, the configuration is that product line's in kensa.toml (`all`: each line in turn);
+    with `revision` too, it is retrained on that revision once, whoever else asks for it.
+    """
     steps.log_known_errors_in_one_line()
+    if (flow_run.run_count or 0) > MOST_RUNS:
+        raise GaveUp(f"crashed {MOST_RUNS} times: not taken up again; look at the logs, then run it anew")
+    if line == "all":
+        return _every_line()
+    if line and revision:
+        return _version(read_lines()[line], revision)
+    return _retrained(read_lines()[line].config if line else config)
+
+
+def _every_line() -> None:
+    """One run for each line; one that fails does not keep the others from running."""
+    runs = {name: retrain(line=name, return_state=True) for name in read_lines().by_name}
+    failed = [name for name, state in runs.items() if not state.is_completed()]
+    if failed:
+        raise SomeLinesFailed(f"{', '.join(failed)} failed, {len(runs) - len(failed)} of {len(runs)} lines were done")
+
+
+def _version(line: Line, revision: str) -> Outcome | None:
+    """Retrain a line on one revision, unless the ledger says that this is not, or no longer, to be done."""
+    ledger = Ledger(line.config.data_folder, read_lines().tries)
+    run = flow_run.get_id()
+    answer = ledger.claim(line.name, revision, run)
+    if answer != "train":
+        board.not_trained(line, revision, answer)
+        return None
+    end = "failed"
+    try:
+        outcome = _retrained(replace(line.config, train=line.dataset, revision=revision))
+        end = "done"
+        return outcome
+    finally:
+        ledger.finish(line.name, revision, run, end)
+
+
+def _retrained(config: Retrain) -> Outcome:
+    """Pin the sources, and walk the line unless the same was concluded before, by one run at a time."""
     source = steps.resolve(config.train, config.revision, config)
     test_source = steps.resolve(config.test, None, config) if config.test else None
     board.name_run(source, config)
     identity = fingerprint(source, test_source, config)
-    known = steps.concluded(config, identity)
-    if known:
-        board.verdict(known, config)
-        return known
-    champion = steps.champion(config)
-    return _line(source, test_source, champion, identity, config)
+    with alone(Path(config.artifacts_folder)):
+        known = steps.concluded(config, identity)
+        outcome = known or _line(source, test_source, steps.champion(config), identity, config)
+    board.verdict(outcome, config)
+    notify.ended(outcome)
+    return outcome
 
 
 def _line(source: Resolved, test_source: Resolved | None, champion: Any, identity: str, config: Retrain) -> Outcome:
@@ -35,14 +84,15 @@ def _line(source: Resolved, test_source: Resolved | None, champion: Any, identit
     test_set = _cached(test_source, config, held_out=True) if test_source else None
     triplets = steps.triplets(train_set, test_set, config)
     board.data(triplets, config)
+    changed = steps.changes(triplets, champion)
+    board.changes(changed, config)
     model = steps.train(triplets, config, board.training(config))
-    facts = _facts(train_set, test_set, triplets)
+    facts = {**_facts(train_set, test_set, triplets), "changes": changed}
     findings = train_set.findings + (test_set.findings if test_set else ())
     report = steps.evaluate(triplets, model, config, champion, facts, findings)
     stages = {"cache": train_set.stage, "triplets": triplets, "model": model, "report": report}
     outcome = steps.publish(stages, config, champion and champion.version, identity, facts)
     board.figures(report, outcome, config)
-    board.verdict(outcome, config)
     return outcome
 
 

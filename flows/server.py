@@ -7,14 +7,15 @@ import os
 import tomllib
 from pathlib import Path
 
-from tasks.errors import ServerUnreachable
+from tasks.errors import ServerUnreachable, UnusableFolder
+from tasks.stages import usable
 
 DEFAULTS = {
     # A fresh database takes 10 to 17 s on a small machine; Prefect gives up after 20.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_UPDATE_DOWNLOAD_COUNTS": "0",
     "HF_HUB_VERBOSITY": "error",
@@ -46,12 +47,27 @@ def set_defaults() -> None:
         os.environ.setdefault(name, value)
 
 
-def require_server() -> None:
-    """Raise ServerUnreachable where a server is configured and does not answer."""
+def require_server(needed: bool = False) -> None:
+    """Raise ServerUnreachable where a configured server does not answer, or none is configured and one is needed."""
     address = server_configured()
     if address:
         _require_answer(address)
+    elif needed:
+        raise ServerUnreachable("PREFECT_API_URL: expected the address of a Prefect server, found none; see kensa up")
+    else:
+        _require_home()
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _require_home() -> None:
+    """Raise UnusableFolder where the temporary server cannot keep its database: Prefect would wait for it in vain."""
+    home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
+    try:
+        usable(home)
+    except UnusableFolder:
+        raise UnusableFolder(
+            f"PREFECT_HOME={home}: Prefect keeps its database there; expected a folder that can be written"
+        ) from None
 
 
 def _require_answer(address: str) -> None:

@@ -8,6 +8,7 @@
     train      the record bank and its triplets        data/stages/model-<digest>/ (model.keras)   Stage
     evaluate   bank, model, champion                   data/stages/report-<digest>/ (report.html)  Stage
     publish    model and report                        artifacts/releases/ or artifacts/drafts/    Outcome
+    score      records of any source, a release        verdicts (Parquet)                          Scored
 
 A step never imports another: the flow passes what one returned to the next. What several steps need
 is shared ground: config, handover, errors, schema, stages, identity, bank, distance, judge, releases.

@@ -99,7 +99,7 @@ def _hub_revision(name: str, revision: str, data: Path) -> str:
             return json.loads(head.read_text())["sha"]
         if re.fullmatch(r"[0-9a-f]{40}", revision):
             return revision
-        raise SourceUnreachable(
+        raise UnknownRevision(
             f"{name}@{revision}: HF_HUB_OFFLINE is set and no earlier run saw this revision; "
             "go online once, or name a commit that was downloaded"
         )
@@ -134,9 +134,7 @@ def _explained(title: str, error: BaseException) -> KensaError:
     if isinstance(error, errors.RepositoryNotFoundError):
         return UnknownSource(f"{title}: no such dataset on the Hub, or a private one; check the name, or set HF_TOKEN")
     if isinstance(error, errors.OfflineModeIsEnabled):
-        return SourceUnreachable(
-            f"{title}: HF_HUB_OFFLINE is set and its files are not on this machine; go online once"
-        )
+        return UnreadableSource(f"{title}: HF_HUB_OFFLINE is set and its files are not on this machine; go online once")
     if isinstance(error, errors.HfHubHTTPError):
         return _by_status(title, error.response.status_code)
     return SourceUnreachable(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,6 +14,8 @@ from tasks.config import Retrain
 from tasks.errors import TrainingCollapsed, TrainingDiverged
 from tasks.handover import Epoch
 from tasks.progress import Progress
+from tasks.resume import Training, load_training, save_training
+from tasks.siamese import TripletModel
 
 Report = Callable[[Epoch], None]
 COLLAPSED = 1e-4  # spread of the embeddings relative to their norm
@@ -25,14 +28,35 @@ class Watch(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, tower: keras.Model, maps: np.ndarray, config: Retrain, batches: int, report: Report | None
+        self, maps: np.ndarray, config: Retrain, batches: int, report: Report | None, state: Path | None
     ) -> None:
         super().__init__()
-        self.tower, self.maps, self.settings, self.batches, self.report = tower, maps, config.fit, batches, report
+        self.maps, self.settings, self.batches, self.report, self.state = maps, config.fit, batches, report, state
         self.progress = Progress(config.fit.epochs)
         self.log: list[Epoch] = []
-        self.best: Epoch | None = None
         self.best_weights: list[np.ndarray] = []
+
+    @property
+    def best(self) -> Epoch:
+        """The first of the epochs with the smallest validation loss."""
+        return min(self.log, key=lambda line: line.val_loss)
+
+    def finished(self) -> bool:
+        """Whether `patience` epochs brought nothing better, or all epochs are done."""
+        last = len(self.log)
+        return last > 0 and (last >= self.settings.epochs or last - self.best.epoch >= self.settings.patience)
+
+    def taken_up(self, model: TripletModel) -> int:
+        """Put the kept state, if any, into the compiled model; returns how many epochs are done."""
+        kept = load_training(self.state) if self.state else None
+        if kept is None:
+            return 0
+        pairs = [*zip(model.tower.variables, kept.tower, strict=True)]
+        pairs += zip(model.optimizer.variables, kept.optimizer, strict=True)
+        for variable, value in pairs:
+            variable.assign(value)
+        self.log, self.best_weights = kept.log, kept.best
+        return len(self.log)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Start the epoch's clock."""
@@ -54,14 +78,22 @@ class Watch(keras.callbacks.Callback):
         self.progress.epoch(line)
         if self.report:
             self.report(line)
-        if self.best is None or line.val_loss < self.best.val_loss:
-            self.best, self.best_weights = line, self.tower.get_weights()
-        elif line.epoch - self.best.epoch >= self.settings.patience:
-            self.model.stop_training = True
+        if line is self.best:
+            self.best_weights = self.model.tower.get_weights()
+        if self.state:
+            save_training(self.state, self._kept())
+        self.model.stop_training = self.finished()
+
+    def _kept(self) -> Training:
+        tower, optimizer = (
+            [ops.convert_to_numpy(variable) for variable in part.variables]
+            for part in (self.model.tower, self.model.optimizer)
+        )
+        return Training(tower, optimizer, self.best_weights, self.log)
 
     def _embeddings(self) -> tuple[float, float]:
         """Mean norm of the watched embeddings, and their root mean square distance from their mean."""
-        embeddings = ops.convert_to_numpy(self.tower(self.maps, training=False)).astype(np.float64)
+        embeddings = ops.convert_to_numpy(self.model.tower(self.maps, training=False)).astype(np.float64)
         norm = np.linalg.norm(embeddings, axis=1).mean()
         return float(norm), float(np.sqrt(np.square(embeddings - embeddings.mean(axis=0)).sum(axis=1).mean()))
 

@@ -18,7 +18,9 @@ KensaError                  anything Kensa says in one line, without a traceback
     ├── TrainingDiverged    the loss is no number any more
     ├── TrainingCollapsed   every record has the same embedding
     ├── DamagedRelease      a release whose files do not have their digests
-    └── ChampionMoved       another run changed the champion while this one compared with it
+    ├── ChampionMoved       another run changed the champion while this one compared with it
+    ├── SomeLinesFailed     some product lines failed; the others were done
+    └── GaveUp              a run that crashed too often is not taken up again
 """
 
 from __future__ import annotations
@@ -125,3 +127,11 @@ class DamagedRelease(Failure):
 
 class ChampionMoved(Failure):
     """Another run changed the champion while this one compared itself with it."""
+
+
+class SomeLinesFailed(Failure):
+    """Some product lines failed; the others were done."""
+
+
+class GaveUp(Failure):
+    """A run that crashed too often is not taken up again."""

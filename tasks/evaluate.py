@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from tasks.bank import Bank, load_bank
+from tasks.changes import summaries
 from tasks.config import Retrain
 from tasks.distance import distance
 from tasks.evidence import gather
@@ -103,7 +104,8 @@ def _write_judge(draft: Path, judge: Judge, bank: Bank, thresholds: list[dict[st
     np.savez(
         draft / "anchors.npz", modes=np.array(judge.modes, str), maps=bank.anchors, prototypes=judge.prototypes, **good
     )
-    np.savez(draft / "split.npz", hash=bank.hash, part=bank.part)
+    mode, summary = np.array(bank.modes, str)[bank.mode], summaries(np.asarray(bank.maps))
+    np.savez(draft / "split.npz", hash=bank.hash, part=bank.part, mode=mode, good=bank.good, summary=summary)
     settings = {
         "distance": judge.distance.get_config(),
         "prototype": config.fit.prototype,

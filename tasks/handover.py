@@ -101,3 +101,14 @@ class Outcome:
             "champion": self.champion,
             "reasons": list(self.reasons),
         }
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Verdicts on a source: the file, and how many records are good, defect and unknown."""
+
+    source: str
+    revision: str
+    release: str
+    path: str
+    counts: dict[str, int]

@@ -12,7 +12,6 @@ import json
 import platform
 import shutil
 import subprocess
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,8 @@ from tasks.card import model_card
 from tasks.config import Retrain
 from tasks.errors import ChampionMoved
 from tasks.handover import Outcome, Stage
-from tasks.releases import Release, drafts, locked, point_to, pointer, releases, verified
-from tasks.stages import seal, sound, usable
+from tasks.releases import Release, drafts, locked, next_version, point_to, pointer, releases, verified
+from tasks.stages import drafting, seal, sound, usable
 
 PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow", "datasets", "scikit-learn", "scipy", "prefect")
 
@@ -30,13 +29,12 @@ PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow", "datasets", "scikit-learn
 def concluded(config: Retrain, fingerprint: str) -> Outcome | None:
     """The outcome of an earlier run with this fingerprint as `unchanged`, or None.
 
-    A release that was never made champion because its run died is made so now. A rejection counts
-    only against the champion of today.
+    A release that was never made champion because its run died is made so now, if the champion is
+    still the one that it was compared with. A rejection, too, counts only against the champion of today.
     """
     artifacts = Path(config.artifacts_folder)
     for release in releases(artifacts):
-        if release.manifest["fingerprint"] == fingerprint and sound(release.path):
-            _finish(artifacts, release)
+        if release.manifest["fingerprint"] == fingerprint and sound(release.path) and _finished(artifacts, release):
             return outcome(release, "unchanged", artifacts)
     for draft in drafts(artifacts):
         same = (
@@ -48,10 +46,16 @@ def concluded(config: Retrain, fingerprint: str) -> Outcome | None:
     return None
 
 
-def _finish(artifacts: Path, release: Release) -> None:
+def _finished(artifacts: Path, release: Release) -> bool:
+    """Whether the release is or was champion, made so now where its run died before the pointer moved."""
     with locked(artifacts):
-        if release.version not in pointer(artifacts)["ever"]:
-            point_to(artifacts, release.version)
+        state = pointer(artifacts)
+        if release.version in state["ever"]:
+            return True
+        if release.manifest["compared_with"] != state["champion"]:
+            return False
+        point_to(artifacts, release.version)
+        return True
 
 
 def publish(
@@ -65,32 +69,26 @@ def publish(
     artifacts = usable(Path(config.artifacts_folder))
     report = json.loads((Path(stages["report"].path) / "report.json").read_text())
     manifest = _manifest(stages, config, champion, fingerprint, facts, report)
-    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=artifacts))
-    try:
+    with drafting(artifacts, "draft") as draft:
         _fill(draft, stages)
         with locked(artifacts):
             if pointer(artifacts)["champion"] != champion:
                 raise ChampionMoved(f"{artifacts}: the champion changed while {champion} was compared with; run again")
             return _place(draft, artifacts, manifest, report)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _fill(draft: Path, stages: dict[str, Stage]) -> None:
     shutil.copyfile(Path(stages["model"].path) / "model.keras", draft / "model.keras")
     for name in ("anchors.npz", "threshold.json", "split.npz", "report.html", "report.json"):
         shutil.copyfile(Path(stages["report"].path) / name, draft / name)
-    draft.chmod(0o755)
 
 
 def _place(draft: Path, artifacts: Path, manifest: dict[str, Any], report: dict[str, Any]) -> Outcome:
     """Seal the draft under its final name and move the pointer; the lock is held."""
     rejected = bool(manifest["reasons"])
-    version = (
-        manifest["fingerprint"][:16] if rejected else f"v{max((r.number for r in releases(artifacts)), default=0) + 1}"
-    )
+    version = manifest["fingerprint"][:16] if rejected else next_version(artifacts)
     manifest = {"version": version, **manifest}
-    (draft / "README.md").write_text(model_card(manifest, report))
+    (draft / "README.md").write_text(model_card(manifest, report), encoding="utf-8", errors="replace")
     seal(draft, manifest)
     place = usable(artifacts / ("drafts" if rejected else "releases")) / version
     if rejected:

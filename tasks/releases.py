@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from tasks.config import Retrain
 from tasks.errors import DamagedRelease, MapSizeChanged, UnknownRelease
 from tasks.stages import MANIFEST, sound, usable, write_json
 
-VERSION_NAME = re.compile(r"v([1-9]\d*)")
+VERSION_NAME = re.compile(r"v[1-9][0-9]*")
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,22 @@ class Release:
     path: Path
     manifest: dict[str, Any]
 
-    @property
-    def number(self) -> int:
-        """3 of v3; 0 for a draft."""
-        match = VERSION_NAME.fullmatch(self.version)
-        return int(match.group(1)) if match else 0
-
 
 def releases(artifacts: Path) -> list[Release]:
     """Every release, oldest first. A folder without a readable manifest raises DamagedRelease."""
-    folders = [path for path in (artifacts / "releases").glob("v*") if VERSION_NAME.fullmatch(path.name)]
-    return sorted((_read(path) for path in folders), key=lambda release: release.number)
+    return [_read(path) for path in _folders(artifacts).values()]
+
+
+def _folders(artifacts: Path) -> dict[str, Path]:
+    """The folder of each release by its name, oldest first."""
+    found = {path.name: path for path in (artifacts / "releases").glob("v*") if VERSION_NAME.fullmatch(path.name)}
+    return dict(sorted(found.items(), key=lambda named: int(named[0][1:])))
+
+
+def next_version(artifacts: Path) -> str:
+    """The name of the next release; one that was champion and then removed does not give its name away."""
+    names = [*_folders(artifacts), *pointer(artifacts)["ever"]]
+    return f"v{max((int(name[1:]) for name in names), default=0) + 1}"
 
 
 def drafts(artifacts: Path) -> list[Release]:
@@ -55,7 +61,10 @@ def drafts(artifacts: Path) -> list[Release]:
 
 def _read(path: Path) -> Release:
     try:
-        return Release(path.name, path, json.loads((path / MANIFEST).read_text()))
+        manifest = json.loads((path / MANIFEST).read_text())
+        if not isinstance(manifest, dict) or "fingerprint" not in manifest:
+            raise ValueError("no manifest of a release")
+        return Release(path.name, path, manifest)
     except (OSError, ValueError) as error:
         raise DamagedRelease(f"{path}: its {MANIFEST} cannot be read ({error}); restore it from a backup") from None
 
@@ -72,10 +81,15 @@ def verified(release: Release) -> Release:
 def pointer(artifacts: Path) -> dict[str, Any]:
     """The champion's name (None before the first), the way back, and all that ever were champion."""
     path = artifacts / "champion.json"
+    if not path.exists():
+        return {"champion": None, "history": [], "ever": []}
     try:
-        return json.loads(path.read_text()) if path.exists() else {"champion": None, "history": [], "ever": []}
-    except ValueError:
-        raise DamagedRelease(f"{path}: expected JSON; restore it, or remove it and promote a release") from None
+        state = json.loads(path.read_text())
+        return {"champion": state["champion"], "history": [*state["history"]], "ever": [*state["ever"]]}
+    except (ValueError, KeyError, TypeError):
+        raise DamagedRelease(
+            f"{path}: expected JSON with champion, history and ever; restore it, or remove it and promote a release"
+        ) from None
 
 
 def champion(artifacts: Path) -> Release | None:
@@ -85,12 +99,11 @@ def champion(artifacts: Path) -> Release | None:
 
 
 def find(artifacts: Path, version: str) -> Release:
-    """The release of that name; UnknownRelease names those that exist."""
-    known = releases(artifacts)
-    for release in known:
-        if release.version == version:
-            return release
-    names = ", ".join(release.version for release in known) or "none yet"
+    """The release of that name; UnknownRelease names those that exist. Another's damage is no hindrance."""
+    folders = _folders(artifacts)
+    if version in folders:
+        return _read(folders[version])
+    names = ", ".join(folders) or "none yet"
     raise UnknownRelease(f"{version}: no such release in {artifacts}; there are {names}")
 
 
@@ -100,6 +113,21 @@ def locked(artifacts: Path) -> Iterator[None]:
     usable(artifacts)
     with FileLock(artifacts / ".lock"):
         yield
+
+
+@contextmanager
+def alone(artifacts: Path) -> Iterator[None]:
+    """Hold the lock of a whole retraining: of two runs into the same folder, the second waits and then looks again."""
+    lock = FileLock(usable(artifacts) / ".run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"kensa: another run retrains into {artifacts}; waiting for it", file=sys.stderr, flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def promote(artifacts: Path, version: str) -> Release:

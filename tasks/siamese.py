@@ -57,15 +57,20 @@ def active_share(measure: Distance, margin: float) -> Callable[[Any, Any], Any]:
 
 
 class Batches(keras.utils.PyDataset):
-    """Rows of triplets in batches, in an order that depends on seed and epoch alone."""
+    """Rows of triplets in batches, in an order that depends on seed and epoch alone; in place without a seed."""
 
-    def __init__(self, triplets: np.ndarray, size: int, seed: int) -> None:
+    def __init__(self, triplets: np.ndarray, size: int, seed: int | None) -> None:
         super().__init__()
-        self.triplets, self.size, self.seed, self.epoch = triplets, size, seed, 0
-        self._reorder()
+        self.triplets, self.size, self.seed = triplets, size, seed
+        self.start_at(0)
 
-    def _reorder(self) -> None:
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.triplets))
+    def start_at(self, epoch: int) -> None:
+        """Take the order of that epoch, counted from 0."""
+        self.epoch = epoch
+        rows = len(self.triplets)
+        self.order = (
+            np.arange(rows) if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(rows)
+        )
 
     def __len__(self) -> int:
         return math.ceil(len(self.triplets) / self.size)
@@ -76,5 +81,4 @@ class Batches(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         """Take the next epoch's order."""
-        self.epoch += 1
-        self._reorder()
+        self.start_at(self.epoch + 1)

@@ -6,12 +6,13 @@ One that fails its check is set aside as `<name>.damaged` and made again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,9 @@ def digests(folder: Path) -> dict[str, str]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, never half of it."""
+    text = json.dumps(value, indent=2, allow_nan=False) + "\n"  # first: what cannot be told leaves no file behind
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        json.dump(value, file, indent=2, allow_nan=False)
-        file.write("\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     Path(file.name).chmod(0o644)
@@ -84,11 +85,42 @@ def sound(folder: Path) -> dict[str, Any] | None:
 
 
 def set_aside(folder: Path) -> None:
-    """Move a damaged folder out of the way; the last damaged one is kept for inspection."""
+    """Move a damaged folder out of the way; the last damaged one is kept for inspection.
+
+    A twin may have done so in the meantime, and even have made the folder again: then it stays.
+    """
     aside = folder.with_name(folder.name + ".damaged")
-    if folder.exists():
+    if folder.exists() and sound(folder) is None:
         shutil.rmtree(aside, ignore_errors=True)
-        folder.rename(aside)
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(aside)
+
+
+@contextlib.contextmanager
+def drafting(root: Path, name: str) -> Iterator[Path]:
+    """A folder to work in beside the finished ones, gone afterwards unless it was renamed.
+
+    Its name holds the process, so that what a killed one left is swept by the next.
+    """
+    for left in root.glob(f".{name}-*-*"):
+        if not _alive(left.name.split("-")[-2]):
+            shutil.rmtree(left, ignore_errors=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{name}-{os.getpid()}-", dir=root))
+    draft.chmod(0o755)
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)  # signal 0 only asks
+    except PermissionError:
+        return True
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def stage(root: Path, name: str, digest: str, make: Callable[[Path], dict[str, Any]]) -> Stage:
@@ -103,22 +135,19 @@ def stage(root: Path, name: str, digest: str, make: Callable[[Path], dict[str, A
         return Stage(str(folder), digest, found, reused=True)
     set_aside(folder)
     usable(root)
-    draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
-    try:
-        facts = {**make(draft), "digest": digest}
-        draft.chmod(0o755)
-        seal(draft, facts)
+    with drafting(root, name) as draft:
+        seal(draft, {**make(draft), "digest": digest})
         found = _move_into_place(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return Stage(str(folder), digest, found, reused=False)
 
 
 def _move_into_place(draft: Path, folder: Path) -> dict[str, Any]:
+    """The manifest of what lies at `folder` in the end: the draft, or what a twin put there first."""
     manifest = json.loads((draft / MANIFEST).read_text())
     try:
         draft.rename(folder)
     except OSError:
-        if sound(folder) is None:  # not a twin that finished first: a real error
+        manifest = sound(folder)
+        if manifest is None:  # no twin that finished first: a real error
             raise
     return manifest

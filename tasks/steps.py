@@ -18,11 +18,13 @@ from prefect.states import Completed
 from prefect.tasks import exponential_backoff
 
 from tasks.cache import cache
+from tasks.changes import changes
 from tasks.download import download, resolve
 from tasks.errors import KensaError
-from tasks.handover import Cached, Stage
+from tasks.handover import Cached, Scored, Stage
 from tasks.publish import concluded, publish
 from tasks.releases import present_champion
+from tasks.tell import tell_due
 from tasks.triplets import triplets
 
 
@@ -32,23 +34,39 @@ def may_pass(task: Task, run: TaskRun, state: State) -> bool:
     return isinstance(error, KensaError) and error.may_pass
 
 
-def shown(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, ending in a state named Cached where it found its stage good."""
+def staged(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """`function` as a task that ends in a state named Cached where it found its stage good.
+
+    Prefect hands a returned state on as it is; the flow wants what lies in it.
+    """
 
     @functools.wraps(function)
     def step(*args: Any, **kwargs: Any) -> Any:
         made = function(*args, **kwargs)
         stage = made.stage if isinstance(made, Cached) else made
-        if isinstance(stage, Stage) and stage.reused:
-            return Completed(name="Cached", message=f"found good: {stage.path}", data=made)
-        return made
+        found = Completed(name="Cached", message=f"found good: {stage.path}", data=made)
+        return found if stage.reused else made
 
-    return step
+    bound = task(step, **options)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        made = bound(*args, **kwargs)
+        return made.result() if isinstance(made, State) else made
+
+    return call
 
 
 def train(*args: Any, **kwargs: Any) -> Stage:
     """Train; Keras is imported when the step runs, not when the flow is loaded."""
     from tasks.train import train as run
+
+    return run(*args, **kwargs)
+
+
+def score(*args: Any, **kwargs: Any) -> Scored:
+    """Score; see `train`."""
+    from tasks.score import score as run
 
     return run(*args, **kwargs)
 
@@ -77,10 +95,13 @@ champion = task(present_champion, name="champion", task_run_name="champion", **P
 download = task(
     download, name="download", task_run_name="download {resolved.title}", timeout_seconds=6 * HOUR, **NETWORK
 )
-cache = task(shown(cache), name="cache", task_run_name="cache {downloaded.resolved.title}", **PLAIN)
-triplets = task(shown(triplets), name="triplets", task_run_name="triplets {train.resolved.title}", **PLAIN)
-train = task(shown(train), name="train", task_run_name="train", tags=["training"], **PLAIN)
-evaluate = task(shown(evaluate), name="evaluate", task_run_name="evaluate", **PLAIN)
+cache = staged(cache, name="cache", task_run_name="cache {downloaded.resolved.title}", **PLAIN)
+triplets = staged(triplets, name="triplets", task_run_name="triplets {train.resolved.title}", **PLAIN)
+changes = task(changes, name="changes", task_run_name="what changed", **PLAIN)
+train = staged(train, name="train", task_run_name="train", tags=["training"], **PLAIN)
+evaluate = staged(evaluate, name="evaluate", task_run_name="evaluate", **PLAIN)
+score = task(score, name="score", task_run_name="score", **PLAIN)
+tell = task(tell_due, name="tell", task_run_name="tell Prefect", **NETWORK)
 publish = task(publish, name="publish", task_run_name="publish", **PLAIN)
 
 

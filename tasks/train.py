@@ -25,7 +25,7 @@ from tasks.handover import Epoch, Stage
 from tasks.identity import model_digest
 from tasks.settings import with_settings
 from tasks.siamese import Batches, TripletLoss, TripletModel, active_share
-from tasks.stages import sound, stage, write_json
+from tasks.stages import sound, stage, usable, write_json
 from tasks.tower import build_tower, weights_digest
 
 WATCHED = 512  # records of the stop part whose embeddings are watched
@@ -35,44 +35,62 @@ def train(triplets: Stage, config: Retrain, report: Report | None = None) -> Sta
     """The stage folder with `model.keras` and `history.json`, trained unless it is there already.
 
     `report` is called with every epoch's line. Deterministic: the same stage and settings give
-    bit-identical weights on the same machine. Raises TrainingDiverged or TrainingCollapsed.
+    bit-identical weights on the same machine, also where a run died between and was taken up again.
+    Raises TrainingDiverged or TrainingCollapsed.
     """
     config = config.resolved()
     digest = model_digest(triplets.digest, config, keras.backend.backend())
 
     def make(draft: Path) -> dict[str, Any]:
         bank = load_bank(triplets.path)
-        tower, log, best = fit(bank, config, report)
+        tower, log, best = fit(bank, config, report, state)
         tower.save(draft / "model.keras")
         write_json(draft / "history.json", {"best_epoch": best, "epochs": [asdict(line) for line in log]})
         return {"weights": weights_digest(tower), "parameters": tower.count_params(), "best_epoch": best}
 
-    return stage(Path(config.data_folder) / "stages", "model", digest, make)
+    stages = usable(Path(config.data_folder) / "stages")
+    state = stages / f".training-{digest[:16]}.npz"
+    made = stage(stages, "model", digest, make)
+    state.unlink(missing_ok=True)
+    return made
 
 
-def fit(bank: Bank, config: Retrain, report: Report | None = None) -> tuple[keras.Model, list[Epoch], int]:
-    """Train a new tower; returns it with its best weights, the log, and the best epoch (from 1)."""
+def fit(
+    bank: Bank, config: Retrain, report: Report | None = None, state: Path | None = None
+) -> tuple[keras.Model, list[Epoch], int]:
+    """Train a new tower; returns it with its best weights, the log, and the best epoch (from 1).
+
+    Where `state` is given, the training is kept there after every epoch, and goes on from there.
+    """
     keras.utils.set_random_seed(config.seed)
-    tower = build_tower(config.tower, bank.maps.shape[1])
+    model = _compiled(bank, config)
+    batches = Batches(_numbered(bank, "train"), config.fit.batch, config.seed)
+    watch = Watch(_watched(bank), config, len(batches), report, state)
+    batches.start_at(watch.taken_up(model))
+    if not watch.finished():
+        model.fit(
+            batches,
+            validation_data=Batches(_numbered(bank, "stop"), config.fit.batch, seed=None),
+            initial_epoch=len(watch.log),
+            epochs=config.fit.epochs,
+            shuffle=False,  # Batches orders its own rows, the same way on every backend
+            verbose=0,
+            callbacks=[watch],
+        )
+    model.tower.set_weights(watch.best_weights)
+    return model.tower, watch.log, watch.best.epoch
+
+
+def _compiled(bank: Bank, config: Retrain) -> TripletModel:
     measure = distance(config.fit.distance)
-    model = TripletModel(tower, _rows_used(bank))
+    model = TripletModel(build_tower(config.tower, bank.maps.shape[1]), _rows_used(bank))
     model.compile(
         optimizer=keras.optimizers.Adam(config.fit.learning_rate),
         loss=TripletLoss(measure, config.fit.margin),
         metrics=[active_share(measure, config.fit.margin)],
     )
-    batches = {part: Batches(_numbered(bank, part), config.fit.batch, config.seed) for part in ("train", "stop")}
-    watch = Watch(tower, _watched(bank), config, len(batches["train"]), report)
-    model.fit(
-        batches["train"],
-        validation_data=batches["stop"],
-        epochs=config.fit.epochs,
-        shuffle=False,  # Batches orders its own rows, the same way on every backend
-        verbose=0,
-        callbacks=[watch],
-    )
-    tower.set_weights(watch.best_weights)
-    return tower, watch.log, watch.best.epoch
+    model.optimizer.build(model.tower.trainable_variables)
+    return model
 
 
 def _rows_used(bank: Bank) -> np.ndarray:

@@ -1,0 +1,168 @@
+"""What each word of the `kensa` command does. Heavy libraries are imported when a command runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from tasks.config import Retrain
+from tasks.errors import BadSetting, SourceUnreachable
+from tasks.handover import Outcome
+from tasks.settings import with_settings
+
+
+def configured(arguments: argparse.Namespace) -> Retrain:
+    """The run that the words ask for; raises BadSetting."""
+    config = Retrain(
+        train=arguments.train,
+        test=arguments.test,
+        revision=arguments.revision,
+        preset=arguments.preset,
+        data_folder=arguments.data,
+        artifacts_folder=arguments.artifacts,
+    )
+    fixed = {"train", "test", "revision", "preset", "data_folder", "artifacts_folder"}
+    for word in arguments.settings:
+        if word.partition("=")[0].strip() in fixed:
+            raise BadSetting(f"--set {word}: give it as an option of its own, see kensa retrain --help")
+    return with_settings(config, arguments.settings)
+
+
+def retrain(arguments: argparse.Namespace) -> int:
+    """`kensa retrain`: decide first whether there is anything to do, and only then start Prefect."""
+    from flows.server import require_server, server_configured, set_defaults
+    from tasks.stages import usable
+
+    set_defaults()
+    config = configured(arguments)
+    for folder in (config.data_folder, config.artifacts_folder):
+        usable(Path(folder))  # before a training whose model could not be kept
+    outcome = None if server_configured() else unchanged(config)
+    if outcome is None:
+        require_server()
+        from flows.retrain import retrain as line
+
+        outcome = line(config)
+    _print_outcome(outcome, arguments.json)
+    return 0
+
+
+def unchanged(config: Retrain) -> Outcome | None:
+    """The outcome of the same run before, found without Prefect and TensorFlow."""
+    from tasks.download import resolve
+    from tasks.identity import fingerprint
+    from tasks.publish import concluded
+
+    try:
+        train = resolve(config.train, config.revision, config)
+        test = resolve(config.test, None, config) if config.test else None
+    except SourceUnreachable:
+        return None  # the flow tries again, and shows each try
+    return concluded(config, fingerprint(train, test, config))
+
+
+def _print_outcome(outcome: Outcome, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(outcome.as_json()))
+        return
+    print(f"{outcome.status}: {outcome.release or 'no release'}  ({outcome.path})")
+    for reason in outcome.reasons:
+        print(f"  {reason}")
+    for name in ("auroc", "mode_accuracy", "good_auroc", "good_accuracy", "angular_accuracy_at_0.5"):
+        if name in outcome.metrics:
+            print(f"  {name.replace('_', ' '):<26}{outcome.metrics[name]:.3f}")
+    print(f"  champion                  {outcome.champion or 'none yet'}")
+    print(f"  report                    {Path(outcome.path) / 'report.html'}")
+
+
+def list_releases(arguments: argparse.Namespace) -> int:
+    """`kensa releases`: one line a release, the champion marked."""
+    from tasks.releases import pointer, releases
+
+    artifacts = Path(arguments.artifacts)
+    champion, known = pointer(artifacts)["champion"], releases(artifacts)
+    if arguments.json:
+        rows = [
+            {"version": r.version, "path": str(r.path), "champion": r.version == champion, **_told_of(r)} for r in known
+        ]
+        print(json.dumps({"champion": champion, "releases": rows}))
+        return 0
+    if not known:
+        print(f"no releases in {artifacts}; kensa retrain makes the first")
+    for release in known:
+        told = _told_of(release)
+        mark = "*" if release.version == champion else " "
+        source = f"{told['train']['source']}@{told['train']['revision'][:12]}"
+        figures = told["metrics"]
+        print(
+            f"{mark} {release.version:<6}{told['created'][:16].replace('T', ' ')}  {source:<40} "
+            f"auroc {figures['auroc']:.3f}  mode accuracy {figures['mode_accuracy']:.3f}"
+        )
+    return 0
+
+
+def _told_of(release: Any) -> dict[str, Any]:
+    return {name: release.manifest[name] for name in ("created", "train", "test", "metrics", "compared_with")}
+
+
+def promote(arguments: argparse.Namespace) -> int:
+    """`kensa promote VERSION`."""
+    from tasks.releases import promote as move
+
+    return _moved(move(Path(arguments.artifacts), arguments.version), arguments.json)
+
+
+def rollback(arguments: argparse.Namespace) -> int:
+    """`kensa rollback`."""
+    from tasks.releases import rollback as move
+
+    return _moved(move(Path(arguments.artifacts)), arguments.json)
+
+
+def _moved(release: Any, as_json: bool) -> int:
+    print(json.dumps({"champion": release.version}) if as_json else f"champion: {release.version}")
+    return 0
+
+
+def up(arguments: argparse.Namespace) -> int:
+    """`kensa up`."""
+    from flows.server import set_defaults
+    from flows.up import up as run
+
+    set_defaults()
+    return run(arguments.port, arguments.webhook_port)
+
+
+def watch(arguments: argparse.Namespace) -> int:
+    """`kensa watch`: needs a server, which starts the retraining."""
+    from flows.server import require_server, set_defaults
+
+    set_defaults()
+    require_server(needed=True)
+    from flows.watch import watch as look
+
+    while True:
+        for version in look():
+            print(f"told: {version}", flush=True)
+        if arguments.once:
+            return 0
+        time.sleep(60)
+
+
+def score(arguments: argparse.Namespace) -> int:
+    """`kensa score SOURCE`: plain functions, for Prefect has nothing to add to a look at some parts."""
+    from flows.server import set_defaults
+
+    set_defaults()
+    from tasks.download import download, resolve
+    from tasks.score import score as run
+
+    config = Retrain(artifacts_folder=arguments.artifacts)
+    downloaded = download(resolve(arguments.source, None, config))
+    scored = run(downloaded, config, arguments.release, arguments.out)
+    told = {"release": scored.release, "path": scored.path, "counts": scored.counts}
+    print(json.dumps(told) if arguments.json else f"{scored.path}: {scored.counts} by {scored.release}")
+    return 0

@@ -1,0 +1,188 @@
+"""`kensa up`: server, work pool, deployments, automations, worker and receiver, kept alive until Ctrl-C."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from filelock import FileLock, Timeout
+
+from tasks.errors import ServerUnreachable, UnusableFolder
+from tasks.lines import FILE, read_lines
+from tasks.stages import usable
+
+START = 120  # seconds that a fresh server may take on a small machine
+STOP = 30  # seconds for a process to end by itself
+POOL = "kensa"
+
+
+@dataclass
+class Service:
+    """One child process that is started again when it dies, a little later each time."""
+
+    name: str
+    words: list[str]
+    environment: dict[str, str]
+    process: subprocess.Popen | None = None
+    starts: int = 0
+    next_start: float = 0.0
+    began: float = field(default=0.0)
+
+    def start(self) -> None:
+        """Start it in a session of its own, so that Ctrl-C reaches only `kensa up`, which stops it in order."""
+        say(f"{'starting' if not self.starts else 'starting again'} {self.name}")
+        self.process = subprocess.Popen(
+            self.words,
+            env=self.environment,
+            stdout=sys.stderr,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509  # nothing here runs threads
+        )
+        self.starts += 1
+        self.began = time.monotonic()
+
+    def tend(self) -> None:
+        """Start it again where it has died; 1 s later, then 2, 4, … up to 60."""
+        if self.process is None or self.process.poll() is None:
+            return
+        if not self.next_start:
+            lived = time.monotonic() - self.began
+            self.starts = 1 if lived > 300 else self.starts
+            wait = min(2 ** (self.starts - 1), 60)
+            say(f"{self.name} ended with {self.process.returncode}; starting it again in {wait} s")
+            self.next_start = time.monotonic() + wait
+        elif time.monotonic() >= self.next_start:
+            self.next_start = 0.0
+            self.start()
+
+    def stop(self) -> None:
+        """End it and wait; by force where it does not end by itself."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        say(f"stopping {self.name}")
+        self.process.send_signal(signal.SIGINT if self.name == "server" else signal.SIGTERM)
+        try:
+            self.process.wait(STOP)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def _die_with_parent() -> None:
+    """Linux ends the child when `kensa up` is killed: no orphan keeps a port or the database."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    print(f"kensa up: {text}", file=sys.stderr, flush=True)
+
+
+def up(port: int = 4200, webhook_port: int = 4280) -> int:
+    """Run everything from this folder until Ctrl-C or SIGTERM; returns 0 after a clean stop.
+
+    Raises UnusableFolder where it runs already, ServerUnreachable where the server does not start.
+    """
+    read_lines(FILE)
+    if not Path("prefect.yaml").exists() or not Path("flows/retrain.py").exists():
+        raise UnusableFolder(
+            f"{Path.cwd()}: expected Kensa's own folder with prefect.yaml and flows/; run kensa up there"
+        )
+    with _only_one(), _stopping() as stopped:
+        address = f"http://127.0.0.1:{port}/api"
+        environment = {**os.environ, "PREFECT_API_URL": address, "KENSA_ROOT": str(Path.cwd())}
+        services = _services(environment, port, webhook_port)
+        try:
+            services[0].start()
+            _wait_for(address, services[0], stopped)
+            for words in _preparations():
+                if not stopped():
+                    subprocess.run(words, env=environment, check=True, stdout=sys.stderr)
+            for service in services[1:]:
+                service.start()
+            say(f"ready: http://127.0.0.1:{port}; Ctrl-C stops everything")
+            while not stopped():
+                for service in services:
+                    service.tend()
+                time.sleep(0.5)
+        finally:
+            for service in reversed(services):
+                service.stop()
+    say("stopped")
+    return 0
+
+
+def _services(environment: dict[str, str], port: int, webhook_port: int) -> list[Service]:
+    bin_ = Path(sys.executable).parent
+    prefect = [str(bin_ / "prefect"), "--no-prompt"]
+    worker = {**environment, "PREFECT_WORKER_QUERY_SECONDS": environment.get("PREFECT_WORKER_QUERY_SECONDS", "5")}
+    services = [
+        Service("server", [*prefect, "server", "start", "--host", "127.0.0.1", "--port", str(port)], environment),
+        Service("worker", [*prefect, "worker", "start", "--pool", POOL, "--type", "process"], worker),
+    ]
+    if environment.get("KENSA_WEBHOOK_SECRET"):
+        words = [sys.executable, "-m", "flows.webhook", "--port", str(webhook_port)]
+        services.append(Service("receiver", words, environment))
+    else:
+        say("no receiver: KENSA_WEBHOOK_SECRET is not set; new versions are found by looking every 15 minutes")
+    return services
+
+
+def _preparations() -> Iterator[list[str]]:
+    """Work pool, deployments and automations; each can be made again, and nothing doubles."""
+    prefect = [str(Path(sys.executable).parent / "prefect"), "--no-prompt"]
+    yield [*prefect, "work-pool", "create", POOL, "--type", "process", "--overwrite"]
+    yield [*prefect, "deploy", "--all"]
+    yield [sys.executable, "-m", "flows.automations"]
+
+
+def _wait_for(address: str, server: Service, stopped: Callable[[], bool]) -> None:
+    end = time.monotonic() + START
+    while time.monotonic() < end and not stopped():
+        if server.process.poll() is not None:
+            break
+        try:
+            if httpx.get(f"{address}/health", timeout=2).is_success:
+                return
+        except httpx.TransportError:
+            pass  # not listening yet
+        time.sleep(0.3)
+    if not stopped():
+        raise ServerUnreachable(f"{address}: the server did not start within {START} s; is its port taken?")
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    lock = FileLock(usable(Path("data")) / ".up.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UnusableFolder(
+            f"{Path.cwd()}: kensa up runs here already; stop it first, or use another folder"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _stopping() -> Iterator[Callable[[], bool]]:
+    """A question that is answered yes once Ctrl-C or SIGTERM came."""
+    asked: list[int] = []
+    former = {number: signal.signal(number, lambda n, _: asked.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

@@ -1,0 +1,185 @@
+"""Receives the Hub's push: checks it, notes the new revision durably, tells Prefect, answers 202.
+
+    KENSA_WEBHOOK_SECRET=… python -m flows.webhook [--host 127.0.0.1] [--port 4280] [--lines kensa.toml]
+
+Prefect's own webhooks are Cloud only. An accepted delivery is in the ledger before the answer leaves;
+if Prefect cannot be told at that moment, the next look at the Hub tells it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hmac
+import json
+import os
+import re
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from flows.server import server_configured
+from tasks.errors import BadSetting, KensaError, ServerUnreachable
+from tasks.ledger import Ledger
+from tasks.lines import FILE, Lines, read_lines
+from tasks.tell import tell_due
+
+MOST_BYTES = 64 * 1024
+SHA = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass
+class Rate:
+    """A token bucket: `per_second` deliveries on average, `burst` at once."""
+
+    per_second: float = 100
+    burst: float = 200
+    tokens: float = field(init=False)
+    last: float = field(init=False, default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.tokens = self.burst
+
+    def allows(self) -> bool:
+        """Take one token, if there is one."""
+        now = time.monotonic()
+        self.tokens = min(self.burst, self.tokens + (now - self.last) * self.per_second)
+        self.last = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+class Refused(Exception):  # an answer, not an error of ours
+    """A delivery that is not let in: status and reason."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def receiver(lines: Lines, ledger: Ledger, secret: str, rate: Rate | None = None) -> Starlette:
+    """The application with its two routes, `POST /webhook` and `GET /health`."""
+    bucket = rate or Rate()
+
+    async def webhook(request: Request) -> JSONResponse:
+        try:
+            if not bucket.allows():
+                raise Refused(429, "too many deliveries; come again")
+            _require_secret(request, secret)
+            news = _news(await _body(request), lines)
+        except Refused as refused:
+            return JSONResponse({"refused": str(refused)}, refused.status)
+        new = [{"line": line, "revision": sha} for line, sha in news if ledger.note(line, sha)]
+        task = BackgroundTask(_tell, ledger) if new else None
+        return JSONResponse({"noted": new, "known": len(news) - len(new)}, 202, background=task)
+
+    async def health(request: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok", "lines": sorted(lines.by_name), "versions": len(ledger.versions())})
+
+    return Starlette(routes=[Route("/webhook", webhook, methods=["POST"]), Route("/health", health)])
+
+
+def _tell(ledger: Ledger) -> None:
+    """Runs after the answer has left; what Prefect does not take now, the next look at the Hub tells it."""
+    try:
+        tell_due(ledger, server_configured())
+    except ServerUnreachable as error:
+        print(f"kensa: {error}; noted, and told later", file=sys.stderr)
+
+
+def _require_secret(request: Request, secret: str) -> None:
+    given = request.headers.get("X-Webhook-Secret", "")
+    if not hmac.compare_digest(given.encode(), secret.encode()):
+        raise Refused(401, "wrong or missing X-Webhook-Secret")
+
+
+async def _body(request: Request) -> bytes:
+    """The body, read no further than the cap."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise Refused(413, f"expected at most {MOST_BYTES} bytes")
+    return body
+
+
+def _news(body: bytes, lines: Lines) -> list[tuple[str, str]]:
+    """The (line, revision) pairs that a delivery announces; Refused says why there are none."""
+    told = _parsed(body)
+    repo, event = _inner(told, "repo"), _inner(told, "event")
+    if repo.get("type") != "dataset":
+        raise Refused(422, "expected repo.type dataset")
+    if not str(event.get("scope", "")).startswith("repo.content"):
+        raise Refused(422, "expected event.scope repo.content")
+    watched = [line for line in lines.by_name.values() if line.dataset == repo.get("name")]
+    if not watched:
+        raise Refused(403, "this dataset is not on the list of lines")
+    heads = _heads(told)
+    news = [(line.name, heads[line.branch]) for line in watched if line.branch in heads]
+    if not news:
+        raise Refused(422, "no watched branch has a new commit in updatedRefs")
+    return news
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise Refused(400, "expected a JSON object")
+    return told
+
+
+def _inner(told: dict[str, Any], name: str) -> dict[str, Any]:
+    inner = told.get(name)
+    if not isinstance(inner, dict):
+        raise Refused(422, f"expected an object {name}")
+    return inner
+
+
+def _heads(told: dict[str, Any]) -> dict[str, str]:
+    """Branch → new commit. `newSha` is null where a branch was deleted; pull requests are other refs."""
+    refs = told.get("updatedRefs")
+    rows = [row for row in refs if isinstance(row, dict)] if isinstance(refs, list) else []
+    return {
+        str(row.get("ref", "")).removeprefix("refs/heads/"): row["newSha"]
+        for row in rows
+        if str(row.get("ref", "")).startswith("refs/heads/") and SHA.fullmatch(str(row.get("newSha")))
+    }
+
+
+def main(words: list[str] | None = None) -> int:
+    """Serve until stopped; refuses to start without a secret."""
+    command = argparse.ArgumentParser(prog="python -m flows.webhook")
+    command.add_argument("--host", default="127.0.0.1")
+    command.add_argument("--port", type=int, default=4280)
+    command.add_argument("--lines", type=Path, default=FILE)
+    arguments = command.parse_args(words)
+    try:
+        secret = os.environ.get("KENSA_WEBHOOK_SECRET", "")
+        if len(secret) < 16:
+            raise BadSetting(
+                "KENSA_WEBHOOK_SECRET: expected a secret of 16 characters or more, found none or a shorter one"
+            )
+        lines = read_lines(arguments.lines)
+        ledger = Ledger("data", lines.tries)
+    except KensaError as error:
+        print(f"kensa: {error}", file=sys.stderr)
+        return error.exit_code
+    uvicorn.run(receiver(lines, ledger, secret), host=arguments.host, port=arguments.port, log_level="warning")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

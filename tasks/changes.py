@@ -1,0 +1,74 @@
+"""What a dataset revision brings against the one that the champion was made from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import ks_2samp
+
+from tasks.bank import load_bank
+from tasks.handover import Stage
+from tasks.releases import Release
+
+SUMMARIES = ("mean", "deviation", "peak")  # of a map's values, in their unit
+SIGNIFICANT = 0.01  # of the whole family of tests, by Bonferroni's bound
+LEAST = 8  # records on each side, below which a mode's drift is not tested
+
+
+def summaries(maps: np.ndarray) -> np.ndarray:
+    """Mean, standard deviation and largest value of each map (n, values): (n, 3) float32."""
+    columns = (maps.mean(axis=1), maps.std(axis=1), maps.max(axis=1))
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def changes(triplets: Stage, champion: Release | None) -> dict[str, Any] | None:
+    """Records added, removed and relabelled by hash, counts by mode, and a drift test of the maps.
+
+    None without a champion. A record is relabelled when its mode changed, or good became defect. The
+    drift of each mode is a two-sample Kolmogorov–Smirnov test of each summary, at 1 % over all tests.
+    """
+    if champion is None:
+        return None
+    bank = load_bank(triplets.path)
+    with np.load(champion.path / "split.npz", allow_pickle=False) as split:
+        old = {name: split[name] for name in ("hash", "mode", "good", "summary")}
+    new = {
+        "hash": bank.hash,
+        "mode": np.array(bank.modes)[bank.mode],
+        "good": bank.good,
+        "summary": summaries(np.asarray(bank.maps)),
+    }
+    _, here, there = np.intersect1d(new["hash"], old["hash"], assume_unique=True, return_indices=True)
+    moved = (new["mode"][here] != old["mode"][there]) | (new["good"][here] != old["good"][there])
+    return {
+        "against": champion.version,
+        "revision": champion.manifest["train"]["revision"],
+        "added": len(new["hash"]) - len(here),
+        "removed": len(old["hash"]) - len(there),
+        "relabelled": int(moved.sum()),
+        "modes": _by_mode(old, new),
+        "drift": _drift(old, new),
+    }
+
+
+def _by_mode(old: dict[str, np.ndarray], new: dict[str, np.ndarray]) -> dict[str, list[int]]:
+    """Mode → records then and now."""
+    names = sorted(set(old["mode"].tolist()) | set(new["mode"].tolist()))
+    return {name: [int((side["mode"] == name).sum()) for side in (old, new)] for name in names}
+
+
+def _drift(old: dict[str, np.ndarray], new: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    """The tests that fail at 1 % over all of them, the clearest first."""
+    rows = []
+    for mode in np.intersect1d(old["mode"], new["mode"]):
+        then, now = (side["summary"][side["mode"] == mode] for side in (old, new))
+        if min(len(then), len(now)) < LEAST:
+            continue
+        for column, name in enumerate(SUMMARIES):
+            tested = ks_2samp(then[:, column], now[:, column])
+            medians = [float(np.median(side[:, column])) for side in (then, now)]
+            rows.append(
+                {"mode": str(mode), "of": name, "p": float(tested.pvalue), "then": medians[0], "now": medians[1]}
+            )
+    return sorted((row for row in rows if row["p"] < SIGNIFICANT / len(rows)), key=lambda row: row["p"])

@@ -1,0 +1,95 @@
+"""The product lines of a factory: one short settings file, `kensa.toml`, for all of them.
+
+tries = 3                      # of one dataset version, before it is given up
+notify = "slack-webhook/kensa" # a Prefect block, told of failures, rejections and promotions
+[lines.boards]                 # releases go to artifacts/boards
+train = "acme/boards"          # the branch is main, or what stands after @
+preset = "notebook"
+set = ["fit.epochs=5"]
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tasks.config import Retrain
+from tasks.errors import BadSetting
+from tasks.settings import with_settings
+
+FILE = Path("kensa.toml")
+KNOWN = {"train", "test", "preset", "set"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One product line: its name, and the retraining that it asks for."""
+
+    name: str
+    config: Retrain
+
+    @property
+    def dataset(self) -> str:
+        """The training source without its branch."""
+        return self.config.train.partition("@")[0]
+
+    @property
+    def branch(self) -> str:
+        """The branch that is watched on the Hub."""
+        return self.config.train.partition("@")[2] or "main"
+
+
+@dataclass(frozen=True)
+class Lines:
+    """All product lines, by name; how often one dataset version is tried; the notification block, if any."""
+
+    by_name: dict[str, Line]
+    tries: int = 3
+    notify: str | None = None
+
+    def __getitem__(self, name: str) -> Line:
+        if name not in self.by_name:
+            raise BadSetting(f"line {name}: expected one of {', '.join(self.by_name)}; name it in {FILE}")
+        return self.by_name[name]
+
+
+def read_lines(path: Path = FILE) -> Lines:
+    """The lines of a settings file; BadSetting says what is wrong with it, and where."""
+    try:
+        told = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise BadSetting(
+            f"{path}: expected the settings file of the product lines, found none; see the README"
+        ) from None
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{path}: cannot be read: {error}") from None
+    tries, lines = told.get("tries", 3), told.get("lines", {})
+    if not isinstance(tries, int) or tries < 1 or not isinstance(lines, dict) or not lines:
+        raise BadSetting(
+            f"{path}: expected tries of 1 or more and at least one [lines.NAME], found neither or wrong ones"
+        )
+    notify = told.get("notify")
+    if notify is not None and not (isinstance(notify, str) and notify.count("/") == 1):
+        raise BadSetting(f"{path}: expected notify as TYPE/NAME of a Prefect block, such as slack-webhook/kensa")
+    if surplus := set(told) - {"tries", "notify", "lines"}:
+        raise BadSetting(f"{path}: expected tries, notify and [lines.NAME], found {', '.join(sorted(surplus))}")
+    return Lines({name: _line(path, name, settings) for name, settings in lines.items()}, tries, notify)
+
+
+def _line(path: Path, name: str, told: Any) -> Line:
+    where = f"{path}, line {name}"
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+        raise BadSetting(f"{where}: expected a name of small letters, digits and hyphens")
+    if not isinstance(told, dict) or not set(told) <= KNOWN or not isinstance(told.get("train"), str):
+        raise BadSetting(f"{where}: expected train and, at will, {', '.join(sorted(KNOWN - {'train'}))}")
+    words = told.pop("set", [])
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise BadSetting(f'{where}: expected set as a list such as ["fit.epochs=5"], found {words!r}')
+    try:
+        config = with_settings(Retrain(**told), words)
+    except BadSetting as error:
+        raise BadSetting(f"{where}: {error}") from None
+    return Line(name, replace(config, artifacts_folder=str(Path(config.artifacts_folder) / name)))
