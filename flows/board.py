@@ -55,10 +55,11 @@ def not_trained(line: Line, revision: str, answer: str) -> None:
         "done": "this revision was retrained before",
         "running": "another run is retraining on this revision now",
         "skipped": "a newer revision came before this one was trained",
+        "cancelled": "a person cancelled the run on this revision",
         "given up": "this revision failed as often as kensa.toml allows",
     }
     text = f"# NOT TRAINED\n\n{safe(line.name)} at `{revision[:12]}`: {reasons[answer]}."
-    create_markdown_artifact(text, key=key(line.config, "verdict"), description=f"not trained: {reasons[answer]}")
+    create_markdown_artifact(text, key=key(line.config, "not-trained"), description=f"not trained: {reasons[answer]}")
 
 
 def findings(source: str, found: tuple[Finding, ...], config: Retrain) -> None:

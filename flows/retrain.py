@@ -15,8 +15,7 @@ from tasks.config import Retrain
 from tasks.errors import GaveUp, SomeLinesFailed, UnfitData
 from tasks.handover import Cached, Outcome, Resolved, Stage
 from tasks.identity import fingerprint
-from tasks.ledger import Ledger
-from tasks.lines import Line, read_lines
+from tasks.lines import Lines, read_lines
 from tasks.releases import alone
 
 MOST_RUNS = 4  # of one flow run: the first, and three after crashes
@@ -36,7 +35,7 @@ def retrain(config: Retrain = Retrain(), line: str | None = None, revision: str 
     if line == "all":
         return _every_line()
     if line and revision:
-        return _version(read_lines()[line], revision)
+        return _version(read_lines(), line, revision)
     return _retrained(read_lines()[line].config if line else config)
 
 
@@ -48,21 +47,25 @@ def _every_line() -> None:
         raise SomeLinesFailed(f"{', '.join(failed)} failed, {len(runs) - len(failed)} of {len(runs)} lines were done")
 
 
-def _version(line: Line, revision: str) -> Outcome | None:
-    """Retrain a line on one revision, unless the ledger says that this is not, or no longer, to be done."""
-    ledger = Ledger(line.config.data_folder, read_lines().tries)
-    run = flow_run.get_id()
-    answer = ledger.claim(line.name, revision, run)
+def _version(lines: Lines, name: str, revision: str) -> Outcome | None:
+    """Retrain a line on one revision, unless the ledger says that this is not, or no longer, to be done.
+
+    A run that is killed here keeps its claim, and goes on with it when it is taken up again.
+    """
+    line, ledger, run = lines[name], lines.ledger(), flow_run.get_id()
+    ledger.note(name, revision)
+    ledger.head(name, steps.resolve(line.config.train, line.config.revision, line.config).revision)
+    answer = ledger.claim(name, revision, run)
     if answer != "train":
         board.not_trained(line, revision, answer)
         return None
-    end = "failed"
     try:
         outcome = _retrained(replace(line.config, train=line.dataset, revision=revision))
-        end = "done"
-        return outcome
-    finally:
-        ledger.finish(line.name, revision, run, end)
+    except Exception:  # and no BaseException: that is somebody ending the process
+        ledger.finish(name, revision, run, "failed")
+        raise
+    ledger.finish(name, revision, run, "done")
+    return outcome
 
 
 def _retrained(config: Retrain) -> Outcome:

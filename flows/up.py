@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 import httpx
 from filelock import FileLock, Timeout
 
-from tasks.errors import ServerUnreachable, UnusableFolder
+from tasks.errors import BadSetting, NotPrepared, ServerUnreachable, UnusableFolder
 from tasks.lines import FILE, read_lines
 from tasks.stages import usable
 
@@ -91,7 +92,8 @@ def say(text: str) -> None:
 def up(port: int = 4200, webhook_port: int = 4280) -> int:
     """Run everything from this folder until Ctrl-C or SIGTERM; returns 0 after a clean stop.
 
-    Raises UnusableFolder where it runs already, ServerUnreachable where the server does not start.
+    Raises UnusableFolder where it runs already, BadSetting for a port that is taken, ServerUnreachable
+    where the server does not start, NotPrepared where it does not take our deployments.
     """
     read_lines(FILE)
     if not Path("prefect.yaml").exists() or not Path("flows/retrain.py").exists():
@@ -99,18 +101,20 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
             f"{Path.cwd()}: expected Kensa's own folder with prefect.yaml and flows/; run kensa up there"
         )
     with _only_one(), _stopping() as stopped:
+        _require_free("--port", port)
+        _require_free("--webhook-port", webhook_port)
         address = f"http://127.0.0.1:{port}/api"
         environment = {**os.environ, "PREFECT_API_URL": address, "KENSA_ROOT": str(Path.cwd())}
         services = _services(environment, port, webhook_port)
         try:
             services[0].start()
             _wait_for(address, services[0], stopped)
-            for words in _preparations():
-                if not stopped():
-                    subprocess.run(words, env=environment, check=True, stdout=sys.stderr)
+            _prepare(environment, stopped)
             for service in services[1:]:
-                service.start()
-            say(f"ready: http://127.0.0.1:{port}; Ctrl-C stops everything")
+                if not stopped():
+                    service.start()
+            if not stopped():
+                say(f"ready: http://127.0.0.1:{port}; Ctrl-C stops everything")
             while not stopped():
                 for service in services:
                     service.tend()
@@ -138,12 +142,27 @@ def _services(environment: dict[str, str], port: int, webhook_port: int) -> list
     return services
 
 
-def _preparations() -> Iterator[list[str]]:
+def _prepare(environment: dict[str, str], stopped: Callable[[], bool]) -> None:
     """Work pool, deployments and automations; each can be made again, and nothing doubles."""
     prefect = [str(Path(sys.executable).parent / "prefect"), "--no-prompt"]
-    yield [*prefect, "work-pool", "create", POOL, "--type", "process", "--overwrite"]
-    yield [*prefect, "deploy", "--all"]
-    yield [sys.executable, "-m", "flows.automations"]
+    for words in (
+        [*prefect, "work-pool", "create", POOL, "--type", "process", "--overwrite"],
+        [*prefect, "deploy", "--all"],
+        [sys.executable, "-m", "flows.automations"],
+    ):
+        done = stopped() or subprocess.run(words, env=environment, check=False, stdout=sys.stderr)
+        if not stopped() and done.returncode:  # Ctrl-C reaches these too, and they end with an error
+            raise NotPrepared(f"{' '.join(words[-3:])}: ended with {done.returncode}; its own words stand above")
+
+
+def _require_free(option: str, port: int) -> None:
+    """Raise BadSetting for a taken port: another Prefect server there would answer as if it were ours."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was closed just now is free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError):
+            raise BadSetting(f"{option} {port}: expected a free port, found it taken; choose another") from None
 
 
 def _wait_for(address: str, server: Service, stopped: Callable[[], bool]) -> None:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import datetime
 from uuid import UUID
 
 from prefect import flow, get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound
 
 from flows.server import server_configured
 from tasks import steps
-from tasks.config import Retrain
 from tasks.errors import KensaError, SomeLinesFailed
-from tasks.ledger import Ledger, Version
+from tasks.ledger import End, Ledger, Version
 from tasks.lines import FILE, Line, read_lines
+
+TAKEN_UP = datetime.timedelta(minutes=10)  # within which the automation takes up a crashed run, if it ever does
 
 
 @flow(name="watch", persist_result=False)
 def watch() -> list[str]:
-    """Note every line's head, give up on runs that are gone, and tell Prefect of what is due.
+    """Note every line's head, close what runs left open that are over, and tell Prefect of what is due.
 
     Returns the line and revision of every version that Prefect was told of. A line that cannot be
     looked at does not keep the others from being looked at.
     """
     steps.log_known_errors_in_one_line()
     lines = read_lines(FILE)
-    ledger = Ledger(Retrain().data_folder, lines.tries)
+    ledger = lines.ledger()
     failed = [line.name for line in lines.by_name.values() if not _noted(line, ledger)]
     reconcile(ledger)
     told = [f"{version.line}@{version.revision}" for version in steps.tell(ledger, server_configured())]
@@ -38,22 +42,35 @@ def _noted(line: Line, ledger: Ledger) -> bool:
         head = steps.resolve(line.config.train, line.config.revision, line.config)
     except KensaError:
         return False  # its task has failed with the reason, and the run will say so
-    ledger.note(line.name, head.revision)
+    ledger.head(line.name, head.revision)
     return True
 
 
 def reconcile(ledger: Ledger) -> None:
-    """Mark as failed what the ledger calls running and Prefect does not: its run is over or gone."""
+    """Close what the ledger calls running and Prefect does not: its run is over or gone."""
     with get_client(sync_client=True) as client:
         for version in ledger.versions():
-            if version.state == "running" and _over(client, version):
-                ledger.finish(version.line, version.revision, version.run, "failed")
+            end = _end(_state(client, version)) if version.state == "running" else None
+            if end:
+                ledger.finish(version.line, version.revision, version.run, end)
 
 
-def _over(client: object, version: Version) -> bool:
+def _state(client: SyncPrefectClient, version: Version) -> State | None:
     try:
-        state = client.read_flow_run(UUID(version.run)).state
+        return client.read_flow_run(UUID(version.run)).state
     except ObjectNotFound:
-        return True
-    # A crashed run is taken up again by the automation; it is over only when it stays that way.
-    return state is not None and state.is_final() and not state.is_crashed()
+        return None
+
+
+def _end(state: State | None) -> End | None:
+    """How a run in this state ended; None where it has not, or may yet be taken up again.
+
+    A completed one that closed nothing was killed between its last step and the ledger: it counts as
+    failed, and trying again finds it concluded.
+    """
+    if state is None:
+        return "failed"
+    if state.is_cancelled():
+        return "cancelled"
+    lately = state.timestamp > datetime.datetime.now(datetime.UTC) - TAKEN_UP
+    return "failed" if state.is_final() and not (state.is_crashed() and lately) else None

@@ -3,18 +3,22 @@
     KENSA_WEBHOOK_SECRET=… python -m flows.webhook [--host 127.0.0.1] [--port 4280] [--lines kensa.toml]
 
 Prefect's own webhooks are Cloud only. An accepted delivery is in the ledger before the answer leaves;
-if Prefect cannot be told at that moment, the next look at the Hub tells it.
+what Prefect does not take at that moment it is told a little later.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import hmac
 import json
 import os
 import re
 import sys
+import threading
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +26,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
@@ -33,6 +37,9 @@ from tasks.lines import FILE, Lines, read_lines
 from tasks.tell import tell_due
 
 MOST_BYTES = 64 * 1024
+BODY = 10  # seconds in which a body must have come
+AGAIN = 20  # seconds after which Prefect is told of what it did not take
+MOST_CONNECTIONS = 64
 SHA = re.compile(r"[0-9a-f]{40}")
 
 
@@ -69,28 +76,47 @@ class Refused(Exception):  # an answer, not an error of ours
 
 def receiver(lines: Lines, ledger: Ledger, secret: str, rate: Rate | None = None) -> Starlette:
     """The application with its two routes, `POST /webhook` and `GET /health`."""
-    bucket = rate or Rate()
+    bucket, telling = rate or Rate(), threading.Lock()
+
+    def tell() -> None:
+        with telling:  # two at once would send the same event twice
+            _tell(ledger)
 
     async def webhook(request: Request) -> JSONResponse:
         try:
-            if not bucket.allows():
-                raise Refused(429, "too many deliveries; come again")
             _require_secret(request, secret)
+            if not bucket.allows():  # after the secret: a stranger must not use up the sender's share
+                raise Refused(429, "too many deliveries; come again")
             news = _news(await _body(request), lines)
         except Refused as refused:
             return JSONResponse({"refused": str(refused)}, refused.status)
         new = [{"line": line, "revision": sha} for line, sha in news if ledger.note(line, sha)]
-        task = BackgroundTask(_tell, ledger) if new else None
+        task = BackgroundTask(tell) if new else None
         return JSONResponse({"noted": new, "known": len(news) - len(new)}, 202, background=task)
 
     async def health(request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok", "lines": sorted(lines.by_name), "versions": len(ledger.versions())})
 
-    return Starlette(routes=[Route("/webhook", webhook, methods=["POST"]), Route("/health", health)])
+    @asynccontextmanager
+    async def telling_again(app: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(_every(AGAIN, tell))
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    routes = [Route("/webhook", webhook, methods=["POST"]), Route("/health", health)]
+    return Starlette(routes=routes, lifespan=telling_again)
+
+
+async def _every(seconds: float, action: Callable[[], None]) -> None:
+    while True:
+        await asyncio.to_thread(action)
+        await asyncio.sleep(seconds)
 
 
 def _tell(ledger: Ledger) -> None:
-    """Runs after the answer has left; what Prefect does not take now, the next look at the Hub tells it."""
+    """Tell Prefect of what is due; what it does not take stays due."""
     try:
         tell_due(ledger, server_configured())
     except ServerUnreachable as error:
@@ -99,17 +125,23 @@ def _tell(ledger: Ledger) -> None:
 
 def _require_secret(request: Request, secret: str) -> None:
     given = request.headers.get("X-Webhook-Secret", "")
-    if not hmac.compare_digest(given.encode(), secret.encode()):
+    if not hmac.compare_digest(given.encode("latin-1"), os.fsencode(secret)):  # the bytes as they were sent
         raise Refused(401, "wrong or missing X-Webhook-Secret")
 
 
 async def _body(request: Request) -> bytes:
-    """The body, read no further than the cap."""
+    """The body, read no further than the cap and waited for no longer than the limit."""
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise Refused(413, f"expected at most {MOST_BYTES} bytes")
+    try:
+        async with asyncio.timeout(BODY):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    raise Refused(413, f"expected at most {MOST_BYTES} bytes")
+    except TimeoutError:
+        raise Refused(408, f"expected the whole body within {BODY} s") from None
+    except ClientDisconnect:
+        raise Refused(400, "expected the whole body, found the connection closed") from None
     return body
 
 
@@ -173,11 +205,17 @@ def main(words: list[str] | None = None) -> int:
                 "KENSA_WEBHOOK_SECRET: expected a secret of 16 characters or more, found none or a shorter one"
             )
         lines = read_lines(arguments.lines)
-        ledger = Ledger("data", lines.tries)
+        ledger = lines.ledger()
     except KensaError as error:
         print(f"kensa: {error}", file=sys.stderr)
         return error.exit_code
-    uvicorn.run(receiver(lines, ledger, secret), host=arguments.host, port=arguments.port, log_level="warning")
+    uvicorn.run(
+        receiver(lines, ledger, secret),
+        host=arguments.host,
+        port=arguments.port,
+        limit_concurrency=MOST_CONNECTIONS,
+        log_level="warning",
+    )
     return 0
 
 

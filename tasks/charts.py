@@ -15,6 +15,7 @@ from sklearn.metrics import roc_curve
 
 from tasks.evidence import Evidence
 from tasks.pictures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, Picture, chart
+from tasks.standing import titled
 
 Curves = dict[str, tuple[np.ndarray, np.ndarray]]
 
@@ -39,6 +40,7 @@ def training(history: dict[str, Any], margin: float) -> Picture:
         losses.set(title="Loss", ylim=(0, None))
         active.plot(epoch, [line["active"] for line in log], "-" if many else "D-", color=GREEN, ms=3)
         active.set(title="Triplets that still teach something", xlabel="epoch", ylim=(0, 1.04))
+        active.set_xlim(0.5, max(epoch[-1], 2) + 0.5)
         active.yaxis.set_major_formatter(PercentFormatter(1))
         active.xaxis.set_major_locator(MaxNLocator(integer=True))
         for axes in (losses, active):
@@ -87,7 +89,7 @@ def _histogram(
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         if cut is not None:
             _mark_cut(axes, cut, sides)
-        axes.legend(loc="upper left", bbox_to_anchor=(0, 1.13), ncols=2, borderaxespad=0)
+        axes.legend(loc="upper left", bbox_to_anchor=(0, 1.13), ncols=3, columnspacing=1.4, borderaxespad=0)
 
     middles = " and ".join(f"{np.median(values):.3g} for {name}" for name, values in kinds)
     marked = f"threshold {cut:.4g}" if cut is not None else "no threshold"
@@ -95,10 +97,14 @@ def _histogram(
 
 
 def _mark_cut(axes: Axes, cut: float, sides: tuple[str, str]) -> None:
-    axes.axvline(cut, color=BLACK, lw=1.3)
-    top = axes.get_xaxis_transform()
-    for text, side, shift in ((f"← {sides[0]}", "right", -4), (f"{sides[1]} →", "left", 4)):
-        axes.annotate(text, (cut, 0.98), (shift, 0), top, "offset points", ha=side, va="top", fontsize=8.5)
+    """The threshold's line, and what lies on its sides where there is room to say so."""
+    axes.axvline(cut, color=BLACK, lw=1.3, label=f"threshold {cut:.4g}")
+    left, right = axes.get_xlim()
+    place, frame = (cut - left) / (right - left), axes.get_xaxis_transform()
+    if place > 0.25:
+        axes.annotate(f"← {sides[0]}", (cut, 0.98), (-4, 0), frame, "offset points", ha="right", va="top", fontsize=8.5)
+    if place < 0.75:
+        axes.annotate(f"{sides[1]} →", (cut, 0.98), (4, 0), frame, "offset points", ha="left", va="top", fontsize=8.5)
 
 
 def curves(evidence: Evidence) -> Curves:
@@ -109,11 +115,6 @@ def curves(evidence: Evidence) -> Curves:
     if evidence.good_score is not None and evidence.good.any() and not evidence.good.all():
         found["good or defect"] = roc_curve(~evidence.good, evidence.good_score)[:2]
     return found
-
-
-def titled(judge: str) -> str:
-    """A judge's name as it is written: Euclid was a man, RT is an abbreviation."""
-    return judge.replace(", euclidean", ", Euclidean").replace(", rt", ", RT")
 
 
 def roc(found: Curves, to: float = 1.0) -> Picture:
@@ -136,7 +137,7 @@ def roc(found: Curves, to: float = 1.0) -> Picture:
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         if to < 1:
             axes.axvline(0.01, color=ORANGE, lw=1, ls="--")
-            axes.annotate("1 %", (0.01, 1.0), (3, 0), textcoords="offset points", va="top", fontsize=8.5)
+            axes.text(0.01, 0.98, "1 %", ha="center", va="top", fontsize=8.5, bbox={"color": "white", "pad": 1})
         figure.legend(loc="outside lower center", ncols=3, handlelength=3)
 
     at = 0.01 if to < 1 else 0.05

@@ -19,6 +19,7 @@ KensaError                  anything Kensa says in one line, without a traceback
     ├── TrainingCollapsed   every record has the same embedding
     ├── DamagedRelease      a release whose files do not have their digests
     ├── ChampionMoved       another run changed the champion while this one compared with it
+    ├── NotPrepared         the server did not take pool, deployments or automations
     ├── SomeLinesFailed     some product lines failed; the others were done
     └── GaveUp              a run that crashed too often is not taken up again
 """
@@ -127,6 +128,10 @@ class DamagedRelease(Failure):
 
 class ChampionMoved(Failure):
     """Another run changed the champion while this one compared itself with it."""
+
+
+class NotPrepared(Failure):
+    """The server did not take the work pool, the deployments or the automations."""
 
 
 class SomeLinesFailed(Failure):

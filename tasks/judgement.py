@@ -49,7 +49,7 @@ def _units(bank: Bank, rows: np.ndarray) -> tuple[np.ndarray, str]:
     """What the bootstrap draws: codes (n,) of the groups where there are enough, else of the records."""
     groups = np.unique(bank.group[rows])
     if len(groups) < LEAST_GROUPS:
-        few = f"record ({len(groups)} groups are too few to draw from)" if groups.any() else "record"
+        few = f"record (too few groups: {len(groups)})" if groups.any() else "record"
         return np.arange(len(rows)), few
     names = np.where(bank.group[rows] != "", bank.group[rows], bank.hash[rows].astype(str))
     return np.unique(names, return_inverse=True)[1], "group"

@@ -5,7 +5,11 @@ killed at any moment: what is written is on the disk, and what is not was never 
 
     pending -> running -> done
        |          |-> failed -> pending again, within the bound
+       |          |-> cancelled, by a person: not tried again
        |-> skipped: a newer revision of the line came before this one was trained
+
+Numbers order a line's versions. News alone cannot: a delivery of the Hub may be late, or an old one
+replayed. So whoever looks at the source says what its head is, and the head has the highest number.
 """
 
 from __future__ import annotations
@@ -29,7 +33,9 @@ CREATE TABLE IF NOT EXISTS versions (
     changed REAL NOT NULL, number INTEGER PRIMARY KEY AUTOINCREMENT, UNIQUE (line, revision)
 )
 """
-Answer = Literal["train", "done", "running", "skipped", "given up"]
+Answer = Literal["train", "done", "running", "skipped", "cancelled", "given up"]
+End = Literal["done", "failed", "cancelled"]
+COLUMNS = "line, revision, state, tries, told, run"
 
 
 @dataclass(frozen=True)
@@ -69,15 +75,29 @@ class Ledger:
     def note(self, line: str, revision: str) -> bool:
         """Write a revision down; False where it was known."""
         with self._writing() as table:
-            now = time.time()
-            words = "INSERT OR IGNORE INTO versions (line, revision, noted, changed) VALUES (?, ?, ?, ?)"
-            return table.execute(words, (line, revision, now, now)).rowcount == 1
+            return _noted(table, line, revision)
+
+    def head(self, line: str, revision: str) -> bool:
+        """Write down what the source has now: the newest of the line; False where it was known.
+
+        Every other one is older. A head that was skipped is pending again: a person went back to it.
+        """
+        with self._writing() as table:
+            new = _noted(table, line, revision)
+            table.execute(
+                "UPDATE versions SET number = (SELECT MAX(number) + 1 FROM versions), "
+                "state = CASE state WHEN 'skipped' THEN 'pending' ELSE state END, "
+                "told = CASE state WHEN 'skipped' THEN 0 ELSE told END WHERE line = ? AND revision = ? "
+                "AND (state = 'skipped' OR number < (SELECT MAX(number) FROM versions WHERE line = ?))",
+                (line, revision, line),
+            )
+            return new
 
     def due(self) -> list[Version]:
         """Versions that Prefect must be told of now: the newest pending one of each line.
 
         Older pending ones are skipped; a failed one is pending again while tries are left; one that
-        was told and never taken is told again.
+        was told and not taken is told again, but for as long as any trains: then it waits in Prefect's queue.
         """
         with self._writing() as table:
             now = time.time()
@@ -91,12 +111,12 @@ class Ledger:
                 "(SELECT 1 FROM versions newer WHERE newer.line = versions.line AND newer.number > versions.number)",
                 (now,),
             )
-            rows = table.execute(
-                "SELECT line, revision, state, tries, told, run FROM versions "
-                "WHERE state = 'pending' AND (told = 0 OR changed < ?) ORDER BY number",
+            return _read(
+                table,
+                "state = 'pending' AND (told = 0 OR changed < ? AND NOT EXISTS "
+                "(SELECT 1 FROM versions WHERE state = 'running'))",
                 (now - RETELL,),
             )
-            return [Version(*row) for row in rows.fetchall()]
 
     def told(self, line: str, revision: str) -> None:
         """Write down that an event was accepted for it."""
@@ -120,7 +140,7 @@ class Ledger:
             state, tries, owner, number = row
             if state == "running" and owner == run:
                 return "train"
-            if state in {"done", "skipped", "running"}:
+            if state in {"done", "skipped", "running", "cancelled"}:
                 return state
             if tries >= self.tries:
                 return "given up"
@@ -132,7 +152,7 @@ class Ledger:
             )
             return "train" if taken == "running" else "skipped"
 
-    def finish(self, line: str, revision: str, run: str, state: Literal["done", "failed"]) -> None:
+    def finish(self, line: str, revision: str, run: str, state: End) -> None:
         """Write down how the run that claimed the version ended."""
         with self._writing() as table:
             table.execute(
@@ -144,9 +164,17 @@ class Ledger:
     def versions(self, line: str | None = None) -> list[Version]:
         """Everything noted, oldest first."""
         with self._writing() as table:
-            rows = table.execute(
-                "SELECT line, revision, state, tries, told, run FROM versions "
-                "WHERE ? IS NULL OR line = ? ORDER BY number",
-                (line, line),
-            )
-            return [Version(*row) for row in rows.fetchall()]
+            return _read(table, "? IS NULL OR line = ?", (line, line))
+
+
+def _noted(table: sqlite3.Connection, line: str, revision: str) -> bool:
+    """Whether the revision was unknown, and is written down now."""
+    now = time.time()
+    words = "INSERT OR IGNORE INTO versions (line, revision, noted, changed) VALUES (?, ?, ?, ?)"
+    return table.execute(words, (line, revision, now, now)).rowcount == 1
+
+
+def _read(table: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[Version]:
+    """The versions that fit, oldest first; `where` is one of our own phrases, never a stranger's."""
+    rows = table.execute(f"SELECT {COLUMNS} FROM versions WHERE {where} ORDER BY number", values)  # noqa: S608
+    return [Version(*row) for row in rows.fetchall()]

@@ -18,6 +18,7 @@ from typing import Any
 
 from tasks.config import Retrain
 from tasks.errors import BadSetting
+from tasks.ledger import Ledger
 from tasks.settings import with_settings
 
 FILE = Path("kensa.toml")
@@ -54,6 +55,10 @@ class Lines:
         if name not in self.by_name:
             raise BadSetting(f"line {name}: expected one of {', '.join(self.by_name)}; name it in {FILE}")
         return self.by_name[name]
+
+    def ledger(self) -> Ledger:
+        """The one ledger of all lines, beside the caches."""
+        return Ledger(Retrain().data_folder, self.tries)
 
 
 def read_lines(path: Path = FILE) -> Lines:

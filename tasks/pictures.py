@@ -1,4 +1,4 @@
-"""The report's pictures of maps, embeddings and mistaken modes, small enough to be inlined.
+"""The report's pictures: charts in one style, and heat maps of triplets, small enough to be inlined.
 
 No text from the dataset enters a picture: names stand in the page beside it, where they are escaped,
 wrap, and are set in a font that has their letters.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -40,8 +41,6 @@ STYLE = {
     "legend.fontsize": 8.5,
     "hatch.linewidth": 0.6,
 }
-MOST_POINTS = 1200  # of the projection; more hide one another
-MOST_MARKED = 10
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class HeatMaps:
 
     maps: tuple[Picture, ...]
     bar: Picture
-    ticks: list[float]
+    ticks: list[str]
     rooted: bool
     example: Example
 
@@ -109,82 +108,6 @@ def heat_maps(example: Example) -> HeatMaps:
     )
     maps = tuple(_pixels(((one - low) / span) ** power, alt) for one, alt in zip(values, alts, strict=True))
     bar = _pixels(np.linspace(1, 0, 120)[:, None].repeat(4, axis=1), f"colour bar from {low:.3g} to {high:.3g}", 120)
-    ticks = [low + span * place ** (1 / power) for place in (1.0, 0.5, 0.0)]
+    digits = 2 - math.floor(math.log10(span))
+    ticks = [f"{round(low + span * place ** (1 / power), digits):g}" for place in (1.0, 0.5, 0.0)]
     return HeatMaps(maps, bar, ticks, power != 1, example)
-
-
-def _shape(corners: int, turn: float, inner: float = 1.0) -> np.ndarray:
-    """A polygon, or with `inner` below 1 a star, of radius 1: (points, 2)."""
-    points = corners * (1 if inner == 1 else 2)
-    angle = np.radians(turn) + 2 * np.pi * np.arange(points) / points
-    radius = np.where(np.arange(points) % 2, inner, 1.0)
-    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]).round(3)
-
-
-def _shapes() -> list[np.ndarray]:
-    triangles = [_shape(3, turn) for turn in (90, 270, 0, 180)]
-    stars = [_shape(5, 90, 0.42), _shape(4, 0, 0.32), _shape(4, 45, 0.32)]
-    circle, square, diamond = _shape(24, 0) * 0.85, _shape(4, 45), _shape(4, 0)
-    return [circle, triangles[0], square, stars[1], diamond, triangles[1], stars[0], stars[2], *triangles[2:]]
-
-
-@dataclass(frozen=True)
-class Mark:
-    """How a mode is drawn in the projection: its code, the colour, and an SVG path in −1..1, y down."""
-
-    code: int
-    colour: str
-    path: str
-
-
-@dataclass(frozen=True)
-class Projection:
-    """The embeddings on their two principal axes; `explained` is the axes' share of the variance."""
-
-    picture: Picture
-    marks: list[Mark]
-    explained: tuple[float, float]
-    points: int
-
-
-def projection(embeddings: np.ndarray, mode: np.ndarray, accuracy: dict[int, float]) -> Projection:
-    """PCA of embeddings (n, d) by mode (n,); where modes are many, those least accurate are marked."""
-    rows = np.unique(np.linspace(0, len(mode) - 1, min(MOST_POINTS, len(mode))).astype(int))
-    points, explained = _principal(np.asarray(embeddings, np.float64), rows)
-    found = [int(code) for code in np.unique(mode)]
-    if len(found) > MOST_MARKED:
-        found = sorted(sorted(found, key=lambda code: (accuracy.get(code, 1.0), code))[: MOST_MARKED - 2])
-    shapes = _shapes()
-    marks = [Mark(code, COLOURS[i % len(COLOURS)], _path(shapes[i])) for i, code in enumerate(found)]
-
-    def draw(figure: Figure) -> None:
-        axes = figure.add_subplot()
-        rest = ~np.isin(mode[rows], found)
-        axes.scatter(*points[rest].T, s=7, color="#c4c4c4", linewidths=0)
-        for i, mark in enumerate(marks):
-            own = points[mode[rows] == mark.code]
-            axes.scatter(*own.T, s=24, marker=shapes[i], color=mark.colour, alpha=0.8, edgecolor="white", linewidth=0.3)
-        axes.set_xlabel(f"first axis ({explained[0]:.0%} of the variance)")
-        axes.set_ylabel(f"second axis ({explained[1]:.0%})")
-        axes.set(xticks=[], yticks=[])  # the axes' units mean nothing
-
-    alt = f"scatter of {len(rows)} test records on the two principal axes of their embeddings, by mode"
-    return Projection(chart(draw, alt, (5.2, 4.4)), marks, explained, len(rows))
-
-
-def _principal(embeddings: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-    """The rows on the two first principal axes of all, each axis with its largest entry positive."""
-    centred = embeddings - embeddings.mean(axis=0)
-    variance, axes = np.linalg.eigh(centred.T @ centred)
-    axes = axes[:, ::-1][:, :2]
-    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
-    points = centred[rows] @ axes
-    total = max(float(variance.sum()), 1e-12)
-    shares = [max(float(value), 0.0) / total for value in variance[::-1][:2]]
-    if len(shares) < 2:  # an embedding of one value has no second axis
-        return np.column_stack([points, np.zeros(len(points))]), (shares[0], 0.0)
-    return points, (shares[0], shares[1])
-
-
-def _path(shape: np.ndarray) -> str:
-    return "M" + "L".join(f"{x:g} {-y:g}" for x, y in shape) + "Z"

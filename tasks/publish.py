@@ -88,7 +88,7 @@ def _place(draft: Path, artifacts: Path, manifest: dict[str, Any], report: dict[
     rejected = bool(manifest["reasons"])
     version = manifest["fingerprint"][:16] if rejected else next_version(artifacts)
     manifest = {"version": version, **manifest}
-    (draft / "README.md").write_text(model_card(manifest, report), encoding="utf-8", errors="replace")
+    (draft / "README.md").write_text(model_card(manifest, report), encoding="utf-8")
     seal(draft, manifest)
     place = usable(artifacts / ("drafts" if rejected else "releases")) / version
     if rejected:

@@ -44,7 +44,7 @@ def save_training(path: Path, state: Training) -> None:
 def load_training(path: Path) -> Training | None:
     """The state at `path`; None where there is none, or the disk has damaged it: then training starts anew."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             log = [Epoch(**line) for line in json.loads(str(arrays["log"]))]
             parts = [_listed(arrays, name) for name in ("tower", "optimizer", "best")]
     except FileNotFoundError:

@@ -89,14 +89,13 @@ def test_equal_error_rate_by_hand():
 
 
 def test_operating_points_on_a_straight_stretch_are_not_lost():
-    """Ten levels, each with one same and one different: a diagonal ROC. At FPR ≤ .25 the TPR is .2, at EER .5."""
-    level = np.arange(10.0)
-    found = pair_figures(-np.stack([level, level], axis=1), np.zeros(10, int))
+    """40 levels, each with one same and one different: a diagonal ROC of 41 points. At FPR ≤ 5 % the TPR is 2/40."""
+    level = np.arange(40.0)
+    found = pair_figures(-np.stack([level, level], axis=1), np.zeros(40, int))
+    assert found["tpr_at_5_fpr"] == pytest.approx(0.05)
     assert found["eer"] == pytest.approx(0.5)
-    fpr, tpr = np.arange(11) / 10, np.arange(11) / 10
-    assert tpr_at(fpr, tpr, 0.25) == 0.2
-    twenty = np.arange(20.0)
-    assert pair_figures(-np.stack([twenty, twenty], axis=1), np.zeros(20, int))["tpr_at_5_fpr"] == pytest.approx(0.05)
+    tenths = np.arange(11) / 10
+    assert tpr_at(tenths, tenths, 0.25) == 0.2
 
 
 def test_d_prime_by_hand():
