@@ -82,7 +82,9 @@ def _service_words(commands: Any) -> None:
 
 def _retrain_words(commands: Any) -> None:
     settings = "\n".join(
-        f"  {key:<26}{field.metadata.get('description', '')}" for key, field in keys().items() if "." in key
+        f"  {key:<26}{field.metadata.get('description', '')}"
+        for key, field in keys().items()
+        if key not in actions.OPTIONS
     )
     command = commands.add_parser(
         "retrain",

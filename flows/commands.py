@@ -13,6 +13,8 @@ from tasks.errors import BadSetting, SourceUnreachable
 from tasks.handover import Outcome
 from tasks.settings import with_settings
 
+OPTIONS = {"train", "test", "revision", "preset", "data_folder", "artifacts_folder"}  # not for --set
+
 
 def configured(arguments: argparse.Namespace) -> Retrain:
     """The run that the words ask for; raises BadSetting."""
@@ -24,9 +26,8 @@ def configured(arguments: argparse.Namespace) -> Retrain:
         data_folder=arguments.data,
         artifacts_folder=arguments.artifacts,
     )
-    fixed = {"train", "test", "revision", "preset", "data_folder", "artifacts_folder"}
     for word in arguments.settings:
-        if word.partition("=")[0].strip() in fixed:
+        if word.partition("=")[0].strip() in OPTIONS:
             raise BadSetting(f"--set {word}: give it as an option of its own, see kensa retrain --help")
     return with_settings(config, arguments.settings)
 

@@ -23,6 +23,7 @@ from tasks.settings import with_settings
 
 FILE = Path("kensa.toml")
 KNOWN = {"train", "test", "preset", "set"}
+OUTSIDE = {"train", "test", "preset", "revision"}  # no settings here: keys of their own, or part of train
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def read_lines(path: Path = FILE) -> Lines:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSetting(f"{path}: cannot be read: {error}") from None
     tries, lines = told.get("tries", 3), told.get("lines", {})
-    if not isinstance(tries, int) or tries < 1 or not isinstance(lines, dict) or not lines:
+    if type(tries) is not int or tries < 1 or not isinstance(lines, dict) or not lines:
         raise BadSetting(
             f"{path}: expected tries of 1 or more and at least one [lines.NAME], found neither or wrong ones"
         )
@@ -88,13 +89,17 @@ def _line(path: Path, name: str, told: Any) -> Line:
     where = f"{path}, line {name}"
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
         raise BadSetting(f"{where}: expected a name of small letters, digits and hyphens")
+    if name == "all":
+        raise BadSetting(f"{where}: expected another name, for this one means every line")
     if not isinstance(told, dict) or not set(told) <= KNOWN or not isinstance(told.get("train"), str):
         raise BadSetting(f"{where}: expected train and, at will, {', '.join(sorted(KNOWN - {'train'}))}")
     words = told.pop("set", [])
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise BadSetting(f'{where}: expected set as a list such as ["fit.epochs=5"], found {words!r}')
+    if surplus := {word.partition("=")[0].strip() for word in words} & OUTSIDE:
+        raise BadSetting(f"{where}: expected no {', '.join(sorted(surplus))} in set; give train, test, preset as keys")
     try:
         config = with_settings(Retrain(**told), words)
     except BadSetting as error:
-        raise BadSetting(f"{where}: {error}") from None
+        raise BadSetting(f"{where}: {str(error).replace('--set ', 'set ')}") from None
     return Line(name, replace(config, artifacts_folder=str(Path(config.artifacts_folder) / name)))

@@ -7,7 +7,7 @@ distance is D = √(½ (Y−Ȳ)ᵀ V⁻¹ (Y−Ȳ)), with Ȳ and V the mean and 
 Everything works on many unit spaces side by side: axes between the first (records) and the last
 (items) are kept, so that (n, k) is one unit space and (n, windows, k) is one for each window.
 
-Source: Teshima, Hasegawa, Tatebayashi, *Quality Recognition and Prediction* (2012), chapter 2.4.3.
+Source: Teshima, Hasegawa, Tatebayashi, *Quality Recognition and Prediction* (2012), the recognition method.
 """
 
 from __future__ import annotations

@@ -161,7 +161,9 @@ class Factory:
 
     def runs(self, deployment: str = "on-new-version") -> list[dict[str, Any]]:
         """The runs of a deployment, oldest first."""
-        return self.ask("/flow_runs/filter", {"deployments": {"name": {"any_": [deployment]}}, "sort": "START_TIME_ASC"})
+        return self.ask(
+            "/flow_runs/filter", {"deployments": {"name": {"any_": [deployment]}}, "sort": "START_TIME_ASC"}
+        )
 
     def tasks(self, run: str) -> dict[str, str]:
         """The states of a flow run's tasks, by name."""

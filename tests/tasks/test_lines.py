@@ -1,0 +1,92 @@
+"""The settings file of the product lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.errors import BadSetting
+from tasks.lines import read_lines
+
+GOOD = """
+tries = 5
+notify = "slack-webhook/kensa"
+[lines.boards]
+train = "acme/boards"
+set = ["fit.epochs=5", "data.rows=4"]
+[lines.old-boards]
+train = "acme/boards@v1"
+test = "acme/boards-test"
+preset = "notebook"
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Reads a settings file with the given text."""
+
+    def read(text):
+        path = tmp_path / "kensa.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return read_lines(path)
+
+    return read
+
+
+def test_every_line_has_its_dataset_branch_settings_and_folder(written):
+    lines = written(GOOD)
+    assert (lines.tries, lines.notify, list(lines.by_name)) == (5, "slack-webhook/kensa", ["boards", "old-boards"])
+    boards, old = lines["boards"], lines["old-boards"]
+    assert (boards.dataset, boards.branch) == ("acme/boards", "main")
+    assert (old.dataset, old.branch, old.config.test) == ("acme/boards", "v1", "acme/boards-test")
+    assert (boards.config.fit.epochs, boards.config.data.rows, old.config.fit.epochs) == (5, 4, None)
+    assert boards.config.artifacts_folder == "artifacts/boards"
+    assert old.config.artifacts_folder == "artifacts/old-boards"
+
+
+def test_three_tries_and_nobody_to_notify_are_the_default(written):
+    lines = written('[lines.boards]\ntrain = "demo"\n')
+    assert (lines.tries, lines.notify) == (3, None)
+
+
+def test_an_unknown_line_names_those_that_exist(written):
+    with pytest.raises(BadSetting, match="line housings: expected one of boards, old-boards"):
+        written(GOOD)["housings"]
+
+
+def test_no_file_says_so(tmp_path):
+    with pytest.raises(BadSetting, match="expected the settings file of the product lines, found none"):
+        read_lines(tmp_path / "kensa.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[lines.boards", "cannot be read"),
+        (b'[lines.boards]\ntrain = "\xff"', "cannot be read"),
+        ("", "expected tries of 1 or more and at least one"),
+        ("lines = 3", "expected tries of 1 or more and at least one"),
+        ('tries = 0\n[lines.a]\ntrain = "demo"', "expected tries of 1 or more"),
+        ('tries = true\n[lines.a]\ntrain = "demo"', "expected tries of 1 or more"),
+        ('tries = "3"\n[lines.a]\ntrain = "demo"', "expected tries of 1 or more"),
+        ('notify = "slack"\n[lines.a]\ntrain = "demo"', "expected notify as TYPE/NAME"),
+        ('retries = 3\n[lines.a]\ntrain = "demo"', "found retries"),
+        ("lines.a = 3", "line a: expected train"),
+        ("[lines.a]\ntest = 'demo'", "line a: expected train"),
+        ("[lines.a]\ntrain = 3", "line a: expected train"),
+        ("[lines.a]\ntrain = 'demo'\nepochs = 3", "line a: expected train"),
+        ("[lines.A_b]\ntrain = 'demo'", "line A_b: expected a name of small letters"),
+        ("[lines.'../x']\ntrain = 'demo'", "expected a name of small letters"),
+        ("[lines.all]\ntrain = 'demo'", "line all: expected another name"),
+        ("[lines.a]\ntrain = 'demo'\nset = 'fit.epochs=3'", "line a: expected set as a list"),
+        ("[lines.a]\ntrain = 'demo'\nset = ['fit.epoch=3']", "line a: set fit.epoch: unknown setting"),
+        ("[lines.a]\ntrain = 'demo'\nset = ['fit.epochs=0']", "line a: set fit.epochs=0: epochs: expected at least"),
+        ("[lines.a]\ntrain = 'demo'\nset = ['train=x']", "line a: expected no train in set"),
+        ("[lines.a]\ntrain = 'demo'\npreset = 'none'", "line a: preset: expected 'notebook'"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place_in_one_line(written, text, message):
+    with pytest.raises(BadSetting) as caught:
+        written(text)
+    assert message in str(caught.value)
+    assert str(caught.value).count("\n") == 0
+    assert "kensa.toml" in str(caught.value)

@@ -1,0 +1,302 @@
+"""The page shows the verdict and every figure, needs nothing but itself, and believes no name."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.config import Gate, Retrain
+from tasks.evidence import Evidence, Example
+from tasks.figures import draws_of, intervals, macro, pair_figures, per_mode_figures
+from tasks.gate import reasons_to_reject
+from tasks.modes import confusion, projection
+from tasks.pictures import heat_maps
+from tasks.report import render
+from tasks.split import PARTS
+
+HOSTILE = '</bdi><script>alert("x")</script><img src=http://evil/x onerror=alert(1)> & $\\frac$ \u202e'
+SECTIONS = ["figures", "baselines", "data", "triplets", "training", "thresholds", "modes", "settings"]
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, name: str) -> list[dict[str, str | None]]:
+        return [attrs for tag, attrs in self.tags if tag == name]
+
+
+def made(modes: list[str], good: bool = True, records: int = 120, epochs: int = 5) -> tuple[dict[str, Any], Evidence]:
+    """A report and its evidence, of noisy points around one prototype for each mode."""
+    rng = np.random.default_rng(7)
+    mode = np.arange(records) % len(modes)
+    prototypes = rng.normal(size=(len(modes), 6))
+    embeddings = prototypes[mode] + 0.7 * rng.normal(size=(records, 6))
+    distances = np.linalg.norm(embeddings[:, None] - prototypes, axis=2)
+    raw = {
+        f"raw map, {name}": distances + rng.exponential(3, distances.shape) for name in ("euclidean", "cosine", "rt")
+    }
+    maps = rng.random((3, 5, 4))
+    log = [
+        {"epoch": i, "loss": 0.4 / i, "val_loss": 0.5 / i, "active": 1 / i, "norm": 1.0, "spread": 1.5, "seconds": 0.2}
+        for i in range(1, epochs + 1)
+    ]
+    is_good = (mode == 0) & good
+    evidence = Evidence(
+        modes=modes,
+        distances=distances,
+        mode=mode,
+        good=is_good,
+        good_score=distances[:, 0] if good else None,
+        embeddings=embeddings,
+        baseline_distances=raw,
+        history={"best_epoch": epochs, "epochs": log},
+        examples=[Example(*maps, modes[0], modes[1], 0.5, 1.25), Example(*(maps - 0.5), modes[1], modes[0], 2.5, 1.5)],
+    )
+    return report_of(evidence), evidence
+
+
+def report_of(evidence: Evidence) -> dict[str, Any]:
+    names, mode, good = evidence.modes, evidence.mode, evidence.good
+    per_mode = per_mode_figures(evidence.distances, mode, names)
+    weights = draws_of(np.arange(len(mode)), 100, 1)
+    figures = pair_figures(evidence.distances, mode) | {
+        "recall_at_1": 0.6171,
+        "map_at_r": 0.4182,
+        "triplet_accuracy": 0.9193,
+        "angular_accuracy_at_0.5": 0.5124,
+        "angular_auroc": 0.8235,
+        "macro": macro(per_mode),
+        "per_mode": per_mode,
+        "intervals": intervals(evidence.distances, mode, weights, 0.95),
+        "interval_unit": "record",
+        "records": len(mode),
+    }
+    if good.any():
+        figures |= {
+            "good_auroc": 0.7346,
+            "good_auroc_interval": [0.7057, 0.7668],
+            "good_accuracy": 0.6879,
+            "good_fpr": 0.0481,
+            "good_tpr": 0.8392,
+            "good_fpr_by_group": {HOSTILE: 0.17, "L01": 0.0},
+        }
+    counts = {name: dict.fromkeys(PARTS, 10 + i) for i, name in enumerate(names)}
+    baselines = {name: pair_figures(values, mode) for name, values in evidence.baseline_distances.items()}
+    report = {
+        "train": source("acme/boards"),
+        "test": None,
+        "figures": figures,
+        "baselines": baselines | {"untrained tower": pair_figures(evidence.distances[::-1], mode)},
+        "thresholds": [threshold("good or defect", "target_fpr", 1.3579)] * bool(good.any())
+        + [threshold("same mode", "youden", 1.4682)],
+        "comparison": None,
+        "data": {
+            "dropped_contradictory": 31,
+            "dropped_small_modes": 32,
+            "dropped_untrained_mode": 33,
+            "split_by": "record",
+            "triplets_brought": 9000,
+            "triplets_crossing": 812,
+            "triplets_replaced": 811,
+            **{f"triplets_{part}": 100 for part in PARTS},
+            "records": dict.fromkeys(PARTS, 400),
+            "modes": counts,
+            "good": dict.fromkeys(PARTS, int(good.sum())),
+            "groups": dict.fromkeys(PARTS, 0),
+            "values": 20,
+        },
+        "findings": [
+            {"name": "columns present", "success": True, "required": True, "notes": "wide records"},
+            {"name": "no surplus columns", "success": False, "required": False, "notes": f"ignored: {HOSTILE}"},
+            {"name": "finite values", "success": False, "required": True, "notes": "3 maps"},
+        ],
+        "model": {"weights": "3a" * 32, "parameters": 883584, "best_epoch": 3},
+        "history": evidence.history,
+        "settings": Retrain().science() | {"seed": 7},
+        "preset": "notebook",
+    }
+    return json.loads(json.dumps(report | {"reasons": reasons_to_reject(report, Gate())}))
+
+
+def source(name: str) -> dict[str, Any]:
+    return {
+        "source": name,
+        "kind": "hub",
+        "revision": "12bee46" * 5,
+        "records": 4148,
+        "modes": 3,
+        "source_kind": "wide",
+    }
+
+
+def threshold(name: str, rule: str, value: float | None, refused: str | None = None) -> dict[str, Any]:
+    edges = None if value is None else [value - 0.1, value + 0.1]
+    target = 0.05 if rule == "target_fpr" else None
+    found = {"name": name, "rule": rule, "target": target, "distance": "euclidean", "units": 240, "negatives": 80}
+    return found | {"value": value, "interval": edges, "refused": refused}
+
+
+@pytest.fixture(scope="module")
+def usual() -> tuple[dict[str, Any], Evidence, str]:
+    report, evidence = made(["0", "1", "2"])
+    return report, evidence, render(report, evidence)
+
+
+def test_the_verdict_stands_first(usual):
+    report, _, html = usual
+    assert report["reasons"] == []
+    text = Page(html.partition("</header>")[0]).text
+    assert "✓ PASSES THE GATE" in text
+    for needed in ("acme/boards", "12bee4612b", "400 train", "400 test", "no champion yet", "best raw map"):
+        assert needed in text
+    assert f"{report['figures']['auroc']:.3f}" in text
+    best = max(found["auroc"] for name, found in report["baselines"].items() if name.startswith("raw map"))
+    assert f"{best:.3f}" in text
+    assert html.startswith("<!doctype html>")
+
+
+def test_the_figures_of_the_report_appear(usual):
+    report, _, html = usual
+    text = Page(html).text
+    figures = report["figures"]
+    shown = [value for value in figures.values() if isinstance(value, float) and not 0.04 < value < 0.05]
+    shown.remove(figures["good_tpr"])  # as a percentage
+    shown += [found["accuracy"] for found in figures["per_mode"].values()]
+    shown += [found[name] for found in report["baselines"].values() for name in ("auroc", "eer", "mode_accuracy")]
+    shown += [edge for edges in figures["intervals"].values() for edge in edges] + figures["good_auroc_interval"]
+    missing = [value for value in shown if f"{value:.3f}" not in text]
+    assert not missing
+    for value in ("4.8\u202f%", "83.9\u202f%", "1.358", "1.468", "31 with contradictory", "812 crossed", "883,584"):
+        assert value in text
+
+
+def test_every_section_is_there_and_linked(usual):
+    page = Page(usual[2])
+    assert [attrs["id"] for attrs in page.all("section") if "id" in attrs] == SECTIONS
+    assert [attrs["href"] for attrs in page.all("a")][: len(SECTIONS)] == [f"#{name}" for name in SECTIONS]
+
+
+def test_nothing_is_loaded_and_no_script_may_run(usual):
+    page = Page(usual[2])
+    places = [attrs.get(name) or "" for _, attrs in page.tags for name in ("src", "href") if name in attrs]
+    assert places
+    assert all(place.startswith(("data:image/", "#")) for place in places)
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
+    assert not re.search(r"url\(|@import", usual[2])
+    policy = next(attrs["content"] for attrs in page.all("meta") if "http-equiv" in attrs)
+    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def test_every_picture_says_what_it_shows(usual):
+    page = Page(usual[2])
+    assert len(page.all("img")) == 2 * 4 + 6
+    assert all((attrs["alt"] or "").strip() and int(attrs["width"] or 0) for attrs in page.all("img"))
+    assert all("aria-hidden" in attrs or attrs["aria-label"] for attrs in page.all("svg"))
+
+
+def test_the_same_input_gives_the_same_page(usual):
+    report, evidence, html = usual
+    assert render(report, evidence) == html
+    assert len(html) < 1_000_000
+
+
+def test_findings_differ_by_symbol(usual):
+    text = Page(usual[2]).text
+    assert text.index("✓ ok") < text.index("▲ warning") < text.index("✗ failed")
+
+
+def test_changed_settings_come_first(usual):
+    text = Page(usual[2]).text
+    assert "1 differs" in text
+    assert text.index("● seed") < text.index("data.rows")
+
+
+def test_hostile_text_is_text_wherever_it_stands():
+    report, evidence = made([f"{HOSTILE}{i}" for i in range(3)])
+    report["train"] = source(HOSTILE)
+    report["test"] = source(HOSTILE)
+    report["data"] |= {"test_in_train": 14, "test_unknown_mode": 5}
+    report["reasons"] = [HOSTILE]
+    report["comparison"] = {"version": HOSTILE, "records": 3, "modes": [HOSTILE], "impossible": HOSTILE}
+    report["settings"]["data"]["good"] = HOSTILE
+    report["thresholds"][0] |= {"value": None, "interval": None, "refused": HOSTILE}
+    html = render(report, evidence)
+    page = Page(html)
+    assert "<script" not in html
+    assert "onerror" not in {name for _, attrs in page.tags for name in attrs}
+    assert all((attrs["src"] or "").startswith("data:") for attrs in page.all("img"))
+    assert page.text.count("<script>") > 12
+
+
+def test_sixty_modes_without_good_records_and_worse_than_the_champion():
+    modes = [
+        f"solder bridge & copper residue between pad {i} and its neighbour on the lower left 検査 {i}"
+        for i in range(60)
+    ]
+    report, evidence = made(modes, good=False, records=180, epochs=1)
+    worse = {"challenger": report["figures"], "champion": report["figures"] | {"auroc": 0.9999}}
+    report["comparison"] = {"version": "v3", "records": 90, "modes": modes[:50], "impossible": None, **worse}
+    report["thresholds"].insert(0, threshold("good or defect", "target_fpr", None, "12 good calibration records"))
+    report["reasons"] = reasons_to_reject(report, Gate())
+    html = render(report, evidence)
+    text = Page(html).text
+    assert "✗ REJECTED" in text
+    assert "worse than the champion v3" in text
+    assert "the same 90 test records and 50 modes" in text
+    assert "✗ refused: 12 good calibration records" in text
+    assert "no good records" in text
+    assert len(html) < 2_000_000
+
+
+def test_long_training_logs_are_thinned_but_keep_the_saved_epoch():
+    report, evidence = made(["good", "bad"], epochs=500)
+    report["history"]["best_epoch"] = evidence.history["best_epoch"] = 333
+    text = Page(render(report, evidence)).text
+    assert "333 ◂ saved" in text
+    assert "of 500 epochs are shown" in text
+
+
+def test_confusion_rows_add_up_and_the_commonest_mistake_leads():
+    """Four records of mode 0, three nearest to mode 1, and one of mode 1, right: 25 %, 75 % and 100 %."""
+    evidence = made(["0", "1"])[1]
+    distances = np.array([[0, 1], [1, 0], [1, 0], [1, 0], [1, 0]], float)
+    shown = confusion(Evidence(**{**vars(evidence), "distances": distances, "mode": np.array([0, 0, 0, 0, 1])}))
+    assert [(row, column, share) for row, column, share, *_ in shown.cells] == [(0, 0, 0.25), (0, 1, 0.75), (1, 1, 1.0)]
+    assert shown.mistakes == [(0, 1, 3, 4)]
+
+
+def test_projection_keeps_all_variance_of_points_in_a_plane():
+    plane = np.random.default_rng(0).normal(size=(50, 2)) @ np.random.default_rng(1).normal(size=(2, 8))
+    shown = projection(plane, np.arange(50) % 12, {11: 0.0})
+    assert sum(shown.explained) == pytest.approx(1)
+    assert len(shown.marks) == 8
+    assert 11 in [mark.code for mark in shown.marks]
+
+
+def test_one_scale_for_the_maps_of_a_triplet():
+    """Values 0, 1 and 4 lie at 0, ½ and 1 of the square root's scale; with −1 among them it is linear."""
+    maps = [np.full((3, 4), value, np.float32) for value in (0, 1, 4)]
+    shown = heat_maps(Example(*maps, "a", "b", 1.0, 2.0))
+    assert shown.ticks == ["4", "1", "0"]
+    assert not heat_maps(Example(maps[0] - 1, *maps[1:], "a", "b", 1.0, 2.0)).rooted
+    for one in shown.maps:
+        assert base64.b64decode(one.uri.partition(",")[2]).startswith(b"\x89PNG")
+        assert (one.width, one.height) == (240, 180)
