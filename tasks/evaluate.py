@@ -56,7 +56,7 @@ def evaluate(
         report |= {"model": model.facts, "history": history, "settings": config.science(), "preset": config.preset}
         evidence = gather(judge, baselines[:3], bank, history, (config.data.rows, config.data.cols))
         write_json(draft / "report.json", report)
-        (draft / "report.html").write_text(render(report, evidence))
+        (draft / "report.html").write_text(render(report, evidence), encoding="utf-8")
         _write_judge(draft, judge, bank, judgement["thresholds"], config)
         return {"metrics": flat(judgement["figures"]), "reasons": judgement["reasons"]}
 

@@ -93,6 +93,20 @@ def test_triplets_are_taken_apart_and_put_together_again(tmp_path, seed, part, m
             assert [stored[name][i].as_py() for i in chosen.tolist()] == [str(value) for value in told]
 
 
+def test_arrays_of_the_datasets_library_are_maps(tmp_path, part):
+    """What `Dataset.to_parquet` writes of an Array2D comes back as an extension type."""
+    from datasets import Array2D, ClassLabel, Dataset, Features, Value
+
+    features = Features({"map": Array2D((4, 5), "float32"), "label": Value("int64"), "fmode": ClassLabel(3)})
+    rows = {"map": part.maps.reshape(-1, 4, 5).tolist(), "label": part.label.tolist(), "fmode": part.mode.tolist()}
+    (tmp_path / "source").mkdir()
+    Dataset.from_dict(rows, features).to_parquet(tmp_path / "source" / "table.parquet")
+    made = cache(Downloaded(Resolved("s", "folder", "", "r1"), str(tmp_path / "source")), parts.configured(tmp_path))
+    records = read_records(made.stage.path)
+    np.testing.assert_array_equal(records.maps, part.maps)
+    np.testing.assert_array_equal(records.mode, part.mode.astype(str))
+
+
 def test_one_map_may_be_the_anchor_of_two_modes(tmp_path, part):
     table = parts.wide_triplets(part, parts.pairs_within(part, np.zeros(36, int), 60))
     same = {f"arch{i}": np.full(60, i, np.float32) for i in range(20)}
