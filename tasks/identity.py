@@ -14,7 +14,7 @@ from tasks.handover import Resolved
 from tasks.stages import digest_of
 
 CACHE = 2
-TRIPLETS = 2
+TRIPLETS = 3
 MODEL = 1
 REPORT = 2
 

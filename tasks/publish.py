@@ -20,7 +20,7 @@ from tasks.card import model_card
 from tasks.config import Retrain
 from tasks.errors import ChampionMoved
 from tasks.handover import Outcome, Stage
-from tasks.releases import Release, drafts, locked, next_version, point_to, pointer, releases, verified
+from tasks.releases import Release, drafts, locked, next_version, point_to, pointer, readable, verified
 from tasks.stages import drafting, seal, sound, usable
 
 PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow", "datasets", "scikit-learn", "scipy", "prefect")
@@ -33,7 +33,7 @@ def concluded(config: Retrain, fingerprint: str) -> Outcome | None:
     still the one that it was compared with. A rejection, too, counts only against the champion of today.
     """
     artifacts = Path(config.artifacts_folder)
-    for release in releases(artifacts):
+    for release in readable(artifacts):
         if release.manifest["fingerprint"] == fingerprint and sound(release.path) and _finished(artifacts, release):
             return outcome(release, "unchanged", artifacts)
     for draft in drafts(artifacts):

@@ -10,6 +10,7 @@ that one which never was can be told from one that was rolled back.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
@@ -40,6 +41,15 @@ class Release:
 def releases(artifacts: Path) -> list[Release]:
     """Every release, oldest first. A folder without a readable manifest raises DamagedRelease."""
     return [_read(path) for path in _folders(artifacts).values()]
+
+
+def readable(artifacts: Path) -> list[Release]:
+    """The releases whose manifests can be read: one damaged long ago must not stop every retraining."""
+    found = []
+    for path in _folders(artifacts).values():
+        with contextlib.suppress(DamagedRelease):
+            found.append(_read(path))
+    return found
 
 
 def _folders(artifacts: Path) -> dict[str, Path]:

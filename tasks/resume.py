@@ -6,9 +6,10 @@ as those of an undisturbed run, because the order of the batches depends on seed
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from tasks.handover import Epoch
+
+DIGEST = hashlib.sha256().digest_size  # bytes before the arrays, over all that follows
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,12 @@ def save_training(path: Path, state: Training) -> None:
     arrays: dict[str, Any] = {"log": np.array(json.dumps([asdict(line) for line in state.log]))}
     for name in ("tower", "optimizer", "best"):
         arrays |= {f"{name}_{i}": value for i, value in enumerate(getattr(state, name))}
+    packed = io.BytesIO()
+    np.savez(packed, **arrays)
+    content = packed.getvalue()
     beside = path.with_suffix(".writing.npz")
     with beside.open("wb") as file:
-        np.savez(file, **arrays)
+        file.write(hashlib.sha256(content).digest() + content)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
@@ -44,15 +50,16 @@ def save_training(path: Path, state: Training) -> None:
 def load_training(path: Path) -> Training | None:
     """The state at `path`; None where there is none, or the disk has damaged it: then training starts anew."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            log = [Epoch(**line) for line in json.loads(str(arrays["log"]))]
-            parts = [_listed(arrays, name) for name in ("tower", "optimizer", "best")]
+        whole = path.read_bytes()
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-        path.unlink()  # each member's checksum is verified when it is read
+    digest, content = whole[:DIGEST], whole[DIGEST:]
+    if hashlib.sha256(content).digest() != digest:
+        path.unlink()
         return None
-    return Training(*parts, log=log)
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        log = [Epoch(**line) for line in json.loads(str(arrays["log"]))]
+        return Training(*(_listed(arrays, name) for name in ("tower", "optimizer", "best")), log=log)
 
 
 def _listed(arrays: Any, name: str) -> list[np.ndarray]:

@@ -114,6 +114,8 @@ def drafting(root: Path, name: str) -> Iterator[Path]:
 
 
 def _alive(process: str) -> bool:
+    if not process.isdecimal():
+        return True  # not a name of ours: not ours to sweep
     try:
         os.kill(int(process), 0)  # signal 0 only asks
     except PermissionError:

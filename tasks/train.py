@@ -20,7 +20,7 @@ from tasks.bank import Bank, load_bank
 from tasks.config import PRESETS, Retrain
 from tasks.distance import distance
 from tasks.epochs import Report, Watch
-from tasks.errors import DamagedStage, KensaError
+from tasks.errors import DamagedStage, KensaError, TrainingCollapsed, TrainingDiverged
 from tasks.handover import Epoch, Stage
 from tasks.identity import model_digest
 from tasks.settings import with_settings
@@ -50,7 +50,11 @@ def train(triplets: Stage, config: Retrain, report: Report | None = None) -> Sta
 
     stages = usable(Path(config.data_folder) / "stages")
     state = stages / f".training-{digest[:16]}.npz"
-    made = stage(stages, "model", digest, make)
+    try:
+        made = stage(stages, "model", digest, make)
+    except (TrainingDiverged, TrainingCollapsed):
+        state.unlink(missing_ok=True)  # it would only lead there again
+        raise
     state.unlink(missing_ok=True)
     return made
 

@@ -98,12 +98,15 @@ def _units(records: Records) -> tuple[np.ndarray, str]:
 
 
 def _held_out(test: Records, train: Records) -> tuple[Records, dict[str, int]]:
-    """The test records that the training source has not and whose mode it knows."""
-    shared = np.isin(test.hash, train.hash)
+    """The test records that the training source has not, of groups that it has not, whose mode it knows."""
+    same = np.isin(test.hash, train.hash)
+    grouped = np.isin(test.group, train.group[train.group != ""]) & ~same
+    shared = same | grouped
     unknown = ~np.isin(test.mode, train.mode) & ~shared
     contradictory = test.contradictory & ~shared & ~unknown
     return test.take(np.flatnonzero(~shared & ~unknown & ~contradictory)), {
-        "test_in_train": int(shared.sum()),
+        "test_in_train": int(same.sum()),
+        "test_group_in_train": int(grouped.sum()),
         "test_unknown_mode": int(unknown.sum()),
         "test_contradictory": int(contradictory.sum()),
     }

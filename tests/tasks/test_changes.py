@@ -72,7 +72,9 @@ def test_added_removed_and_relabelled_are_counted_by_hash(made, champion):
     kept = parts.take(slice(9, None))
     kept = relabelled(kept, np.flatnonzero(kept.mode == 1)[:2], 2)
     kept = relabelled(kept, np.flatnonzero(kept.mode == 0)[:1], 1)
-    both = type(parts)(*(np.concatenate([getattr(kept, n), getattr(more, n)]) for n in ("maps", "label", "mode", "group")))
+    both = type(parts)(
+        *(np.concatenate([getattr(kept, n), getattr(more, n)]) for n in ("maps", "label", "mode", "group"))
+    )
     found = changes(made(both), old)
     assert (found["added"], found["removed"], found["relabelled"]) == (15, 9, 3)
     assert found["modes"] == {"0": [40, 40 - 3 - 1 + 5], "1": [40, 40 - 3 - 2 + 1 + 5], "2": [40, 40 - 3 + 2 + 5]}

@@ -233,7 +233,7 @@ def test_hostile_text_is_text_wherever_it_stands():
     report, evidence = made([f"{HOSTILE}{i}" for i in range(3)])
     report["train"] = source(HOSTILE)
     report["test"] = source(HOSTILE)
-    report["data"] |= {"test_in_train": 14, "test_unknown_mode": 5}
+    report["data"] |= {"test_in_train": 14, "test_group_in_train": 0, "test_unknown_mode": 5}
     report["reasons"] = [HOSTILE]
     report["comparison"] = {"version": HOSTILE, "records": 3, "modes": [HOSTILE], "impossible": HOSTILE}
     report["settings"]["data"]["good"] = HOSTILE

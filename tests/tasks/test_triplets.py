@@ -276,3 +276,16 @@ def test_the_bank_reads_no_pickle(tmp_path, part):
     np.save(Path(stage.path) / "anchors.npy", np.array([{"a": 1}], object), allow_pickle=True)
     with pytest.raises(ValueError, match="allow_pickle=False"):
         load_bank(stage.path)
+
+
+def test_test_records_of_a_group_that_was_trained_on_are_left_out_and_counted(tmp_path):
+    """Four groups in the training source; the test source holds two of them and one of its own."""
+    config = parts.configured(tmp_path)
+    train = parts.cached(parts.map_column(parts.inspected(3, 40, groups=4)), tmp_path, config)
+    fresh = parts.inspected(3, 40, groups=4, seed=1)
+    fresh = fresh.take(np.flatnonzero(np.isin(fresh.group, ["L0", "L1", "L2"])))
+    named = replace(fresh, group=np.where(fresh.group == "L2", "other", fresh.group))
+    stage = triplets(train, parts.cached(parts.map_column(named), tmp_path, config, name="held out"), config)
+    own = int((named.group == "other").sum())
+    assert stage.facts["test_group_in_train"] == len(named) - own
+    assert stage.facts["records"]["test"] == own
