@@ -1,5 +1,9 @@
 """The two automations that take up again what died: no heartbeat means crashed, crashed means again.
 
+Both are proactive, so that they live in the server's database and outlast its restart. The second waits,
+because a worker reports a crash twice: at once, and when it has looked for hooks, which takes seconds.
+Taken up in between, the new try would be called crashed by the old one's second report.
+
 Nothing in Prefect bounds the second: the flow itself counts its runs and fails for good past a limit.
 """
 
@@ -14,32 +18,16 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-WITHOUT_HEARTBEAT = datetime.timedelta(seconds=90)
+WITHOUT_HEARTBEAT = datetime.timedelta(seconds=90)  # three heartbeats; Prefect allows no shorter ones than 30 s
+QUIET = datetime.timedelta(seconds=30)  # after the last report of a crash
 RUNS = {"prefect.resource.id": "prefect.flow-run.*"}
 OURS = {"prefect.resource.id": "prefect.tag.kensa", "prefect.resource.role": "tag"}  # only runs of our deployments
 
 
 def automations() -> list[Automation]:
     """Both, as they should stand on the server."""
-    silent = EventTrigger(
-        after={"prefect.flow-run.heartbeat"},
-        expect={"prefect.flow-run.*"},
-        match=ResourceSpecification(RUNS),
-        match_related=ResourceSpecification(OURS),
-        for_each={"prefect.resource.id"},
-        posture=Posture.Proactive,
-        threshold=1,
-        within=WITHOUT_HEARTBEAT,
-    )
-    crashed = EventTrigger(
-        expect={"prefect.flow-run.Crashed"},
-        match=ResourceSpecification(RUNS),
-        match_related=ResourceSpecification(OURS),
-        for_each={"prefect.resource.id"},
-        posture=Posture.Reactive,
-        threshold=1,
-        within=datetime.timedelta(0),
-    )
+    silent = _nothing_after("prefect.flow-run.heartbeat", WITHOUT_HEARTBEAT)
+    crashed = _nothing_after("prefect.flow-run.Crashed", QUIET)
     dead = ChangeFlowRunState(
         state=StateType.CRASHED, name="Crashed", message="no heartbeat: its process or machine died"
     )
@@ -52,6 +40,20 @@ def automations() -> list[Automation]:
             name="kensa: take up again", description="Schedules crashed runs anew.", trigger=crashed, actions=[again]
         ),
     ]
+
+
+def _nothing_after(event: str, within: datetime.timedelta) -> EventTrigger:
+    """Fires when one of our runs says nothing more, not even the same again, for so long after `event`."""
+    return EventTrigger(
+        after={event},
+        expect={"prefect.flow-run.*"},
+        match=ResourceSpecification(RUNS),
+        match_related=ResourceSpecification(OURS),
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        threshold=1,
+        within=within,
+    )
 
 
 def ensure() -> None:

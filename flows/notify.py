@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from prefect.blocks.abstract import NotificationError
 from prefect.blocks.core import Block
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.flows import Flow
 from prefect.logging import get_logger
 
 from tasks.handover import Outcome
@@ -39,6 +38,6 @@ def ended(outcome: Outcome) -> None:
     send(f"Kensa {outcome.status}: {source}", f"{source}: {told}; {figure}; {outcome.path}/report.html")
 
 
-def failed(flow: Any, run: FlowRun, state: State) -> None:
-    """Prefect's hook on failure and crash."""
-    send(f"Kensa {state.name.lower()}: {run.name}", f"{run.name}: {state.message}")
+def failed(flow: Flow, flow_run: FlowRun, state: State) -> None:
+    """Prefect's hook on failure; it hands over its arguments by these names."""
+    send(f"Kensa {state.name.lower()}: {flow_run.name}", f"{flow_run.name}: {state.message}")

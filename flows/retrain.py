@@ -19,10 +19,9 @@ from tasks.lines import Lines, read_lines
 from tasks.releases import alone
 
 MOST_RUNS = 4  # of one flow run: the first, and three after crashes
-HOOKS = {"on_failure": [notify.failed], "on_crashed": [notify.failed]}
 
 
-@flow(name="retrain", flow_run_name=board.first_name, persist_result=False, **HOOKS)
+@flow(name="retrain", flow_run_name=board.first_name, persist_result=False, on_failure=[notify.failed])
 def retrain(config: Retrain = Retrain(), line: str | None = None, revision: str | None = None) -> Outcome | None:
     """Retrain on the sources' present revisions and release the model if it passes the gate.
 

@@ -24,6 +24,8 @@ from tasks.stages import usable
 START = 120  # seconds that a fresh server may take on a small machine
 STOP = 30  # seconds for a process to end by itself
 POOL = "kensa"
+# Prefect keeps in memory who holds a deployment's place: a restarted server would let nobody in, or two.
+LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
 
 
 @dataclass
@@ -104,7 +106,7 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
         _require_free("--port", port)
         _require_free("--webhook-port", webhook_port)
         address = f"http://127.0.0.1:{port}/api"
-        environment = {**os.environ, "PREFECT_API_URL": address, "KENSA_ROOT": str(Path.cwd())}
+        environment = {**LEASES, **os.environ, "PREFECT_API_URL": address, "KENSA_ROOT": str(Path.cwd())}
         services = _services(environment, port, webhook_port)
         try:
             services[0].start()

@@ -50,6 +50,7 @@ def _read(downloaded: Downloaded, data: Data, held_out: bool, cache: str) -> pa.
     from datasets.exceptions import DatasetsError
 
     source = downloaded.resolved.source
+    _require_one_kind(Path(downloaded.folder), source)
     _require_rows(Path(downloaded.folder))
     try:
         splits = load_dataset(
@@ -62,6 +63,15 @@ def _read(downloaded: Downloaded, data: Data, held_out: bool, cache: str) -> pa.
     except (DatasetsError, ValueError, OSError, pa.ArrowException, yaml.YAMLError) as error:
         raise UnreadableSource(f"{source}: cannot be read as a table: {_cause(error)}") from None
     return splits[_part(source, list(splits), data.part, held_out)].with_format("arrow")[:]
+
+
+def _require_one_kind(folder: Path, source: str) -> None:
+    """`datasets` reads one kind of file and drops the others without a word. JSON may be mere metadata."""
+    kinds = {kind for kind in ("parquet", "csv", "tsv", "arrow") if any(folder.rglob(f"*.{kind}"))}
+    if len(kinds) > 1:
+        raise UnreadableSource(
+            f"{source}: expected tables of one kind, found {', '.join(sorted(kinds))}; keep one of them"
+        )
 
 
 def _require_rows(folder: Path) -> None:
