@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from prefect import get_client
 from prefect.artifacts import (
@@ -109,25 +109,37 @@ def changes(found: dict[str, Any] | None, config: Retrain) -> None:
     create_markdown_artifact("\n".join(lines), key=key(config, "changes"), description="What changed in the data")
 
 
-def training(config: Retrain) -> Callable[[Epoch], None]:
-    """A progress bar in the UI, moved by every epoch of the training step."""
-    epochs, bar = config.resolved().fit.epochs, []
+class Training:
+    """A progress bar in the UI, moved by every epoch of the training step, and full when it has ended."""
 
-    def report(line: Epoch) -> None:
-        done = 100 * line.epoch / epochs
+    def __init__(self, config: Retrain) -> None:
+        self.key, self.epochs = key(config, "training"), config.resolved().fit.epochs
+        self.bar: UUID | None = None
+        self.text = ""
+
+    def __call__(self, line: Epoch) -> None:
+        """Move the bar to this epoch, with its losses."""
         losses = f"loss {line.loss:.4f}, validation {line.val_loss:.4f}, active {line.active:.0%}"
-        text = f"epoch {line.epoch}/{epochs}: {losses}"
-        if bar:
-            update_progress_artifact(bar[0], progress=done, description=text)
+        self.text = f"epoch {line.epoch}/{self.epochs}: {losses}"
+        done = 100 * line.epoch / self.epochs
+        if self.bar:
+            update_progress_artifact(self.bar, progress=done, description=self.text)
         else:
-            bar.append(create_progress_artifact(progress=done, key=key(config, "training"), description=text))
+            self.bar = create_progress_artifact(progress=done, key=self.key, description=self.text)
 
-    return report
+    def ended(self, model: Stage) -> None:
+        """Fill the bar, which early stopping leaves half-way; nothing where no epoch was trained."""
+        if self.bar:
+            text = f"saved epoch {model.facts['best_epoch']}; last {self.text}"
+            update_progress_artifact(self.bar, progress=100, description=text)
 
 
 def figures(report: Stage, outcome: Outcome, config: Retrain) -> None:
     """The flat figures as a table."""
-    rows = [{"figure": name.replace("_", " "), "value": f"{value:.4f}"} for name, value in outcome.metrics.items()]
+    rows = [
+        {"figure": name.replace("_", " "), "value": str(value) if isinstance(value, int) else f"{value:.4f}"}
+        for name, value in outcome.metrics.items()
+    ]
     create_table_artifact(rows, key=key(config, "figures"), description="Figures on the test part")
 
 

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from logging import Logger, LoggerAdapter
+
+import httpx
 from prefect.blocks.abstract import NotificationError
 from prefect.blocks.core import Block
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
-from prefect.logging import get_logger
+from prefect.logging import get_run_logger
+from prefect.logging.loggers import flow_run_logger
 
 from tasks.handover import Outcome
 from tasks.lines import FILE, read_lines
 
+# What stands in a message's way: a mistake in kensa.toml, no such block, an address or service that refuses.
+REFUSALS = (NotificationError, httpx.HTTPError, OSError, RuntimeError, ValueError)
 
-def send(subject: str, body: str) -> bool:
+
+def send(subject: str, body: str, logger: Logger | LoggerAdapter) -> bool:
     """Send one message; False where no block is configured, or it did not take the message.
 
     A message that cannot be sent is logged and does not fail the run, whose work is done.
     """
-    name = read_lines(FILE).notify if FILE.exists() else None
-    if name is None:
+    if not FILE.exists():
         return False
     try:
-        Block.load(name).notify(body=body, subject=subject)
-    except (NotificationError, ValueError, OSError) as error:
-        get_logger("flow_runs").warning("notification block %s did not take the message: %s", name, error)
+        name = read_lines(FILE).notify
+        if name is not None:
+            Block.load(name).notify(body=body, subject=subject)
+    except REFUSALS as error:
+        logger.warning("%s: the notification %r was not sent: %s", FILE, subject, error)
         return False
-    return True
+    return name is not None
 
 
 def ended(outcome: Outcome) -> None:
@@ -35,9 +43,11 @@ def ended(outcome: Outcome) -> None:
     source = f"{outcome.train['source']}@{outcome.train['revision'][:12]}"
     figure = f"pair AUROC {outcome.metrics['auroc']:.3f}"
     told = f"{outcome.release} is champion" if outcome.status == "released" else "; ".join(outcome.reasons)
-    send(f"Kensa {outcome.status}: {source}", f"{source}: {told}; {figure}; {outcome.path}/report.html")
+    body = f"{source}: {told}; {figure}; {outcome.path}/report.html"
+    send(f"Kensa {outcome.status}: {source}", body, get_run_logger())
 
 
 def failed(flow: Flow, flow_run: FlowRun, state: State) -> None:
     """Prefect's hook on failure; it hands over its arguments by these names."""
-    send(f"Kensa {state.name.lower()}: {flow_run.name}", f"{flow_run.name}: {state.message}")
+    subject, body = f"Kensa {state.name.lower()}: {flow_run.name}", f"{flow_run.name}: {state.message}"
+    send(subject, body, flow_run_logger(flow_run, flow))

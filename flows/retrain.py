@@ -27,6 +27,11 @@ def retrain(config: Retrain = Retrain(), line: str | None = None, revision: str 
 
     With `line`, the configuration is that product line's in kensa.toml (`all`: each line in turn);
     with `revision` too, it is retrained on that revision once, whoever else asks for it.
+
+    Args:
+        config: Every setting of the run; without effect where a line is named.
+        line: A product line of kensa.toml, or all.
+        revision: The line's new dataset version, a commit; older ones than its head are skipped.
     """
     steps.log_known_errors_in_one_line()
     if (flow_run.run_count or 0) > MOST_RUNS:
@@ -88,7 +93,9 @@ def _line(source: Resolved, test_source: Resolved | None, champion: Any, identit
     board.data(triplets, config)
     changed = steps.changes(triplets, champion)
     board.changes(changed, config)
-    model = steps.train(triplets, config, board.training(config))
+    progress = board.Training(config)
+    model = steps.train(triplets, config, progress)
+    progress.ended(model)
     facts = {**_facts(train_set, test_set, triplets), "changes": changed}
     findings = train_set.findings + (test_set.findings if test_set else ())
     report = steps.evaluate(triplets, model, config, champion, facts, findings)

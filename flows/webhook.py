@@ -15,9 +15,8 @@ import json
 import os
 import re
 import sys
-import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +24,6 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -76,11 +74,7 @@ class Refused(Exception):  # an answer, not an error of ours
 
 def receiver(lines: Lines, ledger: Ledger, secret: str, rate: Rate | None = None) -> Starlette:
     """The application with its two routes, `POST /webhook` and `GET /health`."""
-    bucket, telling = rate or Rate(), threading.Lock()
-
-    def tell() -> None:
-        with telling:  # two at once would send the same event twice
-            _tell(ledger)
+    bucket, bell = rate or Rate(), asyncio.Event()
 
     async def webhook(request: Request) -> JSONResponse:
         try:
@@ -89,30 +83,35 @@ def receiver(lines: Lines, ledger: Ledger, secret: str, rate: Rate | None = None
                 raise Refused(429, "too many deliveries; come again")
             news = _news(await _body(request), lines)
         except Refused as refused:
-            return JSONResponse({"refused": str(refused)}, refused.status)
+            # Closed, so that nobody goes on reading a body that is refused.
+            return JSONResponse({"refused": str(refused)}, refused.status, {"Connection": "close"})
         new = [{"line": line, "revision": sha} for line, sha in news if ledger.note(line, sha)]
-        task = BackgroundTask(tell) if new else None
-        return JSONResponse({"noted": new, "known": len(news) - len(new)}, 202, background=task)
+        if new:
+            bell.set()
+        return JSONResponse({"noted": new, "known": len(news) - len(new)}, 202)
 
     async def health(request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok", "lines": sorted(lines.by_name), "versions": len(ledger.versions())})
 
     @asynccontextmanager
-    async def telling_again(app: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(_every(AGAIN, tell))
+    async def telling(app: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(_tell_at(bell, ledger))
         yield
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
 
     routes = [Route("/webhook", webhook, methods=["POST"]), Route("/health", health)]
-    return Starlette(routes=routes, lifespan=telling_again)
+    return Starlette(routes=routes, lifespan=telling)
 
 
-async def _every(seconds: float, action: Callable[[], None]) -> None:
+async def _tell_at(bell: asyncio.Event, ledger: Ledger) -> None:
+    """Tell Prefect at every ring, and now and then without one; one at a time, however fast they ring."""
     while True:
-        await asyncio.to_thread(action)
-        await asyncio.sleep(seconds)
+        bell.clear()
+        await asyncio.to_thread(_tell, ledger)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(bell.wait(), AGAIN)
 
 
 def _tell(ledger: Ledger) -> None:

@@ -22,6 +22,8 @@ import pyarrow.parquet as pq
 from hub import Hub
 from parts import COLS, ROWS, Parts, map_column
 
+from tasks.resume import load_training
+
 HOUSE = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 SECRET = "a secret of more than sixteen"
@@ -175,3 +177,9 @@ class Factory:
         folder = self.folder / "artifacts" / "boards"
         paths = [*sorted(folder.glob("releases/v*/manifest.json")), *sorted(folder.glob("drafts/*/manifest.json"))]
         return [json.loads(path.read_text()) for path in paths]
+
+    def epochs(self) -> int:
+        """How many epochs of a training are done; 0 while none is under way."""
+        states = self.folder.glob("data/stages/.training-*[0-9a-f].npz")
+        kept = next((found for found in map(load_training, states) if found), None)
+        return len(kept.log) if kept else 0

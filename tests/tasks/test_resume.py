@@ -100,8 +100,13 @@ def train(data, stage, *code):
     house = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, *words, stage.path, "--data", str(data), *WORDS],
-        env=env, cwd=house, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+        env=env,
+        cwd=house,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     return done.returncode, done.stdout.strip(), done.stderr
 
 

@@ -1,0 +1,251 @@
+"""Fixtures of the tests that run the real command: a Prefect server, fresh folders, small inspected parts.
+
+Everything that a child process keeps lies below pytest's temporary folder, and it talks to the loopback
+interface alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hub import Hub
+from parts import COLS, ROWS, Parts, map_column
+
+BIN = Path(sys.executable).parent
+NOBODY = "http://127.0.0.1:9"  # the discard port: refused at once
+# Small enough for seconds; large enough that `hidden` beats the raw map and has its threshold.
+SMALL = {
+    "data.rows": ROWS,
+    "data.cols": COLS,
+    "tower.widths": "64-32-8",
+    "fit.learning_rate": 0.01,
+    "fit.epochs": 15,
+    "fit.prototype": "mean-embedding",
+    "evaluate.bootstrap": 100,
+}
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended. `imported` is filled where Python was asked to tell its imports."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+    imported: frozenset[str]
+
+    @property
+    def told(self):
+        """The one JSON object on stdout; anything beside it is an error."""
+        return json.loads(self.out)
+
+    @property
+    def run_id(self):
+        """The flow run's id, from the line that says where to look at it."""
+        return re.search(r"/runs/flow-run/([0-9a-f-]{36})", self.err).group(1)
+
+
+@dataclass
+class Place:
+    """A folder in which `kensa` runs, with an environment of its own."""
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self):
+        (self.folder / "home").mkdir(parents=True, exist_ok=True)
+        home = {"HOME": "home", "HF_HOME": "home/hf", "PREFECT_HOME": "home/prefect"}
+        own = {name: str(self.folder / place) for name, place in home.items()}
+        fonts = {"MPLCONFIGDIR": str(self.folder.parent / "matplotlib")}  # its font list takes seconds to make
+        self.env = {"PATH": f"{BIN}:{os.environ['PATH']}", "HF_ENDPOINT": NOBODY, **fonts, **self.env, **own}
+
+    def kensa(self, *words, small=True, imports=False, **env):
+        """Run the command; `small` adds the settings of `SMALL` to a retraining."""
+        words = [str(word) for word in words]
+        if small and words[:1] == ["retrain"]:
+            given = {word.partition("=")[0] for word in words}
+            words += [word for key, value in SMALL.items() if key not in given for word in ("--set", f"{key}={value}")]
+        return self.run(BIN / "kensa", *words, **env, **({"PYTHONPROFILEIMPORTTIME": "1"} if imports else {}))
+
+    def run(self, *words, timeout=600, **env):
+        """Run any program here."""
+        start = time.monotonic()
+        env = {name: value for name, value in {**self.env, **env}.items() if value is not None}
+        done = subprocess.run(
+            [*map(str, words)], cwd=self.folder, env=env, capture_output=True, text=True, timeout=timeout, check=False
+        )
+        lines = done.stderr.splitlines(keepends=True)
+        imported = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
+        err = "".join(line for line in lines if not line.startswith("import time:"))
+        return Done(done.returncode, done.stdout, err, time.monotonic() - start, frozenset(imported))
+
+    def left_over(self):
+        """What a run leaves half-written: dotted drafts and scratch folders, but for the locks."""
+        found = [path for name in ("data", "artifacts") for path in (self.folder / name).rglob(".*")]
+        return [path for path in found if not path.name.endswith(".lock")]
+
+    def champion(self):
+        """The champion's name, or None."""
+        pointer = self.folder / "artifacts" / "champion.json"
+        return json.loads(pointer.read_text())["champion"] if pointer.exists() else None
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running Prefect server; `url` is without `/api`."""
+
+    url: str
+
+    @property
+    def env(self):
+        """What makes a command talk to this server."""
+        return {"PREFECT_API_URL": f"{self.url}/api"}
+
+    def get(self, path):
+        """The API's answer."""
+        return self._answer(path)
+
+    def filter(self, kind, **body):
+        """All objects of a kind that the filter lets through."""
+        return self._answer(f"/{kind}/filter", body)
+
+    def tasks(self, run_id):
+        """The task runs of a flow run, in the order in which they started."""
+        runs = self.filter("task_runs", flow_runs={"id": {"any_": [run_id]}})
+        return sorted(runs, key=lambda run: run["start_time"] or "9")
+
+    def artifacts(self, run_id):
+        """The artifacts of a flow run by key; a key's last one where it was made twice."""
+        made = self.filter("artifacts", artifacts={"flow_run_id": {"any_": [run_id]}}, sort="UPDATED_DESC")
+        return {artifact["key"]: artifact for artifact in reversed(made)}
+
+    def logs(self, run_id):
+        """The messages of a flow run and of its tasks, in order."""
+        found = self.filter("logs", logs={"flow_run_id": {"any_": [run_id]}}, sort="TIMESTAMP_ASC")
+        return [line["message"] for line in found]
+
+    def _answer(self, path, body=None):
+        request = urllib.request.Request(
+            f"{self.url}/api{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """One Prefect server for the whole session, on a free port of the loopback interface."""
+    home = tmp_path_factory.mktemp("server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    place = {"PREFECT_SERVER_API_HOST": "127.0.0.1", "PREFECT_SERVER_API_PORT": str(port)}  # as options: not for the UI
+    quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "HOME": str(home)}
+    env = {"PATH": os.environ["PATH"], "PREFECT_HOME": str(home), **place, **quiet}
+    command = [str(BIN / "prefect"), "server", "start"]
+    with (home / "server.log").open("w") as log:
+        process = subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=home)
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/api/health", process)
+        yield Server(f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _wait_for(url, process, seconds=120):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the server ended before it answered"
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.3)
+    raise TimeoutError(f"no server at {url} after {seconds} s")
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A fresh folder without a Prefect server."""
+    return Place(tmp_path / "place")
+
+
+@pytest.fixture
+def served(tmp_path, server):
+    """A fresh folder whose runs go to the session's Prefect server."""
+    return Place(tmp_path / "place", server.env)
+
+
+@pytest.fixture(scope="session")
+def a_place():
+    """Makes a place anywhere, with an environment on top of its own."""
+    return Place
+
+
+@pytest.fixture(scope="session")
+def hidden():
+    """Makes parts whose modes a mean map cannot tell apart, and a small tower can.
+
+    Modes 1 and 2 differ in whether two cells rise together or against each other, so both have the
+    same mean; the raw map's AUROC is about 0.9, by RT, and the tower's 0.99.
+    """
+
+    def make(each=200, seed=0):
+        rng = np.random.default_rng(seed)
+        mode = np.tile(np.arange(3), each)
+        side = rng.choice([-2.0, 2.0], len(mode))
+        maps = rng.normal(0, 0.3, (len(mode), ROWS * COLS))
+        maps[:, 3] += side * (mode > 0)
+        maps[:, 12] += side * np.array([0, 1, -1])[mode]
+        return Parts(maps.astype(np.float32), (mode > 0).astype(int), mode, np.array([""] * len(mode)))
+
+    return make
+
+
+@dataclass
+class Boards:
+    """A Hub with the dataset acme/boards, and the run that retrained on its first commit.
+
+    `again` is a run with another gate, which finds every stage but the judgement as it left them.
+    """
+
+    hub: Hub
+    place: Place
+    sha: str
+    first: Done
+
+    @functools.cached_property
+    def again(self):
+        """Made when the first test asks for it."""
+        words = ("retrain", "--train", "acme/boards", "--revision", self.sha, "--json")
+        return self.place.kensa(*words, "--set", "gate.beat_raw_by=0.5")
+
+
+@pytest.fixture(scope="session")
+def boards(tmp_path_factory, server, hidden):
+    """`kensa retrain --train acme/boards --json` once, for all tests that look at what it left."""
+    file = io.BytesIO()
+    pq.write_table(map_column(hidden()), file)
+    home = tmp_path_factory.mktemp("boards")
+    with Hub() as hub:
+        sha = hub.commit("acme/boards", {"data/train.parquet": file.getvalue(), "README.md": b"# Boards"})
+        place = Place(home / "place", {**hub.env(home), **server.env})
+        yield Boards(hub, place, sha, place.kensa("retrain", "--train", "acme/boards", "--json"))

@@ -1,0 +1,96 @@
+"""A training whose processes die is taken up again by itself, and ends in the weights of an undisturbed one.
+
+Here the flow's process and the server are killed. The two others take Prefect's 90 s without a heartbeat
+and were done by hand: kill -9 of worker and flow together, SIGTERM of the worker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+import httpx
+import pytest
+from factory import BIN, SETTINGS, Factory, news, until
+from hub import Hub
+
+pytestmark = pytest.mark.slow
+LONG = {"fit.epochs": 60, "fit.patience": 60, "fit.learning_rate": 0.003}  # some seconds in which to die
+
+
+@pytest.fixture(scope="module")
+def factory(tmp_path_factory):
+    """A factory that is up."""
+    with Hub() as hub:
+        made = Factory(tmp_path_factory.mktemp("crash") / "place", hub, **LONG)
+        try:
+            made.start()
+            yield made
+            made.stop()
+            assert made.processes() == {}, "an orphan"
+        finally:
+            made.sweep()
+
+
+def kill_while_training(factory, parts, *words):
+    """Publish and deliver a revision, and kill the process with `words` in its command once epochs are done."""
+    sha, known = factory.publish(parts), len(factory.runs())
+    assert factory.deliver(news(sha)).status_code == 202
+    until(lambda: factory.epochs() >= 5, 90, "five epochs are done")
+    (victim,) = factory.processes(*words)
+    os.kill(victim, signal.SIGKILL)
+    assert factory.epochs() < LONG["fit.epochs"], "it was killed too late"
+    return sha, known, time.monotonic()
+
+
+def the_run(factory, known):
+    """The run that came after the `known` ones, once it is completed; None before and while the server is away."""
+    try:
+        found = factory.runs()[known:]
+    except httpx.TransportError:
+        return None
+    return found[0] if found and found[0]["state_name"] == "Completed" else None
+
+
+def weights_again(factory, folder):
+    """The weights of the newest triplets stage, trained in one go by `python -m tasks.train`."""
+    stage = max(factory.folder.glob("data/stages/triplets-*"), key=os.path.getmtime)
+    words = [word for key, value in {**SETTINGS, **LONG}.items() for word in ("--set", f"{key}={value}")]
+    done = factory.run(BIN / "python", "-m", "tasks.train", stage, "--data", folder, *words)
+    assert done.returncode == 0, done.stderr
+    return json.loads((factory.folder / done.stdout.strip() / "manifest.json").read_text())["weights"]
+
+
+def check(factory, run, sha, folder):
+    """The right release, the right weights, the stages before the training reused, nothing left behind."""
+    assert run["parameters"]["revision"] == sha
+    release = next(release for release in factory.releases() if release["train"]["revision"] == sha)
+    model = max(factory.folder.glob("data/stages/model-*"), key=os.path.getmtime)
+    assert release["stages"]["model"] in (model.name, json.loads((model / "manifest.json").read_text())["digest"])
+    assert json.loads((model / "manifest.json").read_text())["weights"] == weights_again(factory, folder)
+    assert factory.epochs() == 0, "the kept training is gone"
+    left = [path.name for name in ("data", "artifacts") for path in (factory.folder / name).rglob(".*")]
+    assert {name for name in left if not name.endswith("lock")} == set()
+    until(lambda: not factory.processes("prefect.engine"), 30, "no flow process is left")
+
+
+def test_kill_9_of_the_flow(factory, hidden):
+    """The worker reports the crash at once; 30 quiet seconds later it is taken up."""
+    sha, known, killed = kill_while_training(factory, hidden(200), "prefect.engine")
+    run = until(lambda: the_run(factory, known), 180, "the run is completed")
+    print(f"completed {time.monotonic() - killed:.0f} s after the kill")
+    assert run["run_count"] == 2
+    states = factory.tasks(run["id"])
+    assert [state for name, state in states.items() if name.startswith("triplets")] == ["Cached"]
+    check(factory, run, sha, "again-1")
+
+
+def test_kill_9_of_the_server(factory, hidden):
+    """`kensa up` starts it again; the flow trains on in the meantime."""
+    sha, known, killed = kill_while_training(factory, hidden(200, seed=1), "server start")
+    run = until(lambda: the_run(factory, known), 180, "the run is completed")
+    print(f"completed {time.monotonic() - killed:.0f} s after the kill")
+    assert "server ended with -9; starting it again" in factory.said()
+    check(factory, run, sha, "again-2")

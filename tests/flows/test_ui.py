@@ -1,0 +1,116 @@
+"""What a person reads in Prefect's UI and in the report, in a real browser that reaches nothing but this machine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run"]
+OURS = ("http://127.0.0.1:", "file:", "data:", "blob:")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    assert CHROMIUM.exists(), "the browser tests need Debian's chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, tmp_path, request):
+    """A page; what it asked for and complained of is kept, and at the end a picture is taken."""
+    opened = browser.new_page(viewport={"width": 1400, "height": 1000})
+    opened.set_default_timeout(30_000)
+    opened.asked, opened.complaints = [], []
+
+    def answer(route):
+        opened.asked.append(route.request.url)
+        if route.request.url.startswith(OURS):
+            route.continue_()
+        else:
+            route.abort()
+
+    opened.route("**/*", answer)
+    opened.on("console", lambda said: opened.complaints.append(f"{said.type}: {said.text}"))
+    opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    yield opened
+    opened.screenshot(path=tmp_path / f"{request.node.name}.png", full_page=True)
+    opened.close()
+
+
+def reads(page, *texts):
+    """Waits until the page shows each of `texts`."""
+    for text in texts:
+        page.get_by_text(text).first.wait_for()
+
+
+def test_the_run_page_shows_the_run_its_tasks_and_what_was_cached(page, server, boards):
+    page.goto(f"{server.url}/v2/runs/flow-run/{boards.again.run_id}?tab=TaskRuns")
+    short = f"boards@{boards.sha[:7]}"
+    reads(page, f"{short} notebook", "3 Cached", f"cache {short}", f"triplets {short}", "resolve acme/boards")
+    rows = page.inner_text("body")
+    assert re.search(rf"cache {short}\s+Cached", rows)
+    assert re.search(r"publish\s+Completed", rows)
+
+
+def test_the_older_ui_shows_the_same(page, server, boards):
+    page.goto(f"{server.url}/runs/flow-run/{boards.again.run_id}")
+    reads(page, f"boards@{boards.sha[:7]} notebook", "Completed", re.compile("Cached.'found good: data/cache/records-"))
+
+
+def test_the_artifacts_tab_leads_to_the_verdict(page, server, boards):
+    page.goto(f"{server.url}/v2/runs/flow-run/{boards.first.run_id}?tab=Artifacts")
+    kinds = ("findings", "data", "training", "figures", "verdict")
+    reads(page, *(f"{kind}-acme-boards" for kind in kinds), re.compile(r"released, AUROC 0\.\d{3}"))
+    page.get_by_text("verdict-acme-boards", exact=True).first.click()
+    verdict = server.artifacts(boards.first.run_id)["verdict-acme-boards"]
+    page.get_by_role("link", name=verdict["id"][:8]).click()
+    page.get_by_role("heading", name="RELEASED: v1").wait_for()
+    reads(page, "acme/boards", boards.sha[:12], "Champion:")
+    report = boards.place.folder / boards.first.told["path"] / "report.html"
+    reads(page, str(report.resolve()))
+
+
+def test_a_rejection_says_why(page, server, boards):
+    verdict = server.artifacts(boards.again.run_id)["verdict-acme-boards"]
+    page.goto(f"{server.url}/v2/artifacts/artifact/{verdict['id']}")
+    page.get_by_role("heading", name="REJECTED").wait_for()
+    reads(page, re.compile(r"auroc 0\.\d+ does not beat the raw map"), re.compile("Champion: v1"))
+
+
+def test_the_table_of_checks_is_a_table(page, server, boards):
+    findings = server.artifacts(boards.first.run_id)["findings-acme-boards"]
+    page.goto(f"{server.url}/v2/artifacts/artifact/{findings['id']}")
+    reads(page, "finite values", "600 rows, 600 distinct records")
+    assert page.get_by_text("✓ ok").count() >= 8
+
+
+@pytest.mark.parametrize(("run", "verdict"), [("first", "PASSES THE GATE"), ("again", "REJECTED")])
+def test_the_report_needs_nothing_but_itself(page, boards, run, verdict):
+    told = getattr(boards, run).told
+    report = boards.place.folder / told["path"] / "report.html"
+    page.goto(report.resolve().as_uri())
+    assert verdict in page.inner_text("h1")
+    text = page.inner_text("body")
+    assert f"{told['metrics']['auroc']:.3f}" in text
+    assert f"{told['metrics']['angular_accuracy_at_0.5']:.3f}" in text
+    assert "acme/boards" in text
+    assert boards.sha[:8] in text
+    assert all(reason.split()[0] in text for reason in told["reasons"])
+    pictures = page.locator("svg, img")
+    assert pictures.count() >= 10
+    sizes = pictures.evaluate_all("all => all.map(one => [one.getBoundingClientRect().width, one.naturalWidth ?? 1])")
+    assert all(shown > 0 and loaded > 0 for shown, loaded in sizes), "a picture that is not there"
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "wider than the window"
+    assert page.complaints == []
+    assert [url for url in page.asked if not url.startswith("data:")] == [report.resolve().as_uri()]
