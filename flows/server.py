@@ -18,6 +18,7 @@ DEFAULTS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",  # a bar for seconds of reading, broken into the logs
     "HF_HUB_VERBOSITY": "error",
     "DATASETS_VERBOSITY": "error",
 }

@@ -167,10 +167,10 @@ class Factory:
             "/flow_runs/filter", {"deployments": {"name": {"any_": [deployment]}}, "sort": "START_TIME_ASC"}
         )
 
-    def tasks(self, run: str) -> dict[str, str]:
-        """The states of a flow run's tasks, by name."""
+    def tasks(self, run: str) -> list[tuple[str, str]]:
+        """Name and state of every task of a flow run; those of a run that was taken up again stand there twice."""
         found = self.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
-        return {task["name"]: task["state_name"] for task in found}
+        return [(task["name"], task["state_name"]) for task in found]
 
     def releases(self) -> list[dict[str, Any]]:
         """The manifests of all releases of the line and of all rejected drafts."""

@@ -82,8 +82,8 @@ def test_kill_9_of_the_flow(factory, hidden):
     run = until(lambda: the_run(factory, known), 180, "the run is completed")
     print(f"completed {time.monotonic() - killed:.0f} s after the kill")
     assert run["run_count"] == 2
-    states = factory.tasks(run["id"])
-    assert [state for name, state in states.items() if name.startswith("triplets")] == ["Cached"]
+    states = sorted(state for name, state in factory.tasks(run["id"]) if name.startswith("triplets"))
+    assert states == ["Cached", "Completed"], "the second time it was found good"
     check(factory, run, sha, "again-1")
 
 

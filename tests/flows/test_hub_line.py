@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hub import Fault, Hub
-from parts import map_column, pairs_within, wide_records, wide_triplets
+from hub import Hub
+from parts import map_column, wide_records
 
 ONE_EPOCH = ("--set", "fit.epochs=1")
 REAL = Path(__file__).parents[3] / "shared" / "data" / "deeppcb_dev_records.parquet"
@@ -250,37 +250,6 @@ def test_records_of_an_arrow_test_source_that_were_trained_on_are_left_out(hub, 
     assert data["test_in_train"] == 60
     assert data["records"]["test"] == 120
     assert told["metrics"]["records"] == 120
-
-
-@pytest.mark.slow
-def test_a_hub_that_stumbles_is_asked_again_and_prefect_shows_it(hub, at_hub, hidden, server):
-    """503 twice for the dataset's facts, then a download of more than 10 MiB that is cut in the middle."""
-    parts = hidden()
-    table = wide_triplets(parts, pairs_within(parts, np.zeros(len(parts)), 1500))
-    pictures = np.random.default_rng(0).bytes(1500 * 9000)
-    ballast = [pictures[start : start + 9000] for start in range(0, len(pictures), 9000)]
-    content = parquet(table.append_column("picture", pa.array(ballast)))
-    assert len(content) > 12 * 2**20, "the client keeps what came in pieces of 10 MiB"
-    sha = hub.commit("acme/triplets", {"data/train.parquet": content})
-    hub.faults += [
-        Fault("/api/datasets/acme/triplets", status=503, times=2),
-        Fault("train.parquet", method="GET", cut_after=11 * 2**20),
-    ]
-    done = at_hub.kensa("retrain", "--train", "acme/triplets", "--json", *ONE_EPOCH)
-    told = concluded(done)
-    assert told["train"]["revision"] == sha
-    assert told["train"]["source_kind"] == "wide triplets"
-    assert all(fault.times == 0 for fault in hub.faults)
-    gets = [seen.status for seen in hub.requests if seen.method == "GET" and "train.parquet" in seen.path]
-    assert gets[0] == 200
-    assert set(gets[1:]) == {206}, "the rest of the file, not all of it again"
-    runs = {run["name"]: run for run in server.tasks(done.run_id)}
-    assert runs["resolve acme/triplets"]["run_count"] == 3
-    assert runs["resolve acme/triplets"]["state_type"] == "COMPLETED"
-    states = server.get(f"/task_run_states/?task_run_id={runs['resolve acme/triplets']['id']}")
-    assert [state["name"] for state in states].count("Retrying") == 2
-    assert any("the Hub answers 503" in line for line in server.logs(done.run_id))
-    assert "Traceback" not in done.err
 
 
 @pytest.fixture(scope="module")

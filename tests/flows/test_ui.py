@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hub import Fault, Hub
+from parts import pairs_within, wide_triplets
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run"]
@@ -114,3 +120,52 @@ def test_the_report_needs_nothing_but_itself(page, boards, run, verdict):
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "wider than the window"
     assert page.complaints == []
     assert [url for url in page.asked if not url.startswith("data:")] == [report.resolve().as_uri()]
+
+
+@pytest.fixture(scope="module")
+def stumbled(a_place, server, hidden, tmp_path_factory):
+    """The Hub answers 503 twice for the dataset's facts, then cuts a download of more than 10 MiB."""
+    parts, rng = hidden(), np.random.default_rng(0)
+    table = wide_triplets(parts, pairs_within(parts, np.zeros(len(parts)), 1500))
+    table = table.append_column("picture", pa.array([rng.bytes(9000) for _ in range(1500)]))
+    file = io.BytesIO()
+    pq.write_table(table, file)
+    assert len(file.getvalue()) > 12 * 2**20, "the client keeps what came in pieces of 10 MiB"
+    home = tmp_path_factory.mktemp("stumbled")
+    with Hub() as hub:
+        sha = hub.commit("acme/triplets", {"data/train.parquet": file.getvalue()})
+        hub.faults += [
+            Fault("/api/datasets/acme/triplets", status=503, times=2),
+            Fault("train.parquet", method="GET", cut_after=11 * 2**20),
+        ]
+        place = a_place(home / "place", {**hub.env(home), **server.env})
+        yield hub, sha, place.kensa("retrain", "--train", "acme/triplets", "--json", "--set", "fit.epochs=1")
+
+
+def test_a_hub_that_stumbles_is_asked_again_until_the_run_is_done(stumbled):
+    hub, sha, done = stumbled
+    assert done.code == 0, done.err
+    assert "Traceback" not in done.err
+    assert done.told["status"] in ("released", "rejected")
+    assert done.told["train"]["revision"] == sha
+    assert done.told["train"]["source_kind"] == "wide triplets"
+    assert all(fault.times == 0 for fault in hub.faults)
+    gets = [seen.status for seen in hub.requests if seen.method == "GET" and "train.parquet" in seen.path]
+    assert gets[0] == 200
+    assert set(gets[1:]) == {206}, "the rest of the file, not all of it again"
+
+
+def test_prefect_keeps_each_retry(stumbled, server):
+    _, _, done = stumbled
+    [resolve] = [run for run in server.tasks(done.run_id) if run["name"] == "resolve acme/triplets"]
+    assert (resolve["run_count"], resolve["state_type"]) == (3, "COMPLETED")
+    states = [state["name"] for state in server.get(f"/task_run_states/?task_run_id={resolve['id']}")]
+    assert states.count("Retrying") == 2
+
+
+def test_the_run_page_shows_the_retries(page, stumbled, server):
+    _, _, done = stumbled
+    page.goto(f"{server.url}/v2/runs/flow-run/{done.run_id}?tab=Logs")
+    reads(
+        page, re.compile("the Hub answers 503"), re.compile("Retry 1/4 will start"), re.compile("Retry 2/4 will start")
+    )
