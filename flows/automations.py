@@ -10,6 +10,7 @@ Nothing in Prefect bounds the second: the flow itself counts its runs and fails 
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from prefect.automations import Automation
 from prefect.client.schemas.objects import StateType
@@ -57,7 +58,11 @@ def _nothing_after(event: str, within: datetime.timedelta) -> EventTrigger:
 
 
 def ensure() -> None:
-    """Create both, or replace those of the same name; run again, nothing doubles."""
+    """Create both, or replace those of the same name that differ; run again, nothing doubles.
+
+    One that is as it should be is left alone: to replace it would forget the runs that it waits for, which
+    are those that died with the machine.
+    """
     for wanted in automations():
         try:
             known = Automation.read(name=wanted.name)
@@ -65,7 +70,15 @@ def ensure() -> None:
             wanted.create()
             continue
         wanted.id = known.id
-        wanted.update()
+        if _told(wanted) != _told(known):
+            wanted.update()
+
+
+def _told(automation: Automation) -> dict[str, Any]:
+    """What makes it do what it does, without the ids that the server gave it."""
+    told = automation.model_dump(mode="json", include={"description", "enabled", "trigger", "actions"})
+    told["trigger"].pop("id", None)
+    return told
 
 
 if __name__ == "__main__":

@@ -27,9 +27,10 @@ def _against_raw(judgement: dict[str, Any], figure: str, by: float) -> list[str]
     own = judgement["figures"][figure]
     if own > raw[best] + by:
         return []
-    needed = f"{raw[best]:.4f}" + (f" + {by:g}" if by else "")
+    if own > raw[best]:
+        return [f"{figure} {own:.4f} does not beat the {best} ({raw[best]:.4f}) by the {by:g} asked"]
     return [
-        f"{figure} {own:.4f} does not beat the {best} ({needed}): "
+        f"{figure} {own:.4f} does not beat the {best} ({raw[best]:.4f}): "
         "the model has learnt nothing that the map does not say"
     ]
 

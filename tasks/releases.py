@@ -142,6 +142,7 @@ def alone(artifacts: Path) -> Iterator[None]:
 
 def promote(artifacts: Path, version: str) -> Release:
     """Make a release the champion; it is verified first."""
+    find(artifacts, version)  # before the lock, which would make a folder of a mistyped name
     with locked(artifacts):
         release = verified(find(artifacts, version))
         point_to(artifacts, version)
@@ -150,14 +151,20 @@ def promote(artifacts: Path, version: str) -> Release:
 
 def rollback(artifacts: Path) -> Release:
     """Make the champion before the present one the champion again; UnknownRelease where there is none."""
+    _before(artifacts)  # before the lock, which would make a folder of a mistyped name
     with locked(artifacts):
-        state = pointer(artifacts)
-        history = state["history"]
-        if len(history) < 2:
-            raise UnknownRelease(f"{artifacts}: expected an earlier champion to go back to, found none")
+        history, state = _before(artifacts), pointer(artifacts)
         release = verified(find(artifacts, history[-2]))
         _write(artifacts, release.version, history[:-1], state["ever"])
         return release
+
+
+def _before(artifacts: Path) -> list[str]:
+    """The champions so far, two at least."""
+    history = pointer(artifacts)["history"]
+    if len(history) < 2:
+        raise UnknownRelease(f"{artifacts}: expected an earlier champion to go back to, found none")
+    return history
 
 
 def point_to(artifacts: Path, version: str) -> None:
@@ -174,7 +181,7 @@ def _write(artifacts: Path, version: str, history: list[str], ever: list[str]) -
 
 def present_champion(config: Retrain) -> Release | None:
     """The champion that a run must not fall behind; MapSizeChanged where it takes other maps."""
-    found = champion(Path(config.artifacts_folder))
+    found = champion(usable(Path(config.artifacts_folder)))
     if found is None:
         return None
     sizes = [(found.manifest["config"]["data"][name], getattr(config.data, name)) for name in ("rows", "cols")]

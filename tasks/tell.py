@@ -42,9 +42,13 @@ def tell_due(ledger: Ledger, address: str | None) -> list[Version]:
     if due and not address:
         raise ServerUnreachable("PREFECT_API_URL: expected the address of a Prefect server, found none")
     for version in due:
-        try:
-            httpx.post(f"{address.rstrip('/')}/events", json=[event_of(version)], timeout=10).raise_for_status()
-        except httpx.HTTPError as error:
-            raise ServerUnreachable(f"PREFECT_API_URL={address}: the event was not taken ({error})") from None
+        _send(event_of(version), address)
         ledger.told(version.line, version.revision)
     return due
+
+
+def _send(event: dict[str, object], address: str) -> None:
+    try:
+        httpx.post(f"{address.rstrip('/')}/events", json=[event], timeout=10).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ServerUnreachable(f"PREFECT_API_URL={address}: the event was not taken ({error})") from None
