@@ -7,8 +7,9 @@ import sys
 from typing import Any, NoReturn
 
 from flows import commands as actions
-from tasks.config import PRESETS, Retrain
+from tasks.config import Retrain
 from tasks.errors import KensaError, UnfitData
+from tasks.presets import PRESETS
 from tasks.settings import keys
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from tasks.config import Retrain
-from tasks.errors import BadSetting, SourceUnreachable
+from tasks.errors import BadSetting, ServerUnreachable, SomeLinesFailed, SourceUnreachable
 from tasks.handover import Outcome
 from tasks.settings import with_settings
 
@@ -146,8 +147,13 @@ def watch(arguments: argparse.Namespace) -> int:
     from flows.watch import watch as look
 
     while True:
-        for version in look():
-            print(f"told: {version}", flush=True)
+        try:
+            for version in look():
+                print(f"told: {version}", flush=True)
+        except (SomeLinesFailed, ServerUnreachable) as error:
+            if arguments.once:
+                raise
+            print(f"kensa: {error}; looking again in a minute", file=sys.stderr, flush=True)
         if arguments.once:
             return 0
         time.sleep(60)

@@ -91,8 +91,8 @@ def _raw(report: dict[str, Any]) -> list[dict[str, float]]:
 
 
 def _settings(manifest: dict[str, Any], report: dict[str, Any]) -> str:
-    """Settings that differ from the defaults come first, marked."""
-    defaults, rows = Retrain().science(), []
+    """Settings that differ from those of the preset come first, marked."""
+    defaults, rows = Retrain(preset=manifest["config"]["preset"]).science(), []
     for key, value in manifest["config"].items():
         if key in defaults and isinstance(value, dict):
             rows += [(f"{key}.{name}", inner, inner != defaults[key][name]) for name, inner in value.items()]

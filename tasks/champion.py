@@ -19,11 +19,14 @@ def champion_judge(release: Release) -> Judge:
     """The judge that a release is."""
     tower = keras.saving.load_model(release.path / "model.keras", compile=False)
     settings = json.loads((release.path / "threshold.json").read_text())
-    with np.load(release.path / "anchors.npz", allow_pickle=False) as anchors:
-        good = anchors["good_prototype"] if "good_prototype" in anchors.files else None
-        modes, prototypes = [str(mode) for mode in anchors["modes"]], anchors["prototypes"]
+    with np.load(release.path / "anchors.npz", allow_pickle=False) as file:
+        modes = [str(mode) for mode in file["modes"]]
+        prototypes, good = (
+            {name.removeprefix(kind): file[name] for name in file.files if name.startswith(kind)}
+            for kind in ("prototype_", "good_")
+        )
     return point_judge(
-        release.version, embedder(tower), distance(settings["distance"]["name"]), modes, prototypes, good
+        release.version, embedder(tower), distance(**settings["distance"]), modes, prototypes, good or None
     )
 
 

@@ -8,78 +8,14 @@ preset says"; `Retrain.resolved()` fills those in.
 from __future__ import annotations
 
 import dataclasses
-import types
-import typing
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
+from tasks.checked import Checked, require_path, section, setting
 from tasks.errors import BadSetting
+from tasks.presets import PRESETS
 
-DistanceName = Literal["euclidean", "cosine"]
-
-
-def setting(default: Any, description: str, least: float | None = None, most: float | None = None) -> Any:
-    """A dataclass field with its description and inclusive bounds."""
-    extra = {key: value for key, value in (("minimum", least), ("maximum", most)) if value is not None}
-    metadata = {"description": description, "least": least, "most": most, "json_schema_extra": extra}
-    return field(default=default, metadata=metadata)
-
-
-def section(kind: type, description: str) -> Any:
-    """A dataclass field that holds a group of settings."""
-    return field(default_factory=kind, metadata={"description": description})
-
-
-def allowed(annotation: Any) -> tuple[Any, ...]:
-    """The types (or, for a Literal, the values) that an annotation names, None included."""
-    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
-        return tuple(part for option in typing.get_args(annotation) for part in allowed(option))
-    if typing.get_origin(annotation) is Literal:
-        return typing.get_args(annotation)
-    return (annotation,)
-
-
-class Checked:
-    """Checks every field against its annotation and bounds; raises BadSetting."""
-
-    __pydantic_config__: ClassVar = {"extra": "forbid"}  # Prefect's form and API would drop unknown keys silently
-
-    def __post_init__(self) -> None:
-        """Raise BadSetting for the first field of the wrong type or out of bounds."""
-        hints = typing.get_type_hints(type(self))
-        for part in dataclasses.fields(self):
-            self._check_type(part, allowed(hints[part.name]))
-            self._check_bounds(part)
-
-    def _check_type(self, part: dataclasses.Field, options: tuple[Any, ...]) -> None:
-        value = getattr(self, part.name)
-        kinds = tuple(option for option in options if isinstance(option, type))
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if whole and float in kinds and int not in kinds:
-            object.__setattr__(self, part.name, float(value))
-        elif not (bool in kinds if isinstance(value, bool) else _named(value, options) or isinstance(value, kinds)):
-            expected = " or ".join(_shown(option) for option in options)
-            raise BadSetting(f"{part.name}: expected {expected}, found {value!r}")
-
-    def _check_bounds(self, part: dataclasses.Field) -> None:
-        value, least, most = getattr(self, part.name), part.metadata.get("least"), part.metadata.get("most")
-        if value is None or not isinstance(value, int | float):
-            return
-        if (least is not None and not value >= least) or (most is not None and not value <= most):
-            bounds = " and ".join(
-                f"{word} {edge}" for word, edge in (("at least", least), ("at most", most)) if edge is not None
-            )
-            raise BadSetting(f"{part.name}: expected {bounds}, found {value}")
-
-
-def _named(value: Any, options: tuple[Any, ...]) -> bool:
-    """Whether `value` is one of the values of a Literal."""
-    return any(not isinstance(option, type) and value == option for option in options)
-
-
-def _shown(option: Any) -> str:
-    """A type or value as the message names it: None is typed as `none`."""
-    return "none" if option is type(None) else getattr(option, "__name__", repr(option))
+DISTANCES = ("euclidean", "squared-euclidean", "cosine", "snr", "rt")
 
 
 @dataclass(frozen=True)
@@ -102,6 +38,9 @@ class Split(Checked):
     stop: float = setting(0.05, "Share for early stopping", 0.01, 0.9)
     calibrate: float = setting(0.15, "Share for calibrating the thresholds", 0.01, 0.9)
     test: float = setting(0.15, "Share for the test, opened once; unused with --test", 0.01, 0.9)
+    unit: Literal["group", "record"] = setting(
+        "group", "What stays on one side: groups, or single records (for groups, only where --test brings others)"
+    )
     seed: int = setting(42, "Seed of the split alone: keep it, or the champion has seen the new test", 0, 2**31 - 1)
 
 
@@ -119,14 +58,27 @@ class Triplets(Checked):
 class Tower(Checked):
     """The network that embeds a map; None is the preset's value."""
 
-    kind: Literal["mlp"] | None = setting(None, "Kind of tower")
-    widths: str | None = setting(None, "Widths of the dense layers, the embedding last, such as 512-256-128")
+    kind: str | None = setting(None, "mlp, conv, or module:function of one's own (see docs/models.md)")
+    widths: str | None = setting(
+        None,
+        "Widths of the layers, the embedding last: 512-256-128 (mlp), 24-32-64-128 (conv: filters, then embedding)",
+    )
+    scaling: Literal["none", "standard", "root", "auto"] | None = setting(
+        None,
+        "What the tower does to a raw map first, learnt from training records; auto: root where no value is negative",
+    )
+    dropout: float | None = setting(
+        None, "Share of the values before the embedding that a training step leaves out", 0, 0.9
+    )
+    normalise: bool | None = setting(None, "Bring every embedding to length 1")
 
     def __post_init__(self) -> None:
         """Raise BadSetting for widths that are no positive numbers too: long before the network is built."""
         super().__post_init__()
         if self.widths is not None:
             parse_widths(self.widths)
+        if self.kind is not None and self.kind not in ("mlp", "conv"):
+            require_path("kind", self.kind, "mlp, conv")
 
 
 def parse_widths(text: str) -> list[int]:
@@ -141,15 +93,52 @@ def parse_widths(text: str) -> list[int]:
 class Fit(Checked):
     """How the tower is trained; None is the preset's value."""
 
-    distance: DistanceName | None = setting(None, "The one distance of loss, threshold, evaluation and verdict")
+    batches: Literal["triplets", "records"] | None = setting(
+        None, "Train on offline triplets, or on balanced batches of records with mining in the batch"
+    )
+    distance: str | None = setting(
+        None, f"The one distance of loss, threshold, evaluation and verdict: {', '.join(DISTANCES)}, or module:Class"
+    )
+    blocks: int | None = setting(
+        None, "RT distance: parts of the embedding, each with its own two coordinates", 1, 4096
+    )
     prototype: Literal["mean-map", "mean-embedding"] | None = setting(
         None, "A mode's prototype: its embedded mean map, or the mean of its embeddings"
     )
     margin: float | None = setting(None, "Margin of the triplet loss, in units of the distance", 0, 1e6)
+    mining: Literal["all", "semi-hard", "multi-similarity"] | None = setting(
+        None, "Which triplets of a balanced batch count"
+    )
+    triplet_weight: float | None = setting(None, "Weight of the mined triplets in the loss", 0, 1e6)
+    prototype_weight: float | None = setting(None, "Weight of the prototypes' cross-entropy in the loss", 0, 1e6)
+    temperature: float | None = setting(None, "Squared distance that is worth one unit of log-odds", 1e-6, 1e6)
+    learn_temperature: bool | None = setting(None, "Learn the temperature; it then only starts as given")
     learning_rate: float | None = setting(None, "Adam's learning rate", 1e-9, 10)
-    batch: int | None = setting(None, "Triplets a batch", 1, 65536)
+    schedule: Literal["constant", "cosine"] | None = setting(
+        None, "The learning rate stays, or falls to 0 over all steps"
+    )
+    batch: int | None = setting(None, "Triplets a batch; records of a balanced one, where that is more", 1, 65536)
+    modes_per_batch: int | None = setting(None, "Modes in a balanced batch, at most", 2, 4096)
+    records_per_mode: int | None = setting(None, "Records of each mode in a balanced batch, at least", 2, 4096)
+    steps: int | None = setting(None, "Balanced batches an epoch", 1, 1000000)
+    shift: bool | None = setting(None, "Move each map by up to one cell in training, edges repeated")
+    overlay: float | None = setting(
+        None, "Share of the records over which a good one is laid in training, the larger value standing", 0, 1
+    )
+    noise: float | None = setting(None, "Deviation of the noise on scaled maps in training", 0, 100)
     epochs: int | None = setting(None, "Epochs at most", 1, 100000)
     patience: int | None = setting(None, "Epochs without a better validation loss before training stops", 1, 100000)
+    keep: Literal["best", "last"] | None = setting(
+        None, "Keep the weights of the best validation loss and stop early, or train all epochs and keep the last"
+    )
+
+    def __post_init__(self) -> None:
+        """Raise BadSetting for a distance that is neither known nor a path, and for a loss without any term."""
+        super().__post_init__()
+        if self.distance is not None and self.distance not in DISTANCES:
+            require_path("distance", self.distance, ", ".join(DISTANCES))
+        if self.triplet_weight == 0 and self.prototype_weight == 0:
+            raise BadSetting("triplet_weight: expected a loss, found both of its weights 0")
 
 
 @dataclass(frozen=True)
@@ -176,22 +165,6 @@ class Gate(Checked):
     beat_raw_by: float = setting(0.0, "By how much the figure must exceed the raw map's", 0, 1)
 
 
-PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "notebook": {
-        "tower": {"kind": "mlp", "widths": "512-256-128"},
-        "fit": {
-            "distance": "euclidean",
-            "prototype": "mean-map",
-            "margin": 0.4,
-            "learning_rate": 3e-5,
-            "batch": 32,
-            "epochs": 20,
-            "patience": 2,
-        },
-    },
-}
-
-
 @dataclass(frozen=True)
 class Retrain(Checked):
     """One retraining: the sources, the preset and every setting."""
@@ -199,7 +172,7 @@ class Retrain(Checked):
     train: str = setting("demo", "Training source: org/name[@revision] on the Hub, a folder, or demo")
     test: str | None = setting(None, "Separate test source; without it a part of the training source is held out")
     revision: str | None = setting(None, "Branch, tag or commit of the training source; main by default")
-    preset: Literal["notebook"] = setting("notebook", "Named set of values for tower and fit")
+    preset: Literal["best", "rt", "notebook"] = setting("best", "Named set of values for tower and fit")
     seed: int = setting(42, "Seed of the triplets, the weights and the batches", 0, 2**31 - 1)
     data_folder: str = setting("data", "Folder of the caches and stages")
     artifacts_folder: str = setting("artifacts", "Folder of the releases and drafts")
@@ -211,16 +184,26 @@ class Retrain(Checked):
     evaluate: Evaluate = section(Evaluate, "The judgement")
     gate: Gate = section(Gate, "The gate before a release")
 
+    def __post_init__(self) -> None:
+        """Raise BadSetting for settings that do not go together, too."""
+        super().__post_init__()
+        tower, fit = self._filled("tower"), self._filled("fit")
+        if tower.kind == "conv" and len(parse_widths(tower.widths)) < 2:
+            raise BadSetting(
+                f"tower.widths: expected filters and the embedding, such as 24-32-64-128, found {tower.widths!r}"
+            )
+        if fit.distance == "rt" and fit.prototype == "mean-map":
+            raise BadSetting(
+                "fit.prototype: expected mean-embedding for the RT distance, found mean-map, which has no V"
+            )
+
     def resolved(self) -> Retrain:
         """The same run with every None of tower and fit filled in from the preset."""
-        filled = {
-            name: replace(
-                getattr(self, name),
-                **{k: v for k, v in values.items() if getattr(getattr(self, name), k) is None},
-            )
-            for name, values in PRESETS[self.preset].items()
-        }
-        return replace(self, **filled)
+        return replace(self, tower=self._filled("tower"), fit=self._filled("fit"))
+
+    def _filled(self, name: str) -> Any:
+        own = getattr(self, name)
+        return replace(own, **{key: v for key, v in PRESETS[self.preset][name].items() if getattr(own, key) is None})
 
     def science(self) -> dict[str, Any]:
         """Everything that can change the result, as plain values: no folder, no source's name."""

@@ -1,73 +1,175 @@
-"""The one distance of a model: the same object serves loss, evaluation, threshold and verdict.
+"""The one distance of a model: the same object serves loss, mining, prototypes, threshold, verdict and export.
 
-A distance is written once, over an array namespace (`numpy` or `keras.ops`), so that both forms are
-the same formula. Smaller always means more alike. It names itself in every release, and a release is
-judged with no other.
+A distance is written once, over an array namespace (`numpy` or `keras.ops`), so that both forms are the
+same formula. It is read as "how far x lies from the anchor": smaller always means more alike, and the
+order of the two counts where a distance is not symmetric. It names itself in every release, and a
+release is judged with no other.
+
+One's own distance is a small class in a module that Python can import, named as `module:Class`:
+
+    class City(Distance):
+        "Sum of the absolute differences."
+
+        name = "city.py's City"
+
+        def pair(self, x, anchor, xp=np):
+            return xp.sum(xp.abs(x - anchor), axis=-1)
 """
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tasks.config import DISTANCES, Fit
+from tasks.errors import BadSetting
+
+TINY = 1e-12  # under every root: the gradient stays finite where both are equal
+BLOCK = 512  # rows of a numpy matrix at a time, so that memory does not grow with the records
+
+Prototype = dict[str, Any]
+
 
 class Distance:
-    """The contract: `pair` along the last axis, `matrix` between two sets, both ≥ 0, 0 = alike."""
+    """The contract. All distances are ≥ 0 and 0 between equals; `xp` is numpy or keras.ops.
+
+    `pair` is the one method that a subclass must write. A prototype is what a mode is reduced to, a
+    dictionary of arrays with the same leading axes; for a distance between points it holds their `mean`.
+    """
 
     name: str
+    symmetric = True
 
-    def pair(self, a: Any, b: Any, xp: Any = np) -> Any:
-        """Distances (...) of embeddings a, b (..., d) that broadcast; `xp` is numpy or keras.ops."""
+    def pair(self, x: Any, anchor: Any, xp: Any = np) -> Any:
+        """Distances (...) of embeddings x from anchor, both (..., d) and broadcast against each other."""
         raise TypeError(f"{type(self).__name__} defines no pair()")
 
-    def matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Distances (n, m) between all of a (n, d) and b (m, d)."""
-        return np.stack([self.pair(a, row) for row in b], axis=1)
+    def matrix(self, x: Any, anchors: Any, xp: Any = np) -> Any:
+        """Distances (n, m) of all of x (n, d) from all of anchors (m, d)."""
+        return self.to_prototypes(x, {"mean": anchors}, xp)
 
-    def get_config(self) -> dict[str, str]:
+    def prototype(self, records: Any, xp: Any = np) -> Prototype:
+        """What the n records (..., n, d) of a mode are reduced to; the arrays keep the axes before n."""
+        return {"mean": xp.mean(records, axis=-2)}
+
+    def pooled(self, prototypes: Prototype, together: Prototype, xp: Any = np) -> Prototype:
+        """The prototypes once they lent strength from `together`, those of all modes; here as they are."""
+        return prototypes
+
+    def prototypes(self, groups: list[np.ndarray]) -> Prototype:
+        """The prototypes of m modes from the embeddings (n, d) of each, in numpy: arrays with m rows."""
+        each = [self.prototype(np.asarray(group, np.float64)) for group in groups]
+        together = {name: np.stack([one[name] for one in each]) for name in each[0]}
+        return self.pooled(together, together)
+
+    def from_prototype(self, x: Any, prototype: Prototype, xp: Any = np) -> Any:
+        """Distances (...) of x (..., d) from prototypes whose axes broadcast against those of x before d."""
+        return self.pair(x, prototype["mean"], xp)
+
+    def to_prototypes(self, x: Any, prototypes: Prototype, xp: Any = np) -> Any:
+        """Distances (n, m) of all of x (n, d) from m prototypes; in float64 where xp is numpy."""
+        if xp is not np:
+            return self.from_prototype(x[:, None], {name: value[None] for name, value in prototypes.items()}, xp)
+        x, wide = np.asarray(x, np.float64), {n: np.asarray(v, np.float64)[None] for n, v in prototypes.items()}
+        blocks = [self.from_prototype(x[i : i + BLOCK, None], wide) for i in range(0, len(x), BLOCK)]
+        return np.concatenate(blocks) if blocks else np.empty((0, len(prototypes["mean"])))
+
+    def get_config(self) -> dict[str, Any]:
         """What a release stores; `distance(**config)` makes the same object again."""
         return {"name": self.name}
 
 
 class Euclidean(Distance):
-    """|a − b|, in the embedding's units."""
+    """|x − anchor|, in the embedding's units."""
 
     name = "euclidean"
 
-    def pair(self, a: Any, b: Any, xp: Any = np) -> Any:
-        """See Distance.pair. The floor keeps the gradient finite where a equals b."""
-        return xp.sqrt(xp.maximum(xp.sum(xp.square(a - b), axis=-1), 1e-12))
+    def pair(self, x: Any, anchor: Any, xp: Any = np) -> Any:
+        """See Distance.pair."""
+        return xp.sqrt(xp.maximum(xp.sum(xp.square(x - anchor), axis=-1), TINY))
 
-    def matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """See Distance.matrix; by one matrix product, in float64 so that no digit that matters is lost."""
-        a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-        squares = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1) - 2 * (a @ b.T)
-        return np.sqrt(np.maximum(squares, 1e-12))
+    def to_prototypes(self, x: Any, prototypes: Prototype, xp: Any = np) -> Any:
+        """See Distance.to_prototypes; numpy's by one product in float64: no digit that matters is lost."""
+        if xp is not np:
+            return super().to_prototypes(x, prototypes, xp)
+        return np.sqrt(np.maximum(_squares(x, prototypes["mean"]), TINY))
+
+
+class SquaredEuclidean(Distance):
+    """|x − anchor|², in the square of the embedding's units."""
+
+    name = "squared-euclidean"
+
+    def pair(self, x: Any, anchor: Any, xp: Any = np) -> Any:
+        """See Distance.pair."""
+        return xp.sum(xp.square(x - anchor), axis=-1)
 
 
 class Cosine(Distance):
-    """1 − cos(a, b), in 0..2."""
+    """1 − cos(x, anchor), in 0..2. A zero vector has distance 1 to everything."""
 
     name = "cosine"
 
-    def pair(self, a: Any, b: Any, xp: Any = np) -> Any:
-        """See Distance.pair. A zero vector has distance 1 to everything."""
-        norms = xp.sqrt(xp.maximum(xp.sum(xp.square(a), axis=-1) * xp.sum(xp.square(b), axis=-1), 1e-24))
-        return 1.0 - xp.sum(a * b, axis=-1) / norms
-
-    def matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """See Distance.matrix; by one matrix product."""
-        a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-        norms = np.sqrt(np.maximum(np.outer(np.square(a).sum(axis=1), np.square(b).sum(axis=1)), 1e-24))
-        return 1.0 - a @ b.T / norms
+    def pair(self, x: Any, anchor: Any, xp: Any = np) -> Any:
+        """See Distance.pair."""
+        squares = xp.sum(xp.square(x), axis=-1) * xp.sum(xp.square(anchor), axis=-1)
+        return 1.0 - xp.sum(x * anchor, axis=-1) / xp.sqrt(xp.maximum(squares, TINY**2))
 
 
-DISTANCES: dict[str, type[Distance]] = {kind.name: kind for kind in (Euclidean, Cosine)}
+class SNR(Distance):
+    """Var(x − anchor) / Var(anchor), without unit: noise over signal, so that the anchor's own spread is the measure.
+
+    Source: Yuan, Deng, Tang, Tang, Chen, *Signal-to-Noise Ratio: A Robust Distance Metric for Deep
+    Metric Learning* (CVPR 2019), arXiv:1904.02616.
+    """
+
+    name = "snr"
+    symmetric = False
+
+    def pair(self, x: Any, anchor: Any, xp: Any = np) -> Any:
+        """See Distance.pair. An anchor without spread is measured against a spread of 10⁻⁶."""
+        return _variance(x - anchor, xp) / xp.maximum(_variance(anchor, xp), TINY)
 
 
-def distance(name: str) -> Distance:
-    """The distance of that name; ValueError names those that exist."""
-    if name not in DISTANCES:
-        raise ValueError(f"distance: expected one of {', '.join(DISTANCES)}, received {name!r}")
-    return DISTANCES[name]()
+def _variance(values: Any, xp: Any) -> Any:
+    return xp.mean(xp.square(values - xp.mean(values, axis=-1, keepdims=True)), axis=-1)
+
+
+def _squares(x: Any, anchors: Any) -> np.ndarray:
+    """Squared Euclidean distances (n, m) in float64; about a common centre, where the product loses least."""
+    x, anchors = np.asarray(x, np.float64), np.asarray(anchors, np.float64)
+    centre = anchors.mean(axis=0)
+    x, anchors = x - centre, anchors - centre
+    return np.square(x).sum(axis=1)[:, None] + np.square(anchors).sum(axis=1) - 2 * (x @ anchors.T)
+
+
+def _known() -> dict[str, Callable[..., Distance]]:
+    from tasks.rt_distance import RT  # it is a Distance itself
+
+    return {kind.name: kind for kind in (Euclidean, SquaredEuclidean, Cosine, SNR, RT)}
+
+
+def distance(name: str, **options: Any) -> Distance:
+    """The distance of that name, or `module:Class` of one's own; BadSetting names those that exist."""
+    if name in DISTANCES:
+        return _known()[name](**options)
+    module, colon, kind = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), kind) if colon else None
+    except (ImportError, AttributeError, ValueError):
+        found = None
+    if not (isinstance(found, type) and issubclass(found, Distance)):
+        raise BadSetting(
+            f"distance: expected one of {', '.join(DISTANCES)}, or module:Class of a Distance, received {name!r}"
+        )
+    own = found(**options)
+    own.name = name  # so that a release names where it comes from
+    return own
+
+
+def trained_distance(fit: Fit) -> Distance:
+    """The distance that resolved settings ask for."""
+    return distance(fit.distance, **({"blocks": fit.blocks} if fit.distance == "rt" else {}))

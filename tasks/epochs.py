@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,7 +16,6 @@ from tasks.errors import TrainingCollapsed, TrainingDiverged
 from tasks.handover import Epoch
 from tasks.progress import Progress
 from tasks.resume import Training, load_training, save_training
-from tasks.siamese import TripletModel
 
 Report = Callable[[Epoch], None]
 COLLAPSED = 1e-4  # spread of the embeddings relative to their norm
@@ -34,28 +34,34 @@ class Watch(keras.callbacks.Callback):
         self.maps, self.settings, self.batches, self.report, self.state = maps, config.fit, batches, report, state
         self.progress = Progress(config.fit.epochs)
         self.log: list[Epoch] = []
-        self.best_weights: list[np.ndarray] = []
+        self.kept_weights: list[np.ndarray] = []
 
     @property
     def best(self) -> Epoch:
         """The first of the epochs with the smallest validation loss."""
         return min(self.log, key=lambda line: line.val_loss)
 
-    def finished(self) -> bool:
-        """Whether `patience` epochs brought nothing better, or all epochs are done."""
-        last = len(self.log)
-        return last > 0 and (last >= self.settings.epochs or last - self.best.epoch >= self.settings.patience)
+    @property
+    def kept(self) -> Epoch:
+        """The epoch whose weights are kept."""
+        return self.best if self.settings.keep == "best" else self.log[-1]
 
-    def taken_up(self, model: TripletModel) -> int:
-        """Put the kept state, if any, into the compiled model; returns how many epochs are done."""
+    def finished(self) -> bool:
+        """Whether all epochs are done, or `patience` brought nothing better where the best is kept."""
+        last = len(self.log)
+        spent = self.settings.keep == "best" and last > 0 and last - self.best.epoch >= self.settings.patience
+        return last >= self.settings.epochs or spent
+
+    def taken_up(self, model: keras.Model) -> int:
+        """Put the state on the disk, if any, into the compiled model; returns how many epochs are done."""
         kept = load_training(self.state) if self.state else None
         if kept is None:
             return 0
-        pairs = [*zip(model.tower.variables, kept.tower, strict=True)]
+        pairs = [*zip(_state(model), kept.tower, strict=True)]
         pairs += zip(model.optimizer.variables, kept.optimizer, strict=True)
         for variable, value in pairs:
             variable.assign(value)
-        self.log, self.best_weights = kept.log, kept.best
+        self.log, self.kept_weights = kept.log, kept.best
         return len(self.log)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -78,24 +84,29 @@ class Watch(keras.callbacks.Callback):
         self.progress.epoch(line)
         if self.report:
             self.report(line)
-        if line is self.best:
-            self.best_weights = self.model.tower.get_weights()
+        if line is self.kept:
+            self.kept_weights = self.model.tower.get_weights()
         if self.state:
             save_training(self.state, self._kept())
         self.model.stop_training = self.finished()
 
     def _kept(self) -> Training:
         tower, optimizer = (
-            [ops.convert_to_numpy(variable) for variable in part.variables]
-            for part in (self.model.tower, self.model.optimizer)
+            [ops.convert_to_numpy(variable) for variable in part]
+            for part in (_state(self.model), self.model.optimizer.variables)
         )
-        return Training(tower, optimizer, self.best_weights, self.log)
+        return Training(tower, optimizer, self.kept_weights, self.log)
 
     def _embeddings(self) -> tuple[float, float]:
         """Mean norm of the watched embeddings, and their root mean square distance from their mean."""
         embeddings = ops.convert_to_numpy(self.model.tower(self.maps, training=False)).astype(np.float64)
         norm = np.linalg.norm(embeddings, axis=1).mean()
         return float(norm), float(np.sqrt(np.square(embeddings - embeddings.mean(axis=0)).sum(axis=1).mean()))
+
+
+def _state(model: keras.Model) -> list[Any]:
+    """All that a training changes beside the optimizer: the tower with its random seeds, and a learnt scale."""
+    return [*model.tower.variables, *([model.scale] if hasattr(model, "scale") else [])]
 
 
 def refuse_dead(line: Epoch, margin: float) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from tasks.bank import Bank, load_bank
 from tasks.changes import summaries
 from tasks.config import Retrain
-from tasks.distance import distance
+from tasks.distance import distance, trained_distance
 from tasks.evidence import gather
 from tasks.gate import reasons_to_reject
 from tasks.handover import Finding, Stage
@@ -70,18 +70,18 @@ def flat(figures: dict[str, Any]) -> dict[str, float]:
 
 def _trained(model: Stage, bank: Bank, config: Retrain) -> Judge:
     tower = keras.saving.load_model(Path(model.path) / "model.keras", compile=False)
-    return trained_judge("trained tower", embedder(tower), distance(config.fit.distance), config.fit.prototype, bank)
+    return trained_judge("trained tower", embedder(tower), trained_distance(config.fit), config.fit.prototype, bank)
 
 
 def _baselines(bank: Bank, config: Retrain) -> list[Judge]:
     """The raw map with Euclidean, cosine and RT, and an untrained tower."""
     keras.utils.set_random_seed(config.seed)
-    untrained = embedder(build_tower(config.tower, bank.maps.shape[1]))
+    untrained = embedder(build_tower(config.tower, (config.data.rows, config.data.cols), bank.maps[bank.rows("train")]))
     return [
         raw_judge(distance("euclidean"), bank),
         raw_judge(distance("cosine"), bank),
         rt_judge(bank),
-        trained_judge("untrained tower", untrained, distance(config.fit.distance), config.fit.prototype, bank),
+        trained_judge("untrained tower", untrained, trained_distance(config.fit), config.fit.prototype, bank),
     ]
 
 
@@ -100,10 +100,9 @@ def _judgement(
 
 def _write_judge(draft: Path, judge: Judge, bank: Bank, thresholds: list[dict[str, Any]], config: Retrain) -> None:
     """What a release needs beside the tower to judge new parts, and to be compared fairly later."""
-    good = {} if judge.good is None else {"good_prototype": judge.good}
-    np.savez(
-        draft / "anchors.npz", modes=np.array(judge.modes, str), maps=bank.anchors, prototypes=judge.prototypes, **good
-    )
+    prototypes = {f"prototype_{name}": value for name, value in judge.prototypes.items()}
+    prototypes |= {f"good_{name}": value for name, value in (judge.good or {}).items()}
+    np.savez(draft / "anchors.npz", modes=np.array(judge.modes, str), maps=bank.anchors, **prototypes)
     mode, summary = np.array(bank.modes, str)[bank.mode], summaries(np.asarray(bank.maps))
     np.savez(draft / "split.npz", hash=bank.hash, part=bank.part, mode=mode, good=bank.good, summary=summary)
     settings = {

@@ -14,9 +14,9 @@ from tasks.handover import Resolved
 from tasks.stages import digest_of
 
 CACHE = 2
-TRIPLETS = 3
-MODEL = 1
-REPORT = 2
+TRIPLETS = 4
+MODEL = 2
+REPORT = 3
 
 
 def cache_digest(revision: str, data: Data, held_out: bool) -> str:
@@ -33,7 +33,8 @@ def triplets_digest(train: str, test: str | None, config: Retrain) -> str:
 def model_digest(triplets: str, config: Retrain, backend: str) -> str:
     """Names the model trained from this bank. The backend counts: its last bits differ."""
     config = config.resolved()
-    return digest_of("model", MODEL, triplets, asdict(config.tower), asdict(config.fit), config.seed, backend)
+    size = (config.data.rows, config.data.cols)
+    return digest_of("model", MODEL, triplets, size, asdict(config.tower), asdict(config.fit), config.seed, backend)
 
 
 def report_digest(model: str, config: Retrain, champion: Any, facts: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from tasks import rt
 from tasks.bank import Bank
-from tasks.distance import Distance
+from tasks.distance import Distance, Prototype
 
 Embed = Callable[[np.ndarray], np.ndarray]
 
@@ -31,19 +31,19 @@ class Judge:
     to_good: Callable[[np.ndarray], np.ndarray] | None
     embed: Embed | None = None
     distance: Distance | None = None
-    prototypes: np.ndarray | None = None
-    good: np.ndarray | None = None
+    prototypes: Prototype | None = None
+    good: Prototype | None = None
 
 
 def point_judge(
-    name: str, embed: Embed, distance: Distance, modes: list[str], prototypes: np.ndarray, good: np.ndarray | None
+    name: str, embed: Embed, distance: Distance, modes: list[str], prototypes: Prototype, good: Prototype | None
 ) -> Judge:
-    """A judge whose prototypes (modes, d) and good prototype (d,) are points in the embedding."""
+    """A judge by its prototypes in the embedding: of the modes, arrays with a row each, and of good parts, one row."""
     return Judge(
         name,
         modes,
-        to_modes=lambda maps: distance.matrix(embed(maps), prototypes),
-        to_good=None if good is None else lambda maps: distance.pair(embed(maps), good),
+        to_modes=lambda maps: distance.to_prototypes(embed(maps), prototypes),
+        to_good=None if good is None else lambda maps: distance.to_prototypes(embed(maps), good)[:, 0],
         embed=embed,
         distance=distance,
         prototypes=prototypes,
@@ -54,18 +54,20 @@ def point_judge(
 def trained_judge(name: str, embed: Embed, distance: Distance, prototype: str, bank: Bank) -> Judge:
     """A judge whose prototypes come from the bank's training records alone.
 
-    prototype: `mean-map` embeds the mean map, `mean-embedding` takes the mean of the embeddings.
+    prototype: `mean-map` embeds the mean map, `mean-embedding` takes the embeddings themselves.
     """
     rows = bank.rows("train")
     maps, mode, good = np.asarray(bank.maps[rows]), bank.mode[rows], bank.good[rows]
     if prototype == "mean-map":
-        points = embed(bank.anchors)
-        centre = embed(maps[good].mean(axis=0, keepdims=True))[0] if good.any() else None
+        centre = maps[good].mean(axis=0, keepdims=True) if good.any() else bank.anchors[:0]
+        found = {"mean": embed(np.concatenate([bank.anchors, centre]))}
     else:
         embedded = embed(maps)
-        points = np.stack([embedded[mode == code].mean(axis=0) for code in range(len(bank.modes))])
-        centre = embedded[good].mean(axis=0) if good.any() else None
-    return point_judge(name, embed, distance, bank.modes, points, centre)
+        groups = [embedded[mode == code] for code in range(len(bank.modes))]
+        found = distance.prototypes([*groups, *([embedded[good]] if good.any() else [])])
+    count = len(bank.modes)
+    modes, last = ({key: value[part] for key, value in found.items()} for part in (slice(count), slice(count, None)))
+    return point_judge(name, embed, distance, bank.modes, modes, last if good.any() else None)
 
 
 def embedder(tower: Any) -> Embed:

@@ -8,7 +8,8 @@ import typing
 from dataclasses import replace
 from typing import Any
 
-from tasks.config import Checked, Retrain, allowed
+from tasks.checked import Checked, allowed
+from tasks.config import Retrain
 from tasks.errors import BadSetting
 
 

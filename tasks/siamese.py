@@ -31,7 +31,7 @@ class TripletModel(keras.Model):
 def hinge(measure: Distance, margin: float, embeddings: Any) -> Any:
     """max(d(a, p) − d(a, n) + margin, 0) for embeddings (batch, 3, d): (batch,)."""
     anchor, positive, negative = embeddings[:, 0], embeddings[:, 1], embeddings[:, 2]
-    return ops.maximum(measure.pair(anchor, positive, ops) - measure.pair(anchor, negative, ops) + margin, 0.0)
+    return ops.maximum(measure.pair(positive, anchor, ops) - measure.pair(negative, anchor, ops) + margin, 0.0)
 
 
 class TripletLoss(keras.losses.Loss):

@@ -3,22 +3,92 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
+from keras import layers, ops
 
 from tasks.config import Tower, parse_widths
+from tasks.errors import BadSetting
+
+SAMPLE = 4096  # maps from which the scaling is learnt
 
 
-def build_tower(settings: Tower, values: int) -> keras.Model:
-    """An untrained tower from raw maps (batch, values) to embeddings (batch, dimensions), float32.
+def build_tower(
+    settings: Tower, size: tuple[int, int], maps: np.ndarray | None = None, noise: float = 0.0
+) -> keras.Model:
+    """An untrained tower from raw maps (batch, rows·cols) to embeddings (batch, dimensions), float32.
 
-    `settings` must be resolved.
+    `settings` must be resolved; size: rows and columns of a map; maps: (n, rows·cols) training records,
+    from which the scaling is learnt, and which is then part of the tower; noise: deviation of the noise
+    on scaled maps in training. Raises BadSetting for a tower of one's own that is not to be had.
     """
-    widths = parse_widths(settings.widths)
-    layers = [keras.layers.Dense(width, activation="relu") for width in widths[:-1]]
-    embedding = keras.layers.Dense(widths[-1], name="embedding")
-    return keras.Sequential([keras.Input((values,), name="map"), *layers, embedding], name="tower")
+    inputs = keras.Input((size[0] * size[1],), name="map")
+    values = _scaled(inputs, settings.scaling, maps)
+    if noise:
+        values = layers.GaussianNoise(noise)(values)
+    values = _body(settings.kind)(values, size, parse_widths(settings.widths), settings.dropout)
+    if settings.normalise:
+        values = layers.UnitNormalization(name="length")(values)
+    return keras.Model(inputs, values, name="tower")
+
+
+def _scaled(values: Any, scaling: str, maps: np.ndarray | None) -> Any:
+    """The maps with deviation 1. `root` spreads the many small values and calms the few large ones.
+
+    They are centred, but for maps that are empty but for a few cells (mean below deviation): there zero
+    means "nothing here", also beyond the edge, where a convolution reads zeros.
+    """
+    if scaling == "none" or maps is None or not len(maps):
+        return values
+    sample = np.asarray(maps[:: -(-len(maps) // SAMPLE)], np.float64)
+    signed = sample.min() < 0
+    if scaling == "root" or (scaling == "auto" and not signed):
+        top = float(np.quantile(sample, 0.99)) or 1.0
+        values = ops.sqrt(layers.Rescaling(1 / top, name="scale")(layers.ReLU(name="positive")(values)) + 1e-6)
+        sample = np.sqrt(np.maximum(sample, 0) / top + 1e-6)
+    mean, spread = float(sample.mean()), float(sample.std()) or 1.0
+    centre = mean if signed or mean > spread else 0.0
+    return layers.Rescaling(1 / spread, offset=-centre / spread, name="unit_deviation")(values)
+
+
+def mlp(values: Any, size: tuple[int, int], widths: list[int], dropout: float) -> Any:
+    """Dense layers on the flat map: the notebook's tower."""
+    for width in widths[:-1]:
+        values = layers.Dense(width, activation="relu")(values)
+    return layers.Dense(widths[-1], name="embedding")(layers.Dropout(dropout)(values) if dropout else values)
+
+
+def conv(values: Any, size: tuple[int, int], widths: list[int], dropout: float) -> Any:
+    """Convolutions, then one dense layer that still knows where a thing lies.
+
+    The first has 5 × 5 cells and a stride of 2, which makes it four times as fast at about a hundredth of
+    mode accuracy; each later one is followed by pooling.
+    """
+    values = layers.Reshape((*size, 1))(values)
+    first, *rest = widths[:-1]
+    values = layers.Conv2D(first, 5, strides=2, padding="same", activation="relu")(values)
+    for width in rest:
+        values = layers.Conv2D(width, 3, padding="same", activation="relu")(values)
+        values = layers.MaxPooling2D(2, padding="same")(values)
+    values = layers.Flatten()(values)
+    return layers.Dense(widths[-1], name="embedding")(layers.Dropout(dropout)(values) if dropout else values)
+
+
+def _body(kind: str) -> Callable[..., Any]:
+    """`mlp`, `conv`, or the function at `module:function`, called with the same arguments."""
+    if kind in ("mlp", "conv"):
+        return {"mlp": mlp, "conv": conv}[kind]
+    module, _, name = kind.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise BadSetting(
+            f"tower.kind {kind}: expected a function that Python can import, found none: {error}"
+        ) from None
 
 
 def weights_digest(tower: keras.Model) -> str:

@@ -1,4 +1,4 @@
-"""Trains the tower on triplets: keras, numpy and the standard library, on any Keras backend.
+"""Trains the tower on balanced batches of records or on offline triplets, on any Keras backend.
 
     python -m tasks.train data/stages/triplets-0123456789abcdef --data data --set fit.epochs=5
 
@@ -9,25 +9,28 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from tasks.balanced import BalancedBatches, BalancedModel, Change
 from tasks.bank import Bank, load_bank
-from tasks.config import PRESETS, Retrain
-from tasks.distance import distance
+from tasks.config import Fit, Retrain
+from tasks.distance import trained_distance
 from tasks.epochs import Report, Watch
 from tasks.errors import DamagedStage, KensaError, TrainingCollapsed, TrainingDiverged
 from tasks.handover import Epoch, Stage
 from tasks.identity import model_digest
+from tasks.presets import PRESETS
 from tasks.settings import with_settings
 from tasks.siamese import Batches, TripletLoss, TripletModel, active_share
 from tasks.stages import sound, stage, usable, write_json
 from tasks.tower import build_tower, weights_digest
 
+VALIDATION = 4  # balanced batches of the stop part behind each epoch's validation loss
 WATCHED = 512  # records of the stop part whose embeddings are watched
 
 
@@ -62,50 +65,96 @@ def train(triplets: Stage, config: Retrain, report: Report | None = None) -> Sta
 def fit(
     bank: Bank, config: Retrain, report: Report | None = None, state: Path | None = None
 ) -> tuple[keras.Model, list[Epoch], int]:
-    """Train a new tower; returns it with its best weights, the log, and the best epoch (from 1).
+    """Train a new tower; returns it with the weights that are kept, the log, and their epoch (from 1).
 
     Where `state` is given, the training is kept there after every epoch, and goes on from there.
+    `config` must be resolved.
     """
     keras.utils.set_random_seed(config.seed)
-    model = _compiled(bank, config)
-    batches = Batches(_numbered(bank, "train"), config.fit.batch, config.seed)
+    size, settings = (config.data.rows, config.data.cols), config.fit
+    tower = build_tower(config.tower, size, bank.maps[bank.rows("train")], settings.noise)
+    prepare = _balanced if settings.batches == "records" else _offline
+    model, batches, validation = prepare(tower, bank, size, config)
+    model.optimizer.build(model.trainable_variables)
     watch = Watch(_watched(bank), config, len(batches), report, state)
     batches.start_at(watch.taken_up(model))
     if not watch.finished():
         model.fit(
             batches,
-            validation_data=Batches(_numbered(bank, "stop"), config.fit.batch, seed=None),
+            validation_data=validation,
             initial_epoch=len(watch.log),
-            epochs=config.fit.epochs,
-            shuffle=False,  # Batches orders its own rows, the same way on every backend
+            epochs=settings.epochs,
+            shuffle=False,  # the batches order their own rows, the same way on every backend
             verbose=0,
             callbacks=[watch],
         )
-    model.tower.set_weights(watch.best_weights)
-    return model.tower, watch.log, watch.best.epoch
+    tower.set_weights(watch.kept_weights)
+    return tower, watch.log, watch.kept.epoch
 
 
-def _compiled(bank: Bank, config: Retrain) -> TripletModel:
-    measure = distance(config.fit.distance)
-    model = TripletModel(build_tower(config.tower, bank.maps.shape[1]), _rows_used(bank))
+def _offline(
+    tower: keras.Model, bank: Bank, size: tuple[int, int], config: Retrain
+) -> tuple[keras.Model, Batches, Batches]:
+    """The model, batches and validation of training on triplets that were made before."""
+    settings, measure = config.fit, trained_distance(config.fit)
+    batches = Batches(_numbered(bank, "train"), settings.batch, config.seed)
+    model = TripletModel(tower, np.concatenate([bank.anchors, bank.maps[_used(bank)]]))
     model.compile(
-        optimizer=keras.optimizers.Adam(config.fit.learning_rate),
-        loss=TripletLoss(measure, config.fit.margin),
-        metrics=[active_share(measure, config.fit.margin)],
+        optimizer=_adam(settings, len(batches)),
+        loss=TripletLoss(measure, settings.margin),
+        metrics=[active_share(measure, settings.margin)],
     )
-    model.optimizer.build(model.tower.trainable_variables)
-    return model
+    return model, batches, Batches(_numbered(bank, "stop"), settings.batch, seed=None)
 
 
-def _rows_used(bank: Bank) -> np.ndarray:
-    """Anchors, then the records of train and stop: all that training may see."""
-    used = np.concatenate([bank.rows("train"), bank.rows("stop")])
-    return np.concatenate([bank.anchors, bank.maps[used]])
+def _balanced(
+    tower: keras.Model, bank: Bank, size: tuple[int, int], config: Retrain
+) -> tuple[keras.Model, BalancedBatches, BalancedBatches]:
+    """The model, batches and validation of training on records, P modes × K of them at a time."""
+    settings, used = config.fit, _used(bank)
+    rows = {part: _by_mode(bank, used, part) for part in ("train", "stop")}
+    modes = min(settings.modes_per_batch, len(rows["train"]))
+    batch, checked = (_sized(settings, min(modes, len(rows[part]))) for part in ("train", "stop"))
+    model = BalancedModel(tower, bank.maps[used], size, trained_distance(settings), settings, batch, checked)
+    model.compile(optimizer=_adam(settings, settings.steps), jit_compile=jit())
+    good = np.flatnonzero(bank.good[used] & (bank.part[used] == 0))
+    change = Change(settings.shift, settings.overlay, good)
+    batches = BalancedBatches(rows["train"], batch, settings.steps, config.seed, change)
+    return model, batches, BalancedBatches(rows["stop"], checked, VALIDATION, config.seed)
+
+
+def _sized(settings: Fit, modes: int) -> tuple[int, int]:
+    """P and K of a batch of so many modes: where they are few, each gives more records."""
+    return modes, max(settings.records_per_mode, settings.batch // modes)
+
+
+def jit() -> bool | str:
+    """XLA's own convolutions are slow on a CPU: TensorFlow does without it there."""
+    return False if keras.backend.backend() == "tensorflow" else "auto"
+
+
+def _adam(settings: Fit, steps: int) -> keras.optimizers.Optimizer:
+    if settings.schedule == "constant":
+        return keras.optimizers.Adam(settings.learning_rate)
+    return keras.optimizers.Adam(
+        keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps * settings.epochs)
+    )
+
+
+def _used(bank: Bank) -> np.ndarray:
+    """The records of train and stop: all that training may see."""
+    return np.concatenate([bank.rows("train"), bank.rows("stop")])
+
+
+def _by_mode(bank: Bank, used: np.ndarray, part: str) -> list[np.ndarray]:
+    """A part's records as rows of `used`, for each mode that it holds."""
+    own = np.flatnonzero(np.isin(used, bank.rows(part)))
+    return [own[bank.mode[used[own]] == code] for code in np.unique(bank.mode[used[own]])]
 
 
 def _numbered(bank: Bank, part: str) -> np.ndarray:
-    """A part's triplets as rows of `_rows_used`, (t, 3) int32."""
-    used = np.concatenate([bank.rows("train"), bank.rows("stop")])
+    """A part's triplets as rows of the anchors and then of `_used`, (t, 3) int32."""
+    used = _used(bank)
     number = np.zeros(len(bank.maps), np.int32)
     number[used] = np.arange(len(used)) + len(bank.anchors)
     triplets = bank.triplets[part]
@@ -129,7 +178,9 @@ def main(words: list[str] | None = None) -> int:
     arguments = command.parse_args(words)
     try:
         config = with_settings(Retrain(preset=arguments.preset, data_folder=arguments.data), arguments.settings)
-        print(train(read_stage(arguments.stage), config).path)
+        stage = read_stage(arguments.stage)
+        rows, cols = stage.facts["size"]
+        print(train(stage, replace(config, data=replace(config.data, rows=rows, cols=cols))).path)
     except KensaError as error:
         print(f"kensa: {error}", file=sys.stderr)
         return error.exit_code
@@ -139,7 +190,7 @@ def main(words: list[str] | None = None) -> int:
 def read_stage(folder: Path) -> Stage:
     """A sound triplets stage on disk; DamagedStage where it is none."""
     facts = sound(folder)
-    if facts is None or "triplets_train" not in facts:
+    if facts is None or "triplets_train" not in facts or "size" not in facts:
         raise DamagedStage(f"{folder}: expected a sound triplets stage; kensa retrain makes one under its data folder")
     return Stage(str(folder), facts["digest"], facts, reused=True)
 

@@ -59,7 +59,15 @@ def _make(train: Cached, test: Cached | None, config: Retrain) -> tuple[Bank, di
     counts["dropped_triplets"] += len(records.triplets) - len(known.triplets)
     bank, triplet_counts = _bank(known, part[trained], config)
     _require_enough(bank, train.resolved.source)
-    return bank, {**counts, **split_facts, **triplet_counts, **_summary(bank), **_brought_anchors(records, bank)}
+    size = {"size": [config.data.rows, config.data.cols]}
+    return bank, {
+        **counts,
+        **split_facts,
+        **triplet_counts,
+        **_summary(bank),
+        **size,
+        **_brought_anchors(records, bank),
+    }
 
 
 def _keep(records: Records) -> tuple[np.ndarray, dict[str, int]]:
@@ -74,7 +82,7 @@ def _keep(records: Records) -> tuple[np.ndarray, dict[str, int]]:
 
 def _split(records: Records, config: Retrain, has_test: bool) -> tuple[np.ndarray, dict[str, Any]]:
     """The part of each record, and what was kept together."""
-    units, how = _units(records)
+    units, how = (records.hash, "record") if config.split.unit == "record" else _units(records)
     codes = np.unique(records.mode, return_inverse=True)[1]
     shares = [getattr(config.split, part) for part in PARTS]
     if has_test:

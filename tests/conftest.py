@@ -79,6 +79,7 @@ class Place:
         words = [str(word) for word in words]
         if small and words[:1] == ["retrain"]:
             given = {word.partition("=")[0] for word in words}
+            words += [] if "--preset" in given else ["--preset", "notebook"]
             words += [word for key, value in SMALL.items() if key not in given for word in ("--set", f"{key}={value}")]
         return self.run(BIN / "kensa", *words, **env, **({"PYTHONPROFILEIMPORTTIME": "1"} if imports else {}))
 

@@ -70,7 +70,9 @@ class Factory:
         for part in ("flows", "tasks", "prefect.yaml"):
             (folder / part).symlink_to(HOUSE / part)
         words = ", ".join(f'"{key}={value}"' for key, value in {**SETTINGS, **settings}.items())
-        (folder / "kensa.toml").write_text(f'{toml}\n[lines.boards]\ntrain = "{NAME}"\nset = [{words}]\n')
+        (folder / "kensa.toml").write_text(
+            f'{toml}\n[lines.boards]\ntrain = "{NAME}"\npreset = "notebook"\nset = [{words}]\n'
+        )
         quick = {"PREFECT_WORKER_QUERY_SECONDS": "1", "KENSA_WEBHOOK_SECRET": SECRET, "PREFECT_API_URL": self.api}
         own = {"PREFECT_HOME": str(folder / "prefect"), "MPLCONFIGDIR": str(folder.parent / "matplotlib")}
         self.env = {**hub.env(folder / "home"), **own, **quick, "PATH": f"{BIN}:{os.environ['PATH']}"}

@@ -119,6 +119,7 @@ def source(table: pa.Table, folder: Path) -> Downloaded:
 def configured(folder: Path, **changes: Any) -> Retrain:
     """A small, quick run with its data and artifacts below `folder`."""
     config = Retrain(
+        preset="notebook",
         data=DATA,
         tower=Tower(widths="16-8"),
         fit=Fit(learning_rate=0.003, epochs=3),

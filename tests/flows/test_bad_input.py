@@ -62,7 +62,10 @@ WORDS = {
     "setting without a value": (["retrain", "--set", "fit.epochs"], ["expected key=value", "fit.epochs=5"]),
     "widths that are no numbers": (["retrain", "--set", "tower.widths=64-x"], ["512-256-128", "found '64-x'"]),
     "option given as a setting": (["retrain", "--set", "train=acme/boards"], ["option of its own", "--help"]),
-    "unknown preset": (["retrain", "--preset", "best"], ["preset", "expected 'notebook'", "found 'best'"]),
+    "unknown preset": (
+        ["retrain", "--preset", "bets"],
+        ["preset", "expected 'best' or 'rt' or 'notebook'", "found 'bets'"],
+    ),
     "source that is neither": (["retrain", "--train", "a/b/c"], ["a/b/c: expected org/name", "found no such folder"]),
     "source that is one word": (["retrain", "--train", "boards"], ["boards: expected org/name", "no such folder"]),
     "test source that is neither": (["retrain", "--test", "boards"], ["boards: expected org/name", "no such folder"]),

@@ -98,14 +98,14 @@ def test_no_name_ends_its_inline_code(name):
 
 
 def test_no_setting_breaks_out_of_its_table():
-    config = Retrain(data=Data(good="a|b`c", group="x\n| y"))
+    config = Retrain(preset="notebook", data=Data(good="a|b`c", group="x\n| y"))
     _, body = card(config=config)
     rows = [line for line in body.splitlines() if line.startswith("| **data.")]
     assert rows == ["| **data.good** | `` a\\|b`c `` |", "| **data.group** | `x \\| y` |"]
 
 
 def test_settings_that_differ_come_first():
-    _, body = card(config=Retrain(fit=Fit(margin=0.7, epochs=20)))
+    _, body = card(config=Retrain(preset="notebook", fit=Fit(margin=0.7, epochs=20)))
     rows = body.split("## Settings")[1].split("## ")[0].strip().splitlines()[2:]
     assert rows[0] == "| **fit.margin** | `0.7` |"
     assert not any("**" in row for row in rows[1:])  # epochs=20 is the preset's own

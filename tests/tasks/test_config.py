@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.config import PRESETS, Data, Evaluate, Fit, Gate, Retrain, Split, Tower, Triplets, allowed, parse_widths
+from tasks.checked import allowed
+from tasks.config import Data, Evaluate, Fit, Gate, Retrain, Split, Tower, Triplets, parse_widths
 from tasks.errors import BadSetting
+from tasks.presets import PRESETS
 from tasks.settings import keys
 
 SECTIONS = (Data, Split, Triplets, Tower, Fit, Evaluate, Gate, Retrain)
@@ -69,12 +71,12 @@ def test_no_number_that_is_none(value):
         (Split, "train", "half", "float"),
         (Split, "train", True, "float"),
         (Triplets, "replace_crossing", 1, "bool"),
-        (Tower, "kind", "cnn", "'mlp' or none"),
-        (Fit, "distance", "manhattan", "'euclidean' or 'cosine' or none"),
+        (Tower, "kind", "cnn", "mlp, conv, or module:name"),
+        (Fit, "distance", "manhattan", "euclidean, squared-euclidean, cosine, snr, rt, or module:name"),
         (Fit, "epochs", 2.5, "int or none"),
         (Evaluate, "rule", None, "'target_fpr'"),
         (Gate, "figure", "accuracy", "'auroc'"),
-        (Retrain, "preset", "nobody", "'notebook'"),
+        (Retrain, "preset", "nobody", "'best'"),
         (Retrain, "fit", {"epochs": 3}, "Fit"),
     ],
 )
@@ -121,8 +123,8 @@ def test_notebook_preset_is_the_notebooks_recipe():
 
 
 def test_science_holds_what_can_change_the_result_and_nothing_else():
-    plain = Retrain().science()
-    moved = Retrain(train="a/b", test="c", revision="r", data_folder="d", artifacts_folder="e")
+    plain = Retrain(preset="notebook").science()
+    moved = Retrain(preset="notebook", train="a/b", test="c", revision="r", data_folder="d", artifacts_folder="e")
     assert moved.science() == plain
     spelled_out = Retrain(tower=Tower(**PRESETS["notebook"]["tower"]), fit=Fit(**PRESETS["notebook"]["fit"]))
     assert spelled_out.science() == plain

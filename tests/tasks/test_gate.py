@@ -12,7 +12,7 @@ import parts
 import pytest
 
 from tasks.champion import LEAST_COMPARED, champion_judge, comparable
-from tasks.config import Gate, Tower
+from tasks.config import Gate, Retrain, Tower
 from tasks.distance import distance
 from tasks.figures import pair_figures
 from tasks.gate import reasons_to_reject
@@ -21,6 +21,8 @@ from tasks.judgement import comparison_with
 from tasks.releases import Release
 from tasks.split import PARTS
 from tasks.tower import build_tower
+
+TOWER = Retrain(preset="notebook", tower=Tower(widths="16-8")).resolved().tower
 
 FIGURES = ("auroc", "mode_accuracy", "macro_mode_accuracy", "average_precision")
 
@@ -116,10 +118,12 @@ def released(folder: Path, bank: parts.Bank, seed: int = 1) -> Release:
     import keras
 
     keras.utils.set_random_seed(seed)
-    tower = build_tower(Tower(widths="16-8"), bank.maps.shape[1])
+    tower = build_tower(TOWER, (parts.ROWS, parts.COLS))
     judge = trained_judge("v1", embedder(tower), distance("euclidean"), "mean-map", bank)
     tower.save(folder / "model.keras")
-    np.savez(folder / "anchors.npz", modes=judge.modes, prototypes=judge.prototypes, good_prototype=judge.good)
+    np.savez(
+        folder / "anchors.npz", modes=judge.modes, prototype_mean=judge.prototypes["mean"], good_mean=judge.good["mean"]
+    )
     np.savez(folder / "split.npz", hash=bank.hash, part=bank.part)
     (folder / "threshold.json").write_text(json.dumps({"distance": {"name": "euclidean"}}))
     return Release("v1", folder, {})
@@ -135,7 +139,7 @@ def test_a_release_judges_as_it_did_before_it_was_saved(tmp_path, bank):
 
     champion = champion_judge(released(tmp_path, bank))
     keras.utils.set_random_seed(1)
-    same = build_tower(Tower(widths="16-8"), 20)
+    same = build_tower(TOWER, (parts.ROWS, parts.COLS))
     judge = trained_judge("again", embedder(same), distance("euclidean"), "mean-map", bank)
     np.testing.assert_allclose(champion.to_modes(bank.maps), judge.to_modes(bank.maps), rtol=1e-6)
     np.testing.assert_allclose(champion.to_good(bank.maps), judge.to_good(bank.maps), rtol=1e-6)

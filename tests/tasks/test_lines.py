@@ -81,7 +81,7 @@ def test_no_file_says_so(tmp_path):
         ("[lines.a]\ntrain = 'demo'\nset = ['fit.epoch=3']", "line a: set fit.epoch: unknown setting"),
         ("[lines.a]\ntrain = 'demo'\nset = ['fit.epochs=0']", "line a: set fit.epochs=0: epochs: expected at least"),
         ("[lines.a]\ntrain = 'demo'\nset = ['train=x']", "line a: expected no train in set"),
-        ("[lines.a]\ntrain = 'demo'\npreset = 'none'", "line a: preset: expected 'notebook'"),
+        ("[lines.a]\ntrain = 'demo'\npreset = 'none'", "line a: preset: expected 'best' or 'rt' or 'notebook'"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place_in_one_line(written, text, message):

@@ -68,7 +68,10 @@ def test_the_last_word_wins_and_the_given_run_stays():
         ("fit.margin=nan", "margin: expected at least 0"),
         ("data.rows=none", "rows: expected int, found 'none'"),
         ("triplets.replace_crossing=1", "replace_crossing: expected bool, found '1'"),
-        ("fit.distance=manhattan", "expected 'euclidean' or 'cosine' or none, found 'manhattan'"),
+        (
+            "fit.distance=manhattan",
+            "expected euclidean, squared-euclidean, cosine, snr, rt, or module:name",
+        ),
         ("tower.widths=512-x", "--set tower.widths=512-x: widths: expected positive numbers"),
     ],
 )

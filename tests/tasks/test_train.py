@@ -47,16 +47,17 @@ FIRST_EPOCH = """
 import numpy as np
 import tasks.train
 from tasks.bank import load_bank
-from tasks.config import Fit, Retrain, Tower
+from tasks.config import Data, Fit, Retrain, Tower
 from tasks.tower import build_tower
 folder, weights = sys.argv[1:]
-def begun(settings, values):
-    tower = build_tower(settings, values)
+def begun(*given):
+    tower = build_tower(*given)
     with np.load(weights) as given:
         tower.set_weights([given[name] for name in given.files])
     return tower
 tasks.train.build_tower = begun
-config = Retrain(tower=Tower(widths="16-8"), fit=Fit(learning_rate=0.003, epochs=2)).resolved()
+tower, quick = Tower(widths="16-8"), Fit(learning_rate=0.003, epochs=2)
+config = Retrain(preset="notebook", data=Data(rows=4, cols=5), tower=tower, fit=quick).resolved()
 _, log, _ = tasks.train.fit(load_bank(folder), config)
 print([[line.loss, line.val_loss, line.active] for line in log])
 """
@@ -64,7 +65,8 @@ UNNEEDED = {"prefect", "pyarrow", "pandas", "matplotlib", "datasets", "sklearn",
 
 
 def run_of(**changes: Any) -> Retrain:
-    config = Retrain(tower=Tower(widths="16-8"), fit=replace(Fit(learning_rate=0.003, epochs=3), **changes))
+    fitting = replace(Fit(learning_rate=0.003, epochs=3), **changes)
+    config = Retrain(preset="notebook", data=parts.DATA, tower=Tower(widths="16-8"), fit=fitting)
     return config.resolved()
 
 
@@ -80,9 +82,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 def test_the_notebooks_tower():
     """1404·512 + 512, 512·256 + 256, 256·128 + 128: ReLU, ReLU, linear."""
-    tower = build_tower(Retrain(preset="notebook").resolved().tower, 1404)
+    tower = build_tower(Retrain(preset="notebook").resolved().tower, (36, 39))
     assert tower.count_params() == 719_360 + 131_328 + 32_896 == 883_584
-    assert [layer.activation.__name__ for layer in tower.layers] == ["relu", "relu", "linear"]
+    assert [layer.activation.__name__ for layer in tower.layers[1:]] == ["relu", "relu", "linear"]
     assert tower.output_shape == (None, 128)
     assert {weight.dtype for weight in tower.weights} == {"float32"}
 
@@ -98,7 +100,7 @@ def test_the_loss_by_hand():
 
 def test_one_tower_embeds_all_three():
     maps = np.random.default_rng(0).normal(size=(6, 20)).astype(np.float32)
-    tower = build_tower(Tower(widths="8-4"), 20)
+    tower = build_tower(run_of().tower, (4, 5))
     rows = np.array([[0, 1, 2], [5, 4, 3]], np.int32)
     found = ops.convert_to_numpy(TripletModel(tower, maps)(rows))
     np.testing.assert_allclose(found, embedder(tower)(maps)[rows], rtol=1e-5, atol=1e-6)
@@ -146,7 +148,7 @@ def test_training_on_noise_learns_nothing_of_other_records():
     """The tower fits its own records; of the test it knows as little as a coin. Mean of three worlds."""
     worlds = []
     for seed in range(3):
-        bank = parts.banked(parts.noise(6, 40, values=100, seed=seed))
+        bank = parts.banked(parts.noise(6, 40, values=20, seed=seed))
         tower, _, _ = fit(bank, run_of(epochs=4))
         rows = bank.rows("test")
         judge = trained_judge("x", embedder(tower), EUCLIDEAN, "mean-map", bank)
@@ -156,7 +158,7 @@ def test_training_on_noise_learns_nothing_of_other_records():
 
 def test_the_log_is_the_loss_of_the_saved_weights():
     """On noise the first epochs are the best: their validation loss, computed anew from the returned tower."""
-    bank, seen = parts.banked(parts.noise(6, 40, values=100)), []
+    bank, seen = parts.banked(parts.noise(6, 40, values=20)), []
     tower, log, best = fit(bank, run_of(epochs=12), seen.append)
     assert best + 2 == len(log) < 12
     assert seen == log
@@ -181,7 +183,7 @@ def test_the_log_is_the_loss_of_the_saved_weights():
 )
 def test_early_stopping_keeps_the_best_epochs_weights(losses, patience, best, stops_at):
     """Scripted validation losses; the tower's one weight is the epoch's number."""
-    tower = build_tower(Tower(widths="1"), 2)
+    tower = build_tower(replace(run_of().tower, widths="1"), (1, 2))
     maps = np.array([[0.0, 1], [1, 0]], np.float32)
     watch = Watch(maps, run_of(patience=patience, epochs=9), 1, None, None)
     watch.set_model(SimpleNamespace(tower=tower, stop_training=False))
@@ -191,7 +193,7 @@ def test_early_stopping_keeps_the_best_epochs_weights(losses, patience, best, st
         watch.on_epoch_end(i, {"loss": 1, "val_loss": loss, "active": 1})
         if watch.model.stop_training:
             break
-    assert (watch.best.epoch, watch.best_weights[0][0, 0]) == (best, best)
+    assert (watch.best.epoch, watch.kept_weights[0][0, 0]) == (best, best)
     assert (i + 1 if watch.model.stop_training else None) == stops_at
 
 
@@ -304,7 +306,7 @@ def test_the_saved_model_is_plain_and_loads_in_safe_mode(stage, tmp_path):
     path = Path(made.path) / "model.keras"
     loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
     assert weights_digest(loaded) == made.facts["weights"]
-    assert {type(layer).__name__ for layer in loaded.layers} == {"Dense"}
+    assert {type(layer).__name__ for layer in loaded.layers} == {"InputLayer", "Dense"}
     with zipfile.ZipFile(path) as packed:
         assert set(packed.namelist()) == {"metadata.json", "config.json", "model.weights.h5"}
         config = packed.read("config.json").decode()
@@ -331,7 +333,7 @@ def test_weights_digests_know_values_shapes_and_types():
     ("words", "told"),
     [
         (["absent"], "absent: expected a sound triplets stage"),
-        ([".", "--preset", "nobody"], "preset: expected 'notebook', found 'nobody'"),
+        ([".", "--preset", "nobody"], "preset: expected 'best' or 'rt' or 'notebook', found 'nobody'"),
         ([".", "--set", "fit.epoch=3"], "did you mean fit.epochs"),
         ([".", "--set", "tower.widths=x"], "widths: expected positive numbers"),
     ],
@@ -373,7 +375,7 @@ def answer(process: subprocess.Popen) -> str:
 @pytest.mark.slow
 def test_two_processes_make_the_same_bits_and_one_has_no_prefect(stage, tmp_path):
     """`python -m tasks.train` with and without all that training does not need."""
-    words = ["--set", "tower.widths=64-32", "--set", "fit.epochs=3"]
+    words = ["--preset", "notebook", "--set", "tower.widths=64-32", "--set", "fit.epochs=3"]
     twins = [
         child(RUN, stage.path, "--data", str(tmp_path / name), *words, blocked=blocked)
         for name, blocked in (("bare", UNNEEDED), ("full", set()))
@@ -391,7 +393,7 @@ def test_two_processes_make_the_same_bits_and_one_has_no_prefect(stage, tmp_path
 def test_jax_alone_trains_alike(stage, tmp_path):
     """From the same first weights, with TensorFlow out of reach: the losses of both backends agree to 10⁻⁴."""
     weights = tmp_path / "weights.npz"
-    np.savez(weights, *build_tower(Tower(widths="16-8"), 20).get_weights())
+    np.savez(weights, *build_tower(run_of().tower, (4, 5)).get_weights())
     runs = [
         child(FIRST_EPOCH, stage.path, str(weights), backend=backend, blocked=blocked)
         for backend, blocked in (("tensorflow", set()), ("jax", UNNEEDED - {"scipy"} | {"tensorflow"}))

@@ -1,0 +1,170 @@
+"""Training on balanced batches: what a batch holds, what moves, and the same bits every time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import parts
+import pytest
+from keras import ops
+
+from tasks.balanced import BalancedBatches, moved
+from tasks.config import DISTANCES, Fit, Retrain, Tower
+from tasks.distance import trained_distance
+from tasks.figures import pair_figures
+from tasks.judge import embedder, trained_judge
+from tasks.tower import weights_digest
+from tasks.train import fit
+
+ROWS = [np.arange(0, 30), np.arange(30, 35), np.arange(35, 70), np.arange(70, 90)]
+QUICK = {"modes_per_batch": 3, "records_per_mode": 6, "batch": 18, "steps": 15, "epochs": 2, "shift": False}
+
+
+def run_of(preset: str = "best", **changes: Any) -> Retrain:
+    fitting = Fit(**{**QUICK, **changes})
+    return Retrain(preset=preset, data=parts.DATA, tower=Tower(widths="8-16-16"), fit=fitting).resolved()
+
+
+def batches(seed: int = 1, **changes: Any) -> BalancedBatches:
+    given = {"rows": ROWS, "batch": (3, 8), "steps": 12, "seed": seed, "move": True, "epochs_differ": True, **changes}
+    return BalancedBatches(**given)
+
+
+def drawn(found: BalancedBatches) -> np.ndarray:
+    return np.stack([found[i][0] for i in range(len(found))])
+
+
+@pytest.fixture(scope="module")
+def bank():
+    return parts.banked(parts.inspected(modes=3, each=60))
+
+
+def auroc(tower, bank, config):
+    judge = trained_judge("x", embedder(tower), trained_distance(config.fit), config.fit.prototype, bank)
+    rows = bank.rows("test")
+    return pair_figures(judge.to_modes(bank.maps[rows]), bank.mode[rows])["auroc"]
+
+
+def test_a_batch_is_p_modes_of_k_records_mode_by_mode():
+    mode = np.repeat(np.arange(4), [len(rows) for rows in ROWS])
+    for rows in drawn(batches())[:, :, 0]:
+        by_mode = mode[rows].reshape(3, 8)
+        assert (by_mode == by_mode[:, :1]).all()
+        assert len(set(by_mode[:, 0])) == 3
+        assert all(
+            len(set(group)) == 8 for group, code in zip(rows.reshape(3, 8), by_mode[:, 0], strict=True) if code != 1
+        )
+
+
+def test_modes_take_turns():
+    """12 batches of 3 modes: each of the four modes is in about 9 of them, whatever its size."""
+    mode = np.repeat(np.arange(4), [len(rows) for rows in ROWS])
+    found = np.bincount(mode[drawn(batches())[:, ::8, 0]].ravel())
+    assert found.sum() == 36
+    assert found.min() >= 8
+
+
+def test_order_follows_from_seed_and_epoch():
+    one, again = batches(), batches()
+    first = drawn(one)
+    assert np.array_equal(first, drawn(again))
+    assert not np.array_equal(first, drawn(batches(seed=2)))
+    one.on_epoch_end()
+    second = drawn(one)
+    assert not np.array_equal(first, second)
+    again.start_at(1)
+    assert np.array_equal(second, drawn(again))
+    still = batches(epochs_differ=False)
+    before = drawn(still)
+    still.on_epoch_end()
+    assert np.array_equal(before, drawn(still))
+
+
+def test_maps_move_by_a_cell_with_their_edges_repeated():
+    """0 1 2 / 3 4 5: the steps are none, up and down by one, left and right, and both."""
+    places = moved(2, 3)
+    assert places[0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert places[1].tolist() == [0, 0, 1, 3, 3, 4]
+    assert places[8].tolist() == [4, 5, 5, 4, 5, 5]
+    assert len({tuple(row) for row in places.tolist()}) == 9
+    assert not drawn(batches(move=False))[:, :, 1].any()
+    assert set(drawn(batches())[:, :, 1].ravel()) == set(range(9))
+
+
+@pytest.mark.parametrize("preset", ["best", "rt"])
+def test_training_learns(bank, preset):
+    config = run_of(preset, epochs=5)
+    tower, log, kept = fit(bank, config)
+    assert kept == len(log) == 5  # the last weights
+    assert log[-1].val_loss < log[0].val_loss
+    assert auroc(tower, bank, config) > 0.95
+
+
+@pytest.mark.parametrize("mining", ["all", "semi-hard", "multi-similarity"])
+def test_every_mining_learns(bank, mining):
+    config = run_of(mining=mining, prototype_weight=0.0, epochs=6)
+    assert auroc(fit(bank, config)[0], bank, config) > 0.95
+
+
+@pytest.mark.parametrize("name", [*DISTANCES, "own_models:City"])
+def test_every_distance_trains_and_judges(bank, name):
+    """Swapping who is alike turns the AUROC round: the distance has a direction."""
+    config = run_of(distance=name, epochs=6, temperature=0.5)
+    tower, _, _ = fit(bank, config)
+    found = auroc(tower, bank, config)
+    assert found > 0.9
+    judge = trained_judge("x", embedder(tower), trained_distance(config.fit), config.fit.prototype, bank)
+    rows = bank.rows("test")
+    turned = pair_figures(-judge.to_modes(bank.maps[rows]), bank.mode[rows])["auroc"]
+    assert turned == pytest.approx(1 - found)
+
+
+@pytest.mark.parametrize("name", DISTANCES)
+def test_swapping_positive_and_negative_raises_the_loss(bank, name):
+    from tasks.mining import all_triplets
+
+    config = run_of(distance=name, epochs=6, temperature=0.5)
+    tower, measure = fit(bank, config)[0], trained_distance(config.fit)
+    embedded = embedder(tower)(bank.maps)
+    matrix = measure.matrix(embedded, embedded).T
+    alike = bank.mode[:, None] == bank.mode
+    near, far = (np.stack([row[one][:20] for row, one in zip(matrix, side, strict=True)]) for side in (alike, ~alike))
+    right, wrong = (
+        float(
+            ops.convert_to_numpy(
+                all_triplets(*(ops.convert_to_tensor(side.astype("float32")) for side in pair), 0.4)[0]
+            )
+        )
+        for pair in ((near, far), (far, near))
+    )
+    assert wrong > right
+
+
+@pytest.mark.parametrize("preset", ["best", "rt"])
+def test_the_seed_decides_every_bit_also_after_a_death(bank, tmp_path, preset):
+    """Dropout, noise and moves have streams of their own; a training taken up again goes on in them."""
+    config, state = run_of(preset, noise=0.1, shift=True), tmp_path / "state.npz"
+    first, other = (fit(bank, replace(config, seed=seed))[0] for seed in (42, 43))
+    assert weights_digest(first) != weights_digest(other)
+
+    def dying(line):
+        if line.epoch > 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(bank, config, dying, state)
+    assert weights_digest(fit(bank, config, None, state)[0]) == weights_digest(first)
+
+
+def test_training_sees_train_and_stop_and_nothing_else(bank):
+    hidden = bank.maps.copy()
+    hidden[bank.part >= 2] = np.nan
+    assert weights_digest(fit(bank, run_of())[0]) == weights_digest(fit(replace(bank, maps=hidden), run_of())[0])
+
+
+def test_a_learnt_temperature_is_learnt(bank):
+    """The same training with the scale held: other weights."""
+    learnt, held = (fit(bank, run_of("rt", learn_temperature=flag))[0] for flag in (True, False))
+    assert weights_digest(learnt) != weights_digest(held)
