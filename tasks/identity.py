@@ -16,7 +16,7 @@ from tasks.stages import digest_of
 CACHE = 2
 TRIPLETS = 3
 MODEL = 1
-REPORT = 2
+REPORT = 3
 
 
 def cache_digest(revision: str, data: Data, held_out: bool) -> str:

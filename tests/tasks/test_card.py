@@ -37,6 +37,8 @@ def manifest(source: str = "acme/boards", kind: str = "hub", config: Retrain | N
         "created": "2026-01-02T03:04:05+00:00",
         "train": {"source": source, "kind": kind, "revision": "0123456789abcdef", "records": 200, "modes": 3},
         "test": None,
+        "frozen": parts.report()["frozen"],
+        "comparison": None,
         "metrics": {name: value for name, value in figures.items() if isinstance(value, float | int)},
         "config": dataclasses.asdict((config or Retrain()).resolved()),
     }
