@@ -152,12 +152,35 @@ def verdict(outcome: Outcome, config: Retrain) -> None:
         f"Trained on **{safe(outcome.train['source'])}** at `{outcome.train['revision'][:12]}`; "
         f"pair AUROC **{auroc:.3f}**, mode accuracy **{outcome.metrics['mode_accuracy']:.3f}**.",
         *(f"- {safe(reason)}" for reason in outcome.reasons),
+        *_against(outcome),
         f"Champion: **{outcome.champion or 'none yet'}**",
         f"[Report]({report.as_uri()}) (`{report}`)",
     ]
     create_markdown_artifact(
         "\n\n".join(lines), key=key(config, "verdict"), description=f"{outcome.status}, AUROC {auroc:.3f}"
     )
+
+
+def _against(outcome: Outcome) -> list[str]:
+    """The comparison with the champion, by the figure that decides and by the mode that fared worst."""
+    told, frozen = outcome.comparison, outcome.frozen
+    lines = [] if frozen is None else [f"Frozen test set **{frozen['version']}**: {frozen['records']} records."]
+    if told is None:
+        return lines
+    lines.append(f"Against **{told['version']}**: {safe(told['verdict'])}.")
+    if "worst_mode" in told:
+        (low, high), worst = told["interval"], told["worst_mode"]
+        lines.append(
+            f"| difference | of | interval |\n| ---: | --- | --- |\n"
+            f"| {told['difference']:+.4f} | {told['figure'].replace('_', ' ')} | {low:+.4f} to {high:+.4f} |\n"
+            f"| {worst['difference']:+.4f} | accuracy of mode {safe(worst['mode'])}, the worst of all "
+            f"| {_ends(worst['interval'])} |"
+        )
+    return lines
+
+
+def _ends(interval: list[float] | None) -> str:
+    return f"{interval[0]:+.4f} to {interval[1]:+.4f}" if interval else "too few records to be told"
 
 
 def verdicts(scored: Scored) -> None:

@@ -7,6 +7,7 @@ import sys
 from typing import Any, NoReturn
 
 from flows import commands as actions
+from flows.listing import list_releases
 from tasks.config import Retrain
 from tasks.errors import KensaError, UnfitData
 from tasks.presets import PRESETS
@@ -48,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     _retrain_words(commands)
     _service_words(commands)
     for name, run, text in (
-        ("releases", actions.list_releases, "list the releases with their data and figures, and which is champion"),
+        ("releases", list_releases, "list the releases and rejected drafts with data, figures and reasons"),
         ("promote", actions.promote, "make a release the champion"),
         ("rollback", actions.rollback, "make the champion before the present one the champion again"),
     ):

@@ -80,36 +80,6 @@ def _print_outcome(outcome: Outcome, as_json: bool) -> None:
     print(f"  report                    {Path(outcome.path) / 'report.html'}")
 
 
-def list_releases(arguments: argparse.Namespace) -> int:
-    """`kensa releases`: one line a release, the champion marked."""
-    from tasks.releases import pointer, releases
-
-    artifacts = Path(arguments.artifacts)
-    champion, known = pointer(artifacts)["champion"], releases(artifacts)
-    if arguments.json:
-        rows = [
-            {"version": r.version, "path": str(r.path), "champion": r.version == champion, **_told_of(r)} for r in known
-        ]
-        print(json.dumps({"champion": champion, "releases": rows}))
-        return 0
-    if not known:
-        print(f"no releases in {artifacts}; kensa retrain makes the first")
-    for release in known:
-        told = _told_of(release)
-        mark = "*" if release.version == champion else " "
-        source = f"{told['train']['source']}@{told['train']['revision'][:12]}"
-        figures = told["metrics"]
-        print(
-            f"{mark} {release.version:<6}{told['created'][:16].replace('T', ' ')}  {source:<40} "
-            f"auroc {figures['auroc']:.3f}  mode accuracy {figures['mode_accuracy']:.3f}"
-        )
-    return 0
-
-
-def _told_of(release: Any) -> dict[str, Any]:
-    return {name: release.manifest[name] for name in ("created", "train", "test", "metrics", "compared_with")}
-
-
 def promote(arguments: argparse.Namespace) -> int:
     """`kensa promote VERSION`."""
     from tasks.releases import promote as move

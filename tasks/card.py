@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from tasks.config import Retrain
+from tasks.gate import shown, span
 
 FIGURES = {
     "auroc": "pair AUROC",
@@ -22,8 +23,8 @@ UNSAFE = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-
 
 def model_card(manifest: dict[str, Any], report: dict[str, Any]) -> str:
     """Markdown with YAML front matter; every value comes from manifest and report."""
-    parts = (_front_matter, _summary, _figures, _settings, _log)
-    return "\n\n".join(part(manifest, report) for part in parts) + "\n"
+    parts = (_front_matter, _summary, _figures, _against_champion, _settings, _log)
+    return "\n\n".join(filter(None, (part(manifest, report) for part in parts))) + "\n"
 
 
 def _front_matter(manifest: dict[str, Any], report: dict[str, Any]) -> str:
@@ -54,6 +55,11 @@ def _code(value: object) -> str:
     return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
 
 
+def _plain(text: str) -> str:
+    """Text in which a mode's name can be neither Markdown nor HTML."""
+    return re.sub(r"([\\`*_<>\[\]|#&!])", r"\\\1", " ".join(UNSAFE.sub(" ", text).split()))
+
+
 def _known(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, title) for name, title in FIGURES.items() if name in manifest["metrics"]]
 
@@ -61,7 +67,7 @@ def _known(manifest: dict[str, Any]) -> list[tuple[str, str]]:
 def _summary(manifest: dict[str, Any], report: dict[str, Any]) -> str:
     train, distance = manifest["train"], manifest["config"]["fit"]["distance"]
     size = f"{manifest['config']['data']['rows']}×{manifest['config']['data']['cols']}"
-    reasons = "".join(f"\n- {reason}" for reason in manifest["reasons"])
+    reasons = "".join(f"\n- {_plain(reason)}" for reason in manifest["reasons"])
     return (
         f"# kensa {manifest['version']}\n\n"
         f"A Siamese tower that embeds {size} inspection maps; records are judged by their {distance} distance "
@@ -69,7 +75,8 @@ def _summary(manifest: dict[str, Any], report: dict[str, Any]) -> str:
         f"- status: **{manifest['status']}**{reasons}\n"
         f"- trained on {_code(train['source'])} at revision `{train['revision']}` "
         f"({train['records']} records, {train['modes']} modes)\n"
-        f"- tested on {report['figures']['records']} records that took no part in training, stopping or calibration\n"
+        f"- tested on {report['figures']['records']} records that took no part in training, stopping or calibration "
+        f"(frozen set {manifest['frozen']['version']}, `{manifest['frozen']['digest'][:12]}`)\n"
         f"- made {manifest['created']}, seed {manifest['config']['seed']}, preset `{manifest['config']['preset']}`"
     )
 
@@ -88,6 +95,25 @@ def _figures(manifest: dict[str, Any], report: dict[str, Any]) -> str:
 
 def _raw(report: dict[str, Any]) -> list[dict[str, float]]:
     return [found for name, found in report["baselines"].items() if name.startswith("raw map")]
+
+
+def _against_champion(manifest: dict[str, Any], report: dict[str, Any]) -> str | None:
+    """The verdict, and the differences with their intervals by figure and by mode; None without a champion."""
+    comparison = report["comparison"]
+    if comparison is None:
+        return None
+    lines = [f"## Against the champion {comparison['version']}", "", _plain(manifest["comparison"]["verdict"])]
+    if not comparison["impossible"]:
+        sure = f"{100 * comparison['confidence']:g} %"
+        lines += ["", f"| this model less the champion | difference, each end with {sure} |", "| --- | --- |"]
+        lines += [f"| {name.replace('_', ' ')} | {span(entry)} |" for name, entry in comparison["figures"].items()]
+        modes = comparison["modes"].items()
+        lines += [f"| accuracy of mode {_code(shown(mode))} ({entry['n']}) | {_of(entry)} |" for mode, entry in modes]
+    return "\n".join(lines)
+
+
+def _of(entry: dict[str, Any]) -> str:
+    return span(entry) if entry["interval"] else f"{entry['difference']:+z.4f}, too few records to be told"
 
 
 def _settings(manifest: dict[str, Any], report: dict[str, Any]) -> str:

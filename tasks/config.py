@@ -163,6 +163,14 @@ class Gate(Checked):
         "auroc", "The figure that decides"
     )
     beat_raw_by: float = setting(0.0, "By how much the figure must exceed the raw map's", 0, 1)
+    confidence: float = setting(
+        0.95, "Confidence with which the model must be shown to be better than the champion", 0.5, 0.999
+    )
+    least_gain: float = setting(0.0, "By how much it must be shown to be better than the champion", 0, 1)
+    mode_margin: float = setting(
+        0.05, "By how much a mode's accuracy may fall below the champion's, chance left aside", 0, 1
+    )
+    may_lose_modes: bool = setting(False, "Let a model pass that no longer knows a mode that the champion knows")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ KensaError                  anything Kensa says in one line, without a traceback
     ├── TrainingCollapsed   every record has the same embedding
     ├── DamagedRelease      a release whose files do not have their digests
     ├── ChampionMoved       another run changed the champion while this one compared with it
+    ├── FrozenSetMoved      another run gave the frozen test set's name to a set of its own
+    ├── NotComparable       the champion cannot be judged beside the challenger: told as a rejection
     ├── NotPrepared         the server did not take pool, deployments or automations
     ├── SomeLinesFailed     some product lines failed; the others were done
     └── GaveUp              a run that crashed too often is not taken up again
@@ -128,6 +130,14 @@ class DamagedRelease(Failure):
 
 class ChampionMoved(Failure):
     """Another run changed the champion while this one compared itself with it."""
+
+
+class FrozenSetMoved(Failure):
+    """Another run gave the name of this run's frozen test set to a set of its own."""
+
+
+class NotComparable(Failure):
+    """The champion cannot be judged beside the challenger; the run ends in a rejection that says why."""
 
 
 class NotPrepared(Failure):

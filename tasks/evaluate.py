@@ -19,11 +19,13 @@ from tasks.changes import summaries
 from tasks.config import Retrain
 from tasks.distance import distance, trained_distance
 from tasks.evidence import gather
-from tasks.gate import reasons_to_reject
+from tasks.frozen import frozen_set
+from tasks.gate import reasons_to_reject, verdict
 from tasks.handover import Finding, Stage
 from tasks.identity import report_digest
 from tasks.judge import Judge, embedder, raw_judge, rt_judge, trained_judge
-from tasks.judgement import comparison_with, short_figures, test_figures, thresholds_of
+from tasks.judgement import short_figures, test_figures, thresholds_of
+from tasks.promotion import comparison_with
 from tasks.releases import Release
 from tasks.report import render
 from tasks.stages import stage, write_json
@@ -44,14 +46,16 @@ def evaluate(
     `metrics` and the gate's `reasons`.
     """
     config = config.resolved()
-    against = champion and [champion.version, champion.manifest["files"]]
+    bank = load_bank(triplets.path)
+    frozen = frozen_set(bank, Path(config.artifacts_folder))
+    against = [champion and [champion.version, champion.manifest["files"]], frozen]
     digest = report_digest(model.digest, config, against, facts)
 
     def make(draft: Path) -> dict[str, Any]:
-        bank, history = load_bank(triplets.path), json.loads((Path(model.path) / "history.json").read_text())
+        history = json.loads((Path(model.path) / "history.json").read_text())
         judge = _trained(model, bank, config)
         baselines = _baselines(bank, config)
-        judgement = _judgement(judge, baselines, champion, bank, config)
+        judgement = _judgement(judge, baselines, champion, bank, config, frozen)
         report = {**facts, **judgement, "data": triplets.facts, "findings": [asdict(f) for f in findings]}
         report |= {"model": model.facts, "history": history, "settings": config.science(), "preset": config.preset}
         evidence = gather(judge, baselines[:3], bank, history, (config.data.rows, config.data.cols))
@@ -86,16 +90,23 @@ def _baselines(bank: Bank, config: Retrain) -> list[Judge]:
 
 
 def _judgement(
-    judge: Judge, baselines: list[Judge], champion: Release | None, bank: Bank, config: Retrain
+    judge: Judge,
+    baselines: list[Judge],
+    champion: Release | None,
+    bank: Bank,
+    config: Retrain,
+    frozen: dict[str, Any],
 ) -> dict[str, Any]:
     thresholds = thresholds_of(judge, bank, config)
     judgement = {
         "figures": test_figures(judge, bank, thresholds, config),
         "baselines": {one.name: short_figures(one, bank) for one in baselines},
         "thresholds": [threshold.as_json() for threshold in thresholds],
-        "comparison": None if champion is None else comparison_with(champion, judge, bank),
+        "frozen": frozen,
+        "comparison": None if champion is None else comparison_with(champion, judge, bank, config, frozen),
     }
-    return judgement | {"reasons": reasons_to_reject(judgement, config.gate)}
+    told = verdict(judgement["comparison"], config.gate)
+    return judgement | {"verdict": told, "reasons": reasons_to_reject(judgement, config.gate)}
 
 
 def _write_judge(draft: Path, judge: Judge, bank: Bank, thresholds: list[dict[str, Any]], config: Retrain) -> None:

@@ -88,6 +88,8 @@ class Outcome:
     champion: str | None
     reasons: tuple[str, ...] = ()
     test: dict[str, Any] | None = None
+    frozen: dict[str, Any] | None = None
+    comparison: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The outcome as one JSON object."""
@@ -100,6 +102,8 @@ class Outcome:
             "metrics": self.metrics,
             "champion": self.champion,
             "reasons": list(self.reasons),
+            "frozen": self.frozen,
+            "comparison": self.comparison,
         }
 
 

@@ -1,4 +1,4 @@
-"""What a model is worth on the test part: its figures, thresholds, baselines, and the champion beside it."""
+"""What a model is worth on the test part: its figures, thresholds and baselines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from tasks.bank import Bank
 from tasks.calibrate import Rule, Threshold, calibrate
-from tasks.champion import champion_judge, comparable
 from tasks.config import Retrain
 from tasks.figures import (
     angular_accuracy,
@@ -22,7 +21,6 @@ from tasks.figures import (
     weighted_auroc,
 )
 from tasks.judge import Judge
-from tasks.releases import Release
 
 LEAST_GROUPS = 10  # below this, drawing groups says little about groups that were not drawn
 
@@ -32,7 +30,7 @@ def thresholds_of(judge: Judge, bank: Bank, config: Retrain) -> list[Threshold]:
     rows = bank.rows("calibrate")
     distances = judge.to_modes(bank.maps[rows])
     different = np.arange(distances.shape[1]) != bank.mode[rows][:, None]
-    units, _ = _units(bank, rows)
+    units, _ = units_of(bank, rows)
     settings, name = config.evaluate, judge.distance.name
     bootstrap = {"confidence": settings.confidence, "seed": config.seed}
     pair_units = np.repeat(units, distances.shape[1])
@@ -45,7 +43,7 @@ def thresholds_of(judge: Judge, bank: Bank, config: Retrain) -> list[Threshold]:
     return found
 
 
-def _units(bank: Bank, rows: np.ndarray) -> tuple[np.ndarray, str]:
+def units_of(bank: Bank, rows: np.ndarray) -> tuple[np.ndarray, str]:
     """What the bootstrap draws: codes (n,) of the groups where there are enough, else of the records."""
     groups = np.unique(bank.group[rows])
     if len(groups) < LEAST_GROUPS:
@@ -60,7 +58,7 @@ def test_figures(judge: Judge, bank: Bank, thresholds: list[Threshold], config: 
     rows = bank.rows("test")
     maps, mode = np.asarray(bank.maps[rows]), bank.mode[rows]
     distances = judge.to_modes(maps)
-    units, unit = _units(bank, rows)
+    units, unit = units_of(bank, rows)
     weights = draws_of(units, config.evaluate.bootstrap, config.seed)
     embedded = judge.embed(maps)
     per_mode = per_mode_figures(distances, mode, judge.modes)
@@ -130,22 +128,4 @@ def short_figures(judge: Judge, bank: Bank) -> dict[str, float]:
     if judge.to_good is not None and good.any() and not good.all():
         score = judge.to_good(bank.maps[rows])
         found["good_auroc"] = float(weighted_auroc(score, ~good, np.ones((1, len(good))))[0])
-    return found
-
-
-def comparison_with(champion: Release, judge: Judge, bank: Bank) -> dict[str, Any]:
-    """Challenger and champion on the same test records, in the modes that both know."""
-    rows, shared, impossible = comparable(champion, bank)
-    found: dict[str, Any] = {
-        "version": champion.version,
-        "records": len(rows),
-        "modes": shared,
-        "impossible": impossible,
-    }
-    if impossible:
-        return found
-    for name, one in (("challenger", judge), ("champion", champion_judge(champion))):
-        columns = [one.modes.index(mode) for mode in shared]
-        own = np.array([shared.index(bank.modes[code]) for code in bank.mode[rows]])
-        found[name] = pair_figures(one.to_modes(bank.maps[rows])[:, columns], own)
     return found

@@ -19,6 +19,7 @@ from typing import Any
 from tasks.card import model_card
 from tasks.config import Retrain
 from tasks.errors import ChampionMoved
+from tasks.frozen import keep
 from tasks.handover import Outcome, Stage
 from tasks.releases import Release, drafts, locked, next_version, point_to, pointer, readable, verified
 from tasks.stages import drafting, seal, sound, usable
@@ -64,7 +65,8 @@ def publish(
     """Release the judged model and make it champion, or keep it as a rejected draft with the reasons.
 
     `stages` are cache, triplets, model and report; `champion` is the version it was compared with.
-    Raises ChampionMoved where another run changed the champion meanwhile.
+    Raises ChampionMoved where another run changed the champion meanwhile, and FrozenSetMoved where it
+    took the name of the frozen test set.
     """
     artifacts = usable(Path(config.artifacts_folder))
     report = json.loads((Path(stages["report"].path) / "report.json").read_text())
@@ -74,6 +76,7 @@ def publish(
         with locked(artifacts):
             if pointer(artifacts)["champion"] != champion:
                 raise ChampionMoved(f"{artifacts}: the champion changed while {champion} was compared with; run again")
+            keep(artifacts, report["frozen"], facts, manifest["created"])
             return _place(draft, artifacts, manifest, report)
 
 
@@ -116,6 +119,8 @@ def _manifest(
         **facts,
         "metrics": stages["report"].facts["metrics"],
         "compared_with": champion,
+        "frozen": report["frozen"],
+        "comparison": report["verdict"],
         "config": asdict(config.resolved()),
         "stages": {name: stage.digest for name, stage in stages.items()},
         "weights": stages["model"].facts["weights"],
@@ -150,4 +155,6 @@ def outcome(release: Release, status: str, artifacts: Path) -> Outcome:
         metrics=manifest["metrics"],
         champion=pointer(artifacts)["champion"],
         reasons=tuple(manifest["reasons"]),
+        frozen=manifest.get("frozen"),  # older releases have neither
+        comparison=manifest.get("comparison"),
     )

@@ -69,6 +69,15 @@ def drafts(artifacts: Path) -> list[Release]:
     return [_read(path) for path in sorted((artifacts / "drafts").glob("[0-9a-f]*")) if (path / MANIFEST).exists()]
 
 
+def rejected(artifacts: Path) -> list[Release]:
+    """The rejected drafts whose manifests can be read, oldest first."""
+    found = []
+    for path in (artifacts / "drafts").glob("[0-9a-f]*"):
+        with contextlib.suppress(DamagedRelease):
+            found.append(_read(path))
+    return sorted(found, key=lambda draft: draft.manifest["created"])
+
+
 def _read(path: Path) -> Release:
     try:
         manifest = json.loads((path / MANIFEST).read_text())

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tasks import charts
 from tasks.config import Retrain
+from tasks.differences import differences
 from tasks.evidence import Evidence
 from tasks.handover import Finding
 from tasks.modes import confusion, projection
@@ -37,7 +38,14 @@ def render(report: dict[str, Any], evidence: Evidence) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figure": _figure, "share": _share, "span": _span, "count": _count, "short": _short}
+    environment.filters |= {
+        "figure": _figure,
+        "share": _share,
+        "span": _span,
+        "count": _count,
+        "short": _short,
+        "gain": _gain,
+    }
     return environment.get_template("report_template.html").render(
         report=report,
         parts=PARTS,
@@ -45,6 +53,7 @@ def render(report: dict[str, Any], evidence: Evidence) -> str:
         standing=standing(report),
         rivals_of=rivals({**report["baselines"], "this model": report["figures"]}),
         compared=compared(report["comparison"]),
+        differences=differences(report["comparison"], report["settings"]["gate"]),
         findings=_findings(report["findings"]),
         settings=_settings(report["settings"], report["preset"]),
         log=_log(report["history"]),
@@ -110,6 +119,10 @@ def _share(value: float | None, digits: int = 1) -> str:
 
 def _span(edges: list[float] | None) -> str:
     return "" if edges is None else f"{edges[0]:.3f}\u2009–\u2009{edges[1]:.3f}"
+
+
+def _gain(value: float, digits: int = 3) -> str:
+    return f"{value:+z.{digits}f}".replace("-", "\u2212")
 
 
 def _count(value: int) -> str:

@@ -164,6 +164,9 @@ def report(reasons: tuple[str, ...] = ()) -> dict[str, Any]:
         "baselines": {"raw map, rt": {"auroc": 0.7, "mode_accuracy": 0.75}, "untrained tower": {"auroc": 0.99}},
         "history": {"best_epoch": 2, "epochs": epochs},
         "reasons": list(reasons),
+        "frozen": {"version": "f1", "digest": "d" * 64, "records": 40, "modes": 3},
+        "comparison": None,
+        "verdict": None,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -11,6 +12,33 @@ from tasks.settings import keys
 from tasks.stages import seal
 
 OPTIONS = {"train", "test", "revision", "preset", "data_folder", "artifacts_folder"}
+
+
+def better(champion):
+    """What the manifest of a release tells of its comparison."""
+    told = {"version": f"v{champion}", "figure": "auroc", "difference": 0.0123, "interval": [0.0051, 0.019]}
+    return told | {"verdict": f"better than the champion v{champion}: auroc difference +0.0123 [+0.0051, +0.0190]"}
+
+
+def rejected(artifacts, number):
+    """A draft, rejected on a day of April; the older the day, the higher its name."""
+    folder = artifacts / "drafts" / (f"{99 - number}" * 8)
+    folder.mkdir(parents=True)
+    train = {"source": "acme/boards", "kind": "hub", "revision": f"{number}" * 40, "records": 600, "modes": 3}
+    manifest = {
+        "version": folder.name,
+        "status": "rejected",
+        "reasons": [f"not shown to be better: take {number}", "mode dent is worse"],
+        "fingerprint": folder.name * 4,
+        "created": f"2025-04-0{number}T05:00:00+00:00",
+        "train": train,
+        "test": None,
+        "metrics": {"auroc": 0.5, "mode_accuracy": 0.25},
+        "compared_with": "v3",
+        "frozen": {"version": "f1", "digest": "d" * 64, "records": 90, "modes": 3},
+        "comparison": {"version": "v3", "verdict": f"not shown to be better: take {number}"},
+    }
+    seal(folder, manifest)
 
 
 @pytest.fixture
@@ -32,6 +60,8 @@ def released(place):
             "test": None,
             "metrics": {"auroc": 0.9 + number / 100, "mode_accuracy": 0.8 + number / 100},
             "compared_with": f"v{number - 1}" if number > 1 else None,
+            **({"frozen": {"version": "f1", "digest": "d" * 64, "records": 90, "modes": 3}} if number > 1 else {}),
+            **({"comparison": better(number - 1)} if number > 2 else {}),
         }
         seal(folder, manifest)
         point_to(artifacts, f"v{number}")
@@ -65,11 +95,52 @@ def test_the_list_as_json(released):
     assert (released.folder / first["path"] / "manifest.json").exists()
 
 
+def test_the_list_tells_what_was_shown_against_the_champion(released):
+    """v1 is of an older Kensa and tells nothing; v2 was the first of its line on f1; v3 was better than v2."""
+    lines = released.kensa("releases").out.splitlines()
+    assert lines[1].startswith("  v2 ")
+    assert lines[2] == "      the first of its line, judged on 90 test records of f1"
+    assert lines[4] == "      better than the champion v2: auroc difference +0.0123 [+0.0051, +0.0190]"
+    rows = released.kensa("releases", "--json").told["releases"]
+    assert [row["comparison"] for row in rows] == [None, None, better(2)]
+    assert [row["frozen"] and row["frozen"]["version"] for row in rows] == [None, "f1", "f1"]
+
+
+def test_rejected_drafts_are_told_with_their_reasons_the_newest_last(released):
+    artifacts = released.folder / "artifacts"
+    for number in range(1, 8):
+        rejected(artifacts, number)
+    (artifacts / "drafts" / "abad").mkdir()
+    (artifacts / "drafts" / "abad" / "manifest.json").write_text("{")
+    lines = released.kensa("releases").out.splitlines()[5:]
+    assert lines[0].startswith("- rejected  2025-04-03 05:00  acme/boards@333333333333")
+    assert lines[1:3] == ["      not shown to be better: take 3", "      mode dent is worse"]
+    assert [line for line in lines if "take" in line] == [
+        f"      not shown to be better: take {n}" for n in range(3, 8)
+    ]
+    assert lines[-1] == "  2 more were rejected before; --json lists them"
+    told = released.kensa("releases", "--json").told["rejected"]
+    assert [draft["created"][:10] for draft in told] == [f"2025-04-0{number}" for number in range(1, 8)]
+    assert told[0]["reasons"] == ["not shown to be better: take 1", "mode dent is worse"]
+    assert told[0]["comparison"]["verdict"] == told[0]["reasons"][0]
+
+
+def test_the_frozen_sets_are_told_as_json(released):
+    known = {"f1": {"digest": "d" * 64, "records": 90}}
+    (released.folder / "artifacts" / "frozen.json").write_text(json.dumps(known))
+    assert released.kensa("releases", "--json").told["frozen"] == known
+
+
 def test_an_empty_list(place):
     done = place.kensa("releases")
     assert (done.code, done.err) == (0, "")
     assert "no releases in artifacts" in done.out
-    assert place.kensa("releases", "--json").told == {"champion": None, "releases": []}
+    assert place.kensa("releases", "--json").told == {
+        "champion": None,
+        "releases": [],
+        "rejected": [],
+        "frozen": {},
+    }
 
 
 def test_promote_and_rollback_move_the_champion(released):

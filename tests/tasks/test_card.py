@@ -37,6 +37,8 @@ def manifest(source: str = "acme/boards", kind: str = "hub", config: Retrain | N
         "created": "2026-01-02T03:04:05+00:00",
         "train": {"source": source, "kind": kind, "revision": "0123456789abcdef", "records": 200, "modes": 3},
         "test": None,
+        "frozen": parts.report()["frozen"],
+        "comparison": None,
         "metrics": {name: value for name, value in figures.items() if isinstance(value, float | int)},
         "config": dataclasses.asdict((config or Retrain()).resolved()),
     }
@@ -129,3 +131,47 @@ def test_the_log_marks_the_saved_epoch():
 def test_a_rejected_card_says_why():
     told = manifest() | {"status": "rejected", "reasons": ["too weak", "no threshold"]}
     assert "- status: **rejected**\n- too weak\n- no threshold\n" in model_card(told, parts.report())
+
+
+def compared() -> dict[str, Any]:
+    """A comparison with the champion v2, in which a mode has a hostile name."""
+    entry = {"difference": 0.0123, "interval": [0.0051, 0.019], "n": 40}
+    return {
+        "version": "v2",
+        "impossible": None,
+        "confidence": 0.95,
+        "figures": {"auroc": entry, "mode_accuracy": entry | {"difference": -0.01, "interval": [-0.02, 0.0]}},
+        "modes": {"dent": entry, "a|b`<i>\n# c": {"difference": -1.0, "interval": None, "n": 3}},
+    }
+
+
+def test_the_differences_from_the_champion_stand_in_the_card():
+    told = manifest() | {"comparison": {"verdict": "better than the champion v2: auroc difference +0.0123"}}
+    body = model_card(told, parts.report() | {"comparison": compared()})
+    section = body.partition("## Against the champion v2\n\n")[2].partition("\n\n## ")[0].splitlines()
+    assert section == [
+        "better than the champion v2: auroc difference +0.0123",
+        "",
+        "| this model less the champion | difference, each end with 95 % |",
+        "| --- | --- |",
+        "| auroc | +0.0123 [+0.0051, +0.0190] |",
+        "| mode accuracy | -0.0100 [-0.0200, +0.0000] |",
+        "| accuracy of mode `dent` (40) | +0.0123 [+0.0051, +0.0190] |",
+        "| accuracy of mode `` a\\|b`<i> # c `` (3) | -1.0000, too few records to be told |",
+    ]
+
+
+def test_a_card_without_a_champion_says_nothing_of_one():
+    assert "Against" not in card()[1]
+
+
+def test_a_comparison_that_failed_stands_in_the_card():
+    told = manifest() | {"comparison": {"verdict": "cannot be compared with the champion v2: too few"}}
+    body = model_card(told, parts.report() | {"comparison": {"version": "v2", "impossible": "too few"}})
+    assert "## Against the champion v2\n\ncannot be compared with the champion v2: too few\n\n## Settings" in body
+
+
+def test_no_modes_name_in_a_reason_becomes_markdown_or_html():
+    told = manifest() | {"status": "rejected", "reasons": ["no longer knows <b>*x*</b>\n## y, which v2 does"]}
+    body = model_card(told, parts.report())
+    assert "\n- no longer knows \\<b\\>\\*x\\*\\</b\\> \\#\\# y, which v2 does\n" in body

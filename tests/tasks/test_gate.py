@@ -1,30 +1,52 @@
-"""The gate's reasons, one for each cause; and the champion beside it, on records that it never saw."""
+"""The gate's reasons, one for each cause."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import parts
 import pytest
 
-from tasks.champion import LEAST_COMPARED, champion_judge, comparable
-from tasks.config import Gate, Retrain, Tower
-from tasks.distance import distance
-from tasks.figures import pair_figures
-from tasks.gate import reasons_to_reject
-from tasks.judge import embedder, trained_judge
-from tasks.judgement import comparison_with
-from tasks.releases import Release
-from tasks.split import PARTS
-from tasks.tower import build_tower
-
-TOWER = Retrain(preset="notebook", tower=Tower(widths="16-8")).resolved().tower
+from tasks.config import Gate
+from tasks.gate import reasons_to_reject, verdict
 
 FIGURES = ("auroc", "mode_accuracy", "macro_mode_accuracy", "average_precision")
+
+
+def told(difference: float, half: float = 0.0) -> dict[str, Any]:
+    """A difference with its interval, `half` wide on either side."""
+    return {"difference": difference, "interval": [difference - half, difference + half], "apart": 40.0}
+
+
+def mode_entry(difference: float, interval: list[float] | None, n: int = 40) -> dict[str, Any]:
+    """A mode that the champion has right in 9 of 10 records."""
+    return {
+        "n": n,
+        "challenger": 0.9 + difference,
+        "champion": 0.9,
+        "difference": difference,
+        "interval": interval,
+    }
+
+
+def comparison(difference: float = 0.05, half: float = 0.02, **more: Any) -> dict[str, Any]:
+    """Challenger less champion v3: the same difference in every figure, none in any mode."""
+    return {
+        "version": "v3",
+        "frozen": "f2",
+        "champion_frozen": "f1",
+        "records": 40,
+        "seen": 5,
+        "impossible": None,
+        "same_model": False,
+        "lost": [],
+        "figures": {name: told(difference, half) for name in FIGURES},
+        "modes": {"0": mode_entry(0.0, [-0.02, 0.02]), "1": mode_entry(0.0, [0.0, 0.0])},
+        "few": None,
+        "fewest": 5,
+        "unit": "record (too few groups: 3)",
+        "confidence": 0.95,
+        **more,
+    }
 
 
 def judgement(own: float = 0.9, raw: tuple[float, float] = (0.6, 0.7), **more: Any) -> dict[str, Any]:
@@ -34,23 +56,23 @@ def judgement(own: float = 0.9, raw: tuple[float, float] = (0.6, 0.7), **more: A
         return dict.fromkeys(FIGURES, value)
 
     baselines = {"raw map, euclidean": raw[0], "raw map, rt": raw[1], "untrained tower": 0.99}
-    compared = more.pop("champion", None)
-    comparison = None
-    if compared is not None:
-        figures = {"challenger": all_figures(own), "champion": all_figures(compared)}
-        comparison = {"version": "v3", "records": 40, "impossible": None, **figures}
     return {
         "figures": all_figures(own),
         "baselines": {name: all_figures(value) for name, value in baselines.items()},
         "thresholds": [{"name": "good or defect", "refused": None}, {"name": "same mode", "refused": None}],
-        "comparison": comparison,
+        "comparison": None,
         **more,
     }
 
 
+def reasons(settings: Gate = Gate(), **more: Any) -> list[str]:
+    """The reasons of a judgement that fails by its comparison alone."""
+    return reasons_to_reject(judgement(comparison=comparison(**more)), settings)
+
+
 def test_a_good_model_passes():
     assert reasons_to_reject(judgement(), Gate()) == []
-    assert reasons_to_reject(judgement(champion=0.85), Gate()) == []
+    assert reasons() == []
 
 
 @pytest.mark.parametrize("own", [0.7, 0.69, 0.5, float("nan")])
@@ -77,143 +99,117 @@ def test_a_refused_threshold_rejects():
     assert reason == "no good or defect threshold: 7 good calibration records, … needs 20"
 
 
-def test_the_champion_may_be_equalled_but_not_lost_to():
-    assert reasons_to_reject(judgement(0.9, champion=0.9), Gate()) == []
-    (reason,) = reasons_to_reject(judgement(0.9, champion=0.9001), Gate())
-    assert reason == "auroc 0.9000 is worse than the champion v3's 0.9001 on the same 40 test records"
-    assert reasons_to_reject(judgement(0.9, champion=float("nan")), Gate())
+def test_not_worse_is_not_better():
+    """The interval reaches below zero: the champion stays."""
+    assert reasons(difference=0.001, half=0.005) == [
+        "not shown to be better than the champion v3: auroc difference +0.0010 [-0.0040, +0.0060] at 95 % confidence, "
+        "on the same 40 test records of f2; the lower end must exceed 0"
+    ]
+
+
+@pytest.mark.parametrize(("half", "passes"), [(0.0199, True), (0.02, False), (float("nan"), False)])
+def test_the_lower_end_must_exceed_zero(half, passes):
+    """Zero itself does not exceed it, and what is no number exceeds nothing."""
+    assert (reasons(difference=0.02, half=half) == []) is passes
+
+
+def test_the_least_gain_is_held_against_the_lower_end():
+    assert reasons(Gate(least_gain=0.029)) == []
+    (reason,) = reasons(Gate(least_gain=0.031))
+    assert "+0.0500 [+0.0300, +0.0700]" in reason
+    assert reason.endswith("the lower end must exceed 0.031")
+
+
+def test_worse_is_told_as_worse():
+    (reason,) = reasons(difference=-0.05)
+    assert reason.startswith("worse than the champion v3: auroc difference -0.0500 [-0.0700, -0.0300]")
+
+
+def test_the_same_model_is_a_tie_in_plain_words():
+    assert reasons(difference=0.0, half=0.0, same_model=True) == [
+        "a tie: the same model as the champion v3, with the same distances on the same 40 test records of f2; "
+        "the champion stays"
+    ]
+
+
+def test_another_model_that_judges_all_records_alike_is_a_tie():
+    """Even where nothing is asked, a tie keeps the champion."""
+    (reason,) = reasons(difference=0.0, half=0.0)
+    assert reason == "a tie with the champion v3: the same auroc on the same 40 test records of f2; the champion stays"
+
+
+FELL = [  # difference, interval, and whether it vetoes at a margin of 0.05
+    (-0.2, [-0.3, -0.1], True),
+    (-0.2, [-0.4, 0.0], False),  # may be chance
+    (-0.04, [-0.06, -0.02], False),  # no chance, and within the margin
+    (-0.05, [-0.07, -0.03], False),  # the margin itself is allowed
+    (-1.0, None, False),  # too few to be told
+    (0.2, [0.1, 0.3], False),
+]
+
+
+@pytest.mark.parametrize(("difference", "interval", "vetoes"), FELL)
+def test_a_mode_vetoes_where_it_fell_beyond_margin_and_chance(difference, interval, vetoes):
+    found = reasons(modes={"0": mode_entry(0.1, [0.0, 0.2]), "scratch": mode_entry(difference, interval)})
+    assert bool(found) is vetoes
+    if vetoes:
+        assert found == [
+            "mode scratch is worse than the champion v3's: accuracy 0.900 → 0.700 on 40 test records, "
+            "difference -0.2000 [-0.3000, -0.1000]; 0.05 is allowed"
+        ]
+    assert reasons(Gate(mode_margin=0.2), modes={"scratch": mode_entry(difference, interval)}) == []
+
+
+def test_modes_too_few_to_be_told_veto_together():
+    few = mode_entry(-0.5, [-0.7, -0.3], 12) | {"modes": [f"m{i}" for i in range(9)]}
+    (reason,) = reasons(few=few)
+    assert reason.startswith("the modes of fewer than 5 records (m0, m1, m2, m3, m4, m5, m6, m7, …) are worse than the")
+    assert reasons(few=few | {"interval": [-0.9, 0.1]}) == []
+
+
+def test_a_mode_that_is_lost_rejects_unless_that_is_allowed():
+    assert reasons(lost=["burr", "dent"]) == [
+        "no longer knows burr, dent, which the champion v3 does; gate.may_lose_modes=true allows it"
+    ]
+    assert reasons(Gate(may_lose_modes=True), lost=["burr"]) == []
+
+
+def test_a_modes_name_stays_on_its_line():
+    (reason,) = reasons(lost=["a\n\x1b[31mb" + "c" * 80])
+    assert reason.startswith("no longer knows a  [31mb" + "c" * 51 + "…, which")
 
 
 def test_a_champion_that_cannot_be_compared_rejects():
-    comparison = {"version": "v3", "records": 3, "modes": [], "impossible": "3 test records … are needed"}
-    (reason,) = reasons_to_reject(judgement(comparison=comparison), Gate())
+    found = {"version": "v3", "records": 3, "impossible": "3 test records … are needed"}
+    (reason,) = reasons_to_reject(judgement(comparison=found), Gate())
     assert reason == "cannot be compared with the champion v3: 3 test records … are needed"
 
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_the_figure_that_decides_is_a_setting(figure):
-    found = judgement(0.9, champion=0.8)
-    found["figures"][figure] = found["comparison"]["challenger"][figure] = 0.65
+    found = judgement(0.9, comparison=comparison())
+    found["figures"][figure] = 0.65
+    found["comparison"]["figures"][figure] = told(-0.1, 0.01)
     reasons = reasons_to_reject(found, Gate(figure=figure))
-    assert [reason.split()[0] for reason in reasons] == [figure, figure]
+    assert [reason.split(" ")[0] for reason in reasons] == [figure, "worse"]
+    assert f"v3: {figure} difference -0.1000" in reasons[1]
     other = next(name for name in FIGURES if name != figure)
     assert reasons_to_reject(found, Gate(figure=other)) == []
 
 
 def test_all_reasons_come_at_once():
     thresholds = [{"name": name, "refused": "too few"} for name in ("good or defect", "same mode")]
-    assert len(reasons_to_reject(judgement(0.5, champion=0.9, thresholds=thresholds), Gate())) == 4
+    worse = comparison(-0.1, lost=["dent"], modes={"0": mode_entry(-0.2, [-0.3, -0.1])})
+    assert len(reasons_to_reject(judgement(0.5, thresholds=thresholds, comparison=worse), Gate())) == 6
 
 
-# The champion beside it
-
-
-@pytest.fixture(scope="module")
-def bank() -> parts.Bank:
-    return parts.banked(parts.inspected(modes=3, each=60))
-
-
-def released(folder: Path, bank: parts.Bank, seed: int = 1) -> Release:
-    """A champion made from `bank`: an untrained tower, its prototypes, and which records it saw."""
-    import keras
-
-    keras.utils.set_random_seed(seed)
-    tower = build_tower(TOWER, (parts.ROWS, parts.COLS))
-    judge = trained_judge("v1", embedder(tower), distance("euclidean"), "mean-map", bank)
-    tower.save(folder / "model.keras")
-    np.savez(
-        folder / "anchors.npz", modes=judge.modes, prototype_mean=judge.prototypes["mean"], good_mean=judge.good["mean"]
-    )
-    np.savez(folder / "split.npz", hash=bank.hash, part=bank.part)
-    (folder / "threshold.json").write_text(json.dumps({"distance": {"name": "euclidean"}}))
-    return Release("v1", folder, {})
-
-
-def resplit(bank: parts.Bank, seed: int) -> parts.Bank:
-    """The same records, split anew: a later run with another seed."""
-    return parts.banked(parts.Parts(bank.maps, (~bank.good).astype(int), bank.mode, bank.group), seed=seed)
-
-
-def test_a_release_judges_as_it_did_before_it_was_saved(tmp_path, bank):
-    import keras
-
-    champion = champion_judge(released(tmp_path, bank))
-    keras.utils.set_random_seed(1)
-    same = build_tower(TOWER, (parts.ROWS, parts.COLS))
-    judge = trained_judge("again", embedder(same), distance("euclidean"), "mean-map", bank)
-    np.testing.assert_allclose(champion.to_modes(bank.maps), judge.to_modes(bank.maps), rtol=1e-6)
-    np.testing.assert_allclose(champion.to_good(bank.maps), judge.to_good(bank.maps), rtol=1e-6)
-    assert champion.modes == judge.modes
-
-
-def test_records_that_the_champion_saw_are_left_out(tmp_path, bank):
-    """Its train, stop and calibrate records would flatter it; its own test records are fair."""
-    later = resplit(bank, seed=7)
-    rows, modes, _ = comparable(released(tmp_path, bank), later)
-    test = later.rows("test")
-    seen = np.isin(later.hash[test], bank.hash[bank.part != PARTS.index("test")])
-    assert 0 < seen.sum() < len(test)
-    np.testing.assert_array_equal(rows, test[~seen])
-    assert modes == ["0", "1", "2"]
-
-
-def test_new_records_are_all_compared(tmp_path, bank):
-    later = parts.banked(parts.inspected(modes=3, each=60, seed=8))
-    rows, modes, impossible = comparable(released(tmp_path, bank), later)
-    np.testing.assert_array_equal(rows, later.rows("test"))
-    assert (modes, impossible) == (["0", "1", "2"], None)
-
-
-def test_modes_that_only_one_knows_are_left_out(tmp_path, bank):
-    part = parts.inspected(modes=4, each=60, seed=8)
-    later = parts.banked(part)
-    later = replace(later, modes=["new", "0", "1", "2"])
-    rows, modes, impossible = comparable(released(tmp_path, bank), later)
-    assert (modes, impossible) == (["0", "1", "2"], None)
-    assert set(later.mode[rows]) == {1, 2, 3}
-
-
-def test_too_few_new_records_cannot_be_compared(tmp_path, bank):
-    release = released(tmp_path, bank)
-    small = parts.banked(parts.inspected(modes=3, each=15, seed=8))
-    assert len(small.rows("test")) < LEAST_COMPARED
-    assert "test records in 3 modes are new to it and known by it; 20 in 2 are needed" in comparable(release, small)[2]
-    strangers = replace(parts.banked(parts.inspected(modes=3, each=60, seed=8)), modes=["a", "b", "0"])
-    assert "in 1 modes are new" in comparable(release, strangers)[2]
-
-
-def test_both_are_judged_on_the_same_records_and_modes(tmp_path, bank):
-    later = parts.banked(parts.inspected(modes=4, each=60, seed=8))
-    release = released(tmp_path, bank)
-    judge = trained_judge("raw", np.asarray, distance("euclidean"), "mean-map", later)
-    found = comparison_with(release, judge, later)
-    rows = later.rows("test")[later.mode[later.rows("test")] < 3]
-    assert (found["version"], found["records"], found["modes"]) == ("v1", len(rows), ["0", "1", "2"])
-    own = pair_figures(judge.to_modes(later.maps[rows])[:, :3], later.mode[rows])
-    other = pair_figures(champion_judge(release).to_modes(later.maps[rows]), later.mode[rows])
-    assert found["challenger"] == pytest.approx(own)
-    assert found["champion"] == pytest.approx(other)
-
-
-def test_columns_are_matched_by_name_not_by_place(tmp_path, bank):
-    """The later run knows the modes in another order."""
-    later = parts.banked(parts.inspected(modes=3, each=60, seed=8))
-    swapped = replace(later, mode=(2 - later.mode).astype(int), anchors=later.anchors[::-1], modes=["2", "1", "0"])
-    release = released(tmp_path, bank)
-    judged = [
-        comparison_with(release, trained_judge("raw", np.asarray, distance("euclidean"), "mean-map", one), one)
-        for one in (later, swapped)
-    ]
-    for name in ("challenger", "champion"):
-        assert judged[1][name] == pytest.approx(judged[0][name])
-    assert judged[0]["challenger"]["auroc"] > 0.95
-
-
-def test_an_impossible_comparison_says_why(tmp_path, bank):
-    judge = trained_judge("raw", np.asarray, distance("euclidean"), "mean-map", bank)
-    flattering = replace(bank, part=np.where(bank.part == 0, 3, 0))  # judged on what the champion was trained on
-    found = comparison_with(released(tmp_path, bank), judge, flattering)
-    assert found["records"] == 0
-    assert "champion" not in found
-    (reason,) = reasons_to_reject(judgement(comparison=found), Gate())
-    assert reason.startswith("cannot be compared with the champion v1: 0 test records in 0 modes are new to it")
+def test_the_verdict_names_figure_interval_and_the_worst_mode():
+    assert verdict(None, Gate()) is None
+    found = verdict(comparison(modes={"0": mode_entry(0.1, [0.0, 0.2]), "1": mode_entry(-0.02, None)}), Gate())
+    assert found["verdict"].startswith("better than the champion v3: auroc difference +0.0500 [+0.0300, +0.0700] at")
+    assert (found["version"], found["frozen"], found["seen"]) == ("v3", "f2", 5)
+    assert (found["figure"], found["interval"]) == ("auroc", pytest.approx([0.03, 0.07]))
+    assert found["worst_mode"]["mode"] == "1"
+    impossible = verdict({"version": "v3", "frozen": "f1", "records": 3, "impossible": "too few"}, Gate())
+    assert impossible["verdict"] == "cannot be compared with the champion v3: too few"
+    assert "interval" not in impossible

@@ -55,7 +55,7 @@ def left(folder: Path) -> set[str]:
 def test_a_release_is_complete_sealed_and_champion(tmp_path):
     made = published(tmp_path)
     assert (made.status, made.release, made.champion, made.reasons) == ("released", "v1", "v1", ())
-    assert left(tmp_path) == {"champion.json", "releases", "releases/v1"}
+    assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1"}
     folder = Path(made.path)
     manifest = json.loads((folder / MANIFEST).read_text())
     names = {"model.keras", "anchors.npz", "threshold.json", "split.npz", "report.html", "report.json", "README.md"}
@@ -76,14 +76,25 @@ def test_a_release_is_complete_sealed_and_champion(tmp_path):
 
 def test_the_json_of_an_outcome(tmp_path):
     told = json.loads(json.dumps(published(tmp_path).as_json(), allow_nan=False))
-    assert list(told) == ["status", "release", "path", "train", "test", "metrics", "champion", "reasons"]
+    assert list(told) == [
+        "status",
+        "release",
+        "path",
+        "train",
+        "test",
+        "metrics",
+        "champion",
+        "reasons",
+        "frozen",
+        "comparison",
+    ]
 
 
 def test_a_rejected_draft_is_kept_with_its_reasons(tmp_path):
     made = published(tmp_path, reasons=("too weak", "no threshold"))
     assert (made.status, made.release, made.champion) == ("rejected", None, None)
     assert made.reasons == ("too weak", "no threshold")
-    assert left(tmp_path) == {"drafts", "drafts/" + "a" * 16}
+    assert left(tmp_path) == {"frozen.json", "drafts", "drafts/" + "a" * 16}
     (draft,) = drafts(tmp_path / "artifacts")
     assert sound(draft.path)["reasons"] == ["too weak", "no threshold"]
     assert "\n- too weak\n- no threshold\n" in (draft.path / "README.md").read_text()
@@ -102,7 +113,7 @@ def test_a_champion_that_moved_meanwhile_stops_the_release(tmp_path):
         with pytest.raises(ChampionMoved, match="run again") as error:
             published(tmp_path, stale, "b" * 64)
         assert error.value.exit_code == 1
-    assert left(tmp_path) == {"champion.json", "releases", "releases/v1"}
+    assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1"}
 
 
 @pytest.mark.parametrize("fails", ["tasks.publish.model_card", "tasks.publish.seal", "tasks.publish.point_to"])
@@ -117,7 +128,7 @@ def test_a_failure_leaves_no_half_release_and_the_old_champion(tmp_path, monkeyp
         published(tmp_path, "v1", "b" * 64)
     monkeypatch.undo()
     finished = "releases/v2" if fails.endswith("point_to") else "releases/v1"
-    assert left(tmp_path) == {"champion.json", "releases", "releases/v1", finished}
+    assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1", finished}
     assert pointer(tmp_path / "artifacts")["champion"] == "v1"
     assert all(sound(release.path) for release in releases(tmp_path / "artifacts"))
 
@@ -209,7 +220,7 @@ def test_two_processes_publish_at_once(tmp_path):
     assert pointer(artifacts) == {"champion": "v2", "history": ["v1", "v2"], "ever": ["v1", "v2"]}
     assert [release.manifest["compared_with"] for release in releases(artifacts)] == [None, "v1"]
     assert all(sound(release.path) for release in releases(artifacts))
-    assert left(tmp_path) == {"champion.json", "releases", "releases/v1", "releases/v2"}
+    assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1", "releases/v2"}
 
 
 def test_a_model_that_was_damaged_on_its_way_is_not_released(tmp_path, monkeypatch):

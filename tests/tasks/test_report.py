@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from tasks.config import Gate, Retrain
+from tasks.differences import differences
 from tasks.evidence import Evidence, Example
 from tasks.figures import draws_of, intervals, macro, pair_figures, per_mode_figures
-from tasks.gate import reasons_to_reject
+from tasks.gate import reasons_to_reject, verdict
 from tasks.modes import confusion, projection
+from tasks.paired import paired
 from tasks.pictures import heat_maps
 from tasks.report import render
 from tasks.split import PARTS
@@ -108,6 +110,8 @@ def report_of(evidence: Evidence) -> dict[str, Any]:
         "thresholds": [threshold("good or defect", "target_fpr", 1.3579)] * bool(good.any())
         + [threshold("same mode", "youden", 1.4682)],
         "comparison": None,
+        "verdict": None,
+        "frozen": {"version": "f2", "digest": "5eed" * 16, "records": len(mode), "modes": len(names)},
         "data": {
             "dropped_contradictory": 31,
             "dropped_small_modes": 32,
@@ -152,6 +156,38 @@ def threshold(name: str, rule: str, value: float | None, refused: str | None = N
     target = 0.05 if rule == "target_fpr" else None
     found = {"name": name, "rule": rule, "target": target, "distance": "euclidean", "units": 240, "negatives": 80}
     return found | {"value": value, "interval": edges, "refused": refused}
+
+
+def against(evidence: Evidence, champion: np.ndarray, names: list[str] | None = None, **more: Any) -> dict[str, Any]:
+    """What a report has more with a champion, v3, whose distances to the prototypes are `champion`."""
+    mode, names = evidence.mode, names or evidence.modes
+    found = paired(evidence.distances, champion, mode, np.arange(len(mode)), 0.95, 1000, 1)
+    few = found["few"] and found["few"] | {"modes": [names[code] for code in found["few"]["modes"]]}
+    comparison = {
+        "version": "v3",
+        "frozen": "f2",
+        "champion_frozen": "f1",
+        "test_records": len(mode) + 37,
+        "records": len(mode),
+        "seen": 31,
+        "unknown": 6,
+        "lost": [],
+        "unjudged": [],
+        "impossible": None,
+        "same_model": False,
+        "challenger": pair_figures(evidence.distances, mode),
+        "champion": pair_figures(champion, mode),
+        "figures": found["figures"],
+        "modes": {names[code]: entry for code, entry in found["modes"].items()},
+        "few": few,
+        "fewest": 5,
+        "unit": "record",
+        "units": len(mode),
+        "draws": 1000,
+        "confidence": 0.95,
+        **more,
+    }
+    return json.loads(json.dumps({"comparison": comparison, "verdict": verdict(comparison, Gate())}))
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +271,7 @@ def test_hostile_text_is_text_wherever_it_stands():
     report["test"] = source(HOSTILE)
     report["data"] |= {"test_in_train": 14, "test_group_in_train": 0, "test_unknown_mode": 5}
     report["reasons"] = [HOSTILE]
-    report["comparison"] = {"version": HOSTILE, "records": 3, "modes": [HOSTILE], "impossible": HOSTILE}
+    report["comparison"] = {"version": HOSTILE, "records": 3, "impossible": HOSTILE}
     report["settings"]["data"]["good"] = HOSTILE
     report["thresholds"][0] |= {"value": None, "interval": None, "refused": HOSTILE}
     html = render(report, evidence)
@@ -252,18 +288,88 @@ def test_sixty_modes_without_good_records_and_worse_than_the_champion():
         for i in range(60)
     ]
     report, evidence = made(modes, good=False, records=180, epochs=1)
-    worse = {"challenger": report["figures"], "champion": report["figures"] | {"auroc": 0.9999}}
-    report["comparison"] = {"version": "v3", "records": 90, "modes": modes[:50], "impossible": None, **worse}
+    report |= against(evidence, evidence.distances - 0.5 * (np.arange(60) == evidence.mode[:, None]))
     report["thresholds"].insert(0, threshold("good or defect", "target_fpr", None, "12 good calibration records"))
     report["reasons"] = reasons_to_reject(report, Gate())
     html = render(report, evidence)
     text = Page(html).text
     assert "✗ REJECTED" in text
-    assert "worse than the champion v3" in text
-    assert "the same 90 test records and 50 modes" in text
+    assert "worse than the champion v3: auroc difference -0." in text
+    assert "the same 180 test records and 60 modes" in text
+    assert "44 modes between are not shown" in text
+    assert "fewer than 5 records, too few to be told from chance" in text
+    assert "these few, together 180" in text
     assert "✗ refused: 12 good calibration records" in text
     assert "no good records" in text
     assert len(html) < 2_000_000
+
+
+@pytest.fixture(scope="module")
+def better() -> tuple[dict[str, Any], str]:
+    """A model that beats its champion, in all modes but `burr`, which it takes for another; and its page."""
+    report, evidence = made(["good", "scratch", "dent", "burr", "rare"], records=300)
+    keep = (evidence.mode < 4) | (np.arange(300) < 20)  # four records of `rare`
+    taken = {name: getattr(evidence, name)[keep] for name in ("mode", "good", "good_score", "embeddings", "distances")}
+    raw = {name: values[keep] for name, values in evidence.baseline_distances.items()}
+    own = taken["distances"].copy()
+    burr = taken["mode"] == 3
+    own[burr] = own[burr][:, [0, 1, 3, 2, 4]]
+    evidence = Evidence(**{**vars(evidence), **taken, "distances": own, "baseline_distances": raw})
+    noise = np.random.default_rng(3).normal(0, 1.5, own.shape)
+    report = report_of(evidence)
+    report |= against(evidence, taken["distances"] + noise, unjudged=["crack"], lost=["void"])
+    report["reasons"] = reasons_to_reject(report, Gate())
+    return report, render(report, evidence)
+
+
+def test_the_differences_stand_in_the_report_with_their_intervals(better):
+    report, html = better
+    text = " ".join(Page(html.partition('id="baselines"')[2]).text.split())
+    found = report["comparison"]["figures"]["auroc"]
+    assert report["verdict"]["verdict"] in text
+    assert f"[{found['interval'][0]:+.4f}, {found['interval'][1]:+.4f}]" in text
+    for entry in [*report["comparison"]["figures"].values(), *report["comparison"]["modes"].values()]:
+        assert f"{entry['difference']:+.3f}".replace("-", "\u2212") in text
+    for needed in (
+        "1,000 draws of 244 records, the same for both models",
+        "each end of a line holds with 95 % confidence",
+        "Frozen test set f2 (the champion was released on f1; this revision changed the set, so both were judged anew)",
+        "281 records, of which 31 were left out because the champion was trained, stopped or calibrated on them",
+        "Without a record that could be compared: crack.",
+        "Known to the champion alone: void.",
+    ):
+        assert needed in text
+
+
+def test_the_mode_that_fell_is_marked_and_named_in_the_verdict(better):
+    report, html = better
+    head, _, rest = html.partition("</header>")
+    assert "mode burr is worse than the champion v3" in Page(head).text
+    assert "no longer knows void, which the champion v3 does" in Page(head).text
+    drawn = differences(report["comparison"], report["settings"]["gate"])
+    assert [line.who for line in drawn["modes"].lines if line.vetoes] == ["burr"]
+    assert not any(line.vetoes for line in drawn["figures"].lines)
+    assert rest.count('class="track self vetoes"') == 1
+    rare = next(line for line in drawn["modes"].lines if line.who == "rare")
+    assert rare.ends is None
+    assert drawn["modes"].lines[-1].who == "these few, together"
+
+
+def test_places_on_the_axis_by_hand():
+    """The widest end is 0.03, so the axis reaches to 0.05: +0.01 lies at 60 %, −0.03 at 20 %."""
+    entry = {"difference": 0.01, "interval": [-0.03, 0.02]}
+    comparison = {
+        "impossible": None,
+        "figures": {"auroc": entry},
+        "modes": {"a": {"difference": -1.0, "interval": None}},
+        "few": None,
+    }
+    drawn = differences(comparison, {"figure": "auroc", "mode_margin": 0.5})
+    (line,) = drawn["figures"].lines
+    assert (line.place, line.ends, line.vetoes) == (60.0, (20.0, 70.0), True)
+    assert drawn["figures"].ticks == [("-0.05", 0.0), ("-0.025", 25.0), ("0", 50.0), ("+0.025", 75.0), ("+0.05", 100.0)]
+    assert (drawn["modes"].asked, drawn["modes"].lines[0].place, drawn["modes"].hidden) == (25.0, 0.0, 0)
+    assert differences(None, {}) is None
 
 
 def test_long_training_logs_are_thinned_but_keep_the_saved_epoch():
