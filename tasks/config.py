@@ -123,7 +123,10 @@ class Fit(Checked):
     steps: int | None = setting(None, "Balanced batches an epoch", 1, 1000000)
     shift: bool | None = setting(None, "Move each map by up to one cell in training, edges repeated")
     overlay: float | None = setting(
-        None, "Share of the records over which a good one is laid in training, the larger value standing", 0, 1
+        None,
+        "Sparse maps: share of the records over which a good one is laid in training, the larger value standing",
+        0,
+        1,
     )
     noise: float | None = setting(None, "Deviation of the noise on scaled maps in training", 0, 100)
     epochs: int | None = setting(None, "Epochs at most", 1, 100000)

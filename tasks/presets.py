@@ -28,7 +28,7 @@ BEST: dict[str, dict[str, Any]] = {
         "records_per_mode": 12,
         "steps": 50,
         "shift": True,
-        "overlay": 0.0,
+        "overlay": 1.0,
         "noise": 0.0,
         "epochs": 9,
         "patience": 2,
@@ -42,6 +42,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "fit": {
             **BEST["fit"],
             "distance": "rt",
+            "blocks": 4,
             "triplet_weight": 0.0,
             "prototype_weight": 1.0,
             "temperature": 1.0,

@@ -13,8 +13,7 @@ from keras import layers, ops
 
 from tasks.config import Tower, parse_widths
 from tasks.errors import BadSetting
-
-SAMPLE = 4096  # maps from which the scaling is learnt
+from tasks.scaling import LEAST, learnt
 
 
 def build_tower(
@@ -36,23 +35,15 @@ def build_tower(
     return keras.Model(inputs, values, name="tower")
 
 
-def _scaled(values: Any, scaling: str, maps: np.ndarray | None) -> Any:
-    """The maps with deviation 1. `root` spreads the many small values and calms the few large ones.
-
-    They are centred, but for maps that are empty but for a few cells (mean below deviation): there zero
-    means "nothing here", also beyond the edge, where a convolution reads zeros.
-    """
-    if scaling == "none" or maps is None or not len(maps):
+def _scaled(values: Any, kind: str, maps: np.ndarray | None) -> Any:
+    """The maps scaled as tasks/scaling.py learns it, by layers that are saved with the tower."""
+    if kind == "none" or maps is None or not len(maps):
         return values
-    sample = np.asarray(maps[:: -(-len(maps) // SAMPLE)], np.float64)
-    signed = sample.min() < 0
-    if scaling == "root" or (scaling == "auto" and not signed):
-        top = float(np.quantile(sample, 0.99)) or 1.0
-        values = ops.sqrt(layers.Rescaling(1 / top, name="scale")(layers.ReLU(name="positive")(values)) + 1e-6)
-        sample = np.sqrt(np.maximum(sample, 0) / top + 1e-6)
-    mean, spread = float(sample.mean()), float(sample.std()) or 1.0
-    centre = mean if signed or mean > spread else 0.0
-    return layers.Rescaling(1 / spread, offset=-centre / spread, name="unit_deviation")(values)
+    found = learnt(maps, kind)
+    if found.top is not None:
+        positive = layers.ReLU(name="positive")(values)
+        values = ops.sqrt(layers.Rescaling(1 / found.top, offset=LEAST, name="share_of_top")(positive))
+    return layers.Rescaling(1 / found.spread, offset=-found.centre / found.spread, name="unit_deviation")(values)
 
 
 def mlp(values: Any, size: tuple[int, int], widths: list[int], dropout: float) -> Any:

@@ -25,6 +25,7 @@ from tasks.errors import DamagedStage, KensaError, TrainingCollapsed, TrainingDi
 from tasks.handover import Epoch, Stage
 from tasks.identity import model_digest
 from tasks.presets import PRESETS
+from tasks.scaling import learnt
 from tasks.settings import with_settings
 from tasks.siamese import Batches, TripletLoss, TripletModel, active_share
 from tasks.stages import sound, stage, usable, write_json
@@ -114,11 +115,13 @@ def _balanced(
     settings, used = config.fit, _used(bank)
     rows = {part: _by_mode(bank, used, part) for part in ("train", "stop")}
     modes = min(settings.modes_per_batch, len(rows["train"]))
-    batch, checked = (_sized(settings, min(modes, len(rows[part]))) for part in ("train", "stop"))
+    batch = _sized(settings, modes)
+    checked = (min(modes, len(rows["stop"])), max(2, min(batch[1], *map(len, rows["stop"]))))  # no record twice
     model = BalancedModel(tower, bank.maps[used], size, trained_distance(settings), settings, batch, checked)
     model.compile(optimizer=_adam(settings, settings.steps), jit_compile=jit())
+    sparse = learnt(bank.maps[bank.rows("train")], "auto").sparse
     good = np.flatnonzero(bank.good[used] & (bank.part[used] == 0))
-    change = Change(settings.shift, settings.overlay, good)
+    change = Change(settings.shift, settings.overlay if sparse else 0.0, good)
     batches = BalancedBatches(rows["train"], batch, settings.steps, config.seed, change)
     return model, batches, BalancedBatches(rows["stop"], checked, VALIDATION, config.seed)
 

@@ -10,7 +10,17 @@ import pytest
 
 HOUSE = Path(__file__).parents[1]
 STEPS = ["download", "cache", "triplets", "train", "evaluate", "publish"]
-PORTABLE = ["train", "siamese", "epochs", "tower", "distance"]  # run where only keras, numpy and a backend are
+PORTABLE = [
+    "train",
+    "siamese",
+    "balanced",
+    "mining",
+    "epochs",
+    "tower",
+    "scaling",
+    "distance",
+    "rt_distance",
+]  # run where only keras, numpy and a backend are
 
 
 def imports(path: Path) -> dict[str, bool]:

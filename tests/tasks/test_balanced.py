@@ -10,7 +10,7 @@ import parts
 import pytest
 from keras import ops
 
-from tasks.balanced import BalancedBatches, moved
+from tasks.balanced import BalancedBatches, Change, moved
 from tasks.config import DISTANCES, Fit, Retrain, Tower
 from tasks.distance import trained_distance
 from tasks.figures import pair_figures
@@ -28,7 +28,7 @@ def run_of(preset: str = "best", **changes: Any) -> Retrain:
 
 
 def batches(seed: int = 1, **changes: Any) -> BalancedBatches:
-    given = {"rows": ROWS, "batch": (3, 8), "steps": 12, "seed": seed, "move": True, "epochs_differ": True, **changes}
+    given = {"rows": ROWS, "batch": (3, 8), "steps": 12, "seed": seed, "change": Change(True, 0.0, ROWS[0]), **changes}
     return BalancedBatches(**given)
 
 
@@ -76,7 +76,7 @@ def test_order_follows_from_seed_and_epoch():
     assert not np.array_equal(first, second)
     again.start_at(1)
     assert np.array_equal(second, drawn(again))
-    still = batches(epochs_differ=False)
+    still = batches(change=None)
     before = drawn(still)
     still.on_epoch_end()
     assert np.array_equal(before, drawn(still))
@@ -89,8 +89,17 @@ def test_maps_move_by_a_cell_with_their_edges_repeated():
     assert places[1].tolist() == [0, 0, 1, 3, 3, 4]
     assert places[8].tolist() == [4, 5, 5, 4, 5, 5]
     assert len({tuple(row) for row in places.tolist()}) == 9
-    assert not drawn(batches(move=False))[:, :, 1].any()
+    assert not drawn(batches(change=None))[:, :, 1].any()
     assert set(drawn(batches())[:, :, 1].ravel()) == set(range(9))
+
+
+def test_a_good_record_is_laid_over_some():
+    """Half of them under a good one, the others under themselves, which changes nothing."""
+    plain, half = drawn(batches()), drawn(batches(change=Change(False, 0.5, ROWS[0])))
+    assert np.array_equal(plain[:, :, 0], plain[:, :, 2])
+    other = half[:, :, 0] != half[:, :, 2]
+    assert 0.4 < other.mean() < 0.6
+    assert np.isin(half[:, :, 2][other], ROWS[0]).all()
 
 
 @pytest.mark.parametrize("preset", ["best", "rt"])
@@ -98,7 +107,7 @@ def test_training_learns(bank, preset):
     config = run_of(preset, epochs=5)
     tower, log, kept = fit(bank, config)
     assert kept == len(log) == 5  # the last weights
-    assert log[-1].val_loss < log[0].val_loss
+    assert log[-1].loss < log[0].loss
     assert auroc(tower, bank, config) > 0.95
 
 

@@ -12,6 +12,7 @@ from keras import ops
 
 from tasks.config import Retrain, Tower
 from tasks.errors import BadSetting
+from tasks.scaling import learnt
 from tasks.tower import build_tower, weights_digest
 
 BEST, NOTEBOOK = (Retrain(preset=name).resolved().tower for name in ("best", "notebook"))
@@ -45,14 +46,22 @@ def scaled(scaling, maps, x):
 
 
 @pytest.mark.parametrize("scaling", ["auto", "root"])
-def test_maps_without_negative_values_are_rooted_and_not_centred(scaling):
+def test_maps_without_negative_values_are_rooted(scaling):
     found = scaled(scaling, MAPS, MAPS)
-    assert found.std() == pytest.approx(1, rel=1e-4)
-    assert np.all(found >= 0)
-    top = np.quantile(MAPS, 0.99)
-    expected = np.sqrt(MAPS / top + 1e-6)
-    np.testing.assert_allclose(found, expected / expected.std(), rtol=1e-4)
+    assert (found.mean(), found.std()) == pytest.approx((0, 1), abs=1e-3)
+    expected = np.sqrt(MAPS / np.quantile(MAPS, 0.99) + 1e-6)
+    np.testing.assert_allclose(found, (expected - expected.mean()) / expected.std(), rtol=1e-3, atol=1e-4)
     assert np.isfinite(scaled(scaling, MAPS, -MAPS)).all()  # a negative value that training never saw
+
+
+def test_the_zero_of_sparse_maps_stays_one():
+    """One cell in ten is not empty: the others are nothing, before and after."""
+    maps = np.where(RNG.random((200, 20)) < 0.1, MAPS, 0).astype(np.float32)
+    assert learnt(maps, "auto").sparse
+    assert not learnt(MAPS, "auto").sparse
+    found = scaled("auto", maps, maps)
+    assert found.std() == pytest.approx(1, rel=1e-3)
+    assert np.abs(found[maps == 0]).max() < 0.01
 
 
 @pytest.mark.parametrize("scaling", ["auto", "standard"])
@@ -60,6 +69,7 @@ def test_signed_maps_are_centred(scaling):
     maps = (RNG.normal(size=(100, 20)) * 3 + 1).astype(np.float32)
     found = scaled(scaling, maps, maps)
     assert (found.mean(), found.std()) == pytest.approx((0, 1), abs=1e-3)
+    assert not learnt(maps, scaling).sparse
 
 
 @pytest.mark.parametrize("maps", [np.zeros((4, 20)), np.full((4, 20), 7.0)])
