@@ -42,7 +42,10 @@ def ended(outcome: Outcome) -> None:
         return
     source = f"{outcome.train['source']}@{outcome.train['revision'][:12]}"
     figure = f"pair AUROC {outcome.metrics['auroc']:.3f}"
-    told = f"{outcome.release} is champion" if outcome.status == "released" else "; ".join(outcome.reasons)
+    told = "; ".join(outcome.reasons)
+    if outcome.status == "released":
+        told = f"{outcome.release} is champion"
+        told += f", {outcome.comparison['verdict']}" if outcome.comparison else ""
     body = f"{source}: {told}; {figure}; {outcome.path}/report.html"
     send(f"Kensa {outcome.status}: {source}", body, get_run_logger())
 

@@ -11,6 +11,6 @@
     score      records of any source, a release        verdicts (Parquet)                          Scored
 
 A step never imports another: the flow passes what one returned to the next. What several steps need
-is shared ground: config, handover, errors, schema, stages, identity, bank, distance, judge, releases.
+is shared ground: config, handover, errors, schema, stages, identity, bank, distance, judge, releases, frozen.
 `steps` binds the functions as Prefect tasks and is the only module here that knows Prefect.
 """

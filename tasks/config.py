@@ -167,7 +167,7 @@ class Gate(Checked):
     )
     beat_raw_by: float = setting(0.0, "By how much the figure must exceed the raw map's", 0, 1)
     confidence: float = setting(
-        0.95, "Confidence with which the model must be shown to be better than the champion", 0.5, 0.999
+        0.95, "Confidence with which the model must be shown to be better than the champion", 0.5, 0.99
     )
     least_gain: float = setting(0.0, "By how much it must be shown to be better than the champion", 0, 1)
     mode_margin: float = setting(

@@ -67,7 +67,7 @@ def _axis(lines: list[tuple[str, Entry, bool]], more: list[tuple[str, Entry, boo
         ends = entry["interval"] and (place(entry["interval"][0]), place(entry["interval"][1]))
         return Line(who, entry, place(entry["difference"]), ends, vetoes)
 
-    ticks = [(f"{tick:+.3g}" if tick else "0", place(tick)) for tick in (-reach, -reach / 2, 0.0, reach / 2, reach)]
+    ticks = [(f"{tick:+.3g}" if tick else "0", place(tick)) for tick in (-reach, 0.0, reach)]
     return Axis([line(*one) for one in shown], ticks, place(asked), len(lines) + len(more) - len(shown))
 
 

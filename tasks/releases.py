@@ -75,7 +75,7 @@ def rejected(artifacts: Path) -> list[Release]:
     for path in (artifacts / "drafts").glob("[0-9a-f]*"):
         with contextlib.suppress(DamagedRelease):
             found.append(_read(path))
-    return sorted(found, key=lambda draft: draft.manifest["created"])
+    return sorted(found, key=lambda draft: draft.manifest.get("created", ""))
 
 
 def _read(path: Path) -> Release:

@@ -200,6 +200,10 @@ def test_a_new_commit_is_retrained_and_compared_with_the_champion(boards, a_plac
     comparison = report_of(place, done)["comparison"]
     assert comparison["version"] == "v1"
     assert comparison["impossible"] is None
+    assert (comparison["champion_frozen"], comparison["frozen"]) == ("f1", "f2")
+    assert manifest["frozen"]["version"] == "f2"
+    assert told["status"] == "rejected" or comparison["figures"]["auroc"]["interval"][0] > 0
+    assert told["comparison"] == report_of(place, done)["verdict"]
 
 
 @pytest.mark.slow

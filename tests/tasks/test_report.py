@@ -367,7 +367,7 @@ def test_places_on_the_axis_by_hand():
     drawn = differences(comparison, {"figure": "auroc", "mode_margin": 0.5})
     (line,) = drawn["figures"].lines
     assert (line.place, line.ends, line.vetoes) == (60.0, (20.0, 70.0), True)
-    assert drawn["figures"].ticks == [("-0.05", 0.0), ("-0.025", 25.0), ("0", 50.0), ("+0.025", 75.0), ("+0.05", 100.0)]
+    assert drawn["figures"].ticks == [("-0.05", 0.0), ("0", 50.0), ("+0.05", 100.0)]
     assert (drawn["modes"].asked, drawn["modes"].lines[0].place, drawn["modes"].hidden) == (25.0, 0.0, 0)
     assert differences(None, {}) is None
 
