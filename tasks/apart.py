@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from typing import Any
+from typing import Any, BinaryIO
 
 from tasks.errors import KensaError, ProcessDied
 
@@ -74,7 +74,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not stand among the answers
     requests: queue.SimpleQueue[tuple[str, tuple[Any, ...]]] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    source = os.fdopen(os.dup(0), "rb")  # sys.stdin would be closed at a crash, under the thread that reads it
+    threading.Thread(target=_listen, args=(source, requests), daemon=True).start()
     while True:
         function, arguments = requests.get()
         module, _, name = function.partition(":")
@@ -86,10 +87,10 @@ def main() -> None:
         answers.flush()
 
 
-def _listen(requests: queue.SimpleQueue[tuple[str, tuple[Any, ...]]]) -> None:
+def _listen(source: BinaryIO, requests: queue.SimpleQueue[tuple[str, tuple[Any, ...]]]) -> None:
     while True:
         try:
-            requests.put(pickle.load(sys.stdin.buffer))  # noqa: S301  # from the process that started this one
+            requests.put(pickle.load(source))  # noqa: S301  # from the process that started this one
         except EOFError:
             os._exit(0)  # in the midst of a training, if need be
 

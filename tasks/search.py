@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -90,6 +91,8 @@ class Sweep(Checked):
     def __post_init__(self) -> None:
         """Raise BadSetting for the first thing that is wrong, in whatever combination it stands."""
         super().__post_init__()
+        if self.dask is not None and not re.fullmatch(r"(tcp|tls|ws|wss|ucx)://[^\s/]+:[0-9]+", self.dask):
+            raise BadSetting(f"--dask {self.dask}: expected a scheduler's address such as tcp://127.0.0.1:8786")
         self.trials()
 
     def axes(self) -> list[Axis]:
@@ -132,6 +135,8 @@ def parse_axis(word: str, run: Retrain) -> Axis:
         raise BadSetting(f"--grid {word}: expected key=values, such as --grid fit.margin=0.2,0.4")
     _require_searchable(key, run)
     axis = _range(key, text) if ".." in text else Axis(key, tuple(value.strip() for value in text.split(",")))
+    if "" in axis.values:
+        raise BadSetting(f"--grid {word}: expected a value on each side of every comma; none is the preset's")
     for value in axis.values:
         _with(run, {key: value})
     return axis
@@ -164,13 +169,15 @@ def _range(key: str, text: str) -> Axis:
     steps = rest[log:]
     whole = int in kinds_of(key)
     try:
-        low, high, count = float(low_text), float(high_text), [int(step) for step in steps]
+        low, high = (int(end) if whole else float(end) for end in (low_text, high_text))
+        count = [int(step) for step in steps]
     except ValueError:
         low, high, count = math.nan, math.nan, []
     sound = math.isfinite(high - low) and low < high and (low > 0 or not log) and len(count) < 2
     if not sound or not {int, float} & kinds_of(key) or any(step < 2 for step in count):
+        kind = "whole numbers" if whole else "numbers"
         raise BadSetting(
-            f"--grid {key}={text}: expected LOW..HIGH of a number, rising, then at will :log (above 0) and :STEPS "
+            f"--grid {key}={text}: expected LOW..HIGH of {kind}, rising, then at will :log (above 0) and :STEPS "
             "(2 or more), such as fit.learning_rate=1e-4..1e-2:log:5"
         )
 

@@ -98,7 +98,8 @@ def markdown(plan: Sweep, train: Resolved, ranking: Ranking) -> str:
         verdict(plan, ranking),
         OPTIMISM,
         "\n".join([f"| {' | '.join(head)} |", f"| {' | '.join('---' for _ in head)} |", *_lines(ranking)]),
-        f"Interval: Student's t over seeds, {plan.run.evaluate.confidence:.0%}. Seconds: one training.",
+        f"Interval: Student's t over seeds, {plan.run.evaluate.confidence:.0%}; of few seeds it is rough. "
+        "Seconds: one training.",
         "\n".join(f"- {row.candidate.title}: {reason}" for row in ranking.rows for reason in row.reasons),
     ]
     return "\n\n".join(line for line in lines if line) + "\n"
@@ -126,10 +127,11 @@ def span(row: Row) -> str:
 
 def verdict(plan: Sweep, ranking: Ranking) -> str:
     """What was chosen and how sure that is, in plain words."""
-    best, chosen, others = ranking.rows[0], ranking.chosen, len(ranking.tied) - 1
+    best, chosen, others = ranking.tied[0], ranking.chosen, len(ranking.tied) - 1
     said = f"Chosen: {chosen.candidate.title} ({plan.figure} {number(chosen.mean)})."
-    if chosen.low is None and not others:
-        return f"{said} With one seed nothing tells its lead from chance."
+    if best.low is None:
+        same = f"{others + 1} combinations have the same mean, and this is the simplest. " if others else ""
+        return f"{said} {same}With one seed nothing tells its lead from chance."
     if not others:
         return f"{said} No other combination's mean lies within its interval, {span(chosen)}."
     within = (
