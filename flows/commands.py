@@ -11,7 +11,7 @@ from typing import Any
 
 from tasks.config import Retrain
 from tasks.errors import BadSetting, SourceUnreachable
-from tasks.handover import Outcome, Swept
+from tasks.handover import Outcome, Resolved, Swept
 from tasks.search import Sweep
 from tasks.settings import OPTIONS, with_settings
 
@@ -51,16 +51,24 @@ def retrain(arguments: argparse.Namespace) -> int:
 
 def unchanged(config: Retrain) -> Outcome | None:
     """The outcome of the same run before, found without Prefect and TensorFlow."""
-    from tasks.download import resolve
     from tasks.identity import fingerprint
     from tasks.publish import concluded
 
+    pinned = _pinned(config)
+    return concluded(config, fingerprint(*pinned, config)) if pinned else None
+
+
+def _pinned(config: Retrain) -> tuple[Resolved, Resolved | None] | None:
+    """The two sources at their present revisions; None where the Hub does not answer: the flow tries again."""
+    from tasks.download import resolve
+
     try:
-        train = resolve(config.train, config.revision, config)
-        test = resolve(config.test, None, config) if config.test else None
+        return (
+            resolve(config.train, config.revision, config),
+            resolve(config.test, None, config) if config.test else None,
+        )
     except SourceUnreachable:
-        return None  # the flow tries again, and shows each try
-    return concluded(config, fingerprint(train, test, config))
+        return None  # the flow shows each try
 
 
 def _print_outcome(outcome: Outcome, as_json: bool) -> None:
@@ -86,6 +94,7 @@ def sweep(arguments: argparse.Namespace) -> int:
     plan = planned(arguments)
     for folder in (plan.run.data_folder, plan.out):
         usable(Path(folder))
+    _pinned(plan.run)  # a mistyped source is told at once
     require_server(needed=plan.dask is not None)  # the workers speak to it too
     from flows.sweep import require_cluster, run
 

@@ -99,7 +99,8 @@ def _panels(drawing: Figure, ranking: Ranking, rows: list[Row], axes: list[Axis]
         left.remove()
     for first in plots[::ACROSS]:
         first.set_ylabel(figure)
-    drawing.legend(*plots[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    known = {name: look for plot in plots for look, name in zip(*plot.get_legend_handles_labels(), strict=True)}
+    drawing.legend(known.values(), known.keys(), loc="outside lower center", ncols=4)
 
 
 def _panel(plot: Axes, ranking: Ranking, rows: list[Row], axis: Axis, alone: bool) -> None:
@@ -111,7 +112,7 @@ def _panel(plot: Axes, ranking: Ranking, rows: list[Row], axis: Axis, alone: boo
     for x, row in zip(here, rows, strict=True):
         by_place[x].append(row.mean)
         if alone and row.low is not None:
-            plot.plot([x, x], [row.low, row.high], color=GREY, lw=1.2, label="_")
+            plot.plot([x, x], [row.low, row.high], color=GREY, lw=1.2, label="interval")
         seeds = row.figures if alone else [row.mean]
         plot.plot([x] * len(seeds), seeds, "o", color=BLUE, ms=4, alpha=0.6, label="_")
     plot.plot([], [], "o", color=BLUE, ms=4, label="one seed" if alone else "one combination, mean over seeds")
@@ -122,6 +123,7 @@ def _panel(plot: Axes, ranking: Ranking, rows: list[Row], axis: Axis, alone: boo
     chosen = at[value_of(ranking.chosen.candidate.config, axis.key)]
     plot.plot([chosen], [ranking.chosen.mean], "D", mfc="none", mec=VERMILLION, mew=1.8, ms=9, label="chosen")
     plot.set_xlabel(axis.key)
+    plot.margins(y=0.12)
     _scale(plot, axis, places, numbers)
 
 
