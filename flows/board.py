@@ -17,7 +17,7 @@ from prefect.artifacts import (
 from prefect.runtime import flow_run
 
 from tasks.config import Retrain
-from tasks.handover import Epoch, Finding, Outcome, Resolved, Scored, Stage
+from tasks.handover import Epoch, Finding, Outcome, Resolved, Scored, Stage, Swept
 from tasks.lines import Line
 
 SYMBOLS = {"ok": "✓ ok", "warning": "▲ warning", "failed": "✗ failed"}
@@ -191,3 +191,18 @@ def verdicts(scored: Scored) -> None:
         f"`{Path(scored.path).resolve()}`",
     ]
     create_markdown_artifact("\n\n".join(lines), key="verdicts", description=f"Verdicts by {scored.release}")
+
+
+def swept(found: Swept, config: Retrain) -> None:
+    """The table of a sweep, and where its folder lies."""
+    rows = [
+        {name: f"{value:.4g}" if isinstance(value, float) else safe(value) for name, value in told.items()}
+        for told in ({**row.pop("settings"), **row} for row in map(dict, found.rows))
+    ]
+    create_table_artifact(rows, key=key(config, "sweep"), description=f"{found.figure} on the calibration part")
+    folder = Path(found.path).resolve()
+    text = (folder / "table.md").read_text(encoding="utf-8")
+    links = [f"[{name}]({(folder / name).as_uri()})" for name in ("table.md", "figure.svg", "best.toml")]
+    create_markdown_artifact(
+        f"{text}\n{' · '.join(links)} (`{folder}`)", key=key(config, "sweep-verdict"), description="What to take"
+    )

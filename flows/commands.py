@@ -6,27 +6,25 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tasks.config import Retrain
 from tasks.errors import BadSetting, ServerUnreachable, SomeLinesFailed, SourceUnreachable
-from tasks.handover import Outcome
-from tasks.settings import with_settings
-
-OPTIONS = {"train", "test", "revision", "preset", "data_folder", "artifacts_folder"}  # not for --set
+from tasks.handover import Outcome, Resolved, Swept
+from tasks.search import Sweep
+from tasks.settings import OPTIONS, with_settings
 
 
 def configured(arguments: argparse.Namespace) -> Retrain:
-    """The run that the words ask for; raises BadSetting."""
-    config = Retrain(
-        train=arguments.train,
-        test=arguments.test,
-        revision=arguments.revision,
-        preset=arguments.preset,
-        data_folder=arguments.data,
-        artifacts_folder=arguments.artifacts,
-    )
+    """The run that the words ask for, on top of the settings file where one is named; raises BadSetting."""
+    from tasks.lines import read_run
+
+    options = {name: getattr(arguments, name) for name in ("train", "test", "revision", "preset")}
+    given = {name: value for name, value in options.items() if value is not None}
+    config = read_run(Path(arguments.settings_file)) if arguments.settings_file else Retrain()
+    config = replace(config, **given, data_folder=arguments.data, artifacts_folder=arguments.artifacts)
     for word in arguments.settings:
         if word.partition("=")[0].strip() in OPTIONS:
             raise BadSetting(f"--set {word}: give it as an option of its own, see kensa retrain --help")
@@ -54,16 +52,24 @@ def retrain(arguments: argparse.Namespace) -> int:
 
 def unchanged(config: Retrain) -> Outcome | None:
     """The outcome of the same run before, found without Prefect and TensorFlow."""
-    from tasks.download import resolve
     from tasks.identity import fingerprint
     from tasks.publish import concluded
 
+    pinned = _pinned(config)
+    return concluded(config, fingerprint(*pinned, config)) if pinned else None
+
+
+def _pinned(config: Retrain) -> tuple[Resolved, Resolved | None] | None:
+    """The two sources at their present revisions; None where the Hub does not answer: the flow tries again."""
+    from tasks.download import resolve
+
     try:
-        train = resolve(config.train, config.revision, config)
-        test = resolve(config.test, None, config) if config.test else None
+        return (
+            resolve(config.train, config.revision, config),
+            resolve(config.test, None, config) if config.test else None,
+        )
     except SourceUnreachable:
-        return None  # the flow tries again, and shows each try
-    return concluded(config, fingerprint(train, test, config))
+        return None  # the flow shows each try
 
 
 def _print_outcome(outcome: Outcome, as_json: bool) -> None:
@@ -78,6 +84,54 @@ def _print_outcome(outcome: Outcome, as_json: bool) -> None:
             print(f"  {name.replace('_', ' '):<26}{outcome.metrics[name]:.3f}")
     print(f"  champion                  {outcome.champion or 'none yet'}")
     print(f"  report                    {Path(outcome.path) / 'report.html'}")
+
+
+def sweep(arguments: argparse.Namespace) -> int:
+    """`kensa sweep`: everything that was typed is checked before Prefect is started."""
+    from flows.server import require_server, set_defaults
+    from tasks.stages import usable
+
+    set_defaults()
+    plan = planned(arguments)
+    for folder in (plan.run.data_folder, plan.out):
+        usable(Path(folder))
+    _pinned(plan.run)  # a mistyped source is told at once
+    require_server(needed=plan.dask is not None)  # the workers speak to it too
+    from flows.sweep import require_cluster, run
+
+    if plan.dask is not None:
+        require_cluster(plan.dask)
+    _print_swept(run(plan), arguments.json)
+    return 0
+
+
+def planned(arguments: argparse.Namespace) -> Sweep:
+    """The search that the words ask for; raises BadSetting."""
+    if arguments.dask and arguments.workers is not None:
+        raise BadSetting("--workers: expected it without --dask, whose workers do the work")
+    searched = {word.partition("=")[0].strip() for word in arguments.grid}
+    if both := searched & {word.partition("=")[0].strip() for word in arguments.settings}:
+        raise BadSetting(f"--grid {both.pop()}: expected it there or in --set, found it in both")
+    return Sweep(
+        run=configured(arguments),
+        grid=tuple(arguments.grid),
+        seeds=arguments.seeds,
+        random=arguments.random,
+        figure=arguments.figure,
+        dask=arguments.dask,
+        out=arguments.out or f"{arguments.artifacts}/sweeps",
+        **({} if arguments.workers is None else {"workers": arguments.workers}),
+    )
+
+
+def _print_swept(swept: Swept, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(swept.as_json()))
+        return
+    folder = Path(swept.path)
+    print((folder / "table.md").read_text(encoding="utf-8"))
+    print(f"{swept.trials} trials, {swept.failed} failed: {folder}")
+    print(f"next: kensa retrain --settings {folder / 'best.toml'}")
 
 
 def promote(arguments: argparse.Namespace) -> int:

@@ -87,8 +87,8 @@ def _retrained(config: Retrain) -> Outcome:
 
 
 def _line(source: Resolved, test_source: Resolved | None, champion: Any, identity: str, config: Retrain) -> Outcome:
-    train_set = _cached(source, config)
-    test_set = _cached(test_source, config, held_out=True) if test_source else None
+    train_set = cached(source, config)
+    test_set = cached(test_source, config, held_out=True) if test_source else None
     triplets = steps.triplets(train_set, test_set, config)
     board.data(triplets, config)
     changed = steps.changes(triplets, champion)
@@ -105,7 +105,7 @@ def _line(source: Resolved, test_source: Resolved | None, champion: Any, identit
     return outcome
 
 
-def _cached(source: Resolved, config: Retrain, held_out: bool = False) -> Cached:
+def cached(source: Resolved, config: Retrain, held_out: bool = False) -> Cached:
     """The source in Kensa's form; its checks reach the UI whether they pass or not."""
     downloaded = steps.download(source)
     try:

@@ -8,6 +8,8 @@
     train      the record bank and its triplets        data/stages/model-<digest>/ (model.keras)   Stage
     evaluate   bank, model, champion                   data/stages/report-<digest>/ (report.html)  Stage
     publish    model and report                        artifacts/releases/ or artifacts/drafts/    Outcome
+    trial      the record bank, a run of a sweep       data/stages/trial-<digest>/ (figures)      Stage
+    conclude   what came of a sweep's trials           artifacts/sweeps/ (table, best.toml)       Swept
     score      records of any source, a release        verdicts (Parquet)                          Scored
 
 A step never imports another: the flow passes what one returned to the next. What several steps need

@@ -13,7 +13,8 @@ KensaError                  anything Kensa says in one line, without a traceback
 │   ├── UnknownRelease      no such release, or nothing to roll back to
 │   ├── MapSizeChanged      the champion takes maps of another size
 │   ├── DamagedStage        a folder given as a stage that is none, or not sound
-│   └── ServerUnreachable   no Prefect server answers where one is configured
+│   ├── ServerUnreachable   no Prefect server answers where one is configured
+│   └── ClusterUnreachable  no Dask cluster with workers at the address, or no client for it
 └── Failure                 the run itself failed (exit code 1)
     ├── TrainingDiverged    the loss is no number any more
     ├── TrainingCollapsed   every record has the same embedding
@@ -23,6 +24,9 @@ KensaError                  anything Kensa says in one line, without a traceback
     ├── NotComparable       the champion cannot be judged beside the challenger: told as a rejection
     ├── NotPrepared         the server did not take pool, deployments or automations
     ├── SomeLinesFailed     some product lines failed; the others were done
+    ├── ProcessDied         the process of a trial ended before it answered
+    ├── TrialFailed         a trial of a sweep diverged or collapsed; the others go on
+    ├── NoTrialLeft         every trial of a sweep failed
     └── GaveUp              a run that crashed too often is not taken up again
 """
 
@@ -112,6 +116,10 @@ class ServerUnreachable(BadInput):
     """No Prefect server answers at the configured address."""
 
 
+class ClusterUnreachable(BadInput):
+    """No Dask cluster with workers answers at the address, or the client for it is not installed."""
+
+
 class Failure(KensaError):
     """The run itself failed."""
 
@@ -146,6 +154,18 @@ class NotPrepared(Failure):
 
 class SomeLinesFailed(Failure):
     """Some product lines failed; the others were done."""
+
+
+class ProcessDied(Failure):
+    """The process of a trial ended before it answered."""
+
+
+class TrialFailed(Failure):
+    """A trial of a sweep diverged or collapsed; the others go on."""
+
+
+class NoTrialLeft(Failure):
+    """Every trial of a sweep failed."""
 
 
 class GaveUp(Failure):

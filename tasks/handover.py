@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -116,3 +117,33 @@ class Scored:
     release: str
     path: str
     counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of one trial of a sweep: its candidate's number and seed, and its facts or why it failed."""
+
+    candidate: int
+    seed: int
+    facts: dict[str, Any] = field(repr=False)
+    failed: str | None = None
+
+    def value(self, figure: str) -> float | None:
+        """The trial's figure of that name; None where it failed, or its data does not have that figure."""
+        return self.facts.get("figures", {}).get(figure)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A sweep that has ended: its folder, how its trials ended, and the table's rows, the best mean first."""
+
+    path: str
+    figure: str
+    chosen: dict[str, Any]
+    rows: list[dict[str, Any]] = field(repr=False)
+    trials: int
+    failed: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The sweep as one JSON object."""
+        return {**dataclasses.asdict(self), "settings_file": f"{self.path}/best.toml"}

@@ -17,6 +17,8 @@ CACHE = 2
 TRIPLETS = 4
 MODEL = 2
 REPORT = 3
+TRIAL = 1
+SWEEP = 1
 
 
 def cache_digest(revision: str, data: Data, held_out: bool) -> str:
@@ -37,10 +39,20 @@ def model_digest(triplets: str, config: Retrain, backend: str) -> str:
     return digest_of("model", MODEL, triplets, size, asdict(config.tower), asdict(config.fit), config.seed, backend)
 
 
+def trial_digest(triplets: str, config: Retrain, backend: str) -> str:
+    """Names a trial of a sweep: its model, judged on the calibration part of its own bank."""
+    return digest_of("trial", TRIAL, model_digest(triplets, config, backend))
+
+
 def report_digest(model: str, config: Retrain, champion: Any, facts: dict[str, Any]) -> str:
     """Names the judgement of a model; `champion` is what identifies the one it is compared with."""
     settings = (asdict(config.evaluate), asdict(config.gate), asdict(config.data), config.seed)
     return digest_of("report", REPORT, model, settings, champion, facts)
+
+
+def sweep_digest(run: Retrain, values: list[dict[str, str]], figure: str, outcomes: list[dict[str, Any]]) -> str:
+    """Names the conclusion of a sweep: what was asked, and what came of each trial."""
+    return digest_of("sweep", SWEEP, run.science(), run.train, run.test, run.preset, values, figure, outcomes)
 
 
 def fingerprint(train: Resolved, test: Resolved | None, config: Retrain) -> str:

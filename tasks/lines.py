@@ -91,15 +91,28 @@ def _line(path: Path, name: str, told: Any) -> Line:
         raise BadSetting(f"{where}: expected a name of small letters, digits and hyphens")
     if name == "all":
         raise BadSetting(f"{where}: expected another name, for this one means every line")
+    config = _run(where, told)
+    return Line(name, replace(config, artifacts_folder=str(Path(config.artifacts_folder) / name)))
+
+
+def read_run(path: Path) -> Retrain:
+    """The run that a settings file asks for, with the keys of one line at its top; BadSetting."""
+    try:
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSetting(f"--settings {path}: cannot be read: {error}") from None
+    return _run(f"--settings {path}", told)
+
+
+def _run(where: str, told: Any) -> Retrain:
     if not isinstance(told, dict) or not set(told) <= KNOWN or not isinstance(told.get("train"), str):
         raise BadSetting(f"{where}: expected train and, at will, {', '.join(sorted(KNOWN - {'train'}))}")
-    words = told.pop("set", [])
+    words = told.get("set", [])
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise BadSetting(f'{where}: expected set as a list such as ["fit.epochs=5"], found {words!r}')
     if surplus := {word.partition("=")[0].strip() for word in words} & OUTSIDE:
         raise BadSetting(f"{where}: expected no {', '.join(sorted(surplus))} in set; give train, test, preset as keys")
     try:
-        config = with_settings(Retrain(**told), words)
+        return with_settings(Retrain(**{key: value for key, value in told.items() if key != "set"}), words)
     except BadSetting as error:
         raise BadSetting(f"{where}: {str(error).replace('--set ', 'set ')}") from None
-    return Line(name, replace(config, artifacts_folder=str(Path(config.artifacts_folder) / name)))

@@ -52,6 +52,11 @@ class Picture:
     width: int
     height: int
 
+    @property
+    def content(self) -> bytes:
+        """The picture as a file's bytes."""
+        return base64.b64decode(self.uri.partition(",")[2])
+
 
 def chart(draw: Callable[[Figure], None], alt: str, size: tuple[float, float] = (4.9, 3.2)) -> Picture:
     """What `draw` puts into a figure of `size` (inches), as an SVG that is the same byte for byte every time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import operator
 import typing
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from tasks.checked import Checked, allowed
 from tasks.config import Retrain
 from tasks.errors import BadSetting
+
+OPTIONS = {"train", "test", "revision", "preset", "data_folder", "artifacts_folder"}  # not for --set
 
 
 def keys() -> dict[str, dataclasses.Field]:
@@ -22,6 +25,30 @@ def keys() -> dict[str, dataclasses.Field]:
         else:
             found |= {f"{part.name}.{inner.name}": inner for inner in dataclasses.fields(part.default_factory)}
     return found
+
+
+def kinds_of(key: str) -> set[Any]:
+    """The types and values that the setting `key`, a known one, takes."""
+    place, _, name = key.rpartition(".")
+    holder = type(getattr(Retrain(), place)) if place else Retrain
+    return set(allowed(typing.get_type_hints(holder)[name]))
+
+
+def value_of(config: Retrain, key: str) -> Any:
+    """The value of the setting `key`, a known one."""
+    return operator.attrgetter(key)(config)
+
+
+def words_of(config: Retrain) -> list[str]:
+    """The `key=value` words that make `config` from one with its source, preset and folders alone."""
+    plain, words = Retrain(), []
+    for key in keys():
+        if key in OPTIONS:
+            continue
+        value = value_of(config, key)
+        if value != value_of(plain, key):
+            words.append(f"{key}={'none' if value is None else value}")
+    return words
 
 
 def with_settings(config: Retrain, words: list[str]) -> Retrain:

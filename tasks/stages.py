@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,12 +101,14 @@ def set_aside(folder: Path) -> None:
 def drafting(root: Path, name: str) -> Iterator[Path]:
     """A folder to work in beside the finished ones, gone afterwards unless it was renamed.
 
-    Its name holds the process, so that what a killed one left is swept by the next.
+    Its name holds machine and process, so that what a killed one left is swept by the next on the
+    same machine; of another's processes nothing can be known here.
     """
-    for left in root.glob(f".{name}-*-*"):
+    machine = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+    for left in root.glob(f".{name}-{machine}-*-*"):
         if not _alive(left.name.split("-")[-2]):
             shutil.rmtree(left, ignore_errors=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{name}-{os.getpid()}-", dir=root))
+    draft = Path(tempfile.mkdtemp(prefix=f".{name}-{machine}-{os.getpid()}-", dir=root))
     draft.chmod(0o755)
     try:
         yield draft

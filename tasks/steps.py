@@ -17,14 +17,18 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
 from prefect.tasks import exponential_backoff
 
+from tasks.apart import Apart
 from tasks.cache import cache
 from tasks.changes import changes
+from tasks.config import Retrain
 from tasks.download import download, resolve
-from tasks.errors import KensaError
-from tasks.handover import Cached, Scored, Stage
+from tasks.errors import KensaError, TrialFailed
+from tasks.handover import Cached, Scored, Stage, Swept
 from tasks.publish import concluded, publish
 from tasks.releases import present_champion
+from tasks.search import Trial
 from tasks.tell import tell_due
+from tasks.trial import tried
 from tasks.triplets import triplets
 
 
@@ -78,6 +82,29 @@ def evaluate(*args: Any, **kwargs: Any) -> Stage:
     return run(*args, **kwargs)
 
 
+def conclude(*args: Any, **kwargs: Any) -> Swept:
+    """Conclude a sweep; pandas and matplotlib are imported when it runs."""
+    from tasks.sweep import conclude as run
+
+    return run(*args, **kwargs)
+
+
+def train_apart(triplets: Stage, config: Retrain, backend: str) -> dict[str, Any]:
+    """Train and judge one trial of a sweep, in a process of its own; see tasks/apart.py."""
+    with Apart(KERAS_BACKEND=backend) as there:
+        model = there("tasks.train:train", triplets, config)
+        return there("tasks.selection:trial_facts", triplets, model, config)
+
+
+def trial(triplets: Stage, trial: Trial) -> Stage | State:
+    """One trial of a sweep; raises TrialFailed for one that diverged or collapsed, now or when it was kept."""
+    log_known_errors_in_one_line()  # a Dask worker has not done so
+    made = tried(triplets, trial.config, train_apart)
+    if "failed" in made.facts:
+        raise TrialFailed(made.facts["failed"])
+    return Completed(name="Cached", message=f"found good: {made.path}", data=made) if made.reused else made
+
+
 PLAIN: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 NETWORK: dict[str, Any] = {
     **PLAIN,
@@ -101,6 +128,8 @@ changes = task(changes, name="changes", task_run_name="what changed", **PLAIN)
 train = staged(train, name="train", task_run_name="train", tags=["training"], **PLAIN)
 evaluate = staged(evaluate, name="evaluate", task_run_name="evaluate", **PLAIN)
 score = task(score, name="score", task_run_name="score", **PLAIN)
+trial = task(trial, name="trial", task_run_name="trial {trial.title}", tags=["training"], **PLAIN)
+conclude = task(conclude, name="conclude", task_run_name="compare the trials", **PLAIN)
 tell = task(tell_due, name="tell", task_run_name="tell Prefect", **NETWORK)
 publish = task(publish, name="publish", task_run_name="publish", **PLAIN)
 

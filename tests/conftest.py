@@ -75,9 +75,9 @@ class Place:
         self.env = {"PATH": f"{BIN}:{os.environ['PATH']}", "HF_ENDPOINT": NOBODY, **fonts, **self.env, **own}
 
     def kensa(self, *words, small=True, imports=False, **env):
-        """Run the command; `small` adds the settings of `SMALL` to a retraining."""
+        """Run the command; `small` adds the settings of `SMALL` to a retraining and a sweep."""
         words = [str(word) for word in words]
-        if small and words[:1] == ["retrain"]:
+        if small and words[:1] in (["retrain"], ["sweep"]):
             given = {word.partition("=")[0] for word in words}
             words += [] if "--preset" in given else ["--preset", "notebook"]
             words += [word for key, value in SMALL.items() if key not in given for word in ("--set", f"{key}={value}")]

@@ -76,6 +76,42 @@ WORDS = {
         ["retrain", "--artifacts", "note.txt/a"],
         ["note.txt/a: expected a folder", "--artifacts"],
     ),
+    "sweep of nothing": (["sweep"], ["--grid: expected at least one setting", "--grid fit.margin=0.2,0.4"]),
+    "sweep of an unknown setting": (["sweep", "--grid", "fit.margni=1,2"], ["--grid fit.margni", "did you mean"]),
+    "sweep of a wrong value": (["sweep", "--grid", "fit.margin=1,x"], ["--grid fit.margin=x", "found 'x'"]),
+    "sweep of a range without steps": (["sweep", "--grid", "fit.margin=1..2"], ["fit.margin=1..2:5", "--random N"]),
+    "sweep of the judgement": (["sweep", "--grid", "split.seed=1,2"], ["--grid split.seed", "not be judged alike"]),
+    "sweep of seeds": (["sweep", "--grid", "seed=1,2"], ["--grid seed", "--seeds N"]),
+    "sweep by no figure": (["sweep", "--grid", "fit.margin=1", "--figure", "loss"], ["figure", "'auroc'", "'loss'"]),
+    "sweep with a setting twice": (
+        ["sweep", "--grid", "fit.margin=1,2", "--set", "fit.margin=3"],
+        ["--grid fit.margin", "found it in both"],
+    ),
+    "sweep with workers of its own and a cluster": (
+        ["sweep", "--grid", "fit.margin=1", "--workers", "2", "--dask", "tcp://127.0.0.1:9"],
+        ["--workers", "without --dask"],
+    ),
+    "sweep on no address": (
+        ["sweep", "--grid", "fit.margin=1", "--dask", "localhost"],
+        ["--dask localhost", "tcp://127.0.0.1:8786"],
+    ),
+    "sweep on a cluster without a server": (
+        ["sweep", "--grid", "fit.margin=1", "--dask", "tcp://127.0.0.1:9"],
+        ["PREFECT_API_URL: expected the address of a Prefect server, found none"],
+    ),
+    "sweep into no folder": (
+        ["sweep", "--grid", "fit.margin=1", "--out", "note.txt/a"],
+        ["note.txt/a: expected a folder"],
+    ),
+    "settings file that is none": (
+        ["retrain", "--settings", "absent.toml"],
+        ["--settings absent.toml: cannot be read"],
+    ),
+    "settings file of another kind": (["retrain", "--settings", "note.txt"], ["--settings note.txt: cannot be read"]),
+    "sweep of no source": (
+        ["sweep", "--grid", "fit.margin=1", "--train", "a/b/c"],
+        ["a/b/c: expected org/name", "found no such folder"],
+    ),
     "promotion of an unknown release": (["promote", "v9"], ["v9: no such release", "none yet"]),
     "promotion of nothing": (["promote"], ["arguments are required: VERSION", "kensa promote --help"]),
     "rollback without history": (["rollback"], ["expected an earlier champion", "found none"]),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tasks.config import Data, Fit, Retrain
 from tasks.errors import BadSetting
-from tasks.lines import read_lines
+from tasks.lines import read_lines, read_run
 
 GOOD = """
 tries = 5
@@ -90,3 +91,31 @@ def test_what_is_wrong_is_told_with_its_place_in_one_line(written, text, message
     assert message in str(caught.value)
     assert str(caught.value).count("\n") == 0
     assert "kensa.toml" in str(caught.value)
+
+
+def test_one_run_is_told_with_the_keys_of_a_line(tmp_path):
+    (tmp_path / "best.toml").write_text('train = "acme/boards"\nset = ["data.rows=4", "fit.margin=0.2"]')
+    expected = Retrain(train="acme/boards", data=Data(rows=4), fit=Fit(margin=0.2))
+    assert read_run(tmp_path / "best.toml") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot be read: [Errno 2] No such file"),
+        ("train =", "cannot be read"),
+        ("set = []", "expected train and, at will, preset, set, test"),
+        ("train = 'demo'\nseed = 3", "expected train and, at will, preset, set, test"),
+        ("train = 'demo'\nset = 'fit.epochs=3'", "expected set as a list"),
+        ("train = 'demo'\nset = ['fit.epochs=0']", "set fit.epochs=0: epochs: expected at least 1"),
+    ],
+)
+def test_what_is_wrong_with_a_run_is_told_in_one_line(tmp_path, text, message):
+    path = tmp_path / "best.toml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(BadSetting) as caught:
+        read_run(path)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"--settings {path}: ")
+    assert "\n" not in str(caught.value)

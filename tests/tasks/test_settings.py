@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.config import Fit, Retrain
+from tasks.config import Data, Fit, Retrain, Triplets
 from tasks.errors import BadSetting
-from tasks.settings import keys, with_settings
-
-
-def value_of(config: Retrain, key: str) -> object:
-    place, _, name = key.rpartition(".")
-    return getattr(getattr(config, place) if place else config, name)
+from tasks.settings import keys, value_of, with_settings, words_of
 
 
 @pytest.mark.parametrize(
@@ -87,3 +82,20 @@ def test_keys_are_all_settings_in_the_order_of_the_form():
     assert found[0] == "train"
     assert found.index("fit.distance") < found.index("fit.margin") < found.index("gate.figure")
     assert not {"fit", "data", "split", "tower"} & set(found)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        Retrain(),
+        Retrain(seed=7, data=Data(rows=4, good="a=b", part="dev")),
+        Retrain(fit=Fit(margin=1e-9, learning_rate=0.1 + 0.2, distance="cosine")),
+        Retrain(triplets=Triplets(replace_crossing=False, per_record=3)),
+    ],
+)
+def test_words_make_the_same_run_again(config):
+    assert with_settings(Retrain(), words_of(config)) == config
+
+
+def test_words_name_only_what_is_unusual_and_no_source():
+    assert words_of(Retrain(train="acme/boards", data_folder="elsewhere", fit=Fit(epochs=3))) == ["fit.epochs=3"]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import UnusableFolder
-from tasks.stages import digest_of, digests, seal, set_aside, sound, stage, usable, write_json
+from tasks.stages import digest_of, digests, drafting, seal, set_aside, sound, stage, usable, write_json
 
 DIGEST = digest_of("x")
 
@@ -59,6 +59,18 @@ def test_a_killed_process_leaves_no_stage(tmp_path):
     made = stage(tmp_path, "thing", DIGEST, make)
     assert not made.reused
     assert [path.name for path in tmp_path.iterdir()] == [Path(made.path).name]
+
+
+def test_what_another_machine_is_writing_is_left_alone(tmp_path):
+    """Its process numbers mean nothing here, where a process of that number may have ended long ago."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with drafting(tmp_path, "thing") as draft:
+        machine = draft.name.split("-")[1]
+    for name in (f".thing-0{machine[1:]}x-{ended.pid}-a", f".thing-{machine}-{ended.pid}-b"):
+        (tmp_path / name).mkdir()
+    stage(tmp_path, "thing", DIGEST, make)
+    assert {path.name for path in tmp_path.glob(".thing*")} == {f".thing-0{machine[1:]}x-{ended.pid}-a"}
 
 
 def test_made_once_and_found_again(tmp_path):

@@ -1,0 +1,56 @@
+"""What a trial of a sweep is worth, on the calibration part: the test part's records are not read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tasks.bank import Bank, load_bank
+from tasks.config import Retrain
+from tasks.distance import trained_distance
+from tasks.figures import pair_figures, weighted_auroc
+from tasks.handover import Stage
+from tasks.judge import Judge, embedder, trained_judge
+from tasks.split import PARTS
+
+READ = ("train", "calibrate")  # prototypes come from the one, figures from the other
+
+
+def trial_facts(triplets: Stage, model: Stage, config: Retrain) -> dict[str, Any]:
+    """A model's figures on the calibration part, its size, and the seconds of its training."""
+    bank = without_others(load_bank(triplets.path))
+    epochs = json.loads((Path(model.path) / "history.json").read_text())["epochs"]
+    return {
+        "figures": calibration_figures(_judge(model, bank, config), bank),
+        "parameters": model.facts["parameters"],
+        "best_epoch": model.facts["best_epoch"],
+        "seconds": round(sum(line["seconds"] for line in epochs), 3),
+        "model": model.digest,
+    }
+
+
+def _judge(model: Stage, bank: Bank, config: Retrain) -> Judge:
+    tower = keras.saving.load_model(Path(model.path) / "model.keras", compile=False)
+    return trained_judge("trial", embedder(tower), trained_distance(config.fit), config.fit.prototype, bank)
+
+
+def without_others(bank: Bank) -> Bank:
+    """The bank with the records of training and calibration alone: what is not in it cannot be looked at."""
+    rows = np.flatnonzero(np.isin(bank.part, [PARTS.index(part) for part in READ]))
+    parts = {name: getattr(bank, name)[rows] for name in ("maps", "mode", "good", "part", "hash", "group")}
+    return replace(bank, triplets={}, **parts)
+
+
+def calibration_figures(judge: Judge, bank: Bank) -> dict[str, float]:
+    """The pair figures of the calibration records, and the good-or-defect AUROC where there are both."""
+    rows = bank.rows("calibrate")
+    maps, good = np.asarray(bank.maps[rows]), bank.good[rows]
+    found = pair_figures(judge.to_modes(maps), bank.mode[rows])
+    if judge.to_good is not None and good.any() and not good.all():
+        found["good_auroc"] = float(weighted_auroc(judge.to_good(maps), ~good, np.ones((1, len(good))))[0])
+    return found

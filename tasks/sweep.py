@@ -1,0 +1,156 @@
+"""Concludes a sweep: the sealed folder with its tables, its picture and the best settings as a ready file.
+
+table.md, table.csv   a row for each combination: mean and interval over seeds, seconds, what failed
+trials.parquet        a row for each trial: settings, seed, every figure, or the reason of its failure
+figure.svg            what the figure does over each setting
+best.toml             the chosen settings, as `kensa retrain --settings` and a line of kensa.toml take them
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tasks.config import Retrain
+from tasks.errors import NoTrialLeft
+from tasks.handover import Resolved, Swept, Tried
+from tasks.identity import sweep_digest
+from tasks.landscape import landscape
+from tasks.ranking import Ranking, Row, rank, why_not
+from tasks.search import OPTIMISM, Candidate, Sweep
+from tasks.settings import value_of, words_of
+from tasks.stages import stage, usable
+
+
+def conclude(plan: Sweep, train: Resolved, test: Resolved | None, tried: list[Tried]) -> Swept:
+    """The sweep's folder, made of what came of its trials; raises NoTrialLeft where none has the figure."""
+    candidates = plan.candidates()
+    ranking = rank(candidates, tried, plan.figure, plan.run.evaluate.confidence)
+    if ranking is None:
+        raise NoTrialLeft(f"all {len(tried)} trials failed, the first: {why_not(tried[0], plan.figure)}")
+    rows = [_told(row, ranking) for row in ranking.rows]
+    failed = sum(len(row.reasons) for row in ranking.rows)
+
+    def make(draft: Path) -> dict[str, Any]:
+        pd.DataFrame({**row["settings"], **row} for row in rows).drop(columns="settings").to_csv(
+            draft / "table.csv", index=False
+        )
+        _trials(candidates, tried).to_parquet(draft / "trials.parquet", index=False)
+        (draft / "table.md").write_text(markdown(plan, train, ranking), encoding="utf-8")
+        (draft / "figure.svg").write_bytes(landscape(ranking, plan.axes(), plan.figure).content)
+        (draft / "best.toml").write_text(settings_file(plan, ranking), encoding="utf-8")
+        told = {"figure": plan.figure, "settings": plan.run.science(), "grid": plan.grid, "seeds": plan.seeds}
+        sources = {"train": asdict(train), "test": test and asdict(test)}
+        return {**told, **sources, "chosen": rows[ranking.rows.index(ranking.chosen)], "note": OPTIMISM}
+
+    name = re.sub(r"[^a-z0-9]+", "-", train.title.partition("@")[0].lower()).strip("-") or "source"
+    outcomes = [asdict(one) for one in tried]
+    digest = sweep_digest(plan.run, [one.values for one in candidates], plan.figure, outcomes)
+    made = stage(usable(Path(plan.out)), name, digest, make)
+    return Swept(made.path, plan.figure, made.facts["chosen"], rows, len(tried), failed)
+
+
+def _told(row: Row, ranking: Ranking) -> dict[str, Any]:
+    """A row of the table as plain values."""
+    mark = "chosen" if row is ranking.chosen else "tied with the best" if row in ranking.tied else ""
+    return {
+        "settings": _typed(row.candidate),
+        "seeds": len(row.figures),
+        "mean": row.mean,
+        "low": row.low,
+        "high": row.high,
+        "seconds": row.seconds,
+        "parameters": row.parameters,
+        "failed": "; ".join(row.reasons),
+        "verdict": mark,
+    }
+
+
+def _typed(candidate: Candidate) -> dict[str, Any]:
+    return {key: value_of(candidate.config, key) for key in candidate.values}
+
+
+def _trials(candidates: list[Candidate], tried: list[Tried]) -> pd.DataFrame:
+    plain = ("seconds", "parameters", "best_epoch")
+    return pd.DataFrame(
+        {
+            **_typed(candidates[one.candidate]),
+            "seed": one.seed,
+            **one.facts.get("figures", {}),
+            **{name: one.facts.get(name) for name in plain},
+            "failed": one.failed,
+        }
+        for one in tried
+    )
+
+
+def markdown(plan: Sweep, train: Resolved, ranking: Ranking) -> str:
+    """The table with what has to be known to read it."""
+    keys = list(ranking.chosen.candidate.values)
+    head = [*keys, f"{plan.figure}, mean", "interval", "seeds", "seconds", "parameters", ""]
+    lines = [
+        f"# Sweep of {train.source} at {train.revision[:12]}",
+        verdict(plan, ranking),
+        OPTIMISM,
+        "\n".join([f"| {' | '.join(head)} |", f"| {' | '.join('---' for _ in head)} |", *_lines(ranking)]),
+        f"Interval: Student's t over seeds, {plan.run.evaluate.confidence:.0%}; of few seeds it is rough. "
+        "Seconds: one training.",
+        "\n".join(f"- {row.candidate.title}: {reason}" for row in ranking.rows for reason in row.reasons),
+    ]
+    return "\n\n".join(line for line in lines if line) + "\n"
+
+
+def _lines(ranking: Ranking) -> list[str]:
+    lines = []
+    for row in ranking.rows:
+        told = _told(row, ranking)
+        cells = [*row.candidate.values.values(), number(row.mean), span(row), str(told["seeds"])]
+        cells += ["–" if row.seconds is None else f"{row.seconds:.1f}", str(row.parameters or "–")]
+        lines.append(f"| {' | '.join([*cells, told['verdict'] or ('failed' if row.reasons else '')])} |")
+    return lines
+
+
+def number(value: float | None) -> str:
+    """A figure with four decimals; a dash for none."""
+    return "–" if value is None else f"{value:.4f}"
+
+
+def span(row: Row) -> str:
+    """A row's interval; a dash for none."""
+    return "–" if row.low is None else f"{row.low:.4f} to {row.high:.4f}"
+
+
+def verdict(plan: Sweep, ranking: Ranking) -> str:
+    """What was chosen and how sure that is, in plain words."""
+    best, chosen, others = ranking.tied[0], ranking.chosen, len(ranking.tied) - 1
+    said = f"Chosen: {chosen.candidate.title} ({plan.figure} {number(chosen.mean)})."
+    if best.low is None:
+        same = f"{others + 1} combinations have the same mean, and this is the simplest. " if others else ""
+        return f"{said} {same}With one seed nothing tells its lead from chance."
+    if not others:
+        return f"{said} No other combination's mean lies within its interval, {span(chosen)}."
+    within = (
+        f"{others + 1} combinations cannot be told apart: their means lie within the best's interval, {span(best)}."
+    )
+    if chosen is best:
+        return f"{said} {within} It has the best mean, and none of them is simpler."
+    return f"{said} {within} The best mean has {best.candidate.title} ({number(best.mean)}); the chosen one is simpler."
+
+
+def settings_file(plan: Sweep, ranking: Ranking) -> str:
+    """`best.toml`: the keys of a product line in kensa.toml, its seed the sweep's first."""
+    config: Retrain = replace(ranking.chosen.candidate.config, seed=plan.run.seed)
+    told: dict[str, Any] = {
+        "train": config.train,
+        "test": config.test,
+        "preset": config.preset,
+        "set": words_of(config),
+    }
+    values = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in told.items() if value)
+    note = "Chosen on the calibration part, so its figure is optimistic. This judges it on the test part:"
+    return f"# {verdict(plan, ranking)}\n# {note}\n#   kensa retrain --settings best.toml\n{values}\n"

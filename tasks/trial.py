@@ -1,0 +1,54 @@
+"""A trial of a sweep, kept by its content: what it was worth, or why it came to nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from tasks.config import Retrain
+from tasks.errors import TrainingCollapsed, TrainingDiverged
+from tasks.handover import Stage
+from tasks.identity import trial_digest
+from tasks.stages import stage, usable
+
+Run = Callable[[Stage, Retrain, str], dict[str, Any]]
+
+
+def tried(triplets: Stage, config: Retrain, run: Run) -> Stage:
+    """The stage folder of a trial, made by `run(triplets, config, backend) -> facts` unless it is there already.
+
+    A training that diverged or collapsed would do so again: it is kept, with the reason as the fact
+    `failed`. A process that died is not, for it may have been the machine.
+    """
+    config, backend = config.resolved(), keras_backend()
+    digest = trial_digest(triplets.digest, config, backend)
+
+    def make(draft: Path) -> dict[str, Any]:
+        try:
+            return run(triplets, config, backend)
+        except (TrainingDiverged, TrainingCollapsed) as dead:
+            return {"failed": str(dead)}
+
+    stages = usable(Path(config.data_folder) / "stages")
+    with FileLock(stages / f".trial-{digest[:16]}.lock"):  # another sweep may be at the same trial
+        return stage(stages, "trial", digest, make)
+
+
+def keras_backend() -> str:
+    """The backend that Keras will take, by its own rule; finding a kept trial must not wait for TensorFlow.
+
+    Source: https://keras.io/getting_started/#configuring-your-backend
+    """
+    if named := os.environ.get("KERAS_BACKEND"):
+        return named
+    folder = os.environ.get("KERAS_HOME")
+    try:
+        told = json.loads(((Path(folder) if folder else Path.home() / ".keras") / "keras.json").read_text())
+    except (OSError, ValueError):
+        return "tensorflow"
+    return told.get("backend", "tensorflow")

@@ -1,0 +1,272 @@
+"""`kensa sweep` as it is typed: on threads, on a real Dask cluster, killed, and with a ruined test part."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from conftest import BIN
+from factory import free_port, until
+from parts import map_column
+
+from tasks.bank import load_bank
+from tasks.stages import MANIFEST, seal, sound
+
+pytestmark = pytest.mark.slow
+SHORT = ("--set", "fit.epochs=4")
+SEARCH = ("sweep", "--train", "boards", "--grid", "fit.margin=0.2,0.4", *SHORT)
+
+
+@pytest.fixture(scope="module")
+def place(a_place, tmp_path_factory, server, hidden):
+    """A folder with a source, whose runs go to the session's server."""
+    made = a_place(tmp_path_factory.mktemp("sweep") / "place", server.env)
+    (made.folder / "boards").mkdir()
+    pq.write_table(map_column(hidden()), made.folder / "boards" / "table.parquet")
+    return made
+
+
+@pytest.fixture(scope="module")
+def swept(place):
+    """Two margins with two seeds, for all tests that look at what they left."""
+    return place.kensa(*SEARCH, "--seeds", 2, "--json")
+
+
+def table(folder):
+    with (folder / "table.csv").open() as file:
+        return [{key: row[key] for key in row if key != "seconds"} for row in csv.DictReader(file)]
+
+
+def states(server, run_id):
+    """The state of every trial of a run, by its name."""
+    runs = server.tasks(run_id)
+    return {run["name"]: run["state_name"] for run in runs if run["name"].startswith("trial ")}
+
+
+def test_it_ends_with_a_sealed_folder(place, swept):
+    assert swept.code == 0, swept.err
+    told = swept.told
+    assert (told["trials"], told["failed"], told["figure"]) == (4, 0, "auroc")
+    folder = place.folder / told["path"]
+    assert folder.parent == place.folder / "artifacts" / "sweeps"
+    assert sound(folder)["chosen"] == told["chosen"]
+    assert {float(row["fit.margin"]) for row in table(folder)} == {0.2, 0.4}
+    assert all(float(row["low"]) < float(row["mean"]) for row in table(folder))
+    assert place.left_over() == []
+    assert not (place.folder / "artifacts" / "releases").exists()
+
+
+def test_each_trial_is_a_task_with_a_name_that_says_what_it_tries(server, swept):
+    names = {f"trial margin={margin} seed {seed}" for margin in ("0.2", "0.4") for seed in (42, 43)}
+    assert set(states(server, swept.run_id)) == names
+
+
+def test_the_ui_has_table_and_verdict(server, swept):
+    made = server.artifacts(swept.run_id)
+    rows = json.loads(made["sweep-boards"]["data"])
+    assert sorted(row["fit.margin"] for row in rows) == ["0.2", "0.4"]
+    assert made["sweep-verdict-boards"]["type"] == "markdown"
+    assert "optimistic" in made["sweep-verdict-boards"]["data"]
+    assert "best.toml](file:///" in made["sweep-verdict-boards"]["data"]
+
+
+def test_again_it_trains_nothing(place, server, swept):
+    again = place.kensa(*SEARCH, "--seeds", 2)
+    assert again.code == 0, again.err
+    assert set(states(server, again.run_id).values()) == {"Cached"}
+    assert swept.told["path"] in again.out
+    assert "next: kensa retrain --settings" in again.out
+
+
+def test_the_settings_file_retrains_the_chosen_run(place, server, swept):
+    """The first seed's model is the sweep's own, found good; what is new is its judgement on the test part."""
+    done = place.kensa("retrain", "--settings", swept.told["settings_file"], "--json", small=False)
+    assert done.code == 0, done.err
+    (train,) = [run for run in server.tasks(done.run_id) if run["name"] == "train"]
+    assert train["state_name"] == "Cached"
+    manifest = json.loads((place.folder / done.told["path"] / "manifest.json").read_text())
+    assert manifest["config"]["fit"]["margin"] == swept.told["chosen"]["settings"]["fit.margin"]
+    assert manifest["config"]["fit"]["epochs"] == 4
+
+
+def test_a_word_beside_the_settings_file_wins(place, swept):
+    words = ("--settings", swept.told["settings_file"], "--set", "fit.margin=none")
+    done = place.kensa("retrain", *words, "--train", "absent", small=False)
+    assert done.code == 2
+    assert "kensa: absent: expected org/name" in done.err
+
+
+def ruin(stage, part="test"):
+    """Make a part's maps and labels wrong, under the stage's own digest."""
+    bank, facts = load_bank(stage), sound(stage)
+    rows, maps, mode, good = bank.rows(part), np.array(bank.maps), bank.mode.copy(), bank.good.copy()
+    maps[rows] *= -1000
+    mode[rows], good[rows] = (mode[rows] + 1) % len(bank.modes), ~good[rows]
+    (stage / MANIFEST).unlink()
+    replace(bank, maps=maps, mode=mode, good=good).save(stage)
+    seal(stage, {name: value for name, value in facts.items() if name != "files"})
+
+
+def test_a_ruined_test_part_changes_neither_table_nor_choice(place, swept, tmp_path):
+    """All trials are made anew from banks whose test records are wrong in every way."""
+    data = tmp_path / "data"
+    shutil.copytree(place.folder / "data", data)
+    for kind in ("model", "trial", "report"):
+        for folder in data.glob(f"stages/{kind}-*"):
+            shutil.rmtree(folder)
+    banks = list(data.glob("stages/triplets-*"))
+    assert len(banks) == 2, "one for each seed"
+    for bank in banks:
+        ruin(bank)
+    done = place.kensa(*SEARCH, "--seeds", 2, "--data", data, "--out", tmp_path / "out", "--json")
+    assert done.code == 0, done.err
+    assert len(list(data.glob("stages/model-*"))) == 4
+    first = place.folder / swept.told["path"]
+    assert table(Path(done.told["path"])) == table(first)
+    assert (Path(done.told["path"]) / "best.toml").read_text() == (first / "best.toml").read_text()
+
+
+def test_a_failed_trial_is_a_row(place, server):
+    grid = ("--grid", "fit.learning_rate=0.01,10")
+    done = place.kensa("sweep", "--train", "boards", *grid, *SHORT, "--seeds", 1, "--json")
+    assert done.code == 0, done.err
+    assert (done.told["trials"], done.told["failed"]) == (2, 1)
+    assert done.told["chosen"]["settings"] == {"fit.learning_rate": 0.01}
+    assert "every record has the same embedding" in done.told["rows"][1]["failed"]
+    assert "Traceback" not in done.err
+    assert states(server, done.run_id)["trial learning_rate=10 seed 42"] == "Failed"
+
+
+def test_all_failed(place):
+    words = ("--grid", "fit.learning_rate=9,10", *SHORT, "--seeds", 1)
+    before = set((place.folder / "artifacts").rglob("*"))
+    done = place.kensa("sweep", "--train", "boards", *words)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines()[-1].startswith("kensa: all 2 trials failed, the first: epoch 1: ")
+    assert "Traceback" not in done.err
+    assert set((place.folder / "artifacts").rglob("*")) == before
+
+
+def children(place):
+    """Every living process of a trial that belongs to the place."""
+    mark = f"PREFECT_HOME={place.env['PREFECT_HOME']}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            ours = mark in (process / "environ").read_bytes().split(b"\0")
+            if ours and b"tasks.apart" in (process / "cmdline").read_bytes():
+                found.append(process.name)
+        except OSError:
+            continue  # it has ended
+    return found
+
+
+def test_a_killed_sweep_leaves_no_process_and_goes_on(place, server):
+    words = ("--grid", "fit.margin=0.3,0.5,0.6,0.7", "--seeds", 1, *SHORT)
+    env = {**os.environ, **place.env}
+    small = [word for key in ("data.rows=4", "data.cols=5", "tower.widths=64-32-8") for word in ("--set", key)]
+    command = [str(word) for word in (BIN / "kensa", "sweep", "--train", "boards", *words, *small)]
+    known = set((place.folder / "data" / "stages").glob("trial-*"))
+    with (place.folder / "killed.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=place.folder, env=env, stdout=log, stderr=log)
+    made = lambda: set((place.folder / "data" / "stages").glob("trial-*")) - known  # noqa: E731
+    until(lambda: made() and children(place), 180, "a trial is done and another under way")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    until(lambda: not children(place), 60, "its processes have ended")
+    done_before = len(made())
+    assert 0 < done_before < 4, "it was killed too late"
+    done = place.run(*command, "--json")
+    assert done.code == 0, done.err
+    assert done.told["trials"] == 4
+    found = list(states(server, done.run_id).values())
+    assert sorted(found) == ["Cached"] * done_before + ["Completed"] * (4 - done_before)
+    assert place.left_over() == []
+
+
+@pytest.fixture(scope="module")
+def cluster(place, tmp_path_factory):
+    """A Dask scheduler and two workers, each a process of its own in a folder of its own; the address and the logs."""
+    home, port, processes = tmp_path_factory.mktemp("dask"), free_port(), []
+    address = f"tcp://127.0.0.1:{port}"
+    commands = {
+        "scheduler": ["scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"],
+        **{name: ["worker", address, "--nthreads", 1, "--no-dashboard", "--name", name] for name in ("one", "two")},
+    }
+    try:
+        for name, words in commands.items():
+            (home / name).mkdir()
+            with (home / f"{name}.log").open("w") as log:
+                command = [str(word) for word in (BIN / "dask", *words)]
+                env = {**os.environ, **place.env}
+                processes.append(subprocess.Popen(command, cwd=home / name, env=env, stdout=log, stderr=log))
+        registered = (home / "scheduler.log").read_text
+        until(lambda: registered().count("Register worker") == 2, 120, "two workers")
+        yield address, home
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+            process.wait(60)
+
+
+def test_a_cluster_finds_what_threads_find(place, server, swept, cluster, tmp_path):
+    """In another data folder, so that every trial is made anew; both workers take part."""
+    address, home = cluster
+    own = ("--data", tmp_path / "data", "--out", tmp_path / "out")
+    done = place.kensa(*SEARCH, "--seeds", 2, "--dask", address, *own, "--json")
+    assert done.code == 0, done.err
+    assert table(Path(done.told["path"])) == table(place.folder / swept.told["path"])
+    assert set(states(server, done.run_id).values()) == {"Completed"}
+    for name in ("one", "two"):
+        assert "Task run 'trial margin=" in (home / f"{name}.log").read_text(), name
+
+
+def test_a_failure_on_a_cluster_is_a_row_too(place, cluster):
+    grid = ("--grid", "fit.learning_rate=0.01,10")
+    done = place.kensa("sweep", "--train", "boards", *grid, *SHORT, "--seeds", 1, "--dask", cluster[0], "--json")
+    assert done.code == 0, done.err
+    assert (done.told["trials"], done.told["failed"]) == (2, 1)
+    assert "every record has the same embedding" in done.told["rows"][1]["failed"]
+
+
+def test_no_cluster_there(place):
+    address = f"tcp://127.0.0.1:{free_port()}"
+    done = place.kensa(*SEARCH, "--dask", address)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"kensa: --dask {address}: expected a Dask scheduler")
+    assert done.err.count("\n") == 1
+
+
+def test_a_cluster_without_workers(place, tmp_path):
+    port = free_port()
+    command = [BIN / "dask", "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"]
+    log = tmp_path / "scheduler.log"
+    with log.open("w") as file:
+        scheduler = subprocess.Popen([*map(str, command)], cwd=tmp_path, stdout=file, stderr=file)
+    try:
+        until(lambda: "Scheduler at" in log.read_text(), 60, "the scheduler listens")
+        done = place.kensa(*SEARCH, "--dask", f"tcp://127.0.0.1:{port}")
+    finally:
+        scheduler.terminate()
+        scheduler.wait(60)
+    assert done.code == 2
+    assert "expected workers, found none; start dask worker" in done.err.splitlines()[-1]
+
+
+def test_without_the_extra(place):
+    """Its import fails as where it is not installed."""
+    script = "import sys; sys.modules['prefect_dask'] = None; from flows.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = ("sweep", "--train", "boards", "--grid", "fit.margin=1", "--dask", "tcp://127.0.0.1:9")
+    done = place.run(sys.executable, "-c", script, *words)
+    assert done.code == 2
+    assert done.err == "kensa: --dask: expected the package prefect-dask, found none; install kensa[dask]\n"

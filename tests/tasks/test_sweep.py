@@ -1,0 +1,175 @@
+"""A sweep's conclusion: its folder, what each file says, and a settings file that makes the chosen run again."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.config import Data, Fit, Retrain
+from tasks.errors import NoTrialLeft
+from tasks.handover import Resolved, Tried
+from tasks.landscape import landscape
+from tasks.lines import read_run
+from tasks.ranking import rank
+from tasks.search import OPTIMISM, Sweep
+from tasks.stages import sound
+from tasks.sweep import conclude, verdict
+
+SOURCE = Resolved("acme/boards", "hub", "acme/boards", "0123456789abcdef")
+RUN = Retrain(train="acme/boards", data=Data(rows=4, cols=5), fit=Fit(epochs=3))
+
+
+def ended(plan, figure_of, size_of=lambda config: 100):
+    """Every trial of a plan with the figure that `figure_of` gives its run; None is a failure."""
+    tried = []
+    for trial in plan.trials():
+        value = figure_of(trial.config)
+        facts = {"figures": {"auroc": value, "d_prime": 1.0}, "seconds": 1.5, "best_epoch": 2}
+        facts["parameters"] = size_of(trial.config)
+        dead = Tried(trial.candidate, trial.config.seed, {}, failed="epoch 1: the loss is nan")
+        tried.append(dead if value is None else Tried(trial.candidate, trial.config.seed, facts))
+    return tried
+
+
+def by_margin(config):
+    """Best at 0.2; dead at 9; the seeds differ by 0.001."""
+    margin = config.fit.margin
+    return None if margin == 9 else 0.9 - (margin - 0.2) / 10 + (config.seed - 42) / 1000
+
+
+@pytest.fixture
+def plan(tmp_path):
+    grid = ("fit.margin=0.2,0.6,9", "fit.learning_rate=0.001,0.01")
+    return Sweep(run=RUN, grid=grid, seeds=2, out=str(tmp_path / "sweeps"))
+
+
+@pytest.fixture
+def swept(plan):
+    return conclude(plan, SOURCE, None, ended(plan, by_margin))
+
+
+def test_the_folder_is_sealed_and_named_after_the_source(swept):
+    folder = Path(swept.path)
+    assert folder.name.startswith("boards-")
+    manifest = sound(folder)
+    assert set(manifest["files"]) == {"table.md", "table.csv", "trials.parquet", "figure.svg", "best.toml"}
+    assert manifest["note"] == OPTIMISM
+    assert manifest["train"]["revision"] == SOURCE.revision
+    assert manifest["chosen"] == swept.chosen
+
+
+def test_it_counts_what_failed(swept):
+    assert (swept.trials, swept.failed) == (12, 4)
+    assert swept.as_json()["settings_file"] == f"{swept.path}/best.toml"
+
+
+def test_the_table_has_a_row_for_each_combination_best_first(swept):
+    with (Path(swept.path) / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6
+    assert float(rows[0]["mean"]) == pytest.approx(0.9005)
+    assert [row["verdict"] for row in rows] == ["chosen", "tied with the best", "", "", "", ""]
+    assert rows[-1]["mean"] == ""
+    assert rows[-1]["failed"] == "seed 42: epoch 1: the loss is nan; seed 43: epoch 1: the loss is nan"
+    assert {"fit.margin", "fit.learning_rate", "seeds", "low", "high", "seconds", "parameters"} < set(rows[0])
+
+
+def test_every_trial_is_kept_with_every_figure(swept):
+    table = pq.read_table(Path(swept.path) / "trials.parquet").to_pylist()
+    assert len(table) == 12
+    assert table[0] == {
+        "fit.margin": 0.2, "fit.learning_rate": 0.001, "seed": 42, "auroc": 0.9, "d_prime": 1.0,
+        "seconds": 1.5, "parameters": 100.0, "best_epoch": 2.0, "failed": None,
+    }  # fmt: skip
+    dead = next(row for row in table if row["fit.margin"] == 9)
+    assert (dead["auroc"], dead["failed"]) == (None, "epoch 1: the loss is nan")
+
+
+def test_the_settings_file_makes_the_chosen_run(swept):
+    assert read_run(Path(swept.path) / "best.toml") == replace(RUN, fit=Fit(epochs=3, margin=0.2, learning_rate=0.001))
+
+
+def test_the_settings_file_carries_the_test_source(tmp_path, plan):
+    plan = replace(plan, run=replace(plan.run, test="acme/more", seed=7))
+    found = conclude(plan, SOURCE, replace(SOURCE, source="acme/more"), ended(plan, by_margin))
+    run = read_run(Path(found.path) / "best.toml")
+    assert (run.test, run.seed) == ("acme/more", 7)
+
+
+def test_the_page_warns_and_shows_failures(swept):
+    text = (Path(swept.path) / "table.md").read_text()
+    assert "optimistic" in text
+    assert "kensa retrain --settings" in text
+    assert "| 9 | 0.01 | – | – | 0 | – | – | failed |" in text
+    assert "- margin=9 learning_rate=0.01: seed 43: epoch 1: the loss is nan" in text
+
+
+def test_the_same_outcomes_are_the_same_sweep_and_others_another(plan, swept):
+    assert conclude(plan, SOURCE, None, ended(plan, by_margin)).path == swept.path
+    other = conclude(plan, SOURCE, None, ended(plan, lambda config: 0.5))
+    assert other.path != swept.path
+
+
+def test_all_failed(plan):
+    with pytest.raises(NoTrialLeft, match="all 12 trials failed, the first: epoch 1: the loss is nan"):
+        conclude(plan, SOURCE, None, ended(plan, lambda config: None))
+    assert list(Path(plan.out).glob("*")) == []
+
+
+def said(plan, figure_of, **size):
+    found = ended(plan, figure_of, **size)
+    return verdict(plan, rank(plan.candidates(), found, plan.figure, 0.95))
+
+
+def test_the_verdict_says_how_sure_it_is(plan):
+    """Seeds 0.001 apart: ± t(0.975, 1) · 0.0005 = ± 12.706 · 0.0005 = ± 0.00635."""
+    clear = replace(plan, grid=("fit.margin=0.2,0.6",))
+    assert "No other combination's mean lies within its interval, 0.8941 to 0.9069" in said(clear, by_margin)
+    near = replace(plan, grid=("fit.margin=0.2,0.21",))
+    assert "2 combinations cannot be told apart" in said(near, by_margin)
+    assert "none of them is simpler" in said(near, by_margin)
+    simpler = said(near, by_margin, size_of=lambda config: 10 if config.fit.margin == 0.21 else 100)
+    assert "Chosen: margin=0.21" in simpler
+    assert "The best mean has margin=0.2 (0.9005); the chosen one is simpler" in simpler
+    one = replace(clear, seeds=1)
+    assert "With one seed nothing tells its lead from chance" in said(one, by_margin)
+    assert "2 combinations have the same mean" in said(one, lambda config: 0.5)
+
+
+def drawn(figure_of=by_margin, **options):
+    plan = Sweep(run=RUN, **options)
+    ranking = rank(plan.candidates(), ended(plan, figure_of), plan.figure, 0.95)
+    return landscape(ranking, plan.axes(), plan.figure)
+
+
+@pytest.mark.parametrize(
+    ("grid", "draws", "shows"),
+    [
+        (("fit.margin=0.2,0.6",), None, ["interval", "one seed", "chosen"]),
+        (("fit.margin=0.2,0.6", "fit.distance=euclidean,cosine"), None, ["0.901", "0.861", "euclidean"]),
+        (("fit.margin=0.2,0.6", "fit.distance=euclidean"), None, ["one seed"]),  # one value is no axis
+        (("fit.margin=0.2..1", "fit.learning_rate=1e-4..1e-2:log"), 9, ["one combination, mean over seeds"]),
+        (("fit.margin=0.2,0.6", "fit.batch=8,16", "fit.epochs=1,2"), None, ["fit.batch", "fit.epochs", "mean"]),
+        (("fit.margin=0.2,9", "fit.batch=8,16"), None, ["one seed"]),  # all of margin 9 failed: one axis is left
+    ],
+)
+def test_the_picture_suits_the_search(grid, draws, shows):
+    picture = drawn(grid=grid, random=draws, seeds=2)
+    again = drawn(grid=grid, random=draws, seeds=2)
+    assert picture.content == again.content
+    text = picture.content.decode()
+    for words in shows:
+        assert f"<!-- {words} -->" in text, words
+    assert "best mean 0.9005" in picture.alt or draws
+
+
+def test_a_failed_cell_says_so():
+    dead = drawn(
+        lambda c: None if (c.fit.margin, c.fit.batch) == (0.6, 16) else 0.9,
+        grid=("fit.margin=0.2,0.6", "fit.batch=8,16"),
+    )
+    assert "<!-- failed -->" in dead.content.decode()

@@ -1,0 +1,121 @@
+"""A trial: the same weights whatever runs beside it, kept by its content, failed or not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from parts import configured, inspected, map_column, split_stage
+
+from tasks.apart import Apart
+from tasks.config import Fit
+from tasks.errors import ProcessDied, TrainingCollapsed, TrainingDiverged
+from tasks.trial import keras_backend, tried
+
+
+@pytest.fixture
+def triplets(tmp_path):
+    return split_stage(map_column(inspected(each=60)), tmp_path)
+
+
+def trained_apart(triplets, config):
+    with Apart() as there:
+        return there("tasks.train:train", triplets, config).facts["weights"]
+
+
+@pytest.mark.slow
+def test_two_at_once_have_the_weights_of_each_alone(tmp_path, triplets):
+    """In two threads of one process they would not: each would set the other's seed."""
+    seeds = (42, 43, 42, 43)
+    configs = [configured(tmp_path / str(i), seed=seed) for i, seed in enumerate(seeds)]
+    with ThreadPoolExecutor(4) as threads:
+        beside = list(threads.map(lambda config: trained_apart(triplets, config), configs))
+    command = [sys.executable, "-m", "tasks.train", triplets.path, "--data", tmp_path / "alone"]
+    settings = {"tower.widths": "16-8", "fit.learning_rate": 0.003, "fit.epochs": 3}
+    words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    alone = {}
+    for seed in (42, 43):
+        done = subprocess.run(
+            [*map(str, [*command, *words, "--set", f"seed={seed}"])], capture_output=True, text=True, check=True
+        )
+        alone[seed] = json.loads((Path(done.stdout.strip()) / "manifest.json").read_text())["weights"]
+    assert beside == [alone[seed] for seed in seeds]
+    assert alone[42] != alone[43]
+
+
+class Runs:
+    """Counts how often a trial is made, and makes it end as told."""
+
+    def __init__(self, *ends):
+        self.ends, self.made = list(ends), 0
+
+    def __call__(self, triplets, config, backend):
+        self.made += 1
+        end = self.ends.pop(0)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+
+def test_a_trial_is_made_once(tmp_path, triplets):
+    runs = Runs({"figures": {"auroc": 0.9}})
+    first = tried(triplets, configured(tmp_path), runs)
+    again = tried(triplets, configured(tmp_path), runs)
+    assert (first.reused, again.reused, runs.made) == (False, True, 1)
+    assert again.facts["figures"] == {"auroc": 0.9}
+
+
+@pytest.mark.parametrize("error", [TrainingDiverged("epoch 1: the loss is nan"), TrainingCollapsed("all alike")])
+def test_a_dead_training_is_kept_with_its_reason(tmp_path, triplets, error):
+    runs = Runs(error)
+    facts = [tried(triplets, configured(tmp_path), runs).facts for _ in range(2)]
+    assert [one["failed"] for one in facts] == [str(error)] * 2
+    assert runs.made == 1
+
+
+def test_a_process_that_died_is_tried_again(tmp_path, triplets):
+    runs = Runs(ProcessDied("killed"), {"figures": {}})
+    with pytest.raises(ProcessDied):
+        tried(triplets, configured(tmp_path), runs)
+    assert not list((tmp_path / "data" / "stages").glob("trial-*"))
+    assert not tried(triplets, configured(tmp_path), runs).reused
+
+
+def test_what_changes_the_model_makes_another_trial(tmp_path, triplets, monkeypatch):
+    config = configured(tmp_path)
+    changed = [config, replace(config, seed=1), replace(config, fit=Fit(learning_rate=0.003, epochs=4))]
+    paths = {tried(triplets, one, Runs({})).path for one in changed}
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    paths.add(tried(triplets, config, Runs({})).path)
+    paths.add(tried(replace(triplets, digest="another bank"), config, Runs({})).path)
+    assert len(paths) == 5
+
+
+def test_the_presets_value_named_or_not_is_the_same_trial(tmp_path, triplets):
+    config = configured(tmp_path)
+    named = replace(config, fit=replace(config.fit, margin=0.4))
+    assert tried(triplets, config, Runs({})).path == tried(triplets, named, Runs()).path
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [({}, None), ({}, "jax"), ({"KERAS_BACKEND": "jax"}, None), ({"KERAS_BACKEND": "jax"}, "tensorflow")],
+)
+def test_the_backend_is_the_one_that_keras_takes(tmp_path, monkeypatch, env, told):
+    """Keras itself is asked, in a process of its own."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    if told:
+        settings = {"floatx": "float32", "epsilon": 1e-07, "backend": told, "image_data_format": "channels_last"}
+        (tmp_path / "keras.json").write_text(json.dumps(settings))
+    asked = [sys.executable, "-c", "import keras; print(keras.backend.backend())"]
+    answer = subprocess.run(asked, env=os.environ, capture_output=True, text=True, check=True).stdout.strip()
+    assert keras_backend() == answer
