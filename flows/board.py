@@ -167,7 +167,8 @@ def _against(outcome: Outcome) -> list[str]:
     lines = [] if frozen is None else [f"Frozen test set **{frozen['version']}**: {frozen['records']} records."]
     if told is None:
         return lines
-    lines.append(f"Against **{told['version']}**: {safe(told['verdict'])}.")
+    if told["verdict"] not in outcome.reasons:
+        lines.append(f"Against **{told['version']}**: {safe(told['verdict'])}.")
     if "worst_mode" in told:
         (low, high), worst = told["interval"], told["worst_mode"]
         lines.append(

@@ -170,7 +170,7 @@ NULL = [(30, 3, 1.5, 0), (90, 3, 3.0, 0), (120, 6, 2.0, 0), (150, 3, 1.5, 12)]
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("n", "m", "gap", "groups"), NULL)
-def test_equally_good_models_are_promoted_in_one_of_twenty_at_most(n, m, gap, groups):
+def test_equally_good_models_are_promoted_in_about_one_of_twenty(n, m, gap, groups):
     """Of 400 comparisons 20 expected; 31 or more would come by chance in 1 of 100 (binomial)."""
     promoted = dict.fromkeys(("auroc", "average_precision", "mode_accuracy", "macro_mode_accuracy"), 0)
     vetoed, rng = 0, np.random.default_rng(11)
