@@ -24,7 +24,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 retrain: setup  ## the line on the built-in demonstration part
 	$(RUN)/kensa retrain
 
-test: setup lint browser  ## every test
+MODELS := $(addprefix tests/tasks/test_,distance.py rt_distance.py mining.py tower.py balanced.py)
+
+test: setup lint browser  ## every test, and those of the model on the other backend too
+	KERAS_BACKEND=jax $(RUN)/python -m pytest -q $(MODELS)
 	$(RUN)/python -m pytest
 
 test-fast: setup  ## the tests that take seconds
