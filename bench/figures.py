@@ -59,23 +59,24 @@ def _fold(name: str, folders: tuple[Path, Path | None], out: Path) -> list[dict[
     words = ["split.unit=record"] if folders[1] else []  # the groups to be judged are apart already
     plain = with_settings(Retrain(data_folder=str(out / "data")), words)
     config = replace(plain, train=str(folders[0]), test=folders[1] and str(folders[1]))
-    stage = _triplets(config)
+    stage = triplets_of(config)
     bank, rows = load_bank(stage.path), []
     for one in (raw_judge(distance("euclidean"), bank), raw_judge(distance("cosine"), bank), rt_judge(bank)):
         rows.append({"fold": name, "who": one.name, "seed": None, **short_figures(one, bank)})
     for preset in PRESETS:
         for seed in SEEDS:
-            rows.append(_judged(name, stage, bank, replace(config, preset=preset, seed=seed).resolved(), out))
+            rows.append(judged(name, stage, bank, replace(config, preset=preset, seed=seed).resolved(), out))
     return rows
 
 
-def _triplets(config: Retrain) -> Stage:
+def triplets_of(config: Retrain) -> Stage:
+    """The triplets stage of a run, by the steps before it."""
     sources = [(config.train, False), *([(config.test, True)] if config.test else [])]
     cached = [cache(download(resolve(source, None, config)), config, held) for source, held in sources]
     return triplets(cached[0], cached[1] if config.test else None, config)
 
 
-def _judged(name: str, stage: Stage, bank: Bank, config: Retrain, out: Path) -> dict[str, Any]:
+def judged(name: str, stage: Stage, bank: Bank, config: Retrain, out: Path) -> dict[str, Any]:
     """The figures of one training on the test part; kept beside it."""
     kept = out / "results" / f"{model_digest(stage.digest, config, BACKEND)[:16]}.json"
     if kept.exists():
