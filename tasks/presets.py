@@ -27,6 +27,7 @@ BEST: dict[str, dict[str, Any]] = {
         "modes_per_batch": 10,
         "records_per_mode": 12,
         "steps": 50,
+        "looks": 30,
         "shift": True,
         "overlay": 1.0,
         "noise": 0.0,
