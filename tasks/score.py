@@ -98,7 +98,7 @@ def _verdicts(maps: np.ndarray, judge: Judge, anchors: np.ndarray, cuts: dict[st
     distances = judge.to_modes(maps)
     nearest = distances.argmin(axis=1)
     near = distances[np.arange(len(maps)), nearest]
-    anomaly = judge.to_good(maps) if judge.to_good else np.full(len(maps), np.nan)
+    anomaly = judge.score(maps) if judge.to_good else np.full(len(maps), np.nan)
     cut = cuts.get("good or defect", np.nan)
     verdict = np.where(anomaly <= cut, "good", np.where(near > cuts["same mode"], "unknown", "defect"))
     y = np.stack([rt.coordinates(row[None], anchors[code])[0] for row, code in zip(maps, nearest, strict=True)])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tasks.breakdown import macro_intervals
 from tasks.config import Gate, Retrain
 from tasks.differences import differences
 from tasks.evidence import Evidence, Example
@@ -23,7 +24,18 @@ from tasks.report import render
 from tasks.split import PARTS
 
 HOSTILE = '</bdi><script>alert("x")</script><img src=http://evil/x onerror=alert(1)> & $\\frac$ \u202e'
-SECTIONS = ["figures", "baselines", "data", "triplets", "training", "thresholds", "modes", "settings"]
+SECTIONS = [
+    "figures",
+    "baselines",
+    "data",
+    "triplets",
+    "training",
+    "thresholds",
+    "modes",
+    "certificate",
+    "groups",
+    "settings",
+]
 
 
 class Page(HTMLParser):
@@ -86,6 +98,8 @@ def report_of(evidence: Evidence) -> dict[str, Any]:
         "angular_accuracy_at_0.5": 0.5124,
         "angular_auroc": 0.8235,
         "macro": macro(per_mode),
+        "macro_intervals": macro_intervals(evidence.distances, mode, weights, 0.95),
+        "per_group": {HOSTILE: {"n": 41, "good": 0, "mode_accuracy": 0.8125, "auroc": 0.9375}},
         "per_mode": per_mode,
         "intervals": intervals(evidence.distances, mode, weights, 0.95),
         "interval_unit": "record",
@@ -98,6 +112,12 @@ def report_of(evidence: Evidence) -> dict[str, Any]:
             "good_accuracy": 0.6879,
             "good_fpr": 0.0481,
             "good_tpr": 0.8392,
+            "good_balanced_accuracy": 0.8911,
+            **{f"good_{name}_interval": [0.1357, 0.2468] for name in ("balanced_accuracy", "accuracy", "fpr", "tpr")},
+            "good_scores": {
+                name: {"auroc": value, "interval": [value - 0.01, value + 0.01]}
+                for name, value in (("distance", 0.7346), ("peak", 0.6346), ("fused", 0.8346))
+            },
             "good_fpr_by_group": {HOSTILE: 0.17, "L01": 0.0},
         }
     counts = {name: dict.fromkeys(PARTS, 10 + i) for i, name in enumerate(names)}
@@ -109,6 +129,9 @@ def report_of(evidence: Evidence) -> dict[str, Any]:
         "baselines": baselines | {"untrained tower": pair_figures(evidence.distances[::-1], mode)},
         "thresholds": [threshold("good or defect", "target_fpr", 1.3579)] * bool(good.any())
         + [threshold("same mode", "youden", 1.4682)],
+        "certificate": paper(),
+        "unseen": None,
+        "permutation": None,
         "comparison": None,
         "verdict": None,
         "frozen": {"version": "f2", "digest": "5eed" * 16, "records": len(mode), "modes": len(names)},
@@ -134,10 +157,31 @@ def report_of(evidence: Evidence) -> dict[str, Any]:
         ],
         "model": {"weights": "3a" * 32, "parameters": 883584, "best_epoch": 3},
         "history": evidence.history,
-        "settings": Retrain().science() | {"seed": 7},
+        "settings": Retrain(preset="notebook").science() | {"seed": 7},
         "preset": "notebook",
     }
     return json.loads(json.dumps(report | {"reasons": reasons_to_reject(report, Gate())}))
+
+
+def paper(**more: Any) -> dict[str, Any]:
+    """A clean leakage certificate."""
+    same = {"equal": True, "largest_difference": 0.0, "digest": "c0ffee" * 10}
+    pairs = [[one, other] for i, one in enumerate(PARTS) for other in PARTS[i + 1 :]]
+    return {
+        "verdict": "No record stands on two sides.",
+        "leaks": [],
+        "cuts": [],
+        "overlaps": [{"parts": pair, "records": 0, "groups": 0, "components": 0} for pair in pairs],
+        "mislabelled_hashes": 0,
+        "crossing_triplets": 0,
+        "groups": {"count": 0, "on_two_sides": 0, "named": []},
+        "components": None,
+        "anchors": same,
+        "prototypes": same,
+        "dropped": {"dropped_contradictory": 31},
+        "split_by": "record",
+        **more,
+    }
 
 
 def source(name: str) -> dict[str, Any]:
