@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help setup retrain test test-fast lint lock clean
+.PHONY: help setup retrain test test-fast figures lint lock clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,11 +24,17 @@ $(INSTALLED): requirements.lock pyproject.toml
 retrain: setup  ## the line on the built-in demonstration part
 	$(RUN)/kensa retrain
 
-test: setup lint browser  ## every test
+MODELS := $(addprefix tests/tasks/test_,distance.py rt_distance.py mining.py tower.py balanced.py)
+
+test: setup lint browser  ## every test, and those of the model on the other backend too
+	KERAS_BACKEND=jax $(RUN)/python -m pytest -q $(MODELS)
 	$(RUN)/python -m pytest
 
 test-fast: setup  ## the tests that take seconds
 	$(RUN)/python -m pytest -m "not slow"
+
+figures: setup  ## docs/figures.md anew, from the sets in the folder DATA: about an hour
+	$(RUN)/python -m bench.figures --data "$(DATA)"
 
 lint: setup  ## style, and who may import whom
 	$(RUN)/ruff check .

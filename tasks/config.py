@@ -120,7 +120,13 @@ class Fit(Checked):
     batch: int | None = setting(None, "Triplets a batch; records of a balanced one, where that is more", 1, 65536)
     modes_per_batch: int | None = setting(None, "Modes in a balanced batch, at most", 2, 4096)
     records_per_mode: int | None = setting(None, "Records of each mode in a balanced batch, at least", 2, 4096)
-    steps: int | None = setting(None, "Balanced batches an epoch", 1, 1000000)
+    steps: int | None = setting(None, "Balanced batches an epoch, at most", 1, 1000000)
+    looks: int | None = setting(
+        None,
+        "Looks at each record in the whole training, which shorten an epoch to half its batches at the least",
+        1,
+        1e6,
+    )
     shift: bool | None = setting(None, "Move each map by up to one cell in training, edges repeated")
     overlay: float | None = setting(
         None,

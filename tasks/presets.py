@@ -27,10 +27,11 @@ BEST: dict[str, dict[str, Any]] = {
         "modes_per_batch": 10,
         "records_per_mode": 12,
         "steps": 50,
+        "looks": 30,
         "shift": True,
         "overlay": 1.0,
         "noise": 0.0,
-        "epochs": 9,
+        "epochs": 18,
         "patience": 2,
         "keep": "last",
     },
@@ -38,11 +39,11 @@ BEST: dict[str, dict[str, Any]] = {
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "best": BEST,
     "rt": {
-        "tower": {**BEST["tower"], "normalise": False},
+        "tower": BEST["tower"],
         "fit": {
             **BEST["fit"],
             "distance": "rt",
-            "blocks": 4,
+            "blocks": 16,
             "triplet_weight": 0.0,
             "prototype_weight": 1.0,
             "temperature": 1.0,

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from tasks.config import Checked, Retrain, section, setting
+from tasks.checked import Checked, section, setting
+from tasks.config import Retrain
 from tasks.errors import BadSetting
 from tasks.settings import OPTIONS, keys, kinds_of, with_settings
 from tasks.stages import digest_of

@@ -8,6 +8,7 @@ trains from a triplets stage without Prefect, pyarrow or pandas.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from tasks.stages import sound, stage, usable, write_json
 from tasks.tower import build_tower, weights_digest
 
 VALIDATION = 4  # balanced batches of the stop part behind each epoch's validation loss
+LEAST_CHECKED = 5  # records of a mode in the stop part
 WATCHED = 512  # records of the stop part whose embeddings are watched
 
 
@@ -116,14 +118,28 @@ def _balanced(
     rows = {part: _by_mode(bank, used, part) for part in ("train", "stop")}
     modes = min(settings.modes_per_batch, len(rows["train"]))
     batch = _sized(settings, modes)
-    checked = (min(modes, len(rows["stop"])), max(2, min(batch[1], *map(len, rows["stop"]))))  # no record twice
+    stop = _enough(rows["stop"])
+    checked = (min(modes, len(stop)), max(2, min(batch[1], *map(len, stop))))  # no record twice
     model = BalancedModel(tower, bank.maps[used], size, trained_distance(settings), settings, batch, checked)
-    model.compile(optimizer=_adam(settings, settings.steps), jit_compile=jit())
+    steps = _steps(settings, sum(map(len, rows["train"])), math.prod(batch))
+    model.compile(optimizer=_adam(settings, steps), jit_compile=jit())
     sparse = learnt(bank.maps[bank.rows("train")], "auto").sparse
     good = np.flatnonzero(bank.good[used] & (bank.part[used] == 0))
     change = Change(settings.shift, settings.overlay if sparse else 0.0, good)
-    batches = BalancedBatches(rows["train"], batch, settings.steps, config.seed, change)
-    return model, batches, BalancedBatches(rows["stop"], checked, VALIDATION, config.seed)
+    batches = BalancedBatches(rows["train"], batch, steps, config.seed, change)
+    return model, batches, BalancedBatches(stop, checked, VALIDATION, config.seed)
+
+
+def _enough(rows: list[np.ndarray]) -> list[np.ndarray]:
+    """The modes with records enough for a prototype that leaves one out; all where those are fewer than two."""
+    enough = [own for own in rows if len(own) >= LEAST_CHECKED]
+    return enough if len(enough) > 1 else rows
+
+
+def _steps(settings: Fit, records: int, batch: int) -> int:
+    """Batches an epoch: few records are known by heart after half the steps that many are worth."""
+    enough = -(-settings.looks * records // (batch * settings.epochs))
+    return min(settings.steps, max(-(-settings.steps // 2), enough))
 
 
 def _sized(settings: Fit, modes: int) -> tuple[int, int]:

@@ -58,7 +58,10 @@ WORDS = {
     "setting out of bounds": (["retrain", "--set", "fit.epochs=0"], ["fit.epochs", "expected at least 1", "found 0"]),
     "setting that is no number": (["retrain", "--set", "fit.margin=nan"], ["fit.margin", "expected", "found nan"]),
     "setting of the wrong type": (["retrain", "--set", "fit.epochs=many"], ["expected int", "found 'many'"]),
-    "setting that is no choice": (["retrain", "--set", "fit.distance=l1"], ["'euclidean' or 'cosine'", "found 'l1'"]),
+    "setting that is no choice": (
+        ["retrain", "--set", "fit.distance=l1"],
+        ["expected euclidean, squared-euclidean, cosine, snr, rt, or module:name", "found 'l1'"],
+    ),
     "setting without a value": (["retrain", "--set", "fit.epochs"], ["expected key=value", "fit.epochs=5"]),
     "widths that are no numbers": (["retrain", "--set", "tower.widths=64-x"], ["512-256-128", "found '64-x'"]),
     "option given as a setting": (["retrain", "--set", "train=acme/boards"], ["option of its own", "--help"]),

@@ -16,7 +16,7 @@ from tasks.distance import trained_distance
 from tasks.figures import pair_figures
 from tasks.judge import embedder, trained_judge
 from tasks.tower import weights_digest
-from tasks.train import fit
+from tasks.train import _steps, fit
 
 ROWS = [np.arange(0, 30), np.arange(30, 35), np.arange(35, 70), np.arange(70, 90)]
 QUICK = {"modes_per_batch": 3, "records_per_mode": 6, "batch": 18, "steps": 15, "epochs": 2, "shift": False}
@@ -100,6 +100,12 @@ def test_a_good_record_is_laid_over_some():
     other = half[:, :, 0] != half[:, :, 2]
     assert 0.4 < other.mean() < 0.6
     assert np.isin(half[:, :, 2][other], ROWS[0]).all()
+
+
+@pytest.mark.parametrize(("records", "steps"), [(100, 25), (1800, 25), (2880, 40), (3600, 50), (10**6, 50)])
+def test_few_records_get_fewer_steps(records, steps):
+    """30 looks at 2 880 records in 18 epochs of batches of 120 are 40 steps; 25 at least, 50 at most."""
+    assert _steps(Retrain().resolved().fit, records, 120) == steps
 
 
 @pytest.mark.parametrize("preset", ["best", "rt"])

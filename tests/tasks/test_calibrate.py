@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tasks.calibrate import RULES, Rule, calibrate, max_f1, min_precision, min_recall, target_fpr, youden
-from tasks.config import Evaluate, allowed
+from tasks.checked import allowed
+from tasks.config import Evaluate
 
 
 def scores(seed: int, count: int = 120, decimals: int = 1) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,1 @@
+"""What is measured against what, runnable by anyone who has the data."""
