@@ -21,6 +21,7 @@ from tasks.split import PARTS
 from tasks.stages import stage
 
 NOWHERE = -1  # the part and the mode of a record that a bank does not use
+PERMUTATIONS = 3  # where records are few or much alike, one alone may lie far from one half by chance
 FITTED = PARTS[:3]  # the parts that training and calibration read
 
 
@@ -32,7 +33,8 @@ def planned(triplets: Stage, config: Retrain) -> tuple[Fold, ...]:
     """
     settings, bank = config.evaluate, load_bank(triplets.path)
     unseen = [Fold("without", bank.modes[code]) for code in _defective(bank)] if settings.unseen else []
-    return (*unseen, *([Fold("permuted", "1")] if settings.permutation else []))
+    dealt = [Fold("permuted", str(number + 1)) for number in range(PERMUTATIONS)] if settings.permutation else []
+    return (*unseen, *dealt)
 
 
 def _defective(bank: Bank) -> list[int]:
@@ -52,7 +54,7 @@ def fold(triplets: Stage, one: Fold, config: Retrain) -> Stage:
 
     def make(draft: Path) -> dict[str, Any]:
         bank = load_bank(triplets.path)
-        made = permuted(bank, config) if one.kind == "permuted" else without(bank, one.name, config)
+        made = permuted(bank, int(one.name), config) if one.kind == "permuted" else without(bank, one.name, config)
         made.save(draft, maps=Path(triplets.path) / "maps.npy")
         counts = {part: len(made.rows(part)) for part in PARTS}
         names = {f"triplets_{part}": len(rows) for part, rows in made.triplets.items()}
@@ -78,9 +80,9 @@ def without(bank: Bank, mode: str, config: Retrain) -> Bank:
     )
 
 
-def permuted(bank: Bank, config: Retrain) -> Bank:
+def permuted(bank: Bank, number: int, config: Retrain) -> Bank:
     """The bank with mode and label dealt out anew among the records of each part but the test, whose are true."""
-    mode, good, rng = bank.mode.copy(), bank.good.copy(), np.random.default_rng(config.seed)
+    mode, good, rng = bank.mode.copy(), bank.good.copy(), np.random.default_rng([config.seed, number])
     for part in FITTED:
         rows = bank.rows(part)
         dealt = rng.permutation(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+SIGNS = {True: "✓ a coin", None: "▲ too few records to tell it from a coin", False: "✗ not the coin that it should be"}
 SCORES = ("distance", "peak", "fused")
 
 
@@ -21,7 +22,7 @@ def unseen_text(unseen: dict[str, Any] | None, permutation: dict[str, Any] | Non
         lines += ["", *(f"Modes dealt out anew: {safe(why)}" for why in permutation["failed"])]
     if permutation is not None and permutation["auroc"]:
         values = ", ".join(f"{value:.3f}" for value in permutation["auroc"])
-        sign = "✓ a coin" if permutation["chance"] else "✗ not the coin that it should be"
+        sign = SIGNS[permutation["chance"]]
         lines += ["", f"Modes dealt out anew, pair AUROC {values}; mean **{permutation['mean']:.3f}**: {sign}."]
     return "\n".join(lines)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tasks.bank import Bank, load_bank
 from tasks.config import Retrain
-from tasks.figures import draws_of, pair_figures
+from tasks.figures import draws_of, intervals, pair_figures
 from tasks.handover import Fold, Stage
 from tasks.identity import fold_figures_digest
 from tasks.judge import Judge
@@ -35,7 +35,7 @@ def fold_figures(triplets: Stage, variant: Stage, model: Stage, fold: Fold, conf
         if fold.kind == "without":
             figures = unseen_figures(judge, known, load_bank(triplets.path), fold.name, config)
         else:
-            figures = taught_at_random(judge, known)
+            figures = taught_at_random(judge, known, config)
         return {"figures": {"kind": fold.kind, "name": fold.name, **figures}}
 
     return stage(Path(config.data_folder) / "stages", "fold-figures", digest, make)
@@ -69,11 +69,14 @@ def unseen_figures(judge: Judge, known: Bank, bank: Bank, mode: str, config: Ret
     return found
 
 
-def taught_at_random(judge: Judge, bank: Bank) -> dict[str, Any]:
-    """Pair AUROC and mode accuracy on test records, whose modes are the true ones."""
+def taught_at_random(judge: Judge, bank: Bank, config: Retrain) -> dict[str, Any]:
+    """Pair AUROC with its interval, and mode accuracy, on test records, whose modes are the true ones."""
     rows = bank.rows("test")
-    found = pair_figures(judge.to_modes(np.asarray(bank.maps[rows])), bank.mode[rows])
-    return {name: found[name] for name in ("auroc", "mode_accuracy")}
+    distances, mode = judge.to_modes(np.asarray(bank.maps[rows])), bank.mode[rows]
+    found = pair_figures(distances, mode)
+    weights = draws_of(units_of(bank, rows)[0], config.evaluate.bootstrap, config.seed)
+    edges = intervals(distances, mode, weights, config.evaluate.confidence)["auroc"]
+    return {"auroc": found["auroc"], "interval": edges, "mode_accuracy": found["mode_accuracy"]}
 
 
 def unseen_summary(folds: tuple[dict[str, Any], ...], config: Retrain) -> dict[str, Any] | None:
@@ -100,7 +103,8 @@ def unseen_summary(folds: tuple[dict[str, Any], ...], config: Retrain) -> dict[s
 def permutation_summary(folds: tuple[dict[str, Any], ...], config: Retrain) -> dict[str, Any] | None:
     """The pair AUROC of each permutation, their mean, and whether it is that of a coin; None where not asked for.
 
-    `mean` and `chance` are None where every training died, `failed` says of what.
+    `chance` is None where it cannot be told: the mean lies outside of what is expected, but no farther than
+    the scatter of so few records reaches, or every training died (`failed` says of what, and `mean` is None).
     """
     if not config.evaluate.permutation:
         return None
@@ -111,9 +115,14 @@ def permutation_summary(folds: tuple[dict[str, Any], ...], config: Retrain) -> d
         "auroc": values,
         "mean": mean,
         "expected": list(CHANCE),
-        "chance": None if mean is None else CHANCE[0] <= mean <= CHANCE[1],
+        "chance": None if mean is None else _chance(mean, [one["interval"] for one in folds if "failed" not in one]),
         "failed": [one["failed"] for one in folds if "failed" in one],
     }
+
+
+def _chance(mean: float, edges: list[list[float]]) -> bool | None:
+    low, high = np.mean(edges, axis=0)
+    return True if CHANCE[0] <= mean <= CHANCE[1] else None if low <= 0.5 <= high else False
 
 
 def _mean(values: list[float]) -> float:

@@ -33,10 +33,10 @@ def of(server, artifact: str):
 def test_each_fold_is_a_bank_a_training_and_a_judgement(line, server):
     first = of(server, "unseen-boards")[0]["flow_run_id"]
     names = [task["name"] for task in server.tasks(first)]
-    for title in ("without mode 1", "without mode 2", "modes permuted, 1"):
+    for title in ("without mode 1", "without mode 2", "modes permuted, 1", "modes permuted, 3"):
         found = [name for name in names if name.endswith(title)]
         assert found == [f"{word} {title}" for word in ("fold", "train", "judge")]
-    assert names.index("evaluate") > names.index("judge modes permuted, 1")
+    assert names.index("evaluate") > names.index("judge modes permuted, 3")
 
 
 def test_progress_and_figures_stand_in_the_ui(line, server):
@@ -48,7 +48,7 @@ def test_progress_and_figures_stand_in_the_ui(line, server):
     assert "Modes dealt out anew, pair AUROC 0." in table
     bar = server.artifacts(first["flow_run_id"])["folds-boards"]
     assert bar["data"] == 100
-    assert bar["description"] == "fold 3/3: modes permuted, 1"
+    assert bar["description"] == "fold 5/5: modes permuted, 3"
 
 
 def test_the_command_tells_both_questions_apart(line):
@@ -67,7 +67,7 @@ def test_the_command_tells_both_questions_apart(line):
 def test_finished_folds_are_kept(line, server):
     """Another score is another judgement: nothing is trained for it."""
     _, (first, fused) = line
-    assert "fold 1/3: without mode 1" in first.err
+    assert "fold 1/5: without mode 1" in first.err
     assert "epoch" in first.err
     assert "epoch" not in fused.err
     second = of(server, "unseen-boards")[1]["flow_run_id"]

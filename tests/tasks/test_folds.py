@@ -34,8 +34,12 @@ def test_each_mode_but_good_is_left_out_and_the_modes_are_permuted(whole):
         "without mode 2",
         "without mode 3",
         "modes permuted, 1",
+        "modes permuted, 2",
+        "modes permuted, 3",
     ]
-    assert planned(stage, replace(config, evaluate=Evaluate(permutation=True))) == (Fold("permuted", "1"),)
+    assert planned(stage, replace(config, evaluate=Evaluate(permutation=True))) == tuple(
+        Fold("permuted", number) for number in "123"
+    )
 
 
 def test_a_mode_is_left_out_only_where_two_others_stay(tmp_path):
@@ -83,5 +87,7 @@ def test_a_fold_is_kept_and_shares_its_maps(whole):
     assert sound(Path(first.path))["fold"] == "without mode 1"
     maps = [(Path(one.path) / "maps.npy").stat() for one in (stage, first)]
     assert maps[0].st_ino == maps[1].st_ino
-    others = {fold(stage, one, config).path for one in (Fold("without", "2"), Fold("permuted", "1"))}
-    assert len(others | {first.path}) == 3
+    others = {
+        fold(stage, one, config).path for one in (Fold("without", "2"), Fold("permuted", "1"), Fold("permuted", "2"))
+    }
+    assert len(others | {first.path}) == 4
