@@ -26,7 +26,7 @@ from tasks.tables import BATCH_ROWS, opened
 def score(downloaded: Downloaded, config: Retrain, version: str | None, out: str) -> Scored:
     """Write the verdict on every record of a source to the Parquet file `out`.
 
-    Columns: row, mode (nearest), distance to it, score (distance to good, larger = more anomalous),
+    Columns: row, mode (nearest), distance to it, score (the release's own, larger = more anomalous),
     verdict (good, defect, or unknown = farther from every mode than the same-mode threshold), margin
     (threshold minus score), beta and sqrt_ve against the nearest mode's anchor. `version` is a release,
     by default the champion. Raises UnknownRelease, or UnreadableSource where the maps do not fit.

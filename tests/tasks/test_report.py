@@ -326,6 +326,53 @@ def test_hostile_text_is_text_wherever_it_stands():
     assert page.text.count("<script>") > 12
 
 
+def of_fold(value: float) -> dict[str, Any]:
+    """The figures of a model that never saw one mode."""
+    edges = [value - 0.01, value + 0.01]
+    scores = {
+        name: {"auroc": value + i / 1000, "interval": edges} for i, name in enumerate(("distance", "peak", "fused"))
+    }
+    return {"n": 57, "novelty": {"auroc": value - 0.1, "interval": edges}, "scores": scores, "caught": value - 0.2}
+
+
+def test_unseen_modes_stand_apart_and_by_name():
+    report, evidence = made(["0", "1", "2"])
+    mean = {"novelty_auroc": 0.8037, "caught": 0.7123, "good_auroc": 0.9041}
+    mean |= {f"good_auroc_{name}": value for name, value in (("distance", 0.9041), ("peak", 0.9052), ("fused", 0.9063))}
+    modes = {HOSTILE: of_fold(0.9123), "2": {"failed": f"epoch 2: {HOSTILE}"}}
+    report["unseen"] = {"modes": modes, "mean": mean}
+    html = render(report, evidence)
+    text = Page(html).text
+    assert "<script" not in html
+    for shown in ("0.912", "0.913", "0.914", "0.812", "71.2", "0.804", "0.906", "✗ not trained"):
+        assert shown in text
+
+
+@pytest.mark.parametrize(("chance", "said"), [(True, "✓ a coin"), (None, "▲ too few records"), (False, "✗ no coin")])
+def test_permuted_modes_are_told(chance, said):
+    report, evidence = made(["0", "1", "2"])
+    values = {"auroc": [0.5123, 0.4987], "mean": 0.5055, "expected": [0.45, 0.55], "failed": []}
+    report["permutation"] = values | {"chance": chance}
+    text = Page(render(report, evidence)).text
+    assert said in text
+    assert "0.512, 0.499" in text
+
+
+def test_a_leak_is_the_first_thing_that_is_told():
+    report, evidence = made(["0", "1", "2"])
+    report["certificate"] = paper(leaks=["3 records stand on two sides"], verdict="The test is not clean: 3 records.")
+    report["reasons"] = reasons_to_reject(report, Gate())
+    assert report["reasons"][0] == "leakage: 3 records stand on two sides"
+    text = Page(render(report, evidence)).text
+    assert "✗ The test is not clean: 3 records." in " ".join(text.split())
+
+
+def test_figures_by_group_and_their_intervals_are_shown(usual):
+    text = Page(usual[2]).text
+    for shown in ("0.812", "0.938", "0.891", "0.136", "0.247", "0.735", "0.635", "0.835"):
+        assert shown in text
+
+
 def test_sixty_modes_without_good_records_and_worse_than_the_champion():
     modes = [
         f"solder bridge & copper residue between pad {i} and its neighbour on the lower left 検査 {i}"
