@@ -125,7 +125,7 @@ class Fit(Checked):
         None,
         "Looks at each record in the whole training, which shorten an epoch to half its batches at the least",
         1,
-        1e6,
+        1000000,
     )
     shift: bool | None = setting(None, "Move each map by up to one cell in training, edges repeated")
     overlay: float | None = setting(
