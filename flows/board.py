@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from prefect.artifacts import (
 from prefect.runtime import flow_run
 
 from tasks.config import Retrain
-from tasks.handover import Epoch, Finding, Outcome, Resolved, Scored, Stage, Swept
+from tasks.handover import Epoch, Finding, Fold, Outcome, Resolved, Scored, Stage, Swept
 from tasks.lines import Line
+from tasks.markdown import safe, unseen_text
 
 SYMBOLS = {"ok": "✓ ok", "warning": "▲ warning", "failed": "✗ failed"}
 
@@ -41,12 +43,6 @@ def key(config: Retrain, kind: str) -> str:
     """An artifact's key, one for each kind and training source, so that the UI keeps their history."""
     source = re.sub(r"[^a-z0-9]+", "-", config.train.partition("@")[0].lower()).strip("-")
     return f"{kind}-{source[-80:].strip('-') or 'source'}"
-
-
-def safe(text: object) -> str:
-    """Text from a dataset, made harmless in Markdown and HTML."""
-    plain = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|!#])", r"\\\1", plain).replace("\n", " ")
 
 
 def not_trained(line: Line, revision: str, answer: str) -> None:
@@ -132,6 +128,32 @@ class Training:
         if self.bar:
             text = f"saved epoch {model.facts['best_epoch']}; last {self.text}"
             update_progress_artifact(self.bar, progress=100, description=text)
+
+
+class Folds:
+    """A progress bar in the UI, moved by every fold that was trained and judged."""
+
+    def __init__(self, config: Retrain, count: int) -> None:
+        self.key, self.count, self.done = key(config, "folds"), count, 0
+        self.bar: UUID | None = None
+
+    def __call__(self, fold: Fold) -> None:
+        """Move the bar past this fold."""
+        self.done += 1
+        text = f"fold {self.done}/{self.count}: {safe(fold.title)}"
+        if self.bar:
+            update_progress_artifact(self.bar, progress=100 * self.done / self.count, description=text)
+        else:
+            self.bar = create_progress_artifact(progress=100 * self.done / self.count, key=self.key, description=text)
+
+
+def unseen(report: Stage, config: Retrain) -> None:
+    """How defects of modes that were never trained are judged, and what was learnt from permuted modes."""
+    told = json.loads((Path(report.path) / "report.json").read_text())
+    if told["unseen"] is None and told["permutation"] is None:
+        return
+    text = unseen_text(told["unseen"], told["permutation"])
+    create_markdown_artifact(text, key=key(config, "unseen"), description="Modes that were never trained")
 
 
 def figures(report: Stage, outcome: Outcome, config: Retrain) -> None:

@@ -6,6 +6,8 @@
     cache      tables of any kind                      data/cache/records-<digest>/ (Parquet)      Cached, with findings
     triplets   the caches                              data/stages/triplets-<digest>/ (arrays)     Stage
     train      the record bank and its triplets        data/stages/model-<digest>/ (model.keras)   Stage
+    fold       the record bank                         data/stages/fold-<digest>/ (a bank without a mode, or
+                                                       with permuted ones, to train on anew)       Stage
     evaluate   bank, model, champion                   data/stages/report-<digest>/ (report.html)  Stage
     publish    model and report                        artifacts/releases/ or artifacts/drafts/    Outcome
     trial      the record bank, a run of a sweep       data/stages/trial-<digest>/ (figures)      Stage

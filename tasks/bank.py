@@ -5,13 +5,15 @@ numpy and the standard library alone, so that a training box needs neither Prefe
     maps.npy        (n, rows·cols) float32, row-major; may be memory-mapped
     anchors.npy     (modes, rows·cols) float32, mean maps of the training records
     index.npz       mode (n,) int32 code, good (n,) bool, part (n,) int8, hash (n,) S32, group (n,) str,
-                    modes (m,) str; triplets_<part> (t, 3) int32: mode code of the anchor, positive row,
-                    negative row
+                    modes (m,) str; component (n,) int32 code of the records that the source's triplets
+                    link, empty where it brought none; triplets_<part> (t, 3) int32: mode code of the
+                    anchor, positive row, negative row
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +34,18 @@ class Bank:
     group: np.ndarray
     modes: list[str]
     triplets: dict[str, np.ndarray]
+    component: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
 
     def rows(self, part: str) -> np.ndarray:
         """The row numbers of a part's records."""
         return np.flatnonzero(self.part == PARTS.index(part))
 
-    def save(self, folder: Path) -> None:
-        """Write the three files."""
-        np.save(folder / "maps.npy", self.maps)
+    def save(self, folder: Path, maps: Path | None = None) -> None:
+        """Write the three files. `maps`: a file of the same maps, which is then shared and not written again."""
+        if maps is None:
+            np.save(folder / "maps.npy", self.maps)
+        else:
+            _share(maps, folder / "maps.npy")
         np.save(folder / "anchors.npy", self.anchors)
         triplets = {f"triplets_{part}": rows.astype(np.int32) for part, rows in self.triplets.items()}
         np.savez(
@@ -50,8 +56,17 @@ class Bank:
             hash=self.hash,
             group=self.group.astype(str),
             modes=np.array(self.modes, str),
+            component=self.component.astype(np.int32),
             **triplets,
         )
+
+
+def _share(file: Path, name: Path) -> None:
+    """One more name for a file that nobody changes any more; a copy where the disk knows no such thing."""
+    try:
+        name.hardlink_to(file)
+    except OSError:
+        shutil.copyfile(file, name)
 
 
 def load_bank(folder: str | Path) -> Bank:

@@ -16,6 +16,8 @@ FIGURES = {
     "triplet_accuracy": "triplet accuracy",
     "good_auroc": "good-or-defect AUROC",
     "good_accuracy": "good-or-defect accuracy at the threshold",
+    "good_balanced_accuracy": "good-or-defect balanced accuracy at the threshold",
+    "unseen_good_auroc": "good-or-defect AUROC of modes left out of training, mean",
     "angular_accuracy_at_0.5": "angular accuracy at 0.5 (the notebook's)",
 }
 UNSAFE = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in YAML
@@ -68,10 +70,12 @@ def _summary(manifest: dict[str, Any], report: dict[str, Any]) -> str:
     train, distance = manifest["train"], manifest["config"]["fit"]["distance"]
     size = f"{manifest['config']['data']['rows']}×{manifest['config']['data']['cols']}"
     reasons = "".join(f"\n- {_plain(reason)}" for reason in manifest["reasons"])
+    fused = manifest["config"]["evaluate"]["score"] == "fused"
+    score = ", good or defect by the ranks of that distance and of the map's peak" if fused else ""
     return (
         f"# kensa {manifest['version']}\n\n"
         f"A Siamese tower that embeds {size} inspection maps; records are judged by their {distance} distance "
-        f"to the prototypes in `anchors.npz`, with the thresholds in `threshold.json`.\n\n"
+        f"to the prototypes in `anchors.npz`{score}, with the thresholds in `threshold.json`.\n\n"
         f"- status: **{manifest['status']}**{reasons}\n"
         f"- trained on {_code(train['source'])} at revision `{train['revision']}` "
         f"({train['records']} records, {train['modes']} modes)\n"

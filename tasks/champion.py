@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -13,6 +13,7 @@ import numpy as np
 
 from tasks.bank import Bank
 from tasks.distance import distance
+from tasks.fused import Fusion
 from tasks.judge import Judge, embedder, point_judge
 from tasks.releases import Release
 from tasks.split import PARTS
@@ -30,9 +31,10 @@ def champion_judge(release: Release) -> Judge:
             {name.removeprefix(kind): file[name] for name in file.files if name.startswith(kind)}
             for kind in ("prototype_", "good_")
         )
-    return point_judge(
-        release.version, embedder(tower), distance(**settings["distance"]), modes, prototypes, good or None
-    )
+        fusion = Fusion(file["reference_distance"], file["reference_peak"]) if "reference_peak" in file.files else None
+    measure = distance(**settings["distance"])
+    judge = point_judge(release.version, embedder(tower), measure, modes, prototypes, good or None)
+    return replace(judge, fusion=fusion, fused=settings.get("score") == "fused")
 
 
 @contextmanager

@@ -60,12 +60,13 @@ def distances(evidence: Evidence, cut: float | None) -> Picture:
     return _histogram(kinds, cut, ("same mode", "different"), title, "share of the pairs")
 
 
-def good_scores(evidence: Evidence, cut: float | None) -> Picture | None:
-    """Histogram of the distances to the good prototype; None without one, or without good records."""
+def good_scores(evidence: Evidence, cut: float | None, fused: bool = False) -> Picture | None:
+    """Histogram of the scores by which good is told from defect; None without a prototype, or good records."""
     if evidence.good_score is None or not evidence.good.any() or evidence.good.all():
         return None
     kinds = ("good", evidence.good_score[evidence.good]), ("defective", evidence.good_score[~evidence.good])
     title = "distance from a record to the good prototype"
+    title = "ranks of distance to good and of the peak, added" if fused else title
     return _histogram(kinds, cut, ("passed", "stopped"), title, "share of the records")
 
 

@@ -125,7 +125,7 @@ class Fit(Checked):
         None,
         "Looks at each record in the whole training, which shorten an epoch to half its batches at the least",
         1,
-        1e6,
+        1000000,
     )
     shift: bool | None = setting(None, "Move each map by up to one cell in training, edges repeated")
     overlay: float | None = setting(
@@ -162,6 +162,11 @@ class Evaluate(Checked):
     )
     bootstrap: int = setting(1000, "Bootstrap samples of records behind each interval", 100, 100000)
     confidence: float = setting(0.95, "Confidence of the intervals", 0.5, 0.999)
+    score: Literal["distance", "fused"] = setting(
+        "distance", "What tells good from defect: the distance to good, or its rank and that of the map's peak added"
+    )
+    unseen: bool = setting(False, "Leave each defect mode out in turn and train anew: how are unknown defects judged?")
+    permutation: bool = setting(False, "Deal the modes out anew and train: an honest judgement then gives 0.5")
 
 
 @dataclass(frozen=True)

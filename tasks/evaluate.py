@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from tasks.bank import Bank, load_bank
+from tasks.certificate import certificate
 from tasks.changes import summaries
 from tasks.config import Retrain
 from tasks.distance import distance, trained_distance
@@ -30,6 +31,8 @@ from tasks.releases import Release
 from tasks.report import render
 from tasks.stages import stage, write_json
 from tasks.tower import build_tower
+from tasks.trained import trained
+from tasks.unseen import permutation_summary, unseen_summary
 
 
 def evaluate(
@@ -39,30 +42,33 @@ def evaluate(
     champion: Release | None,
     facts: dict[str, Any],
     findings: tuple[Finding, ...],
+    folds: tuple[dict[str, Any], ...] = (),
 ) -> Stage:
     """The stage folder with `report.json`, `report.html`, `anchors.npz`, `threshold.json` and `split.npz`.
 
-    `facts` name the sources and revisions for the report. The manifest's facts hold the flat
-    `metrics` and the gate's `reasons`.
+    `facts` name the sources and revisions for the report; `folds` are the figures of the trainings without
+    a mode and with permuted ones. The manifest's facts hold the flat `metrics` and the gate's `reasons`.
     """
     config = config.resolved()
     bank = load_bank(triplets.path)
     frozen = frozen_set(bank, Path(config.artifacts_folder))
     against = [champion and [champion.version, champion.manifest["files"]], frozen]
-    digest = report_digest(model.digest, config, against, facts)
+    digest = report_digest(model.digest, config, against, [facts, folds])
 
     def make(draft: Path) -> dict[str, Any]:
         history = json.loads((Path(model.path) / "history.json").read_text())
-        judge = _trained(model, bank, config)
+        judge = trained(model, bank, config)
         baselines = _baselines(bank, config)
-        judgement = _judgement(judge, baselines, champion, bank, config, frozen)
+        judgement = _judgement(judge, baselines, champion, bank, config, frozen, triplets.facts)
         report = {**facts, **judgement, "data": triplets.facts, "findings": [asdict(f) for f in findings]}
+        report |= {"unseen": unseen_summary(folds, config), "permutation": permutation_summary(folds, config)}
         report |= {"model": model.facts, "history": history, "settings": config.science(), "preset": config.preset}
         evidence = gather(judge, baselines[:3], bank, history, (config.data.rows, config.data.cols))
         write_json(draft / "report.json", report)
         (draft / "report.html").write_text(render(report, evidence), encoding="utf-8")
         _write_judge(draft, judge, bank, judgement["thresholds"], config)
-        return {"metrics": flat(judgement["figures"]), "reasons": judgement["reasons"]}
+        metrics = flat(judgement["figures"]) | _of_folds(report)
+        return {"metrics": metrics, "reasons": judgement["reasons"]}
 
     return stage(Path(config.data_folder) / "stages", "report", digest, make)
 
@@ -72,9 +78,11 @@ def flat(figures: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in figures.items() if isinstance(value, float | int)}
 
 
-def _trained(model: Stage, bank: Bank, config: Retrain) -> Judge:
-    tower = keras.saving.load_model(Path(model.path) / "model.keras", compile=False)
-    return trained_judge("trained tower", embedder(tower), trained_distance(config.fit), config.fit.prototype, bank)
+def _of_folds(report: dict[str, Any]) -> dict[str, float]:
+    """The means over the folds, named apart from the figures of the modes that were trained."""
+    unseen, permutation = report["unseen"], report["permutation"]
+    found = {f"unseen_{name}": value for name, value in (unseen or {"mean": {}})["mean"].items()}
+    return found | ({"permutation_auroc": permutation["mean"]} if permutation and permutation["auroc"] else {})
 
 
 def _baselines(bank: Bank, config: Retrain) -> list[Judge]:
@@ -96,9 +104,11 @@ def _judgement(
     bank: Bank,
     config: Retrain,
     frozen: dict[str, Any],
+    facts: dict[str, Any],
 ) -> dict[str, Any]:
     thresholds = thresholds_of(judge, bank, config)
     judgement = {
+        "certificate": _certificate(judge, bank, config, facts),
         "figures": test_figures(judge, bank, thresholds, config),
         "baselines": {one.name: short_figures(one, bank) for one in baselines},
         "thresholds": [threshold.as_json() for threshold in thresholds],
@@ -109,15 +119,25 @@ def _judgement(
     return judgement | {"verdict": told, "reasons": reasons_to_reject(judgement, config.gate)}
 
 
+def _certificate(judge: Judge, bank: Bank, config: Retrain, facts: dict[str, Any]) -> dict[str, Any]:
+    def again(alone: Bank) -> Judge:
+        return trained_judge(judge.name, judge.embed, judge.distance, config.fit.prototype, alone)
+
+    return certificate(bank, judge, again, facts)
+
+
 def _write_judge(draft: Path, judge: Judge, bank: Bank, thresholds: list[dict[str, Any]], config: Retrain) -> None:
     """What a release needs beside the tower to judge new parts, and to be compared fairly later."""
     prototypes = {f"prototype_{name}": value for name, value in judge.prototypes.items()}
     prototypes |= {f"good_{name}": value for name, value in (judge.good or {}).items()}
+    if judge.fusion is not None:
+        prototypes |= {"reference_distance": judge.fusion.distance, "reference_peak": judge.fusion.peak}
     np.savez(draft / "anchors.npz", modes=np.array(judge.modes, str), maps=bank.anchors, **prototypes)
     mode, summary = np.array(bank.modes, str)[bank.mode], summaries(np.asarray(bank.maps))
     np.savez(draft / "split.npz", hash=bank.hash, part=bank.part, mode=mode, good=bank.good, summary=summary)
     settings = {
         "distance": judge.distance.get_config(),
+        "score": "fused" if judge.fused else "distance",
         "prototype": config.fit.prototype,
         "rows": config.data.rows,
         "cols": config.data.cols,

@@ -56,7 +56,7 @@ def gather(
         distances=distances,
         mode=bank.mode[rows],
         good=bank.good[rows],
-        good_score=None if judge.to_good is None else judge.to_good(maps),
+        good_score=None if judge.to_good is None else judge.score(maps),
         embeddings=judge.embed(maps),
         baseline_distances={one.name: one.to_modes(maps) for one in baselines},
         history=history,

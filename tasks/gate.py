@@ -10,11 +10,12 @@ from tasks.config import Gate
 def reasons_to_reject(judgement: dict[str, Any], settings: Gate) -> list[str]:
     """Why the judged model may not be released; an empty list lets it pass.
 
-    judgement: `figures`, `baselines` (name → figures), `thresholds`, and `comparison` (None without a
+    judgement: `certificate`, `figures`, `baselines` (name → figures), `thresholds`, and `comparison` (None without a
     champion, else as tasks/promotion.py tells it).
     """
     figure = settings.figure
     return [
+        *(f"leakage: {leak}" for leak in judgement["certificate"]["leaks"]),
         *_against_raw(judgement, figure, settings.beat_raw_by),
         *_without_threshold(judgement),
         *_against_champion(judgement["comparison"], settings),

@@ -65,6 +65,22 @@ class Cached:
 
 
 @dataclass(frozen=True)
+class Fold:
+    """A training that is made to judge the judgement: without a mode, or with the modes dealt out anew.
+
+    `name` is the mode that is left out, or the number of the permutation.
+    """
+
+    kind: Literal["without", "permuted"]
+    name: str
+
+    @property
+    def title(self) -> str:
+        """How run names and progress show it."""
+        return f"without mode {self.name}" if self.kind == "without" else f"modes permuted, {self.name}"
+
+
+@dataclass(frozen=True)
 class Epoch:
     """One line of the training log. Losses are in units of the distance, shares in 0..1."""
 

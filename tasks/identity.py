@@ -10,14 +10,15 @@ from dataclasses import asdict
 from typing import Any
 
 from tasks.config import Data, Retrain
-from tasks.handover import Resolved
+from tasks.handover import Fold, Resolved
 from tasks.stages import digest_of
 
 CACHE = 2
-TRIPLETS = 4
+TRIPLETS = 5
 MODEL = 2
-REPORT = 3
+REPORT = 4
 TRIAL = 1
+FOLD = 1
 SWEEP = 1
 
 
@@ -44,7 +45,17 @@ def trial_digest(triplets: str, config: Retrain, backend: str) -> str:
     return digest_of("trial", TRIAL, model_digest(triplets, config, backend))
 
 
-def report_digest(model: str, config: Retrain, champion: Any, facts: dict[str, Any]) -> str:
+def fold_digest(triplets: str, fold: Fold, config: Retrain) -> str:
+    """Names a variant of a bank: one mode left out, or the modes dealt out anew."""
+    return digest_of("fold", FOLD, triplets, asdict(fold), asdict(config.triplets), config.seed)
+
+
+def fold_figures_digest(variant: str, model: str, config: Retrain) -> str:
+    """Names what a model trained on a variant is worth."""
+    return digest_of("fold figures", FOLD, variant, model, asdict(config.evaluate), config.seed)
+
+
+def report_digest(model: str, config: Retrain, champion: Any, facts: Any) -> str:
     """Names the judgement of a model; `champion` is what identifies the one it is compared with."""
     settings = (asdict(config.evaluate), asdict(config.gate), asdict(config.data), config.seed)
     return digest_of("report", REPORT, model, settings, champion, facts)
@@ -57,5 +68,5 @@ def sweep_digest(run: Retrain, values: list[dict[str, str]], figure: str, outcom
 
 def fingerprint(train: Resolved, test: Resolved | None, config: Retrain) -> str:
     """Names a whole retraining: the same data, settings and stages give the same model."""
-    versions = (CACHE, TRIPLETS, MODEL, REPORT)
+    versions = (CACHE, TRIPLETS, MODEL, FOLD, REPORT)
     return digest_of("retrain", versions, train.revision, test.revision if test else None, config.science())

@@ -6,7 +6,7 @@ A trained tower, an untrained one, the raw map and the champion are all judged t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from tasks import rt
 from tasks.bank import Bank
 from tasks.distance import Distance, Prototype
+from tasks.fused import Fusion, peak
 
 Embed = Callable[[np.ndarray], np.ndarray]
 
@@ -33,6 +34,38 @@ class Judge:
     distance: Distance | None = None
     prototypes: Prototype | None = None
     good: Prototype | None = None
+    fusion: Fusion | None = None
+    fused: bool = False
+
+    def scores(self, maps: np.ndarray) -> dict[str, np.ndarray]:
+        """Every score (n,) of maps by which good may be told from defect; larger is more anomalous.
+
+        `distance` to good, `peak` of the raw map, and `fused`, both as one, where there are reference
+        records. There must be a good prototype.
+        """
+        found = {"distance": self.to_good(maps), "peak": peak(maps)}
+        return found if self.fusion is None else {**found, "fused": self.fusion(found["distance"], found["peak"])}
+
+    def score(self, maps: np.ndarray) -> np.ndarray:
+        """The one score (n,) that thresholds, evaluation and verdicts use."""
+        return self.scores(maps)["fused"] if self.fused else self.to_good(maps)
+
+    @property
+    def unit(self) -> str:
+        """What the score is measured in: the distance's name, or that it is a sum of ranks."""
+        return f"ranks of {self.distance.name} and peak" if self.fused else self.distance.name
+
+
+def fusing(judge: Judge, bank: Bank, score: str) -> Judge:
+    """The judge with the bank's good calibration records as reference; `score` is the one that it uses.
+
+    Without a good prototype or reference records there is nothing to fuse, and the distance stays.
+    """
+    rows = bank.rows("calibrate")
+    maps = np.asarray(bank.maps[rows[bank.good[rows]]])
+    if judge.to_good is None or not len(maps):
+        return judge
+    return replace(judge, fusion=Fusion(judge.to_good(maps), peak(maps)), fused=score == "fused")
 
 
 def point_judge(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tasks.bank import Bank
+from tasks.breakdown import accuracy_intervals, macro_intervals, per_group_figures, threshold_figures
 from tasks.calibrate import Rule, Threshold, calibrate
 from tasks.config import Retrain
 from tasks.figures import (
@@ -37,9 +38,9 @@ def thresholds_of(judge: Judge, bank: Bank, config: Retrain) -> list[Threshold]:
     same = Rule("youden", **bootstrap)
     found = [calibrate("same mode", distances.ravel(), different.ravel(), pair_units, same, name)]
     if judge.to_good is not None:
-        score, defect = judge.to_good(bank.maps[rows]), ~bank.good[rows]
+        score, defect = judge.score(bank.maps[rows]), ~bank.good[rows]
         rule = Rule(settings.rule, settings.target, **bootstrap)
-        found.insert(0, calibrate("good or defect", score, defect, units, rule, name))
+        found.insert(0, calibrate("good or defect", score, defect, units, rule, judge.unit))
     return found
 
 
@@ -61,15 +62,22 @@ def test_figures(judge: Judge, bank: Bank, thresholds: list[Threshold], config: 
     units, unit = units_of(bank, rows)
     weights = draws_of(units, config.evaluate.bootstrap, config.seed)
     embedded = judge.embed(maps)
-    per_mode = per_mode_figures(distances, mode, judge.modes)
+    confidence = config.evaluate.confidence
+    edges = accuracy_intervals(distances, mode, weights, judge.modes, confidence)
+    per_mode = {
+        name: entry | ({"accuracy_interval": edges[name]} if name in edges else {})
+        for name, entry in per_mode_figures(distances, mode, judge.modes).items()
+    }
     return {
         **pair_figures(distances, mode),
         **retrieval_figures(lambda block: judge.distance.matrix(embedded[block], embedded), mode),
         **_triplet_figures(judge, bank, distances, embedded),
         **_good_figures(judge, bank, thresholds, weights, config),
         "macro": macro(per_mode),
+        "macro_intervals": macro_intervals(distances, mode, weights, confidence),
         "per_mode": per_mode,
-        "intervals": intervals(distances, mode, weights, config.evaluate.confidence),
+        "per_group": _per_group(judge, bank, rows, distances, thresholds),
+        "intervals": intervals(distances, mode, weights, confidence),
         "interval_unit": unit,
         "records": len(rows),
     }
@@ -97,22 +105,41 @@ def _good_figures(
     good = bank.good[rows]
     if judge.to_good is None or good.all() or not good.any():
         return {}
-    score = judge.to_good(bank.maps[rows])
-    draws = weighted_auroc(score, ~good, weights)
+    maps = np.asarray(bank.maps[rows])
+    score, scores = judge.score(maps), judge.scores(maps)
+    aurocs = {name: auroc_of(values, ~good, weights, config.evaluate.confidence) for name, values in scores.items()}
+    used = aurocs["fused" if judge.fused else "distance"]
     found: dict[str, Any] = {
-        "good_auroc": float(weighted_auroc(score, ~good, np.ones((1, len(good))))[0]),
-        "good_auroc_interval": interval(draws, config.evaluate.confidence),
+        "good_auroc": used["auroc"],
+        "good_auroc_interval": used["interval"],
+        "good_scores": aurocs,
+        **{f"good_auroc_{name}": entry["auroc"] for name, entry in aurocs.items()},
     }
     cut = thresholds[0].value
     if cut is not None:
         called = score > cut
-        found |= {
-            "good_accuracy": float((called == ~good).mean()),
-            "good_fpr": float(called[good].mean()),
-            "good_tpr": float(called[~good].mean()),
-            "good_fpr_by_group": _by_group(called, good, bank.group[rows]),
-        }
+        found |= threshold_figures(called, good, weights, config.evaluate.confidence)
+        found["good_fpr_by_group"] = _by_group(called, good, bank.group[rows])
     return found
+
+
+def _per_group(
+    judge: Judge, bank: Bank, rows: np.ndarray, distances: np.ndarray, thresholds: list[Threshold]
+) -> dict[str, Any]:
+    """The figures of each group of the records at `rows`; empty where the data names no groups."""
+    named = bank.group[rows] != ""
+    if not named.any():
+        return {}
+    left, some = rows[named], distances[named]
+    score = None if judge.to_good is None else judge.score(np.asarray(bank.maps[left]))
+    cut = None if score is None else thresholds[0].value
+    return per_group_figures(some, bank.mode[left], bank.good[left], score, cut, bank.group[left])
+
+
+def auroc_of(score: np.ndarray, positive: np.ndarray, weights: np.ndarray, confidence: float) -> dict[str, Any]:
+    """The AUROC of a score (n,) and its bootstrap interval."""
+    value = float(weighted_auroc(score, positive, np.ones((1, len(score))))[0])
+    return {"auroc": value, "interval": interval(weighted_auroc(score, positive, weights), confidence)}
 
 
 def _by_group(called: np.ndarray, good: np.ndarray, group: np.ndarray) -> dict[str, float]:

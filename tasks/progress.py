@@ -30,6 +30,12 @@ class Progress:
         sys.stderr.flush()
 
 
+def fold_line(title: str, number: int, of: int) -> None:
+    """Write which of the folds is trained next."""
+    sys.stderr.write(f"  fold {number}/{of}: {title}\n")
+    sys.stderr.flush()
+
+
 def epoch_line(line: Epoch, epochs: int) -> str:
     """One epoch as text: losses, share of active triplets, mean norm and spread of the embeddings."""
     return (

@@ -71,7 +71,9 @@ def _pictures(report: dict[str, Any], evidence: Evidence) -> dict[str, Any]:
         "triplets": [heat_maps(example) for example in evidence.examples],
         "training": charts.training(evidence.history, report["settings"]["fit"]["margin"]),
         "distances": charts.distances(evidence, cuts.get("same mode")),
-        "good": charts.good_scores(evidence, cuts.get("good or defect")),
+        "good": charts.good_scores(
+            evidence, cuts.get("good or defect"), report["settings"]["evaluate"]["score"] == "fused"
+        ),
         "roc": charts.roc(rates),
         "roc_low": charts.roc(rates, 0.05),
         "projection": projection(evidence.embeddings, evidence.mode, accuracy),

@@ -54,7 +54,7 @@ class RT(Distance):
         return xp.stack([beta, xp.sqrt(error / r + self.epsilon)], axis=-1)
 
     def _cut(self, values: Any, xp: Any) -> Any:
-        return xp.reshape(values, (*values.shape[:-1], self.blocks, values.shape[-1] // self.blocks))
+        return xp.reshape(values, (*xp.shape(values)[:-1], self.blocks, values.shape[-1] // self.blocks))
 
     def prototype(self, records: Any, xp: Any = np) -> Prototype:
         """A unit space of records (..., n, d): `mean` (..., d), `mean_y` (..., blocks, 2), `V` (..., blocks, 2, 2)."""

@@ -26,7 +26,7 @@ from tasks.tables import BATCH_ROWS, opened
 def score(downloaded: Downloaded, config: Retrain, version: str | None, out: str) -> Scored:
     """Write the verdict on every record of a source to the Parquet file `out`.
 
-    Columns: row, mode (nearest), distance to it, score (distance to good, larger = more anomalous),
+    Columns: row, mode (nearest), distance to it, score (the release's own, larger = more anomalous),
     verdict (good, defect, or unknown = farther from every mode than the same-mode threshold), margin
     (threshold minus score), beta and sqrt_ve against the nearest mode's anchor. `version` is a release,
     by default the champion. Raises UnknownRelease, or UnreadableSource where the maps do not fit.
@@ -98,7 +98,7 @@ def _verdicts(maps: np.ndarray, judge: Judge, anchors: np.ndarray, cuts: dict[st
     distances = judge.to_modes(maps)
     nearest = distances.argmin(axis=1)
     near = distances[np.arange(len(maps)), nearest]
-    anomaly = judge.to_good(maps) if judge.to_good else np.full(len(maps), np.nan)
+    anomaly = judge.score(maps) if judge.to_good else np.full(len(maps), np.nan)
     cut = cuts.get("good or defect", np.nan)
     verdict = np.where(anomaly <= cut, "good", np.where(near > cuts["same mode"], "unknown", "defect"))
     y = np.stack([rt.coordinates(row[None], anchors[code])[0] for row, code in zip(maps, nearest, strict=True)])

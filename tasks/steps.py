@@ -23,7 +23,8 @@ from tasks.changes import changes
 from tasks.config import Retrain
 from tasks.download import download, resolve
 from tasks.errors import KensaError, TrialFailed
-from tasks.handover import Cached, Scored, Stage, Swept
+from tasks.folds import fold, planned
+from tasks.handover import Cached, Fold, Scored, Stage, Swept
 from tasks.publish import concluded, publish
 from tasks.releases import present_champion
 from tasks.search import Trial
@@ -82,6 +83,20 @@ def evaluate(*args: Any, **kwargs: Any) -> Stage:
     return run(*args, **kwargs)
 
 
+def train_fold(variant: Stage, fold: Fold, config: Retrain) -> Stage:
+    """Train on a variant of the bank; see `train`."""
+    from tasks.train import train as run
+
+    return run(variant, config)
+
+
+def fold_figures(triplets: Stage, variant: Stage, model: Stage, fold: Fold, config: Retrain) -> Stage:
+    """Judge what was trained on a variant; see `train`."""
+    from tasks.unseen import fold_figures as run
+
+    return run(triplets, variant, model, fold, config)
+
+
 def conclude(*args: Any, **kwargs: Any) -> Swept:
     """Conclude a sweep; pandas and matplotlib are imported when it runs."""
     from tasks.sweep import conclude as run
@@ -126,6 +141,10 @@ cache = staged(cache, name="cache", task_run_name="cache {downloaded.resolved.ti
 triplets = staged(triplets, name="triplets", task_run_name="triplets {train.resolved.title}", **PLAIN)
 changes = task(changes, name="changes", task_run_name="what changed", **PLAIN)
 train = staged(train, name="train", task_run_name="train", tags=["training"], **PLAIN)
+planned = task(planned, name="planned", task_run_name="which folds?", **PLAIN)
+fold = staged(fold, name="fold", task_run_name="fold {one.title}", **PLAIN)
+train_fold = staged(train_fold, name="train fold", task_run_name="train {fold.title}", tags=["training"], **PLAIN)
+fold_figures = staged(fold_figures, name="fold figures", task_run_name="judge {fold.title}", **PLAIN)
 evaluate = staged(evaluate, name="evaluate", task_run_name="evaluate", **PLAIN)
 score = task(score, name="score", task_run_name="score", **PLAIN)
 trial = task(trial, name="trial", task_run_name="trial {trial.title}", tags=["training"], **PLAIN)

@@ -132,8 +132,9 @@ def _bank(records: Records, part: np.ndarray, config: Retrain) -> tuple[Bank, di
         [records.maps[(mode == i) & (part == 0)].mean(axis=0, dtype=np.float64) for i in range(len(modes))]
     )
     good = records.label == config.data.good
-    bank = Bank(records.maps, anchors.astype(np.float32), mode, good, part, records.hash, records.group, modes, made)
-    return bank, counts
+    linked = components(len(records), records.triplets[:, 1:]) if len(records.triplets) else np.empty(0, np.int32)
+    named = (records.hash, records.group, modes, made, linked)
+    return Bank(records.maps, anchors.astype(np.float32), mode, good, part, *named), counts
 
 
 def natural(name: str) -> tuple[bool, int, str]:

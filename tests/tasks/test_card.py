@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tasks.card import model_card
-from tasks.config import Data, Fit, Retrain
+from tasks.config import Data, Evaluate, Fit, Retrain
 
 HOSTILE = [
     'a"b',
@@ -175,3 +175,9 @@ def test_no_modes_name_in_a_reason_becomes_markdown_or_html():
     told = manifest() | {"status": "rejected", "reasons": ["no longer knows <b>*x*</b>\n## y, which v2 does"]}
     body = model_card(told, parts.report())
     assert "\n- no longer knows \\<b\\>\\*x\\*\\</b\\> \\#\\# y, which v2 does\n" in body
+
+
+def test_the_fused_score_is_told_where_it_is_used():
+    said = "good or defect by the ranks of that distance and of the map's peak"
+    assert said in card(config=Retrain(evaluate=Evaluate(score="fused")))[1]
+    assert said not in card()[1]

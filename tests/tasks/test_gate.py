@@ -60,6 +60,7 @@ def judgement(own: float = 0.9, raw: tuple[float, float] = (0.6, 0.7), **more: A
         "figures": all_figures(own),
         "baselines": {name: all_figures(value) for name, value in baselines.items()},
         "thresholds": [{"name": "good or defect", "refused": None}, {"name": "same mode", "refused": None}],
+        "certificate": {"leaks": []},
         "comparison": None,
         **more,
     }

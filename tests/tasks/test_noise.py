@@ -8,11 +8,12 @@ import numpy as np
 import parts
 import pytest
 
-from tasks.distance import distance
+from tasks.distance import distance, trained_distance
 from tasks.figures import pair_figures
-from tasks.judge import raw_judge, rt_judge
+from tasks.judge import embedder, raw_judge, rt_judge, trained_judge
 from tasks.judgement import short_figures
 from tasks.split import PARTS
+from tasks.train import fit
 
 
 def auroc(bank: parts.Bank, name: str = "euclidean") -> float:
@@ -63,3 +64,18 @@ def test_noise_through_the_step_itself_is_a_coin(tmp_path):
     assert PARTS[0] == "train"
     own = bank.maps[(bank.mode == 3) & (bank.part == 0)]
     np.testing.assert_allclose(bank.anchors[3], own.mean(axis=0), atol=1e-6)
+
+
+def test_a_tower_trained_on_noise_is_a_coin(tmp_path):
+    """The whole way of a model: it learns its training records by heart, and nothing about the others."""
+    found = []
+    for seed in range(3):
+        bank = parts.banked(parts.noise(4, 150, values=parts.ROWS * parts.COLS, seed=seed))
+        config = parts.configured(tmp_path)
+        fit_settings = replace(config.fit, prototype="mean-embedding", learning_rate=0.01, epochs=6)
+        config = replace(config, fit=fit_settings).resolved()
+        tower, _, _ = fit(bank, config)
+        judge = trained_judge("x", embedder(tower), trained_distance(config.fit), config.fit.prototype, bank)
+        found.append(short_figures(judge, bank))
+    assert np.mean([one["auroc"] for one in found]) == pytest.approx(0.5, abs=0.05)
+    assert np.mean([one["good_auroc"] for one in found]) == pytest.approx(0.5, abs=0.08)

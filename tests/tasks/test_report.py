@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tasks.breakdown import macro_intervals
 from tasks.config import Gate, Retrain
 from tasks.differences import differences
 from tasks.evidence import Evidence, Example
@@ -23,7 +24,18 @@ from tasks.report import render
 from tasks.split import PARTS
 
 HOSTILE = '</bdi><script>alert("x")</script><img src=http://evil/x onerror=alert(1)> & $\\frac$ \u202e'
-SECTIONS = ["figures", "baselines", "data", "triplets", "training", "thresholds", "modes", "settings"]
+SECTIONS = [
+    "figures",
+    "baselines",
+    "data",
+    "triplets",
+    "training",
+    "thresholds",
+    "modes",
+    "certificate",
+    "groups",
+    "settings",
+]
 
 
 class Page(HTMLParser):
@@ -86,6 +98,8 @@ def report_of(evidence: Evidence) -> dict[str, Any]:
         "angular_accuracy_at_0.5": 0.5124,
         "angular_auroc": 0.8235,
         "macro": macro(per_mode),
+        "macro_intervals": macro_intervals(evidence.distances, mode, weights, 0.95),
+        "per_group": {HOSTILE: {"n": 41, "good": 0, "mode_accuracy": 0.8125, "auroc": 0.9375}},
         "per_mode": per_mode,
         "intervals": intervals(evidence.distances, mode, weights, 0.95),
         "interval_unit": "record",
@@ -98,6 +112,12 @@ def report_of(evidence: Evidence) -> dict[str, Any]:
             "good_accuracy": 0.6879,
             "good_fpr": 0.0481,
             "good_tpr": 0.8392,
+            "good_balanced_accuracy": 0.8911,
+            **{f"good_{name}_interval": [0.1357, 0.2468] for name in ("balanced_accuracy", "accuracy", "fpr", "tpr")},
+            "good_scores": {
+                name: {"auroc": value, "interval": [value - 0.01, value + 0.01]}
+                for name, value in (("distance", 0.7346), ("peak", 0.6346), ("fused", 0.8346))
+            },
             "good_fpr_by_group": {HOSTILE: 0.17, "L01": 0.0},
         }
     counts = {name: dict.fromkeys(PARTS, 10 + i) for i, name in enumerate(names)}
@@ -109,6 +129,9 @@ def report_of(evidence: Evidence) -> dict[str, Any]:
         "baselines": baselines | {"untrained tower": pair_figures(evidence.distances[::-1], mode)},
         "thresholds": [threshold("good or defect", "target_fpr", 1.3579)] * bool(good.any())
         + [threshold("same mode", "youden", 1.4682)],
+        "certificate": paper(),
+        "unseen": None,
+        "permutation": None,
         "comparison": None,
         "verdict": None,
         "frozen": {"version": "f2", "digest": "5eed" * 16, "records": len(mode), "modes": len(names)},
@@ -138,6 +161,27 @@ def report_of(evidence: Evidence) -> dict[str, Any]:
         "preset": "notebook",
     }
     return json.loads(json.dumps(report | {"reasons": reasons_to_reject(report, Gate())}))
+
+
+def paper(**more: Any) -> dict[str, Any]:
+    """A clean leakage certificate."""
+    same = {"equal": True, "largest_difference": 0.0, "digest": "c0ffee" * 10}
+    pairs = [[one, other] for i, one in enumerate(PARTS) for other in PARTS[i + 1 :]]
+    return {
+        "verdict": "No record stands on two sides.",
+        "leaks": [],
+        "cuts": [],
+        "overlaps": [{"parts": pair, "records": 0, "groups": 0, "components": 0} for pair in pairs],
+        "mislabelled_hashes": 0,
+        "crossing_triplets": 0,
+        "groups": {"count": 0, "on_two_sides": 0, "named": []},
+        "components": None,
+        "anchors": same,
+        "prototypes": same,
+        "dropped": {"dropped_contradictory": 31},
+        "split_by": "record",
+        **more,
+    }
 
 
 def source(name: str) -> dict[str, Any]:
@@ -280,6 +324,53 @@ def test_hostile_text_is_text_wherever_it_stands():
     assert "onerror" not in {name for _, attrs in page.tags for name in attrs}
     assert all((attrs["src"] or "").startswith("data:") for attrs in page.all("img"))
     assert page.text.count("<script>") > 12
+
+
+def of_fold(value: float) -> dict[str, Any]:
+    """The figures of a model that never saw one mode."""
+    edges = [value - 0.01, value + 0.01]
+    scores = {
+        name: {"auroc": value + i / 1000, "interval": edges} for i, name in enumerate(("distance", "peak", "fused"))
+    }
+    return {"n": 57, "novelty": {"auroc": value - 0.1, "interval": edges}, "scores": scores, "caught": value - 0.2}
+
+
+def test_unseen_modes_stand_apart_and_by_name():
+    report, evidence = made(["0", "1", "2"])
+    mean = {"novelty_auroc": 0.8037, "caught": 0.7123, "good_auroc": 0.9041}
+    mean |= {f"good_auroc_{name}": value for name, value in (("distance", 0.9041), ("peak", 0.9052), ("fused", 0.9063))}
+    modes = {HOSTILE: of_fold(0.9123), "2": {"failed": f"epoch 2: {HOSTILE}"}}
+    report["unseen"] = {"modes": modes, "mean": mean}
+    html = render(report, evidence)
+    text = Page(html).text
+    assert "<script" not in html
+    for shown in ("0.912", "0.913", "0.914", "0.812", "71.2", "0.804", "0.906", "✗ not trained"):
+        assert shown in text
+
+
+@pytest.mark.parametrize(("chance", "said"), [(True, "✓ a coin"), (None, "▲ too few records"), (False, "✗ no coin")])
+def test_permuted_modes_are_told(chance, said):
+    report, evidence = made(["0", "1", "2"])
+    values = {"auroc": [0.5123, 0.4987], "mean": 0.5055, "expected": [0.45, 0.55], "failed": []}
+    report["permutation"] = values | {"chance": chance}
+    text = Page(render(report, evidence)).text
+    assert said in text
+    assert "0.512, 0.499" in text
+
+
+def test_a_leak_is_the_first_thing_that_is_told():
+    report, evidence = made(["0", "1", "2"])
+    report["certificate"] = paper(leaks=["3 records stand on two sides"], verdict="The test is not clean: 3 records.")
+    report["reasons"] = reasons_to_reject(report, Gate())
+    assert report["reasons"][0] == "leakage: 3 records stand on two sides"
+    text = Page(render(report, evidence)).text
+    assert "✗ The test is not clean: 3 records." in " ".join(text.split())
+
+
+def test_figures_by_group_and_their_intervals_are_shown(usual):
+    text = Page(usual[2]).text
+    for shown in ("0.812", "0.938", "0.891", "0.136", "0.247", "0.735", "0.635", "0.835"):
+        assert shown in text
 
 
 def test_sixty_modes_without_good_records_and_worse_than_the_champion():

@@ -87,3 +87,17 @@ def test_two_points_are_a_unit_space_of_one_record():
     x, m = RNG.normal(size=(9, 6)), RNG.normal(size=6) + 1
     expected = np.linalg.norm(x - m, axis=1) / np.sqrt(2 * np.square(m).sum())
     np.testing.assert_allclose(textbook().pair(x, m), expected, rtol=1e-6)
+
+
+def test_offline_triplets_train_with_rt_too(tmp_path):
+    """A batch whose size is not known when the graph is made."""
+    from dataclasses import replace
+
+    from parts import banked, configured, inspected
+
+    from tasks.train import fit
+
+    config = configured(tmp_path)
+    settings = replace(config.fit, distance="rt", prototype="mean-embedding", epochs=2)
+    _, log, _ = fit(banked(inspected(modes=3, each=40)), replace(config, fit=settings).resolved())
+    assert log[1].loss < log[0].loss

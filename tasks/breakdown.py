@@ -1,0 +1,122 @@
+"""The figures of a judgement broken down: by group, and as macro figures with intervals over records or groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from tasks.figures import interval, weighted_auroc
+
+
+def macro_intervals(
+    distances: np.ndarray, mode: np.ndarray, weights: np.ndarray, confidence: float
+) -> dict[str, list[float]]:
+    """Bootstrap intervals of the macro figures, as `figures.macro` names them.
+
+    distances: (n, m) of records to prototypes; mode: (n,) each record's own column; weights: (draws, n)
+    how often each record is drawn. A draw without any record of a mode leaves that mode out.
+    """
+    right = distances.argmin(axis=1) == mode
+    drawn: dict[str, list[np.ndarray]] = {"accuracy": [], "auroc": [], "tpr_at_5_fpr": []}
+    for code in np.unique(mode):
+        own = mode == code
+        drawn["accuracy"].append(_share(weights[:, own], right[own]))
+        if not own.all():
+            drawn["auroc"].append(weighted_auroc(-distances[:, code], own, weights))
+            drawn["tpr_at_5_fpr"].append(weighted_tpr(-distances[:, code], own, weights, 0.05))
+    return {name: interval(np.nanmean(values, axis=0), confidence) for name, values in drawn.items() if values}
+
+
+def accuracy_intervals(
+    distances: np.ndarray, mode: np.ndarray, weights: np.ndarray, names: list[str], confidence: float
+) -> dict[str, list[float]]:
+    """The bootstrap interval of each mode's accuracy; a mode that no draw holds has none."""
+    right = distances.argmin(axis=1) == mode
+    drawn = {names[code]: _share(weights[:, mode == code], right[mode == code]) for code in np.unique(mode)}
+    return {name: interval(values, confidence) for name, values in drawn.items() if not np.isnan(values).all()}
+
+
+def weighted_tpr(score: np.ndarray, positive: np.ndarray, weights: np.ndarray, at: float) -> np.ndarray:
+    """The largest TPR with an FPR of `at` or less (draws,), under each row of `weights` (draws, n); NaN without both.
+
+    Equal scores are called alike: only the last of them can be a cut.
+    """
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.diff(score[order]) != 0, True)
+    hit, miss = (np.cumsum(weights[:, order] * which[order], axis=1) for which in (positive, ~positive))
+    hits, misses = hit[:, -1:], miss[:, -1:]
+    with np.errstate(invalid="ignore"):  # 0 / 0 where a draw lacks one kind: NaN, as told
+        fits = (miss[:, last] <= at * misses) * hit[:, last] / hits
+    return np.where(misses[:, 0] > 0, fits.max(axis=1), np.nan)
+
+
+def threshold_figures(
+    called: np.ndarray, good: np.ndarray, weights: np.ndarray, confidence: float
+) -> dict[str, float | list[float]]:
+    """What a threshold is worth on records (n,) that it called defective, each figure with its interval.
+
+    The balanced accuracy is the mean of the defects that are found and the good parts that pass.
+    """
+    drawn = {
+        "good_accuracy": _share(weights, called == ~good),
+        "good_fpr": _share(weights[:, good], called[good]),
+        "good_tpr": _share(weights[:, ~good], called[~good]),
+    }
+    drawn["good_balanced_accuracy"] = (1 - drawn["good_fpr"] + drawn["good_tpr"]) / 2
+    fpr, tpr = float(called[good].mean()), float(called[~good].mean())
+    values = {
+        "good_accuracy": float((called == ~good).mean()),
+        "good_balanced_accuracy": (1 - fpr + tpr) / 2,
+        "good_fpr": fpr,
+        "good_tpr": tpr,
+    }
+    return values | {f"{name}_interval": interval(drawn[name], confidence) for name in values}
+
+
+def per_group_figures(
+    distances: np.ndarray,
+    mode: np.ndarray,
+    good: np.ndarray,
+    score: np.ndarray | None,
+    cut: float | None,
+    group: np.ndarray,
+) -> dict[str, dict[str, Any]]:
+    """For each group of the records: n, mode accuracy, pair AUROC, and good-or-defect AUROC, FPR and TPR.
+
+    score: (n,) of the records, None where there is no good prototype; cut: the calibrated threshold.
+    A figure that a group's records do not allow is left out.
+    """
+    found = {}
+    for name in sorted(set(group.tolist()) - {""}):
+        own = group == name
+        told = None if score is None else score[own]
+        found[name] = _group(distances[own], mode[own], good[own], told, cut)
+    return found
+
+
+def _group(
+    distances: np.ndarray, mode: np.ndarray, good: np.ndarray, score: np.ndarray | None, cut: float | None
+) -> dict[str, Any]:
+    same = np.arange(distances.shape[1]) == mode[:, None]
+    entry: dict[str, Any] = {
+        "n": len(mode),
+        "good": int(good.sum()),
+        "mode_accuracy": float((distances.argmin(axis=1) == mode).mean()),
+        "auroc": float(roc_auc_score(same.ravel(), -distances.ravel())),
+    }
+    if score is None:
+        return entry
+    if good.any() and not good.all():
+        entry["good_auroc"] = float(roc_auc_score(~good, score))
+    if cut is not None:
+        kinds = {"fpr": good, "tpr": ~good}
+        entry |= {name: float((score[rows] > cut).mean()) for name, rows in kinds.items() if rows.any()}
+    return entry
+
+
+def _share(weights: np.ndarray, hit: np.ndarray) -> np.ndarray:
+    """The weighted share of hits (draws,); NaN where nothing is drawn."""
+    total = weights.sum(axis=1)
+    return np.divide(weights @ hit, total, out=np.full(len(weights), np.nan), where=total > 0)

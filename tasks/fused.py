@@ -1,0 +1,52 @@
+"""The fused score: how odd a part is by its distance to good, and by the peak of its raw map, as one number.
+
+A defect of a kind that was never trained may lie near the good prototype, because nothing taught the
+tower to keep it apart; the peak of the map knows nothing of training and sees it. Both are turned into
+ranks among good reference records, which have no unit, and added.
+
+The reference records are the good ones of the calibration part. Those of the training part would not
+do: the tower has drawn them together, every new part would lie beyond them, and the distance would
+have no resolution left where it is needed. A threshold found on the same records stays honest, for
+each of them has a rank among all of them as a new part has, but for one in n.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+BODY = 0.9  # share of the reference records up to which a rank is the plain share of those below
+
+
+def peak(maps: np.ndarray) -> np.ndarray:
+    """The largest deviation of each map (n, values) from zero, in the map's own unit: (n,)."""
+    return np.abs(np.asarray(maps)).max(axis=1).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """The good reference records' distances (n,) and peaks (n,), among which a part gets its two ranks."""
+
+    distance: np.ndarray
+    peak: np.ndarray
+
+    def __call__(self, distance: np.ndarray, peak: np.ndarray) -> np.ndarray:
+        """The sum of both ranks (k,); a typical good part has about 1, a defect above 2."""
+        return rank(distance, self.distance) + rank(peak, self.peak)
+
+
+def rank(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The share of `reference` (n,) below each of `values` (k,), equals counting half, and its straight tail.
+
+    Above the reference's quantile BODY the rank rises by 1 − BODY for each median excess over it, without
+    end: the farther of two parts that lie beyond all reference records is still the more anomalous, and
+    one odd part among the reference records does not stretch the scale.
+    """
+    ordered = np.sort(np.asarray(reference, np.float64))
+    values = np.asarray(values, np.float64)
+    share = (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * len(ordered))
+    start = float(np.quantile(ordered, BODY))
+    excess = ordered[ordered > start] - start
+    scale = float(np.median(excess)) if len(excess) else max(float(ordered.std()), abs(start), 1.0)
+    return np.where(values <= start, np.minimum(share, BODY), BODY + (1 - BODY) * (values - start) / scale)

@@ -1,0 +1,50 @@
+"""Markdown for the Prefect UI: text made harmless, and the table of the modes that were never trained."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+SIGNS = {True: "✓ a coin", None: "▲ too few records to tell it from a coin", False: "✗ not the coin that it should be"}
+SCORES = ("distance", "peak", "fused")
+
+
+def safe(text: object) -> str:
+    """Text from a dataset, made harmless in Markdown and HTML."""
+    plain = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|!#])", r"\\\1", plain).replace("\n", " ")
+
+
+def unseen_text(unseen: dict[str, Any] | None, permutation: dict[str, Any] | None) -> str:
+    """What the folds showed; see tasks/unseen.py for the summaries, of which either may be None."""
+    lines = [] if unseen is None else _modes(unseen)
+    if permutation is not None:
+        lines += ["", *(f"Modes dealt out anew: {safe(why)}" for why in permutation["failed"])]
+    if permutation is not None and permutation["auroc"]:
+        values = ", ".join(f"{value:.3f}" for value in permutation["auroc"])
+        sign = SIGNS[permutation["chance"]]
+        lines += ["", f"Modes dealt out anew, pair AUROC {values}; mean **{permutation['mean']:.3f}**: {sign}."]
+    return "\n".join(lines)
+
+
+def _modes(found: dict[str, Any]) -> list[str]:
+    """The table of the modes that were left out, and their means."""
+    if not found["modes"]:
+        return ["No mode can be left out: none holds defects alone and has test records and two modes beside it."]
+    mean = found["mean"]
+    names = [name for name in SCORES if f"good_auroc_{name}" in mean]
+    heads = ["mode never trained", "records", *(f"good or defect, {name}" for name in names), "caught", "novelty"]
+    lines = [f"| {' | '.join(heads)} |", "| --- |" + " ---: |" * (len(heads) - 1)]
+    for mode, one in found["modes"].items():
+        if "failed" in one:
+            lines.append(f"| {safe(mode)} | {safe(one['failed'])} |" + " |" * (len(heads) - 2))
+            continue
+        values = [one.get("scores", {}).get(name, {}).get("auroc") for name in names]
+        lines.append(_row(safe(mode), str(one["n"]), *values, one.get("caught"), one["novelty"]["auroc"]))
+    means = [mean[f"good_auroc_{name}"] for name in names]
+    return [*lines, _row("**mean**", "", *means, mean.get("caught"), mean.get("novelty_auroc"))]
+
+
+def _row(mode: str, records: str, *values: float | None) -> str:
+    cells = ["–" if value is None else f"{value:.3f}" for value in values]
+    return f"| {' | '.join([mode, records, *cells])} |"

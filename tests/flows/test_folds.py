@@ -1,0 +1,75 @@
+"""Trainings anew by the real command: their runs in Prefect, their figures, and a second run that finds them."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+from parts import map_column
+
+pytestmark = pytest.mark.slow
+ASKED = ("--set", "evaluate.unseen=true", "--set", "evaluate.permutation=true")
+
+
+@pytest.fixture(scope="module")
+def line(a_place, server, hidden, tmp_path_factory):
+    """A run with both kinds of folds, and one that is judged by the fused score."""
+    place = a_place(tmp_path_factory.mktemp("folds") / "place", server.env)
+    (place.folder / "boards").mkdir()
+    pq.write_table(map_column(hidden(120)), place.folder / "boards" / "table.parquet")
+    words = ("retrain", "--train", "boards", "--json", *ASKED)
+    runs = [place.kensa(*words), place.kensa(*words, "--set", "evaluate.score=fused")]
+    assert [run.code for run in runs] == [0, 0], runs[0].err + runs[1].err
+    return place, runs
+
+
+def of(server, artifact: str):
+    """The flow runs that left an artifact of that kind, in order."""
+    made = server.filter("artifacts", artifacts={"key": {"like_": f"{artifact}%"}}, sort="ID_DESC")
+    return sorted(made, key=lambda one: one["created"])
+
+
+def test_each_fold_is_a_bank_a_training_and_a_judgement(line, server):
+    first = of(server, "unseen-boards")[0]["flow_run_id"]
+    names = [task["name"] for task in server.tasks(first)]
+    for title in ("without mode 1", "without mode 2", "modes permuted, 1", "modes permuted, 3"):
+        found = [name for name in names if name.endswith(title)]
+        assert found == [f"{word} {title}" for word in ("fold", "train", "judge")]
+    assert names.index("evaluate") > names.index("judge modes permuted, 3")
+
+
+def test_progress_and_figures_stand_in_the_ui(line, server):
+    first = of(server, "unseen-boards")[0]
+    table = first["data"]
+    assert "| mode never trained | records | good or defect, distance | good or defect, peak |" in table
+    assert "| 1 | " in table
+    assert "| **mean** |" in table
+    assert "Modes dealt out anew, pair AUROC 0." in table
+    bar = server.artifacts(first["flow_run_id"])["folds-boards"]
+    assert bar["data"] == 100
+    assert bar["description"] == "fold 5/5: modes permuted, 3"
+
+
+def test_the_command_tells_both_questions_apart(line):
+    place, (first, fused) = line
+    told = [run.told["metrics"] for run in (first, fused)]
+    for metrics in told:
+        assert 0 <= metrics["unseen_good_auroc"] <= 1
+        assert metrics["permutation_auroc"] == pytest.approx(0.5, abs=0.15)  # of some 50 records
+    assert told[0]["unseen_good_auroc"] == told[0]["unseen_good_auroc_distance"]
+    assert told[1]["unseen_good_auroc"] == told[1]["unseen_good_auroc_fused"]
+    assert told[1]["good_auroc"] == told[1]["good_auroc_fused"]
+    report = json.loads((place.folder / first.told["path"] / "report.json").read_text())
+    assert set(report["unseen"]["modes"]) == {"1", "2"}
+
+
+def test_finished_folds_are_kept(line, server):
+    """Another score is another judgement: nothing is trained for it."""
+    _, (first, fused) = line
+    assert "fold 1/5: without mode 1" in first.err
+    assert "epoch" in first.err
+    assert "epoch" not in fused.err
+    second = of(server, "unseen-boards")[1]["flow_run_id"]
+    states = {task["name"]: task["state_name"] for task in server.tasks(second)}
+    assert {states[f"train {title}"] for title in ("without mode 1", "modes permuted, 1")} == {"Cached"}
