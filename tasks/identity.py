@@ -16,7 +16,7 @@ from tasks.stages import digest_of
 CACHE = 2
 TRIPLETS = 4
 MODEL = 2
-REPORT = 3
+REPORT = 4
 TRIAL = 1
 SWEEP = 1
 

@@ -20,6 +20,7 @@ from tasks.figures import (
     retrieval_figures,
     weighted_auroc,
 )
+from tasks.groups import balanced_accuracy, balanced_interval, per_group_figures
 from tasks.judge import Judge
 
 LEAST_GROUPS = 10  # below this, drawing groups says little about groups that were not drawn
@@ -69,6 +70,7 @@ def test_figures(judge: Judge, bank: Bank, thresholds: list[Threshold], config: 
         **_good_figures(judge, bank, thresholds, weights, config),
         "macro": macro(per_mode),
         "per_mode": per_mode,
+        "per_group": _per_group(judge, bank, thresholds, distances),
         "intervals": intervals(distances, mode, weights, config.evaluate.confidence),
         "interval_unit": unit,
         "records": len(rows),
@@ -108,11 +110,21 @@ def _good_figures(
         called = score > cut
         found |= {
             "good_accuracy": float((called == ~good).mean()),
+            "good_balanced_accuracy": balanced_accuracy(called, good),
+            "good_balanced_accuracy_interval": balanced_interval(called, good, weights, config.evaluate.confidence),
             "good_fpr": float(called[good].mean()),
             "good_tpr": float(called[~good].mean()),
             "good_fpr_by_group": _by_group(called, good, bank.group[rows]),
         }
     return found
+
+
+def _per_group(judge: Judge, bank: Bank, thresholds: list[Threshold], distances: np.ndarray) -> dict[str, Any]:
+    """The figures of each group of the test part; none where the records have no groups."""
+    rows = bank.rows("test")
+    score = None if judge.to_good is None else judge.to_good(bank.maps[rows])
+    cut = None if score is None else thresholds[0].value
+    return per_group_figures(distances, bank.mode[rows], bank.good[rows], score, cut, bank.group[rows])
 
 
 def _by_group(called: np.ndarray, good: np.ndarray, group: np.ndarray) -> dict[str, float]:
