@@ -111,14 +111,14 @@ def ridges(contrasts: list[Contrast]) -> Picture:
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         for i, (name, values) in enumerate(rows):
-            foot = 1.5 * (len(rows) - 1 - i) + 0.3 * ((len(rows) - 1 - i) // 2)  # the two of a contrast stand closer
+            foot = 1.6 * (len(rows) - 1 - i) + 0.3 * ((len(rows) - 1 - i) // 2)  # the two of a contrast stand closer
             _ridge(axes, np.minimum(values, edges[-1]), edges, foot, near=i % 2 == 0)
-            axes.text(edges[-1], foot + 0.98, name, ha="right", va="center", fontsize=8.5)
-        axes.set(xlabel="distance", yticks=[], xlim=(0, edges[-1]), ylim=(-0.3, None))
+            axes.text(edges[-1], foot + 1.06, name, ha="right", va="center", fontsize=8.5)
+        axes.set(xlabel="distance between the two", yticks=[], xlim=(0, edges[-1]), ylim=(-0.3, None))
         axes.spines["left"].set_visible(False)
 
     medians = "; ".join(f"{name} {np.median(values):.3g}" for name, values in rows)
-    return chart(draw, f"distances of each kind of pair; medians: {medians}", (4.9, 0.65 * len(rows) + 0.6))
+    return chart(draw, f"distances of each kind of pair; medians: {medians}", (4.9, 0.68 * len(rows) + 0.6))
 
 
 def _ridge(axes: Axes, values: np.ndarray, edges: np.ndarray, foot: float, near: bool) -> None:

@@ -116,7 +116,9 @@ def precision_recall(found: dict[str, Curve]) -> Picture:
             _line(axes, RECALLS, one.precision, one.precision_band, titled(name), look)
         for share in sorted({round(one.prevalence, 4) for one in found.values()}):
             axes.axhline(share, color="#9a9a9a", lw=0.8)
-            axes.text(0.01, share, f"chance {share:.0%}", fontsize=8, color="#5a5a5a", va="bottom")
+            axes.text(
+                0.01, share, f"chance {share:.0%}", fontsize=8, color="#5a5a5a", va="top" if share > 0.08 else "bottom"
+            )
         axes.set(
             xlim=(0, 1), ylim=(0, 1.02), xlabel="recall: share found", ylabel="precision: share of calls that are right"
         )

@@ -310,9 +310,9 @@ def test_the_kinds_of_pair_stand_with_their_middle_and_edges(usual):
     evidence, text = usual[1], Page(usual[2]).text.partition("How far apart things lie")[2]
     for one in evidence.contrasts:
         for name, values in one.rows:
-            edges = "".join(f"{edge:.3g}" for edge in np.quantile(values, [0.05, 0.5, 0.95]))
+            edges = "".join(f"{edge:.3f}" for edge in np.quantile(values, [0.05, 0.5, 0.95]))
             assert f"{name}{len(values):,}{edges}" in text
-        assert f"nearer in {round(100 * one.auroc)} of 100" in text
+        assert f"nearer in {100 * one.auroc:.1f}\u202f%" in text
 
 
 def test_the_reports_curves_have_bands_where_the_model_is_judged():
@@ -484,11 +484,14 @@ def test_projection_keeps_all_variance_of_points_in_a_plane():
 
 
 def test_a_mistake_has_one_scale_and_names_its_modes():
-    """Values 0, 1 and 9: the middle of the square root's scale is 9/4."""
+    """Values 0, 1 and 9: the middle of the square root's scale is 9/4. One cell of 2700 at 100 does not stretch it."""
     maps = [np.full((3, 4), value, np.float32) for value in (0, 1, 9)]
     shown = mistake_maps(Mistake(*maps, "a", "b", "", 1.0, 0.5, 1.0, 0.5))
     assert shown.ticks == ["9", "2.25", "0"]
     assert [one.alt.rpartition(" ")[2] for one in shown.maps] == ["a", "a", "b"]
+    maps = [np.full((30, 30), value, np.float32) for value in (0, 1, 9)]
+    maps[0][0, 0] = 100
+    assert mistake_maps(Mistake(*maps, "a", "b", "", 1.0, 0.5, 1.0, 0.5)).ticks == ["≥ 9", "2.25", "0"]
 
 
 def test_one_scale_for_the_maps_of_a_triplet():
