@@ -1,11 +1,8 @@
-"""The figures of a judgement broken down: by group, and as macro figures with intervals over records or groups."""
+"""The figures of a judgement broken down: at the threshold, by mode and as plain means over modes, with intervals."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from tasks.figures import interval, weighted_auroc
 
@@ -73,47 +70,6 @@ def threshold_figures(
         "good_tpr": tpr,
     }
     return values | {f"{name}_interval": interval(drawn[name], confidence) for name in values}
-
-
-def per_group_figures(
-    distances: np.ndarray,
-    mode: np.ndarray,
-    good: np.ndarray,
-    score: np.ndarray | None,
-    cut: float | None,
-    group: np.ndarray,
-) -> dict[str, dict[str, Any]]:
-    """For each group of the records: n, mode accuracy, pair AUROC, and good-or-defect AUROC, FPR and TPR.
-
-    score: (n,) of the records, None where there is no good prototype; cut: the calibrated threshold.
-    A figure that a group's records do not allow is left out.
-    """
-    found = {}
-    for name in sorted(set(group.tolist()) - {""}):
-        own = group == name
-        told = None if score is None else score[own]
-        found[name] = _group(distances[own], mode[own], good[own], told, cut)
-    return found
-
-
-def _group(
-    distances: np.ndarray, mode: np.ndarray, good: np.ndarray, score: np.ndarray | None, cut: float | None
-) -> dict[str, Any]:
-    same = np.arange(distances.shape[1]) == mode[:, None]
-    entry: dict[str, Any] = {
-        "n": len(mode),
-        "good": int(good.sum()),
-        "mode_accuracy": float((distances.argmin(axis=1) == mode).mean()),
-        "auroc": float(roc_auc_score(same.ravel(), -distances.ravel())),
-    }
-    if score is None:
-        return entry
-    if good.any() and not good.all():
-        entry["good_auroc"] = float(roc_auc_score(~good, score))
-    if cut is not None:
-        kinds = {"fpr": good, "tpr": ~good}
-        entry |= {name: float((score[rows] > cut).mean()) for name, rows in kinds.items() if rows.any()}
-    return entry
 
 
 def _share(weights: np.ndarray, hit: np.ndarray) -> np.ndarray:

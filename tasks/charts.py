@@ -1,4 +1,4 @@
-"""The report's charts: training curves, histograms of distances with their thresholds, ROC curves.
+"""The report's charts: training curves, distances of every kind of pair, histograms with their thresholds.
 
 Every line differs by its dashes or hatches too, not by colour alone.
 """
@@ -11,15 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from sklearn.metrics import roc_curve
 
 from tasks.evidence import Evidence
-from tasks.pictures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, Picture, chart
-from tasks.standing import titled
-
-Curves = dict[str, tuple[np.ndarray, np.ndarray]]
-
-BASELINE_LINES = ((GREY, (0, (1, 1.2))), (PURPLE, (0, (6, 2))), (GREEN, (0, (5, 1.5, 1, 1.5))))
+from tasks.kinds import Contrast
+from tasks.pictures import BLACK, BLUE, GREEN, GREY, VERMILLION, Picture, chart
 
 
 def training(history: dict[str, Any], margin: float) -> Picture:
@@ -108,39 +103,32 @@ def _mark_cut(axes: Axes, cut: float, sides: tuple[str, str]) -> None:
         axes.annotate(f"{sides[1]} →", (cut, 0.98), (4, 0), frame, "offset points", ha="left", va="top", fontsize=8.5)
 
 
-def curves(evidence: Evidence) -> Curves:
-    """False and true positive rates by name: this model, the raw baselines, and good or defect last."""
-    own = (np.arange(evidence.distances.shape[1]) == evidence.mode[:, None]).ravel()
-    named = {"this model": evidence.distances, **evidence.baseline_distances}
-    found = {name: roc_curve(own, -values.ravel())[:2] for name, values in named.items()}
-    if evidence.good_score is not None and evidence.good.any() and not evidence.good.all():
-        found["good or defect"] = roc_curve(~evidence.good, evidence.good_score)[:2]
-    return found
-
-
-def roc(found: Curves, to: float = 1.0) -> Picture:
-    """The ROC curves up to a false positive rate of `to`."""
+def ridges(contrasts: list[Contrast]) -> Picture:
+    """The distances of each kind of pair, one below the other on one axis, with median and middle 90 %."""
+    rows = [row for contrast in contrasts for row in contrast.rows]
+    high = max(float(np.quantile(values, 0.998)) for _, values in rows)
+    edges = np.linspace(0, max(high, 1e-6), 61)
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        baselines = iter(BASELINE_LINES * len(found))
-        for name, (fpr, tpr) in found.items():
-            look: dict[str, Any] = {"color": BLUE, "lw": 2.4}
-            if name == "good or defect":
-                look = {"color": VERMILLION, "lw": 1.4, "marker": "o", "ms": 3.5, "markevery": 0.12}
-            elif name != "this model":
-                look = dict(zip(("color", "ls"), next(baselines), strict=True)) | {"lw": 1.5}
-            grid = np.linspace(0, to, 300)
-            axes.plot(grid, tpr[np.searchsorted(fpr, grid, side="right") - 1], label=titled(name), **look)
-        axes.plot([0, to], [0, to], color="#bbbbbb", lw=0.8, label="_chance" if to < 1 else "chance")
-        axes.set(xlim=(0, to), ylim=(0, 1.02), xlabel="false positive rate", ylabel="true positive rate")
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
-        if to < 1:
-            axes.axvline(0.01, color=ORANGE, lw=1, ls="--")
-            axes.text(0.01, 0.98, "1 %", ha="center", va="top", fontsize=8.5, bbox={"color": "white", "pad": 1})
-        figure.legend(loc="outside lower center", ncols=3, handlelength=3)
+        for i, (name, values) in enumerate(rows):
+            foot = 1.6 * (len(rows) - 1 - i) + 0.3 * ((len(rows) - 1 - i) // 2)  # the two of a contrast stand closer
+            _ridge(axes, np.minimum(values, edges[-1]), edges, foot, near=i % 2 == 0)
+            axes.text(edges[-1], foot + 1.06, name, ha="right", va="center", fontsize=8.5)
+        axes.set(xlabel="distance between the two", yticks=[], xlim=(0, edges[-1]), ylim=(-0.3, None))
+        axes.spines["left"].set_visible(False)
 
-    at = 0.01 if to < 1 else 0.05
-    rates = "; ".join(f"{name} {tpr[fpr <= at].max():.0%}" for name, (fpr, tpr) in found.items())
-    return chart(draw, f"ROC curves; true positive rate at {at:.0%} false positives: {rates}", (4.9, 4.2))
+    medians = "; ".join(f"{name} {np.median(values):.3g}" for name, values in rows)
+    return chart(draw, f"distances of each kind of pair; medians: {medians}", (4.9, 0.68 * len(rows) + 0.6))
+
+
+def _ridge(axes: Axes, values: np.ndarray, edges: np.ndarray, foot: float, near: bool) -> None:
+    """One kind's histogram of height 0.8 on its foot, and below it the middle 90 % with the median."""
+    height = np.histogram(values, edges)[0]
+    height = np.append(height, height[-1]) / max(height.max(), 1) * 0.8
+    look: dict[str, Any] = {"facecolor": BLUE, "alpha": 0.5} if near else {"facecolor": "none", "hatch": "////"}
+    colour = BLUE if near else VERMILLION
+    axes.fill_between(edges, foot, foot + height, step="post", edgecolor=colour, lw=0.9, **look)
+    low, middle, top = np.quantile(values, [0.05, 0.5, 0.95])
+    axes.plot([low, top], [foot - 0.14] * 2, color=colour, lw=2.2, solid_capstyle="butt")
+    axes.plot([middle], [foot - 0.14], "o" if near else "D", color=colour, ms=5, mec="white", mew=0.8)

@@ -63,7 +63,7 @@ def evaluate(
         report = {**facts, **judgement, "data": triplets.facts, "findings": [asdict(f) for f in findings]}
         report |= {"unseen": unseen_summary(folds, config), "permutation": permutation_summary(folds, config)}
         report |= {"model": model.facts, "history": history, "settings": config.science(), "preset": config.preset}
-        evidence = gather(judge, baselines[:3], bank, history, (config.data.rows, config.data.cols))
+        evidence = gather(judge, baselines[:3], bank, history, config)
         write_json(draft / "report.json", report)
         (draft / "report.html").write_text(render(report, evidence), encoding="utf-8")
         _write_judge(draft, judge, bank, judgement["thresholds"], config)

@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 
 from tasks.bank import Bank
+from tasks.config import Retrain
+from tasks.figures import draws_of
 from tasks.judge import Judge
+from tasks.judgement import units_of
+from tasks.kinds import Contrast, contrasts
+from tasks.mistakes import Mistake, worst_mistakes
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Evidence:
 
     distances (n, m) of records to prototypes and `baseline_distances` the same for each raw-map
     baseline by name; mode (n,) codes; good (n,) bool; good_score (n,) or None; embeddings (n, d);
-    history as in history.json.
+    weights (draws, n) of the bootstrap, as the figures' intervals have them; history as in history.json.
     """
 
     modes: list[str]
@@ -42,25 +47,29 @@ class Evidence:
     baseline_distances: dict[str, np.ndarray]
     history: dict[str, Any]
     examples: list[Example]
+    weights: np.ndarray
+    contrasts: list[Contrast]
+    mistakes: list[Mistake]
 
 
-def gather(
-    judge: Judge, baselines: list[Judge], bank: Bank, history: dict[str, Any], size: tuple[int, int]
-) -> Evidence:
-    """The evidence of a judgement on the bank's test part; `size` is rows and columns of a map."""
-    rows = bank.rows("test")
-    maps = np.asarray(bank.maps[rows])
-    distances = judge.to_modes(maps)
+def gather(judge: Judge, baselines: list[Judge], bank: Bank, history: dict[str, Any], config: Retrain) -> Evidence:
+    """The evidence of a judgement on the bank's test part."""
+    rows, size = bank.rows("test"), (config.data.rows, config.data.cols)
+    maps, mode, good = np.asarray(bank.maps[rows]), bank.mode[rows], bank.good[rows]
+    distances, embedded = judge.to_modes(maps), judge.embed(maps)
     return Evidence(
         modes=bank.modes,
         distances=distances,
-        mode=bank.mode[rows],
-        good=bank.good[rows],
+        mode=mode,
+        good=good,
         good_score=None if judge.to_good is None else judge.score(maps),
-        embeddings=judge.embed(maps),
+        embeddings=embedded,
         baseline_distances={one.name: one.to_modes(maps) for one in baselines},
         history=history,
         examples=_examples(bank, distances, size),
+        weights=draws_of(units_of(bank, rows)[0], config.evaluate.bootstrap, config.seed),
+        contrasts=contrasts(judge, distances, embedded, mode, good),
+        mistakes=worst_mistakes(judge, bank, distances, embedded, size),
     )
 
 

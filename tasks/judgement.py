@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tasks.bank import Bank
-from tasks.breakdown import accuracy_intervals, macro_intervals, per_group_figures, threshold_figures
+from tasks.breakdown import accuracy_intervals, macro_intervals, threshold_figures
 from tasks.calibrate import Rule, Threshold, calibrate
 from tasks.config import Retrain
 from tasks.figures import (
@@ -21,6 +21,7 @@ from tasks.figures import (
     retrieval_figures,
     weighted_auroc,
 )
+from tasks.groups import per_group_figures
 from tasks.judge import Judge
 
 LEAST_GROUPS = 10  # below this, drawing groups says little about groups that were not drawn

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
 from tasks.evidence import Example
+from tasks.mistakes import Mistake
 
 # Okabe and Ito's colours, which the colour-blind can tell apart; their yellow is too pale for paper.
 BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK = (
@@ -85,7 +86,7 @@ def _pixels(shares: np.ndarray, alt: str, across: int = 240) -> Picture:
 
 @dataclass(frozen=True)
 class HeatMaps:
-    """One triplet: the pictures of anchor, positive and negative, their colour bar, and its values from the top down.
+    """Three maps, of a triplet or a mistake, their colour bar, and its values from the top down.
 
     `rooted` says that the colour follows the value's square root.
     """
@@ -94,25 +95,48 @@ class HeatMaps:
     bar: Picture
     ticks: list[str]
     rooted: bool
-    example: Example
+    example: Example | Mistake
 
 
 def heat_maps(example: Example) -> HeatMaps:
-    """The three maps of a triplet on one scale.
-
-    Maps without negative values are shown by their square root: a mean map is far weaker than a
-    single record's peak, and would be a dark field beside it.
-    """
-    values = example.anchor, example.positive, example.negative
-    low, high = float(min(map(np.min, values))), float(max(map(np.max, values)))
-    power, span = 0.5 if low >= 0 else 1.0, (high - low) or 1.0
+    """Anchor, positive and negative of a triplet on one scale."""
     alts = (
         f"heat map of the anchor, the mean map of mode {example.anchor_mode}",
         f"heat map of a record of mode {example.anchor_mode}",
         f"heat map of a record of mode {example.negative_mode}",
     )
-    maps = tuple(_pixels(((one - low) / span) ** power, alt) for one, alt in zip(values, alts, strict=True))
+    return _on_one_scale((example.anchor, example.positive, example.negative), alts, example)
+
+
+def mistake_maps(mistake: Mistake) -> HeatMaps:
+    """A misjudged record and the training records nearest to it, of its own mode and of the other, on one scale.
+
+    The scale ends below the few brightest cells: one strong mark would else hide what is weak in the others.
+    """
+    alts = (
+        f"heat map of a test record of mode {mistake.own_mode}",
+        f"heat map of the nearest training record of mode {mistake.own_mode}",
+        f"heat map of the nearest training record of mode {mistake.taken_mode}",
+    )
+    return _on_one_scale((mistake.record, mistake.own, mistake.taken), alts, mistake, 0.998)
+
+
+def _on_one_scale(
+    values: tuple[np.ndarray, ...], alts: tuple[str, ...], example: Example | Mistake, share: float = 1.0
+) -> HeatMaps:
+    """Maps on a scale that ends at this share of all their values, brighter ones looking alike.
+
+    Maps without negative values are shown by their square root: a mean map is far weaker than a
+    single record's peak, and would be a dark field beside it.
+    """
+    low, top = float(min(map(np.min, values))), float(max(map(np.max, values)))
+    high = float(np.quantile(np.stack(values), share))
+    power, span = 0.5 if low >= 0 else 1.0, (high - low) or 1.0
+    maps = tuple(
+        _pixels((((one - low) / span).clip(0, 1)) ** power, alt) for one, alt in zip(values, alts, strict=True)
+    )
     bar = _pixels(np.linspace(1, 0, 120)[:, None].repeat(4, axis=1), f"colour bar from {low:.3g} to {high:.3g}", 120)
     digits = 2 - math.floor(math.log10(span))
     ticks = [f"{round(low + span * place ** (1 / power), digits):g}" for place in (1.0, 0.5, 0.0)]
+    ticks[0] = f"≥ {ticks[0]}" if top > high else ticks[0]
     return HeatMaps(maps, bar, ticks, power != 1, example)

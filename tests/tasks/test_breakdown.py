@@ -8,11 +8,10 @@ import pytest
 from tasks.breakdown import (
     accuracy_intervals,
     macro_intervals,
-    per_group_figures,
     threshold_figures,
     weighted_tpr,
 )
-from tasks.figures import draws_of, macro, pair_figures, per_mode_figures
+from tasks.figures import draws_of, macro, per_mode_figures
 
 
 @pytest.fixture
@@ -60,27 +59,3 @@ def test_balanced_accuracy_is_not_won_by_calling_all_good():
     found = threshold_figures(np.zeros(100, bool), good, draws_of(np.arange(100), 100, 1), 0.95)
     assert (found["good_accuracy"], found["good_balanced_accuracy"]) == (0.95, 0.5)
     assert found["good_balanced_accuracy_interval"] == [0.5, 0.5]
-
-
-def test_each_group_is_judged_alone(judged):
-    distances, mode = judged
-    group = np.array(["A", "B", ""])[np.arange(300) % 3]
-    good, score = mode == 0, distances[:, 0]
-    found = per_group_figures(distances, mode, good, score, 2.0, group)
-    assert list(found) == ["A", "B"]
-    for name, entry in found.items():
-        own = group == name
-        plain = pair_figures(distances[own], mode[own])
-        assert (entry["n"], entry["good"]) == (own.sum(), good[own].sum())
-        assert entry["auroc"] == pytest.approx(plain["auroc"])
-        assert entry["mode_accuracy"] == pytest.approx(plain["mode_accuracy"])
-        assert entry["fpr"] == pytest.approx((score[own & good] > 2).mean())
-        assert entry["tpr"] == pytest.approx((score[own & ~good] > 2).mean())
-
-
-def test_a_group_of_good_parts_alone_has_no_tpr(judged):
-    distances, mode = judged
-    group = np.where(mode == 0, "good ones", "others")
-    found = per_group_figures(distances, mode, mode == 0, distances[:, 0], 2.0, group)
-    assert found["good ones"].keys() == {"n", "good", "mode_accuracy", "auroc", "fpr"}
-    assert found["others"].keys() == {"n", "good", "mode_accuracy", "auroc", "tpr"}

@@ -13,13 +13,16 @@ import pytest
 
 from tasks.breakdown import macro_intervals
 from tasks.config import Gate, Retrain
+from tasks.curves import RATES, curves, precision_recall, readings, roc
 from tasks.differences import differences
 from tasks.evidence import Evidence, Example
 from tasks.figures import draws_of, intervals, macro, pair_figures, per_mode_figures
 from tasks.gate import reasons_to_reject, verdict
+from tasks.kinds import Contrast
+from tasks.mistakes import Mistake
 from tasks.modes import confusion, projection
 from tasks.paired import paired
-from tasks.pictures import heat_maps
+from tasks.pictures import heat_maps, mistake_maps
 from tasks.report import render
 from tasks.split import PARTS
 
@@ -33,7 +36,7 @@ SECTIONS = [
     "thresholds",
     "modes",
     "certificate",
-    "groups",
+    "scores",
     "settings",
 ]
 
@@ -83,8 +86,18 @@ def made(modes: list[str], good: bool = True, records: int = 120, epochs: int = 
         baseline_distances=raw,
         history={"best_epoch": epochs, "epochs": log},
         examples=[Example(*maps, modes[0], modes[1], 0.5, 1.25), Example(*(maps - 0.5), modes[1], modes[0], 2.5, 1.5)],
+        weights=draws_of(np.arange(records), 100, 1),
+        contrasts=contrasted(distances, mode, good),
+        mistakes=[Mistake(*maps, modes[1], modes[0], "L07", 0.9173, 0.2846, 1.5351, 0.6428)] * 2,
     )
     return report_of(evidence), evidence
+
+
+def contrasted(distances: np.ndarray, mode: np.ndarray, good: bool) -> list[Contrast]:
+    own = np.arange(distances.shape[1]) == mode[:, None]
+    near, far = distances[own], distances[~own]
+    kinds = [("own prototype", "other prototype"), ("one mode", "two modes"), ("two good", "good and bad")]
+    return [Contrast(*names, near, far) for names in kinds[: 3 if good else 2]]
 
 
 def report_of(evidence: Evidence) -> dict[str, Any]:
@@ -99,9 +112,9 @@ def report_of(evidence: Evidence) -> dict[str, Any]:
         "angular_auroc": 0.8235,
         "macro": macro(per_mode),
         "macro_intervals": macro_intervals(evidence.distances, mode, weights, 0.95),
-        "per_group": {HOSTILE: {"n": 41, "good": 0, "mode_accuracy": 0.8125, "auroc": 0.9375}},
         "per_mode": per_mode,
         "intervals": intervals(evidence.distances, mode, weights, 0.95),
+        "per_group": {},
         "interval_unit": "record",
         "records": len(mode),
     }
@@ -110,16 +123,21 @@ def report_of(evidence: Evidence) -> dict[str, Any]:
             "good_auroc": 0.7346,
             "good_auroc_interval": [0.7057, 0.7668],
             "good_accuracy": 0.6879,
+            "good_balanced_accuracy": 0.8956,
+            "good_balanced_accuracy_interval": [0.8471, 0.9248],
             "good_fpr": 0.0481,
             "good_tpr": 0.8392,
-            "good_balanced_accuracy": 0.8911,
-            **{f"good_{name}_interval": [0.1357, 0.2468] for name in ("balanced_accuracy", "accuracy", "fpr", "tpr")},
+            **{f"good_{name}_interval": [0.1357, 0.2468] for name in ("accuracy", "fpr", "tpr")},
             "good_scores": {
                 name: {"auroc": value, "interval": [value - 0.01, value + 0.01]}
                 for name, value in (("distance", 0.7346), ("peak", 0.6346), ("fused", 0.8346))
             },
             "good_fpr_by_group": {HOSTILE: 0.17, "L01": 0.0},
         }
+        fine = {"n": 61, "good": 20, "mode_accuracy": 0.8413, "auroc": 0.9317, "good_auroc": 0.8857}
+        fine |= {"fpr": 0.0, "tpr": 0.7439, "balanced_accuracy": 0.8719}
+        poor = {"n": 59, "good": 0, "mode_accuracy": 0.4136, "auroc": 0.6157, "tpr": 0.5237}
+        figures["per_group"] = {HOSTILE: fine, "L01": poor}
     counts = {name: dict.fromkeys(PARTS, 10 + i) for i, name in enumerate(names)}
     baselines = {name: pair_figures(values, mode) for name, values in evidence.baseline_distances.items()}
     report = {
@@ -287,7 +305,7 @@ def test_nothing_is_loaded_and_no_script_may_run(usual):
 
 def test_every_picture_says_what_it_shows(usual):
     page = Page(usual[2])
-    assert len(page.all("img")) == 2 * 4 + 6
+    assert len(page.all("img")) == 4 * 4 + 8
     assert all((attrs["alt"] or "").strip() and int(attrs["width"] or 0) for attrs in page.all("img"))
     assert all("aria-hidden" in attrs or attrs["aria-label"] for attrs in page.all("svg"))
 
@@ -296,6 +314,71 @@ def test_the_same_input_gives_the_same_page(usual):
     report, evidence, html = usual
     assert render(report, evidence) == html
     assert len(html) < 1_000_000
+
+
+def test_the_groups_stand_worst_first_with_what_they_have(usual):
+    text = Page(usual[2]).text
+    table = text.partition("By group")[2].partition("The worst mistakes")[0]
+    assert table.index("0.414") < table.index("0.841")
+    for value in ("0.932", "0.886", "74.4\u202f%", "0.872", "0.616", "52.4\u202f%"):
+        assert value in table
+    row = table.partition("L01")[2].partition("0.841")[0]
+    assert row.count("\u2013") == 3, "no good part in this group: no AUROC, no false alarms, no balanced accuracy"
+
+
+def test_mistakes_stand_beside_both_neighbours(usual):
+    _, evidence, html = usual
+    text = " ".join(Page(html).text.partition("The worst mistakes")[2].split())
+    wrong = int((evidence.distances.argmin(axis=1) != evidence.mode).sum())
+    assert f"The 2 test records, of {wrong} misjudged" in text
+    for needed in (
+        "✗ taken for 0",
+        "group L07",
+        "distance 0.917",
+        "distance 0.285",
+        "prototype 1.535",
+        "prototype 0.643",
+    ):
+        assert needed in text
+
+
+def test_a_model_without_mistakes_says_so():
+    report, evidence = made(["0", "1"])
+    html = render(report, Evidence(**{**vars(evidence), "mistakes": []}))
+    assert "None: every test record is nearest to its own mode’s prototype." in Page(html).text
+
+
+def test_the_kinds_of_pair_stand_with_their_middle_and_edges(usual):
+    evidence, text = usual[1], Page(usual[2]).text.partition("How far apart things lie")[2]
+    for one in evidence.contrasts:
+        for name, values in one.rows:
+            edges = "".join(f"{edge:.3f}" for edge in np.quantile(values, [0.05, 0.5, 0.95]))
+            assert f"{name}{len(values):,}{edges}" in text
+        assert f"nearer in {100 * one.auroc:.1f}\u202f%" in text
+
+
+def test_the_reports_curves_have_bands_where_the_model_is_judged():
+    report, evidence = made(["0", "1", "2"])
+    found = curves(evidence, 0.95)
+    assert list(found) == ["this model", *evidence.baseline_distances, "good or defect"]
+    assert [name for name, one in found.items() if one.roc_band is not None] == ["this model", "good or defect"]
+    assert found["this model"].prevalence == pytest.approx(1 / 3)
+    at = int(np.flatnonzero(RATES == 0.05)[0])
+    assert found["this model"].roc[at] == report["figures"]["tpr_at_5_fpr"]
+    told = readings(found)
+    assert [(what, place) for what, place, _ in told] == [
+        ("found", 0.01),
+        ("found", 0.05),
+        ("right", 0.8),
+        ("right", 0.95),
+    ]
+    assert told[1][2]["this model"][0] == report["figures"]["tpr_at_5_fpr"]
+    assert told[0][2]["this model"][0] == report["figures"]["tpr_at_1_fpr"]
+    for one in (roc(found), roc(found, 0.05), precision_recall(found)):
+        assert one.content.startswith(b"<?xml")
+        assert "this model" in one.alt
+    without = curves(made(["0", "1"], good=False)[1], 0.95)
+    assert "good or defect" not in without
 
 
 def test_findings_differ_by_symbol(usual):
@@ -367,9 +450,9 @@ def test_a_leak_is_the_first_thing_that_is_told():
     assert "✗ The test is not clean: 3 records." in " ".join(text.split())
 
 
-def test_figures_by_group_and_their_intervals_are_shown(usual):
+def test_scores_and_their_intervals_are_shown(usual):
     text = Page(usual[2]).text
-    for shown in ("0.812", "0.938", "0.891", "0.136", "0.247", "0.735", "0.635", "0.835"):
+    for shown in ("0.896", "0.847", "0.925", "0.136", "0.247", "0.735", "0.635", "0.835"):
         assert shown in text
 
 
@@ -401,6 +484,7 @@ def better() -> tuple[dict[str, Any], str]:
     report, evidence = made(["good", "scratch", "dent", "burr", "rare"], records=300)
     keep = (evidence.mode < 4) | (np.arange(300) < 20)  # four records of `rare`
     taken = {name: getattr(evidence, name)[keep] for name in ("mode", "good", "good_score", "embeddings", "distances")}
+    taken["weights"] = evidence.weights[:, keep]
     raw = {name: values[keep] for name, values in evidence.baseline_distances.items()}
     own = taken["distances"].copy()
     burr = taken["mode"] == 3
@@ -486,6 +570,17 @@ def test_projection_keeps_all_variance_of_points_in_a_plane():
     assert sum(shown.explained) == pytest.approx(1)
     assert len(shown.marks) == 8
     assert 11 in [mark.code for mark in shown.marks]
+
+
+def test_a_mistake_has_one_scale_and_names_its_modes():
+    """Values 0, 1 and 9: the middle of the square root's scale is 9/4. One cell of 2700 at 100 does not stretch it."""
+    maps = [np.full((3, 4), value, np.float32) for value in (0, 1, 9)]
+    shown = mistake_maps(Mistake(*maps, "a", "b", "", 1.0, 0.5, 1.0, 0.5))
+    assert shown.ticks == ["9", "2.25", "0"]
+    assert [one.alt.rpartition(" ")[2] for one in shown.maps] == ["a", "a", "b"]
+    maps = [np.full((30, 30), value, np.float32) for value in (0, 1, 9)]
+    maps[0][0, 0] = 100
+    assert mistake_maps(Mistake(*maps, "a", "b", "", 1.0, 0.5, 1.0, 0.5)).ticks == ["≥ 9", "2.25", "0"]
 
 
 def test_one_scale_for_the_maps_of_a_triplet():
