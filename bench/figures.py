@@ -13,7 +13,7 @@ import json
 import platform
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +21,22 @@ import numpy as np
 
 from bench.sets import write_sets
 from bench.tables import page
+from bench.unseen import GROUPS, unseen
 from tasks.bank import Bank, load_bank
 from tasks.cache import cache
 from tasks.config import Retrain
 from tasks.distance import distance, trained_distance
 from tasks.download import download, resolve
 from tasks.handover import Stage
-from tasks.identity import model_digest
+from tasks.identity import MODEL
 from tasks.judge import Judge, embedder, raw_judge, rt_judge, trained_judge
 from tasks.judgement import short_figures, test_figures, thresholds_of
 from tasks.settings import with_settings
-from tasks.stages import write_json
+from tasks.stages import digest_of, write_json
 from tasks.train import train
 from tasks.triplets import triplets
 
 PRESETS, SEEDS = ("best", "rt", "notebook"), (42, 43, 44)
-BACKEND = "tensorflow"
 
 
 def main(words: list[str] | None = None) -> int:
@@ -66,7 +66,7 @@ def _fold(name: str, folders: tuple[Path, Path | None], out: Path) -> list[dict[
     for preset in PRESETS:
         for seed in SEEDS:
             rows.append(judged(name, stage, bank, replace(config, preset=preset, seed=seed).resolved(), out))
-    return rows
+    return [*rows, *([unseen(name, stage, config)] if name in GROUPS else [])]
 
 
 def triplets_of(config: Retrain) -> Stage:
@@ -76,9 +76,14 @@ def triplets_of(config: Retrain) -> Stage:
     return triplets(cached[0], cached[1] if config.test else None, config)
 
 
+def result_name(fold: str, config: Retrain) -> str:
+    """Names a result: the fold, all that training reads of resolved settings, and the version of its code."""
+    return digest_of(fold, MODEL, asdict(config.tower), asdict(config.fit), config.seed)[:16]
+
+
 def judged(name: str, stage: Stage, bank: Bank, config: Retrain, out: Path) -> dict[str, Any]:
     """The figures of one training on the test part; kept beside it."""
-    kept = out / "results" / f"{model_digest(stage.digest, config, BACKEND)[:16]}.json"
+    kept = out / "results" / f"{result_name(name, config)}.json"
     if kept.exists():
         return json.loads(kept.read_text())
     start = time.perf_counter()
