@@ -10,16 +10,15 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows import board, notify
+from flows.living import living
 from tasks import steps
 from tasks.config import Retrain
-from tasks.errors import GaveUp, SomeLinesFailed, TrainingCollapsed, TrainingDiverged, UnfitData
+from tasks.errors import SomeLinesFailed, TrainingCollapsed, TrainingDiverged, UnfitData
 from tasks.handover import Cached, Fold, Outcome, Resolved, Stage
 from tasks.identity import fingerprint
 from tasks.lines import Lines, read_lines
 from tasks.progress import fold_line
 from tasks.releases import alone
-
-MOST_RUNS = 4  # of one flow run: the first, and three after crashes
 
 
 @flow(name="retrain", flow_run_name=board.first_name, persist_result=False, on_failure=[notify.failed])
@@ -35,13 +34,12 @@ def retrain(config: Retrain = Retrain(), line: str | None = None, revision: str 
         revision: The line's new dataset version, a commit; older ones than its head are skipped.
     """
     steps.log_known_errors_in_one_line()
-    if (flow_run.run_count or 0) > MOST_RUNS:
-        raise GaveUp(f"crashed {MOST_RUNS} times: not taken up again; look at the logs, then run it anew")
-    if line == "all":
-        return _every_line()
-    if line and revision:
-        return _version(read_lines(), line, revision)
-    return _retrained(read_lines()[line].config if line else config)
+    with living():
+        if line == "all":
+            return _every_line()
+        if line and revision:
+            return _version(read_lines(), line, revision)
+        return _retrained(read_lines()[line].config if line else config)
 
 
 def _every_line() -> None:

@@ -7,6 +7,7 @@ import os
 import tomllib
 from pathlib import Path
 
+from tasks.api import Api
 from tasks.errors import ServerUnreachable, UnusableFolder
 from tasks.stages import usable
 
@@ -24,20 +25,25 @@ DEFAULTS = {
 }
 
 
-def server_configured() -> str | None:
-    """The address of the Prefect server from PREFECT_API_URL or the active profile, else None.
+def server_configured() -> Api | None:
+    """The Prefect server of PREFECT_API_URL and PREFECT_API_AUTH_STRING, or of the active profile, else None.
 
     Read here without importing Prefect, which takes longer than finding that nothing changed.
     """
-    if os.environ.get("PREFECT_API_URL"):
-        return os.environ["PREFECT_API_URL"]
+    told = {**_profile(), **os.environ}
+    address = told.get("PREFECT_API_URL")
+    return Api(address, told.get("PREFECT_API_AUTH_STRING") or None) if address else None
+
+
+def _profile() -> dict[str, str]:
+    """The settings of the active profile."""
     home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
     try:
         profiles = tomllib.loads((home / "profiles.toml").read_text())
     except OSError:
-        return None  # no profile was ever written
+        return {}  # no profile was ever written
     active = os.environ.get("PREFECT_PROFILE") or profiles.get("active")
-    return profiles.get("profiles", {}).get(active, {}).get("PREFECT_API_URL")
+    return profiles.get("profiles", {}).get(active, {})
 
 
 def set_defaults() -> None:
@@ -50,9 +56,9 @@ def set_defaults() -> None:
 
 def require_server(needed: bool = False) -> None:
     """Raise ServerUnreachable where a configured server does not answer, or none is configured and one is needed."""
-    address = server_configured()
-    if address:
-        _require_answer(address)
+    api = server_configured()
+    if api:
+        _require_answer(api)
     elif needed:
         raise ServerUnreachable("PREFECT_API_URL: expected the address of a Prefect server, found none; see kensa up")
     else:
@@ -71,14 +77,9 @@ def _require_home() -> None:
         ) from None
 
 
-def _require_answer(address: str) -> None:
-    import httpx
-
+def _require_answer(api: Api) -> None:
+    """Raise ServerUnreachable where it does not answer, or does not let us in: `/health` lets in everyone."""
     try:
-        with httpx.Client(timeout=10) as client:
-            client.get(f"{address.rstrip('/')}/health").raise_for_status()
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ServerUnreachable(
-            f"PREFECT_API_URL={address}: no Prefect server answers ({error}); "
-            "start it with `prefect server start`, or unset PREFECT_API_URL"
-        ) from None
+        api.get("/admin/version")
+    except ServerUnreachable as error:
+        raise ServerUnreachable(f"{error}; start it with `prefect server start`, or unset PREFECT_API_URL") from None

@@ -17,11 +17,15 @@ from pathlib import Path
 import httpx
 from filelock import FileLock, Timeout
 
+from tasks.api import Api
+from tasks.config import Retrain
 from tasks.errors import BadSetting, NotPrepared, ServerUnreachable, UnusableFolder
 from tasks.lines import FILE, read_lines
 from tasks.stages import usable
+from tasks.takeup import TakeUp
 
 START = 120  # seconds that a fresh server may take on a small machine
+LOOK = 4  # rounds of half a second between two looks at what died
 STOP = 30  # seconds for a process to end by itself
 POOL = "kensa"
 # Prefect keeps in memory who holds a deployment's place: a restarted server would let nobody in, or two.
@@ -106,7 +110,8 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
         _require_free("--port", port)
         _require_free("--webhook-port", webhook_port)
         address = f"http://127.0.0.1:{port}/api"
-        environment = {**LEASES, **os.environ, "PREFECT_API_URL": address, "KENSA_ROOT": str(Path.cwd())}
+        environment = {**LEASES, **os.environ, **_auth(), "PREFECT_API_URL": address, "KENSA_ROOT": str(Path.cwd())}
+        again = TakeUp(Api(address, environment.get("PREFECT_API_AUTH_STRING")), Path(Retrain().data_folder))
         services = _services(environment, port, webhook_port)
         try:
             services[0].start()
@@ -117,15 +122,34 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
                     service.start()
             if not stopped():
                 say(f"ready: http://127.0.0.1:{port}; Ctrl-C stops everything")
+            rounds = 0
             while not stopped():
                 for service in services:
                     service.tend()
+                if rounds % LOOK == 0:
+                    _take_up(again)
+                rounds += 1
                 time.sleep(0.5)
         finally:
             for service in reversed(services):
                 service.stop()
     say("stopped")
     return 0
+
+
+def _auth() -> dict[str, str]:
+    """What the worker and the receiver must say to a server that asks for it, where only the server was told."""
+    asked = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
+    return {"PREFECT_API_AUTH_STRING": asked} if asked and "PREFECT_API_AUTH_STRING" not in os.environ else {}
+
+
+def _take_up(again: TakeUp) -> None:
+    """Schedule anew what died on this machine, whatever died with it."""
+    try:
+        for name in again.look():
+            say(f"taken up again: {name}")
+    except ServerUnreachable:
+        pass  # it died itself, and is started again above
 
 
 def _services(environment: dict[str, str], port: int, webhook_port: int) -> list[Service]:

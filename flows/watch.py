@@ -10,11 +10,13 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound
 
+from flows.living import living
 from flows.server import server_configured
 from tasks import steps
 from tasks.errors import KensaError, SomeLinesFailed
 from tasks.ledger import End, Ledger, Version
-from tasks.lines import FILE, Line, read_lines
+from tasks.lines import FILE, Line, Lines, read_lines
+from tasks.takeup import TakeUp
 
 TAKEN_UP = datetime.timedelta(minutes=10)  # within which the automation takes up a crashed run, if it ever does
 
@@ -27,11 +29,18 @@ def watch() -> list[str]:
     looked at does not keep the others from being looked at.
     """
     steps.log_known_errors_in_one_line()
-    lines = read_lines(FILE)
+    with living():
+        return _looked(read_lines(FILE))
+
+
+def _looked(lines: Lines) -> list[str]:
     ledger = lines.ledger()
     failed = [line.name for line in lines.by_name.values() if not _noted(line, ledger)]
+    api = server_configured()
+    if api:
+        TakeUp(api, ledger.path.parent).settle()
     reconcile(ledger)
-    told = [f"{version.line}@{version.revision}" for version in steps.tell(ledger, server_configured())]
+    told = [f"{version.line}@{version.revision}" for version in steps.tell(ledger, api)]
     if failed:
         raise SomeLinesFailed(f"could not look at {', '.join(failed)}; see the failed tasks of this run")
     return told

@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime
 import uuid
 
-import httpx
-
+from tasks.api import Api
 from tasks.errors import ServerUnreachable
 from tasks.ledger import Ledger, Version
 
@@ -30,8 +29,8 @@ def event_of(version: Version) -> dict[str, object]:
     }
 
 
-def tell_due(ledger: Ledger, address: str | None) -> list[Version]:
-    """Send the events of all versions that are due to the server at `address` (…/api).
+def tell_due(ledger: Ledger, api: Api | None) -> list[Version]:
+    """Send the events of all versions that are due to the server.
 
     Each is written down once the server has it.
 
@@ -39,16 +38,9 @@ def tell_due(ledger: Ledger, address: str | None) -> list[Version]:
     ServerUnreachable; what was not told stays due.
     """
     due = ledger.due()
-    if due and not address:
+    if due and api is None:
         raise ServerUnreachable("PREFECT_API_URL: expected the address of a Prefect server, found none")
     for version in due:
-        _send(event_of(version), address)
+        api.post("/events", [event_of(version)])
         ledger.told(version.line, version.revision)
     return due
-
-
-def _send(event: dict[str, object], address: str) -> None:
-    try:
-        httpx.post(f"{address.rstrip('/')}/events", json=[event], timeout=10).raise_for_status()
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ServerUnreachable(f"PREFECT_API_URL={address}: the event was not taken ({error})") from None

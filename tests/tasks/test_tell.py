@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tasks.api import Api
 from tasks.errors import ServerUnreachable
 from tasks.ledger import RETELL, RETRY, Ledger
 from tasks.tell import EVENT, event_of, tell_due
@@ -54,8 +55,8 @@ def later(ledger, seconds):
 
 def test_what_is_due_is_told_once(ledger, server):
     ledger.note("boards", A)
-    assert [version.revision for version in tell_due(ledger, server.address)] == [A]
-    assert tell_due(ledger, server.address) == []
+    assert [version.revision for version in tell_due(ledger, Api(server.address))] == [A]
+    assert tell_due(ledger, Api(server.address)) == []
     (event,) = server.events
     assert event["event"] == EVENT
     assert event["resource"]["prefect.resource.id"] == "kensa.line.boards"
@@ -90,18 +91,18 @@ def test_what_the_server_does_not_take_stays_due(ledger, server):
     for line in ("boards", "housings"):
         ledger.note(line, A)
     server.refused = {"housings"}
-    with pytest.raises(ServerUnreachable, match="the event was not taken"):
-        tell_due(ledger, server.address)
+    with pytest.raises(ServerUnreachable, match="the Prefect server answers"):
+        tell_due(ledger, Api(server.address))
     assert [version.line for version in ledger.due()] == ["housings"]
     server.refused = set()
-    assert [version.line for version in tell_due(ledger, server.address)] == ["housings"]
+    assert [version.line for version in tell_due(ledger, Api(server.address))] == ["housings"]
 
 
 @pytest.mark.parametrize("address", [None, "", "http://127.0.0.1:9/api", "http://[", "nonsense"])
 def test_no_server_is_said_in_one_line_and_loses_nothing(ledger, address):
     ledger.note("boards", A)
     with pytest.raises(ServerUnreachable, match="PREFECT_API_URL"):
-        tell_due(ledger, address)
+        tell_due(ledger, Api(address) if address is not None else None)
     assert [version.revision for version in ledger.due()] == [A]
 
 
