@@ -367,6 +367,12 @@ def test_a_leak_is_the_first_thing_that_is_told():
     assert "✗ The test is not clean: 3 records." in " ".join(text.split())
 
 
+def test_too_few_groups_to_draw_are_told():
+    report, evidence = made(["0", "1", "2"])
+    report["figures"]["interval_unit"] = "record (too few groups: 5)"
+    assert "drawn over records (too few groups: 5)." in Page(render(report, evidence)).text
+
+
 def test_figures_by_group_and_their_intervals_are_shown(usual):
     text = Page(usual[2]).text
     for shown in ("0.812", "0.938", "0.891", "0.136", "0.247", "0.735", "0.635", "0.835"):
