@@ -183,3 +183,13 @@ def test_a_learnt_temperature_is_learnt(bank):
     """The same training with the scale held: other weights."""
     learnt, held = (fit(bank, run_of("rt", learn_temperature=flag))[0] for flag in (True, False))
     assert weights_digest(learnt) != weights_digest(held)
+
+
+@pytest.mark.parametrize("preset", ["best", "rt"])
+def test_noise_teaches_nothing_of_other_records(preset):
+    """The tower knows its own records by heart; of the test it knows as little as a coin. Mean of three worlds."""
+    worlds = []
+    for seed in range(3):
+        bank, config = parts.banked(parts.noise(6, 40, values=20, seed=seed)), run_of(preset, epochs=4)
+        worlds.append(auroc(fit(bank, config)[0], bank, config))
+    assert np.mean(worlds) == pytest.approx(0.5, abs=0.06)
