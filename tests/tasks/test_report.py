@@ -450,6 +450,12 @@ def test_a_leak_is_the_first_thing_that_is_told():
     assert "✗ The test is not clean: 3 records." in " ".join(text.split())
 
 
+def test_too_few_groups_to_draw_are_told():
+    report, evidence = made(["0", "1", "2"])
+    report["figures"]["interval_unit"] = "record (too few groups: 5)"
+    assert "drawn over records (too few groups: 5)." in Page(render(report, evidence)).text
+
+
 def test_scores_and_their_intervals_are_shown(usual):
     text = Page(usual[2]).text
     for shown in ("0.896", "0.847", "0.925", "0.136", "0.247", "0.735", "0.635", "0.835"):
