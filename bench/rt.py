@@ -31,8 +31,6 @@ VARIANTS: dict[str, list[str]] = {
     "4 blocks": ["fit.blocks=4"],
     "one block, RT as in the textbook": ["fit.blocks=1"],
     "16 blocks, length free": ["tower.normalise=false"],
-    "one block, length free": ["fit.blocks=1", "tower.normalise=false"],
-    "with mined triplets in RT beside the prototypes": ["fit.triplet_weight=1", "fit.prototype_weight=0.3"],
 }
 WITH_ITSELF = "each record within the unit space that judges it"
 
