@@ -12,7 +12,6 @@ import argparse
 import json
 import platform
 import sys
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -86,12 +85,9 @@ def judged(name: str, stage: Stage, bank: Bank, config: Retrain, out: Path) -> d
     kept = out / "results" / f"{result_name(name, config)}.json"
     if kept.exists():
         return json.loads(kept.read_text())
-    start = time.perf_counter()
-    model = train(stage, config)
-    seconds = time.perf_counter() - start
-    judge = _judge(model, bank, config)
+    judge = _judge(train(stage, config), bank, config)
     found = test_figures(judge, bank, thresholds_of(judge, bank, config), config)
-    row = {"fold": name, "who": config.preset, "seed": config.seed, "seconds": seconds, **_flat(found)}
+    row = {"fold": name, "who": config.preset, "seed": config.seed, **_flat(found)}
     row |= {"test": len(bank.rows("test")), **_errors(judge, bank, found)}
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_json(kept, row)

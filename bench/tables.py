@@ -9,6 +9,7 @@ from scipy.stats import t
 
 from bench.sets import BOARDS
 from bench.unseen import table
+from tasks.standing import titled
 
 Rows = list[dict[str, Any]]
 COLUMNS = {
@@ -17,15 +18,13 @@ COLUMNS = {
     "tpr_at_1_fpr": "TPR at 1 % FPR",
     "good_auroc": "good/defect AUROC",
     "good_fpr": "false alarms, 5 % asked",
-    "seconds": "training, s",
 }
 INTRODUCTION = """# Figures
 
 What each preset is worth on real inspection data, judged on records that took no part in training,
 stopping or calibration. Made by `make figures DATA=…`; every cell is the mean over three seeds ± the
 standard deviation between them, and raw maps have no seed. The thresholds come from calibration records
-at 5 % false alarms asked.
-"""
+at 5 % false alarms asked."""
 BOARDS_TEXT = """Maps of printed circuits (DeepPCB's photographs, five board groups, 6 382 records; ten modes: good, and
 the defect's position in a 3 × 3 grid). Each group in turn is left out of everything and judged."""
 UNSEEN_TEXT = """Each of the nine positions in turn leaves training, stopping and calibration, a model is trained anew
@@ -62,7 +61,7 @@ def _table(rows: Rows, *more: str) -> str:
     lines = [f"| | {' | '.join(columns.values())} |", "| --- |" + " ---: |" * len(columns)]
     for who in dict.fromkeys(row["who"] for row in rows):
         own = [row for row in rows if row["who"] == who]
-        lines.append(f"| {who} | {' | '.join(_cell(own, name) for name in columns)} |")
+        lines.append(f"| {titled(who)} | {' | '.join(_cell(own, name) for name in columns)} |")
     return "\n".join(lines)
 
 
@@ -71,9 +70,8 @@ def _cell(rows: Rows, name: str) -> str:
     if not all(name in row for row in rows):
         return "–"
     seeds = [np.mean([row[name] for row in rows if row["seed"] == seed]) for seed in {row["seed"] for row in rows}]
-    digits = 0 if name == "seconds" else 3
-    spread = f" ± {np.std(seeds, ddof=1):.{digits}f}" if len(seeds) > 1 else ""
-    return f"{np.mean(seeds):.{digits}f}{spread}"
+    spread = f" ± {np.std(seeds, ddof=1):.3f}" if len(seeds) > 1 else ""
+    return f"{np.mean(seeds):.3f}{spread}"
 
 
 def _pooled(rows: Rows) -> str:

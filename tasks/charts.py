@@ -17,10 +17,11 @@ from tasks.kinds import Contrast
 from tasks.pictures import BLACK, BLUE, GREEN, GREY, VERMILLION, Picture, chart
 
 
-def training(history: dict[str, Any], margin: float) -> Picture:
+def training(history: dict[str, Any], margin: float | None) -> Picture:
     """Loss and validation loss with the margin, and below them the share of active triplets.
 
-    history: as in history.json, with one epoch at least; margin: in units of the distance.
+    history: as in history.json, with one epoch at least; margin: in units of the distance, None where the
+    loss of a model that learns nothing is another.
     """
     log, best = history["epochs"], history["best_epoch"]
     epoch = [line["epoch"] for line in log]
@@ -31,7 +32,8 @@ def training(history: dict[str, Any], margin: float) -> Picture:
         losses.plot(epoch, [line["loss"] for line in log], "-" if many else "o-", color=BLUE, ms=3.5, label="training")
         held = [line["val_loss"] for line in log]
         losses.plot(epoch, held, "--" if many else "s--", color=VERMILLION, ms=3.5, label="validation")
-        losses.axhline(margin, color=GREY, ls=":", lw=1.4, label=f"margin {margin:g}: nothing learnt")
+        if margin is not None:
+            losses.axhline(margin, color=GREY, ls=":", lw=1.4, label=f"margin {margin:g}: nothing learnt")
         losses.set(title="Loss", ylim=(0, None))
         active.plot(epoch, [line["active"] for line in log], "-" if many else "D-", color=GREEN, ms=3)
         active.set(title="Triplets that still teach something", xlabel="epoch", ylim=(0, 1.04))

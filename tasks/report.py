@@ -72,7 +72,7 @@ def _pictures(report: dict[str, Any], evidence: Evidence) -> dict[str, Any]:
     rates = curves.curves(evidence, report["settings"]["evaluate"]["confidence"])
     return {
         "triplets": [heat_maps(example) for example in evidence.examples],
-        "training": charts.training(evidence.history, report["settings"]["fit"]["margin"]),
+        "training": charts.training(evidence.history, _stuck_at(report["settings"]["fit"])),
         "distances": charts.distances(evidence, cuts.get("same mode")),
         "good": charts.good_scores(
             evidence, cuts.get("good or defect"), report["settings"]["evaluate"]["score"] == "fused"
@@ -103,6 +103,11 @@ def _findings(findings: list[dict[str, Any]]) -> list[tuple[str, Finding]]:
         found.append(("test" if entry["name"] in seen else "train", Finding(**entry)))
         seen.add(entry["name"])
     return found
+
+
+def _stuck_at(fit: dict[str, Any]) -> float | None:
+    """The loss of offline triplets that learn nothing; a balanced batch's has a second term."""
+    return fit["margin"] if fit["batches"] == "triplets" else None
 
 
 def _settings(settings: dict[str, Any], preset: str) -> list[tuple[str, Any, bool]]:
