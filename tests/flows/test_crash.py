@@ -56,7 +56,7 @@ def weights_again(factory, folder):
     """The weights of the newest triplets stage, trained in one go by `python -m tasks.train`."""
     stage = max(factory.folder.glob("data/stages/triplets-*"), key=os.path.getmtime)
     words = [word for key, value in {**SETTINGS, **LONG}.items() for word in ("--set", f"{key}={value}")]
-    done = factory.run(BIN / "python", "-m", "tasks.train", stage, "--data", folder, *words)
+    done = factory.run(BIN / "python", "-m", "tasks.train", stage, "--preset", "notebook", "--data", folder, *words)
     assert done.returncode == 0, done.stderr
     return json.loads((factory.folder / done.stdout.strip() / "manifest.json").read_text())["weights"]
 
