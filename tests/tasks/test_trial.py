@@ -36,7 +36,7 @@ def test_two_at_once_have_the_weights_of_each_alone(tmp_path, triplets):
     configs = [configured(tmp_path / str(i), seed=seed) for i, seed in enumerate(seeds)]
     with ThreadPoolExecutor(4) as threads:
         beside = list(threads.map(lambda config: trained_apart(triplets, config), configs))
-    command = [sys.executable, "-m", "tasks.train", triplets.path, "--data", tmp_path / "alone"]
+    command = [sys.executable, "-m", "tasks.train", triplets.path, "--preset", "notebook", "--data", tmp_path / "alone"]
     settings = {"tower.widths": "16-8", "fit.learning_rate": 0.003, "fit.epochs": 3}
     words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     alone = {}
