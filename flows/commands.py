@@ -45,7 +45,7 @@ def retrain(arguments: argparse.Namespace) -> int:
         require_server()
         from flows.retrain import retrain as line
 
-        outcome = line(config)
+        outcome = line(config=config)
     _print_outcome(outcome, arguments.json)
     return 0
 

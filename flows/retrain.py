@@ -22,16 +22,18 @@ from tasks.releases import alone
 
 
 @flow(name="retrain", flow_run_name=board.first_name, persist_result=False, on_failure=[notify.failed])
-def retrain(config: Retrain = Retrain(), line: str | None = None, revision: str | None = None) -> Outcome | None:
+def retrain(line: str | None = None, revision: str | None = None, config: Retrain = Retrain()) -> Outcome | None:
     """Retrain on the sources' present revisions and release the model if it passes the gate.
 
     With `line`, the configuration is that product line's in kensa.toml (`all`: each line in turn);
     with `revision` too, it is retrained on that revision once, whoever else asks for it.
 
+    The form in Prefect's UI shows the parameters in this order: `config` is the longest, and comes last.
+
     Args:
-        config: Every setting of the run; without effect where a line is named.
-        line: A product line of kensa.toml, or all.
+        line: A product line of kensa.toml, or all: each in turn; without it, the configuration below is retrained.
         revision: The line's new dataset version, a commit; older ones than its head are skipped.
+        config: Every setting of a run without a line; what is None there is as the preset says.
     """
     steps.log_known_errors_in_one_line()
     with living():

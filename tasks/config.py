@@ -194,17 +194,17 @@ class Retrain(Checked):
     train: str = setting("demo", "Training source: org/name[@revision] on the Hub, a folder, or demo")
     test: str | None = setting(None, "Separate test source; without it a part of the training source is held out")
     revision: str | None = setting(None, "Branch, tag or commit of the training source; main by default")
-    preset: Literal["best", "rt", "notebook"] = setting("best", "Named set of values for tower and fit")
+    preset: Literal["best", "rt", "notebook"] = setting("best", "Named set of values for what is None in tower and fit")
     seed: int = setting(42, "Seed of the triplets, the weights and the batches", 0, 2**31 - 1)
     data_folder: str = setting("data", "Folder of the caches and stages")
     artifacts_folder: str = setting("artifacts", "Folder of the releases and drafts")
     data: Data = section(Data, "How the tables are read")
     split: Split = section(Split, "How the records are split")
     triplets: Triplets = section(Triplets, "How triplets are made")
-    tower: Tower = section(Tower, "The network")
-    fit: Fit = section(Fit, "The training")
-    evaluate: Evaluate = section(Evaluate, "The judgement")
-    gate: Gate = section(Gate, "The gate before a release")
+    tower: Tower = section(Tower, "The network that embeds a map; None is as the preset says")
+    fit: Fit = section(Fit, "How the network is trained; None is as the preset says")
+    evaluate: Evaluate = section(Evaluate, "How the model is judged")
+    gate: Gate = section(Gate, "What a model must show to be released")
 
     def __post_init__(self) -> None:
         """Raise BadSetting for settings that do not go together, too."""

@@ -83,7 +83,7 @@ def test_the_parameters_are_a_readable_form(factory):
             assert field.get("description"), (name, key)
     assert kinds["Fit"]["properties"]["margin"]["description"].startswith("Margin of the triplet loss")
     assert choices(kinds["Evaluate"]["properties"]["rule"]) >= {"target_fpr", "youden"}
-    assert choices(kinds["Fit"]["properties"]["distance"]) == {"euclidean", "cosine"}
+    assert choices(kinds["Fit"]["properties"]["batches"]) == {"triplets", "records"}
     assert bounds(kinds["Data"]["properties"]["rows"]) == (1, 4096)
     assert bounds(kinds["Fit"]["properties"]["learning_rate"]) == (1e-9, 10)
     assert bounds(kinds["Gate"]["properties"]["beat_raw_by"]) == (0, 1)
