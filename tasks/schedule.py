@@ -16,10 +16,9 @@ from tasks.errors import BadSetting
 
 KEYS = {"schedule", "timezone"}
 BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))  # 0 and 7 are both Sunday
-NAMES = {
-    3: dict(zip("jan feb mar apr may jun jul aug sep oct nov dec".split(), range(1, 13), strict=True)),
-    4: dict(zip("sun mon tue wed thu fri sat".split(), range(7), strict=True)),
-}
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+NAMES = {3: {name: i for i, name in enumerate(MONTHS, 1)}, 4: {name: i for i, name in enumerate(DAYS)}}
 PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?")
 
 
