@@ -169,12 +169,13 @@ def _services(environment: dict[str, str], port: int, webhook_port: int) -> list
 
 
 def _prepare(environment: dict[str, str], stopped: Callable[[], bool]) -> None:
-    """Work pool, deployments and automations; each can be made again, and nothing doubles."""
+    """Work pool, deployments, automations and schedules; each can be made again, and nothing doubles."""
     prefect = [str(Path(sys.executable).parent / "prefect"), "--no-prompt"]
     for words in (
         [*prefect, "work-pool", "create", POOL, "--type", "process", "--overwrite"],
         [*prefect, "deploy", "--all"],
         [sys.executable, "-m", "flows.automations"],
+        [sys.executable, "-m", "flows.schedules"],
     ):
         done = stopped() or subprocess.run(words, env=environment, check=False, stdout=sys.stderr)
         if not stopped() and done.returncode:  # Ctrl-C reaches these too, and they end with an error

@@ -2,6 +2,7 @@
 
 tries = 3                      # of one dataset version, before it is given up
 notify = "slack-webhook/kensa" # a Prefect block, told of failures, rejections and promotions
+schedule = "0 5 * * 1"         # of every line that names none, with timezone = "Asia/Tokyo"
 [lines.boards]                 # releases go to artifacts/boards
 train = "acme/boards"          # the branch is main, or what stands after @
 preset = "notebook"
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from typing import Any
 from tasks.config import Retrain
 from tasks.errors import BadSetting
 from tasks.ledger import Ledger
+from tasks.schedule import KEYS, Schedule, read_schedule
 from tasks.settings import with_settings
 
 FILE = Path("kensa.toml")
@@ -28,10 +31,11 @@ OUTSIDE = {"train", "test", "preset", "revision"}  # no settings here: keys of t
 
 @dataclass(frozen=True)
 class Line:
-    """One product line: its name, and the retraining that it asks for."""
+    """One product line: its name, the retraining that it asks for, and when, if the file names any schedule."""
 
     name: str
     config: Retrain
+    schedule: Schedule | None = None
 
     @property
     def dataset(self) -> str:
@@ -80,19 +84,23 @@ def read_lines(path: Path = FILE) -> Lines:
     notify = told.get("notify")
     if notify is not None and not (isinstance(notify, str) and notify.count("/") == 1):
         raise BadSetting(f"{path}: expected notify as TYPE/NAME of a Prefect block, such as slack-webhook/kensa")
-    if surplus := set(told) - {"tries", "notify", "lines"}:
-        raise BadSetting(f"{path}: expected tries, notify and [lines.NAME], found {', '.join(sorted(surplus))}")
-    return Lines({name: _line(path, name, settings) for name, settings in lines.items()}, tries, notify)
+    if surplus := set(told) - {"tries", "notify", "lines", *KEYS}:
+        raise BadSetting(
+            f"{path}: expected tries, notify, schedule, timezone and [lines.NAME], found {', '.join(sorted(surplus))}"
+        )
+    when = read_schedule(str(path), told, None)
+    return Lines({name: _line(path, name, settings, when) for name, settings in lines.items()}, tries, notify)
 
 
-def _line(path: Path, name: str, told: Any) -> Line:
+def _line(path: Path, name: str, told: Any, above: Schedule | None) -> Line:
     where = f"{path}, line {name}"
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
         raise BadSetting(f"{where}: expected a name of small letters, digits and hyphens")
     if name == "all":
         raise BadSetting(f"{where}: expected another name, for this one means every line")
-    config = _run(where, told)
-    return Line(name, replace(config, artifacts_folder=str(Path(config.artifacts_folder) / name)))
+    config = _run(where, told, KEYS)
+    when = read_schedule(where, told, above)
+    return Line(name, replace(config, artifacts_folder=str(Path(config.artifacts_folder) / name)), when)
 
 
 def read_run(path: Path) -> Retrain:
@@ -104,15 +112,16 @@ def read_run(path: Path) -> Retrain:
     return _run(f"--settings {path}", told)
 
 
-def _run(where: str, told: Any) -> Retrain:
-    if not isinstance(told, dict) or not set(told) <= KNOWN or not isinstance(told.get("train"), str):
-        raise BadSetting(f"{where}: expected train and, at will, {', '.join(sorted(KNOWN - {'train'}))}")
+def _run(where: str, told: Any, also: Set[str] = frozenset()) -> Retrain:
+    known = KNOWN | also
+    if not isinstance(told, dict) or not set(told) <= known or not isinstance(told.get("train"), str):
+        raise BadSetting(f"{where}: expected train and, at will, {', '.join(sorted(known - {'train'}))}")
     words = told.get("set", [])
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise BadSetting(f'{where}: expected set as a list such as ["fit.epochs=5"], found {words!r}')
     if surplus := {word.partition("=")[0].strip() for word in words} & OUTSIDE:
         raise BadSetting(f"{where}: expected no {', '.join(sorted(surplus))} in set; give train, test, preset as keys")
     try:
-        return with_settings(Retrain(**{key: value for key, value in told.items() if key != "set"}), words)
+        return with_settings(Retrain(**{key: value for key, value in told.items() if key in KNOWN - {"set"}}), words)
     except BadSetting as error:
         raise BadSetting(f"{where}: {str(error).replace('--set ', 'set ')}") from None

@@ -7,6 +7,7 @@ import pytest
 from tasks.config import Data, Fit, Retrain
 from tasks.errors import BadSetting
 from tasks.lines import read_lines, read_run
+from tasks.schedule import Schedule
 
 GOOD = """
 tries = 5
@@ -49,6 +50,16 @@ def test_three_tries_and_nobody_to_notify_are_the_default(written):
     assert (lines.tries, lines.notify) == (3, None)
 
 
+def test_a_line_is_retrained_by_its_own_schedule_else_by_the_one_of_all(written):
+    text = (
+        'schedule = "30 6 * * mon-fri"\n[lines.a]\ntrain = "demo"\n[lines.b]\ntrain = "demo"\ntimezone = "Asia/Tokyo"\n'
+    )
+    lines = written(text)
+    assert lines["a"].schedule == Schedule("30 6 * * mon-fri", "Europe/Berlin")
+    assert lines["b"].schedule == Schedule("30 6 * * mon-fri", "Asia/Tokyo")
+    assert written(GOOD)["boards"].schedule is None
+
+
 def test_an_unknown_line_names_those_that_exist(written):
     with pytest.raises(BadSetting, match="line housings: expected one of boards, old-boards"):
         written(GOOD)["housings"]
@@ -71,6 +82,13 @@ def test_no_file_says_so(tmp_path):
         ('tries = "3"\n[lines.a]\ntrain = "demo"', "expected tries of 1 or more"),
         ('notify = "slack"\n[lines.a]\ntrain = "demo"', "expected notify as TYPE/NAME"),
         ('retries = 3\n[lines.a]\ntrain = "demo"', "found retries"),
+        ('timezone = "Asia/Tokio"\n[lines.a]\ntrain = "demo"', "expected timezone as an IANA name"),
+        ('schedule = "0 5 * *"\n[lines.a]\ntrain = "demo"', "expected schedule as five cron fields"),
+        ("[lines.a]\ntrain = 'demo'\nschedule = 5", "line a: expected schedule as five cron fields"),
+        ("[lines.a]\ntrain = 'demo'\nschedule = '60 5 * * 1'", "line a: expected schedule as five cron fields"),
+        ("[lines.a]\ntrain = 'demo'\nschedule = '*/0 5 * * 1'", "line a: expected schedule as five cron fields"),
+        ("[lines.a]\ntrain = 'demo'\nschedule = '0 5 * * fri-mon'", "line a: expected schedule as five cron"),
+        ("[lines.a]\ntrain = 'demo'\ntimezone = '../x'", "line a: expected timezone as an IANA name"),
         ("lines.a = 3", "line a: expected train"),
         ("[lines.a]\ntest = 'demo'", "line a: expected train"),
         ("[lines.a]\ntrain = 3", "line a: expected train"),
