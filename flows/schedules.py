@@ -11,13 +11,14 @@ from __future__ import annotations
 import sys
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 
-from tasks.errors import KensaError, NotPrepared
+from tasks.errors import KensaError, NotPrepared, ServerUnreachable
 from tasks.lines import Lines, read_lines
 from tasks.schedule import Schedule
 
@@ -39,12 +40,14 @@ def _made(slug: str, when: Schedule, line: str) -> DeploymentScheduleCreate:
 
 
 def ensure(lines: Lines) -> None:
-    """Make the schedules stand as the lines ask for; NotPrepared where the deployment is not there yet."""
+    """Make the schedules stand as the lines ask for; NotPrepared without the deployment, ServerUnreachable."""
     with get_client(sync_client=True) as client:
         try:
             deployment = client.read_deployment_by_name(DEPLOYMENT)
         except ObjectNotFound:
             raise NotPrepared(f"{DEPLOYMENT}: expected this deployment, found none; run prefect deploy first") from None
+        except httpx.TransportError as error:
+            raise ServerUnreachable(f"{client.api_url}: expected a Prefect server, found none: {error}") from None
         _replace(client, deployment.id, wanted(lines))
 
 
