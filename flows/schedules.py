@@ -3,7 +3,7 @@
     python -m flows.schedules
 
 Run it after `prefect deploy`, which puts the default of prefect.yaml back. Run again, nothing doubles.
-Schedules that somebody added by hand under another slug are left alone, and so is a pause.
+Schedules that somebody added by hand under another slug are left alone, and so is a paused one that did not change.
 """
 
 from __future__ import annotations
