@@ -80,9 +80,10 @@ def _service_words(commands: Any) -> None:
     command.add_argument("--artifacts", default="artifacts", metavar="DIR", help="folder of the releases")
     command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     command.set_defaults(run=actions.score)
-    text = "look for new dataset versions and tell Prefect of them, every minute"
+    text = "look for new dataset versions and tell Prefect of them, again and again"
     command = commands.add_parser("watch", help=text, description=text)
     command.add_argument("--once", action="store_true", help="look once and end")
+    command.add_argument("--every", type=float, default=60, metavar="SECONDS", help="pause between two looks")
     command.set_defaults(run=actions.watch)
 
 

@@ -168,19 +168,23 @@ def watch(arguments: argparse.Namespace) -> int:
 
     set_defaults()
     require_server(needed=True)
+    import httpx
+
     from flows.watch import watch as look
 
     while True:
         try:
+            require_server(needed=True)
             for version in look():
                 print(f"told: {version}", flush=True)
-        except (SomeLinesFailed, ServerUnreachable) as error:
+        except (SomeLinesFailed, ServerUnreachable, httpx.HTTPError) as error:
             if arguments.once:
                 raise
-            print(f"kensa: {error}; looking again in a minute", file=sys.stderr, flush=True)
+            said = f"the Prefect server went away ({error})" if isinstance(error, httpx.HTTPError) else str(error)
+            print(f"kensa: {said}; looking again in {arguments.every:g} s", file=sys.stderr, flush=True)
         if arguments.once:
             return 0
-        time.sleep(60)
+        time.sleep(arguments.every)
 
 
 def score(arguments: argparse.Namespace) -> int:

@@ -138,9 +138,12 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
 
 
 def _auth() -> dict[str, str]:
-    """What the worker and the receiver must say to a server that asks for it, where only the server was told."""
-    asked = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
-    return {"PREFECT_API_AUTH_STRING": asked} if asked and "PREFECT_API_AUTH_STRING" not in os.environ else {}
+    """The server's user:password, told to it and to all that speak to it, whichever of the two names gave it."""
+    names = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING")
+    told = {os.environ[name] for name in names if os.environ.get(name)}
+    if len(told) > 1:
+        raise BadSetting(f"{names[1]}: expected what {names[0]} says, found something else; one of them is enough")
+    return {name: word for word in told for name in names}
 
 
 def _take_up(again: TakeUp) -> None:

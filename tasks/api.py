@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,13 +36,13 @@ class Api:
         return str(url.copy_with(userinfo=b"")) if url.userinfo else self.address
 
     def _asked(self, method: str, path: str, body: Any) -> Any:
-        user, _, password = (self.auth or "").partition(":")
+        words = {"Authorization": f"Basic {base64.b64encode(self.auth.encode()).decode()}"} if self.auth else {}
         try:
             answer = httpx.request(
                 method,
                 f"{self.address.rstrip('/')}{path}",
                 json=body,
-                auth=(user, password) if self.auth else None,
+                headers=words,
                 timeout=10,
             )
             answer.raise_for_status()

@@ -20,6 +20,7 @@ DIED = 5  # seconds for a worker that lives to say itself that its run crashed
 # would be called crashed by the old one's second report.
 REPORTED = 12
 NEVER_BEGAN = 120  # seconds in which a worker brings a run to its first line
+ASK = 20  # seconds between two questions for such runs: they leave no file, so the server must be asked
 WAITS = {"RUNNING": DIED, "CANCELLING": DIED, "CRASHED": REPORTED}
 CANCELLED = {"type": "CANCELLED", "name": "Cancelled", "message": "its process had ended"}
 CRASHED = {"type": "CRASHED", "name": "Crashed", "message": "its process died, and nothing holds its lock"}
@@ -33,6 +34,7 @@ class TakeUp:
     def __init__(self, api: Api, folder: Path) -> None:
         self.api, self.folder = api, folder
         self.seen: dict[str, tuple[str, float]] = {}  # dead run -> its state, and when it was first seen in it
+        self.asked = -float(ASK)
 
     def look(self) -> list[str]:
         """Take up what is due, and return the names of those runs; raises ServerUnreachable."""
@@ -81,6 +83,9 @@ class TakeUp:
 
     def _never_began(self) -> list[dict[str, Any]]:
         """Runs that a worker took and then did not bring to life: it died on the way."""
+        if time.monotonic() - self.asked < ASK:
+            return []
+        self.asked = time.monotonic()
         before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=NEVER_BEGAN)
         pending = self._runs({"state": {"type": {"any_": ["PENDING"]}}, "tags": {"all_": ["kensa"]}})
         old = [run for run in pending if datetime.datetime.fromisoformat(run["state"]["timestamp"]) < before]
