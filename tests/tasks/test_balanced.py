@@ -18,6 +18,8 @@ from tasks.judge import embedder, trained_judge
 from tasks.tower import weights_digest
 from tasks.train import _steps, fit
 
+pytestmark = pytest.mark.slow  # a minute and a half of small trainings
+
 ROWS = [np.arange(0, 30), np.arange(30, 35), np.arange(35, 70), np.arange(70, 90)]
 QUICK = {"modes_per_batch": 3, "records_per_mode": 6, "batch": 18, "steps": 15, "epochs": 2, "shift": False}
 
