@@ -11,6 +11,8 @@ KensaError                  anything Kensa says in one line, without a traceback
 │   ├── UnfitData           a required check failed; carries all findings
 │   ├── UnusableFolder      the data or artifacts folder cannot be written
 │   ├── UnknownRelease      no such release, or nothing to roll back to
+│   ├── UnfitRelease        a release whose distance, thresholds or map size do not belong together
+│   ├── NewerRelease        a release made by a later Kensa
 │   ├── MapSizeChanged      the champion takes maps of another size
 │   ├── DamagedStage        a folder given as a stage that is none, or not sound
 │   ├── ServerUnreachable   no Prefect server answers where one is configured
@@ -102,6 +104,14 @@ class UnusableFolder(BadInput):
 
 class UnknownRelease(BadInput):
     """No release of that name, or none to go back to."""
+
+
+class UnfitRelease(BadInput):
+    """A release whose distance, thresholds or map size do not belong together."""
+
+
+class NewerRelease(BadInput):
+    """A release in a form that only a later Kensa knows."""
 
 
 class MapSizeChanged(BadInput):

@@ -21,6 +21,7 @@ from tasks.config import Retrain
 from tasks.distance import distance, trained_distance
 from tasks.evidence import gather
 from tasks.frozen import frozen_set
+from tasks.gallery import gallery_of, write_gallery
 from tasks.gate import reasons_to_reject, verdict
 from tasks.handover import Finding, Stage
 from tasks.identity import report_digest
@@ -44,7 +45,8 @@ def evaluate(
     findings: tuple[Finding, ...],
     folds: tuple[dict[str, Any], ...] = (),
 ) -> Stage:
-    """The stage folder with `report.json`, `report.html`, `anchors.npz`, `threshold.json` and `split.npz`.
+    """The stage folder with `report.json`, `report.html`, `anchors.npz`, `threshold.json`,
+    `split.npz` and `gallery.npz`.
 
     `facts` name the sources and revisions for the report; `folds` are the figures of the trainings without
     a mode and with permuted ones. The manifest's facts hold the flat `metrics` and the gate's `reasons`.
@@ -66,6 +68,7 @@ def evaluate(
         evidence = gather(judge, baselines[:3], bank, history, config)
         write_json(draft / "report.json", report)
         (draft / "report.html").write_text(render(report, evidence), encoding="utf-8")
+        write_gallery(gallery_of(judge, bank), draft)
         _write_judge(draft, judge, bank, judgement["thresholds"], config)
         metrics = flat(judgement["figures"]) | _of_folds(report)
         return {"metrics": metrics, "reasons": judgement["reasons"]}

@@ -21,6 +21,7 @@ from tasks.config import Retrain
 from tasks.errors import ChampionMoved
 from tasks.frozen import keep
 from tasks.handover import Outcome, Stage
+from tasks.identity import RELEASE
 from tasks.releases import Release, drafts, locked, next_version, point_to, pointer, readable, verified
 from tasks.stages import drafting, seal, sound, usable
 
@@ -82,7 +83,7 @@ def publish(
 
 def _fill(draft: Path, stages: dict[str, Stage]) -> None:
     shutil.copyfile(Path(stages["model"].path) / "model.keras", draft / "model.keras")
-    for name in ("anchors.npz", "threshold.json", "split.npz", "report.html", "report.json"):
+    for name in ("anchors.npz", "threshold.json", "split.npz", "gallery.npz", "report.html", "report.json"):
         shutil.copyfile(Path(stages["report"].path) / name, draft / name)
 
 
@@ -112,6 +113,7 @@ def _manifest(
     report: dict[str, Any],
 ) -> dict[str, Any]:
     return {
+        "format": RELEASE,
         "status": "rejected" if report["reasons"] else "released",
         "reasons": report["reasons"],
         "fingerprint": fingerprint,

@@ -23,7 +23,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from tasks.config import Retrain
-from tasks.errors import DamagedRelease, MapSizeChanged, UnknownRelease
+from tasks.errors import DamagedRelease, MapSizeChanged, NewerRelease, UnknownRelease
+from tasks.identity import RELEASE
 from tasks.stages import MANIFEST, sound, usable, write_json
 
 VERSION_NAME = re.compile(r"v[1-9][0-9]*")
@@ -89,7 +90,12 @@ def _read(path: Path) -> Release:
 
 
 def verified(release: Release) -> Release:
-    """The release, once every file has the digest of its manifest; else DamagedRelease."""
+    """The release, once every file has the digest of its manifest; else DamagedRelease, or NewerRelease."""
+    form = release.manifest.get("format", RELEASE)
+    if not isinstance(form, int) or form > RELEASE:
+        raise NewerRelease(
+            f"{release.path}: expected a release of form {RELEASE} at most, found {form}; a later Kensa made it: update"
+        )
     if sound(release.path) is None:
         raise DamagedRelease(
             f"{release.path}: a file differs from the digest in its manifest; restore it, or promote another release"

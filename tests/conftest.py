@@ -16,14 +16,16 @@ import subprocess
 import sys
 import time
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from hub import Hub
-from parts import COLS, ROWS, Parts, map_column
+from parts import COLS, ROWS, Parts, configured, line, map_column
+
+from tasks.config import Tower
 
 BIN = Path(sys.executable).parent
 NOBODY = "http://127.0.0.1:9"  # the discard port: refused at once
@@ -219,6 +221,17 @@ def hidden():
         return Parts(maps.astype(np.float32), (mode > 0).astype(int), mode, np.array([""] * len(mode)))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def small_line(tmp_path_factory, hidden):
+    """The settings of a folder with one release, v1, trained on 600 hidden parts; not to be changed: copy it."""
+    folder = tmp_path_factory.mktemp("line")
+    config = configured(folder)
+    fit = replace(config.fit, epochs=15, learning_rate=0.01, prototype="mean-embedding")
+    config = replace(config, fit=fit, tower=Tower(widths="64-32-8"))
+    assert line(hidden(), folder, config)["outcome"].status == "released"
+    return config
 
 
 @dataclass

@@ -186,7 +186,7 @@ def judged(folder: Path, reasons: tuple[str, ...] = ()) -> dict[str, Stage]:
         return {"weights": "w" * 64}
 
     def judgement(draft: Path) -> dict[str, Any]:
-        for name in ("anchors.npz", "split.npz", "report.html", "threshold.json"):
+        for name in ("anchors.npz", "split.npz", "gallery.npz", "report.html", "threshold.json"):
             (draft / name).write_text(name)
         write_json(draft / "report.json", told)
         return {"metrics": metrics}
@@ -205,6 +205,7 @@ def release(artifacts: Path, version: str, **facts: Any) -> Path:
         "model.keras",
         "anchors.npz",
         "split.npz",
+        "gallery.npz",
         "threshold.json",
         "report.json",
         "report.html",
@@ -215,3 +216,20 @@ def release(artifacts: Path, version: str, **facts: Any) -> Path:
     manifest |= {"compared_with": None, "metrics": {}, **FACTS, "config": {"data": {"rows": ROWS, "cols": COLS}}}
     seal(folder, manifest | facts)
     return folder
+
+
+def line(records: Parts, folder: Path, config: Retrain, fingerprint: str = "f" * 64) -> dict[str, Any]:
+    """The walk from records to a release or draft, without Prefect: its outcome, and the stages by name."""
+    from tasks.evaluate import evaluate  # Keras, which most tests of the parts do without
+    from tasks.publish import publish
+    from tasks.releases import champion
+    from tasks.train import train
+
+    known = cached(map_column(records), folder, config)
+    bank = triplets(known, None, config)
+    model, before = train(bank, config), champion(Path(config.artifacts_folder))
+    told = {"source": "parts", "kind": "folder", "revision": "0" * 40, "records": len(records.maps), "modes": 3}
+    facts = {"train": {**told, "source_kind": "map", "triplets": 1}, "test": None, "changes": None}
+    report = evaluate(bank, model, config, before, facts, known.findings)
+    stages = {"cache": known.stage, "triplets": bank, "model": model, "report": report}
+    return {**stages, "outcome": publish(stages, config, before and before.version, fingerprint, facts)}

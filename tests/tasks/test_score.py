@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from parts import cached, configured, map_column, source, wide_records
+from parts import configured, map_column, source, wide_records
 
 from tasks import rt
 from tasks.champion import champion_judge
-from tasks.config import Tower
 from tasks.errors import DamagedRelease, UnknownRelease, UnreadableSource
-from tasks.evaluate import evaluate
-from tasks.publish import publish
 from tasks.releases import champion
 from tasks.score import score
-from tasks.train import train
-from tasks.triplets import triplets
 
 
 @pytest.fixture(scope="module")
@@ -37,21 +31,9 @@ def fresh(hidden):
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory, parts):
+def config(small_line):
     """A folder with one release, trained on generated parts."""
-    folder = tmp_path_factory.mktemp("line")
-    config = configured(folder)
-    fit = replace(config.fit, epochs=15, learning_rate=0.01, prototype="mean-embedding")
-    config = replace(config, fit=fit, tower=Tower(widths="64-32-8"))
-    records = cached(map_column(parts), folder, config)
-    bank = triplets(records, None, config)
-    model = train(bank, config)
-    told = {"source": "parts", "kind": "folder", "revision": "0" * 40, "records": len(parts.maps), "modes": 3}
-    facts = {"train": {**told, "source_kind": "map", "triplets": 1}, "test": None, "changes": None}
-    report = evaluate(bank, model, config, None, facts, records.findings)
-    stages = {"cache": records.stage, "triplets": bank, "model": model, "report": report}
-    assert publish(stages, config, None, "f" * 64, facts).status == "released"
-    return config
+    return small_line
 
 
 @pytest.fixture

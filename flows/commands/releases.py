@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from flows.commands import artifacts_word, json_word
 from tasks.frozen import frozen_sets
 from tasks.releases import Release, pointer, rejected, releases
 
@@ -15,7 +16,16 @@ TOLD = ("created", "train", "test", "metrics", "compared_with")
 SINCE = ("frozen", "comparison")  # older manifests have neither
 
 
-def list_releases(arguments: argparse.Namespace) -> int:
+def words(commands: Any) -> None:
+    """The command's words."""
+    text = "list the releases and rejected drafts with data, figures and reasons"
+    command = commands.add_parser("releases", help=text, description=text)
+    artifacts_word(command)
+    json_word(command)
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
     """The releases, oldest first, with the champion marked; then the newest rejected drafts with their reasons."""
     artifacts = Path(arguments.artifacts)
     champion, known, refused = pointer(artifacts)["champion"], releases(artifacts), rejected(artifacts)

@@ -1,0 +1,109 @@
+"""A release opened to judge new parts: from its own folder alone, and refused where its parts do not fit together."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.champion import champion_judge
+from tasks.config import Data
+from tasks.errors import DamagedRelease, UnfitRelease, UnknownRelease
+from tasks.gallery import Gallery, read_gallery
+from tasks.judge import Judge
+from tasks.releases import Release, champion, find, verified
+
+GOOD, SAME = "good or defect", "same mode"  # the thresholds' names
+
+
+@dataclass(frozen=True)
+class Released:
+    """What a release judges with.
+
+    anchors: (modes, values) float64, the modes' mean maps; data: how tables are read; thresholds: as in
+    `threshold.json`, by name; gallery: the training records it keeps, None in a release from before.
+    """
+
+    release: Release
+    judge: Judge
+    anchors: np.ndarray
+    data: Data
+    thresholds: dict[str, dict[str, Any]]
+    gallery: Gallery | None
+
+    @property
+    def cut(self) -> float:
+        """The score above which a part is no good one; NaN where the release has no such threshold."""
+        return self._value(GOOD)
+
+    @property
+    def reach(self) -> float:
+        """The distance to the nearest mode above which a part is of none; NaN where there is no such threshold."""
+        return self._value(SAME)
+
+    def _value(self, name: str) -> float:
+        value = self.thresholds.get(name, {"value": None})["value"]
+        return np.nan if value is None else float(value)
+
+
+def chosen(artifacts: Path, version: str | None) -> Release:
+    """The release of that name, or the champion, verified. Raises UnknownRelease, DamagedRelease, NewerRelease."""
+    release = verified(find(artifacts, version)) if version else champion(artifacts)
+    if release is None:
+        raise UnknownRelease(
+            f"{artifacts}: expected a champion to judge with, found none; kensa retrain makes the first"
+        )
+    return release
+
+
+def opened_release(artifacts: Path, version: str | None = None) -> Released:
+    """The release of that name, or the champion, ready to judge.
+
+    Raises what `chosen` does, and UnfitRelease where the thresholds are of another distance or another
+    map size than the model.
+    """
+    return open_release(chosen(artifacts, version))
+
+
+def open_release(release: Release) -> Released:
+    """A verified release, ready to judge; raises UnfitRelease, or DamagedRelease where a file is not what it should."""
+    try:
+        told = json.loads((release.path / "threshold.json").read_text())
+        with np.load(release.path / "anchors.npz", allow_pickle=False) as file:
+            anchors = file["maps"].astype(np.float64)
+        judge = champion_judge(release)
+        data = Data(**release.manifest["config"]["data"])
+        thresholds = {entry["name"]: entry for entry in told["thresholds"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedRelease(
+            f"{release.path}: cannot be opened ({error}); restore it, or use another release"
+        ) from None
+    opened = Released(release, judge, anchors, data, thresholds, read_gallery(release.path))
+    _require_fit(opened, told)
+    return opened
+
+
+def _require_fit(opened: Released, told: dict[str, Any]) -> None:
+    """Training with one distance and judging with another is what Kensa exists to end."""
+    release, judge, data = opened.release, opened.judge, opened.data
+    trained = release.manifest["config"].get("fit", {}).get("distance")
+    if trained is not None and trained != told["distance"]["name"]:
+        raise UnfitRelease(
+            f"{release.version}: expected to judge with the {trained} distance that was trained, found "
+            f"{told['distance']['name']} in threshold.json; retrain, or use another release"
+        )
+    for name, unit in ((GOOD, judge.unit), (SAME, judge.distance.name)):
+        found = opened.thresholds.get(name, {}).get("distance", unit)
+        if found != unit:
+            raise UnfitRelease(
+                f"{release.version}: expected the threshold {name!r} in {unit}, found one in {found}; "
+                "retrain, or use another release"
+            )
+    if opened.anchors.shape[1] != data.rows * data.cols or (told["rows"], told["cols"]) != (data.rows, data.cols):
+        raise UnfitRelease(
+            f"{release.version}: expected anchors and thresholds for {data.rows}×{data.cols} maps, found "
+            f"{opened.anchors.shape[1]} values and {told['rows']}×{told['cols']}; retrain, or use another release"
+        )
