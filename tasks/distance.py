@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks.config import DISTANCES, Fit
 from tasks.errors import BadSetting
+from tasks.recipe import DISTANCES, Fit
 
 TINY = 1e-12  # under every root: the gradient stays finite where both are equal
 BLOCK = 512  # rows of a numpy matrix at a time, so that memory does not grow with the records

@@ -67,7 +67,7 @@ def evaluate(
         report |= {"model": model.facts, "history": history, "settings": config.science(), "preset": config.preset}
         evidence = gather(judge, baselines[:3], bank, history, config)
         write_json(draft / "report.json", report)
-        (draft / "report.html").write_text(render(report, evidence), encoding="utf-8")
+        (draft / "report.html").write_text(render(report, evidence, config.report.language), encoding="utf-8")
         write_gallery(gallery_of(judge, bank), draft)
         _write_judge(draft, judge, bank, judgement["thresholds"], config)
         metrics = flat(judgement["figures"]) | _of_folds(report)

@@ -58,7 +58,7 @@ def fold_figures_digest(variant: str, model: str, config: Retrain) -> str:
 
 def report_digest(model: str, config: Retrain, champion: Any, facts: Any) -> str:
     """Names the judgement of a model; `champion` is what identifies the one it is compared with."""
-    settings = (asdict(config.evaluate), asdict(config.gate), asdict(config.data), config.seed)
+    settings = (asdict(config.evaluate), asdict(config.gate), asdict(config.data), asdict(config.report), config.seed)
     return digest_of("report", REPORT, model, settings, champion, facts)
 
 

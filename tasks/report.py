@@ -6,11 +6,9 @@ until escaped: Jinja escapes every value, and the page's own policy allows no sc
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tasks import charts, curves
 from tasks.config import Retrain
@@ -19,6 +17,7 @@ from tasks.evidence import Evidence
 from tasks.handover import Finding
 from tasks.kinds import Contrast
 from tasks.modes import confusion, projection
+from tasks.page import environment
 from tasks.pictures import heat_maps, mistake_maps
 from tasks.split import PARTS
 from tasks.standing import compared, rivals, standing
@@ -26,43 +25,32 @@ from tasks.standing import compared, rivals, standing
 MOST_EPOCHS = 24  # lines of the training log
 
 
-def render(report: dict[str, Any], evidence: Evidence) -> str:
+def render(report: dict[str, Any], evidence: Evidence, language: str = "en") -> str:
     """The page as HTML text, the same for the same input.
 
     `report` is what `report.json` holds (see tasks/evaluate.py), with the facts `train` and `test`
     (`source`, `revision`, `records`; `test` is None where records of `train` were held out).
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "figure": _figure,
-        "share": _share,
-        "span": _span,
-        "count": _count,
-        "short": _short,
-        "gain": _gain,
-    }
-    return environment.get_template("report_template.html").render(
-        report=report,
-        parts=PARTS,
-        numbers={name: number for number, name in enumerate(evidence.modes)},
-        standing=standing(report),
-        rivals_of=rivals({**report["baselines"], "this model": report["figures"]}),
-        compared=compared(report["comparison"]),
-        differences=differences(report["comparison"], report["settings"]["gate"]),
-        findings=_findings(report["findings"]),
-        settings=_settings(report["settings"], report["preset"]),
-        log=_log(report["history"]),
-        commonest=float(np.bincount(evidence.mode).max() / len(evidence.mode)),
-        confusion=confusion(evidence),
-        contrasts=_contrasts(evidence.contrasts),
-        wrong=int((evidence.distances.argmin(axis=1) != evidence.mode).sum()),
-        pictures=_pictures(report, evidence),
+    return (
+        environment(language)
+        .get_template("report_template.html")
+        .render(
+            report=report,
+            parts=PARTS,
+            numbers={name: number for number, name in enumerate(evidence.modes)},
+            standing=standing(report),
+            rivals_of=rivals({**report["baselines"], "this model": report["figures"]}),
+            compared=compared(report["comparison"]),
+            differences=differences(report["comparison"], report["settings"]["gate"]),
+            findings=_findings(report["findings"]),
+            settings=_settings(report["settings"], report["preset"]),
+            log=_log(report["history"]),
+            commonest=float(np.bincount(evidence.mode).max() / len(evidence.mode)),
+            confusion=confusion(evidence),
+            contrasts=_contrasts(evidence.contrasts),
+            wrong=int((evidence.distances.argmin(axis=1) != evidence.mode).sum()),
+            pictures=_pictures(report, evidence),
+        )
     )
 
 
@@ -129,30 +117,3 @@ def _log(history: dict[str, Any]) -> list[dict[str, Any]]:
     lines, best = history["epochs"], history["best_epoch"]
     step = -(-len(lines) // MOST_EPOCHS)
     return [line for i, line in enumerate(lines) if i % step == 0 or line["epoch"] == best or i == len(lines) - 1]
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _share(value: float | None, digits: int = 1) -> str:
-    return "–" if value is None else f"{100 * value:.{digits}f}\u202f%"
-
-
-def _span(edges: list[float] | None) -> str:
-    return "" if edges is None else f"{edges[0]:.3f}\u2009–\u2009{edges[1]:.3f}"
-
-
-def _gain(value: float, digits: int = 3) -> str:
-    return f"{value:+z.{digits}f}".replace("-", "\u2212")
-
-
-def _count(value: int) -> str:
-    return f"{value:,}"
-
-
-def _short(text: object, most: int = 60) -> str:
-    """Names may be of any length, and may differ only in their last letters: cut from the middle."""
-    plain = str(text)
-    head = 2 * most // 3
-    return plain if len(plain) <= most else f"{plain[:head]}…{plain[head + 1 - most :]}"

@@ -11,10 +11,11 @@ import pytest
 from keras import ops
 
 from tasks.balanced import BalancedBatches, Change, moved
-from tasks.config import DISTANCES, Fit, Retrain, Tower
+from tasks.config import Fit, Retrain, Tower
 from tasks.distance import trained_distance
 from tasks.figures import pair_figures
 from tasks.judge import embedder, trained_judge
+from tasks.recipe import DISTANCES
 from tasks.tower import weights_digest
 from tasks.train import _steps, fit
 

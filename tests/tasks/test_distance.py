@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tasks.config import DISTANCES, Fit, Retrain
+from tasks.config import Fit, Retrain
 from tasks.distance import Distance, distance, trained_distance
+from tasks.recipe import DISTANCES
 
 RNG = np.random.default_rng(0)
 A, B = RNG.normal(size=(40, 8)).astype(np.float32), RNG.normal(size=(30, 8)).astype(np.float32)

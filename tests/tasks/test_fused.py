@@ -9,17 +9,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from parts import cached, configured, map_column, source
+from parts import configured, map_column, source
+from parts import line as walk
 
 from tasks.champion import champion_judge
 from tasks.config import Evaluate, Tower
-from tasks.evaluate import evaluate
 from tasks.fused import Fusion, peak, rank
-from tasks.publish import publish
 from tasks.releases import champion
 from tasks.score import score
-from tasks.train import train
-from tasks.triplets import triplets
 
 
 def test_a_rank_is_the_share_below():
@@ -69,16 +66,9 @@ def line(tmp_path_factory, hidden):
     config = configured(folder, evaluate=Evaluate(score="fused", bootstrap=100))
     fit = replace(config.fit, epochs=12, learning_rate=0.01, prototype="mean-embedding")
     config = replace(config, fit=fit, tower=Tower(widths="64-32-8"))
-    parts = hidden(each=200)
-    records = cached(map_column(parts), folder, config)
-    bank = triplets(records, None, config)
-    model = train(bank, config)
-    told = {"source": "parts", "kind": "folder", "revision": "0" * 40, "records": len(parts.maps), "modes": 3}
-    facts = {"train": {**told, "source_kind": "map", "triplets": 1}, "test": None, "changes": None}
-    report = evaluate(bank, model, config, None, facts, records.findings)
-    stages = {"cache": records.stage, "triplets": bank, "model": model, "report": report}
-    assert publish(stages, config, None, "f" * 64, facts).status == "released"
-    return config, json.loads((Path(report.path) / "report.json").read_text())
+    made = walk(hidden(), folder, config)
+    assert made["outcome"].status == "released"
+    return config, json.loads((Path(made["report"].path) / "report.json").read_text())
 
 
 def test_all_three_scores_are_reported_and_the_one_that_was_asked_is_used(line):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tasks.config import DISTANCES
 from tasks.distance import distance
 from tasks.mining import (
     MININGS,
@@ -17,6 +16,7 @@ from tasks.mining import (
     prototype_logits,
     semi_hard,
 )
+from tasks.recipe import DISTANCES
 
 RNG = np.random.default_rng(5)
 # Two anchors with two positives and two negatives each.
