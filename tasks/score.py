@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,12 @@ from tasks.config import Data, Retrain
 from tasks.decode import Decoded, decode
 from tasks.errors import UnreadableSource
 from tasks.handover import Downloaded, Scored
+from tasks.labelled import Labelled
+from tasks.progress import Counted
 from tasks.released import Released, opened_release
-from tasks.releases import Release
 from tasks.schema import Shape, map_columns, recognise
 from tasks.stages import drafting, usable
-from tasks.tables import BATCH_ROWS
-from tasks.tables import opened as opened_table
+from tasks.tables import streamed
 from tasks.verdicts import VERDICTS, Verdicts, verdicts_on
 
 
@@ -26,67 +28,101 @@ def score(downloaded: Downloaded, config: Retrain, version: str | None, out: str
 
     Columns: row, mode (nearest), distance to it, score (the release's own, larger = more anomalous),
     verdict (good, defect, or unknown = farther from every mode than the same-mode threshold), margin
-    (threshold minus score), beta and sqrt_ve against the nearest mode's anchor. `version` is a release,
-    by default the champion. Raises UnknownRelease, or UnreadableSource where the maps do not fit.
+    (threshold minus score), beta and sqrt_ve against the nearest mode's anchor. The file's metadata name
+    release, source and revision. `version` is a release, by default the champion. Where records have labels,
+    the returned figures say what the verdicts are worth.
+    Raises what opening a release does, and UnreadableSource where the maps do not fit.
     """
     opened = opened_release(Path(config.artifacts_folder), version)
-    release, settings = opened.release, opened.data
     target = Path(out)
     folder = usable(target.parent)
-    with opened_table(downloaded, settings, True, folder) as table, drafting(folder, "verdicts") as draft:
-        shape = _fitting(table.schema, settings, downloaded.resolved.source)
-        counts = _write(table, shape, opened, draft / "verdicts.parquet")
+    counts, labelled = dict.fromkeys(VERDICTS, 0), Labelled(opened)
+    with drafting(folder, "verdicts") as draft:
+        with pq.ParquetWriter(draft / "verdicts.parquet", SCHEMA.with_metadata(_origin(downloaded, opened))) as writer:
+            for start, part, found in judged(downloaded, opened):
+                writer.write_batch(_rows(found, opened, start))
+                labelled.take(found, part.label, part.mode)
+                for verdict, count in zip(*np.unique(found.verdict, return_counts=True), strict=True):
+                    counts[str(verdict)] += int(count)
         (draft / "verdicts.parquet").replace(target)
-    return Scored(downloaded.resolved.source, downloaded.resolved.revision, release.version, str(target), counts)
+    resolved = downloaded.resolved
+    return Scored(resolved.source, resolved.revision, opened.release.version, str(target), counts, labelled.figures())
 
 
-def _fitting(schema: pa.Schema, settings: Data, source: str) -> Shape:
-    """The shape of a source whose records can be judged; labels and modes are not needed."""
+def judged(downloaded: Downloaded, opened: Released) -> Iterator[tuple[int, Decoded, Verdicts]]:
+    """The first row's number, the records and the verdicts of each batch of a source.
+
+    Raises UnreadableSource for maps of another size, values that are not finite, or no record at all.
+    """
+    source, start, progress = downloaded.resolved.source, 0, Counted("judged")
+    with streamed(downloaded, opened.data, True) as batches:
+        for batch in batches:
+            shape = fitting(batch.schema, opened, source)
+            (part,) = decode(batch, shape, opened.data)
+            yield start, part, verdicts_on(opened, _finite(part, start, opened.release.version))
+            start += batch.num_rows
+            progress(start)
+    if not start:
+        raise UnreadableSource(f"{source}: expected records to judge, found none")
+
+
+def fitting(schema: pa.Schema, opened: Released, source: str) -> Shape:
+    """The shape of a source whose records the release can judge; labels and modes are not needed."""
+    settings = opened.data
     shape = recognise(schema, settings)
     if len(shape.blocks) != 1 or len(shape.columns[0]) != len(map_columns(shape.blocks[0], settings)):
-        size = f"{settings.rows}×{settings.cols}"
         raise UnreadableSource(
-            f"{source}: expected records with {size} maps (data0… or map), which this release judges"
+            f"{source}: expected records with {_size(settings)} maps (data0… or map), which {opened.release.version} "
+            f"judges, found {shape.kind}; score a source of that kind, or with another --release"
         )
     return shape
 
 
-def _write(table: pa.Table, shape: Shape, opened: Released, path: Path) -> dict[str, int]:
-    counts = dict.fromkeys(VERDICTS, 0)
-    start, writer = 0, None
-    for batch in table.to_batches(max_chunksize=BATCH_ROWS):
-        (part,) = decode(batch, shape, opened.data)
-        rows = _rows(verdicts_on(opened, _finite(part, start, opened.release)), opened, start)
-        writer = writer or pq.ParquetWriter(path, rows.schema)
-        writer.write_batch(rows)
-        start += batch.num_rows
-        for verdict in rows["verdict"].to_pylist():
-            counts[verdict] += 1
-    if writer is None:
-        raise UnreadableSource("expected records to judge, found none")
-    writer.close()
-    return counts
+def _size(settings: Data) -> str:
+    return f"{settings.rows}×{settings.cols}"
 
 
-def _finite(part: Decoded, start: int, release: Release) -> np.ndarray:
+def _finite(part: Decoded, start: int, version: str) -> np.ndarray:
     whole = np.isfinite(part.maps).all(axis=1)
     if not whole.all():
-        row = start + int(np.argmin(whole))
+        row = int(np.argmin(whole))
+        found = "a map of another size" if part.odd[row] else "others"
         raise UnreadableSource(
-            f"row {row}: expected {part.maps.shape[1]} finite values, as {release.version} was trained on"
+            f"row {start + row}: expected {part.maps.shape[1]} finite values, as {version} was trained on, "
+            f"found {found}; mend or remove the record"
         )
     return part.maps
 
 
+SCHEMA = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("mode", pa.string()),
+        ("distance", pa.float64()),
+        ("score", pa.float64()),
+        ("verdict", pa.string()),
+        ("margin", pa.float64()),
+        ("beta", pa.float64()),
+        ("sqrt_ve", pa.float64()),
+    ]
+)
+
+
+def _origin(downloaded: Downloaded, opened: Released) -> dict[str, str]:
+    resolved = downloaded.resolved
+    told = {"release": opened.release.version, "source": resolved.source, "revision": resolved.revision}
+    return {"kensa": json.dumps(told)}
+
+
 def _rows(found: Verdicts, opened: Released, start: int) -> pa.RecordBatch:
-    columns = {
-        "row": np.arange(start, start + len(found.mode)),
-        "mode": np.array(opened.judge.modes)[found.mode],
-        "distance": found.distance,
-        "score": found.score,
-        "verdict": found.verdict,
-        "margin": found.margin,
-        "beta": found.beta,
-        "sqrt_ve": found.sqrt_ve,
-    }
-    return pa.RecordBatch.from_pydict({name: pa.array(values.tolist()) for name, values in columns.items()})
+    columns = [
+        np.arange(start, start + len(found.mode)),
+        np.array(opened.judge.modes, object)[found.mode],
+        found.distance,
+        found.score,
+        found.verdict.astype(object),
+        found.margin,
+        found.beta,
+        found.sqrt_ve,
+    ]
+    return pa.record_batch([pa.array(values, kind.type) for values, kind in zip(columns, SCHEMA, strict=True)], SCHEMA)

@@ -8,6 +8,7 @@ from typing import Any
 
 from flows.commands import artifacts_word, json_word
 from tasks.config import Retrain
+from tasks.handover import Scored
 
 
 def words(commands: Any) -> None:
@@ -33,6 +34,27 @@ def run(arguments: argparse.Namespace) -> int:
     config = Retrain(artifacts_folder=arguments.artifacts)
     downloaded = download(resolve(arguments.source, None, config))
     scored = judge(downloaded, config, arguments.release, arguments.out)
-    told = {"release": scored.release, "path": scored.path, "counts": scored.counts}
-    print(json.dumps(told) if arguments.json else f"{scored.path}: {scored.counts} by {scored.release}")
+    print(json.dumps(scored.as_json()) if arguments.json else told(scored))
     return 0
+
+
+def told(scored: Scored) -> str:
+    """The verdicts' summary as a few lines of text."""
+    counts = ", ".join(f"{count:,} {name}" for name, count in scored.counts.items())
+    lines = [f"{scored.path}: {counts}, by {scored.release}"]
+    figures = scored.figures
+    if figures is None:
+        return lines[0]
+    for name, of in (("false_alarms", "good parts"), ("escapes", "defects"), ("mode_accuracy", "known modes")):
+        if found := figures[name]:
+            low, high = found["interval"]
+            lines.append(
+                f"  {name.replace('_', ' '):<16}{found['rate']:.3f} [{low:.3f}, {high:.3f}]  "
+                f"{found['count']:,} of {found['of']:,} {of}"
+            )
+    if figures["good_auroc"] is not None:
+        low, high = figures["good_auroc_interval"]
+        lines.append(f"  {'good auroc':<16}{figures['good_auroc']:.3f} [{low:.3f}, {high:.3f}]")
+    if strange := figures["strange_modes"]:
+        lines.append(f"  {sum(strange.values()):,} records of modes that {scored.release} does not know")
+    return "\n".join(lines)
