@@ -115,7 +115,7 @@ def judged(downloaded: Downloaded, opened: Released) -> Iterator[tuple[int, Deco
         for batch in batches:
             shape = fitting(batch.schema, opened, source)
             (part,) = decode(batch, shape, opened.data)
-            yield start, part, verdicts_on(opened, _finite(part, start, opened.release.version))
+            yield start, part, verdicts_on(opened, _finite(part, start, opened))
             start += batch.num_rows
             progress(start)
     if not start:
@@ -135,13 +135,13 @@ def fitting(schema: pa.Schema, opened: Released, source: str) -> Shape:
     return shape
 
 
-def _finite(part: Decoded, start: int, version: str) -> np.ndarray:
+def _finite(part: Decoded, start: int, opened: Released) -> np.ndarray:
     whole = np.isfinite(part.maps).all(axis=1)
     if not whole.all():
         row = int(np.argmin(whole))
-        found = "a map of another size" if part.odd[row] else "others"
+        found = "one of another size" if part.odd[row] else "values that are not"
         raise UnreadableSource(
-            f"row {start + row}: expected {part.maps.shape[1]} finite values, as {version} was trained on, "
-            f"found {found}; mend or remove the record"
+            f"row {start + row}: expected a map of {opened.data.rows}×{opened.data.cols} finite values, as "
+            f"{opened.release.version} was trained on, found {found}; mend or remove the record"
         )
     return part.maps
