@@ -18,9 +18,9 @@ from prefect.artifacts import (
 from prefect.runtime import flow_run
 
 from tasks.config import Retrain
-from tasks.handover import Epoch, Finding, Fold, Outcome, Resolved, Scored, Stage, Swept
+from tasks.handover import Drifted, Epoch, Finding, Fold, Outcome, Resolved, Scored, Stage, Swept
 from tasks.lines import Line
-from tasks.markdown import safe, unseen_text, verdict_lines
+from tasks.markdown import drift_lines, safe, unseen_text, verdict_lines
 
 SYMBOLS = {"ok": "✓ ok", "warning": "▲ warning", "failed": "✗ failed"}
 
@@ -216,6 +216,13 @@ def verdicts(scored: Scored) -> None:
         f"[Why]({page.as_uri()}) (`{page}`), all verdicts: `{Path(scored.path).resolve()}`",
     ]
     create_markdown_artifact("\n\n".join(lines), key="verdicts", description=f"Verdicts by {scored.release}")
+
+
+def drifted(found: Drifted, line: Line) -> None:
+    """Whether new parts look like the reference, what speaks for it, and where the page lies."""
+    page = Path(found.page).resolve()
+    text = "\n\n".join([*drift_lines(found), f"[Page]({page.as_uri()}) (`{page}`)"])
+    create_markdown_artifact(text, key=f"drift-{line.name}", description=f"{found.standing}: {safe(found.source)}")
 
 
 def swept(found: Swept, config: Retrain) -> None:

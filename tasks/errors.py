@@ -13,6 +13,7 @@ KensaError                  anything Kensa says in one line, without a traceback
 │   ├── UnknownRelease      no such release, or nothing to roll back to
 │   ├── UnfitRelease        a release whose distance, thresholds or map size do not belong together
 │   ├── NewerRelease        a release made by a later Kensa
+│   ├── NothingToCompare    too few records, or a release without a reference, to tell of drift
 │   ├── MapSizeChanged      the champion takes maps of another size
 │   ├── DamagedStage        a folder given as a stage that is none, or not sound
 │   ├── ServerUnreachable   no Prefect server answers where one is configured
@@ -112,6 +113,10 @@ class UnfitRelease(BadInput):
 
 class NewerRelease(BadInput):
     """A release in a form that only a later Kensa knows."""
+
+
+class NothingToCompare(BadInput):
+    """Too few records, or a release without a reference, to tell whether parts drifted."""
 
 
 class MapSizeChanged(BadInput):

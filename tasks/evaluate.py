@@ -28,6 +28,8 @@ from tasks.identity import report_digest
 from tasks.judge import Judge, embedder, raw_judge, rt_judge, trained_judge
 from tasks.judgement import short_figures, test_figures, thresholds_of
 from tasks.promotion import comparison_with
+from tasks.reference import reference_of, write_reference
+from tasks.released import Released
 from tasks.releases import Release
 from tasks.report import render
 from tasks.stages import stage, write_json
@@ -46,7 +48,7 @@ def evaluate(
     folds: tuple[dict[str, Any], ...] = (),
 ) -> Stage:
     """The stage folder with `report.json`, `report.html`, `anchors.npz`, `threshold.json`,
-    `split.npz` and `gallery.npz`.
+    `split.npz`, `gallery.npz` and `reference.npz`.
 
     `facts` name the sources and revisions for the report; `folds` are the figures of the trainings without
     a mode and with permuted ones. The manifest's facts hold the flat `metrics` and the gate's `reasons`.
@@ -69,6 +71,7 @@ def evaluate(
         write_json(draft / "report.json", report)
         (draft / "report.html").write_text(render(report, evidence, config.report.language), encoding="utf-8")
         write_gallery(gallery_of(judge, bank), draft)
+        write_reference(reference_of(_as_released(judge, bank, judgement["thresholds"], config), bank), draft)
         _write_judge(draft, judge, bank, judgement["thresholds"], config)
         metrics = flat(judgement["figures"]) | _of_folds(report)
         return {"metrics": metrics, "reasons": judgement["reasons"]}
@@ -127,6 +130,12 @@ def _certificate(judge: Judge, bank: Bank, config: Retrain, facts: dict[str, Any
         return trained_judge(judge.name, judge.embed, judge.distance, config.fit.prototype, alone)
 
     return certificate(bank, judge, again, facts)
+
+
+def _as_released(judge: Judge, bank: Bank, thresholds: list[dict[str, Any]], config: Retrain) -> Released:
+    """The judge as new parts will meet it, before it is released."""
+    cuts = {entry["name"]: entry for entry in thresholds}
+    return Released(None, judge, bank.anchors.astype(np.float64), config.data, cuts, None)
 
 
 def _write_judge(draft: Path, judge: Judge, bank: Bank, thresholds: list[dict[str, Any]], config: Retrain) -> None:

@@ -147,6 +147,34 @@ class Scored:
 
 
 @dataclass(frozen=True)
+class Drifted:
+    """What came of comparing new parts with a release's reference.
+
+    `standing` is the verdict; `charts` the control charts without their points, the clearest first; `cells` what
+    the test of each cell found, None where maps were too few; `mix` the shares of the verdicts then and now.
+    """
+
+    source: str
+    revision: str
+    release: str
+    standing: Literal["steady", "watch", "drifted"]
+    records: int
+    charts: list[dict[str, Any]] = field(repr=False)
+    cells: dict[str, Any] | None = field(repr=False)
+    mix: dict[str, Any] = field(repr=False)
+    page: str = ""
+
+    @property
+    def clear(self) -> list[dict[str, Any]]:
+        """The charts that drifted for sure."""
+        return [chart for chart in self.charts if chart["p"] <= 0.05]
+
+    def as_json(self) -> dict[str, Any]:
+        """The comparison as one JSON object."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
 class Tried:
     """What came of one trial of a sweep: its candidate's number and seed, and its facts or why it failed."""
 

@@ -16,7 +16,7 @@ from tasks.stages import digest_of
 CACHE = 2
 TRIPLETS = 5
 MODEL = 2
-REPORT = 6
+REPORT = 7
 TRIAL = 1
 FOLD = 1
 SWEEP = 1

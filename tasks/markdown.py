@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tasks.handover import Scored
+from tasks.handover import Drifted, Scored
 
 SIGNS = {True: "✓ a coin", None: "▲ too few records to tell it from a coin", False: "✗ not the coin that it should be"}
 SCORES = ("distance", "peak", "fused")
@@ -66,3 +66,19 @@ def verdict_lines(scored: Scored) -> list[str]:
     if scored.flips:
         lines.append(f"**{scored.flips['flipped']}** verdicts differ from those of **{scored.flips['against']}**.")
     return lines
+
+
+def drift_lines(found: Drifted) -> list[str]:
+    """The verdict on a drift, and the charts that are clearest."""
+    rows = ["| of | then | now | p | since part |", "| --- | ---: | ---: | ---: | ---: |"]
+    for one in found.charts[:5]:
+        whose = f" of mode {safe(one['mode'])}" if one["mode"] is not None else ""
+        since = "–" if one["since"] is None else one["since"]
+        rows.append(f"| {one['title']}{whose} | {one['then']:.4g} | {one['now']:.4g} | {one['p']:.2g} | {since} |")
+    cells = (
+        []
+        if found.cells is None
+        else [f"{found.cells['drifted']} cells of good parts moved (p {found.cells['p']:.2g})."]
+    )
+    source = f"{found.records} records of {safe(found.source)} at `{found.revision[:12]}` against **{found.release}**."
+    return [f"# {found.standing.upper()}", source, "\n".join(rows), *cells]

@@ -25,6 +25,15 @@ from tasks.identity import RELEASE
 from tasks.releases import Release, drafts, locked, next_version, point_to, pointer, readable, verified
 from tasks.stages import drafting, seal, sound, usable
 
+JUDGED = (  # what a release has of the report stage
+    "anchors.npz",
+    "threshold.json",
+    "split.npz",
+    "gallery.npz",
+    "reference.npz",
+    "report.html",
+    "report.json",
+)
 PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow", "datasets", "scikit-learn", "scipy", "prefect")
 
 
@@ -83,7 +92,15 @@ def publish(
 
 def _fill(draft: Path, stages: dict[str, Stage]) -> None:
     shutil.copyfile(Path(stages["model"].path) / "model.keras", draft / "model.keras")
-    for name in ("anchors.npz", "threshold.json", "split.npz", "gallery.npz", "report.html", "report.json"):
+    for name in (
+        "anchors.npz",
+        "threshold.json",
+        "split.npz",
+        "gallery.npz",
+        "reference.npz",
+        "report.html",
+        "report.json",
+    ):
         shutil.copyfile(Path(stages["report"].path) / name, draft / name)
 
 

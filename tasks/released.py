@@ -27,7 +27,7 @@ class Released:
     `threshold.json`, by name; gallery: the training records it keeps, None in a release from before.
     """
 
-    release: Release
+    release: Release | None  # None while it is being made
     judge: Judge
     anchors: np.ndarray
     data: Data

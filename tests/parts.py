@@ -186,7 +186,7 @@ def judged(folder: Path, reasons: tuple[str, ...] = ()) -> dict[str, Stage]:
         return {"weights": "w" * 64}
 
     def judgement(draft: Path) -> dict[str, Any]:
-        for name in ("anchors.npz", "split.npz", "gallery.npz", "report.html", "threshold.json"):
+        for name in ("anchors.npz", "split.npz", "gallery.npz", "reference.npz", "report.html", "threshold.json"):
             (draft / name).write_text(name)
         write_json(draft / "report.json", told)
         return {"metrics": metrics}
@@ -206,6 +206,7 @@ def release(artifacts: Path, version: str, **facts: Any) -> Path:
         "anchors.npz",
         "split.npz",
         "gallery.npz",
+        "reference.npz",
         "threshold.json",
         "report.json",
         "report.html",

@@ -58,7 +58,7 @@ def test_a_release_is_complete_sealed_and_champion(tmp_path):
     assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1"}
     folder = Path(made.path)
     manifest = json.loads((folder / MANIFEST).read_text())
-    names = {"model.keras", "anchors.npz", "gallery.npz", "threshold.json", "split.npz"}
+    names = {"model.keras", "anchors.npz", "gallery.npz", "reference.npz", "threshold.json", "split.npz"}
     names |= {"report.html", "report.json", "README.md"}
     assert {path.name for path in folder.iterdir()} == names | {MANIFEST}
     assert manifest["files"] == {name: file_digest(folder / name) for name in names}
