@@ -6,10 +6,10 @@ import argparse
 import sys
 from typing import NoReturn
 
-from flows.commands import champion, export, push, releases, retrain, score, sweep, up, watch
+from flows.commands import champion, export, push, releases, reproduce, retrain, score, sweep, up, watch
 from tasks.errors import KensaError, UnfitData
 
-COMMANDS = (retrain, sweep, up, watch, releases, champion, score, export, push)  # in the order of the help
+COMMANDS = (retrain, sweep, up, watch, releases, champion, score, export, push, reproduce)  # in the order of the help
 
 
 def main(words: list[str] | None = None) -> int:

@@ -25,7 +25,7 @@ from tasks.download import download, resolve
 from tasks.errors import KensaError, TrialFailed
 from tasks.folds import fold, planned
 from tasks.handover import Cached, Fold, Scored, Stage, Swept
-from tasks.publish import concluded, publish
+from tasks.publish import concluded, git_commit, publish
 from tasks.releases import present_champion
 from tasks.search import Trial
 from tasks.tell import tell_due
@@ -150,6 +150,7 @@ score = task(score, name="score", task_run_name="score", **PLAIN)
 trial = task(trial, name="trial", task_run_name="trial {trial.title}", tags=["training"], **PLAIN)
 conclude = task(conclude, name="conclude", task_run_name="compare the trials", **PLAIN)
 tell = task(tell_due, name="tell", task_run_name="tell Prefect", **NETWORK)
+git_commit = task(git_commit, name="git commit", task_run_name="Kensa's own commit", **PLAIN)
 publish = task(publish, name="publish", task_run_name="publish", **PLAIN)
 
 
