@@ -24,14 +24,15 @@ $(INSTALLED): requirements.lock pyproject.toml
 retrain: setup  ## the line on the built-in demonstration part
 	$(RUN)/kensa retrain
 
+JOBS ?= 2  # tests at once, file by file: many wait for a server or a browser
 MODELS := $(addprefix tests/tasks/test_,distance.py rt_distance.py mining.py tower.py balanced.py)
 
 test: setup lint browser  ## every test, and those of the model on the other backend too
 	KERAS_BACKEND=jax $(RUN)/python -m pytest -q $(MODELS)
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile
 
 test-fast: setup  ## the tests that take seconds
-	$(RUN)/python -m pytest -m "not slow"
+	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 figures: setup  ## docs/figures.md anew, from the sets in the folder DATA: about an hour
 	$(RUN)/python -m bench.figures --data "$(DATA)"

@@ -126,13 +126,24 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Scored:
-    """Verdicts on a source: the file, and how many records are good, defect and unknown."""
+    """Verdicts on a source: the file, how many records are good, defect and unknown, and what they are worth.
+
+    `figures` are those of tasks/labelled.py, None where the records have no labels; `flips` what another
+    release says otherwise, and `page` the page for people, each None where it was not asked for.
+    """
 
     source: str
     revision: str
     release: str
     path: str
     counts: dict[str, int]
+    figures: dict[str, Any] | None = field(default=None, repr=False)
+    flips: dict[str, Any] | None = field(default=None, repr=False)
+    page: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The verdicts' summary as one JSON object."""
+        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 from tasks.handover import Epoch
 
@@ -28,6 +29,25 @@ class Progress:
         """Write an epoch's line."""
         sys.stderr.write(("\r\x1b[K" if self.live else "") + epoch_line(line, self.epochs) + "\n")
         sys.stderr.flush()
+
+
+class Counted:
+    """Writes how many records are done, every few seconds; nothing for what is done before that."""
+
+    SECONDS = 5.0
+
+    def __init__(self, verb: str) -> None:
+        self.verb, self.start = verb, time.monotonic()
+        self.told = self.start
+
+    def __call__(self, records: int) -> None:
+        """Tell of the records so far, if it is time to."""
+        now = time.monotonic()
+        if now - self.told >= self.SECONDS:
+            self.told = now
+            rate = records / (now - self.start)
+            sys.stderr.write(f"  {records:,} records {self.verb}, {rate:,.0f} a second\n")
+            sys.stderr.flush()
 
 
 def fold_line(title: str, number: int, of: int) -> None:

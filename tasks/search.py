@@ -138,6 +138,8 @@ def parse_axis(word: str, run: Retrain) -> Axis:
     axis = _range(key, text) if ".." in text else Axis(key, tuple(value.strip() for value in text.split(",")))
     if "" in axis.values:
         raise BadSetting(f"--grid {word}: expected a value on each side of every comma; none is the preset's")
+    if len(axis.values) > MOST:  # before each is looked at, which takes minutes of so many
+        raise BadSetting(f"--grid {key}: expected at most {MOST} values, found {len(axis.values)}; take fewer steps")
     for value in axis.values:
         _with(run, {key: value})
     return axis

@@ -1,4 +1,4 @@
-"""Opens a downloaded source as one table, whatever its files: the `datasets` library reads them."""
+"""Opens a downloaded source as one table, or as a stream of batches: the `datasets` library knows its files."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ import pyarrow.parquet as pq
 
 from tasks.config import Data
 from tasks.demo import make_demo
-from tasks.errors import BadSetting, UnreadableSource
+from tasks.errors import BadInput, BadSetting, UnreadableSource
 from tasks.handover import Downloaded
 
 BATCH_ROWS = 2048
+BUFFER = (
+    1 << 16
+)  # bytes that Arrow reads at once of each column, of which there may be thousands; else all of a row group
 
 
 @contextmanager
@@ -29,6 +32,39 @@ def opened(downloaded: Downloaded, data: Data, held_out: bool, scratch: Path) ->
         return
     with tempfile.TemporaryDirectory(dir=scratch, prefix=".reading-") as folder:
         yield _read(downloaded, data, held_out, folder)
+
+
+@contextmanager
+def streamed(downloaded: Downloaded, data: Data, held_out: bool) -> Iterator[Iterator[pa.RecordBatch]]:
+    """The source as batches of at most BATCH_ROWS records, read as they are asked for; no copy is made of it.
+
+    Memory is that of a few batches, for Parquet however large its row groups are. Raises as `opened`, also
+    while the batches are walked.
+    """
+    if downloaded.resolved.kind == "demo":
+        yield iter(_demo_table().to_batches(max_chunksize=BATCH_ROWS))
+        return
+    with tempfile.TemporaryDirectory(prefix="kensa-reading-") as scratch:  # the library's notes, a few kilobytes
+        yield _stream(downloaded, data, held_out, scratch)
+
+
+def _stream(downloaded: Downloaded, data: Data, held_out: bool, scratch: str) -> Iterator[pa.RecordBatch]:
+    """Parquet is read by Arrow itself: the library would hold a whole row group."""
+    folder, source = Path(downloaded.folder), downloaded.resolved.source
+    _require_one_kind(folder, source)
+    _require_rows(folder)
+    with _told(source):
+        from datasets import load_dataset_builder
+
+        builder = load_dataset_builder(downloaded.folder, data.config, cache_dir=scratch)
+        files = {str(name): found for name, found in builder.config.data_files.items()}
+        part = _part(source, list(files), data.part, held_out)
+        if builder.name == "parquet":
+            for path in files[part]:
+                yield from pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER).iter_batches(BATCH_ROWS)
+            return
+        for table in builder.as_streaming_dataset(part).with_format("arrow").iter(BATCH_ROWS):
+            yield table.combine_chunks().to_batches()[0]
 
 
 def _demo_table() -> pa.Table:
@@ -45,14 +81,12 @@ def _demo_table() -> pa.Table:
 
 
 def _read(downloaded: Downloaded, data: Data, held_out: bool, cache: str) -> pa.Table:
-    import yaml
     from datasets import DownloadConfig, load_dataset
-    from datasets.exceptions import DatasetsError
 
     source = downloaded.resolved.source
     _require_one_kind(Path(downloaded.folder), source)
     _require_rows(Path(downloaded.folder))
-    try:
+    with _told(source):
         splits = load_dataset(
             downloaded.folder,
             data.config,
@@ -60,9 +94,21 @@ def _read(downloaded: Downloaded, data: Data, held_out: bool, cache: str) -> pa.
             download_config=DownloadConfig(local_files_only=True),
             verification_mode="no_checks",
         )
-    except (DatasetsError, ValueError, OSError, pa.ArrowException, yaml.YAMLError) as error:
-        raise UnreadableSource(f"{source}: cannot be read as a table: {_cause(error)}") from None
     return splits[_part(source, list(splits), data.part, held_out)].with_format("arrow")[:]
+
+
+@contextmanager
+def _told(source: str) -> Iterator[None]:
+    """What the library cannot read, in one line."""
+    import yaml
+    from datasets.exceptions import DatasetsError
+
+    try:
+        yield
+    except (DatasetsError, ValueError, OSError, pa.ArrowException, yaml.YAMLError) as error:
+        if isinstance(error, BadInput):  # told already
+            raise
+        raise UnreadableSource(f"{source}: cannot be read as a table: {_cause(error)}") from None
 
 
 def _require_one_kind(folder: Path, source: str) -> None:

@@ -45,7 +45,7 @@ def verdicts_on(opened: Released, maps: np.ndarray) -> Verdicts:
     distances = judge.distance.to_prototypes(embedded, judge.prototypes)
     nearest = distances.argmin(axis=1)
     near = distances[np.arange(len(maps)), nearest]
-    score = _score(opened, embedded, maps)
+    score = score_of(opened, embedded, maps)
     beta, sqrt_ve = level_and_shape(maps, opened.anchors, nearest)
     verdict = np.array(VERDICTS)[decided(score, near, opened.cut, opened.reach)]
     return Verdicts(nearest, near, score, verdict, opened.cut - score, beta, sqrt_ve, embedded)
@@ -56,7 +56,7 @@ def decided(score: Any, near: Any, cut: float, reach: float, xp: Any = np) -> An
     return xp.where(score <= cut, 0, xp.where(near > reach, 2, 1))
 
 
-def _score(opened: Released, embedded: np.ndarray, maps: np.ndarray) -> np.ndarray:
+def score_of(opened: Released, embedded: np.ndarray, maps: np.ndarray) -> np.ndarray:
     """The release's one score (n,), from embeddings that are there already."""
     judge = opened.judge
     if judge.good is None:

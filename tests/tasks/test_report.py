@@ -462,6 +462,7 @@ def test_scores_and_their_intervals_are_shown(usual):
         assert shown in text
 
 
+@pytest.mark.slow
 def test_sixty_modes_without_good_records_and_worse_than_the_champion():
     modes = [
         f"solder bridge & copper residue between pad {i} and its neighbour on the lower left 検査 {i}"

@@ -74,10 +74,35 @@ def test_distances_and_rt_coordinates_are_the_releases(judged, config, fresh):
     assert rows["sqrt_ve"][7].as_py() == pytest.approx(sqrt_ve)
 
 
+def test_the_file_names_release_source_and_revision(judged):
+    scored, rows = judged
+    told = json.loads(rows.schema.metadata[b"kensa"])
+    assert told == {"release": "v1", "source": scored.source, "revision": scored.revision}
+
+
+def test_labels_say_what_the_verdicts_are_worth(judged, fresh):
+    scored, rows = judged
+    called = rows["verdict"].to_numpy() != "good"
+    told = scored.figures
+    assert told["records"] == 60
+    assert told["false_alarms"]["count"] == int(called[fresh.label == 0].sum())
+    assert told["escapes"]["count"] == int((~called[fresh.label == 1]).sum())
+    np.testing.assert_array_equal(np.sum(told["confusion"], axis=1), np.bincount(fresh.mode))
+    right = rows["mode"].to_numpy() == fresh.mode.astype(str)
+    assert told["mode_accuracy"]["rate"] == pytest.approx(right.mean())
+
+
+def test_an_empty_source_is_refused(config, parts, tmp_path):
+    with pytest.raises(UnreadableSource, match="without rows"):
+        score(source(map_column(parts).slice(0, 0), tmp_path / "new"), config, None, str(tmp_path / "out.parquet"))
+    assert not (tmp_path / "out.parquet").exists()
+
+
 def test_labels_are_not_needed(config, parts, tmp_path):
     table = wide_records(parts).drop_columns(["label", "fmode"])
     scored = score(source(table, tmp_path / "new"), config, "v1", str(tmp_path / "out.parquet"))
     assert sum(scored.counts.values()) == len(parts.maps)
+    assert scored.figures is None
 
 
 @pytest.mark.parametrize("broken", ["size", "nan", "shape"])
