@@ -84,8 +84,15 @@ def _uploaded(api: HfApi, release: Release, repository: str) -> list[CommitOpera
         path = release.path / name
         print(f"  {name}  {path.stat().st_size:,} bytes", file=sys.stderr, flush=True)
         additions.append(CommitOperationAdd(name, str(path)))
-        api.preupload_lfs_files(repository, additions[-1:])
+        try:
+            api.preupload_lfs_files(repository, additions[-1:])
+        except ValueError as error:  # what the client makes of an answer that has errors of single files
+            raise NoPermission(f"{repository}: the Hub does not take {name} ({_line(error)})") from None
     return additions
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _committed(api: HfApi, release: Release, repository: str, additions: list[CommitOperationAdd]) -> str:

@@ -33,6 +33,7 @@ class ModelHub(Hub):
         self.objects: dict[str, bytes] = {}  # by SHA-256
         self.came: Counter[str] = Counter()  # bytes of each object that ever came, whole or not
         self.tags: dict[str, dict[str, str]] = {}  # commit by tag, by repository
+        self.full = False  # whether large files are refused, one by one
         self.messages: list[str] = []
         self.made: list[dict] = []  # what repositories were asked for
         self._server.RequestHandlerClass = type("OurHandler", (ModelHandler,), {"hub": self})
@@ -54,6 +55,8 @@ class ModelHub(Hub):
 
     def _batch(self, wanted: dict) -> Answer:
         def entry(oid: str, size: int) -> dict:
+            if self.full:
+                return {"oid": oid, "size": size, "error": {"code": 507, "message": "Storage limit reached"}}
             upload = {"href": f"{self.endpoint}/lfs/objects/{oid}"}
             actions = {"upload": upload, "verify": {"href": f"{self.endpoint}/lfs/verify"}}
             return {"oid": oid, "size": size} | ({} if oid in self.objects else {"actions": actions})

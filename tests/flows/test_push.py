@@ -164,6 +164,15 @@ def test_a_put_that_fails_for_a_moment_is_sent_again_by_the_client(hub, pushing)
     assert on_hub(hub) == on_disk(pushing)
 
 
+def test_a_large_file_that_is_not_taken_is_told(hub, pushing):
+    hub.full = True
+    done = pushing.kensa("push", "v1", REPOSITORY)
+    assert done.code == 2
+    assert f"kensa: {REPOSITORY}: the Hub does not take anchors.npz (LFS batch API returned errors" in done.err
+    assert "Storage limit reached" in done.err
+    assert hub.messages == []
+
+
 @pytest.mark.parametrize(
     ("words", "env", "line"),
     [
