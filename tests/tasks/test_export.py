@@ -14,9 +14,9 @@ import pytest
 
 from tasks import export as module
 from tasks.distance import Distance, distance
-from tasks.errors import NotExportable, ParityLost, UnusableFolder
+from tasks.errors import MissingExtra, NotExportable, ParityLost, UnusableFolder
 from tasks.export import export
-from tasks.formats import FORMATS, run_onnx, run_savedmodel
+from tasks.formats import FORMATS, NEEDS, run_onnx, run_savedmodel
 from tasks.fused import Fusion, peak
 from tasks.graph import CODES, OUTPUTS, verdict_model
 from tasks.judge import point_judge
@@ -101,8 +101,11 @@ def test_the_file_says_what_the_release_says(exported, opened, hidden, kind):
     assert done.parity["records"] == sum(len(found) for found in gate_maps(opened).values())
 
 
-@pytest.mark.parametrize("fused", [False, True], ids=["distance", "fused"])
-@pytest.mark.parametrize("name", ["euclidean", "squared-euclidean", "cosine", "snr", "rt", "city"])
+@pytest.mark.parametrize(
+    ("name", "fused"),
+    [(name, False) for name in ("euclidean", "squared-euclidean", "cosine", "snr", "rt", "city")]
+    + [("euclidean", True), ("rt", True)],
+)
 def test_every_distance_passes_the_gate_as_onnx(opened, tmp_path, name, fused):
     """The gate is the test: other distances than the release's own, and both kinds of score."""
     other = measured_by(opened, City() if name == "city" else distance(name), fused)
@@ -166,6 +169,12 @@ def test_a_formula_that_no_graph_has_is_told_in_one_line(opened, artifacts, tmp_
     with pytest.raises(NotExportable, match=r"expected a distance in keras.ops, found numpy only"):
         export(artifacts, "v1", "onnx", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_package_is_told_in_one_line(artifacts, tmp_path, monkeypatch):
+    monkeypatch.setitem(NEEDS, "onnx", ("onnx", "no_such_package"))
+    with pytest.raises(MissingExtra, match=r"--format onnx: needs no_such_package; install kensa\[onnx\]"):
+        export(artifacts, "v1", "onnx", tmp_path / "out")
 
 
 def test_the_same_export_is_found_and_another_folder_is_left_alone(exported, artifacts, tmp_path):
