@@ -6,10 +6,11 @@ import argparse
 import sys
 from typing import NoReturn
 
-from flows.commands import champion, drift, releases, retrain, score, sweep, up, watch
+from flows.commands import champion, drift, export, push, releases, reproduce, retrain, score, sweep, up, watch
 from tasks.errors import KensaError, UnfitData
 
-COMMANDS = (retrain, sweep, up, watch, releases, champion, score, drift)  # in the order of the help
+# In the order of the help.
+COMMANDS = (retrain, sweep, up, watch, releases, champion, score, drift, export, push, reproduce)
 
 
 def main(words: list[str] | None = None) -> int:

@@ -175,6 +175,39 @@ class Drifted:
 
 
 @dataclass(frozen=True)
+class Exported:
+    """A release as a file of another kind: where it lies, and what the parity gate found (tasks/parity.py)."""
+
+    status: Literal["exported", "unchanged"]
+    release: str
+    format: str
+    path: str
+    parity: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """A release on the Hub: its repository, tag and commit."""
+
+    status: Literal["pushed", "unchanged"]
+    release: str
+    repository: str
+    tag: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """A release trained anew: whether it is the same, and what differs, in words."""
+
+    verdict: Literal["equal", "equivalent", "differs"]
+    release: str
+    weights: dict[str, str]
+    figures: dict[str, dict[str, Any]] = field(repr=False)
+    differences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Tried:
     """What came of one trial of a sweep: its candidate's number and seed, and its facts or why it failed."""
 

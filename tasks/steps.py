@@ -25,7 +25,7 @@ from tasks.download import download, resolve
 from tasks.errors import KensaError, TrialFailed
 from tasks.folds import fold, planned
 from tasks.handover import Cached, Drifted, Fold, Scored, Stage, Swept
-from tasks.publish import concluded, publish
+from tasks.publish import concluded, git_commit, publish
 from tasks.releases import present_champion
 from tasks.search import Trial
 from tasks.tell import tell_due
@@ -158,6 +158,7 @@ drift = task(drift, name="drift", task_run_name="compare with the reference", **
 trial = task(trial, name="trial", task_run_name="trial {trial.title}", tags=["training"], **PLAIN)
 conclude = task(conclude, name="conclude", task_run_name="compare the trials", **PLAIN)
 tell = task(tell_due, name="tell", task_run_name="tell Prefect", **NETWORK)
+git_commit = task(git_commit, name="git commit", task_run_name="Kensa's own commit", **PLAIN)
 publish = task(publish, name="publish", task_run_name="publish", **PLAIN)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,8 +47,13 @@ def verdicts_on(opened: Released, maps: np.ndarray) -> Verdicts:
     near = distances[np.arange(len(maps)), nearest]
     score = score_of(opened, embedded, maps)
     beta, sqrt_ve = level_and_shape(maps, opened.anchors, nearest)
-    verdict = np.where(score <= opened.cut, "good", np.where(near > opened.reach, "unknown", "defect"))
+    verdict = np.array(VERDICTS)[decided(score, near, opened.cut, opened.reach)]
     return Verdicts(nearest, near, score, verdict, opened.cut - score, beta, sqrt_ve, embedded)
+
+
+def decided(score: Any, near: Any, cut: float, reach: float, xp: Any = np) -> Any:
+    """The verdicts as places in VERDICTS (n,), from scores and distances to the nearest mode; `xp` as in a distance."""
+    return xp.where(score <= cut, 0, xp.where(near > reach, 2, 1))
 
 
 def score_of(opened: Released, embedded: np.ndarray, maps: np.ndarray) -> np.ndarray:
