@@ -18,7 +18,8 @@ from prefect.artifacts import (
 from prefect.runtime import flow_run
 
 from tasks.config import Retrain
-from tasks.handover import Drifted, Epoch, Finding, Fold, Outcome, Resolved, Scored, Stage, Swept
+from tasks.endings import Drifted, Scored
+from tasks.handover import Epoch, Finding, Fold, Outcome, Resolved, Stage, Swept
 from tasks.lines import Line
 from tasks.markdown import drift_lines, safe, unseen_text, verdict_lines
 

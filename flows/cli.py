@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import NoReturn
 
-from flows.commands import champion, drift, export, push, releases, reproduce, retrain, score, sweep, up, watch
+from flows.commands import (
+    champion,
+    drift,
+    export,
+    push,
+    recalibrate,
+    releases,
+    reproduce,
+    retrain,
+    score,
+    sweep,
+    up,
+    watch,
+)
 from tasks.errors import KensaError, UnfitData
 
 # In the order of the help.
-COMMANDS = (retrain, sweep, up, watch, releases, champion, score, drift, export, push, reproduce)
+COMMANDS = (retrain, sweep, up, watch, releases, champion, score, drift, recalibrate, export, push, reproduce)
 
 
 def main(words: list[str] | None = None) -> int:
@@ -23,6 +37,9 @@ def main(words: list[str] | None = None) -> int:
         return _told(error)
     except KensaError as error:
         return _told(error)
+    except BrokenPipeError:  # whoever read it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print("kensa: interrupted; nothing half-written is left, and the next run goes on", file=sys.stderr)
         return 130

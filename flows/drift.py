@@ -10,8 +10,8 @@ from prefect.logging import get_run_logger
 from flows import board, notify
 from flows.living import living
 from tasks import steps
+from tasks.endings import Drifted
 from tasks.errors import BadSetting, SomeLinesFailed
-from tasks.handover import Drifted
 from tasks.lines import Line, read_lines
 
 

@@ -12,7 +12,8 @@ from prefect.flows import Flow
 from prefect.logging import get_run_logger
 from prefect.logging.loggers import flow_run_logger
 
-from tasks.handover import Drifted, Outcome
+from tasks.endings import Drifted
+from tasks.handover import Outcome
 from tasks.lines import FILE, read_lines
 
 # What stands in a message's way: a mistake in kensa.toml, no such block, an address or service that refuses.

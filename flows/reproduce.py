@@ -13,8 +13,9 @@ from flows.living import living
 from flows.retrain import cached
 from tasks import steps
 from tasks.config import Retrain
+from tasks.endings import Reproduced
 from tasks.errors import UnknownRevision, UnknownSource
-from tasks.handover import Reproduced, Resolved
+from tasks.handover import Resolved
 from tasks.reproduce import Subject, compared, gone, same_source, settings, subject
 from tasks.stages import drafting, usable
 

@@ -10,7 +10,7 @@ from flows import board
 from flows.living import living
 from tasks import steps
 from tasks.config import Retrain
-from tasks.handover import Scored
+from tasks.endings import Scored
 from tasks.lines import read_lines
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from tasks.control import Chart
 from tasks.drift import Drift
-from tasks.handover import Drifted
+from tasks.endings import Drifted
 from tasks.page import environment
 from tasks.pictures import BLACK, BLUE, GREY, VERMILLION, Picture, chart, signed
 from tasks.released import Released

@@ -11,8 +11,9 @@ import numpy as np
 from tasks.config import Retrain
 from tasks.control import LEAST_POINTS, SIZE, Chart
 from tasks.drift import LEAST_MAPS, Drift, drift_of
+from tasks.endings import Drifted
 from tasks.errors import NothingToCompare
-from tasks.handover import Downloaded, Drifted
+from tasks.handover import Downloaded
 from tasks.judging import judged
 from tasks.moments import Moments
 from tasks.reference import Reference, read_reference

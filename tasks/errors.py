@@ -13,6 +13,8 @@ KensaError                  anything Kensa says in one line, without a traceback
 │   ├── UnknownRelease      no such release, or nothing to roll back to
 │   ├── UnfitRelease        a release whose distance, thresholds or map size do not belong together
 │   ├── NewerRelease        a release made by a later Kensa
+│   ├── NothingToCalibrate  a release without the scores that another threshold needs
+│   ├── CannotCalibrate     calibration records that do not give the threshold that is asked for
 │   ├── NothingToCompare    too few records, or a release without a reference, to tell of drift
 │   ├── NotExportable       a release whose formula cannot be written in the format that is asked for
 │   ├── MissingExtra        an optional package that the command needs is not installed
@@ -119,6 +121,14 @@ class UnfitRelease(BadInput):
 
 class NewerRelease(BadInput):
     """A release in a form that only a later Kensa knows."""
+
+
+class NothingToCalibrate(BadInput):
+    """A release without the scores of good and defective parts that another threshold needs."""
+
+
+class CannotCalibrate(BadInput):
+    """Calibration records that do not give the threshold that is asked for."""
 
 
 class NothingToCompare(BadInput):

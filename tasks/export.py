@@ -10,10 +10,10 @@ from typing import Any
 import keras
 
 from tasks import shopfloor
+from tasks.endings import Exported
 from tasks.errors import NotExportable, UnusableFolder
 from tasks.formats import FORMATS, require_format
 from tasks.graph import CODES, INPUT, OUTPUTS, verdict_model
-from tasks.handover import Exported
 from tasks.parity import gate
 from tasks.released import Released, opened_release
 from tasks.stages import MANIFEST, drafting, file_digest, seal, sound, usable, write_json

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tasks.handover import Drifted, Scored
+from tasks.endings import Drifted, Scored
 
 SIGNS = {True: "✓ a coin", None: "▲ too few records to tell it from a coin", False: "✗ not the coin that it should be"}
 SCORES = ("distance", "peak", "fused")

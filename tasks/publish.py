@@ -31,6 +31,9 @@ JUDGED = (  # what a release has of the report stage
     "split.npz",
     "gallery.npz",
     "reference.npz",
+    "scores.npz",
+    "labels.parquet",
+    "labels.html",
     "report.html",
     "report.json",
 )
@@ -92,15 +95,7 @@ def publish(
 
 def _fill(draft: Path, stages: dict[str, Stage]) -> None:
     shutil.copyfile(Path(stages["model"].path) / "model.keras", draft / "model.keras")
-    for name in (
-        "anchors.npz",
-        "threshold.json",
-        "split.npz",
-        "gallery.npz",
-        "reference.npz",
-        "report.html",
-        "report.json",
-    ):
+    for name in JUDGED:
         shutil.copyfile(Path(stages["report"].path) / name, draft / name)
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.endings import Pushed
 from tasks.errors import (
     AlreadyPublished,
     BadSetting,
@@ -21,7 +22,6 @@ from tasks.errors import (
     SourceUnreachable,
     UnknownRepository,
 )
-from tasks.handover import Pushed
 from tasks.releases import Release, find, verified
 from tasks.stages import MANIFEST
 

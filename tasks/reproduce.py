@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tasks.config import Retrain
+from tasks.endings import Reproduced
 from tasks.errors import NewerRelease, SourceChanged
-from tasks.handover import Reproduced, Resolved, Stage
+from tasks.handover import Resolved, Stage
 from tasks.releases import Release, find, verified
 
 # Rates at a threshold are shown and do not decide: 0 of few records has no interval but 0 to 0.

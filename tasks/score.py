@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 
 from tasks import flips
 from tasks.config import Retrain
+from tasks.endings import Scored
 from tasks.errors import UnfitRelease
 from tasks.flips import Flips
-from tasks.handover import Downloaded, Scored
+from tasks.handover import Downloaded
 from tasks.judging import judged
 from tasks.labelled import Labelled
 from tasks.released import Released, opened_release

@@ -22,9 +22,10 @@ from tasks.cache import cache
 from tasks.changes import changes
 from tasks.config import Retrain
 from tasks.download import download, resolve
+from tasks.endings import Drifted, Scored
 from tasks.errors import KensaError, TrialFailed
 from tasks.folds import fold, planned
-from tasks.handover import Cached, Drifted, Fold, Scored, Stage, Swept
+from tasks.handover import Cached, Fold, Stage, Swept
 from tasks.publish import concluded, git_commit, publish
 from tasks.releases import present_champion
 from tasks.search import Trial

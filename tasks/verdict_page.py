@@ -10,7 +10,8 @@ import numpy as np
 from tasks.flips import Flips
 from tasks.page import environment
 from tasks.pictures import HeatMaps, Picture, glowing, on_one_scale, signed
-from tasks.released import GOOD, Released
+from tasks.released import Released
+from tasks.releases import GOOD
 from tasks.shown import Case, Shown
 from tasks.why import Why, why
 

@@ -65,6 +65,9 @@ def _line(release: Release) -> str:
 
 def _print_comparison(release: Release) -> None:
     frozen, comparison = (release.manifest.get(name) for name in SINCE)
+    if parent := release.manifest.get("parent"):
+        print(f"      {parent['version']} with another threshold, {release.manifest['recalibrated']['rule']}")
+        return
     if comparison:
         print(f"      {comparison['verdict']}")
     elif frozen:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.commands import artifacts_word, json_word
-from tasks.handover import Reproduced
+from tasks.endings import Reproduced
 
 CODES = {"equal": 0, "equivalent": 0, "differs": 1}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.commands import artifacts_word, json_word
 from tasks.config import LANGUAGES, Retrain
-from tasks.handover import Scored
+from tasks.endings import Scored
 
 
 def words(commands: Any) -> None:
