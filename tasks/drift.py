@@ -23,7 +23,7 @@ from tasks.moments import Moments
 from tasks.reference import Reference
 from tasks.why import Place, place_of
 
-ALPHA, WATCHED = 0.025, 0.1  # of the whole verdict; half of the 5 % promised, for a reference may be an unlucky draw
+ALPHA, WATCHED = 0.02, 0.1  # of the whole verdict; less than the 5 % promised, for a reference may be an unlucky draw
 LEAST_EFFECT, LEAST_CELL = 0.25, 0.5  # in deviations of single records
 LEAST_MIX = 0.1  # Cramér's V of the verdicts' shares, and at one in a thousand
 LEAST_MAPS = 20
