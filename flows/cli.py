@@ -11,6 +11,7 @@ from flows.commands import (
     champion,
     drift,
     export,
+    maps,
     push,
     recalibrate,
     releases,
@@ -24,7 +25,7 @@ from flows.commands import (
 from tasks.errors import KensaError, UnfitData
 
 # In the order of the help.
-COMMANDS = (retrain, sweep, up, watch, releases, champion, score, drift, recalibrate, export, push, reproduce)
+COMMANDS = (retrain, sweep, up, watch, releases, champion, score, drift, maps, recalibrate, export, push, reproduce)
 
 
 def main(words: list[str] | None = None) -> int:
