@@ -18,10 +18,10 @@ from prefect.artifacts import (
 from prefect.runtime import flow_run
 
 from tasks.config import Retrain
-from tasks.endings import Drifted, Scored
 from tasks.handover import Epoch, Finding, Fold, Outcome, Resolved, Stage, Swept
+from tasks.language import Translate, teller, translator
 from tasks.lines import Line
-from tasks.markdown import drift_lines, safe, unseen_text, verdict_lines
+from tasks.markdown import safe, unseen_text
 
 SYMBOLS = {"ok": "✓ ok", "warning": "▲ warning", "failed": "✗ failed"}
 
@@ -62,7 +62,9 @@ def not_trained(line: Line, revision: str, answer: str) -> None:
 def findings(source: str, found: tuple[Finding, ...], config: Retrain) -> None:
     """The table of checks; the failed ones first."""
     order = sorted(found, key=lambda finding: (finding.success, not finding.required))
-    rows = [{"check": f.name, "verdict": SYMBOLS[f.verdict], "notes": safe(f.notes)} for f in order]
+    say = translator(config.report.language)
+    check, seen, notes = map(say, ("check", "verdict", "notes"))
+    rows = [{check: say(f.name), seen: say(SYMBOLS[f.verdict]), notes: safe(f.notes)} for f in order]
     create_table_artifact(rows, key=key(config, "findings"), description=f"Checks of {safe(source)}")
 
 
@@ -70,10 +72,11 @@ def data(triplets: Stage, config: Retrain) -> None:
     """How many records of each mode lie in each part, and what was dropped."""
     facts = triplets.facts
     parts = list(facts["records"])
-    lines = [f"| mode | {' | '.join(parts)} |", "| --- |" + " ---: |" * len(parts)]
+    say = translator(config.report.language)
+    lines = [f"| {say('mode')} | {' | '.join(map(say, parts))} |", "| --- |" + " ---: |" * len(parts)]
     for mode, counts in facts["modes"].items():
         lines.append(f"| {safe(mode)} | {' | '.join(str(counts[part]) for part in parts)} |")
-    lines.append(f"| **all** | {' | '.join(str(facts['records'][part]) for part in parts)} |")
+    lines.append(f"| **{say('all')}** | {' | '.join(str(facts['records'][part]) for part in parts)} |")
     dropped = ", ".join(
         f"{name.replace('_', ' ')} {facts[name]}" for name in facts if name.startswith(("dropped", "test_"))
     )
@@ -168,30 +171,34 @@ def figures(report: Stage, outcome: Outcome, config: Retrain) -> None:
 
 def verdict(outcome: Outcome, config: Retrain) -> None:
     """What came of the run, why, and where the report lies."""
+    say, tell = translator(config.report.language), teller(config.report.language)
     report = Path(outcome.path).resolve() / "report.html"
-    auroc = outcome.metrics["auroc"]
+    auroc, accuracy = outcome.metrics["auroc"], outcome.metrics["mode_accuracy"]
+    trained = say("Trained on **{source}** at `{revision}`; pair AUROC **{auroc}**, mode accuracy **{accuracy}**.")
+    source, revision = safe(outcome.train["source"]), outcome.train["revision"][:12]
     lines = [
-        f"# {outcome.status.upper()}" + (f": {outcome.release}" if outcome.release else ""),
-        f"Trained on **{safe(outcome.train['source'])}** at `{outcome.train['revision'][:12]}`; "
-        f"pair AUROC **{auroc:.3f}**, mode accuracy **{outcome.metrics['mode_accuracy']:.3f}**.",
-        *(f"- {safe(reason)}" for reason in outcome.reasons),
-        *_against(outcome),
-        f"Champion: **{outcome.champion or 'none yet'}**",
-        f"[Report]({report.as_uri()}) (`{report}`)",
+        f"# {say(outcome.status.upper())}" + (f": {outcome.release}" if outcome.release else ""),
+        trained.format(source=source, revision=revision, auroc=f"{auroc:.3f}", accuracy=f"{accuracy:.3f}"),
+        *(f"- {safe(tell(reason))}" for reason in outcome.reasons),
+        *_against(outcome, say, tell),
+        say("Champion: **{champion}**").format(champion=outcome.champion or say("none yet")),
+        f"[{say('Report')}]({report.as_uri()}) (`{report}`)",
     ]
     create_markdown_artifact(
         "\n\n".join(lines), key=key(config, "verdict"), description=f"{outcome.status}, AUROC {auroc:.3f}"
     )
 
 
-def _against(outcome: Outcome) -> list[str]:
+def _against(outcome: Outcome, say: Translate, tell: Translate) -> list[str]:
     """The comparison with the champion, by the figure that decides and by the mode that fared worst."""
     told, frozen = outcome.comparison, outcome.frozen
-    lines = [] if frozen is None else [f"Frozen test set **{frozen['version']}**: {frozen['records']} records."]
+    held = say("Frozen test set **{version}**: {records} records.")
+    lines = [] if frozen is None else [held.format(version=frozen["version"], records=frozen["records"])]
     if told is None:
         return lines
     if told["verdict"] not in outcome.reasons:
-        lines.append(f"Against **{told['version']}**: {safe(told['verdict'])}.")
+        against = say("Against **{version}**: {verdict}.")
+        lines.append(against.format(version=told["version"], verdict=safe(tell(told["verdict"]))))
     if "worst_mode" in told:
         (low, high), worst = told["interval"], told["worst_mode"]
         lines.append(
@@ -205,25 +212,6 @@ def _against(outcome: Outcome) -> list[str]:
 
 def _ends(interval: list[float] | None) -> str:
     return f"{interval[0]:+.4f} to {interval[1]:+.4f}" if interval else "too few records to be told"
-
-
-def verdicts(scored: Scored) -> None:
-    """How many records of a source are good, defect and unknown, what that is worth, and where the reasons lie."""
-    page = Path(scored.page or scored.path).resolve()
-    lines = [
-        f"{safe(scored.source)} at `{scored.revision[:12]}`, judged by **{scored.release}**:",
-        *(f"- {name}: **{count}**" for name, count in scored.counts.items()),
-        *verdict_lines(scored),
-        f"[Why]({page.as_uri()}) (`{page}`), all verdicts: `{Path(scored.path).resolve()}`",
-    ]
-    create_markdown_artifact("\n\n".join(lines), key="verdicts", description=f"Verdicts by {scored.release}")
-
-
-def drifted(found: Drifted, line: Line) -> None:
-    """Whether new parts look like the reference, what speaks for it, and where the page lies."""
-    page = Path(found.page).resolve()
-    text = "\n\n".join([*drift_lines(found), f"[Page]({page.as_uri()}) (`{page}`)"])
-    create_markdown_artifact(text, key=f"drift-{line.name}", description=f"{found.standing}: {safe(found.source)}")
 
 
 def swept(found: Swept, config: Retrain) -> None:

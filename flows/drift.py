@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.logging import get_run_logger
 
-from flows import board, notify
+from flows import board_parts, notify
 from flows.living import living
 from tasks import steps
 from tasks.endings import Drifted
@@ -53,6 +53,6 @@ def _one(line: Line, source: str | None, release: str | None, out: str) -> Drift
         raise BadSetting(f"line {line.name}: expected drift in kensa.toml, or a source, to compare; found neither")
     resolved = steps.resolve(source, None, line.config)
     found = steps.drift(steps.download(resolved), line.config, release, str(Path(out) / f"{line.name}.html"))
-    board.drifted(found, line)
+    board_parts.drifted(found, line)
     notify.drifted(found, line.name)
     return found

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows import board
+from flows import board_parts
 from flows.living import living
 from tasks import steps
 from tasks.config import Retrain
@@ -37,5 +37,5 @@ def score(
         resolved = steps.resolve(source, None, config)
         page = str(Path(out).with_suffix(".html"))
         scored = steps.score(steps.download(resolved), config, release, str(Path(out)), page, against)
-        board.verdicts(scored)
+        board_parts.verdicts(scored, config.report.language)
         return scored

@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.config import Retrain
 from tasks.gate import shown, span
+from tasks.language import Translate, teller, translator
 
 FIGURES = {
     "auroc": "pair AUROC",
@@ -67,34 +68,49 @@ def _known(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, title) for name, title in FIGURES.items() if name in manifest["metrics"]]
 
 
+def _say(manifest: dict[str, Any]) -> Translate:
+    return translator(manifest["config"].get("report", {}).get("language", "en"))
+
+
 def _summary(manifest: dict[str, Any], report: dict[str, Any]) -> str:
-    train, distance = manifest["train"], manifest["config"]["fit"]["distance"]
-    size = f"{manifest['config']['data']['rows']}×{manifest['config']['data']['cols']}"
-    reasons = "".join(f"\n- {_plain(reason)}" for reason in manifest["reasons"])
-    fused = manifest["config"]["evaluate"]["score"] == "fused"
-    score = ", good or defect by the ranks of that distance and of the map's peak" if fused else ""
-    return (
-        f"# kensa {manifest['version']}\n\n"
-        f"A Siamese tower that embeds {size} inspection maps; records are judged by their {distance} distance "
-        f"to the prototypes in `anchors.npz`{score}, with the thresholds in `threshold.json`.\n\n"
-        f"- status: **{manifest['status']}**{reasons}\n"
-        f"- trained on {_code(train['source'])} at revision `{train['revision']}` "
-        f"({train['records']} records, {train['modes']} modes)\n"
-        f"- tested on {report['figures']['records']} records that took no part in training, stopping or calibration "
-        f"(frozen set {manifest['frozen']['version']}, `{manifest['frozen']['digest'][:12]}`)\n"
-        f"- made {manifest['created']}, seed {manifest['config']['seed']}, preset `{manifest['config']['preset']}`"
+    say = _say(manifest)
+    tell = teller(manifest["config"].get("report", {}).get("language", "en"))
+    train, config, frozen = manifest["train"], manifest["config"], manifest["frozen"]
+    size = f"{config['data']['rows']}×{config['data']['cols']}"
+    reasons = "".join(f"\n- {_plain(tell(reason))}" for reason in manifest["reasons"])
+    fused = config["evaluate"]["score"] == "fused"
+    score = say(", good or defect by the ranks of that distance and of the map's peak") if fused else ""
+    what = say(
+        "A Siamese tower that embeds {size} inspection maps; records are judged by their {distance} distance "
+        "to the prototypes in `anchors.npz`{score}, with the thresholds in `threshold.json`."
     )
+    trained = say("trained on {source} at revision `{revision}` ({records} records, {modes} modes)")
+    tested = say(
+        "tested on {records} records that took no part in training, stopping or calibration "
+        "(frozen set {set}, `{digest}`)"
+    )
+    made = say("made {created}, seed {seed}, preset `{preset}`")
+    lines = [
+        f"{say('status')}: **{say(manifest['status'])}**{reasons}",
+        trained.format(source=_code(train["source"]), **{key: train[key] for key in ("revision", "records", "modes")}),
+        tested.format(records=report["figures"]["records"], set=frozen["version"], digest=frozen["digest"][:12]),
+        made.format(created=manifest["created"], seed=config["seed"], preset=config["preset"]),
+    ]
+    body = what.format(size=size, distance=config["fit"]["distance"], score=score)
+    return "\n".join([f"# kensa {manifest['version']}", "", body, "", *(f"- {line}" for line in lines)])
 
 
 def _figures(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+    say = _say(manifest)
     edges = report["figures"]["intervals"] | {"good_auroc": report["figures"].get("good_auroc_interval")}
     raw = {name: max(found[name] for found in _raw(report) if name in found) for name in ("auroc", "mode_accuracy")}
-    lines = ["## Figures", "", "| figure | this model | interval | best raw map |", "| --- | --- | --- | --- |"]
+    heads = " | ".join(say(head) for head in ("figure", "this model", "interval", "best raw map"))
+    lines = [f"## {say('Figures')}", "", f"| {heads} |", "| --- | --- | --- | --- |"]
     for name, title in _known(manifest):
         low_high = edges.get(name)
         shown = f"{low_high[0]:.3f} – {low_high[1]:.3f}" if low_high else ""
         best = f"{raw[name]:.3f}" if name in raw else ""
-        lines.append(f"| {title} | {manifest['metrics'][name]:.3f} | {shown} | {best} |")
+        lines.append(f"| {say(title)} | {manifest['metrics'][name]:.3f} | {shown} | {best} |")
     return "\n".join(lines)
 
 
@@ -107,7 +123,9 @@ def _against_champion(manifest: dict[str, Any], report: dict[str, Any]) -> str |
     comparison = report["comparison"]
     if comparison is None:
         return None
-    lines = [f"## Against the champion {comparison['version']}", "", _plain(manifest["comparison"]["verdict"])]
+    say, tell = _say(manifest), teller(manifest["config"].get("report", {}).get("language", "en"))
+    title = say("Against the champion {version}").format(version=comparison["version"])
+    lines = [f"## {title}", "", _plain(tell(manifest["comparison"]["verdict"]))]
     if not comparison["impossible"]:
         sure = f"{100 * comparison['confidence']:g} %"
         lines += ["", f"| this model less the champion | difference, each end with {sure} |", "| --- | --- |"]
@@ -129,7 +147,8 @@ def _settings(manifest: dict[str, Any], report: dict[str, Any]) -> str:
             rows += [(f"{key}.{name}", inner, inner != defaults[key][name]) for name, inner in value.items()]
     rows.sort(key=lambda row: not row[2])
     body = "\n".join(f"| {'**' + key + '**' if changed else key} | {_code(value)} |" for key, value, changed in rows)
-    return f"## Settings\n\n| setting | value |\n| --- | --- |\n{body}"
+    say = _say(manifest)
+    return f"## {say('Settings')}\n\n| {say('setting')} | {say('value')} |\n| --- | --- |\n{body}"
 
 
 def _log(manifest: dict[str, Any], report: dict[str, Any]) -> str:
@@ -139,4 +158,6 @@ def _log(manifest: dict[str, Any], report: dict[str, Any]) -> str:
         f"| {line['loss']:.4f} | {line['val_loss']:.4f} | {line['active']:.1%} |"
         for line in report["history"]["epochs"]
     )
-    return f"## Training log\n\n| epoch | loss | validation loss | active triplets |\n| --- | --- | --- | --- |\n{rows}"
+    say = _say(manifest)
+    heads = " | ".join(say(head) for head in ("epoch", "loss", "validation loss", "active triplets"))
+    return f"## {say('Training log')}\n\n| {heads} |\n| --- | --- | --- | --- |\n{rows}"

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from tasks.endings import Drifted, Scored
+from tasks.language import Translate
 
 SIGNS = {True: "✓ a coin", None: "▲ too few records to tell it from a coin", False: "✗ not the coin that it should be"}
 SCORES = ("distance", "peak", "fused")
@@ -52,33 +53,38 @@ def _row(mode: str, records: str, *values: float | None) -> str:
     return f"| {' | '.join([mode, records, *cells])} |"
 
 
-def verdict_lines(scored: Scored) -> list[str]:
+def _head(say: Translate, *titles: str) -> str:
+    return f"| {' | '.join(map(say, titles))} |"
+
+
+def verdict_lines(scored: Scored, say: Translate = str) -> list[str]:
     """What verdicts are worth where labels are known, and how many another release would change."""
     lines, figures = [], scored.figures or {}
     for name, title in (("false_alarms", "false alarms"), ("escapes", "escapes"), ("mode_accuracy", "mode accuracy")):
         if found := figures.get(name):
-            low, high = found["interval"]
-            lines.append(
-                f"| {title} | {found['rate']:.3f} | {low:.3f} – {high:.3f} | {found['count']} of {found['of']} |"
-            )
+            span, of = " – ".join(f"{end:.3f}" for end in found["interval"]), f"{found['count']} / {found['of']}"
+            lines.append(f"| {say(title)} | {found['rate']:.3f} | {span} | {of} |")
     if lines:
-        lines = ["\n".join(["| by the labels | rate | interval | records |", "| --- | ---: | --- | ---: |", *lines])]
+        heads = _head(say, "by the labels", "rate", "interval", "records")
+        lines = ["\n".join([heads, "| --- | ---: | --- | ---: |", *lines])]
     if scored.flips:
-        lines.append(f"**{scored.flips['flipped']}** verdicts differ from those of **{scored.flips['against']}**.")
+        changed = say("**{flipped}** verdicts differ from those of **{against}**.")
+        lines.append(changed.format(flipped=scored.flips["flipped"], against=scored.flips["against"]))
     return lines
 
 
-def drift_lines(found: Drifted) -> list[str]:
+def drift_lines(found: Drifted, say: Translate = str) -> list[str]:
     """The verdict on a drift, and the charts that are clearest."""
-    rows = ["| of | then | now | p | since part |", "| --- | ---: | ---: | ---: | ---: |"]
+    rows = [_head(say, "series", "then", "now", "p", "since part"), "| --- | ---: | ---: | ---: | ---: |"]
     for one in found.charts[:5]:
-        whose = f" of mode {safe(one['mode'])}" if one["mode"] is not None else ""
+        whose = f" ({safe(one['mode'])})" if one["mode"] is not None else ""
         since = "–" if one["since"] is None else one["since"]
-        rows.append(f"| {one['title']}{whose} | {one['then']:.4g} | {one['now']:.4g} | {one['p']:.2g} | {since} |")
-    cells = (
-        []
-        if found.cells is None
-        else [f"{found.cells['drifted']} cells of good parts moved (p {found.cells['p']:.2g})."]
+        rows.append(f"| {say(one['title'])}{whose} | {one['then']:.4g} | {one['now']:.4g} | {one['p']:.2g} | {since} |")
+    against = say("{records} records of {source} at `{revision}` against **{release}**.").format(
+        records=found.records, source=safe(found.source), revision=found.revision[:12], release=found.release
     )
-    source = f"{found.records} records of {safe(found.source)} at `{found.revision[:12]}` against **{found.release}**."
-    return [f"# {found.standing.upper()}", source, "\n".join(rows), *cells]
+    lines = [f"# {say(found.standing.upper())}", against, "\n".join(rows)]
+    if found.cells:
+        moved = say("{count} cells of good parts moved (p {p}).")
+        lines.append(moved.format(count=found.cells["drifted"], p=f"{found.cells['p']:.2g}"))
+    return lines
