@@ -21,6 +21,7 @@ KensaError                  anything Kensa says in one line, without a traceback
     ├── TrainingDiverged    the loss is no number any more
     ├── TrainingCollapsed   every record has the same embedding
     ├── DamagedRelease      a release whose files do not have their digests
+    ├── DamagedLedger       the ledger of dataset versions is no whole database
     ├── ChampionMoved       another run changed the champion while this one compared with it
     ├── FrozenSetMoved      another run gave the frozen test set's name to a set of its own
     ├── NotComparable       the champion cannot be judged beside the challenger: told as a rejection
@@ -144,6 +145,10 @@ class TrainingCollapsed(Failure):
 
 class DamagedRelease(Failure):
     """A release whose files do not have the digests of its manifest."""
+
+
+class DamagedLedger(Failure):
+    """The ledger of dataset versions is no whole database, or says what was never written."""
 
 
 class ChampionMoved(Failure):
