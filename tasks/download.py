@@ -136,6 +136,8 @@ def told(title: str) -> Iterator[None]:
     except errors.LocalEntryNotFoundError as error:
         raise _explained(title, error.__cause__ or error) from None
     except (errors.HfHubHTTPError, httpx.HTTPError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in DISK - {None}:
+            raise UnusableFolder(f"{title}: cannot be kept ({error.strerror}); make room, or set HF_HOME") from None
         raise _explained(title, error) from None
     except (ValueError, KeyError, TypeError) as error:  # an answer that is no answer, or a name that leads elsewhere
         said = " ".join(str(error).split())[:200]
@@ -155,8 +157,6 @@ def _explained(title: str, error: BaseException) -> KensaError:
         return UnreadableSource(f"{title}: HF_HUB_OFFLINE is set and its files are not on this machine; go online once")
     if isinstance(error, errors.HfHubHTTPError):
         return _by_status(title, error.response.status_code)
-    if isinstance(error, OSError) and error.errno in DISK - {None}:
-        return UnusableFolder(f"{title}: its files cannot be kept ({error.strerror}); make room, or set HF_HOME")
     return SourceUnreachable(
         f"{title}: no answer from the Hub ({type(error).__name__}); check the network and HF_ENDPOINT"
     )

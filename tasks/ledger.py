@@ -91,8 +91,9 @@ class Ledger:
             raise self._damaged(f"the state {odd[0]!r} is none")
 
     def _damaged(self, found: str) -> DamagedLedger:
+        said = " ".join(found.split())[:200]  # SQLite takes several lines
         return DamagedLedger(
-            f"{self.path}: is no whole ledger ({found}); restore it from a backup, or remove it with its -wal and "
+            f"{self.path}: is no whole ledger ({said}); restore it from a backup, or remove it with its -wal and "
             "-shm: each line's head is then looked up anew, and what was concluded is found unchanged"
         )
 

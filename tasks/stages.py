@@ -99,8 +99,8 @@ def told_of_disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in DISK:
-            raise
+        if error.errno not in DISK or (error.errno is None and type(error) is not OSError):
+            raise  # such as a lock's time that is over
         said = error.strerror or " ".join(str(error).split())[:200]
         raise UnusableFolder(
             f"{folder}: cannot be written ({said}); make room or mend its permissions, and run again: "

@@ -113,7 +113,7 @@ def _told(source: str) -> Iterator[None]:
 
     try:
         yield
-    except (DatasetsError, ValueError, OSError, pa.ArrowException, yaml.YAMLError) as error:
+    except (DatasetsError, ValueError, OSError, RuntimeError, pa.ArrowException, yaml.YAMLError) as error:
         if isinstance(error, BadInput):  # told already
             raise
         raise UnreadableSource(f"{source}: cannot be read as a table: {_cause(error)}") from None

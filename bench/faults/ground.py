@@ -6,9 +6,9 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
-import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,9 +19,6 @@ import datasets  # noqa: F401  # here, once, and not in every child
 import matplotlib.pyplot  # noqa: F401  # as above
 import numpy as np
 import pyarrow.parquet as pq
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))  # the parts and the Hub of the tests
-
 from parts import COLS, ROWS, Parts, configured, map_column
 
 from tasks.cache import cache
@@ -35,6 +32,7 @@ from tasks.releases import alone, pointer, present_champion, releases, verified
 from tasks.train import train
 from tasks.triplets import triplets
 
+ROOT = Path(__file__).parents[2]
 STEPS = ("cache", "triplets", "train", "evaluate", "publish")
 
 
@@ -91,8 +89,9 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def left_over(folder: Path) -> list[str]:
-    """What is half-written: dotted names, but for locks."""
-    return [path.name for path in folder.rglob(".*") if not path.name.endswith(".lock") and ".cache" not in path.parts]
+    """What is half-written: dotted names, but for locks and a training kept to be gone on with."""
+    found = [path.name for path in folder.rglob(".*") if not path.name.endswith(".lock")]
+    return [name for name in found if not re.fullmatch(r"\.training-[0-9a-f]{16}\.npz", name)]
 
 
 @dataclass(frozen=True)
