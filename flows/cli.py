@@ -6,10 +6,10 @@ import argparse
 import sys
 from typing import NoReturn
 
-from flows.commands import champion, releases, retrain, score, sweep, up, watch
+from flows.commands import champion, prune, releases, retrain, score, sweep, up, watch
 from tasks.errors import KensaError, UnfitData
 
-COMMANDS = (retrain, sweep, up, watch, releases, champion, score)  # in the order of the help
+COMMANDS = (retrain, sweep, up, watch, releases, champion, score, prune)  # in the order of the help
 
 
 def main(words: list[str] | None = None) -> int:

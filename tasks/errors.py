@@ -47,6 +47,10 @@ class KensaError(Exception):
     exit_code = 1
     may_pass = False  # True where trying again later can help
 
+    def __str__(self) -> str:
+        """One line, whatever a name or a library has put into it: no new line, nothing that steers a terminal."""
+        return "".join(one if one.isprintable() else " " for one in super().__str__())
+
 
 class BadInput(KensaError):
     """Something that the person who started the run can mend."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -171,7 +172,7 @@ def whole(artifacts: Path) -> str | None:
     found = {release.version for release in map(verified, releases(artifacts))}
     if state["champion"] is not None and state["champion"] not in found:
         return f"the champion {state['champion']} is gone"
-    if len(set(state["history"])) != len(state["history"]):
+    if any(one == other for one, other in itertools.pairwise(state["history"])):
         return f"promoted twice: {state['history']}"
     return None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from hub import Fault, Hub
+from hub import Fault, Hub, blob_id
 from parts import map_column
 
 from bench.faults.ground import hidden
@@ -170,16 +169,16 @@ def _between(folder: Path, content: bytes, change: Any) -> str:
 
 
 def _changed(folder: Path, content: bytes) -> str:
-    """A proxy that gives the old digest with another file of the same length, once."""
+    """A proxy that gives the digest of the commit's file with another file of the same length."""
     other = bytearray(content)
     other[len(other) // 2] ^= 1
     with Hub() as hub:
-        sha = hub.commit("acme/boards", {f"data/{FILE}": content})
-        true = hub._repos["datasets", "acme/boards"]
-        from hub import blob_id
-
-        hub.faults.append(Fault(FILE, 2, etag=blob_id(content)))  # look and file
-        true.commits[sha] = {f"data/{FILE}": bytes(other)}
-        process = _started(folder, hub.env(folder / "home"))
-        told = _judged(process, content, folder)
-    return told if told != RECOVERED or os.environ.get("FAULTS_LOUD") else RECOVERED
+        sha = hub.commit("acme/boards", {f"data/{FILE}": bytes(other)})
+        hub.faults.append(Fault(FILE, math.inf, etag=blob_id(content)))
+        told = _judged(_started(folder, hub.env(folder / "home")), content, folder)
+        if told != REFUSED:
+            return told
+        hub.faults.clear()
+        hub._repos["datasets", "acme/boards"].commits[sha] = {f"data/{FILE}": content}
+        again = _judged(_started(folder, hub.env(folder / "home")), content, folder)
+        return REFUSED if again == RECOVERED else f"once the proxy is gone: {again}"
