@@ -107,13 +107,13 @@ def _require_fit(folder: Path, source: str, data: Data) -> None:
 
 @contextmanager
 def _told(source: str) -> Iterator[None]:
-    """What the library cannot read, in one line."""
+    """What the library cannot read, in one line; StopIteration is its word for a JSON file without a record."""
     import yaml
     from datasets.exceptions import DatasetsError
 
     try:
         yield
-    except (DatasetsError, ValueError, OSError, RuntimeError, pa.ArrowException, yaml.YAMLError) as error:
+    except (DatasetsError, ValueError, OSError, StopIteration, pa.ArrowException, yaml.YAMLError) as error:
         if isinstance(error, BadInput):  # told already
             raise
         raise UnreadableSource(f"{source}: cannot be read as a table: {_cause(error)}") from None
