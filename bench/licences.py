@@ -1,6 +1,6 @@
 """Writes docs/licences.md: every locked package that is installed here, its version, its licence as it states it.
 
-    python -m bench.licences
+python -m bench.licences
 """
 
 from __future__ import annotations

@@ -18,9 +18,10 @@ from prefect.artifacts import (
 from prefect.runtime import flow_run
 
 from tasks.config import Retrain
-from tasks.handover import Epoch, Finding, Fold, Outcome, Resolved, Scored, Stage, Swept
+from tasks.endings import Drifted, Scored
+from tasks.handover import Epoch, Finding, Fold, Outcome, Resolved, Stage, Swept
 from tasks.lines import Line
-from tasks.markdown import safe, unseen_text
+from tasks.markdown import drift_lines, safe, unseen_text, verdict_lines
 
 SYMBOLS = {"ok": "✓ ok", "warning": "▲ warning", "failed": "✗ failed"}
 
@@ -207,13 +208,22 @@ def _ends(interval: list[float] | None) -> str:
 
 
 def verdicts(scored: Scored) -> None:
-    """How many records of a source are good, defect and unknown, and where the verdicts lie."""
+    """How many records of a source are good, defect and unknown, what that is worth, and where the reasons lie."""
+    page = Path(scored.page or scored.path).resolve()
     lines = [
         f"{safe(scored.source)} at `{scored.revision[:12]}`, judged by **{scored.release}**:",
         *(f"- {name}: **{count}**" for name, count in scored.counts.items()),
-        f"`{Path(scored.path).resolve()}`",
+        *verdict_lines(scored),
+        f"[Why]({page.as_uri()}) (`{page}`), all verdicts: `{Path(scored.path).resolve()}`",
     ]
     create_markdown_artifact("\n\n".join(lines), key="verdicts", description=f"Verdicts by {scored.release}")
+
+
+def drifted(found: Drifted, line: Line) -> None:
+    """Whether new parts look like the reference, what speaks for it, and where the page lies."""
+    page = Path(found.page).resolve()
+    text = "\n\n".join([*drift_lines(found), f"[Page]({page.as_uri()}) (`{page}`)"])
+    create_markdown_artifact(text, key=f"drift-{line.name}", description=f"{found.standing}: {safe(found.source)}")
 
 
 def swept(found: Swept, config: Retrain) -> None:

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import NoReturn
 
-from flows.commands import champion, prune, releases, retrain, score, sweep, up, watch
+from flows.commands import (
+    champion,
+    drift,
+    export,
+    prune,
+    push,
+    recalibrate,
+    releases,
+    reproduce,
+    retrain,
+    score,
+    sweep,
+    up,
+    watch,
+)
 from tasks.errors import KensaError, UnfitData
 
-COMMANDS = (retrain, sweep, up, watch, releases, champion, score, prune)  # in the order of the help
+JUDGING = (score, drift, recalibrate)
+KEEPING = (export, push, reproduce, prune)
+COMMANDS = (retrain, sweep, up, watch, releases, champion, *JUDGING, *KEEPING)  # in the order of the help
 
 
 def main(words: list[str] | None = None) -> int:
@@ -22,6 +39,9 @@ def main(words: list[str] | None = None) -> int:
         return _told(error)
     except KensaError as error:
         return _told(error)
+    except BrokenPipeError:  # whoever read it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print("kensa: interrupted; nothing half-written is left, and the next run goes on", file=sys.stderr)
         return 130

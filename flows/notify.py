@@ -12,6 +12,7 @@ from prefect.flows import Flow
 from prefect.logging import get_run_logger
 from prefect.logging.loggers import flow_run_logger
 
+from tasks.endings import Drifted
 from tasks.handover import Outcome
 from tasks.lines import FILE, read_lines
 
@@ -48,6 +49,15 @@ def ended(outcome: Outcome) -> None:
         told += f", {outcome.comparison['verdict']}" if outcome.comparison else ""
     body = f"{source}: {told}; {figure}; {outcome.path}/report.html"
     send(f"Kensa {outcome.status}: {source}", body, get_run_logger())
+
+
+def drifted(found: Drifted, line: str) -> None:
+    """On a drift alone: what is steady or to be watched stands in the UI."""
+    if found.standing != "drifted":
+        return
+    clear = [f"{one['title']} of mode {one['mode']}" if one["mode"] else one["title"] for one in found.clear]
+    body = f"{found.source}@{found.revision[:12]}: {', '.join(clear) or 'cells'}, against {found.release}; {found.page}"
+    send(f"Kensa: {line} drifted", body, get_run_logger())
 
 
 def failed(flow: Flow, flow_run: FlowRun, state: State) -> None:

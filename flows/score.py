@@ -10,24 +10,32 @@ from flows import board
 from flows.living import living
 from tasks import steps
 from tasks.config import Retrain
-from tasks.handover import Scored
+from tasks.endings import Scored
 from tasks.lines import read_lines
 
 
 @flow(name="score", persist_result=False)
-def score(source: str, line: str | None = None, release: str | None = None, out: str = "verdicts.parquet") -> Scored:
+def score(
+    source: str,
+    line: str | None = None,
+    release: str | None = None,
+    against: str | None = None,
+    out: str = "verdicts.parquet",
+) -> Scored:
     """Write the verdict on every record of a source to a file: good, defect or unknown, and why.
 
     Args:
         source: What is to be judged: org/name[@revision] on the Hub, a folder of tables, or demo.
         line: The product line of kensa.toml whose champion judges; without it, the champion of artifacts/.
         release: A release such as v3 that judges in the champion's place.
-        out: The Parquet file that the verdicts are written to, in the worker's folder.
+        against: Another release; the records whose verdict it would change are listed and shown.
+        out: The Parquet file that the verdicts are written to, in the worker's folder; the page lies beside it.
     """
     steps.log_known_errors_in_one_line()
     with living():
         config = read_lines()[line].config if line else Retrain()
         resolved = steps.resolve(source, None, config)
-        scored = steps.score(steps.download(resolved), config, release, str(Path(out)))
+        page = str(Path(out).with_suffix(".html"))
+        scored = steps.score(steps.download(resolved), config, release, str(Path(out)), page, against)
         board.verdicts(scored)
         return scored

@@ -13,6 +13,11 @@
     trial      the record bank, a run of a sweep       data/stages/trial-<digest>/ (figures)      Stage
     conclude   what came of a sweep's trials           artifacts/sweeps/ (table, best.toml)       Swept
     score      records of any source, a release        verdicts (Parquet)                          Scored
+    export     a release                               artifacts/exports/ (model.onnx, or a
+                                                       SavedModel)                                 Exported
+    push       a release                               a model repository of the Hub               Pushed
+    compared   a release, the stages of its training
+               made again                              nothing                                     Reproduced
 
 A step never imports another: the flow passes what one returned to the next. What several steps need
 is shared ground: config, handover, errors, schema, stages, identity, bank, distance, judge, releases, frozen.

@@ -36,6 +36,7 @@ def _front_matter(manifest: dict[str, Any], report: dict[str, Any]) -> str:
     results = [{"type": name, "name": title, "value": manifest["metrics"][name]} for name, title in _known(manifest)]
     values = {
         "library_name": "keras",
+        "pipeline_tag": "feature-extraction",
         "tags": ["kensa", "siamese-network", "metric-learning", "visual-inspection", "keras"],
         "datasets": [train["source"]] if train["kind"] == "hub" else [],
         "model-index": [

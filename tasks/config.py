@@ -99,6 +99,16 @@ class Gate(Checked):
 
 
 @dataclass(frozen=True)
+class Cost(Checked):
+    """What mistakes cost on the line; nothing here changes a model or a figure, and what is None is not known."""
+
+    prevalence: float | None = setting(None, "Share of defective parts on the line", 0, 1)
+    escape: float | None = setting(None, "Cost of a defect that passes as good", 0, 1e12)
+    overkill: float | None = setting(None, "Cost of a good part that is stopped", 0, 1e12)
+    currency: str = setting("", "What the costs are in, such as EUR")
+
+
+@dataclass(frozen=True)
 class Report(Checked):
     """How the results are told; nothing here changes a model or a figure."""
 
@@ -123,6 +133,7 @@ class Retrain(Checked):
     fit: Fit = section(Fit, "How the network is trained; None is as the preset says")
     evaluate: Evaluate = section(Evaluate, "How the model is judged")
     gate: Gate = section(Gate, "What a model must show to be released")
+    cost: Cost = section(Cost, "What mistakes cost on the line")
     report: Report = section(Report, "How the results are told")
 
     def __post_init__(self) -> None:
@@ -147,8 +158,8 @@ class Retrain(Checked):
         return replace(own, **{key: v for key, v in PRESETS[self.preset][name].items() if getattr(own, key) is None})
 
     def science(self) -> dict[str, Any]:
-        """Everything that can change the result, as plain values: no folder, no source's name, no wording."""
+        """Everything that can change the result, as plain values: no folder, no source's name, no wording, no cost."""
         values = dataclasses.asdict(self.resolved())
-        for name in ("train", "test", "revision", "data_folder", "artifacts_folder", "preset", "report"):
+        for name in ("train", "test", "revision", "data_folder", "artifacts_folder", "preset", "cost", "report"):
             values.pop(name)
         return values | {"data": self.data.reading()}

@@ -13,6 +13,14 @@ KensaError                  anything Kensa says in one line, without a traceback
 │   ├── UnknownRelease      no such release, or nothing to roll back to
 │   ├── UnfitRelease        a release whose distance, thresholds or map size do not belong together
 │   ├── NewerRelease        a release made by a later Kensa
+│   ├── NothingToCalibrate  a release without the scores that another threshold needs
+│   ├── CannotCalibrate     calibration records that do not give the threshold that is asked for
+│   ├── NothingToCompare    too few records, or a release without a reference, to tell of drift
+│   ├── NotExportable       a release whose formula cannot be written in the format that is asked for
+│   ├── MissingExtra        an optional package that the command needs is not installed
+│   ├── UnknownRepository   no such model repository on the Hub, or no right to make it
+│   ├── AlreadyPublished    the Hub has another content under the release's tag
+│   ├── SourceChanged       a source is no longer what a release was trained on
 │   ├── MapSizeChanged      the champion takes maps of another size
 │   ├── DamagedStage        a folder given as a stage that is none, or not sound
 │   ├── ServerUnreachable   no Prefect server answers where one is configured
@@ -20,6 +28,7 @@ KensaError                  anything Kensa says in one line, without a traceback
 └── Failure                 the run itself failed (exit code 1)
     ├── TrainingDiverged    the loss is no number any more
     ├── TrainingCollapsed   every record has the same embedding
+    ├── ParityLost          an exported file says something else than its release: it is not kept
     ├── DamagedRelease      a release whose files do not have their digests
     ├── DamagedLedger       the ledger of dataset versions is no whole database
     ├── ChampionMoved       another run changed the champion while this one compared with it
@@ -119,6 +128,38 @@ class NewerRelease(BadInput):
     """A release in a form that only a later Kensa knows."""
 
 
+class NothingToCalibrate(BadInput):
+    """A release without the scores of good and defective parts that another threshold needs."""
+
+
+class CannotCalibrate(BadInput):
+    """Calibration records that do not give the threshold that is asked for."""
+
+
+class NothingToCompare(BadInput):
+    """Too few records, or a release without a reference, to tell whether parts drifted."""
+
+
+class NotExportable(BadInput):
+    """A release whose distance or tower cannot be written in the format that is asked for."""
+
+
+class MissingExtra(BadInput):
+    """An optional package that the command needs is not installed."""
+
+
+class UnknownRepository(BadInput):
+    """No such model repository on the Hub, and no right to make it."""
+
+
+class AlreadyPublished(BadInput):
+    """The Hub has another content under the release's tag."""
+
+
+class SourceChanged(BadInput):
+    """A source is no longer what a release was trained on, so that the release cannot be made again."""
+
+
 class MapSizeChanged(BadInput):
     """The champion takes maps of another size, so the two cannot be compared."""
 
@@ -145,6 +186,10 @@ class TrainingDiverged(Failure):
 
 class TrainingCollapsed(Failure):
     """All records have the same embedding: the loss sits at the margin."""
+
+
+class ParityLost(Failure):
+    """An exported file, run by its own runtime, says something else than the release that it comes from."""
 
 
 class DamagedRelease(Failure):

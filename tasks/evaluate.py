@@ -18,6 +18,7 @@ from tasks.bank import Bank, load_bank
 from tasks.certificate import certificate
 from tasks.changes import summaries
 from tasks.config import Retrain
+from tasks.cost_page import cost_section
 from tasks.distance import distance, trained_distance
 from tasks.evidence import gather
 from tasks.frozen import frozen_set
@@ -27,9 +28,13 @@ from tasks.handover import Finding, Stage
 from tasks.identity import report_digest
 from tasks.judge import Judge, embedder, raw_judge, rt_judge, trained_judge
 from tasks.judgement import short_figures, test_figures, thresholds_of
+from tasks.label_page import write_labels
 from tasks.promotion import comparison_with
-from tasks.releases import Release
+from tasks.reference import reference_of, write_reference
+from tasks.released import Released
+from tasks.releases import GOOD, Release
 from tasks.report import render
+from tasks.scores import scores_of, write_scores
 from tasks.stages import stage, write_json
 from tasks.tower import build_tower
 from tasks.trained import trained
@@ -46,7 +51,8 @@ def evaluate(
     folds: tuple[dict[str, Any], ...] = (),
 ) -> Stage:
     """The stage folder with `report.json`, `report.html`, `anchors.npz`, `threshold.json`,
-    `split.npz` and `gallery.npz`.
+    `split.npz`, `gallery.npz`,
+    `reference.npz`, `scores.npz`, `labels.parquet` and `labels.html`.
 
     `facts` name the sources and revisions for the report; `folds` are the figures of the trainings without
     a mode and with permuted ones. The manifest's facts hold the flat `metrics` and the gate's `reasons`.
@@ -66,14 +72,24 @@ def evaluate(
         report |= {"unseen": unseen_summary(folds, config), "permutation": permutation_summary(folds, config)}
         report |= {"model": model.facts, "history": history, "settings": config.science(), "preset": config.preset}
         evidence = gather(judge, baselines[:3], bank, history, config)
+        size, language = (config.data.rows, config.data.cols), config.report.language
+        report["labels"] = write_labels(judge, bank, size, draft, language)
         write_json(draft / "report.json", report)
-        (draft / "report.html").write_text(render(report, evidence, config.report.language), encoding="utf-8")
+        scores = scores_of(judge, bank)
+        write_scores(scores, draft)
+        costs = cost_section(scores, _cut(judgement), config.cost, config.evaluate.confidence)
+        (draft / "report.html").write_text(render(report, evidence, language, costs), encoding="utf-8")
         write_gallery(gallery_of(judge, bank), draft)
+        write_reference(reference_of(_as_released(judge, bank, judgement["thresholds"], config), bank), draft)
         _write_judge(draft, judge, bank, judgement["thresholds"], config)
         metrics = flat(judgement["figures"]) | _of_folds(report)
         return {"metrics": metrics, "reasons": judgement["reasons"]}
 
     return stage(Path(config.data_folder) / "stages", "report", digest, make)
+
+
+def _cut(judgement: dict[str, Any]) -> float | None:
+    return next((one["value"] for one in judgement["thresholds"] if one["name"] == GOOD), None)
 
 
 def flat(figures: dict[str, Any]) -> dict[str, float]:
@@ -127,6 +143,12 @@ def _certificate(judge: Judge, bank: Bank, config: Retrain, facts: dict[str, Any
         return trained_judge(judge.name, judge.embed, judge.distance, config.fit.prototype, alone)
 
     return certificate(bank, judge, again, facts)
+
+
+def _as_released(judge: Judge, bank: Bank, thresholds: list[dict[str, Any]], config: Retrain) -> Released:
+    """The judge as new parts will meet it, before it is released."""
+    cuts = {entry["name"]: entry for entry in thresholds}
+    return Released(None, judge, bank.anchors.astype(np.float64), config.data, cuts, None)
 
 
 def _write_judge(draft: Path, judge: Judge, bank: Bank, thresholds: list[dict[str, Any]], config: Retrain) -> None:

@@ -13,14 +13,17 @@ each of them has a rank among all of them as a new part has, but for one in n.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 BODY = 0.9  # share of the reference records up to which a rank is the plain share of those below
 
 
-def peak(maps: np.ndarray) -> np.ndarray:
-    """The largest deviation of each map (n, values) from zero, in the map's own unit: (n,)."""
+def peak(maps: Any, xp: Any = np) -> Any:
+    """The largest deviation of each map (n, values) from zero, in the map's own unit: (n,) float64."""
+    if xp is not np:
+        return xp.cast(xp.max(xp.abs(maps), axis=1), "float64")
     return np.abs(np.asarray(maps)).max(axis=1).astype(np.float64)
 
 
@@ -31,22 +34,32 @@ class Fusion:
     distance: np.ndarray
     peak: np.ndarray
 
-    def __call__(self, distance: np.ndarray, peak: np.ndarray) -> np.ndarray:
+    def __call__(self, distance: Any, peak: Any, xp: Any = np) -> Any:
         """The sum of both ranks (k,); a typical good part has about 1, a defect above 2."""
-        return rank(distance, self.distance) + rank(peak, self.peak)
+        return rank(distance, self.distance, xp) + rank(peak, self.peak, xp)
 
 
-def rank(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
+def rank(values: Any, reference: np.ndarray, xp: Any = np) -> Any:
     """The share of `reference` (n,) below each of `values` (k,), equals counting half, and its straight tail.
 
     Above the reference's quantile BODY the rank rises by 1 − BODY for each median excess over it, without
     end: the farther of two parts that lie beyond all reference records is still the more anomalous, and
-    one odd part among the reference records does not stretch the scale.
+    one odd part among the reference records does not stretch the scale. `xp` is numpy, or keras.ops for
+    values in float64 within a graph.
     """
     ordered = np.sort(np.asarray(reference, np.float64))
-    values = np.asarray(values, np.float64)
-    share = (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * len(ordered))
+    values = np.asarray(values, np.float64) if xp is np else values
+    share = _counted(values, ordered, xp) / (2 * len(ordered))
     start = float(np.quantile(ordered, BODY))
     excess = ordered[ordered > start] - start
     scale = float(np.median(excess)) if len(excess) else max(float(ordered.std()), abs(start), 1.0)
-    return np.where(values <= start, np.minimum(share, BODY), BODY + (1 - BODY) * (values - start) / scale)
+    return xp.where(values <= start, xp.minimum(share, BODY), BODY + (1 - BODY) * (values - start) / scale)
+
+
+def _counted(values: Any, ordered: np.ndarray, xp: Any) -> Any:
+    """Twice how many of `ordered` (n,) lie below each of `values` (k,), equals counting once."""
+    if xp is np:
+        return np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")
+    # No searchsorted in ONNX: a graph counts, which gives the same.
+    below, equal_too = (compare(ordered[None], values[:, None]) for compare in (xp.less, xp.less_equal))
+    return xp.sum(xp.cast(below, "float64"), axis=1) + xp.sum(xp.cast(equal_too, "float64"), axis=1)

@@ -125,25 +125,6 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """Verdicts on a source: the file, how many records are good, defect and unknown, and what they are worth.
-
-    `figures` are those of tasks/labelled.py, None where the records have no labels.
-    """
-
-    source: str
-    revision: str
-    release: str
-    path: str
-    counts: dict[str, int]
-    figures: dict[str, Any] | None = field(default=None, repr=False)
-
-    def as_json(self) -> dict[str, Any]:
-        """The verdicts' summary as one JSON object."""
-        return dataclasses.asdict(self)
-
-
-@dataclass(frozen=True)
 class Tried:
     """What came of one trial of a sweep: its candidate's number and seed, and its facts or why it failed."""
 

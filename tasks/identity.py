@@ -16,7 +16,7 @@ from tasks.stages import digest_of
 CACHE = 2
 TRIPLETS = 5
 MODEL = 2
-REPORT = 6
+REPORT = 8
 TRIAL = 1
 FOLD = 1
 SWEEP = 1
@@ -58,7 +58,8 @@ def fold_figures_digest(variant: str, model: str, config: Retrain) -> str:
 
 def report_digest(model: str, config: Retrain, champion: Any, facts: Any) -> str:
     """Names the judgement of a model; `champion` is what identifies the one it is compared with."""
-    settings = (asdict(config.evaluate), asdict(config.gate), config.data.reading(), asdict(config.report), config.seed)
+    sections = (config.evaluate, config.gate, config.cost, config.report)
+    settings = ([asdict(section) for section in sections], config.data.reading(), config.seed)
     return digest_of("report", REPORT, model, settings, champion, facts)
 
 

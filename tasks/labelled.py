@@ -2,6 +2,9 @@
 
 Memory grows by five bytes a record, which the AUROC needs; everything else is counts. Intervals draw
 records: of lots or boards new parts tell nothing that the verdicts could use.
+
+Records that the release was trained, stopped or calibrated on would flatter it: they are judged like
+others, left out of the figures, and counted.
 """
 
 from __future__ import annotations
@@ -12,7 +15,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
+from tasks.decode import Decoded
 from tasks.released import Released
+from tasks.split import PARTS
 from tasks.verdicts import VERDICTS, Verdicts
 
 MOST_STRANGE = 50  # modes that the release does not know and that are told by name
@@ -29,6 +34,8 @@ class Labelled:
         self.code = {name: code for code, name in enumerate(self.modes)}
         self.records = 0
         self.unlabelled = 0
+        self.seen = 0
+        self.known = _trained_on(opened)
         self.called = {kind: Counter(dict.fromkeys(VERDICTS, 0)) for kind in ("good", "defect")}
         self.confusion = np.zeros((len(self.modes), len(self.modes)), np.int64)
         self.strange: Counter[str] = Counter()
@@ -36,17 +43,25 @@ class Labelled:
         self.scores: list[np.ndarray] = []
         self.defect: list[np.ndarray] = []
 
-    def take(self, found: Verdicts, label: list[str | None], mode: list[str | None]) -> None:
-        """Add a batch: its verdicts, and label and mode of each record where they are known."""
+    def take(self, found: Verdicts, part: Decoded) -> None:
+        """Add a batch: its verdicts, and the records with label and mode where they are known."""
+        label = part.label
         known = np.array([text is not None for text in label], bool)
-        good = np.array([text == self.good_label for text in label], bool)
         self.records += len(label)
         self.unlabelled += int((~known).sum())
+        named = known | np.array([text is not None for text in part.mode], bool)
+        fresh = ~self._seen(part) if named.any() else named
+        self.seen += int((named & ~fresh).sum())
+        known &= fresh
+        good = np.array([text == self.good_label for text in label], bool)
         for kind, rows in (("good", known & good), ("defect", known & ~good)):
             self.called[kind].update(found.verdict[rows].tolist())
         self.scores.append(found.score[known].astype(np.float32))
         self.defect.append(~good[known])
-        self._take_modes(found.mode, mode)
+        self._take_modes(found.mode[fresh], [name for name, new in zip(part.mode, fresh, strict=True) if new])
+
+    def _seen(self, part: Decoded) -> np.ndarray:
+        return np.array([key in self.known for key in part.hashes()], bool)
 
     def _take_modes(self, called: np.ndarray, mode: list[str | None]) -> None:
         codes = np.array([self.code.get(name, -1) for name in mode], np.int64)
@@ -59,15 +74,15 @@ class Labelled:
                 self.more_strange += 1
 
     def figures(self, confidence: float = 0.95) -> dict[str, Any] | None:
-        """The figures, None where no record has a label or a known mode.
+        """The figures, None where no record has a label or a mode.
 
         Rates with Wilson intervals; `good_auroc` with its bootstrap interval; `confusion` counts (modes,
         modes), row the true mode and column the nearest; `verdicts` counts by what a part is; the modes that
         the release does not know with their counts.
         """
-        if self.records == self.unlabelled and not self.confusion.any():
+        if self.records == self.unlabelled and not (self.seen or self.confusion.any() or self.strange):
             return None
-        told: dict[str, Any] = {"records": self.records, "unlabelled": self.unlabelled}
+        told: dict[str, Any] = {"records": self.records, "unlabelled": self.unlabelled, "seen": self.seen}
         told |= self._rates(confidence) | self._auroc(confidence)
         told["modes"] = self.modes
         told["mode_accuracy"] = rate(int(np.trace(self.confusion)), int(self.confusion.sum()), confidence)
@@ -103,6 +118,13 @@ class Labelled:
         tail = (1 - confidence) / 2
         low, high = np.quantile(_auroc_of(*drawn), [tail, 1 - tail])
         return {"good_auroc": value, "good_auroc_interval": [float(low), float(high)]}
+
+
+def _trained_on(opened: Released) -> frozenset[bytes]:
+    """The hashes of the records that the release has seen: all of its own but the test part."""
+    with np.load(opened.release.path / "split.npz", allow_pickle=False) as split:
+        seen = split["hash"][split["part"] != PARTS.index("test")]
+    return frozenset(bytes.fromhex(key.decode()) for key in seen.tolist())
 
 
 def rate(count: int, of: int, confidence: float) -> dict[str, Any] | None:

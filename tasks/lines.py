@@ -7,6 +7,7 @@ schedule = "0 5 * * 1"         # of every line that names none, with timezone = 
 train = "acme/boards"          # the branch is main, or what stands after @
 preset = "notebook"
 set = ["fit.epochs=5"]
+drift = "acme/inspected"       # new parts, compared each day with those that the champion was made with
 """
 
 from __future__ import annotations
@@ -31,11 +32,13 @@ OUTSIDE = {"train", "test", "preset", "revision"}  # no settings here: keys of t
 
 @dataclass(frozen=True)
 class Line:
-    """One product line: its name, the retraining that it asks for, and when, if the file names any schedule."""
+    """One product line: its name, the retraining that it asks for, when, if the file names any schedule, and the
+    source of the new parts that are compared with its champion's."""
 
     name: str
     config: Retrain
     schedule: Schedule | None = None
+    drift: str | None = None
 
     @property
     def dataset(self) -> str:
@@ -98,9 +101,12 @@ def _line(path: Path, name: str, told: Any, above: Schedule | None) -> Line:
         raise BadSetting(f"{where}: expected a name of small letters, digits and hyphens")
     if name == "all":
         raise BadSetting(f"{where}: expected another name, for this one means every line")
-    config = _run(where, told, KEYS)
+    config = _run(where, told, KEYS | {"drift"})
+    drift = told.get("drift")
+    if drift is not None and not isinstance(drift, str):
+        raise BadSetting(f'{where}: expected drift as a source of new parts such as "acme/inspected", found {drift!r}')
     when = read_schedule(where, told, above)
-    return Line(name, replace(config, artifacts_folder=str(Path(config.artifacts_folder) / name)), when)
+    return Line(name, replace(config, artifacts_folder=str(Path(config.artifacts_folder) / name)), when, drift)
 
 
 def read_run(path: Path) -> Retrain:

@@ -1,9 +1,11 @@
-"""Markdown for the Prefect UI: text made harmless, and the table of the modes that were never trained."""
+"""Markdown for the Prefect UI: text made harmless, and what takes a table or several lines to tell."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
+
+from tasks.endings import Drifted, Scored
 
 SIGNS = {True: "✓ a coin", None: "▲ too few records to tell it from a coin", False: "✗ not the coin that it should be"}
 SCORES = ("distance", "peak", "fused")
@@ -48,3 +50,35 @@ def _modes(found: dict[str, Any]) -> list[str]:
 def _row(mode: str, records: str, *values: float | None) -> str:
     cells = ["–" if value is None else f"{value:.3f}" for value in values]
     return f"| {' | '.join([mode, records, *cells])} |"
+
+
+def verdict_lines(scored: Scored) -> list[str]:
+    """What verdicts are worth where labels are known, and how many another release would change."""
+    lines, figures = [], scored.figures or {}
+    for name, title in (("false_alarms", "false alarms"), ("escapes", "escapes"), ("mode_accuracy", "mode accuracy")):
+        if found := figures.get(name):
+            low, high = found["interval"]
+            lines.append(
+                f"| {title} | {found['rate']:.3f} | {low:.3f} – {high:.3f} | {found['count']} of {found['of']} |"
+            )
+    if lines:
+        lines = ["\n".join(["| by the labels | rate | interval | records |", "| --- | ---: | --- | ---: |", *lines])]
+    if scored.flips:
+        lines.append(f"**{scored.flips['flipped']}** verdicts differ from those of **{scored.flips['against']}**.")
+    return lines
+
+
+def drift_lines(found: Drifted) -> list[str]:
+    """The verdict on a drift, and the charts that are clearest."""
+    rows = ["| of | then | now | p | since part |", "| --- | ---: | ---: | ---: | ---: |"]
+    for one in found.charts[:5]:
+        whose = f" of mode {safe(one['mode'])}" if one["mode"] is not None else ""
+        since = "–" if one["since"] is None else one["since"]
+        rows.append(f"| {one['title']}{whose} | {one['then']:.4g} | {one['now']:.4g} | {one['p']:.2g} | {since} |")
+    cells = (
+        []
+        if found.cells is None
+        else [f"{found.cells['drifted']} cells of good parts moved (p {found.cells['p']:.2g})."]
+    )
+    source = f"{found.records} records of {safe(found.source)} at `{found.revision[:12]}` against **{found.release}**."
+    return [f"# {found.standing.upper()}", source, "\n".join(rows), *cells]

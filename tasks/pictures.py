@@ -11,6 +11,7 @@ import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -73,29 +74,29 @@ def _uri(kind: str, buffer: io.BytesIO) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _pixels(shares: np.ndarray, alt: str, across: int = 240) -> Picture:
-    """A map of shares 0..1 in cividis, enlarged without smoothing or thinned to about `across` pixels."""
+def _pixels(shares: np.ndarray, alt: str, across: int = 240, colours: str = "cividis") -> Picture:
+    """A map of shares 0..1 in these colours, enlarged without smoothing or thinned to about `across` pixels."""
     thin = -(-max(shares.shape) // (2 * across))
     shares = shares[::thin, ::thin]
     large = max(1, across // max(shares.shape))
     buffer = io.BytesIO()
-    colours = mpl.colormaps["cividis"](shares, bytes=True)
-    imsave(buffer, colours.repeat(large, axis=0).repeat(large, axis=1), format="png")
+    coloured = mpl.colormaps[colours](shares, bytes=True)
+    imsave(buffer, coloured.repeat(large, axis=0).repeat(large, axis=1), format="png")
     return Picture(_uri("png", buffer), alt, shares.shape[1] * large, shares.shape[0] * large)
 
 
 @dataclass(frozen=True)
 class HeatMaps:
-    """Three maps, of a triplet or a mistake, their colour bar, and its values from the top down.
+    """Maps on one scale, such as those of a triplet or a mistake, their colour bar, and its values from the top down.
 
-    `rooted` says that the colour follows the value's square root.
+    `rooted` says that the colour follows the value's square root; `example` is what they are of.
     """
 
     maps: tuple[Picture, ...]
     bar: Picture
     ticks: list[str]
     rooted: bool
-    example: Example | Mistake
+    example: Any
 
 
 def heat_maps(example: Example) -> HeatMaps:
@@ -105,7 +106,7 @@ def heat_maps(example: Example) -> HeatMaps:
         f"heat map of a record of mode {example.anchor_mode}",
         f"heat map of a record of mode {example.negative_mode}",
     )
-    return _on_one_scale((example.anchor, example.positive, example.negative), alts, example)
+    return on_one_scale((example.anchor, example.positive, example.negative), alts, example)
 
 
 def mistake_maps(mistake: Mistake) -> HeatMaps:
@@ -118,12 +119,10 @@ def mistake_maps(mistake: Mistake) -> HeatMaps:
         f"heat map of the nearest training record of mode {mistake.own_mode}",
         f"heat map of the nearest training record of mode {mistake.taken_mode}",
     )
-    return _on_one_scale((mistake.record, mistake.own, mistake.taken), alts, mistake, 0.998)
+    return on_one_scale((mistake.record, mistake.own, mistake.taken), alts, mistake, 0.998)
 
 
-def _on_one_scale(
-    values: tuple[np.ndarray, ...], alts: tuple[str, ...], example: Example | Mistake, share: float = 1.0
-) -> HeatMaps:
+def on_one_scale(values: tuple[np.ndarray, ...], alts: tuple[str, ...], example: Any, share: float = 1.0) -> HeatMaps:
     """Maps on a scale that ends at this share of all their values, brighter ones looking alike.
 
     Maps without negative values are shown by their square root: a mean map is far weaker than a
@@ -140,3 +139,15 @@ def _on_one_scale(
     ticks = [f"{round(low + span * place ** (1 / power), digits):g}" for place in (1.0, 0.5, 0.0)]
     ticks[0] = f"≥ {ticks[0]}" if top > high else ticks[0]
     return HeatMaps(maps, bar, ticks, power != 1, example)
+
+
+def signed(values: np.ndarray, alt: str) -> Picture:
+    """A map of differences: blue below zero, white at it, red above; strongest at its own largest."""
+    reach = float(np.abs(values).max()) or 1.0
+    return _pixels(0.5 + values / (2 * reach), alt, colours="RdBu_r")
+
+
+def glowing(values: np.ndarray, alt: str) -> Picture:
+    """A map of what counts: dark at zero and below, brightest at its own largest."""
+    reach = float(values.max())
+    return _pixels(values.clip(0, None) / reach if reach > 0 else np.zeros_like(values), alt, colours="inferno")

@@ -26,6 +26,18 @@ from tasks.manifest import read_manifest
 from tasks.releases import Release, begin, locked, next_version, point_to, pointer, readable, rejected, verified
 from tasks.stages import drafting, moved, seal, sound, usable
 
+JUDGED = (  # what a release has of the report stage
+    "anchors.npz",
+    "threshold.json",
+    "split.npz",
+    "gallery.npz",
+    "reference.npz",
+    "scores.npz",
+    "labels.parquet",
+    "labels.html",
+    "report.html",
+    "report.json",
+)
 PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow", "datasets", "scikit-learn", "scipy", "prefect")
 
 
@@ -84,7 +96,7 @@ def publish(
 
 def _fill(draft: Path, stages: dict[str, Stage]) -> None:
     shutil.copyfile(Path(stages["model"].path) / "model.keras", draft / "model.keras")
-    for name in ("anchors.npz", "threshold.json", "split.npz", "gallery.npz", "report.html", "report.json"):
+    for name in JUDGED:
         shutil.copyfile(Path(stages["report"].path) / name, draft / name)
 
 

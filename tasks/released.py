@@ -11,12 +11,10 @@ import numpy as np
 
 from tasks.champion import champion_judge
 from tasks.config import Data
-from tasks.errors import DamagedRelease, UnfitRelease, UnknownRelease
+from tasks.errors import DamagedRelease, UnfitRelease
 from tasks.gallery import Gallery, read_gallery
 from tasks.judge import Judge
-from tasks.releases import Release, champion, find, verified
-
-GOOD, SAME = "good or defect", "same mode"  # the thresholds' names
+from tasks.releases import GOOD, SAME, Release, chosen
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Released:
     `threshold.json`, by name; gallery: the training records it keeps, None in a release from before.
     """
 
-    release: Release
+    release: Release | None  # None while it is being made
     judge: Judge
     anchors: np.ndarray
     data: Data
@@ -47,16 +45,6 @@ class Released:
     def _value(self, name: str) -> float:
         value = self.thresholds.get(name, {"value": None})["value"]
         return np.nan if value is None else float(value)
-
-
-def chosen(artifacts: Path, version: str | None) -> Release:
-    """The release of that name, or the champion, verified. Raises UnknownRelease, DamagedRelease, NewerRelease."""
-    release = verified(find(artifacts, version)) if version else champion(artifacts)
-    if release is None:
-        raise UnknownRelease(
-            f"{artifacts}: expected a champion to judge with, found none; kensa retrain makes the first"
-        )
-    return release
 
 
 def opened_release(artifacts: Path, version: str | None = None) -> Released:

@@ -29,6 +29,7 @@ from tasks.manifest import read_manifest
 from tasks.stages import seal_holds, sound, told_of_disk, usable, with_seal, write_json
 
 POINTER = "champion.json"
+GOOD, SAME = "good or defect", "same mode"  # the names of a release's thresholds
 VERSION_NAME = re.compile(r"v[1-9][0-9]*")
 
 
@@ -231,3 +232,13 @@ def present_champion(config: Retrain) -> Release | None:
             f"{new_rows}×{new_cols}; use another --artifacts folder for them"
         )
     return found
+
+
+def chosen(artifacts: Path, version: str | None) -> Release:
+    """The release of that name, or the champion, verified. Raises UnknownRelease, DamagedRelease, NewerRelease."""
+    release = verified(find(artifacts, version)) if version else champion(artifacts)
+    if release is None:
+        raise UnknownRelease(
+            f"{artifacts}: expected a champion to judge with, found none; kensa retrain makes the first"
+        )
+    return release

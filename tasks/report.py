@@ -25,7 +25,12 @@ from tasks.standing import compared, rivals, standing
 MOST_EPOCHS = 24  # lines of the training log
 
 
-def render(report: dict[str, Any], evidence: Evidence, language: str = "en") -> str:
+def render(
+    report: dict[str, Any],
+    evidence: Evidence,
+    language: str = "en",
+    costs: dict[str, Any] | None = None,
+) -> str:
     """The page as HTML text, the same for the same input.
 
     `report` is what `report.json` holds (see tasks/evaluate.py), with the facts `train` and `test`
@@ -50,6 +55,7 @@ def render(report: dict[str, Any], evidence: Evidence, language: str = "en") -> 
             contrasts=_contrasts(evidence.contrasts),
             wrong=int((evidence.distances.argmin(axis=1) != evidence.mode).sum()),
             pictures=_pictures(report, evidence),
+            costs=costs,
         )
     )
 

@@ -2,127 +2,100 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.config import Data, Retrain
-from tasks.decode import Decoded, decode
-from tasks.errors import UnreadableSource
-from tasks.handover import Downloaded, Scored
+from tasks import flips
+from tasks.config import Retrain
+from tasks.endings import Scored
+from tasks.errors import UnfitRelease
+from tasks.flips import Flips
+from tasks.handover import Downloaded
+from tasks.judging import judged
 from tasks.labelled import Labelled
-from tasks.progress import Counted
 from tasks.released import Released, opened_release
-from tasks.schema import Shape, map_columns, recognise
+from tasks.shown import Shown
 from tasks.stages import drafting, usable
-from tasks.tables import streamed
-from tasks.verdicts import VERDICTS, Verdicts, verdicts_on
+from tasks.verdict_table import SCHEMA, origin, rows_of
+from tasks.verdicts import VERDICTS, verdicts_on
 
 
-def score(downloaded: Downloaded, config: Retrain, version: str | None, out: str) -> Scored:
+def score(
+    downloaded: Downloaded,
+    config: Retrain,
+    version: str | None,
+    out: str,
+    page: str | None = None,
+    against: str | None = None,
+    language: str | None = None,
+) -> Scored:
     """Write the verdict on every record of a source to the Parquet file `out`.
 
     Columns: row, mode (nearest), distance to it, score (the release's own, larger = more anomalous),
     verdict (good, defect, or unknown = farther from every mode than the same-mode threshold), margin
     (threshold minus score), beta and sqrt_ve against the nearest mode's anchor. The file's metadata name
     release, source and revision. `version` is a release, by default the champion. Where records have labels,
-    the returned figures say what the verdicts are worth.
-    Raises what opening a release does, and UnreadableSource where the maps do not fit.
+    the returned figures say what the verdicts are worth. `page` is an HTML file that says why, in `language`
+    (the release's own by default); `against` another release, and `out` gets a twin `….flips.parquet` of the
+    records on which the two differ.
+    Raises what opening a release does, UnreadableSource where the maps do not fit, and UnfitRelease where the
+    two releases take other maps.
     """
     opened = opened_release(Path(config.artifacts_folder), version)
-    target = Path(out)
+    other = None if against is None else _other(config, against, opened)
+    target, twin = Path(out), Path(out).with_suffix(".flips.parquet")
     folder = usable(target.parent)
-    counts, labelled = dict.fromkeys(VERDICTS, 0), Labelled(opened)
     with drafting(folder, "verdicts") as draft:
-        with pq.ParquetWriter(draft / "verdicts.parquet", SCHEMA.with_metadata(_origin(downloaded, opened))) as writer:
-            for start, part, found in judged(downloaded, opened):
-                writer.write_batch(_rows(found, opened, start))
-                labelled.take(found, part.label, part.mode)
-                for verdict, count in zip(*np.unique(found.verdict, return_counts=True), strict=True):
-                    counts[str(verdict)] += int(count)
+        shown, changed = Shown(opened), other and Flips(opened, other)
+        scored = _written(downloaded, opened, draft, shown, changed)
+        told = changed and {**changed.as_json(), "path": str(twin)}
+        scored = replace(scored, path=str(target), page=page, flips=told)
+        if page:
+            from tasks.verdict_page import render_verdicts  # matplotlib, which verdicts alone do without
+
+            text = render_verdicts(opened, shown, changed, scored.as_json(), language or _language(opened))
+            (draft / "page.html").write_text(text, encoding="utf-8")
+            usable(Path(page).parent)
+            (draft / "page.html").replace(page)
+        if changed:
+            (draft / "flips.parquet").replace(twin)
         (draft / "verdicts.parquet").replace(target)
+    return scored
+
+
+def _other(config: Retrain, against: str, opened: Released) -> Released:
+    other = opened_release(Path(config.artifacts_folder), against)
+    if other.anchors.shape[1] != opened.anchors.shape[1]:
+        size, wanted = (f"{one.data.rows}×{one.data.cols}" for one in (other, opened))
+        raise UnfitRelease(f"{against}: expected a release for {wanted} maps to compare with, found one for {size}")
+    return other
+
+
+def _language(opened: Released) -> str:
+    return opened.release.manifest["config"].get("report", {}).get("language", "en")
+
+
+def _written(downloaded: Downloaded, opened: Released, draft: Path, shown: Shown, changed: Flips | None) -> Scored:
+    """Judge all records into the files of the draft, and collect what is to be told of them."""
+    counts, labelled = dict.fromkeys(VERDICTS, 0), Labelled(opened)
+    with contextlib.ExitStack() as files:
+        metadata = origin(downloaded, opened, changed and changed.against)
+        verdicts = files.enter_context(pq.ParquetWriter(draft / "verdicts.parquet", SCHEMA.with_metadata(metadata)))
+        if changed:
+            schema = flips.SCHEMA.with_metadata(metadata)
+            twin = files.enter_context(pq.ParquetWriter(draft / "flips.parquet", schema))
+        for start, part, found in judged(downloaded, opened):
+            verdicts.write_batch(rows_of(found, opened, start))
+            labelled.take(found, part)
+            shown.take(start, part.maps, found, part.label, part.mode, part.group)
+            if changed:
+                theirs, texts = verdicts_on(changed.against, part.maps), (part.label, part.mode, part.group)
+                twin.write_batch(changed.take(start, part.maps, found, theirs, texts))
+            for verdict, count in zip(*np.unique(found.verdict, return_counts=True), strict=True):
+                counts[str(verdict)] += int(count)
     resolved = downloaded.resolved
-    return Scored(resolved.source, resolved.revision, opened.release.version, str(target), counts, labelled.figures())
-
-
-def judged(downloaded: Downloaded, opened: Released) -> Iterator[tuple[int, Decoded, Verdicts]]:
-    """The first row's number, the records and the verdicts of each batch of a source.
-
-    Raises UnreadableSource for maps of another size, values that are not finite, or no record at all.
-    """
-    source, start, progress = downloaded.resolved.source, 0, Counted("judged")
-    with streamed(downloaded, opened.data, True) as batches:
-        for batch in batches:
-            shape = fitting(batch.schema, opened, source)
-            (part,) = decode(batch, shape, opened.data)
-            yield start, part, verdicts_on(opened, _finite(part, start, opened.release.version))
-            start += batch.num_rows
-            progress(start)
-    if not start:
-        raise UnreadableSource(f"{source}: expected records to judge, found none")
-
-
-def fitting(schema: pa.Schema, opened: Released, source: str) -> Shape:
-    """The shape of a source whose records the release can judge; labels and modes are not needed."""
-    settings = opened.data
-    shape = recognise(schema, settings)
-    if len(shape.blocks) != 1 or len(shape.columns[0]) != len(map_columns(shape.blocks[0], settings)):
-        raise UnreadableSource(
-            f"{source}: expected records with {_size(settings)} maps (data0… or map), which {opened.release.version} "
-            f"judges, found {shape.kind}; score a source of that kind, or with another --release"
-        )
-    return shape
-
-
-def _size(settings: Data) -> str:
-    return f"{settings.rows}×{settings.cols}"
-
-
-def _finite(part: Decoded, start: int, version: str) -> np.ndarray:
-    whole = np.isfinite(part.maps).all(axis=1)
-    if not whole.all():
-        row = int(np.argmin(whole))
-        found = "a map of another size" if part.odd[row] else "others"
-        raise UnreadableSource(
-            f"row {start + row}: expected {part.maps.shape[1]} finite values, as {version} was trained on, "
-            f"found {found}; mend or remove the record"
-        )
-    return part.maps
-
-
-SCHEMA = pa.schema(
-    [
-        ("row", pa.int64()),
-        ("mode", pa.string()),
-        ("distance", pa.float64()),
-        ("score", pa.float64()),
-        ("verdict", pa.string()),
-        ("margin", pa.float64()),
-        ("beta", pa.float64()),
-        ("sqrt_ve", pa.float64()),
-    ]
-)
-
-
-def _origin(downloaded: Downloaded, opened: Released) -> dict[str, str]:
-    resolved = downloaded.resolved
-    told = {"release": opened.release.version, "source": resolved.source, "revision": resolved.revision}
-    return {"kensa": json.dumps(told)}
-
-
-def _rows(found: Verdicts, opened: Released, start: int) -> pa.RecordBatch:
-    columns = [
-        np.arange(start, start + len(found.mode)),
-        np.array(opened.judge.modes, object)[found.mode],
-        found.distance,
-        found.score,
-        found.verdict.astype(object),
-        found.margin,
-        found.beta,
-        found.sqrt_ve,
-    ]
-    return pa.record_batch([pa.array(values, kind.type) for values, kind in zip(columns, SCHEMA, strict=True)], SCHEMA)
+    return Scored(resolved.source, resolved.revision, opened.release.version, "", counts, labelled.figures())

@@ -34,7 +34,14 @@ FigureName = Literal[
     "good_auroc",
 ]  # more is better in all of them
 MOST = 2000  # trainings of one sweep: more is a slip of the pen
-JUDGING = ("data", "split", "evaluate", "gate")  # sections that change the judgement, not the training
+JUDGING = (
+    "data",
+    "split",
+    "evaluate",
+    "gate",
+    "cost",
+    "report",
+)  # sections that change the judgement, not the training
 OUTSIDE = OPTIONS - {"preset"}
 MISSES = 200  # draws in a row that were drawn before: then there are no more
 OPTIMISM = (

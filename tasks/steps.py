@@ -22,10 +22,11 @@ from tasks.cache import cache
 from tasks.changes import changes
 from tasks.config import Retrain
 from tasks.download import download, resolve
+from tasks.endings import Drifted, Scored
 from tasks.errors import KensaError, TrialFailed
 from tasks.folds import fold, planned
-from tasks.handover import Cached, Fold, Scored, Stage, Swept
-from tasks.publish import concluded, publish
+from tasks.handover import Cached, Fold, Stage, Swept
+from tasks.publish import concluded, git_commit, publish
 from tasks.releases import present_champion
 from tasks.search import Trial
 from tasks.tell import tell_due
@@ -72,6 +73,13 @@ def train(*args: Any, **kwargs: Any) -> Stage:
 def score(*args: Any, **kwargs: Any) -> Scored:
     """Score; see `train`."""
     from tasks.score import score as run
+
+    return run(*args, **kwargs)
+
+
+def drift(*args: Any, **kwargs: Any) -> Drifted:
+    """Compare with the reference; see `train`."""
+    from tasks.drifted import drift as run
 
     return run(*args, **kwargs)
 
@@ -147,9 +155,11 @@ train_fold = staged(train_fold, name="train fold", task_run_name="train {fold.ti
 fold_figures = staged(fold_figures, name="fold figures", task_run_name="judge {fold.title}", **PLAIN)
 evaluate = staged(evaluate, name="evaluate", task_run_name="evaluate", **PLAIN)
 score = task(score, name="score", task_run_name="score", **PLAIN)
+drift = task(drift, name="drift", task_run_name="compare with the reference", **PLAIN)
 trial = task(trial, name="trial", task_run_name="trial {trial.title}", tags=["training"], **PLAIN)
 conclude = task(conclude, name="conclude", task_run_name="compare the trials", **PLAIN)
 tell = task(tell_due, name="tell", task_run_name="tell Prefect", **NETWORK)
+git_commit = task(git_commit, name="git commit", task_run_name="Kensa's own commit", **PLAIN)
 publish = task(publish, name="publish", task_run_name="publish", **PLAIN)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -44,13 +45,18 @@ def verdicts_on(opened: Released, maps: np.ndarray) -> Verdicts:
     distances = judge.distance.to_prototypes(embedded, judge.prototypes)
     nearest = distances.argmin(axis=1)
     near = distances[np.arange(len(maps)), nearest]
-    score = _score(opened, embedded, maps)
+    score = score_of(opened, embedded, maps)
     beta, sqrt_ve = level_and_shape(maps, opened.anchors, nearest)
-    verdict = np.where(score <= opened.cut, "good", np.where(near > opened.reach, "unknown", "defect"))
+    verdict = np.array(VERDICTS)[decided(score, near, opened.cut, opened.reach)]
     return Verdicts(nearest, near, score, verdict, opened.cut - score, beta, sqrt_ve, embedded)
 
 
-def _score(opened: Released, embedded: np.ndarray, maps: np.ndarray) -> np.ndarray:
+def decided(score: Any, near: Any, cut: float, reach: float, xp: Any = np) -> Any:
+    """The verdicts as places in VERDICTS (n,), from scores and distances to the nearest mode; `xp` as in a distance."""
+    return xp.where(score <= cut, 0, xp.where(near > reach, 2, 1))
+
+
+def score_of(opened: Released, embedded: np.ndarray, maps: np.ndarray) -> np.ndarray:
     """The release's one score (n,), from embeddings that are there already."""
     judge = opened.judge
     if judge.good is None:

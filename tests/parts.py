@@ -18,6 +18,7 @@ from tasks.bank import Bank
 from tasks.cache import cache
 from tasks.config import Data, Fit, Retrain, Tower
 from tasks.handover import Cached, Downloaded, Resolved, Stage
+from tasks.publish import JUDGED
 from tasks.sampling import triplets_by_part
 from tasks.split import PARTS, split_units
 from tasks.stages import digest_of, seal, stage, write_json
@@ -153,6 +154,20 @@ def banked(parts: Parts, shares: tuple[float, ...] = SHARES, seed: int = 42, lea
     )
 
 
+def hidden_bank(flipped: int, parts: bool = False) -> Any:
+    """A bank of 300 records in three modes that lie well apart, and the rows of those with a wrong mode.
+
+    With `parts` the records themselves, none of them flipped.
+    """
+    rng = np.random.default_rng(0)
+    mode = np.tile(np.arange(3), 100)
+    maps = (rng.normal(0, 0.3, (300, ROWS * COLS)) + 1 + np.eye(ROWS * COLS)[mode * 6] * 3).astype(np.float32)
+    rows = rng.choice(300, flipped, replace=False)
+    mode[rows] = (mode[rows] + rng.integers(1, 3, flipped)) % 3
+    made = Parts(maps, (mode > 0).astype(int), mode, np.array([""] * 300))
+    return made if parts else (banked(made), rows)
+
+
 def report(reasons: tuple[str, ...] = ()) -> dict[str, Any]:
     """What `report.json` holds, as far as publishing reads it."""
     figures = {"auroc": 0.9, "mode_accuracy": 0.8, "average_precision": 0.7, "good_auroc": 0.95}
@@ -186,7 +201,7 @@ def judged(folder: Path, reasons: tuple[str, ...] = ()) -> dict[str, Stage]:
         return {"weights": "w" * 64}
 
     def judgement(draft: Path) -> dict[str, Any]:
-        for name in ("anchors.npz", "split.npz", "gallery.npz", "report.html", "threshold.json"):
+        for name in set(JUDGED) - {"report.json"}:
             (draft / name).write_text(name)
         write_json(draft / "report.json", told)
         return {"metrics": metrics}
@@ -201,16 +216,7 @@ def release(artifacts: Path, version: str, **facts: Any) -> Path:
     """A sealed release folder; no pointer is moved."""
     folder = artifacts / "releases" / version
     folder.mkdir(parents=True)
-    for name in (
-        "model.keras",
-        "anchors.npz",
-        "split.npz",
-        "gallery.npz",
-        "threshold.json",
-        "report.json",
-        "report.html",
-        "README.md",
-    ):
+    for name in ("model.keras", "README.md", *JUDGED):
         (folder / name).write_bytes(name.encode() * 9)
     manifest = {"version": version, "fingerprint": f"print of {version}", "status": "released", "reasons": []}
     manifest |= {"compared_with": None, "metrics": {}, **FACTS, "config": {"data": {"rows": ROWS, "cols": COLS}}}

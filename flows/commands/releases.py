@@ -69,6 +69,9 @@ def _figure(told: dict[str, Any], name: str) -> str:
 
 def _print_comparison(release: Release) -> None:
     frozen, comparison = (release.manifest.get(name) for name in SINCE)
+    if parent := release.manifest.get("parent"):
+        print(f"      {parent['version']} with another threshold, {release.manifest['recalibrated']['rule']}")
+        return
     if comparison:
         print(f"      {comparison.get('verdict')}")
     elif frozen:

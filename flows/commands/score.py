@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from flows.commands import artifacts_word, json_word
-from tasks.config import Retrain
-from tasks.handover import Scored
+from tasks.config import LANGUAGES, Retrain
+from tasks.endings import Scored
 
 
 def words(commands: Any) -> None:
@@ -18,6 +18,9 @@ def words(commands: Any) -> None:
     command.add_argument("source", metavar="SOURCE", help="org/name[@revision] on the Hub, a folder, or demo")
     command.add_argument("--release", metavar="VERSION", help="such as v3; the champion by default")
     command.add_argument("--out", default="verdicts.parquet", metavar="FILE", help="where the verdicts go")
+    command.add_argument("--report", metavar="FILE", help="a page that says why, such as verdicts.html")
+    command.add_argument("--against", metavar="VERSION", help="another release: which verdicts does it change?")
+    command.add_argument("--language", choices=LANGUAGES, help="of the page; the release's own by default")
     artifacts_word(command)
     json_word(command)
     command.set_defaults(run=run)
@@ -33,7 +36,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     config = Retrain(artifacts_folder=arguments.artifacts)
     downloaded = download(resolve(arguments.source, None, config))
-    scored = judge(downloaded, config, arguments.release, arguments.out)
+    scored = judge(
+        downloaded, config, arguments.release, arguments.out, arguments.report, arguments.against, arguments.language
+    )
     print(json.dumps(scored.as_json()) if arguments.json else told(scored))
     return 0
 
@@ -42,9 +47,17 @@ def told(scored: Scored) -> str:
     """The verdicts' summary as a few lines of text."""
     counts = ", ".join(f"{count:,} {name}" for name, count in scored.counts.items())
     lines = [f"{scored.path}: {counts}, by {scored.release}"]
-    figures = scored.figures
-    if figures is None:
-        return lines[0]
+    if scored.flips:
+        changed = ", ".join(f"{one['count']:,} {one['from']} → {one['to']}" for one in scored.flips["pairs"])
+        lines.append(f"  {scored.flips['flipped']:,} changed from {scored.flips['against']}: {changed or 'none'}")
+    if scored.page:
+        lines.append(f"  why: {scored.page}")
+    return "\n".join(lines + (figure_lines(scored.figures, scored.release) if scored.figures else []))
+
+
+def figure_lines(figures: dict[str, Any], release: str) -> list[str]:
+    """What the verdicts are worth, by the labels."""
+    lines = [f"  {seen:,} records it was trained on are left out of:"] if (seen := figures["seen"]) else []
     for name, of in (("false_alarms", "good parts"), ("escapes", "defects"), ("mode_accuracy", "known modes")):
         if found := figures[name]:
             low, high = found["interval"]
@@ -56,5 +69,5 @@ def told(scored: Scored) -> str:
         low, high = figures["good_auroc_interval"]
         lines.append(f"  {'good auroc':<16}{figures['good_auroc']:.3f} [{low:.3f}, {high:.3f}]")
     if strange := figures["strange_modes"]:
-        lines.append(f"  {sum(strange.values()):,} records of modes that {scored.release} does not know")
-    return "\n".join(lines)
+        lines.append(f"  {sum(strange.values()):,} records of modes that {release} does not know")
+    return lines

@@ -86,12 +86,13 @@ def test_the_form_that_judges_parts_starts_a_run_with_what_was_filled_in(page, s
     page.goto(f"{server.url}/v2/dashboard")
     to_form(page, "on-demand")
     fields = explained(page)
-    assert [name for name, _ in fields] == ["source", "line", "release", "out"]
+    assert [name for name, _ in fields] == ["source", "line", "release", "against", "out"]
     assert all(len(text.split()) > 5 for _, text in fields), fields
     assert page.get_by_label("out (Optional)").input_value() == "verdicts.parquet"
     page.get_by_label("source", exact=True).fill("acme/boards")
     page.get_by_role("button", name="Submit").click()
     page.wait_for_url(lambda url: not url.partition("?")[0].endswith("/run"))
     [run] = server.filter("flow_runs", deployments={"name": {"any_": ["on-demand"]}})
-    assert run["parameters"] == {"source": "acme/boards", "line": None, "release": None, "out": "verdicts.parquet"}
+    usual = {"line": None, "release": None, "against": None, "out": "verdicts.parquet"}
+    assert run["parameters"] == {"source": "acme/boards", **usual}
     assert run["state_type"] in ("SCHEDULED", "PENDING")

@@ -55,7 +55,7 @@ def test_a_cron_deployment_has_scheduled_runs_within_70_seconds(factory):
 
 def test_all_deployments_stand_as_promised(factory):
     found = {item["name"]: item for item in factory.ask("/deployments/filter", {})}
-    assert set(found) == {"weekly", "on-new-version", "every-15-minutes", "on-demand"}
+    assert set(found) == {"weekly", "on-new-version", "every-15-minutes", "on-demand", "daily"}
     assert found["weekly"]["schedules"][0]["schedule"] == {
         "cron": "0 5 * * 1",
         "timezone": "Europe/Berlin",

@@ -71,6 +71,8 @@ def test_the_hubs_own_library_reads_it():
     data = ModelCard(model_card(manifest(), parts.report())).data
     assert data.datasets == ["acme/boards"]
     assert 0.9 in [found.metric_value for found in data.eval_results]
+    assert (data.pipeline_tag, data.library_name) == ("feature-extraction", "keras")
+    assert {found.dataset_revision for found in data.eval_results} == {"0123456789abcdef"}
 
 
 def test_only_hub_datasets_are_linked():

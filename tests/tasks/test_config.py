@@ -12,16 +12,16 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.checked import allowed
-from tasks.config import Data, Evaluate, Fit, Gate, Report, Retrain, Split, Tower, Triplets, parse_widths
+from tasks.config import Cost, Data, Evaluate, Fit, Gate, Report, Retrain, Split, Tower, Triplets, parse_widths
 from tasks.errors import BadSetting
 from tasks.presets import PRESETS
 from tasks.settings import keys
 
-SECTIONS = (Data, Split, Triplets, Tower, Fit, Evaluate, Gate, Report, Retrain)
+SECTIONS = (Data, Split, Triplets, Tower, Fit, Evaluate, Gate, Cost, Report, Retrain)
 FIELDS = [(kind, part) for kind in SECTIONS for part in dataclasses.fields(kind)]
 BOUNDED = [(kind, part) for kind, part in FIELDS if part.metadata.get("least") is not None]
 PLACES = {"train", "test", "revision", "data_folder", "artifacts_folder", "preset"}
-WORDING = {key for key in keys() if key.startswith("report.")}  # tells a result in other words
+WORDING = {key for key in keys() if key.startswith(("report.", "cost."))}  # tells a result in other words
 BOUNDS = {"data.most_records", "data.most_bytes"}  # refuse a source, and change nothing of what is read
 FORM = TypeAdapter(Retrain)
 
@@ -128,7 +128,9 @@ def test_notebook_preset_is_the_notebooks_recipe():
 def test_science_holds_what_can_change_the_result_and_nothing_else():
     plain = Retrain(preset="notebook").science()
     moved = Retrain(preset="notebook", train="a/b", test="c", revision="r", data_folder="d", artifacts_folder="e")
-    moved = replace(moved, report=Report(language="ja"), data=Data(most_records=7, most_bytes=7))
+    moved = replace(
+        moved, report=Report(language="ja"), cost=Cost(prevalence=0.1), data=Data(most_records=7, most_bytes=7)
+    )
     assert moved.science() == plain
     spelled_out = Retrain(tower=Tower(**PRESETS["notebook"]["tower"]), fit=Fit(**PRESETS["notebook"]["fit"]))
     assert spelled_out.science() == plain

@@ -71,6 +71,7 @@ def line(tmp_path_factory, hidden):
     return config, json.loads((Path(made["report"].path) / "report.json").read_text())
 
 
+@pytest.mark.slow
 def test_all_three_scores_are_reported_and_the_one_that_was_asked_is_used(line):
     _, report = line
     scores = report["figures"]["good_scores"]
@@ -79,6 +80,7 @@ def test_all_three_scores_are_reported_and_the_one_that_was_asked_is_used(line):
     assert report["thresholds"][0]["distance"] == "ranks of euclidean and peak"
 
 
+@pytest.mark.slow
 def test_the_release_scores_new_parts_by_the_same_score(line, hidden, tmp_path):
     """The verdict follows from the release's files alone: its reference records, its threshold."""
     config, _ = line

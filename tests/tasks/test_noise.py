@@ -66,6 +66,7 @@ def test_noise_through_the_step_itself_is_a_coin(tmp_path):
     np.testing.assert_allclose(bank.anchors[3], own.mean(axis=0), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_tower_trained_on_noise_is_a_coin(tmp_path):
     """The whole way of a model: it learns its training records by heart, and nothing about the others."""
     found = []

@@ -13,7 +13,7 @@ import pytest
 
 from tasks.errors import ChampionMoved, DamagedRelease, UnusableFolder
 from tasks.handover import Outcome
-from tasks.publish import concluded, git_commit, publish
+from tasks.publish import JUDGED, concluded, git_commit, publish
 from tasks.releases import pointer, promote, rejected, releases, rollback
 from tasks.stages import MANIFEST, file_digest, sound
 
@@ -58,8 +58,7 @@ def test_a_release_is_complete_sealed_and_champion(tmp_path):
     assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1"}
     folder = Path(made.path)
     manifest = json.loads((folder / MANIFEST).read_text())
-    names = {"model.keras", "anchors.npz", "gallery.npz", "threshold.json", "split.npz"}
-    names |= {"report.html", "report.json", "README.md"}
+    names = {"model.keras", "README.md", *JUDGED}
     assert {path.name for path in folder.iterdir()} == names | {MANIFEST}
     assert manifest["files"] == {name: file_digest(folder / name) for name in names}
     assert (manifest["version"], manifest["status"], manifest["compared_with"]) == ("v1", "released", None)

@@ -289,7 +289,9 @@ def test_the_figures_of_the_report_appear(usual):
 def test_every_section_is_there_and_linked(usual):
     page = Page(usual[2])
     assert [attrs["id"] for attrs in page.all("section") if "id" in attrs] == SECTIONS
-    assert [attrs["href"] for attrs in page.all("a")][: len(SECTIONS)] == [f"#{name}" for name in SECTIONS]
+    links = [attrs["href"] for attrs in page.all("a") if attrs["href"].startswith("#")]
+    assert [link for link in links if link != "#mistakes"][: len(SECTIONS)] == [f"#{name}" for name in SECTIONS]
+    assert "#mistakes" in links
 
 
 def test_nothing_is_loaded_and_no_script_may_run(usual):
@@ -462,6 +464,7 @@ def test_scores_and_their_intervals_are_shown(usual):
         assert shown in text
 
 
+@pytest.mark.slow
 def test_sixty_modes_without_good_records_and_worse_than_the_champion():
     modes = [
         f"solder bridge & copper residue between pad {i} and its neighbour on the lower left 検査 {i}"

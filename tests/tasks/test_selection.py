@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from parts import banked, configured, inspected, map_column, split_stage
 
 from tasks.bank import load_bank
@@ -40,6 +41,7 @@ def facts(stage, folder):
     return model.facts["weights"], told
 
 
+@pytest.mark.slow
 def test_a_ruined_test_part_changes_nothing_and_a_ruined_calibration_part_the_figures(tmp_path):
     """The second half shows that the first could fail."""
     stage = split_stage(map_column(inspected(each=40)), tmp_path)

@@ -130,6 +130,7 @@ def test_training_sees_anchors_train_and_stop_and_nothing_else(bank):
     assert weights_digest(seen[0]) == weights_digest(unseen[0])
 
 
+@pytest.mark.slow
 def test_the_seed_decides_every_bit(bank):
     first, again, other = (fit(bank, replace(run_of(), seed=seed))[0] for seed in (42, 42, 43))
     assert weights_digest(first) == weights_digest(again) != weights_digest(other)
@@ -144,6 +145,7 @@ def test_training_learns(bank):
     assert pair_figures(judge.to_modes(bank.maps[rows]), bank.mode[rows])["auroc"] > 0.95
 
 
+@pytest.mark.slow
 def test_training_on_noise_learns_nothing_of_other_records():
     """The tower fits its own records; of the test it knows as little as a coin. Mean of three worlds."""
     worlds = []
@@ -237,6 +239,7 @@ def died_after(epochs: int, bank: Bank, config: Retrain, state: Path) -> None:
         fit(bank, config, dying, state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_a_training_that_died_goes_on_to_the_same_bits(bank, tmp_path, epochs):
     config, lines = run_of(epochs=5, learning_rate=3e-4), []
@@ -249,6 +252,7 @@ def test_a_training_that_died_goes_on_to_the_same_bits(bank, tmp_path, epochs):
     assert [line.epoch for line in lines] == list(range(epochs + 1, 6))
 
 
+@pytest.mark.slow
 def test_a_damaged_state_starts_anew(bank, tmp_path):
     config, state, lines = run_of(epochs=3, learning_rate=3e-4), tmp_path / "state.npz", []
     died_after(2, bank, config, state)

@@ -103,6 +103,7 @@ def test_the_presets_value_named_or_not_is_the_same_trial(tmp_path, triplets):
     assert tried(triplets, config, Runs({})).path == tried(triplets, named, Runs()).path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("env", "told"),
     [({}, None), ({}, "jax"), ({"KERAS_BACKEND": "jax"}, None), ({"KERAS_BACKEND": "jax"}, "tensorflow")],

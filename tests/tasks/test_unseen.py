@@ -39,6 +39,7 @@ def _figures(bank, one, config):
     return fold_figures(bank, variant, train(variant, config), one, config).facts["figures"]
 
 
+@pytest.mark.slow
 def test_each_mode_that_was_left_out_has_its_figures(line):
     config, _, bank, folds = line
     found = unseen_summary(folds, config)
@@ -51,6 +52,7 @@ def test_each_mode_that_was_left_out_has_its_figures(line):
     assert found["mean"]["good_auroc"] == pytest.approx(np.mean(means))
 
 
+@pytest.mark.slow
 def test_the_figure_is_that_of_the_model_that_never_saw_the_mode(line):
     """Counted by hand: of all pairs of a mode-1 and a good test record, how often the first is the farther."""
     config, _, bank, folds = line
@@ -64,6 +66,7 @@ def test_the_figure_is_that_of_the_model_that_never_saw_the_mode(line):
     assert folds[0]["scores"]["distance"]["auroc"] == pytest.approx((far[:, None] > near).mean())
 
 
+@pytest.mark.slow
 def test_modes_dealt_out_anew_are_a_coin(line):
     """Trained through the step itself on permuted modes; the true modes of the same records are all but certain."""
     config, _, bank, folds = line
@@ -85,6 +88,7 @@ def test_what_is_no_coin_is_told():
         assert sign in unseen_text(None, found)
 
 
+@pytest.mark.slow
 def test_a_fold_whose_training_died_is_told_and_left_out_of_the_means(line):
     config, _, _, folds = line
     died = ({"kind": "without", "name": "1", "failed": "epoch 1: all | alike"}, *folds[1:])
@@ -96,6 +100,7 @@ def test_a_fold_whose_training_died_is_told_and_left_out_of_the_means(line):
     assert (gone["mean"], gone["chance"], gone["failed"]) == (None, None, ["collapsed"])
 
 
+@pytest.mark.slow
 def test_report_and_metrics_hold_both_questions_apart(line):
     config, records, bank, folds = line
     told = {"source": "parts", "kind": "folder", "revision": "0" * 40, "records": 600, "modes": 4}

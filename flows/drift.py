@@ -1,0 +1,58 @@
+"""Compares new parts with those that a release was made with, and tells people when they drifted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.logging import get_run_logger
+
+from flows import board, notify
+from flows.living import living
+from tasks import steps
+from tasks.endings import Drifted
+from tasks.errors import BadSetting, SomeLinesFailed
+from tasks.lines import Line, read_lines
+
+
+@flow(name="drift", persist_result=False, on_failure=[notify.failed])
+def drift(
+    line: str = "all", source: str | None = None, release: str | None = None, out: str = "drift"
+) -> list[Drifted]:
+    """Draw control charts of new parts and test their cells; a drift completes the run, and is told.
+
+    Args:
+        line: The product line of kensa.toml whose champion is asked, or all: each that names its new parts as drift.
+        source: The new parts in place of the line's own: org/name[@revision] on the Hub, a folder of tables, or demo.
+        release: A release such as v3 that is asked in the champion's place.
+        out: The folder of the pages, one for each line, in the worker's folder.
+    """
+    steps.log_known_errors_in_one_line()
+    with living():
+        lines = read_lines()
+        if line != "all":
+            return [_one(lines[line], source or lines[line].drift, release, out)]
+        if source or release:
+            raise BadSetting("line all: expected no source and no release, which are a single line's")
+        return _every([one for one in lines.by_name.values() if one.drift], out)
+
+
+def _every(lines: list[Line], out: str) -> list[Drifted]:
+    """Each line in turn; one that fails does not keep the others from being looked at."""
+    if not lines:
+        get_run_logger().info("no line of kensa.toml names its new parts as drift; nothing to compare")
+    states = {one.name: drift(line=one.name, out=out, return_state=True) for one in lines}
+    failed = [name for name, state in states.items() if not state.is_completed()]
+    if failed:
+        raise SomeLinesFailed(f"{', '.join(failed)} failed, {len(lines) - len(failed)} of {len(lines)} lines were done")
+    return [found for state in states.values() for found in state.result()]
+
+
+def _one(line: Line, source: str | None, release: str | None, out: str) -> Drifted:
+    if source is None:
+        raise BadSetting(f"line {line.name}: expected drift in kensa.toml, or a source, to compare; found neither")
+    resolved = steps.resolve(source, None, line.config)
+    found = steps.drift(steps.download(resolved), line.config, release, str(Path(out) / f"{line.name}.html"))
+    board.drifted(found, line)
+    notify.drifted(found, line.name)
+    return found

@@ -1,0 +1,67 @@
+"""Makes a release again from its manifest, and publishes nothing: download → cache → triplets → train → evaluate."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from prefect import flow
+
+from flows import board
+from flows.living import living
+from flows.retrain import cached
+from tasks import steps
+from tasks.config import Retrain
+from tasks.endings import Reproduced
+from tasks.errors import UnknownRevision, UnknownSource
+from tasks.handover import Resolved
+from tasks.reproduce import Subject, compared, gone, same_source, settings, subject
+from tasks.stages import drafting, usable
+
+
+@flow(name="reproduce", persist_result=False)
+def reproduce(version: str, artifacts: str = "artifacts", data: str | None = None) -> Reproduced:
+    """Train a release again from its pinned sources, settings and seed, and compare weights and figures.
+
+    Args:
+        version: A release such as v3.
+        artifacts: The folder of the releases, in which nothing is changed.
+        data: A folder whose caches and triplets may be used; without it, they too are made anew.
+    """
+    steps.log_known_errors_in_one_line()
+    with living():
+        found = subject(Path(artifacts), version)
+        folder = usable(Path(data or tempfile.gettempdir()))
+        with drafting(folder, "reproduce") as scratch:
+            config = settings(found, folder if data else scratch)
+            return _walked(found, replace(config, artifacts_folder=artifacts), scratch)
+
+
+def _walked(found: Subject, config: Retrain, scratch: Path) -> Reproduced:
+    """The line without its end; the model and its judgement are always made anew, in `scratch`."""
+    source = _pinned(found, "train", config)
+    test_source = _pinned(found, "test", config) if "test" in found.sources else None
+    train_set = cached(source, config)
+    test_set = cached(test_source, config, held_out=True) if test_source else None
+    triplets = steps.triplets(train_set, test_set, config)
+    anew = replace(config, data_folder=str(scratch))
+    progress = board.Training(anew)
+    model = steps.train(triplets, anew, progress)
+    progress.ended(model)
+    manifest = found.origin.manifest
+    facts = {name: manifest.get(name) for name in ("train", "test", "changes")}
+    findings = train_set.findings + (test_set.findings if test_set else ())
+    report = steps.evaluate(triplets, model, anew, None, facts, findings)
+    stages = {"cache": train_set.stage, "triplets": triplets, "model": model, "report": report}
+    return compared(found, stages, steps.git_commit())
+
+
+def _pinned(found: Subject, name: str, config: Retrain) -> Resolved:
+    """The source at the release's revision; SourceChanged where it is gone or another by now."""
+    told = found.sources[name]
+    try:
+        resolved = steps.resolve(told["source"], told["revision"] if told["kind"] == "hub" else None, config)
+    except (UnknownSource, UnknownRevision) as error:
+        raise gone(found, name, str(error)) from None
+    return same_source(found, name, resolved)

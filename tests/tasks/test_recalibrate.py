@@ -1,0 +1,125 @@
+"""Another threshold without training: a release that names its parent, once, and whatever comes after still works."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from parts import line, map_column, source
+
+from tasks.calibrate import target_fpr
+from tasks.config import Cost
+from tasks.errors import BadSetting, CannotCalibrate, NothingToCalibrate
+from tasks.publish import concluded
+from tasks.recalibrate import CHEAPEST, Asked, recalibrate
+from tasks.releases import champion, find, pointer, promote, rollback
+from tasks.score import score
+from tasks.scores import read_scores
+from tasks.stages import MANIFEST, seal
+
+
+@pytest.fixture
+def config(small_line, tmp_path):
+    """A copy of the small line, to be changed."""
+    for name in ("data_folder", "artifacts_folder"):
+        shutil.copytree(getattr(small_line, name), tmp_path / Path(getattr(small_line, name)).name)
+    return replace(small_line, data_folder=str(tmp_path / "data"), artifacts_folder=str(tmp_path / "artifacts"))
+
+
+@pytest.fixture
+def artifacts(config):
+    return Path(config.artifacts_folder)
+
+
+def asked(target=0.2, rule="target_fpr", cost=Cost()):
+    return Asked(rule, target, cost)
+
+
+def test_the_threshold_is_the_rules_on_the_calibration_records(artifacts):
+    made = recalibrate(artifacts, None, asked(), promote=False)
+    scores = read_scores(artifacts / "releases" / "v1")
+    value, defect, _ = scores.part(False)
+    assert made.threshold["value"] == target_fpr(value, defect, 0.2)
+    told = find(artifacts, "v2").manifest
+    assert told["parent"] == {"version": "v1", "fingerprint": "f" * 64}
+    value, defect, _ = scores.part(True)
+    assert told["metrics"]["good_fpr"] == pytest.approx((value[~defect] > made.threshold["value"]).mean())
+    assert told["metrics"]["auroc"] == find(artifacts, "v1").manifest["metrics"]["auroc"]
+
+
+def test_the_same_is_made_once_and_the_champion_stays_unless_asked(artifacts):
+    first, again = (recalibrate(artifacts, "v1", asked(), promote=False) for _ in range(2))
+    assert (first.status, again.status, again.release) == ("released", "unchanged", "v2")
+    assert pointer(artifacts)["champion"] == "v1"
+    assert recalibrate(artifacts, "v1", asked(), promote=True).champion == "v2"
+    assert champion(artifacts).version == "v2"
+    assert rollback(artifacts).version == "v1"
+
+
+def test_new_parts_are_judged_by_the_new_threshold(config, artifacts, hidden, tmp_path):
+    made = recalibrate(artifacts, None, asked(), promote=True)
+    new = source(map_column(hidden(each=40, seed=8)), tmp_path / "new")
+    counts = {}
+    for version in ("v1", "v2"):
+        score(new, config, version, str(tmp_path / f"{version}.parquet"))
+        counts[version] = (pq.read_table(tmp_path / f"{version}.parquet")["verdict"].to_numpy() == "good").sum()
+    assert counts["v2"] < counts["v1"]
+    rows = pq.read_table(tmp_path / "v2.parquet")
+    cut = made.threshold["value"]
+    np.testing.assert_allclose(rows["margin"].to_numpy(), cut - rows["score"].to_numpy())
+
+
+def test_a_retraining_finds_what_it_concluded_and_compares_with_a_recalibrated_champion(config, artifacts, hidden):
+    recalibrate(artifacts, None, asked(), promote=True)
+    assert concluded(config, "f" * 64).release == "v1", "the run is known, though its release is champion no more"
+    outcome = line(hidden(each=260), Path(config.data_folder).parent, config, fingerprint="e" * 64)["outcome"]
+    assert outcome.comparison["version"] == "v2"
+    assert outcome.champion in ("v2", "v3")
+
+
+def test_of_a_recalibrated_release_another_is_made_of_the_same_scores(artifacts):
+    recalibrate(artifacts, "v1", asked(0.2), promote=True)
+    made = recalibrate(artifacts, "v2", asked(0.1), promote=False)
+    straight = recalibrate(artifacts, "v1", asked(0.1), promote=False)
+    assert (made.parent, straight.parent) == ("v2", "v1")
+    assert made.threshold["value"] == straight.threshold["value"]
+
+
+def test_the_page_and_the_card_name_parent_and_threshold(artifacts):
+    recalibrate(artifacts, None, asked(rule=CHEAPEST, cost=Cost(0.02, 100, 5, "EUR")), promote=False)
+    folder = artifacts / "releases" / "v2"
+    page = (folder / "report.html").read_text()
+    assert "the model of v1 with another threshold" in page
+    assert "EUR" in page
+    assert (folder / "parent.html").read_bytes() == (folder.with_name("v1") / "report.html").read_bytes()
+    assert "# kensa v2" in (folder / "README.md").read_text()
+    assert json.loads((folder / "threshold.json").read_text())["thresholds"][0]["rule"] == CHEAPEST
+
+
+def test_too_few_good_records_and_costs_unsaid_are_refused_and_leave_nothing(artifacts):
+    before = sorted(artifacts.rglob("*"))
+    with pytest.raises(CannotCalibrate, match=r"a false positive rate of 0\.0001 needs 10000"):
+        recalibrate(artifacts, None, asked(0.0001), promote=True)
+    with pytest.raises(BadSetting, match="--prevalence, --escape and --overkill"):
+        asked(rule=CHEAPEST, cost=Cost(prevalence=0.1))
+    assert sorted(artifacts.rglob("*")) == before
+
+
+def test_a_release_without_scores_is_refused(artifacts):
+    folder = artifacts / "releases" / "v1"
+    manifest = find(artifacts, "v1").manifest
+    (folder / "scores.npz").unlink()
+    (folder / MANIFEST).unlink()
+    seal(folder, {key: value for key, value in manifest.items() if key != "files"})
+    with pytest.raises(NothingToCalibrate, match="v1: expected a release with the scores"):
+        recalibrate(artifacts, None, asked(), promote=False)
+
+
+def test_promote_takes_it_as_any_other(artifacts):
+    recalibrate(artifacts, None, asked(), promote=False)
+    assert promote(artifacts, "v2").version == "v2"
