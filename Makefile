@@ -55,7 +55,7 @@ browser:  ## Debian's chromium for the browser tests: installed where we may, el
 
 lock:  ## pin anew what pyproject.toml asks for
 	$(RUN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --python-version 3.11 --extra dask --extra onnx --extra dev pyproject.toml --output-file requirements.lock
+	  --python-version 3.11 --extra dask --extra photos --extra onnx --extra dev pyproject.toml --output-file requirements.lock
 
 clean:  ## remove the environment; data and artifacts stay
 	rm -rf $(VENV) *.egg-info

@@ -11,6 +11,7 @@ from flows.commands import (
     champion,
     drift,
     export,
+    maps,
     prune,
     push,
     recalibrate,
@@ -24,7 +25,7 @@ from flows.commands import (
 )
 from tasks.errors import KensaError, UnfitData
 
-JUDGING = (score, drift, recalibrate)
+JUDGING = (score, drift, maps, recalibrate)
 KEEPING = (export, push, reproduce, prune)
 COMMANDS = (retrain, sweep, up, watch, releases, champion, *JUDGING, *KEEPING)  # in the order of the help
 

@@ -94,9 +94,13 @@ def photographs(names: Iterable[Name], seed: int = 42) -> Pixels:
 
 def demo_grid(seed: int = 42) -> WindowGrid:
     """The unit spaces of the windows, from 200 good photographs that are no records."""
+    return fit_windows(good_photographs(UNIT_RECORDS, seed))
+
+
+def good_photographs(count: int, seed: int = 42) -> Pixels:
+    """Photographs (n, 144, 156) of good parts that are no records, from lots of their own: a standard."""
     lots = _lots(seed, UNIT_LOT)
-    good = [photograph(default_rng([seed, UNIT, i]), lots[i % LOTS], 0) for i in range(UNIT_RECORDS)]
-    return fit_windows(np.stack(good))
+    return np.stack([photograph(default_rng([seed, UNIT, i]), lots[i % LOTS], 0) for i in range(count)])
 
 
 def _check(seed: int, good: int, per_mode: int, revise: int) -> None:

@@ -75,6 +75,22 @@ class Drifted:
 
 
 @dataclass(frozen=True)
+class Mapped:
+    """Photographs turned into a source of maps: its folder, records by mode, those that could not be registered."""
+
+    path: str
+    records: int
+    modes: dict[str, int]
+    unregistered: tuple[str, ...]
+    standard: int
+    overlap: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The source as one JSON object."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
 class Exported:
     """A release as a file of another kind: where it lies, and what the parity gate found (tasks/parity.py)."""
 

@@ -16,6 +16,8 @@ KensaError                  anything Kensa says in one line, without a traceback
 │   ├── NothingToCalibrate  a release without the scores that another threshold needs
 │   ├── CannotCalibrate     calibration records that do not give the threshold that is asked for
 │   ├── NothingToCompare    too few records, or a release without a reference, to tell of drift
+│   ├── UnreadablePhotos    photographs that are missing, broken, of another size, or wrongly labelled
+│   ├── UnfitStandard       good photographs of which no standard can be made
 │   ├── NotExportable       a release whose formula cannot be written in the format that is asked for
 │   ├── MissingExtra        an optional package that the command needs is not installed
 │   ├── UnknownRepository   no such model repository on the Hub, or no right to make it
@@ -138,6 +140,14 @@ class CannotCalibrate(BadInput):
 
 class NothingToCompare(BadInput):
     """Too few records, or a release without a reference, to tell whether parts drifted."""
+
+
+class UnreadablePhotos(BadInput):
+    """Photographs that are missing, broken, of another size than the standard, or wrongly labelled."""
+
+
+class UnfitStandard(BadInput):
+    """Good photographs of which no standard can be made, or a standard that does not fit."""
 
 
 class NotExportable(BadInput):

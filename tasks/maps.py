@@ -36,20 +36,21 @@ class WindowGrid:
 
 
 def windows(photos: NDArray, rows: int = ROWS, cols: int = COLS) -> NDArray:
-    """`photos` (n, h, w) cut into (n, rows·cols, k) windows of k = h/rows × w/cols pixels.
+    """`photos` (n, h, w) or (n, h, w, channels) cut into (n, rows·cols, k) windows of all their pixels' values.
 
+    k is h/rows × w/cols, times the channels: a change of colour that leaves the brightness is seen, too.
     Raises ValueError where the photographs do not divide into whole windows of two pixels or more.
     """
-    if photos.ndim != 3:
-        raise ValueError(f"expected photographs of shape (n, height, width), received {photos.shape}")
-    count, height, width = photos.shape
+    if photos.ndim not in (3, 4):
+        raise ValueError(f"expected photographs of shape (n, height, width[, channels]), received {photos.shape}")
+    count, height, width = photos.shape[:3]
     if rows < 1 or cols < 1 or height % rows or width % cols or height * width < 2 * rows * cols:
         raise ValueError(
             f"expected a height that is a multiple of {rows} and a width that is a multiple of {cols} "
             f"(windows of two pixels or more), received {height} × {width}"
         )
-    cut = photos.reshape(count, rows, height // rows, cols, width // cols)
-    return cut.transpose(0, 1, 3, 2, 4).reshape(count, rows * cols, -1)
+    cut = photos.reshape(count, rows, height // rows, cols, width // cols, -1)
+    return cut.transpose(0, 1, 3, 2, 4, 5).reshape(count, rows * cols, -1)
 
 
 def fit_windows(good: NDArray, rows: int = ROWS, cols: int = COLS) -> WindowGrid:
@@ -64,7 +65,7 @@ def fit_windows(good: NDArray, rows: int = ROWS, cols: int = COLS) -> WindowGrid
     # camera's last bit. The ridge is what one grey level of noise per pixel adds to (β, √V_e).
     mean = items.mean(axis=0, dtype=np.float64)
     unit = rt.fit(items, ridge=NOISE**2 / np.square(mean).sum(axis=-1))
-    return WindowGrid(rows, cols, *good.shape[1:], unit)
+    return WindowGrid(rows, cols, *good.shape[1:3], unit)
 
 
 def rt_maps(photos: NDArray, good: NDArray | WindowGrid, rows: int = ROWS, cols: int = COLS) -> NDArray[np.float32]:
@@ -75,7 +76,7 @@ def rt_maps(photos: NDArray, good: NDArray | WindowGrid, rows: int = ROWS, cols:
     Raises ValueError for a size that does not divide, or other than the good photographs'.
     """
     grid = good if isinstance(good, WindowGrid) else fit_windows(good, rows, cols)
-    if photos.ndim != 3 or photos.shape[1:] != (grid.height, grid.width):
+    if photos.shape[1:3] != (grid.height, grid.width):
         raise ValueError(f"expected photographs of {grid.height} × {grid.width} pixels, received {photos.shape}")
     maps = np.empty((len(photos), grid.rows, grid.cols), dtype=np.float32)
     for start in range(0, len(photos), CHUNK):
