@@ -56,6 +56,7 @@ def render(
             wrong=int((evidence.distances.argmin(axis=1) != evidence.mode).sum()),
             pictures=_pictures(report, evidence),
             costs=costs,
+            language=language,
         )
     )
 
