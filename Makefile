@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help setup retrain test test-fast figures lint lock clean
+.PHONY: help setup retrain test test-fast figures faults lint lock clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,11 @@ test-fast: setup  ## the tests that take seconds
 
 figures: setup  ## docs/figures.md anew, from the sets in the folder DATA: about an hour
 	$(RUN)/python -m bench.figures --data "$(DATA)"
+
+PARTS ?= all
+SHARE ?= 1
+faults: setup  ## faults of every kind, and their table in docs/reliability.md: an hour; PARTS=kill,disk SHARE=0.1
+	$(RUN)/python -m bench.faults --parts "$(PARTS)" --share "$(SHARE)" $(if $(SEED),--seed "$(SEED)") --write
 
 lint: setup  ## style, and who may import whom
 	$(RUN)/ruff check .

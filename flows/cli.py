@@ -12,6 +12,7 @@ from flows.commands import (
     drift,
     export,
     maps,
+    prune,
     push,
     recalibrate,
     releases,
@@ -24,8 +25,9 @@ from flows.commands import (
 )
 from tasks.errors import KensaError, UnfitData
 
-# In the order of the help.
-COMMANDS = (retrain, sweep, up, watch, releases, champion, score, drift, maps, recalibrate, export, push, reproduce)
+JUDGING = (score, drift, maps, recalibrate)
+KEEPING = (export, push, reproduce, prune)
+COMMANDS = (retrain, sweep, up, watch, releases, champion, *JUDGING, *KEEPING)  # in the order of the help
 
 
 def main(words: list[str] | None = None) -> int:

@@ -186,8 +186,13 @@ def _heads(told: dict[str, Any]) -> dict[str, str]:
     return {
         str(row.get("ref", "")).removeprefix("refs/heads/"): row["newSha"]
         for row in rows
-        if str(row.get("ref", "")).startswith("refs/heads/") and SHA.fullmatch(str(row.get("newSha")))
+        if str(row.get("ref", "")).startswith("refs/heads/") and _is_sha(row.get("newSha"))
     }
+
+
+def _is_sha(value: Any) -> bool:
+    """Whether it is a commit; a number of forty digits is none."""
+    return isinstance(value, str) and SHA.fullmatch(value) is not None
 
 
 def main(words: list[str] | None = None) -> int:

@@ -144,7 +144,8 @@ def _settings(manifest: dict[str, Any], report: dict[str, Any]) -> str:
     defaults, rows = Retrain(preset=manifest["config"]["preset"]).science(), []
     for key, value in manifest["config"].items():
         if key in defaults and isinstance(value, dict):
-            rows += [(f"{key}.{name}", inner, inner != defaults[key][name]) for name, inner in value.items()]
+            told = {name: inner for name, inner in value.items() if name in defaults[key]}
+            rows += [(f"{key}.{name}", inner, inner != defaults[key][name]) for name, inner in told.items()]
     rows.sort(key=lambda row: not row[2])
     body = "\n".join(f"| {'**' + key + '**' if changed else key} | {_code(value)} |" for key, value, changed in rows)
     say = _say(manifest)

@@ -29,6 +29,12 @@ class Data(Checked):
     group: str = setting("group", "Optional column (lot, board, part) whose records stay on one side of every split")
     config: str | None = setting(None, "Configuration of the Hub dataset, where it has several")
     part: str | None = setting(None, "Split of the Hub dataset to read; by default train (for --test: test)")
+    most_records: int = setting(5_000_000, "Rows of a source beyond which it is refused unread", 1, 10**12)
+    most_bytes: int = setting(64 * 2**30, "Bytes of a source, unpacked, beyond which it is refused", 1, 10**15)
+
+    def reading(self) -> dict[str, Any]:
+        """What can change what is read; the bounds can only refuse it."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if not name.startswith("most_")}
 
 
 @dataclass(frozen=True)
@@ -156,4 +162,4 @@ class Retrain(Checked):
         values = dataclasses.asdict(self.resolved())
         for name in ("train", "test", "revision", "data_folder", "artifacts_folder", "preset", "cost", "report"):
             values.pop(name)
-        return values
+        return values | {"data": self.data.reading()}

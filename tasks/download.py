@@ -21,9 +21,11 @@ from tasks.errors import (
     UnknownRevision,
     UnknownSource,
     UnreadableSource,
+    UnusableFolder,
 )
+from tasks.fetched import require_as_named
 from tasks.handover import Downloaded, Resolved
-from tasks.stages import file_digest, usable, write_json
+from tasks.stages import DISK, file_digest, seal_holds, usable, with_seal, write_json
 
 TABLES = ("parquet", "csv", "tsv", "json", "jsonl", "arrow")
 PATTERNS = [f"*.{kind}" for kind in TABLES] + [f"*.{kind}.gz" for kind in ("csv", "tsv", "json", "jsonl")]
@@ -59,13 +61,15 @@ def download(resolved: Resolved) -> Downloaded:
         return Downloaded(resolved, resolved.location)
     from huggingface_hub import snapshot_download
 
-    with told(f"{resolved.location}@{resolved.revision}"):
+    title = f"{resolved.location}@{resolved.revision}"
+    with told(title):
         folder = snapshot_download(
             resolved.location,
             repo_type="dataset",
             revision=resolved.revision,
             allow_patterns=[*PATTERNS, "README.md"],
         )
+    require_as_named(Path(folder), title)
     if not any(_tables(Path(folder))):
         raise UnreadableSource(f"{resolved.source}: expected {', '.join(TABLES)} files, found none at this revision")
     return Downloaded(resolved, folder)
@@ -95,8 +99,8 @@ def _hub_revision(name: str, revision: str, data: Path) -> str:
 
     head = data / "heads" / f"{name.replace('/', '--')}@{revision.replace('/', '--')}.json"
     if constants.HF_HUB_OFFLINE:
-        if head.exists():
-            return json.loads(head.read_text())["sha"]
+        if known := _seen(head):
+            return known
         if re.fullmatch(r"[0-9a-f]{40}", revision):
             return revision
         raise UnknownRevision(
@@ -104,10 +108,21 @@ def _hub_revision(name: str, revision: str, data: Path) -> str:
             "go online once, or name a commit that was downloaded"
         )
     with told(f"{name}@{revision}"):
-        sha = HfApi().dataset_info(name, revision=revision, timeout=30).sha
+        sha = str(HfApi().dataset_info(name, revision=revision, timeout=30).sha)
+    if not re.fullmatch(r"[0-9a-f]{40}", sha):
+        raise SourceUnreachable(f"{name}@{revision}: expected a commit from the Hub, found {sha[:60]!r}; try again")
     usable(head.parent)
-    write_json(head, {"sha": sha})
+    write_json(head, with_seal({"sha": sha}))
     return sha
+
+
+def _seen(head: Path) -> str | None:
+    """The commit that an earlier run wrote down; None where there is none, or the disk has damaged it."""
+    try:
+        told = json.loads(head.read_text())
+        return told["sha"] if seal_holds(told) or set(told) == {"sha"} else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 @contextmanager
@@ -121,7 +136,12 @@ def told(title: str) -> Iterator[None]:
     except errors.LocalEntryNotFoundError as error:
         raise _explained(title, error.__cause__ or error) from None
     except (errors.HfHubHTTPError, httpx.HTTPError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in DISK - {None}:
+            raise UnusableFolder(f"{title}: cannot be kept ({error.strerror}); make room, or set HF_HOME") from None
         raise _explained(title, error) from None
+    except (ValueError, KeyError, TypeError) as error:  # an answer that is no answer, or a name that leads elsewhere
+        said = " ".join(str(error).split())[:200]
+        raise UnreadableSource(f"{title}: the Hub's answer cannot be used ({said}); tell the dataset's owner") from None
 
 
 def _explained(title: str, error: BaseException) -> KensaError:

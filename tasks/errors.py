@@ -32,6 +32,7 @@ KensaError                  anything Kensa says in one line, without a traceback
     ├── TrainingCollapsed   every record has the same embedding
     ├── ParityLost          an exported file says something else than its release: it is not kept
     ├── DamagedRelease      a release whose files do not have their digests
+    ├── DamagedLedger       the ledger of dataset versions is no whole database
     ├── ChampionMoved       another run changed the champion while this one compared with it
     ├── FrozenSetMoved      another run gave the frozen test set's name to a set of its own
     ├── NotComparable       the champion cannot be judged beside the challenger: told as a rejection
@@ -56,6 +57,10 @@ class KensaError(Exception):
 
     exit_code = 1
     may_pass = False  # True where trying again later can help
+
+    def __str__(self) -> str:
+        """One line, whatever a name or a library has put into it: no new line, nothing that steers a terminal."""
+        return "".join(one if one.isprintable() else " " for one in super().__str__())
 
 
 class BadInput(KensaError):
@@ -199,6 +204,10 @@ class ParityLost(Failure):
 
 class DamagedRelease(Failure):
     """A release whose files do not have the digests of its manifest."""
+
+
+class DamagedLedger(Failure):
+    """The ledger of dataset versions is no whole database, or says what was never written."""
 
 
 class ChampionMoved(Failure):

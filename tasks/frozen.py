@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import DamagedRelease, FrozenSetMoved
-from tasks.stages import digest_of, write_json
+from tasks.stages import SEAL, digest_of, seal_holds, with_seal, write_json
 
 if TYPE_CHECKING:
     from tasks.bank import Bank  # numpy, which listing the sets must not wait for
@@ -28,10 +28,14 @@ def frozen_sets(artifacts: Path) -> dict[str, dict[str, Any]]:
         return {}
     try:
         known = json.loads(path.read_text())
+        if not isinstance(known, dict) or (SEAL in known and not seal_holds(known)):
+            raise ValueError("not as it was sealed")
+        known.pop(SEAL, None)  # those of before have none
         return {name: known[name] for name in sorted(known, key=lambda name: int(name[1:])) if known[name]["digest"]}
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise DamagedRelease(
-            f"{path}: expected JSON that names each frozen set with its digest; restore it from a backup"
+            f"{path}: expected JSON that names each frozen set with its digest, as it was written; "
+            "restore it from a backup"
         ) from None
 
 
@@ -65,4 +69,4 @@ def keep(artifacts: Path, frozen: dict[str, Any], facts: dict[str, Any], created
     source = facts["test"] or facts["train"]
     told = {key: frozen[key] for key in ("digest", "records", "modes")}
     told |= {"source": source["source"], "revision": source["revision"], "created": created}
-    write_json(artifacts / FILE, {**known, name: told})
+    write_json(artifacts / FILE, with_seal({**known, name: told}))

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tasks.errors import DamagedLedger, UnusableFolder
 from tasks.stages import usable
 
 RETELL = 600  # seconds after which an event that started no run counts as lost
@@ -35,6 +36,7 @@ CREATE TABLE IF NOT EXISTS versions (
 """
 Answer = Literal["train", "done", "running", "skipped", "cancelled", "given up"]
 End = Literal["done", "failed", "cancelled"]
+STATES = ("pending", "running", "done", "failed", "cancelled", "skipped")
 COLUMNS = "line, revision, state, tries, told, run"
 
 
@@ -58,19 +60,42 @@ class Ledger:
         self.tries = tries
         with self._writing() as table:
             table.execute(TABLE)
+            self._require_whole(table)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction that no other writer interleaves with, on the disk when it returns."""
-        table = sqlite3.connect(self.path, timeout=60, isolation_level=None)
         try:
-            table.execute("PRAGMA journal_mode=WAL")
-            table.execute("PRAGMA synchronous=FULL")
-            table.execute("BEGIN IMMEDIATE")
-            yield table
-            table.execute("COMMIT")
-        finally:
-            table.close()  # without COMMIT, this rolls back
+            table = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+            try:
+                table.execute("PRAGMA journal_mode=WAL")
+                table.execute("PRAGMA synchronous=FULL")
+                table.execute("BEGIN IMMEDIATE")
+                yield table
+                table.execute("COMMIT")
+            finally:
+                table.close()  # without COMMIT, this rolls back
+        except sqlite3.OperationalError as error:  # no room, no permission, or minutes of waiting for a lock
+            raise UnusableFolder(f"{self.path}: cannot be written ({error}); mend the disk, and run again") from None
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(str(error)) from None
+
+    def _require_whole(self, table: sqlite3.Connection) -> None:
+        """Raise DamagedLedger where a page, an index or a state is not as it was written."""
+        ((found,), *_) = table.execute("PRAGMA integrity_check(1)").fetchall()
+        if found != "ok":
+            raise self._damaged(found)
+        marks = ", ".join("?" * len(STATES))
+        odd = table.execute(f"SELECT state FROM versions WHERE state NOT IN ({marks})", STATES).fetchone()  # noqa: S608
+        if odd:
+            raise self._damaged(f"the state {odd[0]!r} is none")
+
+    def _damaged(self, found: str) -> DamagedLedger:
+        said = " ".join(found.split())[:200]  # SQLite takes several lines
+        return DamagedLedger(
+            f"{self.path}: is no whole ledger ({said}); restore it from a backup, or remove it with its -wal and "
+            "-shm: each line's head is then looked up anew, and what was concluded is found unchanged"
+        )
 
     def note(self, line: str, revision: str) -> bool:
         """Write a revision down; False where it was known."""

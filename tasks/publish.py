@@ -22,8 +22,9 @@ from tasks.errors import ChampionMoved
 from tasks.frozen import keep
 from tasks.handover import Outcome, Stage
 from tasks.identity import RELEASE
-from tasks.releases import Release, drafts, locked, next_version, point_to, pointer, readable, verified
-from tasks.stages import drafting, seal, sound, usable
+from tasks.manifest import read_manifest
+from tasks.releases import Release, begin, locked, next_version, point_to, pointer, readable, rejected, verified
+from tasks.stages import drafting, moved, seal, sound, usable
 
 JUDGED = (  # what a release has of the report stage
     "anchors.npz",
@@ -50,7 +51,7 @@ def concluded(config: Retrain, fingerprint: str) -> Outcome | None:
     for release in readable(artifacts):
         if release.manifest["fingerprint"] == fingerprint and sound(release.path) and _finished(artifacts, release):
             return outcome(release, "unchanged", artifacts)
-    for draft in drafts(artifacts):
+    for draft in rejected(artifacts):
         same = (
             draft.manifest["fingerprint"] == fingerprint
             and draft.manifest["compared_with"] == pointer(artifacts)["champion"]
@@ -101,19 +102,21 @@ def _fill(draft: Path, stages: dict[str, Stage]) -> None:
 
 def _place(draft: Path, artifacts: Path, manifest: dict[str, Any], report: dict[str, Any]) -> Outcome:
     """Seal the draft under its final name and move the pointer; the lock is held."""
-    rejected = bool(manifest["reasons"])
-    version = manifest["fingerprint"][:16] if rejected else next_version(artifacts)
+    refused = bool(manifest["reasons"])
+    version = manifest["fingerprint"][:16] if refused else next_version(artifacts)
     manifest = {"version": version, **manifest}
     (draft / "README.md").write_text(model_card(manifest, report), encoding="utf-8")
     seal(draft, manifest)
-    place = usable(artifacts / ("drafts" if rejected else "releases")) / version
-    if rejected:
+    place = usable(artifacts / ("drafts" if refused else "releases")) / version
+    if refused:
         shutil.rmtree(place, ignore_errors=True)  # the same run, rejected once more, against another champion
-    draft.rename(place)
-    release = verified(Release(version, place, manifest))
-    if not rejected:
+    if not refused:
+        begin(artifacts)
+    moved(draft, place)
+    release = verified(Release(version, place, read_manifest(place)))
+    if not refused:
         point_to(artifacts, version)
-    return outcome(release, "rejected" if rejected else "released", artifacts)
+    return outcome(release, "rejected" if refused else "released", artifacts)
 
 
 def _manifest(

@@ -24,7 +24,7 @@ from tasks.figures import draws_of
 from tasks.identity import RELEASE
 from tasks.releases import GOOD, Release, chosen, locked, next_version, point_to, pointer, readable, verified
 from tasks.scores import Scores, read_scores
-from tasks.stages import MANIFEST, digest_of, drafting, seal, sound, usable, write_json
+from tasks.stages import MANIFEST, digest_of, drafting, moved, seal, sound, usable, write_json
 
 CHEAPEST = "cheapest"
 OWN_FILES = ("threshold.json", "report.json", "report.html", "README.md", MANIFEST)  # made anew
@@ -161,5 +161,5 @@ def _placed(
     (draft / "README.md").write_text(model_card(manifest, report), encoding="utf-8")
     seal(draft, manifest)
     place = usable(artifacts / "releases") / version
-    draft.rename(place)
+    moved(draft, place)
     return verified(replace(told[2], version=version, path=place, manifest=manifest))

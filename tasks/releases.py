@@ -25,8 +25,10 @@ from filelock import FileLock, Timeout
 from tasks.config import Retrain
 from tasks.errors import DamagedRelease, MapSizeChanged, NewerRelease, UnknownRelease
 from tasks.identity import RELEASE
-from tasks.stages import MANIFEST, sound, usable, write_json
+from tasks.manifest import read_manifest
+from tasks.stages import seal_holds, sound, told_of_disk, usable, with_seal, write_json
 
+POINTER = "champion.json"
 GOOD, SAME = "good or defect", "same mode"  # the names of a release's thresholds
 VERSION_NAME = re.compile(r"v[1-9][0-9]*")
 
@@ -66,11 +68,6 @@ def next_version(artifacts: Path) -> str:
     return f"v{max((int(name[1:]) for name in names), default=0) + 1}"
 
 
-def drafts(artifacts: Path) -> list[Release]:
-    """Every rejected draft."""
-    return [_read(path) for path in sorted((artifacts / "drafts").glob("[0-9a-f]*")) if (path / MANIFEST).exists()]
-
-
 def rejected(artifacts: Path) -> list[Release]:
     """The rejected drafts whose manifests can be read, oldest first."""
     found = []
@@ -81,13 +78,7 @@ def rejected(artifacts: Path) -> list[Release]:
 
 
 def _read(path: Path) -> Release:
-    try:
-        manifest = json.loads((path / MANIFEST).read_text())
-        if not isinstance(manifest, dict) or "fingerprint" not in manifest:
-            raise ValueError("no manifest of a release")
-        return Release(path.name, path, manifest)
-    except (OSError, ValueError) as error:
-        raise DamagedRelease(f"{path}: its {MANIFEST} cannot be read ({error}); restore it from a backup") from None
+    return Release(path.name, path, read_manifest(path))
 
 
 def verified(release: Release) -> Release:
@@ -105,17 +96,36 @@ def verified(release: Release) -> Release:
 
 
 def pointer(artifacts: Path) -> dict[str, Any]:
-    """The champion's name (None before the first), the way back, and all that ever were champion."""
-    path = artifacts / "champion.json"
-    if not path.exists():
-        return {"champion": None, "history": [], "ever": []}
+    """The champion's name (None before the first), the way back, and all that ever were champion.
+
+    DamagedRelease where it is not as it was written, or is gone while there are releases: a run that took
+    that for a beginning would put its model in the place of a champion that it was never compared with.
+    """
+    path = artifacts / POINTER
     try:
-        state = json.loads(path.read_text())
-        return {"champion": state["champion"], "history": [*state["history"]], "ever": [*state["ever"]]}
-    except (ValueError, KeyError, TypeError):
+        return _as_written(json.loads(path.read_text()))
+    except FileNotFoundError:
+        if _folders(artifacts):
+            raise DamagedRelease(
+                f"{path}: is gone, and there are releases; restore it from a backup, or promote a release"
+            ) from None
+        return {"champion": None, "history": [], "ever": []}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise DamagedRelease(
-            f"{path}: expected JSON with champion, history and ever; restore it, or remove it and promote a release"
+            f"{path}: expected JSON with champion, history and ever, as it was written; "
+            "restore it, or remove it and promote a release"
         ) from None
+
+
+def _as_written(told: dict[str, Any]) -> dict[str, Any]:
+    """The pointer; ValueError where a bit of it has turned. Those of before had no seal, and no other key."""
+    state = {"champion": told["champion"], "history": [*told["history"]], "ever": [*told["ever"]]}
+    if set(told) != set(state) and not seal_holds(told):
+        raise ValueError("not as it was sealed")
+    names = [*state["history"], *state["ever"], *([] if state["champion"] is None else [state["champion"]])]
+    if not all(isinstance(name, str) and VERSION_NAME.fullmatch(name) for name in names):
+        raise ValueError("no names of releases")
+    return state
 
 
 def champion(artifacts: Path) -> Release | None:
@@ -136,9 +146,13 @@ def find(artifacts: Path, version: str) -> Release:
 @contextmanager
 def locked(artifacts: Path) -> Iterator[None]:
     """Hold the lock under which releases are numbered and the pointer moves; the system drops it at a kill."""
-    usable(artifacts)
-    with FileLock(artifacts / ".lock"):
+    lock = FileLock(usable(artifacts) / ".lock")
+    with told_of_disk(artifacts):
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -146,7 +160,8 @@ def alone(artifacts: Path) -> Iterator[None]:
     """Hold the lock of a whole retraining: of two runs into the same folder, the second waits and then looks again."""
     lock = FileLock(usable(artifacts) / ".run.lock")
     try:
-        lock.acquire(timeout=0)
+        with told_of_disk(artifacts):
+            lock.acquire(timeout=0)
     except Timeout:
         print(f"kensa: another run retrains into {artifacts}; waiting for it", file=sys.stderr, flush=True)
         lock.acquire()
@@ -157,10 +172,12 @@ def alone(artifacts: Path) -> Iterator[None]:
 
 
 def promote(artifacts: Path, version: str) -> Release:
-    """Make a release the champion; it is verified first."""
+    """Make a release the champion; it is verified first. Where the pointer is gone, it is made anew."""
     find(artifacts, version)  # before the lock, which would make a folder of a mistyped name
     with locked(artifacts):
         release = verified(find(artifacts, version))
+        if not (artifacts / POINTER).exists():  # all may have been champion; none must become it by itself
+            _write(artifacts, None, [], [*_folders(artifacts)])
         point_to(artifacts, version)
         return release
 
@@ -191,8 +208,15 @@ def point_to(artifacts: Path, version: str) -> None:
         _write(artifacts, version, [*state["history"], version], ever)
 
 
-def _write(artifacts: Path, version: str, history: list[str], ever: list[str]) -> None:
-    write_json(artifacts / "champion.json", {"champion": version, "history": history, "ever": ever})
+def begin(artifacts: Path) -> None:
+    """Write the pointer before the first release is there, so that its loss can be told from a beginning."""
+    if not (artifacts / POINTER).exists():
+        state = pointer(artifacts)
+        _write(artifacts, state["champion"], state["history"], state["ever"])
+
+
+def _write(artifacts: Path, version: str | None, history: list[str], ever: list[str]) -> None:
+    write_json(artifacts / POINTER, with_seal({"champion": version, "history": history, "ever": ever}))
 
 
 def present_champion(config: Retrain) -> Release | None:

@@ -40,11 +40,14 @@ def save_training(path: Path, state: Training) -> None:
     np.savez(packed, **arrays)
     content = packed.getvalue()
     beside = path.with_suffix(".writing.npz")
-    with beside.open("wb") as file:
-        file.write(hashlib.sha256(content).digest() + content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("wb") as file:
+            file.write(hashlib.sha256(content).digest() + content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)  # on a full disk, what was written of it
 
 
 def load_training(path: Path) -> Training | None:

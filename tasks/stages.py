@@ -1,12 +1,15 @@
 """Stage folders: named by a digest of what went in, written beside, sealed, then renamed into place.
 
 A folder is either complete (its `manifest.json` lists the SHA-256 of every file) or not there at all.
-One that fails its check is set aside as `<name>.damaged` and made again.
+One that fails its check is set aside as `<name>.damaged` and made again. What describes others is sealed
+itself: a manifest or pointer in which one bit has turned is still JSON, and says something else.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import glob
 import hashlib
 import json
 import os
@@ -21,6 +24,12 @@ from tasks.errors import UnusableFolder
 from tasks.handover import Stage
 
 MANIFEST = "manifest.json"
+SEAL = "seal"  # the key under which a JSON file holds the digest of all its other keys
+# What a disk says that is full, read-only, failing, over its quota or not ours; numpy and HDF5 give no number.
+DISK = {
+    None,
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+}
 
 
 def digest_of(*parts: Any) -> str:
@@ -42,14 +51,61 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never half of it."""
+    """Write JSON so that a reader sees the old file or the new one, never half of it; raises UnusableFolder."""
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"  # first: what cannot be told leaves no file behind
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
+    with told_of_disk(path.parent):
+        sweep(path.parent, path.name)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_beside(path.name))
+        beside = Path(name)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.chmod(0o644)
+            moved(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def moved(draft: Path, place: Path) -> None:
+    """Give what is finished its name, and bring the name to the disk too: what comes next relies on it."""
+    draft.replace(place)
+    _to_disk(place.parent)
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def with_seal(value: dict[str, Any]) -> dict[str, Any]:
+    """The value with its own digest beside it, as it will be read again from JSON."""
+    told = {key: one for key, one in value.items() if key != SEAL}
+    return {**told, SEAL: digest_of(json.loads(json.dumps(told, allow_nan=False)))}
+
+
+def seal_holds(value: dict[str, Any]) -> bool:
+    """Whether what was read is what was sealed; False where there is no seal."""
+    return value.get(SEAL) == digest_of({key: one for key, one in value.items() if key != SEAL})
+
+
+@contextlib.contextmanager
+def told_of_disk(folder: Path) -> Iterator[None]:
+    """Say in one line what the disk refuses; raises UnusableFolder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK or (error.errno is None and type(error) is not OSError):
+            raise  # such as a lock's time that is over
+        said = error.strerror or " ".join(str(error).split())[:200]
+        raise UnusableFolder(
+            f"{folder}: cannot be written ({said}); make room or mend its permissions, and run again: "
+            "nothing half-written is left"
+        ) from error
 
 
 def usable(folder: Path) -> Path:
@@ -67,22 +123,25 @@ def usable(folder: Path) -> Path:
 
 def seal(folder: Path, facts: dict[str, Any]) -> None:
     """Write the folder's manifest and bring every byte to the disk before anyone may rely on it."""
-    write_json(folder / MANIFEST, {**facts, "files": digests(folder)})
+    write_json(folder / MANIFEST, with_seal({**facts, "files": digests(folder)}))
     for path in [*folder.rglob("*"), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _to_disk(path)
 
 
 def sound(folder: Path) -> dict[str, Any] | None:
-    """The manifest of a folder whose files all have their digests, else None."""
+    """The manifest of a folder whose files all have their digests, and it its own, else None."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
-        return manifest if isinstance(manifest, dict) and manifest.get("files") == digests(folder) else None
-    except (OSError, ValueError):
+        whole = isinstance(manifest, dict) and is_whole(manifest)
+        return manifest if whole and manifest.get("files") == digests(folder) else None
+    except (OSError, ValueError, RecursionError):
         return None
+
+
+def is_whole(manifest: dict[str, Any]) -> bool:
+    """Whether a manifest is as it was sealed. Releases of the first form had no seal yet."""
+    first = "fingerprint" in manifest and manifest.get("format", 1) == 1 and SEAL not in manifest
+    return first or seal_holds(manifest)
 
 
 def set_aside(folder: Path) -> None:
@@ -104,16 +163,32 @@ def drafting(root: Path, name: str) -> Iterator[Path]:
     Its name holds machine and process, so that what a killed one left is swept by the next on the
     same machine; of another's processes nothing can be known here.
     """
+    sweep(root, name)
+    with told_of_disk(root):
+        draft = Path(tempfile.mkdtemp(prefix=_beside(name), dir=root))
+        draft.chmod(0o755)
+        try:
+            yield draft
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _beside(name: str) -> str:
+    """How the name begins of what is written here beside `name`; machine and process say whose it is."""
     machine = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
-    for left in root.glob(f".{name}-{machine}-*-*"):
-        if not _alive(left.name.split("-")[-2]):
+    return f".{name}-{machine}-{os.getpid()}-"
+
+
+def sweep(root: Path, name: str) -> None:
+    """Remove what killed processes of this machine left half-written beside `name`."""
+    start = _beside(name).rsplit("-", 2)[0]
+    for left in root.glob(f"{glob.escape(start)}-*-*"):
+        if _alive(left.name.removeprefix(start + "-").split("-")[0]):
+            continue
+        if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{name}-{machine}-{os.getpid()}-", dir=root))
-    draft.chmod(0o755)
-    try:
-        yield draft
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def _alive(process: str) -> bool:
@@ -138,8 +213,9 @@ def stage(root: Path, name: str, digest: str, make: Callable[[Path], dict[str, A
     found = sound(folder)
     if found is not None:
         return Stage(str(folder), digest, found, reused=True)
-    set_aside(folder)
     usable(root)
+    with told_of_disk(root):
+        set_aside(folder)
     with drafting(root, name) as draft:
         seal(draft, {**make(draft), "digest": digest})
         found = _move_into_place(draft, folder)
@@ -150,7 +226,7 @@ def _move_into_place(draft: Path, folder: Path) -> dict[str, Any]:
     """The manifest of what lies at `folder` in the end: the draft, or what a twin put there first."""
     manifest = json.loads((draft / MANIFEST).read_text())
     try:
-        draft.rename(folder)
+        moved(draft, folder)
     except OSError:
         manifest = sound(folder)
         if manifest is None:  # no twin that finished first: a real error

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.bounds import require_bounded, require_few, require_inside, require_own
 from tasks.config import Data
 from tasks.demo import make_demo
 from tasks.errors import BadInput, BadSetting, UnreadableSource
@@ -51,13 +52,13 @@ def streamed(downloaded: Downloaded, data: Data, held_out: bool) -> Iterator[Ite
 def _stream(downloaded: Downloaded, data: Data, held_out: bool, scratch: str) -> Iterator[pa.RecordBatch]:
     """Parquet is read by Arrow itself: the library would hold a whole row group."""
     folder, source = Path(downloaded.folder), downloaded.resolved.source
-    _require_one_kind(folder, source)
-    _require_rows(folder)
+    _require_fit(folder, source, data)
     with _told(source):
         from datasets import load_dataset_builder
 
         builder = load_dataset_builder(downloaded.folder, data.config, cache_dir=scratch)
         files = {str(name): found for name, found in builder.config.data_files.items()}
+        require_own([file for found in files.values() for file in found], folder, source)
         part = _part(source, list(files), data.part, held_out)
         if builder.name == "parquet":
             for path in files[part]:
@@ -81,31 +82,38 @@ def _demo_table() -> pa.Table:
 
 
 def _read(downloaded: Downloaded, data: Data, held_out: bool, cache: str) -> pa.Table:
-    from datasets import DownloadConfig, load_dataset
+    from datasets import DownloadConfig, load_dataset_builder
 
-    source = downloaded.resolved.source
-    _require_one_kind(Path(downloaded.folder), source)
-    _require_rows(Path(downloaded.folder))
+    folder, source = Path(downloaded.folder), downloaded.resolved.source
+    _require_fit(folder, source, data)
     with _told(source):
-        splits = load_dataset(
-            downloaded.folder,
-            data.config,
-            cache_dir=cache,
-            download_config=DownloadConfig(local_files_only=True),
-            verification_mode="no_checks",
-        )
-    return splits[_part(source, list(splits), data.part, held_out)].with_format("arrow")[:]
+        local = DownloadConfig(local_files_only=True)
+        builder = load_dataset_builder(downloaded.folder, data.config, cache_dir=cache, download_config=local)
+        require_own([file for found in builder.config.data_files.values() for file in found], folder, source)
+        builder.download_and_prepare(download_config=local, verification_mode="no_checks")
+        splits = builder.as_dataset()
+    table = splits[_part(source, list(splits), data.part, held_out)].with_format("arrow")[:]
+    require_few(table.num_rows, source, data)
+    return table
+
+
+def _require_fit(folder: Path, source: str, data: Data) -> None:
+    """All that can be asked before a file is opened."""
+    require_inside(folder, source)
+    _require_one_kind(folder, source)
+    _require_rows(folder)
+    require_bounded(folder, source, data)
 
 
 @contextmanager
 def _told(source: str) -> Iterator[None]:
-    """What the library cannot read, in one line."""
+    """What the library cannot read, in one line; StopIteration is its word for a JSON file without a record."""
     import yaml
     from datasets.exceptions import DatasetsError
 
     try:
         yield
-    except (DatasetsError, ValueError, OSError, pa.ArrowException, yaml.YAMLError) as error:
+    except (DatasetsError, ValueError, OSError, StopIteration, pa.ArrowException, yaml.YAMLError) as error:
         if isinstance(error, BadInput):  # told already
             raise
         raise UnreadableSource(f"{source}: cannot be read as a table: {_cause(error)}") from None

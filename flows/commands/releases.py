@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _told_of(release: Release) -> dict[str, Any]:
-    told = {name: release.manifest[name] for name in TOLD} | {name: release.manifest.get(name) for name in SINCE}
+    told = {name: release.manifest.get(name) for name in (*TOLD, *SINCE)}
     return {"path": str(release.path), **told}
 
 
@@ -58,9 +58,13 @@ def _line(release: Release) -> str:
     told = release.manifest
     source = f"{told['train']['source']}@{told['train']['revision'][:12]}"
     return (
-        f"{told['created'][:16].replace('T', ' ')}  {source:<40} "
-        f"auroc {told['metrics']['auroc']:.3f}  mode accuracy {told['metrics']['mode_accuracy']:.3f}"
+        f"{told.get('created', '')[:16].replace('T', ' '):<16}  {source:<40} "
+        f"auroc {_figure(told, 'auroc')}  mode accuracy {_figure(told, 'mode_accuracy')}"
     )
+
+
+def _figure(told: dict[str, Any], name: str) -> str:
+    return f"{told['metrics'][name]:.3f}" if name in told["metrics"] else "not told"
 
 
 def _print_comparison(release: Release) -> None:
@@ -69,6 +73,7 @@ def _print_comparison(release: Release) -> None:
         print(f"      {parent['version']} with another threshold, {release.manifest['recalibrated']['rule']}")
         return
     if comparison:
-        print(f"      {comparison['verdict']}")
+        print(f"      {comparison.get('verdict')}")
     elif frozen:
-        print(f"      the first of its line, judged on {frozen['records']} test records of {frozen['version']}")
+        told = f"{frozen.get('records')} test records of {frozen.get('version')}"
+        print(f"      the first of its line, judged on {told}")

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tasks.releases import point_to
+from tasks.releases import begin, point_to
 from tasks.settings import keys
 from tasks.stages import seal
 
@@ -33,6 +33,7 @@ def rejected(artifacts, number):
         "created": f"2025-04-0{number}T05:00:00+00:00",
         "train": train,
         "test": None,
+        "config": {"data": {"rows": 4, "cols": 5}},
         "metrics": {"auroc": 0.5, "mode_accuracy": 0.25},
         "compared_with": "v3",
         "frozen": {"version": "f1", "digest": "d" * 64, "records": 90, "modes": 3},
@@ -45,6 +46,8 @@ def rejected(artifacts, number):
 def released(place):
     """A folder with three releases, each sealed as a run seals it; v3 is the champion."""
     artifacts = place.folder / "artifacts"
+    artifacts.mkdir()
+    begin(artifacts)
     for number in (1, 2, 3):
         folder = artifacts / "releases" / f"v{number}"
         folder.mkdir(parents=True)
@@ -58,6 +61,7 @@ def released(place):
             "created": f"2025-0{number}-01T05:00:00+00:00",
             "train": train,
             "test": None,
+            "config": {"data": {"rows": 4, "cols": 5}},
             "metrics": {"auroc": 0.9 + number / 100, "mode_accuracy": 0.8 + number / 100},
             "compared_with": f"v{number - 1}" if number > 1 else None,
             **({"frozen": {"version": "f1", "digest": "d" * 64, "records": 90, "modes": 3}} if number > 1 else {}),

@@ -16,7 +16,7 @@ from tasks.bank import Bank
 from tasks.errors import DamagedRelease, FrozenSetMoved
 from tasks.frozen import digest_of_test, frozen_set, frozen_sets, keep
 from tasks.publish import publish
-from tasks.releases import drafts, releases
+from tasks.releases import rejected, releases
 from tasks.split import PARTS
 
 TEST = PARTS.index("test")
@@ -136,9 +136,9 @@ def test_release_draft_and_card_name_the_set(tmp_path):
         assert outcome.as_json()["frozen"] == {"version": "f1", "digest": "d" * 64, "records": 40, "modes": 3}
         assert "(frozen set f1, `dddddddddddd`)" in (Path(outcome.path) / "README.md").read_text()
     artifacts = tmp_path / "artifacts"
-    assert [one.manifest["frozen"]["version"] for one in (*releases(artifacts), *drafts(artifacts))] == ["f1", "f1"]
+    assert [one.manifest["frozen"]["version"] for one in (*releases(artifacts), *rejected(artifacts))] == ["f1", "f1"]
     found = json.loads((artifacts / "frozen.json").read_text())
-    assert (list(found), found["f1"]["revision"]) == (["f1"], "0123abc")
+    assert (list(found), found["f1"]["revision"]) == (["f1", "seal"], "0123abc")
     assert found["f1"]["created"] == releases(artifacts)[0].manifest["created"]
 
 
@@ -148,4 +148,4 @@ def test_a_set_that_moved_stops_the_release_before_anything_is_placed(tmp_path):
     (artifacts / "frozen.json").write_text(json.dumps({"f1": {"digest": "of another run"}}))
     with pytest.raises(FrozenSetMoved):
         publish(parts.judged(tmp_path), parts.configured(tmp_path), None, "a" * 64, parts.FACTS)
-    assert releases(artifacts) == drafts(artifacts) == []
+    assert releases(artifacts) == rejected(artifacts) == []

@@ -10,11 +10,13 @@ import time
 
 import pytest
 
+from tasks.errors import DamagedLedger
 from tasks.ledger import RETELL, RETRY, Ledger
 
 A, B, C = ("a" * 40, "b" * 40, "c" * 40)
 RACE = """
 import sys, time
+from tasks.errors import DamagedLedger
 from tasks.ledger import Ledger
 folder, run, start = sys.argv[1], sys.argv[2], float(sys.argv[3])
 ledger = Ledger(folder)
@@ -26,6 +28,7 @@ for number in range(40):
 """
 WRITER = """
 import sys
+from tasks.errors import DamagedLedger
 from tasks.ledger import Ledger
 ledger = Ledger(sys.argv[1])
 number = int(sys.argv[2])
@@ -223,6 +226,7 @@ def test_a_killed_writer_blocks_nobody(tmp_path):
     ledger = Ledger(tmp_path)
     code = f"""
 import json, os, signal
+from tasks.errors import DamagedLedger
 from tasks.ledger import Ledger
 ledger = Ledger({json.dumps(str(tmp_path))})
 with ledger._writing() as table:
@@ -234,3 +238,18 @@ with ledger._writing() as table:
     assert ledger.note("boards", A)
     assert time.monotonic() - began < 1
     assert states(ledger) == {A: "pending"}
+
+
+def test_a_damaged_ledger_is_told_in_one_line(tmp_path):
+    """SQLite itself takes several."""
+    ledger = Ledger(tmp_path)
+    ledger.head("boards", "a" * 40)
+    for beside in tmp_path.glob("ledger.sqlite-*"):
+        beside.unlink()
+    whole = ledger.path.read_bytes()
+    for damaged in (b"no database at all" * 100, whole[:-2000], whole.replace(b"pending", b"qending")):
+        ledger.path.write_bytes(damaged)
+        with pytest.raises(DamagedLedger) as told:
+            Ledger(tmp_path)
+        assert "restore it from a backup" in str(told.value)
+        assert "\n" not in str(told.value)

@@ -14,7 +14,7 @@ import pytest
 from tasks.errors import ChampionMoved, DamagedRelease, UnusableFolder
 from tasks.handover import Outcome
 from tasks.publish import JUDGED, concluded, git_commit, publish
-from tasks.releases import drafts, pointer, promote, releases, rollback
+from tasks.releases import pointer, promote, rejected, releases, rollback
 from tasks.stages import MANIFEST, file_digest, sound
 
 RIVAL = """
@@ -95,7 +95,7 @@ def test_a_rejected_draft_is_kept_with_its_reasons(tmp_path):
     assert (made.status, made.release, made.champion) == ("rejected", None, None)
     assert made.reasons == ("too weak", "no threshold")
     assert left(tmp_path) == {"frozen.json", "drafts", "drafts/" + "a" * 16}
-    (draft,) = drafts(tmp_path / "artifacts")
+    (draft,) = rejected(tmp_path / "artifacts")
     assert sound(draft.path)["reasons"] == ["too weak", "no threshold"]
     assert "\n- too weak\n- no threshold\n" in (draft.path / "README.md").read_text()
 
@@ -186,7 +186,7 @@ def test_a_rejection_counts_only_against_the_champion_of_today(tmp_path):
     published(tmp_path, None, "b" * 64)
     assert concluded(parts.configured(tmp_path), "a" * 64) is None
     again = published(tmp_path, "v1", reasons=("still too weak",))
-    assert len(drafts(tmp_path / "artifacts")) == 1
+    assert len(rejected(tmp_path / "artifacts")) == 1
     assert concluded(parts.configured(tmp_path), "a" * 64).reasons == again.reasons == ("still too weak",)
 
 

@@ -9,16 +9,16 @@ import parts
 import pytest
 
 from tasks.config import Data
-from tasks.errors import DamagedRelease, MapSizeChanged, UnknownRelease
+from tasks.errors import DamagedRelease, MapSizeChanged, NewerRelease, UnknownRelease
 from tasks.releases import (
     champion,
-    drafts,
     find,
     next_version,
     point_to,
     pointer,
     present_champion,
     promote,
+    rejected,
     releases,
     rollback,
     verified,
@@ -38,7 +38,7 @@ def artifacts(tmp_path) -> Path:
 
 
 def test_before_the_first_release(tmp_path):
-    assert releases(tmp_path) == drafts(tmp_path) == []
+    assert releases(tmp_path) == rejected(tmp_path) == []
     assert pointer(tmp_path) == {"champion": None, "history": [], "ever": []}
     assert champion(tmp_path) is None
     assert present_champion(parts.configured(tmp_path)) is None
@@ -55,6 +55,7 @@ def test_releases_are_numbered_not_spelled(tmp_path):
     for strange in ("v0", "v01", "vx", "v1.damaged", "v²"):
         (tmp_path / "releases" / strange).mkdir()
     assert [release.version for release in releases(tmp_path)] == ["v1", "v2", "v9", "v10"]
+    promote(tmp_path, "v9")
     assert next_version(tmp_path) == "v11"
 
 
@@ -136,6 +137,64 @@ def test_a_damaged_pointer_is_told(artifacts, text):
     assert promote(artifacts, "v2").version == "v2"
 
 
+def test_a_pointer_that_is_gone_is_no_beginning(artifacts):
+    """A run that took it for one would replace a champion that it was never compared with."""
+    (artifacts / "champion.json").unlink()
+    for use in (champion, rollback, next_version):
+        with pytest.raises(DamagedRelease, match=r"champion.json: is gone, and there are releases"):
+            use(artifacts)
+    assert promote(artifacts, "v2").version == "v2"
+    assert pointer(artifacts) == {"champion": "v2", "history": ["v2"], "ever": ["v1", "v2", "v3"]}
+
+
+def test_every_turned_bit_of_the_pointer_is_found(artifacts):
+    """`v3` and `v2` are one bit apart, and both are JSON."""
+    path = artifacts / "champion.json"
+    whole = path.read_bytes()
+    for place in range(8 * len(whole)):
+        path.write_bytes(turned(whole, place))
+        if json.loads(whole) != readable_json(path):  # else it is white space that turned
+            with pytest.raises(DamagedRelease, match=r"champion.json: expected JSON"):
+                pointer(artifacts)
+
+
+def turned(content: bytes, bit: int) -> bytes:
+    """`content` with one bit the other way round."""
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def readable_json(path: Path) -> object:
+    """What a file says, or None."""
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError:
+        return None
+
+
+def test_every_turned_bit_of_a_manifest_is_found(artifacts):
+    path = artifacts / "releases" / "v3" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    seal(path.parent, {**manifest, "format": 2})
+    whole = path.read_bytes()
+    for place in range(8 * len(whole)):
+        path.write_bytes(turned(whole, place))
+        if json.loads(whole) != readable_json(path):
+            with pytest.raises((DamagedRelease, NewerRelease)):
+                champion(artifacts)
+
+
+def test_a_pointer_from_before_there_were_seals_is_read(artifacts):
+    path = artifacts / "champion.json"
+    told = json.loads(path.read_text())
+    del told["seal"]
+    path.write_text(json.dumps(told))
+    assert champion(artifacts).version == "v3"
+    assert rollback(artifacts).version == "v2"
+    assert "seal" in json.loads(path.read_text())
+
+
 def test_a_champion_whose_folder_is_gone(artifacts):
     (artifacts / "releases" / "v3").rename(artifacts / "gone")
     with pytest.raises(UnknownRelease, match=r"v3: no such release .* there are v1, v2"):
@@ -168,10 +227,11 @@ def test_a_champion_of_another_map_size_is_told(artifacts):
 def test_drafts_are_the_rejected_ones(tmp_path):
     folder = tmp_path / "drafts" / "0123abcd"
     folder.mkdir(parents=True)
-    seal(folder, {"fingerprint": "f", "status": "rejected"})
+    told = {"fingerprint": "f", "status": "rejected", "reasons": ["too weak"], "compared_with": None, "metrics": {}}
+    seal(folder, told | parts.FACTS | {"config": {"data": {"rows": 4, "cols": 5}}})
     (tmp_path / "drafts" / "abc").mkdir()  # cut down before it was sealed
     (tmp_path / ".draft-x").mkdir()
-    assert [draft.version for draft in drafts(tmp_path)] == ["0123abcd"]
+    assert [draft.version for draft in rejected(tmp_path)] == ["0123abcd"]
 
 
 def test_pointing_names_everyone_that_ever_was_champion_once(artifacts):

@@ -54,7 +54,7 @@ def test_the_last_word_wins_and_the_given_run_stays():
         ("fit.epochs", "--set fit.epochs: expected key=value"),
         ("fit.epoch=5", "did you mean fit.epochs"),
         ("epochs=5", "did you mean fit.epochs"),
-        ("zzzzzz=5", "unknown setting; did you mean artifacts_folder, data.cols"),
+        ("zzzzzz=5", "unknown setting; did you mean artifacts_folder, cost.currency"),
         ("=5", "unknown setting"),
         ("fit=5", "unknown setting"),
         ("fit.epochs=many", "--set fit.epochs=many: epochs: expected int or none, found 'many'"),

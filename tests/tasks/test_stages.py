@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +15,19 @@ from typing import Any
 import pytest
 
 from tasks.errors import UnusableFolder
-from tasks.stages import digest_of, digests, drafting, seal, set_aside, sound, stage, usable, write_json
+from tasks.stages import (
+    _beside,
+    digest_of,
+    digests,
+    drafting,
+    seal,
+    set_aside,
+    sound,
+    stage,
+    told_of_disk,
+    usable,
+    write_json,
+)
 
 DIGEST = digest_of("x")
 
@@ -212,3 +226,29 @@ def test_sealing_again_follows_the_change(tmp_path):
     assert sound(tmp_path) is None
     seal(tmp_path, {"n": 2})
     assert sound(tmp_path)["n"] == 2
+
+
+def test_a_disk_that_refuses_is_told_in_one_line_and_nothing_is_left(tmp_path):
+    """The disk's own words, and a way on; a lock's time that is over is no word of a disk."""
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+
+        def make(draft: Path, number: int = number) -> dict[str, Any]:
+            (draft / "half").write_text("")
+            raise OSError(number, "as the disk says")
+
+        with pytest.raises(UnusableFolder, match=r"cannot be written .as the disk says.; make room"):
+            stage(tmp_path, "model", "a" * 64, make)
+        assert list(tmp_path.iterdir()) == []
+    with pytest.raises(TimeoutError), told_of_disk(tmp_path):
+        raise TimeoutError("a lock")
+
+
+def test_half_a_file_of_a_killed_process_is_swept(tmp_path):
+    """Its name holds machine and process."""
+    half = tmp_path / f"{_beside('champion.json').replace(str(os.getpid()), '4000000')}x1"
+    half.write_text("{")
+    mine = tmp_path / f"{_beside('champion.json')}x2"
+    mine.write_text("{")
+    write_json(tmp_path / "champion.json", {"a": 1})
+    assert not half.exists()
+    assert mine.exists()

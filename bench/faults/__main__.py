@@ -1,0 +1,103 @@
+"""Runs the parts, and writes the table.
+
+python -m bench.faults [--parts kill,disk,…] [--seed 42] [--share 1.0] [--work FOLDER] [--write]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "MPLBACKEND": "agg"}
+
+from bench.faults.row import Row, say
+
+PARTS = {
+    "kill": "kills:kills",
+    "command": "commands:commands",
+    "disk": "disk:disk",
+    "network": "network:network",
+    "pairs": "pairs:pairs",
+    "data": "baddata:baddata",
+    "hostile": "hostile:hostile",
+    "soak": "soak:soak",
+}
+ROOT = Path(__file__).parents[2]
+KEPT = ROOT / "bench" / "out" / "faults.json"
+PAGE = ROOT / "docs" / "reliability.md"
+MARKS = ("<!-- faults: make faults -->", "<!-- faults end -->")
+
+
+def part(name: str) -> Callable[[Path, int, float], list[Row]]:
+    """The function that runs a part, imported when it is asked for."""
+    module, _, function = PARTS[name].partition(":")
+    return getattr(importlib.import_module(f"bench.faults.{module}"), function)
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run what is asked for; 1 where anything was lost."""
+    command = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__.splitlines()[0])
+    command.add_argument("--parts", default="all", help=f"all, or some of {', '.join(PARTS)}")
+    command.add_argument("--seed", type=int, default=int(time.time()) % 2**31, help="printed; give it to repeat a run")
+    command.add_argument("--share", type=float, default=1.0, help="of the tries of each part, such as 0.1")
+    command.add_argument("--work", type=Path, help="folder to work in; a temporary one by default")
+    command.add_argument("--write", action="store_true", help="write the table into docs/reliability.md")
+    given = command.parse_args(words)
+    names = list(PARTS) if given.parts == "all" else given.parts.split(",")
+    say(f"seed {given.seed}, parts {', '.join(names)}, share {given.share}")
+    lost = 0
+    for name in names:
+        with tempfile.TemporaryDirectory(dir=given.work, prefix=f"faults-{name}-") as folder:
+            rows = part(name)(Path(folder), given.seed, given.share)
+        lost += sum(len(row.lost) for row in rows)
+        keep(name, rows, given.seed, given.share)
+    if given.write:
+        write_table()
+    say(f"{lost} lost")
+    return 1 if lost else 0
+
+
+def keep(name: str, rows: list[Row], seed: int, share: float) -> None:
+    """Put a part's rows in the place of those of its last run."""
+    KEPT.parent.mkdir(parents=True, exist_ok=True)
+    known = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    known[name] = {"seed": seed, "share": share, "rows": [asdict(row) for row in rows]}
+    KEPT.write_text(json.dumps(known, indent=1))
+
+
+def write_table() -> None:
+    """The kept rows of every part, between the marks of docs/reliability.md."""
+    known = json.loads(KEPT.read_text())
+    lines = [
+        "| part | kind of fault | tried | recovered | refused cleanly | lost |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    total = [0, 0, 0, 0]
+    for name in PARTS:
+        for told in known.get(name, {"rows": []})["rows"]:
+            lost = len(told["lost"])
+            counts = [told["recovered"] + told["refused"] + lost, told["recovered"], told["refused"], lost]
+            total = [a + b for a, b in zip(total, counts, strict=True)]
+            kind = told["kind"] + (f" ({told['notes']})" if told["notes"] else "")
+            lines.append(f"| {name} | {kind} | {' | '.join(f'{count:,}' for count in counts)} |")
+    lines.append("| | **all** | " + " | ".join(f"**{count:,}**" for count in total) + " |")
+    seeds = ", ".join(
+        f"{name} {one['seed']}" + (f" (share {one['share']:g})" if one["share"] != 1 else "")
+        for name, one in known.items()
+    )
+    text = "\n".join([MARKS[0], *lines, "", f"Seeds: {seeds}.", MARKS[1]])
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(re.sub(f"{MARKS[0]}.*?{MARKS[1]}", lambda _: text, page, flags=re.S), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""A quick sample of each kind of fault; `make faults` puts all of them, some thousand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = """
+import json, sys
+from pathlib import Path
+import bench.faults.__main__
+from bench.faults import disk, kills, pairs, row
+folder = Path(sys.argv[1])
+prepared = kills.Prepared(folder)
+rows = [row.Row("kill", step) for step in ("triplets", "publish")]
+for one in rows:
+    kills.at_every_operation(prepared, one.kind, one, 15)
+rows.append(row.Row("disk", "turned", 7))
+disk._every_file(prepared, rows[-1], disk.flipped, 8)
+rows.append(row.Row("pairs", "moves"))
+pairs._moves(prepared, rows[-1], 2)
+print(json.dumps([[one.kind, one.tried, one.lost] for one in rows]))
+"""
+
+
+@pytest.mark.slow
+def test_a_sample_of_kills_damage_and_crowds(tmp_path):
+    """In a process of its own, because the children are forked from one that has trained nothing."""
+    done = subprocess.run(
+        [sys.executable, "-c", SAMPLE, tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for kind, tried, lost in json.loads(done.stdout):
+        assert tried >= 2, kind
+        assert lost == [], kind
