@@ -13,6 +13,7 @@
     trial      the record bank, a run of a sweep       data/stages/trial-<digest>/ (figures)      Stage
     conclude   what came of a sweep's trials           artifacts/sweeps/ (table, best.toml)       Swept
     score      records of any source, a release        verdicts (Parquet)                          Scored
+    drift      records in their order, a release       a page                                      Drifted
     export     a release                               artifacts/exports/ (model.onnx, or a
                                                        SavedModel)                                 Exported
     push       a release                               a model repository of the Hub               Pushed
@@ -21,5 +22,6 @@
 
 A step never imports another: the flow passes what one returned to the next. What several steps need
 is shared ground: config, handover, errors, schema, stages, identity, bank, distance, judge, releases, frozen.
+Pages are made of `templates/` by page.py, in the language of `ja.toml` where one is asked for.
 `steps` binds the functions as Prefect tasks and is the only module here that knows Prefect.
 """

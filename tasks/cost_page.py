@@ -63,7 +63,7 @@ def render_recalibrated(
     language = manifest["config"].get("report", {}).get("language", "en")
     return (
         environment(language)
-        .get_template("recalibrated_template.html")
+        .get_template("recalibrated.html")
         .render(
             manifest=manifest,
             parent=parent.version,

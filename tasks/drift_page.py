@@ -22,7 +22,7 @@ def render_drift(opened: Released, found: Drift, told: Drifted, language: str) -
     cells = found.cells
     return (
         environment(language)
-        .get_template("drift_template.html")
+        .get_template("drift.html")
         .render(
             told=told,
             leading=None if found.leading is None else told.charts[0],

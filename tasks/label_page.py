@@ -28,7 +28,7 @@ def render_labels(found: Suspects, judge: Judge, bank: Bank, size: tuple[int, in
     shown = shown_suspects(found, judge, bank, size, MOST)
     return (
         environment(language)
-        .get_template("label_template.html")
+        .get_template("labels.html")
         .render(
             found=found,
             cases=[

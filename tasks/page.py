@@ -14,9 +14,9 @@ from tasks.language import teller, translator
 
 
 def environment(language: str = "en") -> Environment:
-    """The templates of `tasks/`, with the filters that write figures."""
+    """The templates of `tasks/templates/`, with the filters that write figures."""
     made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,6 +1,6 @@
 """The report of a judgement: one page that needs nothing but itself.
 
-The page is `report_template.html`, which holds all wording. Whatever comes from a dataset is hostile
+The page is `report.html`, which holds all wording. Whatever comes from a dataset is hostile
 until escaped: Jinja escapes every value, and the page's own policy allows no script and no request.
 """
 
@@ -38,7 +38,7 @@ def render(
     """
     return (
         environment(language)
-        .get_template("report_template.html")
+        .get_template("report.html")
         .render(
             report=report,
             parts=PARTS,

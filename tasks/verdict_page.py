@@ -46,7 +46,7 @@ def render_verdicts(opened: Released, shown: Shown, flips: Flips | None, facts: 
     theirs = [] if flips is None else told(flips.against, [other for _, other in changed])
     return (
         environment(language)
-        .get_template("verdict_template.html")
+        .get_template("verdicts.html")
         .render(
             opened=opened,
             cut=_known(opened.cut),

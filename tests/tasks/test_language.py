@@ -13,7 +13,7 @@ from tasks.language import catalogue, sentences, teller, translator
 from tasks.page import environment
 
 HOUSE = Path(__file__).parents[2]
-TEMPLATES = sorted((HOUSE / "tasks").glob("*.html"))
+TEMPLATES = sorted((HOUSE / "tasks" / "templates").glob("*.html"))
 OTHERS = [language for language in LANGUAGES if language != "en"]
 SAME = {"AUROC", "p"}  # are written alike in every language
 NAMES = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
