@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from parts import map_column
 
+from tasks.frozen import frozen_sets
+
 pytestmark = pytest.mark.slow
 SPAN = r"[+-]0\.\d{4} \[[+-]0\.\d{4}, [+-]0\.\d{4}\]"
 
@@ -75,7 +77,7 @@ def test_a_revision_that_changes_the_test_makes_a_new_frozen_set_for_both(line):
     assert (report["frozen"], report["champion_frozen"], report["version"]) == ("f2", "f1", "v2")
     assert later.told["frozen"]["version"] == "f2"
     assert report["records"] == later.told["frozen"]["records"] - report["seen"] > 90
-    sets = json.loads((place.folder / "artifacts" / "frozen.json").read_text())
+    sets = frozen_sets(place.folder / "artifacts")
     assert list(sets) == ["f1", "f2"]
     assert sets["f2"]["revision"] == later.told["train"]["revision"]
     page = (place.folder / later.told["path"] / "report.html").read_text()
