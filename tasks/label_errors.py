@@ -26,6 +26,7 @@ from tasks.split import PARTS
 FIFTHS = 5
 LEAST_LEFT = 3  # training records of a mode that must be left, or it keeps its whole prototype
 FILE = "labels.parquet"
+MOST_ROWS = 5000  # of the table: 28 MB of 36 × 39 maps; a person looks at fewer
 
 
 @dataclass(frozen=True)
@@ -91,18 +92,18 @@ def _beside(few: np.ndarray, value: np.ndarray) -> np.ndarray:
 
 
 def write_suspects(found: Suspects, bank: Bank, folder: Path) -> None:
-    """Write `labels.parquet`: every suspect, its map too, so that it can be found again by its values."""
-    rows, modes = found.rows, np.array(bank.modes, object)
+    """Write `labels.parquet`: the surest MOST_ROWS suspects, their maps too, by whose values they are found again."""
+    rows, modes = found.rows[:MOST_ROWS], np.array(bank.modes, object)
     maps = np.asarray(bank.maps[rows], np.float32)
     columns: dict[str, Any] = {
         "rank": np.arange(1, len(rows) + 1),
         "record": [key.decode() for key in bank.hash[rows].tolist()],
         "part": np.array(PARTS, object)[bank.part[rows]],
         "mode": modes[bank.mode[rows]],
-        "nearest": modes[found.other],
-        "surety": found.surety,
-        "own_distance": found.own,
-        "nearest_distance": found.nearest,
+        "nearest": modes[found.other[:MOST_ROWS]],
+        "surety": found.surety[:MOST_ROWS],
+        "own_distance": found.own[:MOST_ROWS],
+        "nearest_distance": found.nearest[:MOST_ROWS],
         "group": bank.group[rows].astype(object),
         "map": pa.FixedSizeListArray.from_arrays(pa.array(maps.ravel()), bank.maps.shape[1]),
     }
