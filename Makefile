@@ -28,7 +28,7 @@ JOBS ?= 2  # tests at once, file by file: many wait for a server or a browser
 MODELS := $(addprefix tests/tasks/test_,distance.py rt_distance.py mining.py tower.py balanced.py)
 
 test: setup lint browser  ## every test, and those of the model on the other backend too
-	KERAS_BACKEND=jax $(RUN)/python -m pytest -q $(MODELS)
+	KERAS_BACKEND=jax $(RUN)/python -m pytest -q -n $(JOBS) --dist loadfile $(MODELS)
 	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile
 
 test-fast: setup  ## the tests that take seconds
