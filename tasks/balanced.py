@@ -10,40 +10,39 @@ import keras
 import numpy as np
 from keras import ops
 
+from tasks.blocks import BlockModel, Drawn
 from tasks.config import Fit
 from tasks.distance import Distance
 from tasks.mining import MININGS, cross_entropy, places, prototype_logits
+from tasks.shelf import Shelf
 
 
-class BalancedModel(keras.Model):
+class BalancedModel(BlockModel):
     """Embeds rows of a resident record bank, each moved by a step of its own; its loss is that of tasks/mining.py.
 
-    bank: (n, rows·cols) float32; size: rows and columns of a map; trained and checked: (P, K) of the
-    batches that are trained on and that validate.
+    size: rows and columns of a map; trained and checked: (P, K) of the batches that are trained on and that
+    validate.
     """
 
     def __init__(
         self,
         tower: keras.Model,
-        bank: np.ndarray,
+        shelf: Shelf,
         size: tuple[int, int],
         measure: Distance,
         fit: Fit,
         trained: tuple[int, int],
         checked: tuple[int, int],
     ) -> None:
-        super().__init__()
-        self.tower, self.measure, self.settings, self.moves = tower, measure, fit, moved(*size)
+        super().__init__(tower, shelf)
+        self.measure, self.settings, self.moves = measure, fit, moved(*size)
         self.batch = {True: trained, False: checked}
-        self.bank = self.add_weight(shape=bank.shape, initializer="zeros", trainable=False, name="bank")
-        self.bank.assign(bank)
         self.scale = self.add_weight(  # s of −eˢd²: what the distance is worth is learnt, if at all
             shape=(),
             initializer=keras.initializers.Constant(-math.log(fit.temperature)),
             trainable=fit.learn_temperature,
             name="scale",
         )
-        self.active = keras.metrics.Mean(name="active")
 
     def call(self, rows: Any, training: bool | None = None) -> Any:
         """Embeddings (B, d) of rows (B, 3): the record, the step it is moved by, the record laid over it."""
@@ -57,19 +56,19 @@ class BalancedModel(keras.Model):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """The mined triplets and the prototype term, each with its weight."""
-        total, fit, batch = 0.0, self.settings, self.batch[bool(training)]
+        total, active, fit, batch = 0.0, None, self.settings, self.batch[bool(training)]
         y_pred = ops.reshape(y_pred, (math.prod(batch), y_pred.shape[-1]))  # a batch's size is known here
         if fit.triplet_weight:
             matrix = self.measure.matrix(y_pred, y_pred, ops)  # [x, anchor]
             positive, negative = (ops.take_along_axis(ops.transpose(matrix), place, axis=1) for place in places(*batch))
             loss, active = MININGS[fit.mining](positive, negative, fit.margin)
-            self.active.update_state(active)
             total += fit.triplet_weight * loss
         if fit.prototype_weight:
             logits = ops.exp(self.scale) * prototype_logits(self.measure, y_pred, *batch)
             total += fit.prototype_weight * cross_entropy(logits, *batch)
             if not fit.triplet_weight:
-                self.active.update_state(_unsure(logits, *batch))
+                active = _unsure(logits, *batch)
+        self.tell(total, active)
         return total
 
 
@@ -102,7 +101,7 @@ class Change:
     good: np.ndarray
 
 
-class BalancedBatches(keras.utils.PyDataset):
+class BalancedBatches:
     """`steps` batches an epoch, (P·K, 3) int32, in an order that depends on seed and epoch alone.
 
     rows: of each mode, as rows of the bank. Modes take turns, so that none is starved; a mode with
@@ -113,20 +112,20 @@ class BalancedBatches(keras.utils.PyDataset):
     def __init__(
         self, rows: list[np.ndarray], batch: tuple[int, int], steps: int, seed: int, change: Change | None = None
     ) -> None:
-        super().__init__()
         self.rows, self.batch, self.steps, self.seed, self.change = rows, batch, steps, seed, change
-        self.start_at(0)
 
-    def start_at(self, epoch: int) -> None:
+    def __len__(self) -> int:
+        return self.steps
+
+    def epoch(self, number: int) -> Drawn:
         """Draw that epoch, counted from 0."""
-        self.epoch = epoch
         modes, records = self.batch
-        rng = np.random.default_rng([self.seed, epoch if self.change else 0])
+        rng = np.random.default_rng([self.seed, number if self.change else 0])
         turns = -(-self.steps * modes // len(self.rows)) + 1
         order = np.concatenate([rng.permutation(len(self.rows)) for _ in range(turns)])
-        self.drawn = np.stack(
-            [self._batch(_distinct(order, i * modes, modes), records, rng) for i in range(self.steps)]
-        )
+        chosen = (_distinct(order[: (i + 2) * modes + 2 * len(self.rows)], i * modes, modes) for i in range(self.steps))
+        rows = np.stack([self._batch(one, records, rng) for one in chosen])
+        return Drawn(rows, np.ones(rows.shape[:2], np.float32))
 
     def _batch(self, chosen: np.ndarray, records: int, rng: np.random.Generator) -> np.ndarray:
         picked = [rng.choice(self.rows[mode], records, replace=len(self.rows[mode]) < records) for mode in chosen]
@@ -137,16 +136,6 @@ class BalancedBatches(keras.utils.PyDataset):
         if self.change and self.change.overlay and len(self.change.good):
             over = np.where(rng.random(len(rows)) < self.change.overlay, rng.choice(self.change.good, len(rows)), rows)
         return np.column_stack([rows, moves, over]).astype(np.int32)
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        return self.drawn[index], np.zeros(len(self.drawn[index]), np.float32)
-
-    def on_epoch_end(self) -> None:
-        """Draw the next epoch."""
-        self.start_at(self.epoch + 1)
 
 
 def _distinct(order: np.ndarray, start: int, count: int) -> np.ndarray:

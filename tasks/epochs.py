@@ -21,16 +21,16 @@ Report = Callable[[Epoch], None]
 COLLAPSED = 1e-4  # spread of the embeddings relative to their norm
 
 
-class Watch(keras.callbacks.Callback):
+class Watch:
     """Logs every epoch, keeps the tower's best weights, stops early, and refuses a dead training.
 
-    keras.callbacks.EarlyStopping would copy the record bank with the weights.
+    maps: (n, values) whose embeddings are watched; batches: of an epoch; state: the file of a training that
+    can be taken up again.
     """
 
     def __init__(
         self, maps: np.ndarray, config: Retrain, batches: int, report: Report | None, state: Path | None
     ) -> None:
-        super().__init__()
         self.maps, self.settings, self.batches, self.report, self.state = maps, config.fit, batches, report, state
         self.progress = Progress(config.fit.epochs)
         self.log: list[Epoch] = []
@@ -52,33 +52,32 @@ class Watch(keras.callbacks.Callback):
         spent = self.settings.keep == "best" and last > 0 and last - self.best.epoch >= self.settings.patience
         return last >= self.settings.epochs or spent
 
-    def taken_up(self, model: keras.Model) -> int:
-        """Put the state on the disk, if any, into the compiled model; returns how many epochs are done."""
+    def take_up(self, model: keras.Model) -> None:
+        """Watch the compiled model, and put the state on the disk into it, if there is one."""
+        self.model = model
         kept = load_training(self.state) if self.state else None
         if kept is None:
-            return 0
+            return
         pairs = [*zip(_state(model), kept.tower, strict=True)]
         pairs += zip(model.optimizer.variables, kept.optimizer, strict=True)
         for variable, value in pairs:
             variable.assign(value)
         self.log, self.kept_weights = kept.log, kept.best
-        return len(self.log)
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def start(self) -> None:
         """Start the epoch's clock."""
         self.started = time.perf_counter()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Move the bar, twenty times an epoch."""
-        if self.progress.live and (batch + 1) % max(1, self.batches // 20) == 0:
-            self.progress.batch(len(self.log) + 1, batch + 1, self.batches, float(logs["loss"]))
+    def block(self, done: int, loss: float) -> None:
+        """Move the bar after a block of batches."""
+        self.progress.batch(len(self.log) + 1, done, self.batches, loss)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Log, check, keep the best, and stop when `patience` epochs brought nothing better."""
+    def end(self, trained: dict[str, float], checked: dict[str, float]) -> None:
+        """Log the epoch, check it, and keep its weights where they are to be kept."""
         norm, spread = self._embeddings()
         seconds = round(time.perf_counter() - self.started, 3)
-        figures = (float(logs["loss"]), float(logs["val_loss"]), float(logs["active"]))
-        line = Epoch(epoch + 1, *figures, norm=norm, spread=spread, seconds=seconds)
+        figures = (trained["mean"], checked["mean"], trained["active"])
+        line = Epoch(len(self.log) + 1, *figures, norm=norm, spread=spread, seconds=seconds)
         refuse_dead(line, self.settings.margin)
         self.log.append(line)
         self.progress.epoch(line)
@@ -88,7 +87,6 @@ class Watch(keras.callbacks.Callback):
             self.kept_weights = self.model.tower.get_weights()
         if self.state:
             save_training(self.state, self._kept())
-        self.model.stop_training = self.finished()
 
     def _kept(self) -> Training:
         tower, optimizer = (

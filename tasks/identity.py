@@ -15,7 +15,7 @@ from tasks.stages import digest_of
 
 CACHE = 2
 TRIPLETS = 5
-MODEL = 2
+MODEL = 3
 REPORT = 8
 TRIAL = 1
 FOLD = 1

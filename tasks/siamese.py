@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from tasks.blocks import BlockModel, Drawn
 from tasks.distance import Distance
+from tasks.shelf import Shelf
 
 
-class TripletModel(keras.Model):
-    """Embeds rows (batch, 3) of a resident record bank with one tower in one pass: (batch, 3, d)."""
+class TripletModel(BlockModel):
+    """Embeds rows (batch, 3) of a resident record bank with one tower in one pass: (batch, 3, d).
 
-    def __init__(self, tower: keras.Model, bank: np.ndarray) -> None:
-        super().__init__()
-        self.tower = tower
-        self.bank = self.add_weight(shape=bank.shape, initializer="zeros", trainable=False, name="bank")
-        self.bank.assign(bank)
+    Where a batch has more triplets than there are anchors, each anchor is embedded once.
+    """
+
+    def __init__(self, tower: keras.Model, shelf: Shelf, measure: Distance, margin: float) -> None:
+        super().__init__(tower, shelf)
+        self.measure, self.margin, self.anchors = measure, margin, len(shelf.first)
 
     def call(self, rows: Any, training: bool | None = None) -> Any:
         """The embeddings of anchor, positive and negative."""
-        maps = ops.take(self.bank, ops.reshape(rows, (-1,)), axis=0)
-        return ops.reshape(self.tower(maps, training=training), (-1, 3, self.tower.output_shape[-1]))
+        if rows.shape[0] is None or self.anchors >= rows.shape[0]:
+            maps = ops.take(self.bank, ops.reshape(rows, (-1,)), axis=0)
+            return ops.reshape(self.tower(maps, training=training), (-1, 3, self.tower.output_shape[-1]))
+        others = ops.take(self.bank, ops.reshape(rows[:, 1:], (-1,)), axis=0)
+        embedded = self.tower(ops.concatenate([self.bank[: self.anchors], others]), training=training)
+        pairs = ops.reshape(embedded[self.anchors :], (-1, 2, embedded.shape[-1]))
+        return ops.concatenate([ops.take(embedded, rows[:, :1], axis=0), pairs], axis=1)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Mean triplet hinge over the triplets that count."""
+        each, count = hinge(self.measure, self.margin, y_pred), ops.sum(sample_weight)
+        loss = ops.sum(each * sample_weight) / count
+        self.tell(loss, ops.sum(ops.cast(each > 0, each.dtype) * sample_weight) / count, count)
+        return loss
 
 
 def hinge(measure: Distance, margin: float, embeddings: Any) -> Any:
@@ -34,51 +50,20 @@ def hinge(measure: Distance, margin: float, embeddings: Any) -> Any:
     return ops.maximum(measure.pair(positive, anchor, ops) - measure.pair(negative, anchor, ops) + margin, 0.0)
 
 
-class TripletLoss(keras.losses.Loss):
-    """Mean triplet hinge over the batch; the targets are not used."""
-
-    def __init__(self, measure: Distance, margin: float) -> None:
-        super().__init__(name="triplet_loss")
-        self.measure = measure
-        self.margin = margin
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The hinge of every triplet (batch,)."""
-        return hinge(self.measure, self.margin, y_pred)
-
-
-def active_share(measure: Distance, margin: float) -> Callable[[Any, Any], Any]:
-    """The metric `active`: the share of triplets that still have a loss, and so a gradient."""
-
-    def active(y_true: Any, y_pred: Any) -> Any:
-        return ops.cast(hinge(measure, margin, y_pred) > 0, "float32")
-
-    return active
-
-
-class Batches(keras.utils.PyDataset):
+class Batches:
     """Rows of triplets in batches, in an order that depends on seed and epoch alone; in place without a seed."""
 
     def __init__(self, triplets: np.ndarray, size: int, seed: int | None) -> None:
-        super().__init__()
         self.triplets, self.size, self.seed = triplets, size, seed
-        self.start_at(0)
-
-    def start_at(self, epoch: int) -> None:
-        """Take the order of that epoch, counted from 0."""
-        self.epoch = epoch
-        rows = len(self.triplets)
-        self.order = (
-            np.arange(rows) if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(rows)
-        )
 
     def __len__(self) -> int:
         return math.ceil(len(self.triplets) / self.size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = self.triplets[self.order[index * self.size : (index + 1) * self.size]]
-        return rows, np.zeros(len(rows), np.float32)
-
-    def on_epoch_end(self) -> None:
-        """Take the next epoch's order."""
-        self.start_at(self.epoch + 1)
+    def epoch(self, number: int) -> Drawn:
+        """Every triplet once, in the order of that epoch, counted from 0; the last batch is filled up with weight 0."""
+        rows = len(self.triplets)
+        order = np.arange(rows) if self.seed is None else np.random.default_rng([self.seed, number]).permutation(rows)
+        missing = len(self) * self.size - rows
+        drawn = np.pad(self.triplets[order], [(0, missing), (0, 0)])
+        weights = (np.arange(len(drawn)) < rows).astype(np.float32)
+        return Drawn(drawn.reshape(len(self), self.size, 3), weights.reshape(len(self), self.size))

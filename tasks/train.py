@@ -26,9 +26,10 @@ from tasks.errors import DamagedStage, KensaError, TrainingCollapsed, TrainingDi
 from tasks.handover import Epoch, Stage
 from tasks.identity import model_digest
 from tasks.presets import PRESETS
-from tasks.scaling import learnt
+from tasks.scaling import SAMPLE, learnt
 from tasks.settings import with_settings
-from tasks.siamese import Batches, TripletLoss, TripletModel, active_share
+from tasks.shelf import Shelf
+from tasks.siamese import Batches, TripletModel
 from tasks.stages import sound, stage, usable, write_json
 from tasks.tower import build_tower, weights_digest
 
@@ -75,22 +76,17 @@ def fit(
     """
     keras.utils.set_random_seed(config.seed)
     size, settings = (config.data.rows, config.data.cols), config.fit
-    tower = build_tower(config.tower, size, bank.maps[bank.rows("train")], settings.noise)
+    tower = build_tower(config.tower, size, _sample(bank), settings.noise)
     prepare = _balanced if settings.batches == "records" else _offline
     model, batches, validation = prepare(tower, bank, size, config)
-    model.optimizer.build(model.trainable_variables)
+    checked = validation.epoch(0)
+    model.prepare(checked)
     watch = Watch(_watched(bank), config, len(batches), report, state)
-    batches.start_at(watch.taken_up(model))
-    if not watch.finished():
-        model.fit(
-            batches,
-            validation_data=validation,
-            initial_epoch=len(watch.log),
-            epochs=settings.epochs,
-            shuffle=False,  # the batches order their own rows, the same way on every backend
-            verbose=0,
-            callbacks=[watch],
-        )
+    watch.take_up(model)
+    while not watch.finished():
+        watch.start()
+        trained = model.walk(batches.epoch(len(watch.log)), learn=True, told=watch.block)
+        watch.end(trained, model.walk(checked, learn=False))
     tower.set_weights(watch.kept_weights)
     return tower, watch.log, watch.kept.epoch
 
@@ -101,12 +97,9 @@ def _offline(
     """The model, batches and validation of training on triplets that were made before."""
     settings, measure = config.fit, trained_distance(config.fit)
     batches = Batches(_numbered(bank, "train"), settings.batch, config.seed)
-    model = TripletModel(tower, np.concatenate([bank.anchors, bank.maps[_used(bank)]]))
-    model.compile(
-        optimizer=_adam(settings, len(batches)),
-        loss=TripletLoss(measure, settings.margin),
-        metrics=[active_share(measure, settings.margin)],
-    )
+    shelf = Shelf(bank.anchors, bank.maps, _used(bank), (0, 1, 2), settings.batch)
+    model = TripletModel(tower, shelf, measure, settings.margin)
+    model.compile(optimizer=_adam(settings, len(batches)), jit_compile=jit(config))
     return model, batches, Batches(_numbered(bank, "stop"), settings.batch, seed=None)
 
 
@@ -120,10 +113,11 @@ def _balanced(
     batch = _sized(settings, modes)
     stop = _enough(rows["stop"])
     checked = (min(modes, len(stop)), max(2, min(batch[1], *map(len, stop))))  # no record twice
-    model = BalancedModel(tower, bank.maps[used], size, trained_distance(settings), settings, batch, checked)
+    shelf = Shelf(bank.anchors[:0], bank.maps, used, (0, 2), max(math.prod(batch), math.prod(checked)))
+    model = BalancedModel(tower, shelf, size, trained_distance(settings), settings, batch, checked)
     steps = _steps(settings, sum(map(len, rows["train"])), math.prod(batch))
-    model.compile(optimizer=_adam(settings, steps), jit_compile=jit())
-    sparse = learnt(bank.maps[bank.rows("train")], "auto").sparse
+    model.compile(optimizer=_adam(settings, steps), jit_compile=jit(config))
+    sparse = learnt(_sample(bank), "auto").sparse
     good = np.flatnonzero(bank.good[used] & (bank.part[used] == 0))
     change = Change(settings.shift, settings.overlay if sparse else 0.0, good)
     batches = BalancedBatches(rows["train"], batch, steps, config.seed, change)
@@ -147,9 +141,9 @@ def _sized(settings: Fit, modes: int) -> tuple[int, int]:
     return modes, max(settings.records_per_mode, settings.batch // modes)
 
 
-def jit() -> bool | str:
-    """XLA's own convolutions are slow on a CPU: TensorFlow does without it there."""
-    return False if keras.backend.backend() == "tensorflow" else "auto"
+def jit(config: Retrain) -> bool | str:
+    """XLA's own convolutions are slow on a CPU: TensorFlow does without it but for dense layers."""
+    return config.tower.kind == "mlp" if keras.backend.backend() == "tensorflow" else "auto"
 
 
 def _adam(settings: Fit, steps: int) -> keras.optimizers.Optimizer:
@@ -178,6 +172,12 @@ def _numbered(bank: Bank, part: str) -> np.ndarray:
     number[used] = np.arange(len(used)) + len(bank.anchors)
     triplets = bank.triplets[part]
     return np.column_stack([triplets[:, 0], number[triplets[:, 1:]]]).astype(np.int32)
+
+
+def _sample(bank: Bank) -> np.ndarray:
+    """The training records from which the scaling is learnt, evenly spread over all."""
+    rows = bank.rows("train")
+    return bank.maps[rows[:: max(1, -(-len(rows) // SAMPLE))]]
 
 
 def _watched(bank: Bank) -> np.ndarray:

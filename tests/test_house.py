@@ -15,6 +15,8 @@ PORTABLE = [
     "siamese",
     "balanced",
     "mining",
+    "blocks",
+    "shelf",
     "epochs",
     "tower",
     "scaling",

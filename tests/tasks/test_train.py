@@ -19,6 +19,7 @@ import pytest
 from keras import ops
 
 from tasks.bank import Bank, load_bank
+from tasks.blocks import Drawn
 from tasks.config import Fit, Retrain, Tower
 from tasks.distance import distance
 from tasks.epochs import Watch, refuse_dead
@@ -27,7 +28,8 @@ from tasks.figures import pair_figures
 from tasks.handover import Epoch, Stage
 from tasks.identity import model_digest
 from tasks.judge import embedder, trained_judge
-from tasks.siamese import Batches, TripletLoss, TripletModel, active_share, hinge
+from tasks.shelf import Shelf
+from tasks.siamese import Batches, TripletModel, hinge
 from tasks.tower import build_tower, weights_digest
 from tasks.train import fit, main, train
 
@@ -90,36 +92,81 @@ def test_the_notebooks_tower():
 
 
 def test_the_loss_by_hand():
-    """a 0, p (3, 4), n (6, 8): 5 − 10 + .4 < 0 → 0. a 0, p (0, 2), n (1, 0): 2 − 1 + .4 = 1.4. Mean .7, active ½."""
+    """a 0, p (3, 4), n (6, 8): 5 − 10 + .4 < 0 → 0. a 0, p (0, 2), n (1, 0): 2 − 1 + .4 = 1.4. Mean .7, active ½.
+
+    A third of weight 0 changes neither.
+    """
     triplets = np.array([[[0, 0], [3, 4], [6, 8]], [[0, 0], [0, 2], [1, 0]]], np.float32)
     np.testing.assert_allclose(ops.convert_to_numpy(hinge(EUCLIDEAN, 0.4, triplets)), [0, 1.4], rtol=1e-6)
-    targets = np.zeros(2, np.float32)
-    assert float(TripletLoss(EUCLIDEAN, 0.4)(targets, triplets)) == pytest.approx(0.7)
-    assert np.mean(active_share(EUCLIDEAN, 0.4)(targets, triplets)) == 0.5
+    model = TripletModel(build_tower(run_of().tower, (4, 5)), shelf(np.zeros((6, 20), np.float32)), EUCLIDEAN, 0.4)
+    filled, weights = np.concatenate([triplets, triplets[1:]]), np.array([1, 1, 0], np.float32)
+    assert float(model.compute_loss(y_pred=filled, sample_weight=weights)) == pytest.approx(0.7)
+    assert float(model.mean.result()) == pytest.approx(0.7)
+    assert float(model.active.result()) == 0.5
 
 
-def test_one_tower_embeds_all_three():
+def shelf(maps: np.ndarray, anchors: int = 0) -> Shelf:
+    return Shelf(maps[:anchors], maps[anchors:], np.arange(len(maps) - anchors), (0, 1, 2), 2)
+
+
+@pytest.mark.parametrize("anchors", [1, 3])
+def test_one_tower_embeds_all_three(anchors):
+    """With fewer anchors than triplets each is embedded once: the same embeddings."""
     maps = np.random.default_rng(0).normal(size=(6, 20)).astype(np.float32)
     tower = build_tower(run_of().tower, (4, 5))
-    rows = np.array([[0, 1, 2], [5, 4, 3]], np.int32)
-    found = ops.convert_to_numpy(TripletModel(tower, maps)(rows))
+    rows = np.array([[0, 3, 2], [anchors - 1, 4, 3]], np.int32)
+    found = ops.convert_to_numpy(TripletModel(tower, shelf(maps, anchors), EUCLIDEAN, 0.4)(rows))
     np.testing.assert_allclose(found, embedder(tower)(maps)[rows], rtol=1e-5, atol=1e-6)
 
 
 def test_every_triplet_once_an_epoch_in_an_order_of_seed_and_epoch():
     triplets = np.arange(30).reshape(10, 3)
     first, again, other = Batches(triplets, 4, 1), Batches(triplets, 4, 1), Batches(triplets, 4, 2)
-    assert [len(rows) for rows, _ in map(first.__getitem__, range(len(first)))] == [4, 4, 2]
+    assert first.epoch(0).weights.tolist() == [[1] * 4, [1] * 4, [1, 1, 0, 0]]
 
-    def order(batches: Batches) -> list[int]:
-        return np.concatenate([batches[i][0] for i in range(len(batches))])[:, 0].tolist()
+    def order(batches: Batches, epoch: int = 0) -> list[int]:
+        drawn = batches.epoch(epoch)
+        return drawn.rows[drawn.weights > 0][:, 0].tolist()
 
     before = order(first)
     assert sorted(before) == list(range(0, 30, 3))
     assert order(again) == before != order(other)
-    first.on_epoch_end()
-    assert sorted(order(first)) == sorted(before)
-    assert order(first) != before
+    assert sorted(order(first, 1)) == sorted(before)
+    assert order(first, 1) != before
+    assert order(Batches(triplets, 4, None), 1) == sorted(before)
+
+
+def test_blocks_have_one_shape_and_hold_every_batch():
+    drawn = Drawn(np.arange(7 * 2 * 3).reshape(7, 2, 3), np.ones((7, 2), np.float32))
+    for size in (1, 2, 4, 7, 9):
+        blocks = list(drawn.blocks(size))
+        assert {block.rows.shape for block, _ in blocks} == {(min(size, 7), 2, 3)}
+        assert np.array_equal(np.concatenate([block.rows[:count] for block, count in blocks]), drawn.rows)
+    assert [shelf(np.zeros((6, 20), np.float32)).fitting(drawn.rows, most) for most in (2, 4, 256)] == [2, 4, 7]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("most", [1, 5, 7])
+def test_blocks_are_the_batches_one_by_one(bank, monkeypatch, most):
+    """Also those of one batch, as `train_on_batch` would take them, and where the last one is filled up."""
+    whole, log, _ = fit(bank, run_of())
+    monkeypatch.setattr("tasks.blocks.MOST", most)
+    parted, again, _ = fit(bank, run_of())
+    np.testing.assert_allclose([e.loss for e in again], [e.loss for e in log], atol=1e-5)
+    for one, other in zip(whole.get_weights(), parted.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["notebook", "best"])
+def test_maps_brought_block_by_block_train_to_the_same_bits(bank, monkeypatch, preset):
+    """Where the maps are too many to lie in the model; a block's room is for a few batches here."""
+    config = parts.configured(Path(), preset=preset, fit=Fit(epochs=2, batch=18, steps=9, modes_per_batch=3))
+    monkeypatch.setattr("tasks.blocks.MOST", 3)
+    resident = fit(bank, config.resolved())
+    monkeypatch.setattr("tasks.shelf.RESIDENT", 0)
+    monkeypatch.setattr("tasks.shelf.BLOCK", 4 * 20 * 18 * 3 * 3)
+    assert weights_digest(fit(bank, config.resolved())[0]) == weights_digest(resident[0])
 
 
 def test_training_sees_anchors_train_and_stop_and_nothing_else(bank):
@@ -188,15 +235,15 @@ def test_early_stopping_keeps_the_best_epochs_weights(losses, patience, best, st
     tower = build_tower(replace(run_of().tower, widths="1"), (1, 2))
     maps = np.array([[0.0, 1], [1, 0]], np.float32)
     watch = Watch(maps, run_of(patience=patience, epochs=9), 1, None, None)
-    watch.set_model(SimpleNamespace(tower=tower, stop_training=False))
+    watch.take_up(SimpleNamespace(tower=tower))
     for i, loss in enumerate(losses):
         tower.set_weights([np.array([[i + 1.0], [0]]), np.zeros(1)])
-        watch.on_epoch_begin(i)
-        watch.on_epoch_end(i, {"loss": 1, "val_loss": loss, "active": 1})
-        if watch.model.stop_training:
+        watch.start()
+        watch.end({"mean": 1, "active": 1}, {"mean": loss})
+        if watch.finished():
             break
     assert (watch.best.epoch, watch.kept_weights[0][0, 0]) == (best, best)
-    assert (i + 1 if watch.model.stop_training else None) == stops_at
+    assert (i + 1 if watch.finished() else None) == stops_at
 
 
 def test_maps_beyond_all_measure_diverge(bank):
