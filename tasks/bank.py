@@ -13,6 +13,7 @@ numpy and the standard library alone, so that a training box needs neither Prefe
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,10 +42,10 @@ class Bank:
         return np.flatnonzero(self.part == PARTS.index(part))
 
     def save(self, folder: Path, maps: Path | None = None) -> None:
-        """Write the three files. `maps`: a file of the same maps, which is then shared and not written again."""
+        """Write the three files. `maps`: a file of the same maps, which is shared, not written again."""
         if maps is None:
-            np.save(folder / "maps.npy", self.maps)
-        else:
+            write_maps(folder / "maps.npy", [self.maps], self.maps.shape)
+        elif maps != folder / "maps.npy":
             _share(maps, folder / "maps.npy")
         np.save(folder / "anchors.npy", self.anchors)
         triplets = {f"triplets_{part}": rows.astype(np.int32) for part, rows in self.triplets.items()}
@@ -59,6 +60,14 @@ class Bank:
             component=self.component.astype(np.int32),
             **triplets,
         )
+
+
+def write_maps(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int]) -> None:
+    """Write blocks of maps, (n, values) in all, as one `.npy` file; no more than a block lies in memory."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, "<f4"))
 
 
 def _share(file: Path, name: Path) -> None:

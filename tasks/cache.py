@@ -22,9 +22,10 @@ from tasks.decode import Decoded, decode
 from tasks.errors import UnfitData
 from tasks.handover import Cached, Downloaded, Finding
 from tasks.identity import cache_digest
+from tasks.progress import Counted
 from tasks.schema import Shape, recognise
 from tasks.stages import stage, usable
-from tasks.tables import BATCH_ROWS, opened
+from tasks.tables import Opened, opened
 
 
 def cache(downloaded: Downloaded, config: Retrain, held_out: bool = False) -> Cached:
@@ -44,14 +45,15 @@ def cache(downloaded: Downloaded, config: Retrain, held_out: bool = False) -> Ca
     return Cached(resolved, made, tuple(Finding(**finding) for finding in made.facts["findings"]))
 
 
-def _write(table: pa.Table, source: str, data: Data, draft: Path) -> dict[str, Any]:
+def _write(table: Opened, source: str, data: Data, draft: Path) -> dict[str, Any]:
     shape, tally = recognise(table.schema, data), Tally(data)
     writers = _Writers(draft, data.rows * data.cols) if shape.fit else None
-    start = 0
-    for batch in table.to_batches(max_chunksize=BATCH_ROWS):
+    rows, told = 0, Counted("read")
+    for batch in table.batches:
         parts = list(decode(batch, shape, data))
-        hashes = [tally.add(part, start) for part in parts]
-        start += batch.num_rows
+        hashes = [tally.add(part, rows) for part in parts]
+        rows += batch.num_rows
+        told(rows)
         if writers:
             writers.add(parts, hashes)
     findings = (*shape.findings, *tally.findings(shape))
@@ -59,7 +61,7 @@ def _write(table: pa.Table, source: str, data: Data, draft: Path) -> dict[str, A
         writers.close(tally.contradictory)
     if any(finding.required and not finding.success for finding in findings):
         raise UnfitData(source, findings)
-    return _facts(shape, tally, findings, table.num_rows)
+    return _facts(shape, tally, findings, rows)
 
 
 def _facts(shape: Shape, tally: Tally, findings: tuple[Finding, ...], rows: int) -> dict[str, Any]:

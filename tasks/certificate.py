@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.anchors import mean_maps
 from tasks.bank import Bank
 from tasks.judge import Judge
 from tasks.split import PARTS
@@ -22,15 +23,18 @@ CLOSE = 1e-5  # relative; sums in another order differ in their last bits
 MOST_NAMED = 10  # groups on two sides that are named
 
 
-def certificate(bank: Bank, judge: Judge, again: Callable[[Bank], Judge], facts: dict[str, Any]) -> dict[str, Any]:
+def certificate(
+    bank: Bank, judged: Bank, judge: Judge, again: Callable[[Bank], Judge], facts: dict[str, Any]
+) -> dict[str, Any]:
     """What stands on two sides, where anchors and prototypes come from, what was dropped, and the verdict.
 
-    `again` makes the judge anew from a bank; it gets one that holds training records and nothing else.
-    facts: those of the triplets stage. `leaks` are faults for which no model may be released; `cuts`
-    are groups or components that the data did not allow to be kept whole.
+    judged: the records of the bank by which the judge was made and is judged, or the bank itself. `again`
+    makes the judge anew from a bank; it gets one that holds training records and nothing else. facts: those of
+    the triplets stage. `leaks` are faults for which no model may be released; `cuts` are groups or components
+    that the data did not allow to be kept whole.
     """
     hashes = np.array([hashlib.blake2b(row, digest_size=16).hexdigest() for row in bank.maps], "S32")
-    alone = trained_alone(bank)
+    alone = trained_alone(judged, bank)
     found = {
         "overlaps": [_overlap(bank, hashes, *pair) for pair in combinations(PARTS, 2)],
         "mislabelled_hashes": int((hashes != bank.hash).sum()),
@@ -46,14 +50,13 @@ def certificate(bank: Bank, judge: Judge, again: Callable[[Bank], Judge], facts:
     return {"verdict": _verdict(found, leaks, cuts), "leaks": leaks, "cuts": cuts, **found}
 
 
-def trained_alone(bank: Bank) -> Bank:
-    """A bank of the training records alone, its anchors averaged anew; it has no triplets."""
-    rows = bank.rows("train")
-    maps, mode = np.asarray(bank.maps[rows]), bank.mode[rows]
-    anchors = np.stack([maps[mode == code].mean(axis=0, dtype=np.float64) for code in range(len(bank.modes))])
-    named = (bank.good[rows], bank.part[rows], bank.hash[rows], bank.group[rows], bank.modes)
+def trained_alone(judged: Bank, whole: Bank) -> Bank:
+    """A bank of the judged training records alone, its anchors averaged anew over all of them; without triplets."""
+    rows = judged.rows("train")
+    anchors = mean_maps(whole.maps, np.where(whole.part == PARTS.index("train"), whole.mode, -1), len(whole.modes))
+    columns = (getattr(judged, name)[rows] for name in ("mode", "good", "part", "hash", "group"))
     empty = dict.fromkeys(PARTS, np.empty((0, 3), np.int32))
-    return Bank(maps, anchors.astype(np.float32), mode, *named, empty)
+    return Bank(np.asarray(judged.maps[rows]), anchors, *columns, judged.modes, empty)
 
 
 def _overlap(bank: Bank, hashes: np.ndarray, one: str, other: str) -> dict[str, Any]:

@@ -13,13 +13,17 @@ from tasks.releases import Release
 
 SUMMARIES = ("mean", "deviation", "peak")  # of a map's values, in their unit
 SIGNIFICANT = 0.01  # of the whole family of tests, by Bonferroni's bound
+BLOCK = 4096  # maps that are looked at at once
 LEAST = 8  # records on each side, below which a mode's drift is not tested
 
 
 def summaries(maps: np.ndarray) -> np.ndarray:
-    """Mean, standard deviation and largest value of each map (n, values): (n, 3) float32."""
-    columns = (maps.mean(axis=1), maps.std(axis=1), maps.max(axis=1))
-    return np.stack(columns, axis=1).astype(np.float32)
+    """Mean, standard deviation and largest value of each of maps (n, values), memory-mapped or not: (n, 3) float32."""
+    found = np.empty((len(maps), len(SUMMARIES)), np.float32)
+    for start in range(0, len(maps), BLOCK):
+        some = np.asarray(maps[start : start + BLOCK])
+        found[start : start + BLOCK] = np.stack([some.mean(axis=1), some.std(axis=1), some.max(axis=1)], axis=1)
+    return found
 
 
 def changes(triplets: Stage, champion: Release | None) -> dict[str, Any] | None:
@@ -37,7 +41,7 @@ def changes(triplets: Stage, champion: Release | None) -> dict[str, Any] | None:
         "hash": bank.hash,
         "mode": np.array(bank.modes)[bank.mode],
         "good": bank.good,
-        "summary": summaries(np.asarray(bank.maps)),
+        "summary": summaries(bank.maps),
     }
     _, here, there = np.intersect1d(new["hash"], old["hash"], assume_unique=True, return_indices=True)
     moved = (new["mode"][here] != old["mode"][there]) | (new["good"][here] != old["good"][there])

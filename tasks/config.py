@@ -73,6 +73,9 @@ class Evaluate(Checked):
     )
     bootstrap: int = setting(1000, "Bootstrap samples of records behind each interval", 100, 100000)
     confidence: float = setting(0.95, "Confidence of the intervals", 0.5, 0.999)
+    most_records: int = setting(
+        60_000, "Records that are judged, drawn at random where there are more; memory is 20 kB for each", 1000, 10**12
+    )
     score: Literal["distance", "fused"] = setting(
         "distance", "What tells good from defect: the distance to good, or its rank and that of the map's peak added"
     )

@@ -7,6 +7,7 @@ and prototypes from training records alone.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from tasks.releases import GOOD, Release
 from tasks.report import render
 from tasks.scores import scores_of, write_scores
 from tasks.stages import stage, write_json
+from tasks.thinned import judged_share, thinned
 from tasks.tower import build_tower
 from tasks.trained import trained
 from tasks.unseen import permutation_summary, unseen_summary
@@ -58,7 +60,8 @@ def evaluate(
     a mode and with permuted ones. The manifest's facts hold the flat `metrics` and the gate's `reasons`.
     """
     config = config.resolved()
-    bank = load_bank(triplets.path)
+    whole = load_bank(triplets.path)
+    bank = thinned(whole, config.evaluate.most_records)
     frozen = frozen_set(bank, Path(config.artifacts_folder))
     against = [champion and [champion.version, champion.manifest["files"]], frozen]
     digest = report_digest(model.digest, config, against, [facts, folds])
@@ -67,8 +70,11 @@ def evaluate(
         history = json.loads((Path(model.path) / "history.json").read_text())
         judge = trained(model, bank, config)
         baselines = _baselines(bank, config)
-        judgement = _judgement(judge, baselines, champion, bank, config, frozen, triplets.facts)
+        judgement = _judgement(judge, baselines, champion, bank, config, frozen)
+        paper = certificate(whole, bank, judge, _again(judge, config), triplets.facts)
+        judgement |= _gated({"certificate": paper, **judgement}, config)
         report = {**facts, **judgement, "data": triplets.facts, "findings": [asdict(f) for f in findings]}
+        report["judged"] = judged_share(bank, whole)
         report |= {"unseen": unseen_summary(folds, config), "permutation": permutation_summary(folds, config)}
         report |= {"model": model.facts, "history": history, "settings": config.science(), "preset": config.preset}
         evidence = gather(judge, baselines[:3], bank, history, config)
@@ -81,7 +87,7 @@ def evaluate(
         (draft / "report.html").write_text(render(report, evidence, language, costs), encoding="utf-8")
         write_gallery(gallery_of(judge, bank), draft)
         write_reference(reference_of(_as_released(judge, bank, judgement["thresholds"], config), bank), draft)
-        _write_judge(draft, judge, bank, judgement["thresholds"], config)
+        _write_judge(draft, judge, whole, judgement["thresholds"], config)
         metrics = flat(judgement["figures"]) | _of_folds(report)
         return {"metrics": metrics, "reasons": judgement["reasons"]}
 
@@ -123,26 +129,26 @@ def _judgement(
     bank: Bank,
     config: Retrain,
     frozen: dict[str, Any],
-    facts: dict[str, Any],
 ) -> dict[str, Any]:
     thresholds = thresholds_of(judge, bank, config)
-    judgement = {
-        "certificate": _certificate(judge, bank, config, facts),
+    return {
         "figures": test_figures(judge, bank, thresholds, config),
         "baselines": {one.name: short_figures(one, bank) for one in baselines},
         "thresholds": [threshold.as_json() for threshold in thresholds],
         "frozen": frozen,
         "comparison": None if champion is None else comparison_with(champion, judge, bank, config, frozen),
     }
+
+
+def _gated(judgement: dict[str, Any], config: Retrain) -> dict[str, Any]:
+    """The judgement with the gate's verdict and its reasons to reject, if any."""
     told = verdict(judgement["comparison"], config.gate)
     return judgement | {"verdict": told, "reasons": reasons_to_reject(judgement, config.gate)}
 
 
-def _certificate(judge: Judge, bank: Bank, config: Retrain, facts: dict[str, Any]) -> dict[str, Any]:
-    def again(alone: Bank) -> Judge:
-        return trained_judge(judge.name, judge.embed, judge.distance, config.fit.prototype, alone)
-
-    return certificate(bank, judge, again, facts)
+def _again(judge: Judge, config: Retrain) -> Callable[[Bank], Judge]:
+    """Makes the judge anew from a bank, for the certificate."""
+    return lambda alone: trained_judge(judge.name, judge.embed, judge.distance, config.fit.prototype, alone)
 
 
 def _as_released(judge: Judge, bank: Bank, thresholds: list[dict[str, Any]], config: Retrain) -> Released:
@@ -158,7 +164,7 @@ def _write_judge(draft: Path, judge: Judge, bank: Bank, thresholds: list[dict[st
     if judge.fusion is not None:
         prototypes |= {"reference_distance": judge.fusion.distance, "reference_peak": judge.fusion.peak}
     np.savez(draft / "anchors.npz", modes=np.array(judge.modes, str), maps=bank.anchors, **prototypes)
-    mode, summary = np.array(bank.modes, str)[bank.mode], summaries(np.asarray(bank.maps))
+    mode, summary = np.array(bank.modes, str)[bank.mode], summaries(bank.maps)
     np.savez(draft / "split.npz", hash=bank.hash, part=bank.part, mode=mode, good=bank.good, summary=summary)
     settings = {
         "distance": judge.distance.get_config(),

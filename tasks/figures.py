@@ -92,12 +92,16 @@ def macro(per_mode: dict[str, Figures]) -> Figures:
     return {name: float(np.mean(values)) for name, values in found.items() if values}
 
 
-def weighted_auroc(score: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """AUROC (draws,) under each row of `weights` (draws, n): ties count half; NaN where one class has no weight."""
+def weighted_auroc(score: np.ndarray, positive: np.ndarray, weights: np.ndarray, each: int = 1) -> np.ndarray:
+    """AUROC (draws,) under each row of `weights` (draws, n / each): ties count half; NaN where a class has no weight.
+
+    each: how many scores in a row share a weight, such as the pairs of one record.
+    """
     _, level = np.unique(score, return_inverse=True)
     count = level.max() + 1
     values = np.empty(len(weights))
-    for i, weight in enumerate(weights):
+    for i, own in enumerate(weights):
+        weight = np.repeat(own, each)
         hit = np.bincount(level, weight * positive, count)
         miss = np.bincount(level, weight * ~positive, count)
         below = np.cumsum(miss) - miss
@@ -125,10 +129,9 @@ def intervals(
 ) -> dict[str, list[float]]:
     """Bootstrap intervals of the pair AUROC and of the mode accuracy."""
     same = np.arange(distances.shape[1]) == mode[:, None]
-    pairs = np.repeat(weights, distances.shape[1], axis=1)
     right = distances.argmin(axis=1) == mode
     return {
-        "auroc": interval(weighted_auroc(-distances.ravel(), same.ravel(), pairs), confidence),
+        "auroc": interval(weighted_auroc(-distances.ravel(), same.ravel(), weights, distances.shape[1]), confidence),
         "mode_accuracy": interval(weights @ right / weights.sum(axis=1), confidence),
     }
 

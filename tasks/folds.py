@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.anchors import mean_maps
 from tasks.bank import Bank, load_bank
 from tasks.config import Retrain
 from tasks.handover import Fold, Stage
@@ -87,11 +88,9 @@ def permuted(bank: Bank, number: int, config: Retrain) -> Bank:
         rows = bank.rows(part)
         dealt = rng.permutation(rows)
         mode[rows], good[rows] = bank.mode[dealt], bank.good[dealt]
-    rows = bank.rows("train")
-    maps = np.asarray(bank.maps[rows])
-    anchors = [maps[mode[rows] == code].mean(axis=0, dtype=np.float64) for code in range(len(bank.modes))]
+    anchors = mean_maps(bank.maps, np.where(bank.part == PARTS.index("train"), mode, NOWHERE), len(bank.modes))
     made = _triplets(mode, bank.part, np.empty((0, 2), np.int64), config)
-    return replace(bank, anchors=np.stack(anchors).astype(np.float32), mode=mode, good=good, triplets=made)
+    return replace(bank, anchors=anchors, mode=mode, good=good, triplets=made)
 
 
 def _triplets(mode: np.ndarray, part: np.ndarray, kept: np.ndarray, config: Retrain) -> dict[str, np.ndarray]:

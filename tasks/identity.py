@@ -14,9 +14,9 @@ from tasks.handover import Fold, Resolved
 from tasks.stages import digest_of
 
 CACHE = 2
-TRIPLETS = 5
+TRIPLETS = 6
 MODEL = 3
-REPORT = 8
+REPORT = 9
 TRIAL = 1
 FOLD = 1
 SWEEP = 1

@@ -17,13 +17,14 @@ from tasks.figures import pair_figures, weighted_auroc
 from tasks.handover import Stage
 from tasks.judge import Judge, embedder, trained_judge
 from tasks.split import PARTS
+from tasks.thinned import thinned
 
 READ = ("train", "calibrate")  # prototypes come from the one, figures from the other
 
 
 def trial_facts(triplets: Stage, model: Stage, config: Retrain) -> dict[str, Any]:
     """A model's figures on the calibration part, its size, and the seconds of its training."""
-    bank = without_others(load_bank(triplets.path))
+    bank = without_others(thinned(load_bank(triplets.path), config.evaluate.most_records))
     epochs = json.loads((Path(model.path) / "history.json").read_text())["epochs"]
     return {
         "figures": calibration_figures(_judge(model, bank, config), bank),

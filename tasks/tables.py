@@ -1,11 +1,13 @@
-"""Opens a downloaded source as one table, or as a stream of batches: the `datasets` library knows its files."""
+"""Opens a downloaded source as a stream of batches: the `datasets` library knows its files, Arrow reads Parquet."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,50 +24,101 @@ BUFFER = (
 )  # bytes that Arrow reads at once of each column, of which there may be thousands; else all of a row group
 
 
-@contextmanager
-def opened(downloaded: Downloaded, data: Data, held_out: bool, scratch: Path) -> Iterator[pa.Table]:
-    """The source as an Arrow table, memory-mapped from a folder under `scratch` that goes afterwards.
+@dataclass(frozen=True)
+class Opened:
+    """A source's columns, and its batches of at most BATCH_ROWS records, read as they are asked for."""
 
-    `held_out` prefers the split `test` over `train`. Raises UnreadableSource or BadSetting.
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+
+@contextmanager
+def opened(downloaded: Downloaded, data: Data, held_out: bool, scratch: Path) -> Iterator[Opened]:
+    """The source with its columns; what is no Parquet is prepared in a folder under `scratch` that goes afterwards.
+
+    Memory is that of a few batches. `held_out` prefers the split `test` over `train`. Raises UnreadableSource
+    or BadSetting, also while the batches are walked.
     """
     if downloaded.resolved.kind == "demo":
-        yield _demo_table()
+        yield _whole(_demo_table())
         return
     with tempfile.TemporaryDirectory(dir=scratch, prefix=".reading-") as folder:
-        yield _read(downloaded, data, held_out, folder)
+        builder, files, part = _found(downloaded, data, held_out, folder)
+        if builder.name == "parquet":
+            yield _parquet(files, downloaded.resolved.source)
+            return
+        yield _whole(_prepared(builder, part, downloaded.resolved.source, data))
 
 
 @contextmanager
 def streamed(downloaded: Downloaded, data: Data, held_out: bool) -> Iterator[Iterator[pa.RecordBatch]]:
-    """The source as batches of at most BATCH_ROWS records, read as they are asked for; no copy is made of it.
+    """The source as batches of at most BATCH_ROWS records, and nothing of it is written anywhere.
 
-    Memory is that of a few batches, for Parquet however large its row groups are. Raises as `opened`, also
-    while the batches are walked.
+    Raises as `opened`, also while the batches are walked.
     """
     if downloaded.resolved.kind == "demo":
-        yield iter(_demo_table().to_batches(max_chunksize=BATCH_ROWS))
+        yield _whole(_demo_table()).batches
         return
     with tempfile.TemporaryDirectory(prefix="kensa-reading-") as scratch:  # the library's notes, a few kilobytes
         yield _stream(downloaded, data, held_out, scratch)
 
 
 def _stream(downloaded: Downloaded, data: Data, held_out: bool, scratch: str) -> Iterator[pa.RecordBatch]:
-    """Parquet is read by Arrow itself: the library would hold a whole row group."""
+    builder, files, part = _found(downloaded, data, held_out, scratch)
+    if builder.name == "parquet":
+        yield from _parquet(files, downloaded.resolved.source).batches
+        return
+    with _told(downloaded.resolved.source):
+        for table in builder.as_streaming_dataset(part).with_format("arrow").iter(BATCH_ROWS):
+            yield table.combine_chunks().to_batches()[0]
+
+
+def _found(downloaded: Downloaded, data: Data, held_out: bool, scratch: str) -> tuple[Any, list[str], str]:
+    """The library's reader of a folder, the files of the part that is asked for, and that part's name."""
+    from datasets import DownloadConfig, load_dataset_builder
+
     folder, source = Path(downloaded.folder), downloaded.resolved.source
     _require_fit(folder, source, data)
     with _told(source):
-        from datasets import load_dataset_builder
-
-        builder = load_dataset_builder(downloaded.folder, data.config, cache_dir=scratch)
-        files = {str(name): found for name, found in builder.config.data_files.items()}
+        local = DownloadConfig(local_files_only=True)
+        builder = load_dataset_builder(downloaded.folder, data.config, cache_dir=scratch, download_config=local)
+        files = {str(name): list(found) for name, found in (builder.config.data_files or {}).items()}
         require_own([file for found in files.values() for file in found], folder, source)
         part = _part(source, list(files), data.part, held_out)
-        if builder.name == "parquet":
-            for path in files[part]:
-                yield from pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER).iter_batches(BATCH_ROWS)
-            return
-        for table in builder.as_streaming_dataset(part).with_format("arrow").iter(BATCH_ROWS):
-            yield table.combine_chunks().to_batches()[0]
+    return builder, files[part], part
+
+
+def _parquet(files: list[str], source: str) -> Opened:
+    """Parquet is read by Arrow itself: the library would hold a whole row group, and write the set once more."""
+    with _told(source):
+        readers = [pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) for path in files]
+        schema = readers[0].schema_arrow
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with _told(source):
+            for reader in readers:
+                for batch in reader.iter_batches(BATCH_ROWS):
+                    same = batch.schema.equals(schema)
+                    yield batch if same else batch.select(schema.names).cast(schema)
+
+    return Opened(schema, batches())
+
+
+def _prepared(builder: Any, part: str, source: str, data: Data) -> pa.Table:
+    """Any other kind of file as a table that the library has written, memory-mapped."""
+    from datasets import DownloadConfig
+
+    with _told(source):
+        builder.download_and_prepare(
+            download_config=DownloadConfig(local_files_only=True), verification_mode="no_checks"
+        )
+        table = builder.as_dataset(part).with_format("arrow")[:]
+    require_few(table.num_rows, source, data)
+    return table
+
+
+def _whole(table: pa.Table) -> Opened:
+    return Opened(table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS)))
 
 
 def _demo_table() -> pa.Table:
@@ -79,22 +132,6 @@ def _demo_table() -> pa.Table:
             "group": list(part.group),
         }
     )
-
-
-def _read(downloaded: Downloaded, data: Data, held_out: bool, cache: str) -> pa.Table:
-    from datasets import DownloadConfig, load_dataset_builder
-
-    folder, source = Path(downloaded.folder), downloaded.resolved.source
-    _require_fit(folder, source, data)
-    with _told(source):
-        local = DownloadConfig(local_files_only=True)
-        builder = load_dataset_builder(downloaded.folder, data.config, cache_dir=cache, download_config=local)
-        require_own([file for found in builder.config.data_files.values() for file in found], folder, source)
-        builder.download_and_prepare(download_config=local, verification_mode="no_checks")
-        splits = builder.as_dataset()
-    table = splits[_part(source, list(splits), data.part, held_out)].with_format("arrow")[:]
-    require_few(table.num_rows, source, data)
-    return table
 
 
 def _require_fit(folder: Path, source: str, data: Data) -> None:
@@ -113,7 +150,7 @@ def _told(source: str) -> Iterator[None]:
 
     try:
         yield
-    except (DatasetsError, ValueError, OSError, StopIteration, pa.ArrowException, yaml.YAMLError) as error:
+    except (DatasetsError, ValueError, KeyError, OSError, StopIteration, pa.ArrowException, yaml.YAMLError) as error:
         if isinstance(error, BadInput):  # told already
             raise
         raise UnreadableSource(f"{source}: cannot be read as a table: {_cause(error)}") from None

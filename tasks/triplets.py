@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks.bank import Bank
+from tasks.anchors import Means, walked
+from tasks.bank import Bank, write_maps
 from tasks.checks import LEAST_RECORDS
 from tasks.config import Retrain
 from tasks.errors import UnfitData
@@ -34,14 +35,14 @@ def triplets(train: Cached, test: Cached | None, config: Retrain) -> Stage:
     digest = triplets_digest(train.stage.digest, test.stage.digest if test else None, config)
 
     def make(draft: Path) -> dict[str, Any]:
-        bank, facts = _make(train, test, config)
-        bank.save(draft)
+        bank, facts = _make(train, test, config, draft / "maps.npy")
+        bank.save(draft, maps=draft / "maps.npy")
         return facts
 
     return stage(Path(config.data_folder) / "stages", "triplets", digest, make)
 
 
-def _make(train: Cached, test: Cached | None, config: Retrain) -> tuple[Bank, dict[str, Any]]:
+def _make(train: Cached, test: Cached | None, config: Retrain, maps: Path) -> tuple[Bank, dict[str, Any]]:
     records = read_records(train.stage.path)
     kept, counts = _keep(records)
     brought = len(records.triplets)
@@ -57,7 +58,7 @@ def _make(train: Cached, test: Cached | None, config: Retrain) -> tuple[Bank, di
     counts["dropped_untrained_mode"] = int((~trained).sum())
     known = records.take(np.flatnonzero(trained))
     counts["dropped_triplets"] += len(records.triplets) - len(known.triplets)
-    bank, triplet_counts = _bank(known, part[trained], config)
+    bank, triplet_counts = _bank(known, part[trained], config, maps)
     _require_enough(bank, train.resolved.source)
     size = {"size": [config.data.rows, config.data.cols]}
     return bank, {
@@ -120,7 +121,8 @@ def _held_out(test: Records, train: Records) -> tuple[Records, dict[str, int]]:
     }
 
 
-def _bank(records: Records, part: np.ndarray, config: Retrain) -> tuple[Bank, dict[str, int]]:
+def _bank(records: Records, part: np.ndarray, config: Retrain, maps: Path) -> tuple[Bank, dict[str, int]]:
+    """The bank, whose maps are written to a file as they are read."""
     modes = sorted(set(records.mode.tolist()), key=natural)
     code = {name: i for i, name in enumerate(modes)}
     mode = np.array([code[name] for name in records.mode], np.int32)
@@ -128,13 +130,13 @@ def _bank(records: Records, part: np.ndarray, config: Retrain) -> tuple[Bank, di
     made, counts = triplets_by_part(
         mode, part, records.triplets[:, 1:], settings.per_record, settings.replace_crossing, config.seed
     )
-    anchors = np.stack(
-        [records.maps[(mode == i) & (part == 0)].mean(axis=0, dtype=np.float64) for i in range(len(modes))]
-    )
+    means = Means(len(modes), config.data.rows * config.data.cols)
+    blocks = walked(records.blocks(), np.where(part == 0, mode, -1), means)
+    write_maps(maps, blocks, (len(records), config.data.rows * config.data.cols))
     good = records.label == config.data.good
     linked = components(len(records), records.triplets[:, 1:]) if len(records.triplets) else np.empty(0, np.int32)
     named = (records.hash, records.group, modes, made, linked)
-    return Bank(records.maps, anchors.astype(np.float32), mode, good, part, *named), counts
+    return Bank(np.load(maps, mmap_mode="r", allow_pickle=False), means.means(), mode, good, part, *named), counts
 
 
 def natural(name: str) -> tuple[bool, int, str]:

@@ -19,6 +19,7 @@ from tasks.identity import fold_figures_digest
 from tasks.judge import Judge
 from tasks.judgement import auroc_of, thresholds_of, units_of
 from tasks.stages import stage
+from tasks.thinned import thinned
 from tasks.trained import trained
 
 CHANCE = (0.45, 0.55)  # where the pair AUROC of a model that was taught at random must lie
@@ -30,10 +31,11 @@ def fold_figures(triplets: Stage, variant: Stage, model: Stage, fold: Fold, conf
     digest = fold_figures_digest(variant.digest, model.digest, config)
 
     def make(draft: Path) -> dict[str, Any]:
-        known = load_bank(variant.path)
+        most = config.evaluate.most_records
+        known = thinned(load_bank(variant.path), most)
         judge = trained(model, known, config)
         if fold.kind == "without":
-            figures = unseen_figures(judge, known, load_bank(triplets.path), fold.name, config)
+            figures = unseen_figures(judge, known, thinned(load_bank(triplets.path), most), fold.name, config)
         else:
             figures = taught_at_random(judge, known, config)
         return {"figures": {"kind": fold.kind, "name": fold.name, **figures}}

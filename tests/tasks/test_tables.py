@@ -16,7 +16,7 @@ from parts import DATA, inspected, map_column, wide_records
 
 from tasks.errors import BadSetting, UnreadableSource
 from tasks.handover import Downloaded, Resolved
-from tasks.tables import BATCH_ROWS, streamed
+from tasks.tables import BATCH_ROWS, opened, streamed
 
 PARTS = inspected(each=1500)
 
@@ -70,6 +70,24 @@ def test_what_cannot_be_read_is_told_in_one_line(tmp_path, broken):
         (tmp_path / "records.parquet").write_bytes(whole[: len(whole) // 2])
     with streamed(folder_source(tmp_path), DATA, True) as batches, pytest.raises(UnreadableSource) as told:
         list(batches)
+    assert "\n" not in str(told.value)
+
+
+def test_files_of_one_source_must_agree_about_their_columns(tmp_path):
+    """Another order or width of numbers is read alike; another column is told in one line."""
+    table = map_column(PARTS)
+    pq.write_table(table, tmp_path / "train-00000.parquet")
+    label = pa.array(table["label"].to_pylist(), pa.int8())
+    turned = pa.table({"fmode": table["fmode"], "label": label, "map": table["map"]})
+    pq.write_table(turned, tmp_path / "train-00001.parquet")
+    with opened(folder_source(tmp_path), DATA, False, tmp_path) as source:
+        batches = list(source.batches)
+    assert {batch.schema for batch in batches} == {source.schema}
+    assert pa.Table.from_batches(batches).equals(pa.concat_tables([table, table]))
+    pq.write_table(turned.drop_columns(["fmode"]), tmp_path / "train-00001.parquet")
+    with opened(folder_source(tmp_path), DATA, False, tmp_path) as source, pytest.raises(UnreadableSource) as told:
+        list(source.batches)
+    assert "fmode" in str(told.value)
     assert "\n" not in str(told.value)
 
 
