@@ -15,7 +15,6 @@ import numpy as np
 
 from tasks.shelf import Shelf
 
-MOST = 256  # batches of a block; after each the bar moves
 Step = Callable[..., Any]
 
 
@@ -68,7 +67,7 @@ class BlockModel(keras.Model):
         `told` is called after each block with the batches done and the mean loss so far.
         """
         run, done, sums = self.train_on_batch if learn else self.test_on_batch, 0, np.zeros(3)
-        for block, count in drawn.blocks(self.shelf.fitting(drawn.rows, MOST)):
+        for block, count in drawn.blocks(self.shelf.fitting(drawn.rows)):
             rows, maps = self.shelf.placed(block.rows)
             if maps is not None:
                 self.bank.assign(maps)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+MOST = 256  # batches of a block
 RESIDENT = 1_000_000_000  # bytes of maps that lie in the model as a whole
 BLOCK = 256_000_000  # bytes of maps that one block may bring, where they do not
 
@@ -14,32 +15,34 @@ class Shelf:
     """The maps that batches name by row number, `first` and then those of `used`.
 
     first: (a, values) float32, always in the model; maps: (n, values), may be memory-mapped; used: their row
-    numbers that training may see; columns: which columns of a batch's rows name a map; batch: rows of the
-    largest batch. Both ways train to the same bits.
+    numbers that training may see; columns: which columns of a batch's rows name a map; batch, batches: rows of
+    the largest batch, and how many an epoch has. Both ways train to the same bits.
     """
 
     def __init__(
-        self, first: np.ndarray, maps: np.ndarray, used: np.ndarray, columns: tuple[int, ...], batch: int
+        self,
+        first: np.ndarray,
+        maps: np.ndarray,
+        used: np.ndarray,
+        columns: tuple[int, ...],
+        batch: int,
+        batches: int,
     ) -> None:
         self.first, self.maps, self.used, self.columns = first, maps, used, columns
-        self.width, self.least = maps.shape[1], batch * len(columns)
-        self.resident = (len(first) + len(used)) * self.width * 4 <= RESIDENT
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Of the model's bank."""
-        rows = len(self.used) if self.resident else max(BLOCK // (4 * self.width), self.least)
-        return len(self.first) + rows, self.width
+        width, named = maps.shape[1], batch * len(columns)
+        self.resident = (len(first) + len(used)) * width * 4 <= RESIDENT
+        block = max(named, min(named * min(MOST, batches), BLOCK // (4 * width)))
+        self.shape = len(first) + (len(used) if self.resident else block), width  # of the model's bank
+        self.bank = None if self.resident else np.zeros(self.shape, np.float32)
 
     def everything(self) -> np.ndarray:
         """All maps, in the order of their row numbers."""
         return np.concatenate([self.first, self.maps[self.used]])
 
-    def fitting(self, rows: np.ndarray, most: int) -> int:
-        """How many batches of rows (batches, B, k) a block may hold: `most` at the most, and equally many in each."""
-        if not self.resident:
-            room = self.shape[0] - len(self.first)
-            most = max(1, min(most, room // (rows.shape[1] * len(self.columns))))
+    def fitting(self, rows: np.ndarray) -> int:
+        """How many batches of rows (batches, B, k) a block may hold, equally many in each."""
+        room = self.shape[0] - len(self.first)
+        most = MOST if self.resident else min(MOST, room // (rows.shape[1] * len(self.columns)))
         return math.ceil(len(rows) / math.ceil(len(rows) / most))
 
     def placed(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -53,7 +56,6 @@ class Shelf:
         number = np.concatenate([wanted[wanted < kept], np.arange(len(own)) + kept]).astype(rows.dtype)
         placed = rows.copy()
         placed[..., self.columns] = number[places.reshape(named.shape)]
-        bank = np.zeros(self.shape, np.float32)
-        bank[:kept] = self.first
-        bank[kept : kept + len(own)] = self.maps[self.used[own - kept]]
-        return placed, bank
+        self.bank[:kept] = self.first
+        self.bank[kept : kept + len(own)] = self.maps[self.used[own - kept]]
+        return placed, self.bank

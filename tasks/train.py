@@ -97,7 +97,7 @@ def _offline(
     """The model, batches and validation of training on triplets that were made before."""
     settings, measure = config.fit, trained_distance(config.fit)
     batches = Batches(_numbered(bank, "train"), settings.batch, config.seed)
-    shelf = Shelf(bank.anchors, bank.maps, _used(bank), (0, 1, 2), settings.batch)
+    shelf = Shelf(bank.anchors, bank.maps, _used(bank), (0, 1, 2), settings.batch, len(batches))
     model = TripletModel(tower, shelf, measure, settings.margin)
     model.compile(optimizer=_adam(settings, len(batches)), jit_compile=jit(config))
     return model, batches, Batches(_numbered(bank, "stop"), settings.batch, seed=None)
@@ -113,9 +113,10 @@ def _balanced(
     batch = _sized(settings, modes)
     stop = _enough(rows["stop"])
     checked = (min(modes, len(stop)), max(2, min(batch[1], *map(len, stop))))  # no record twice
-    shelf = Shelf(bank.anchors[:0], bank.maps, used, (0, 2), max(math.prod(batch), math.prod(checked)))
-    model = BalancedModel(tower, shelf, size, trained_distance(settings), settings, batch, checked)
     steps = _steps(settings, sum(map(len, rows["train"])), math.prod(batch))
+    largest = max(math.prod(batch), math.prod(checked))
+    shelf = Shelf(bank.anchors[:0], bank.maps, used, (0, 2), largest, max(steps, VALIDATION))
+    model = BalancedModel(tower, shelf, size, trained_distance(settings), settings, batch, checked)
     model.compile(optimizer=_adam(settings, steps), jit_compile=jit(config))
     sparse = learnt(_sample(bank), "auto").sparse
     good = np.flatnonzero(bank.good[used] & (bank.part[used] == 0))

@@ -106,7 +106,7 @@ def test_the_loss_by_hand():
 
 
 def shelf(maps: np.ndarray, anchors: int = 0) -> Shelf:
-    return Shelf(maps[:anchors], maps[anchors:], np.arange(len(maps) - anchors), (0, 1, 2), 2)
+    return Shelf(maps[:anchors], maps[anchors:], np.arange(len(maps) - anchors), (0, 1, 2), 2, 7)
 
 
 @pytest.mark.parametrize("anchors", [1, 3])
@@ -142,7 +142,18 @@ def test_blocks_have_one_shape_and_hold_every_batch():
         blocks = list(drawn.blocks(size))
         assert {block.rows.shape for block, _ in blocks} == {(min(size, 7), 2, 3)}
         assert np.array_equal(np.concatenate([block.rows[:count] for block, count in blocks]), drawn.rows)
-    assert [shelf(np.zeros((6, 20), np.float32)).fitting(drawn.rows, most) for most in (2, 4, 256)] == [2, 4, 7]
+
+
+@pytest.mark.parametrize(("most", "size"), [(2, 2), (3, 3), (4, 4), (5, 4), (256, 7)])
+def test_blocks_are_equally_long_whether_maps_are_resident_or_not(monkeypatch, most, size):
+    monkeypatch.setattr("tasks.shelf.MOST", most)
+    rows, maps = np.zeros((7, 2, 3), np.int32), np.zeros((6, 20), np.float32)
+    assert shelf(maps).fitting(rows) == size
+    monkeypatch.setattr("tasks.shelf.RESIDENT", 0)
+    assert shelf(maps).fitting(rows) == size
+    assert shelf(maps).shape == (2 * 3 * most if most < 7 else 2 * 3 * 7, 20)
+    monkeypatch.setattr("tasks.shelf.BLOCK", 0)  # a batch has room all the same
+    assert (shelf(maps).fitting(rows), shelf(maps).shape) == (1, (6, 20))
 
 
 @pytest.mark.slow
@@ -150,7 +161,7 @@ def test_blocks_have_one_shape_and_hold_every_batch():
 def test_blocks_are_the_batches_one_by_one(bank, monkeypatch, most):
     """Also those of one batch, as `train_on_batch` would take them, and where the last one is filled up."""
     whole, log, _ = fit(bank, run_of())
-    monkeypatch.setattr("tasks.blocks.MOST", most)
+    monkeypatch.setattr("tasks.shelf.MOST", most)
     parted, again, _ = fit(bank, run_of())
     np.testing.assert_allclose([e.loss for e in again], [e.loss for e in log], atol=1e-5)
     for one, other in zip(whole.get_weights(), parted.get_weights(), strict=True):
@@ -162,7 +173,7 @@ def test_blocks_are_the_batches_one_by_one(bank, monkeypatch, most):
 def test_maps_brought_block_by_block_train_to_the_same_bits(bank, monkeypatch, preset):
     """Where the maps are too many to lie in the model; a block's room is for a few batches here."""
     config = parts.configured(Path(), preset=preset, fit=Fit(epochs=2, batch=18, steps=9, modes_per_batch=3))
-    monkeypatch.setattr("tasks.blocks.MOST", 3)
+    monkeypatch.setattr("tasks.shelf.MOST", 3)
     resident = fit(bank, config.resolved())
     monkeypatch.setattr("tasks.shelf.RESIDENT", 0)
     monkeypatch.setattr("tasks.shelf.BLOCK", 4 * 20 * 18 * 3 * 3)
