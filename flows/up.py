@@ -30,6 +30,11 @@ STOP = 30  # seconds for a process to end by itself
 POOL = "kensa"
 # Prefect keeps in memory who holds a deployment's place: a restarted server would let nobody in, or two.
 LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
+# It keeps ended runs for ever unless told: those that ended 90 days ago go, with their logs, hourly and at a start.
+BOUNDED = {
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
+}
 
 
 @dataclass
@@ -110,7 +115,14 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
         _require_free("--port", port)
         _require_free("--webhook-port", webhook_port)
         address = f"http://127.0.0.1:{port}/api"
-        environment = {**LEASES, **os.environ, **_auth(), "PREFECT_API_URL": address, "KENSA_ROOT": str(Path.cwd())}
+        environment = {
+            **LEASES,
+            **BOUNDED,
+            **os.environ,
+            **_auth(),
+            "PREFECT_API_URL": address,
+            "KENSA_ROOT": str(Path.cwd()),
+        }
         again = TakeUp(Api(address, environment.get("PREFECT_API_AUTH_STRING")), Path(Retrain().data_folder))
         services = _services(environment, port, webhook_port)
         try:
