@@ -57,8 +57,11 @@ class BlockModel(keras.Model):
         self.active.update_state(active, sample_weight=weight)
 
     def prepare(self, drawn: Drawn) -> None:
-        """Build model and optimizer on one batch's shape; a whole block's would be taken for a batch."""
-        self(drawn.rows[0])
+        """Build model and optimizer on one batch's shape; a whole block's would be taken for a batch.
+
+        Its rows may name maps that are not in the bank yet.
+        """
+        self(np.zeros_like(drawn.rows[0]))
         self.optimizer.build(self.trainable_variables)
 
     def walk(self, drawn: Drawn, learn: bool, told: Callable[[int, float], None] | None = None) -> dict[str, float]:
