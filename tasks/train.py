@@ -28,7 +28,7 @@ from tasks.identity import model_digest
 from tasks.presets import PRESETS
 from tasks.scaling import learnt
 from tasks.settings import with_settings
-from tasks.siamese import Batches, TripletLoss, TripletModel, active_share
+from tasks.siamese import Adam, Batches, TripletLoss, TripletModel, active_share
 from tasks.stages import sound, stage, usable, write_json
 from tasks.tower import build_tower, weights_digest
 
@@ -152,12 +152,10 @@ def jit() -> bool | str:
     return False if keras.backend.backend() == "tensorflow" else "auto"
 
 
-def _adam(settings: Fit, steps: int) -> keras.optimizers.Optimizer:
+def _adam(settings: Fit, steps: int) -> Adam:
     if settings.schedule == "constant":
-        return keras.optimizers.Adam(settings.learning_rate)
-    return keras.optimizers.Adam(
-        keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps * settings.epochs)
-    )
+        return Adam(settings.learning_rate)
+    return Adam(keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps * settings.epochs))
 
 
 def _used(bank: Bank) -> np.ndarray:
