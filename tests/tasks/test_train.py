@@ -146,6 +146,7 @@ def test_training_learns(bank):
     assert pair_figures(judge.to_modes(bank.maps[rows]), bank.mode[rows])["auroc"] > 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batches", ["triplets", "records"])
 def test_a_training_leaves_no_graph_behind(bank, batches):
     """A graph holds what it was traced with, the record bank first of all: the next training would add its own."""
