@@ -40,7 +40,7 @@ figures: setup  ## docs/figures.md anew, from the sets in the folder DATA: about
 
 PARTS ?= all
 SHARE ?= 1
-faults: setup  ## faults of every kind, and their table in docs/reliability.md: an hour; PARTS=kill,disk SHARE=0.1
+faults: setup  ## faults of every kind, and their table in docs/reliability.md: two hours; PARTS=kill,disk SHARE=0.1
 	$(RUN)/python -m bench.faults --parts "$(PARTS)" --share "$(SHARE)" $(if $(SEED),--seed "$(SEED)") --write
 
 lint: setup  ## style, and who may import whom

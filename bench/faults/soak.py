@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import time
@@ -79,6 +80,7 @@ def _running(folder: Path) -> Iterator[Factory]:
             if place.process and place.process.poll() is None:
                 place.stop()
             place.sweep()
+            shutil.copy(place.log, KEPT.with_suffix(".log"))
 
 
 def _one(place: Factory, seed: int, restart: str | None) -> dict[str, Any]:
