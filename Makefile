@@ -25,21 +25,22 @@ retrain: setup  ## the line on the built-in demonstration part
 	$(RUN)/kensa retrain
 
 JOBS ?= 2  # tests at once, file by file: many wait for a server or a browser
+ORDER := --no-loadscope-reorder  # as collected, the long files of tests/flows first: by number of tests they came last
 MODELS := $(addprefix tests/tasks/test_,distance.py rt_distance.py mining.py tower.py balanced.py)
 
 test: setup lint browser  ## every test, and those of the model on the other backend too
-	KERAS_BACKEND=jax $(RUN)/python -m pytest -q -n $(JOBS) --dist loadfile $(MODELS)
-	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile
+	KERAS_BACKEND=jax $(RUN)/python -m pytest -q -n $(JOBS) --dist loadfile $(ORDER) $(MODELS)
+	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile $(ORDER)
 
 test-fast: setup  ## the tests that take seconds
-	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
+	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile $(ORDER) -m "not slow"
 
 figures: setup  ## docs/figures.md anew, from the sets in the folder DATA: about an hour
 	$(RUN)/python -m bench.figures --data "$(DATA)"
 
 PARTS ?= all
 SHARE ?= 1
-faults: setup  ## faults of every kind, and their table in docs/reliability.md: an hour; PARTS=kill,disk SHARE=0.1
+faults: setup  ## faults of every kind, and their table in docs/reliability.md: two hours; PARTS=kill,disk SHARE=0.1
 	$(RUN)/python -m bench.faults --parts "$(PARTS)" --share "$(SHARE)" $(if $(SEED),--seed "$(SEED)") --write
 
 lint: setup  ## style, and who may import whom

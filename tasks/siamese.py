@@ -1,4 +1,4 @@
-"""The Siamese model: one tower over anchor, positive and negative, its loss, and its batches."""
+"""The Siamese model: one tower over anchor, positive and negative, its loss, its batches and its optimizer."""
 
 from __future__ import annotations
 
@@ -67,3 +67,14 @@ class Batches:
         drawn = np.pad(self.triplets[order], [(0, missing), (0, 0)])
         weights = (np.arange(len(drawn)) < rows).astype(np.float32)
         return Drawn(drawn.reshape(len(self), self.size, 3), weights.reshape(len(self), self.size))
+
+
+class Adam(keras.optimizers.Adam):
+    """Adam on one device, where a gradient's sum over all devices is itself.
+
+    TensorFlow's sum registers a function for ever, which holds the training's graph and with it the whole record
+    bank: a process that trains again and again would keep the records of each training. Other backends have none.
+    """
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        return grads_and_vars

@@ -29,7 +29,7 @@ from tasks.presets import PRESETS
 from tasks.scaling import SAMPLE, learnt
 from tasks.settings import with_settings
 from tasks.shelf import Shelf
-from tasks.siamese import Batches, TripletModel
+from tasks.siamese import Adam, Batches, TripletModel
 from tasks.stages import sound, stage, usable, write_json
 from tasks.tower import build_tower, weights_digest
 
@@ -147,12 +147,10 @@ def jit(config: Retrain) -> bool | str:
     return config.tower.kind == "mlp" if keras.backend.backend() == "tensorflow" else "auto"
 
 
-def _adam(settings: Fit, steps: int) -> keras.optimizers.Optimizer:
+def _adam(settings: Fit, steps: int) -> Adam:
     if settings.schedule == "constant":
-        return keras.optimizers.Adam(settings.learning_rate)
-    return keras.optimizers.Adam(
-        keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps * settings.epochs)
-    )
+        return Adam(settings.learning_rate)
+    return Adam(keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps * settings.epochs))
 
 
 def _used(bank: Bank) -> np.ndarray:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import bench.faults.__main__ as faults
+from bench.faults.row import Row
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = """
@@ -38,3 +43,23 @@ def test_a_sample_of_kills_damage_and_crowds(tmp_path):
     for kind, tried, lost in json.loads(done.stdout):
         assert tried >= 2, kind
         assert lost == [], kind
+
+
+def test_a_part_that_was_run_alone_leaves_the_rows_of_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(faults, "KEPT", tmp_path / "faults.json")
+    monkeypatch.setattr(faults, "PAGE", tmp_path / "reliability.md")
+    shutil.copy(ROOT / "docs" / "reliability.md", faults.PAGE)
+    before = faults.PAGE.read_text()
+    faults.keep("soak", [Row("soak", "many", recovered=1_007, lost=["a", "b"], notes="in a row")], 7, 0.5)
+    faults.write_table()
+    after = faults.PAGE.read_text()
+    changed = {*before.splitlines()} ^ {*after.splitlines()}
+    assert "| soak | many (in a row) | 1,009 | 1,007 | 0 | 2 |" in changed
+    assert {re.match(r"\| soak|\| \| \*\*all|Seeds: ", line)[0] for line in changed} == {
+        "| soak",
+        "| | **all",
+        "Seeds: ",
+    }
+    assert "soak 7 (share 0.5)" in after
+    lost = sum(int(line.split("|")[-2]) for line in after.splitlines() if re.match(r"\| \w+ \|.*\d \|$", line))
+    assert f"| **{lost}** |" in after

@@ -1,6 +1,6 @@
 """Faults put to the whole line: killed, starved, cut off, crowded, fed with rubbish, attacked, and run for long.
 
-    make faults                     everything, at most an hour on two cores
+    make faults                     everything, about two hours on two cores
     make faults PARTS=kill,disk     some of it
     make faults SHARE=0.1           a tenth of each
 

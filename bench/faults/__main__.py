@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "MPLBACKEND": "agg"}
 
@@ -75,28 +76,36 @@ def keep(name: str, rows: list[Row], seed: int, share: float) -> None:
 
 
 def write_table() -> None:
-    """The kept rows of every part, between the marks of docs/reliability.md."""
-    known = json.loads(KEPT.read_text())
-    lines = [
-        "| part | kind of fault | tried | recovered | refused cleanly | lost |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
-    ]
-    total = [0, 0, 0, 0]
-    for name in PARTS:
-        for told in known.get(name, {"rows": []})["rows"]:
-            lost = len(told["lost"])
-            counts = [told["recovered"] + told["refused"] + lost, told["recovered"], told["refused"], lost]
-            total = [a + b for a, b in zip(total, counts, strict=True)]
-            kind = told["kind"] + (f" ({told['notes']})" if told["notes"] else "")
-            lines.append(f"| {name} | {kind} | {' | '.join(f'{count:,}' for count in counts)} |")
-    lines.append("| | **all** | " + " | ".join(f"**{count:,}**" for count in total) + " |")
-    seeds = ", ".join(
-        f"{name} {one['seed']}" + (f" (share {one['share']:g})" if one["share"] != 1 else "")
-        for name, one in known.items()
-    )
-    text = "\n".join([MARKS[0], *lines, "", f"Seeds: {seeds}.", MARKS[1]])
+    """Between the marks of docs/reliability.md: the kept rows; those of parts that were not run here stay."""
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(re.sub(f"{MARKS[0]}.*?{MARKS[1]}", lambda _: text, page, flags=re.S), encoding="utf-8")
+    before = re.search(f"{MARKS[0]}.*?{MARKS[1]}", page, re.S)[0]
+    rows = {name: [line for line in before.splitlines() if line.startswith(f"| {name} |")] for name in PARTS}
+    seeds = dict(re.findall(r"(\w+) (\d+(?: \(share [\d.]+\))?)", before.partition("Seeds: ")[2]))
+    for name, one in json.loads(KEPT.read_text()).items():
+        rows[name] = [_line(name, told) for told in one["rows"]]
+        seeds[name] = f"{one['seed']}" + (f" (share {one['share']:g})" if one["share"] != 1 else "")
+    lines = [line for name in PARTS for line in rows[name]]
+    total = [sum(int(line.split("|")[place].replace(",", "")) for line in lines) for place in range(-5, -1)]
+    text = "\n".join(
+        [
+            MARKS[0],
+            "| part | kind of fault | tried | recovered | refused cleanly | lost |",
+            "| --- | --- | ---: | ---: | ---: | ---: |",
+            *lines,
+            "| | **all** | " + " | ".join(f"**{count:,}**" for count in total) + " |",
+            "",
+            f"Seeds: {', '.join(f'{name} {seed}' for name, seed in seeds.items())}.",
+            MARKS[1],
+        ]
+    )
+    PAGE.write_text(page.replace(before, text), encoding="utf-8")
+
+
+def _line(name: str, told: dict[str, Any]) -> str:
+    lost = len(told["lost"])
+    counts = [told["recovered"] + told["refused"] + lost, told["recovered"], told["refused"], lost]
+    kind = told["kind"] + (f" ({told['notes']})" if told["notes"] else "")
+    return f"| {name} | {kind} | {' | '.join(f'{count:,}' for count in counts)} |"
 
 
 if __name__ == "__main__":

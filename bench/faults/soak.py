@@ -1,74 +1,214 @@
-"""Many retrainings of the small line, one after the other, with restarts: memory, disk and time stay flat."""
+"""Many retrainings by one `kensa up`, as in production, with restarts: memory, disk, database and time stay flat.
+
+Each is a new dataset version at a Hub, told to the receiver, and trained by the worker in a process of its own.
+After every five of them stages are pruned. After every 25 the database's past is moved back (as if a month and a
+half had gone by), and something dies or is stopped: in turn all of it by Ctrl-C, all by SIGKILL, the server, the
+worker; what is killed is killed in the middle of a run, which must end well all the same.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import shutil
+import signal
+import sqlite3
 import time
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from bench.faults.ground import apart, hidden, left_over, small, walk, whole, written
-from bench.faults.row import RECOVERED, Row
-from tasks.prune import prune
+from factory import BIN, Factory, news, until, without_locked_database
+from hub import Hub
+
+from bench.faults.ground import hidden, left_over, whole
+from bench.faults.row import RECOVERED, Row, say
+from bench.faults.trend import KEPT, drawn, read, told
+from tasks.ledger import Ledger
+from tasks.releases import releases
 
 FULL = 200
+LIFE = 25  # retrainings between two restarts
+PRUNED = 5  # retrainings between two `kensa prune --keep 3`
 KEEP = 3
-LIFE = 25  # retrainings of one process, before it is started anew
+AGED = 46  # days by which the past is moved back at each restart: of 90 days, the runs of two lives stay
+PATIENCE = 600  # seconds for one retraining, taken up again where it was killed
+RESTARTS = ("Ctrl-C", "all killed", "server killed", "worker killed")
+KINDS = {"server": ("server start", "uvicorn"), "worker": ("worker start",), "receiver": ("flows.webhook",)}
+LOCKED = "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) database is locked"
+ENGINE = ("flow_run execute", "flow-run execute", "prefect.engine", "prefect.flow_engine")
 
 
 def soak(folder: Path, seed: int, share: float) -> list[Row]:
     """The one row of this part."""
-    return [
-        Row("soak", "retrainings one after the other, each of new data, pruned", seed).timed(
-            lambda row: _soaked(folder, row, max(4, round(FULL * share)))
-        )
-    ]
+    kind = "retrainings by one `kensa up`, each of a new version, pruned and restarted"
+    return [Row("soak", kind, seed).timed(lambda row: _soaked(folder, row, max(4, round(FULL * share))))]
 
 
 def _soaked(folder: Path, row: Row, count: int) -> None:
-    told: list[tuple[int, int, float]] = []
-    for start in range(0, count, LIFE):
-        numbers = range(start, min(start + LIFE, count))
-        ended = apart(lambda numbers=numbers: [_one(folder, row.seed + number) for number in numbers])
-        if ended.error:
-            row.count(f"{ended.error}: {ended.text}")
-            return
-        told += [tuple(one) for one in ended.value]
-        for _ in numbers:
+    """Ctrl-C ends it early; what was done until then counts."""
+    KEPT.parent.mkdir(parents=True, exist_ok=True)
+    KEPT.write_text("")
+    with contextlib.suppress(KeyboardInterrupt), _running(folder) as place:
+        for number in range(count):
+            restart = RESTARTS[number // LIFE % len(RESTARTS) - 1] if number and number % LIFE == 0 else None
+            try:
+                if number and number % PRUNED == 0:
+                    _prune(place)
+                line = {"number": number, "restart": restart, **_one(place, row.seed + number, restart)}
+            except AssertionError as wrong:
+                row.count(f"retraining {number}: {wrong}")
+                break
             row.count(RECOVERED)
-    row.notes = _trend(told)
+            with KEPT.open("a") as kept:
+                kept.write(json.dumps(line) + "\n")
+            say(json.dumps(line))
+    row.notes = told(read())
+    drawn(read())
 
 
-def _one(folder: Path, seed: int) -> tuple[int, int, float]:
-    """One retraining; the process's memory in KiB, the folder's bytes, and seconds."""
+@contextlib.contextmanager
+def _running(folder: Path) -> Iterator[Factory]:
+    with Hub() as hub:
+        place = Factory(folder / "place", hub, **{"fit.epochs": 6})
+        place.publish(hidden(160))
+        try:
+            place.start()
+            yield place
+        finally:
+            if place.process and place.process.poll() is None:
+                place.stop()
+            place.sweep()
+            shutil.copy(place.log, KEPT.with_suffix(".log"))
+
+
+def _one(place: Factory, seed: int, restart: str | None) -> dict[str, Any]:
+    """One new version until it is concluded, with a restart before it or amidst it; what was measured after it."""
+    if restart == "Ctrl-C":
+        place.stop()
+        _age(place)
+        place.start()
+    sha = place.publish(hidden(160, seed))
     start = time.monotonic()
-    written(hidden(seed=seed), folder / "source")
-    config = replace(small(folder, epochs=3), seed=seed % 2**31)
-    walk(config)
-    prune(folder / "data", folder / "artifacts", KEEP, days=0)
-    assert not left_over(folder), left_over(folder)
-    assert not (wrong := whole(folder / "artifacts")), wrong
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return _memory(), size, time.monotonic() - start
+    assert place.deliver(news(sha)).status_code == 202
+    if restart and restart != "Ctrl-C":
+        until(lambda: _engine(place) and place.epochs(), PATIENCE, "it trains")
+        _age(place)
+        _kill(place, restart)
+    peak = 0
+
+    def ended() -> Any:
+        nonlocal peak
+        peak = max(peak, _memory(_engine(place), "VmHWM"))
+        time.sleep(0.3)
+        return next((one for one in _runs(place, sha) if one["state_type"] == "COMPLETED"), None)
+
+    run = until(ended, PATIENCE, "the run is completed")
+    wall = time.monotonic() - start
+    artifacts = place.folder / "artifacts" / "boards"
+    states = {one.revision: one.state for one in Ledger(place.folder / "data").versions()}
+    assert states[sha] == "done", states[sha]
+    assert not (wrong := whole(artifacts)), wrong
+    assert not (left := left_over(place.folder / "artifacts")), left
+    seconds = {"seconds": run["total_run_time"], "wall": wall}
+    memory = {kind: _memory(place.processes(*words), "VmRSS") for kind, words in KINDS.items()}
+    log = place.log.read_text()
+    tracebacks = {"locked": log.count(LOCKED), "tracebacks": without_locked_database(log).count("Traceback (")}
+    counts = {"releases": len(releases(artifacts)), **tracebacks}
+    return {**seconds, **memory, "training": peak, **_disk(place), **counts}
 
 
-def _memory() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
+def _runs(place: Factory, sha: str) -> list[dict[str, Any]]:
+    """The runs of this revision; none while the server is down."""
+    asked = {"deployments": {"name": {"any_": ["on-new-version"]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 5}
+    try:
+        found = place.ask("/flow_runs/filter", asked)
+    except OSError:
+        return []
+    except Exception as error:  # httpx: it is being started again
+        if type(error).__module__.partition(".")[0] != "httpx":
+            raise
+        return []
+    return [run for run in found if run["parameters"].get("revision") == sha]
 
 
-def _trend(told: list[tuple[int, int, float]]) -> str:
-    """First tenth against last tenth, of memory within the lives of processes, of disk and of time."""
-    tenth = max(1, len(told) // 10)
-    first, last = told[:tenth], told[-tenth:]
-    lives = [told[start : start + LIFE] for start in range(0, len(told), LIFE)]
-    grown = [(life[-1][0] - life[1][0]) / 1024 / (len(life) - 2) for life in lives if len(life) > 2]
-    return (
-        f"disk {_mean(first, 1) / 1e6:.1f} to {_mean(last, 1) / 1e6:.1f} MB, "
-        f"time {_mean(first, 2):.1f} to {_mean(last, 2):.1f} s, "
-        f"memory of one process {max(grown, default=0):+.1f} MB a retraining at most"
-    )
+def _engine(place: Factory) -> dict[int, str]:
+    """The processes that walk the line."""
+    return place.processes(*ENGINE)
 
 
-def _mean(told: list[tuple[int, int, float]], place: int) -> float:
-    return sum(one[place] for one in told) / len(told)
+def _kill(place: Factory, what: str) -> None:
+    if what == "all killed":
+        place.sweep()
+        place.process.wait()
+        place.start()
+        return
+    for pid in place.processes(*KINDS[what.partition(" ")[0]]):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _prune(place: Factory) -> None:
+    """As a timer would, but for the age: the whole soak takes an hour."""
+    done = place.run(BIN / "kensa", "prune", "--keep", KEEP, "--older-than", 0)
+    assert done.returncode == 0, done.stderr
+
+
+def _age(place: Factory) -> None:
+    """Move back all that has ended, as if so many days had gone by."""
+    ended = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
+    moved = "{0} = strftime('%Y-%m-%d %H:%M:%f', {0}, '-%d days') || '000'"
+    with contextlib.closing(sqlite3.connect(_database(place), timeout=60)) as table, table:
+        for column in ("start_time", "end_time"):
+            sql = f"UPDATE flow_run SET {moved.format(column).replace('%d days', f'{AGED} days')}"
+            table.execute(f"{sql} WHERE state_type IN {ended} AND {column} IS NOT NULL")
+        for name in ("events", "event_resources"):
+            table.execute(f"UPDATE {name} SET {moved.format('occurred').replace('%d days', f'{AGED} days')}")
+
+
+def _database(place: Factory) -> Path:
+    return place.folder / "prefect" / "prefect.db"
+
+
+def _memory(pids: dict[int, str], field: str) -> float:
+    """MB of these processes together; those that have ended count nothing."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{pid}/status").read_text()
+            total += int(status.partition(f"{field}:")[2].split()[0])
+    return total / 1024
+
+
+def _disk(place: Factory) -> dict[str, float]:
+    """MB of what is kept, by whose it is, and the database's rows that are counted."""
+    folder, made = place.folder, place.folder / "artifacts"
+    database = _database(place)
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=60)) as table:
+        rows = {
+            name: table.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("flow_run", "log", "events")
+        }
+        free, page = (table.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
+    sizes = {
+        "stages": _size(folder / "data"),
+        "artifacts": _size(made),
+        "released": _size(made / "boards" / "releases"),
+        "hub": _size(folder / "home"),
+        "database": sum(_size(path) for path in database.parent.glob("prefect.db*")),
+        "prefect": _size(folder / "prefect"),
+        "free": free * page / 1e6,
+        "said": _size(place.log),
+    }
+    return {**sizes, **rows}
+
+
+def _size(path: Path) -> float:
+    """MB below a folder, or of a file; a file that has two names counts once."""
+    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file() and not one.is_symlink()]
+    known = {}
+    for one in files:
+        with contextlib.suppress(OSError):
+            found = one.stat()
+            known[found.st_ino] = found.st_size
+    return sum(known.values()) / 1e6

@@ -30,6 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
     from flows.server import set_defaults
 
     set_defaults()
+    from tasks.releases import find
+
+    find(Path(arguments.artifacts), arguments.version)  # told at once: TensorFlow takes seconds to start
     from tasks.export import export
 
     out = Path(arguments.out) if arguments.out else None

@@ -14,6 +14,7 @@ def exporting(place, small_line):
     return place
 
 
+@pytest.mark.slow
 def test_a_release_leaves_the_house_and_the_second_time_it_is_there(exporting):
     done = exporting.kensa("export", "v1")
     assert done.code == 0, done.err
@@ -31,9 +32,17 @@ def test_a_release_leaves_the_house_and_the_second_time_it_is_there(exporting):
     ("words", "env", "line"),
     [
         (("v9",), {}, "kensa: v9: no such release in artifacts; there are v1"),
-        (("v1", "--out", "artifacts"), {}, "kensa: artifacts: expected an empty folder, or the same export of v1"),
+        pytest.param(
+            *(("v1", "--out", "artifacts"), {}),
+            "kensa: artifacts: expected an empty folder, or the same export of v1",
+            marks=pytest.mark.slow,
+        ),
         (("v1", "--format", "pickle"), {}, "kensa: argument --format: invalid choice: 'pickle'"),
-        (("v1",), {"KERAS_BACKEND": "jax"}, "kensa: export: expected Keras on TensorFlow, found jax"),
+        pytest.param(
+            *(("v1",), {"KERAS_BACKEND": "jax"}),
+            "kensa: export: expected Keras on TensorFlow, found jax",
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["release", "folder", "format", "backend"],
 )

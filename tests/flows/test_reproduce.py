@@ -56,6 +56,7 @@ def test_on_another_backend_the_figures_decide(boards, copied):
     assert not [name for name in set(after) - set(before) if not name.startswith("heads/")]
 
 
+@pytest.mark.slow
 def test_a_source_that_is_gone_is_told_in_one_line(copied):
     resealed(copied, lambda manifest: manifest["train"].update(source="acme/nothing"))
     done = copied.kensa("reproduce", "v1")
@@ -67,8 +68,9 @@ def test_a_source_that_is_gone_is_told_in_one_line(copied):
     assert copied.left_over() == []
 
 
-def test_an_unknown_release_is_told_before_prefect_starts(copied):
-    done = copied.kensa("reproduce", "v9", imports=True)
+def test_an_unknown_release_is_told_before_prefect_starts(place, small_line):
+    shutil.copytree(small_line.artifacts_folder, place.folder / "artifacts")
+    done = place.kensa("reproduce", "v9", imports=True)
     assert done.code == 2
     assert done.err == "kensa: v9: no such release in artifacts; there are v1\n"
     assert not {"prefect", "tensorflow"} & done.imported

@@ -290,6 +290,7 @@ def test_what_was_answered_with_202_survives_kill_9_and_prefects_absence(receive
     assert receiver.post(news(B, "acme/housings")).json() == {"noted": [], "known": 1}
 
 
+@pytest.mark.slow
 def test_a_flood_is_bounded_and_a_strangers_flood_shuts_nobody_out(receiver):
     """200 at once and 100 a second are let in; those without the secret do not count."""
     with ThreadPoolExecutor(8) as many, httpx.Client() as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +43,16 @@ def drawn(found: BalancedBatches, epoch: int = 0) -> np.ndarray:
 @pytest.fixture(scope="module")
 def bank():
     return parts.banked(parts.inspected(modes=3, each=60))
+
+
+@pytest.fixture(scope="module")
+def trained(bank):
+    """The tower that was trained with a distance, once for all tests that look at it."""
+    return functools.cache(lambda name: fit(bank, with_distance(name))[0])
+
+
+def with_distance(name: str) -> Retrain:
+    return run_of(distance=name, epochs=6, temperature=0.5)
 
 
 def auroc(tower, bank, config):
@@ -123,10 +134,9 @@ def test_every_mining_learns(bank, mining):
 
 
 @pytest.mark.parametrize("name", [*DISTANCES, "own_models:City"])
-def test_every_distance_trains_and_judges(bank, name):
+def test_every_distance_trains_and_judges(bank, trained, name):
     """Swapping who is alike turns the AUROC round: the distance has a direction."""
-    config = run_of(distance=name, epochs=6, temperature=0.5)
-    tower, _, _ = fit(bank, config)
+    config, tower = with_distance(name), trained(name)
     found = auroc(tower, bank, config)
     assert found > 0.9
     judge = trained_judge("x", embedder(tower), trained_distance(config.fit), config.fit.prototype, bank)
@@ -136,11 +146,10 @@ def test_every_distance_trains_and_judges(bank, name):
 
 
 @pytest.mark.parametrize("name", DISTANCES)
-def test_swapping_positive_and_negative_raises_the_loss(bank, name):
+def test_swapping_positive_and_negative_raises_the_loss(bank, trained, name):
     from tasks.mining import all_triplets
 
-    config = run_of(distance=name, epochs=6, temperature=0.5)
-    tower, measure = fit(bank, config)[0], trained_distance(config.fit)
+    tower, measure = trained(name), trained_distance(with_distance(name).fit)
     embedded = embedder(tower)(bank.maps)
     matrix = measure.matrix(embedded, embedded).T
     alike = bank.mode[:, None] == bank.mode

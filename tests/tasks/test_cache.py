@@ -178,6 +178,7 @@ def test_a_damaged_cache_is_set_aside_and_made_again(tmp_path, part, damage):
     assert parts.cached(table, tmp_path).stage.reused
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", [False, True], ids=["fresh", "damaged"])
 def test_twin_processes_make_one_folder(tmp_path, part, damaged):
     source = parts.source(parts.map_column(part), tmp_path / "source").folder

@@ -38,6 +38,7 @@ def test_too_few_lots_tell_nothing_of_lots():
     assert spread_of(values, np.full(100, "")).lots == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lots", "between"), [(1, 0.0), (6, 0.0), (6, 1.0)])
 def test_without_drift_alarms_are_as_rare_as_they_say(lots, between):
     """Of 300 charts of new lots 5 % may have p ≤ .05, up to chance."""

@@ -50,6 +50,7 @@ def test_every_record_is_distinct(part: DemoPart) -> None:
     assert len({row.tobytes() for row in part.maps}) == 1500
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_bits() -> None:
     def digest() -> str:
         return subprocess.run([sys.executable, "-c", HASH], cwd=ROOT, check=True, capture_output=True, text=True).stdout

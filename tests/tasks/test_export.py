@@ -224,7 +224,7 @@ def test_the_shop_floors_program_reads_it(exported, opened, hidden, tmp_path):
     np.testing.assert_allclose([row["margin"] for row in rows], expected.margin, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["onnx", "savedmodel"])
+@pytest.mark.parametrize("kind", ["onnx", pytest.param("savedmodel", marks=pytest.mark.slow)])
 def test_the_usage_in_the_export_runs(exported, kind, hidden, tmp_path):
     """The lines of the export's own README, as they stand there."""
     folder = Path(exported[kind].path)

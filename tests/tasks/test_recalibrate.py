@@ -74,6 +74,7 @@ def test_new_parts_are_judged_by_the_new_threshold(config, artifacts, hidden, tm
     np.testing.assert_allclose(rows["margin"].to_numpy(), cut - rows["score"].to_numpy())
 
 
+@pytest.mark.slow
 def test_a_retraining_finds_what_it_concluded_and_compares_with_a_recalibrated_champion(config, artifacts, hidden):
     recalibrate(artifacts, None, asked(), promote=True)
     assert concluded(config, "f" * 64).release == "v1", "the run is known, though its release is champion no more"

@@ -173,6 +173,7 @@ def readable_json(path: Path) -> object:
         return None
 
 
+@pytest.mark.slow
 def test_every_turned_bit_of_a_manifest_is_found(artifacts):
     path = artifacts / "releases" / "v3" / "manifest.json"
     manifest = json.loads(path.read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -201,6 +202,19 @@ def test_training_learns(bank):
     judge = trained_judge("x", embedder(tower), EUCLIDEAN, "mean-map", bank)
     rows = bank.rows("test")
     assert pair_figures(judge.to_modes(bank.maps[rows]), bank.mode[rows])["auroc"] > 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batches", ["triplets", "records"])
+def test_a_training_leaves_no_graph_behind(bank, batches):
+    """A graph holds what it was traced with, the record bank first of all: the next training would add its own."""
+
+    def graphs() -> int:
+        fit(bank, run_of(batches=batches, epochs=1))
+        gc.collect()
+        return sum(type(one).__name__ == "FuncGraph" for one in gc.get_objects())
+
+    assert graphs() == graphs()
 
 
 @pytest.mark.slow
