@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.config import Data
 from tasks.errors import UnreadableSource
+from tasks.unpacked import MOST_BATCH, arrow_sizes
 
 CARDS = ("README.md", ".huggingface.yaml")  # where the library looks for patterns of files
 MOST_CARD = 1 << 20  # bytes of a card
@@ -95,6 +97,8 @@ def require_bounded(folder: Path, source: str, data: Data) -> None:
             rows, size = rows + more, size + unpacked
         elif path.suffix == ".gz":
             size += _unpacked(path, source, data.most_bytes - size)
+        elif path.suffix == ".arrow":
+            size += _of_arrow(path, source)
         else:
             size += path.stat().st_size
         require_few(rows, source, data)
@@ -127,6 +131,21 @@ def _of_parquet(path: Path) -> tuple[int, int]:
             column = group.column(place)
             size += max(column.num_values * WIDTHS.get(column.physical_type, 1), column.total_uncompressed_size)
     return told.num_rows, size
+
+
+def _of_arrow(path: Path, source: str) -> int:
+    """Bytes of an Arrow file's batches once they are unpacked, none of which may be beyond all measure."""
+    try:
+        sizes = list(arrow_sizes(path))
+    except (pa.ArrowException, OSError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise UnreadableSource(f"{source}: {path.name} is no whole Arrow file: {said}") from None
+    if max(sizes, default=0) > MOST_BATCH:
+        raise UnreadableSource(
+            f"{source}: expected batches of at most {MOST_BATCH:,} bytes, unpacked, found one of {max(sizes):,} in "
+            f"{path.name}; write it in smaller ones"
+        )
+    return sum(sizes)
 
 
 def _unpacked(path: Path, source: str, most: int) -> int:

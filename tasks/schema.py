@@ -57,6 +57,12 @@ class Shape:
         """Whether every required check of the columns passed."""
         return all(finding.success or not finding.required for finding in self.findings)
 
+    def names(self, schema: pa.Schema) -> list[str]:
+        """The columns of a table that are read, in their order there: maps, and what describes them."""
+        told = {column for block in self.blocks for column in (*block.described, block.group)}
+        wanted = told.union(*self.columns)
+        return [name for name in dict.fromkeys(schema.names) if name in wanted]
+
 
 def recognise(schema: pa.Schema, data: Data) -> Shape:
     """The shape of a table with all findings about its columns; never raises."""

@@ -17,6 +17,8 @@ from tasks.config import Data
 from tasks.demo import make_demo
 from tasks.errors import BadInput, BadSetting, UnreadableSource
 from tasks.handover import Downloaded
+from tasks.schema import recognise
+from tasks.unpacked import MOST_TEXT, long_text
 
 BATCH_ROWS = 2048
 BUFFER = (
@@ -45,7 +47,7 @@ def opened(downloaded: Downloaded, data: Data, held_out: bool, scratch: Path) ->
     with tempfile.TemporaryDirectory(dir=scratch, prefix=".reading-") as folder:
         builder, files, part = _found(downloaded, data, held_out, folder)
         if builder.name == "parquet":
-            yield _parquet(files, downloaded.resolved.source)
+            yield _parquet(files, downloaded.resolved.source, data)
             return
         yield _whole(_prepared(builder, part, downloaded.resolved.source, data))
 
@@ -66,7 +68,7 @@ def streamed(downloaded: Downloaded, data: Data, held_out: bool) -> Iterator[Ite
 def _stream(downloaded: Downloaded, data: Data, held_out: bool, scratch: str) -> Iterator[pa.RecordBatch]:
     builder, files, part = _found(downloaded, data, held_out, scratch)
     if builder.name == "parquet":
-        yield from _parquet(files, downloaded.resolved.source).batches
+        yield from _parquet(files, downloaded.resolved.source, data).batches
         return
     with _told(downloaded.resolved.source):
         for table in builder.as_streaming_dataset(part).with_format("arrow").iter(BATCH_ROWS):
@@ -88,20 +90,32 @@ def _found(downloaded: Downloaded, data: Data, held_out: bool, scratch: str) -> 
     return builder, files[part], part
 
 
-def _parquet(files: list[str], source: str) -> Opened:
-    """Parquet is read by Arrow itself: the library would hold a whole row group, and write the set once more."""
+def _parquet(files: list[str], source: str, data: Data) -> Opened:
+    """Parquet is read by Arrow itself: the library would hold a whole row group, and write the set once more.
+
+    Columns that nothing asks for are left unread.
+    """
     with _told(source):
         readers = [pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) for path in files]
         schema = readers[0].schema_arrow
+    names = recognise(schema, data).names(schema)
+    wanted = pa.schema([schema.field(name) for name in names])
 
     def batches() -> Iterator[pa.RecordBatch]:
         with _told(source):
-            for reader in readers:
-                for batch in reader.iter_batches(BATCH_ROWS):
-                    same = batch.schema.equals(schema)
-                    yield batch if same else batch.select(schema.names).cast(schema)
+            for path, reader in zip(files, readers, strict=True):
+                _require_names(path, names, source)
+                for batch in reader.iter_batches(BATCH_ROWS, columns=names):
+                    same = batch.schema.equals(wanted)
+                    yield batch if same else batch.select(names).cast(wanted)
 
     return Opened(schema, batches())
+
+
+def _require_names(path: str, columns: list[str], source: str) -> None:
+    """Raise UnreadableSource for a text that is no name: packed once, it may stand for gigabytes."""
+    if found := long_text(Path(path), columns):
+        raise UnreadableSource(f"{source}: expected texts of at most {MOST_TEXT:,} bytes, found {found}; shorten it")
 
 
 def _prepared(builder: Any, part: str, source: str, data: Data) -> pa.Table:
