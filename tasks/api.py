@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from tasks.errors import ServerUnreachable
+from tasks.hubwords import harmless
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Api:
         try:
             url = httpx.URL(self.address)
         except httpx.InvalidURL:
-            return self.address
+            return harmless(self.address)
         return str(url.copy_with(userinfo=b"")) if url.userinfo else self.address
 
     def _asked(self, method: str, path: str, body: Any) -> Any:
@@ -56,4 +57,4 @@ class Api:
             if status in (401, 403):
                 return f"the Prefect server answers {status}; is PREFECT_API_AUTH_STRING (user:password) right?"
             return f"the Prefect server answers {status}"
-        return f"no Prefect server answers ({error})"
+        return f"no Prefect server answers ({harmless(error)})"

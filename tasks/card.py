@@ -9,6 +9,7 @@ from typing import Any
 from tasks.config import Retrain
 from tasks.gate import shown, span
 from tasks.language import Translate, teller, translator
+from tasks.markdown import unlinked
 
 FIGURES = {
     "auroc": "pair AUROC",
@@ -61,7 +62,7 @@ def _code(value: object) -> str:
 
 def _plain(text: str) -> str:
     """Text in which a mode's name can be neither Markdown nor HTML."""
-    return re.sub(r"([\\`*_<>\[\]|#&!])", r"\\\1", " ".join(UNSAFE.sub(" ", text).split()))
+    return unlinked(re.sub(r"([\\`*_~<>\[\]|#&!])", r"\\\1", " ".join(UNSAFE.sub(" ", text).split())))
 
 
 def _known(manifest: dict[str, Any]) -> list[tuple[str, str]]:

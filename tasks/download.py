@@ -25,6 +25,7 @@ from tasks.errors import (
 )
 from tasks.fetched import require_as_named
 from tasks.handover import Downloaded, Resolved
+from tasks.hubwords import harmless
 from tasks.stages import DISK, file_digest, seal_holds, usable, with_seal, write_json
 
 TABLES = ("parquet", "csv", "tsv", "json", "jsonl", "arrow")
@@ -140,8 +141,9 @@ def told(title: str) -> Iterator[None]:
             raise UnusableFolder(f"{title}: cannot be kept ({error.strerror}); make room, or set HF_HOME") from None
         raise _explained(title, error) from None
     except (ValueError, KeyError, TypeError) as error:  # an answer that is no answer, or a name that leads elsewhere
-        said = " ".join(str(error).split())[:200]
-        raise UnreadableSource(f"{title}: the Hub's answer cannot be used ({said}); tell the dataset's owner") from None
+        raise UnreadableSource(
+            f"{title}: the Hub's answer cannot be used ({harmless(error)}); tell the dataset's owner"
+        ) from None
 
 
 def _explained(title: str, error: BaseException) -> KensaError:

@@ -13,9 +13,14 @@ SCORES = ("distance", "peak", "fused")
 
 
 def safe(text: object) -> str:
-    """Text from a dataset, made harmless in Markdown and HTML."""
+    """Text from a dataset, made harmless in Markdown and HTML: no element, no link, also none that makes itself."""
     plain = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|!#])", r"\\\1", plain).replace("\n", " ")
+    return unlinked(re.sub(r"([\\`*_~\[\]|!#])", r"\\\1", plain)).replace("\n", " ")
+
+
+def unlinked(text: str) -> str:
+    """Text in which no bare address becomes a link, as GitHub's Markdown makes of http://…, www.… and a@b."""
+    return re.sub(r"\bwww\.", "www&#46;", text.replace("://", "&#58;//").replace("@", "&#64;"), flags=re.I)
 
 
 def unseen_text(unseen: dict[str, Any] | None, permutation: dict[str, Any] | None) -> str:

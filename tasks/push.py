@@ -22,6 +22,7 @@ from tasks.errors import (
     SourceUnreachable,
     UnknownRepository,
 )
+from tasks.hubwords import harmless
 from tasks.releases import Release, find, verified
 from tasks.stages import MANIFEST
 
@@ -87,12 +88,8 @@ def _uploaded(api: HfApi, release: Release, repository: str) -> list[CommitOpera
         try:
             api.preupload_lfs_files(repository, additions[-1:])
         except ValueError as error:  # what the client makes of an answer that has errors of single files
-            raise NoPermission(f"{repository}: the Hub does not take {name} ({_line(error)})") from None
+            raise NoPermission(f"{repository}: the Hub does not take {name} ({harmless(error)})") from None
     return additions
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 def _committed(api: HfApi, release: Release, repository: str, additions: list[CommitOperationAdd]) -> str:
