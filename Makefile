@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help setup retrain test test-fast figures faults lint lock clean
+.PHONY: help setup retrain test test-fast figures faults audit lint lock clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ PARTS ?= all
 SHARE ?= 1
 faults: setup  ## faults of every kind, and their table in docs/reliability.md: two hours; PARTS=kill,disk SHARE=0.1
 	$(RUN)/python -m bench.faults --parts "$(PARTS)" --share "$(SHARE)" $(if $(SEED),--seed "$(SEED)") --write
+
+audit: setup  ## known vulnerabilities of what is locked; asks PyPI's database, and fails where it is not reached
+	$(RUN)/uv tool run --quiet "pip-audit>=2.9,<3" -r requirements.lock --require-hashes --disable-pip --strict --progress-spinner off
 
 lint: setup  ## style, and who may import whom
 	$(RUN)/ruff check .

@@ -9,6 +9,7 @@ from tasks.endings import Drifted, Scored
 from tasks.language import Translate
 
 SIGNS = {True: "✓ a coin", None: "▲ too few records to tell it from a coin", False: "✗ not the coin that it should be"}
+GAP = "\u200b"
 SCORES = ("distance", "peak", "fused")
 
 
@@ -19,8 +20,11 @@ def safe(text: object) -> str:
 
 
 def unlinked(text: str) -> str:
-    """Text in which no bare address becomes a link, as GitHub's Markdown makes of http://…, www.… and a@b."""
-    return re.sub(r"\bwww\.", "www&#46;", text.replace("://", "&#58;//").replace("@", "&#64;"), flags=re.I)
+    """Text in which no bare address becomes a link, as GitHub's Markdown makes of http://…, www.… and a@b.
+
+    A space of no width breaks them: entities are read before links are sought.
+    """
+    return re.sub(r"(:(?=//)|\bwww(?=\.)|@)", rf"\1{GAP}", text, flags=re.I)
 
 
 def unseen_text(unseen: dict[str, Any] | None, permutation: dict[str, Any] | None) -> str:

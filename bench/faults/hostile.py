@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.feather as pf
 import pyarrow.parquet as pq
 from hub import Hub
 from parts import map_column
@@ -41,7 +42,7 @@ def hostile(folder: Path, seed: int, share: float) -> list[Row]:
         "source names with .., absolute paths, links": _names,
         "file names in a repository that lead out of it": _files,
         "cards that name files elsewhere or over the network": _cards,
-        "Parquet, gzip and YAML bombs": _bombs,
+        "Parquet, Arrow, gzip and YAML bombs": _bombs,
         "loading scripts and trust_remote_code": _scripts,
         "models with a Lambda layer, a custom object, a pickle": _models,
         "HTML and Markdown in names of modes and groups": _markup,
@@ -139,13 +140,16 @@ def _bombs(folder: Path, row: Row) -> None:
     (folder / "lists").mkdir()
     many = pa.ListArray.from_arrays(pa.array([0, 30_000_000]), pa.array(np.zeros(30_000_000, np.float32)))
     pq.write_table(pa.table({"map": many}), folder / "lists" / "t.parquet", compression="zstd")
+    _named_often(folder / "names")
+    (folder / "arrow").mkdir()
+    pf.write_feather(pa.table({"a": np.zeros(40_000_000)}), folder / "arrow" / "t.arrow", compression="zstd")
     (folder / "gzip").mkdir()
     with gzip.open(folder / "gzip" / "t.csv.gz", "wb", 9) as file:
         for _ in range(400):
             file.write(b"0" * (1 << 20))
     _source(folder / "yaml", "---\na: &a [x,x,x,x,x,x,x,x,x]\n" + _laughs() + "---\n")
     _source(folder / "deep", "---\nconfigs: " + "[" * 100_000 + "\n---\n")
-    for name in ("parquet", "lists", "gzip", "yaml", "deep"):
+    for name in ("parquet", "lists", "names", "arrow", "gzip", "yaml", "deep"):
         size = sum(path.stat().st_size for path in (folder / name).iterdir())
         start = time.monotonic()
         bounds = {"most_records": 1_000_000, "most_bytes": 100_000_000}
@@ -156,6 +160,15 @@ def _bombs(folder: Path, row: Row) -> None:
             (REFUSED if ended.error else RECOVERED) if fine and seconds < 20 else f"{name}: {ended} {seconds:.0f} s"
         )
         row.notes += f"{name} of {size // 1024} KiB in {seconds:.1f} s; "
+
+
+def _named_often(folder: Path) -> None:
+    """A label of a megabyte, half a million times over."""
+    folder.mkdir()
+    table, count = map_column(hidden(20)), 500_000
+    rows = table.take(np.arange(count) % len(table)).drop_columns(["label"])
+    words = pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), pa.array(["x" * 1_000_000]))
+    pq.write_table(rows.append_column("label", words), folder / "t.parquet", compression="zstd")
 
 
 def _laughs() -> str:

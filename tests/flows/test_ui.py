@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hub import Fault, Hub
-from parts import pairs_within, wide_triplets
+from parts import map_column, pairs_within, wide_triplets
 
 pytestmark = pytest.mark.slow
 
@@ -140,3 +140,49 @@ def test_the_run_page_shows_the_retries(page, stumbled, server):
     reads(
         page, re.compile("the Hub answers 503"), re.compile("Retry 1/4 will start"), re.compile("Retry 2/4 will start")
     )
+
+
+HOSTILE = (
+    "<script>alert('mode')</script>",
+    '"><img src=http://127.0.0.1:9/pixel.png onerror=alert(1)>',
+    "[a](javascript:alert(2)) ![b](http://127.0.0.1:9/c.png) http://127.0.0.1:9/d www.e.example f@g.example",
+)
+
+
+@pytest.fixture(scope="module")
+def attacked(a_place, server, hidden, tmp_path_factory):
+    """A retraining whose modes, groups and folder have names that want to be markup."""
+    place = a_place(tmp_path_factory.mktemp("attacked") / "place", server.env)
+    table = map_column(hidden()).to_pandas()
+    table["fmode"] = [HOSTILE[code] for code in table["fmode"]]
+    table["group"] = [f"{HOSTILE[row % 3]} {row % 7}" for row in range(len(table))]
+    source = place.folder / "<img src=x onerror=alert(3)> www.e.example f@g.example"
+    source.mkdir()
+    pq.write_table(pa.Table.from_pandas(table), source / "t.parquet")
+    done = place.kensa("retrain", "--train", source.name, "--json", "--set", "fit.epochs=3")
+    assert done.code == 0, done.err
+    return place, done
+
+
+def test_names_of_a_dataset_stay_text_in_the_ui_and_in_the_report(page, attacked, server):
+    """No script runs, no picture is fetched, no link of theirs is there; the names can be read."""
+    place, done = attacked
+    dialogs = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    report = (place.folder / done.told["path"] / "report.html").resolve().as_uri()
+    made = server.artifacts(done.run_id)
+    pages = [f"{server.url}/v2/artifacts/artifact/{one['id']}" for key, one in made.items() if "training" not in key]
+    pages += [f"{server.url}/v2/runs/flow-run/{done.run_id}?tab=TaskRuns", report]
+    assert len(pages) >= 5
+    named = 0
+    for address in pages:
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        links = page.locator("a").evaluate_all("all => all.map(one => one.getAttribute('href') || '')")
+        bad = [link for link in links if re.search(r"javascript:|127\.0\.0\.1:9/|mailto:|www\.e\.", link)]
+        assert bad == [], address
+        assert page.locator("img[src*='127.0.0.1:9/'], img[src='x']").count() == 0, address
+        named += "alert('mode')" in page.inner_text("body")
+    assert named >= 2, "the names are not shown at all"
+    assert dialogs == []
+    assert not [url for url in page.asked if url.startswith("http://127.0.0.1:9/")]
