@@ -13,7 +13,7 @@ from factory import BIN, SETTINGS, Factory, news, until
 from hub import Hub
 
 pytestmark = pytest.mark.slow
-LONG = {"fit.epochs": 60, "fit.patience": 60, "fit.learning_rate": 0.003}  # some seconds in which to die
+LONG = {"fit.epochs": 300, "fit.patience": 300, "fit.learning_rate": 0.003}  # some seconds in which to die
 
 
 @pytest.fixture(scope="module")
