@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help setup retrain test test-fast figures faults audit lint lock clean
+.PHONY: help setup retrain test test-fast figures bench faults audit lint lock clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,16 @@ test-fast: setup  ## the tests that take seconds
 figures: setup  ## docs/figures.md anew, from the sets in the folder DATA: about an hour
 	$(RUN)/python -m bench.figures --data "$(DATA)"
 
+PEERS := $(VENV)/peers/.installed  # PyTorch, which only the bench asks for
+
+$(PEERS): bench/requirements.lock $(INSTALLED)
+	$(RUN)/uv venv --quiet --clear --python $(RUN)/python $(VENV)/peers
+	$(RUN)/uv pip sync --quiet --python $(VENV)/peers/bin/python --require-hashes --compile-bytecode bench/requirements.lock
+	@touch $@
+
+bench: setup $(PEERS)  ## what is measured against what, and its table in docs/speed.md: half an hour, on a quiet machine
+	$(RUN)/python -m bench.speed --write
+
 PARTS ?= all
 SHARE ?= 1
 faults: setup  ## faults of every kind, and their table in docs/reliability.md: two hours; PARTS=kill,disk SHARE=0.1
@@ -57,9 +67,11 @@ browser:  ## Debian's chromium for the browser tests: installed where we may, el
 	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
 	  { echo "kensa: the browser tests need chromium; on Debian: sudo apt-get install chromium"; exit 2; }
 
-lock:  ## pin anew what pyproject.toml asks for
+lock:  ## pin anew what pyproject.toml asks for, and what the bench is compared with
 	$(RUN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --python-version 3.11 --extra dask --extra photos --extra onnx --extra dev pyproject.toml --output-file requirements.lock
+	$(RUN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --python-version 3.11 bench/requirements.in --output-file bench/requirements.lock
 
 clean:  ## remove the environment; data and artifacts stay
 	rm -rf $(VENV) *.egg-info

@@ -35,6 +35,7 @@ from tasks.tower import build_tower, weights_digest
 
 VALIDATION = 4  # balanced batches of the stop part behind each epoch's validation loss
 LEAST_CHECKED = 5  # records of a mode in the stop part
+WORTH_COMPILING = 1000  # steps of a training
 WATCHED = 512  # records of the stop part whose embeddings are watched
 
 
@@ -99,7 +100,7 @@ def _offline(
     batches = Batches(_numbered(bank, "train"), settings.batch, config.seed)
     shelf = Shelf(bank.anchors, bank.maps, _used(bank), (0, 1, 2), settings.batch, len(batches))
     model = TripletModel(tower, shelf, measure, settings.margin)
-    model.compile(optimizer=_adam(settings, len(batches)), jit_compile=jit(config))
+    model.compile(optimizer=_adam(settings, len(batches)), jit_compile=jit(config, len(batches)))
     return model, batches, Batches(_numbered(bank, "stop"), settings.batch, seed=None)
 
 
@@ -117,7 +118,7 @@ def _balanced(
     largest = max(math.prod(batch), math.prod(checked))
     shelf = Shelf(bank.anchors[:0], bank.maps, used, (0, 2), largest, max(steps, VALIDATION))
     model = BalancedModel(tower, shelf, size, trained_distance(settings), settings, batch, checked)
-    model.compile(optimizer=_adam(settings, steps), jit_compile=jit(config))
+    model.compile(optimizer=_adam(settings, steps), jit_compile=jit(config, steps))
     sparse = learnt(_sample(bank), "auto").sparse
     good = np.flatnonzero(bank.good[used] & (bank.part[used] == 0))
     change = Change(settings.shift, settings.overlay if sparse else 0.0, good)
@@ -142,9 +143,14 @@ def _sized(settings: Fit, modes: int) -> tuple[int, int]:
     return modes, max(settings.records_per_mode, settings.batch // modes)
 
 
-def jit(config: Retrain) -> bool | str:
-    """XLA's own convolutions are slow on a CPU: TensorFlow does without it but for dense layers."""
-    return config.tower.kind == "mlp" if keras.backend.backend() == "tensorflow" else "auto"
+def jit(config: Retrain, steps: int) -> bool | str:
+    """XLA's own convolutions are slow on a CPU: TensorFlow does without it but for dense layers.
+
+    Nor is it worth the second or two that it takes to compile where the whole training is as short.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return "auto"
+    return config.tower.kind == "mlp" and steps * config.fit.epochs >= WORTH_COMPILING
 
 
 def _adam(settings: Fit, steps: int) -> Adam:

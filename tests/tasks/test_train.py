@@ -32,7 +32,7 @@ from tasks.judge import embedder, trained_judge
 from tasks.shelf import Shelf
 from tasks.siamese import Batches, TripletModel, hinge
 from tasks.tower import build_tower, weights_digest
-from tasks.train import fit, main, train
+from tasks.train import fit, jit, main, train
 
 EUCLIDEAN = distance("euclidean")
 
@@ -295,6 +295,16 @@ def test_no_number_is_divergence(field, value):
 def test_no_spread_is_collapse(norm, spread):
     with pytest.raises(TrainingCollapsed, match="epoch 3"):
         refuse_dead(Epoch(3, 0.4, 0.4, 1.0, norm, spread, 0.1), 0.4)
+
+
+def test_xla_is_for_long_trainings_of_dense_layers(monkeypatch):
+    """119 steps by 20 epochs are worth compiling, 3 epochs of them are not; convolutions never are on a CPU."""
+    notebook, best = (Retrain(preset=preset).resolved() for preset in ("notebook", "best"))
+    assert jit(notebook, 119) is True
+    assert jit(replace(notebook, fit=replace(notebook.fit, epochs=3)), 119) is False
+    assert jit(best, 50) is False
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    assert jit(best, 50) == "auto"
 
 
 # Taken up again
