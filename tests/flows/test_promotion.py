@@ -27,14 +27,14 @@ def line(a_place, server, hidden, tmp_path_factory):
         assert done.code == 0, done.err
         return done
 
-    settings = ("fit.epochs=2", "seed=42", "seed=7", "gate.figure=mode_accuracy")
-    runs = [run("--set", word) for word in settings]
+    settings = (["fit.epochs=2"], ["seed=7"], ["seed=8"], ["seed=7", "gate.figure=mode_accuracy"])
+    runs = [run(*(part for word in words for part in ("--set", word))) for words in settings]
     pq.write_table(map_column(hidden(220, seed=4)), place.folder / "boards" / "table.parquet")
     return place, [*runs, run()]
 
 
 def test_a_better_model_becomes_champion(line):
-    """Two epochs against all of them: 0.986 and 0.997 on 90 records."""
+    """Two epochs against all of them: 0.960 and 0.9999 on 90 records."""
     place, (weak, better, *_) = line
     assert (weak.told["release"], weak.told["comparison"]) == ("v1", None)
     assert (better.told["status"], better.told["release"]) == ("released", "v2")
