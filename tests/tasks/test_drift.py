@@ -35,9 +35,11 @@ def test_the_reference_holds_what_the_release_was_not_trained_on(small_line):
 
 
 def test_parts_like_the_others_are_steady(small_line, hidden, tmp_path):
-    found = compared(small_line, hidden(each=100, seed=21), tmp_path)
-    assert found.standing == "steady", found.charts[:2]
-    assert "STEADY" in (tmp_path / "d.html").read_text()
+    """Ten sources of the same parts: a verdict that is wrong one time in ten gives fewer than seven in 1 % of runs."""
+    found = [compared(small_line, hidden(each=100, seed=21 + i), tmp_path / str(i)) for i in range(10)]
+    steady = [i for i, one in enumerate(found) if one.standing == "steady"]
+    assert len(steady) >= 7, [one.charts[:2] for one in found]
+    assert "STEADY" in (tmp_path / str(steady[0]) / "d.html").read_text()
 
 
 def test_a_brighter_lamp_is_a_drift_of_level_and_shape_and_says_since_when(small_line, hidden, tmp_path):
