@@ -34,6 +34,7 @@ BEST: dict[str, dict[str, Any]] = {
         "epochs": 18,
         "patience": 2,
         "keep": "last",
+        "devices": 1,
     },
 }
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {

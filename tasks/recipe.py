@@ -98,6 +98,8 @@ class Fit(Checked):
         None, "Keep the weights of the best validation loss and stop early, or train all epochs and keep the last"
     )
 
+    devices: int | None = setting(None, "Devices to train on at once (KERAS_BACKEND=jax alone); 0 takes all", 0, 4096)
+
     def __post_init__(self) -> None:
         """Raise BadSetting for a distance that is neither known nor a path, and for a loss without any term."""
         super().__post_init__()

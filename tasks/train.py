@@ -20,6 +20,7 @@ import numpy as np
 from tasks.balanced import BalancedBatches, BalancedModel, Change
 from tasks.bank import Bank, load_bank
 from tasks.config import Fit, Retrain
+from tasks.devices import spread
 from tasks.distance import trained_distance
 from tasks.epochs import Report, Watch
 from tasks.errors import DamagedStage, KensaError, TrainingCollapsed, TrainingDiverged
@@ -73,9 +74,16 @@ def fit(
     """Train a new tower; returns it with the weights that are kept, the log, and their epoch (from 1).
 
     Where `state` is given, the training is kept there after every epoch, and goes on from there.
-    `config` must be resolved.
+    `config` must be resolved. Raises BadSetting for more devices than there are.
     """
     keras.utils.set_random_seed(config.seed)
+    with spread(config.fit.devices):
+        return _trained(bank, config, report, state)
+
+
+def _trained(
+    bank: Bank, config: Retrain, report: Report | None, state: Path | None
+) -> tuple[keras.Model, list[Epoch], int]:
     size, settings = (config.data.rows, config.data.cols), config.fit
     tower = build_tower(config.tower, size, _sample(bank), settings.noise)
     prepare = _balanced if settings.batches == "records" else _offline

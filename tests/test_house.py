@@ -17,6 +17,7 @@ PORTABLE = [
     "mining",
     "blocks",
     "shelf",
+    "devices",
     "epochs",
     "tower",
     "scaling",
