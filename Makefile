@@ -69,7 +69,7 @@ browser:  ## Debian's chromium for the browser tests: installed where we may, el
 
 lock:  ## pin anew what pyproject.toml asks for, and what the bench is compared with
 	$(RUN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --python-version 3.11 --extra dask --extra photos --extra onnx --extra dev pyproject.toml --output-file requirements.lock
+	  --python-version 3.11 --extra dask --extra photos --extra onnx --extra s3 --extra dev pyproject.toml --output-file requirements.lock
 	$(RUN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --python-version 3.11 bench/requirements.in --output-file bench/requirements.lock
 

@@ -19,6 +19,7 @@ from flows.commands import (
     reproduce,
     retrain,
     score,
+    store,
     sweep,
     up,
     watch,
@@ -26,7 +27,7 @@ from flows.commands import (
 from tasks.errors import KensaError, UnfitData
 
 JUDGING = (score, drift, maps, recalibrate)
-KEEPING = (export, push, reproduce, prune)
+KEEPING = (export, push, reproduce, store, prune)
 COMMANDS = (retrain, sweep, up, watch, releases, champion, *JUDGING, *KEEPING)  # in the order of the help
 
 

@@ -113,6 +113,16 @@ class Pushed:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """What a store and the folders here have in common now: which folders went, and the champion of both."""
+
+    status: Literal["pushed", "pulled", "unchanged"]
+    store: str
+    folders: tuple[str, ...]
+    champion: str | None
+
+
+@dataclass(frozen=True)
 class Reproduced:
     """A release trained anew: whether it is the same, and what differs, in words."""
 

@@ -9,7 +9,7 @@ KensaError                  anything Kensa says in one line, without a traceback
 │   ├── SourceUnreachable   no answer from the Hub: may pass, so it is worth a retry
 │   ├── UnreadableSource    files that cannot be read as a table
 │   ├── UnfitData           a required check failed; carries all findings
-│   ├── UnusableFolder      the data or artifacts folder cannot be written
+│   ├── UnusableFolder      the data or artifacts folder, or the store of both, cannot be used
 │   ├── UnknownRelease      no such release, or nothing to roll back to
 │   ├── UnfitRelease        a release whose distance, thresholds or map size do not belong together
 │   ├── NewerRelease        a release made by a later Kensa
@@ -33,7 +33,7 @@ KensaError                  anything Kensa says in one line, without a traceback
     ├── ParityLost          an exported file says something else than its release: it is not kept
     ├── DamagedRelease      a release whose files do not have their digests
     ├── DamagedLedger       the ledger of dataset versions is no whole database
-    ├── ChampionMoved       another run changed the champion while this one compared with it
+    ├── ChampionMoved       another run, or another machine of the store, changed the champion in the meantime
     ├── FrozenSetMoved      another run gave the frozen test set's name to a set of its own
     ├── NotComparable       the champion cannot be judged beside the challenger: told as a rejection
     ├── NotPrepared         the server did not take pool, deployments or automations
