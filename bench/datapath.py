@@ -1,7 +1,7 @@
 """From a source to arrays, and the whole line without Prefect, each in a process of its own; prints JSON.
 
     python -m bench.datapath cold SOURCE DATA     resolve, download, cache, triplets, arrays
-    python -m bench.datapath warm SOURCE DATA     the same, where everything is there already
+    python -m bench.datapath warm SOURCE DATA     the same, where everything is there already; then its parts alone
     python -m bench.datapath line SOURCE DATA     all steps up to the release, preset `notebook`
 
 `seconds` count from the libraries' import on; `megabytes` is by how much the process grew at its largest.
@@ -10,12 +10,15 @@
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from flows.ahead import collect_seldom
 from tasks.bank import load_bank
 from tasks.cache import cache
 from tasks.config import Retrain
@@ -31,6 +34,7 @@ def largest() -> int:
 def main() -> None:
     """Walk one way."""
     way, source, data = sys.argv[1:]
+    collect_seldom()  # as the command does
     import datasets  # noqa: F401  # the libraries' import is not the path's
     import huggingface_hub  # noqa: F401
 
@@ -45,11 +49,32 @@ def main() -> None:
         "megabytes": (largest() - before) / 1024,
         "arrays": maps.nbytes / 1e6,
     }
+    if way == "warm":
+        told |= {"verified": _timed(lambda: triplets(cached, None, config)), **_read(made.path)}
     if way == "line":
         start = time.perf_counter()
         _rest(cached, made, config)
         told["seconds"] += time.perf_counter() - start
     print(json.dumps(told))
+
+
+def _read(folder: str) -> dict[str, float]:
+    """Seconds from the cache to arrays once it is verified, and of a plain copy of the same file of maps."""
+    file = Path(folder) / "maps.npy"
+    return {
+        "read": _timed(lambda: np.array(load_bank(folder).maps)),
+        "copy": _timed(lambda: np.array(np.load(file, mmap_mode="r"))),
+    }
+
+
+def _timed(work: Callable[[], object]) -> float:
+    """The median of nine."""
+    took = []
+    for _ in range(9):
+        start = time.perf_counter()
+        work()
+        took.append(time.perf_counter() - start)
+    return statistics.median(took)
 
 
 def _rest(cached, made, config) -> None:  # noqa: ANN001

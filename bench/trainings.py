@@ -29,8 +29,8 @@ def training(folder: Path, rounds: int) -> list[Line]:
             [ROOT / ".venv" / "peers" / "bin" / "python", "-m", "bench.ways", "torch"],
             {"OMP_WAIT_POLICY": "PASSIVE"},
         ),
-        "ours": Way("kensa on TensorFlow", [*command, "kensa"]),
-        "jax": Way("kensa on JAX", [*command, "kensa"], JAX),
+        "ours": Way("kensa on TensorFlow", [*command, "kensa", "--epochs", "10"]),  # as long as is worth compiling
+        "jax": Way("kensa on JAX", [*command, "kensa", "--epochs", "10"], JAX),
         "best": Way("best", [*command, "best", "--epochs", "3"]),
         "plain": Way("best, train_on_batch", [*command, "best-plain", "--epochs", "3"]),
     }

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import NoReturn
 
+from flows.ahead import collect_seldom
 from flows.commands import (
     champion,
     drift,
@@ -33,6 +34,7 @@ COMMANDS = (retrain, sweep, up, watch, releases, champion, *JUDGING, *KEEPING)  
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; 0 when it did its work, 2 for bad input, 1 for a failure."""
+    collect_seldom()
     arguments = parser().parse_args(words)
     try:
         return arguments.run(arguments)

@@ -122,7 +122,8 @@ def _fit_columns(schema: pa.Schema, block: Block, data: Data) -> Iterator[str]:
 def _findings(schema: pa.Schema, kind: str, blocks: tuple[Block, ...], data: Data) -> Iterator[Finding]:
     expected = [name for block in blocks for name in (*map_columns(block, data), *block.described)]
     expected = list(dict.fromkeys(expected))
-    missing = [name for name in expected if name not in schema.names]
+    present = set(schema.names)  # Arrow makes the list anew each time it is asked
+    missing = [name for name in expected if name not in present]
     size = f"{data.rows}×{data.cols} = {data.rows * data.cols} values a map"
     yield Finding(
         "columns present",
@@ -134,7 +135,7 @@ def _findings(schema: pa.Schema, kind: str, blocks: tuple[Block, ...], data: Dat
         "rename the columns, or set data.rows and data.cols",
     )
     yield _surplus(schema, expected, blocks)
-    wrong = [n for n in expected if n in schema.names and not _type_fits(schema, n, blocks)]
+    wrong = [n for n in expected if n in present and not _type_fits(schema, n, blocks)]
     kinds = sorted({str(schema.field(name).type) for name in wrong})
     yield Finding(
         "column types",

@@ -72,6 +72,7 @@ def configured(arguments: argparse.Namespace) -> Retrain:
 
 def run(arguments: argparse.Namespace) -> int:
     """`kensa retrain`: decide first whether there is anything to do, and only then start Prefect."""
+    from flows.ahead import import_training
     from flows.server import require_server, server_configured, set_defaults
     from tasks.stages import usable
 
@@ -84,6 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
         require_server()
         from flows.retrain import retrain as line
 
+        if not server_configured():
+            import_training()
         outcome = line(config=config)
     _print_outcome(outcome, arguments.json)
     return 0
