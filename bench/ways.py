@@ -84,7 +84,7 @@ def best_plain(path: Path, epochs: int) -> dict[str, Any]:
     from bench.generated import bank
     from tasks.config import Fit, Retrain
 
-    model, batches, _ = _prepared(bank(), Retrain(preset="best", fit=Fit(epochs=epochs)).resolved())
+    model, batches, _ = prepared(bank(), Retrain(preset="best", fit=Fit(epochs=epochs)).resolved())
     _plain(model)
     drawn = [batches.epoch(number) for number in range(epochs + 1)]
     return {"seconds": _timed(lambda: _one_by_one(model, drawn.pop()), epochs)}
@@ -100,7 +100,7 @@ def agree(path: Path, epochs: int) -> dict[str, Any]:
     for count in (1, 10, 100):
         means = []
         for plain in (True, False):
-            model, batches, _ = _prepared(known, config)
+            model, batches, _ = prepared(known, config)
             whole = batches.epoch(0)
             drawn = Drawn(whole.rows[:count], whole.weights[:count])
             if plain:
@@ -126,7 +126,7 @@ def _one_by_one(model: Any, drawn: Any) -> list[float]:
     ]
 
 
-def _prepared(known: Any, config: Any) -> Any:
+def prepared(known: Any, config: Any) -> Any:
     """Model, batches and validation as a training begins with them; the same weights each time."""
     import keras
 

@@ -1,0 +1,88 @@
+"""What a training makes of its device: records a second, share of the matrix peak, and the wait for the host.
+
+    KERAS_BACKEND=jax python -m bench.device                         the default device, a GPU where JAX finds one
+    KERAS_BACKEND=jax python -m bench.device --dtype mixed_bfloat16
+
+The same block of batches is walked at two lengths: by how much the longer takes longer is the device's own
+time a step, and what is left of the shorter is what the device waits for the host in each call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from bench.generated import bank
+from bench.trainings import BEST, NOTEBOOK
+from bench.ways import prepared
+from tasks.blocks import Drawn
+from tasks.config import Retrain
+
+SHORT, LONG = 32, 160  # batches of a block
+STEP = {"notebook": (NOTEBOOK / 119, 96), "best": (BEST, 120)}  # GFLOP and records of a batch
+
+
+def device() -> str:
+    """The backend and what it runs on."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return f"JAX on {jax.devices()[0].device_kind}"
+    return f"{keras.backend.backend()} on {keras.distribution.list_devices()[0]}"
+
+
+def peak(size: int, dtype: str) -> float:
+    """GFLOP/s of a product of two matrices of that size, the best of five."""
+    one = keras.ops.cast(keras.random.normal((size, size), seed=0), dtype)
+    took = [_timed(lambda: keras.ops.convert_to_numpy(keras.ops.matmul(one, one)[0, 0])) for _ in range(6)]
+    return 2 * size**3 / min(took[1:]) / 1e9
+
+
+def walked(preset: str, rounds: int) -> dict[str, float]:
+    """Milliseconds of a step, records a second, GFLOP/s, and the share of a block's time that is no device's."""
+    model, batches, _ = prepared(bank(), Retrain(preset=preset).resolved())
+    drawn = [batches.epoch(number) for number in range(-(-LONG // len(batches)))]
+    rows, weights = (np.concatenate([getattr(one, name) for one in drawn]) for name in ("rows", "weights"))
+    took = {}
+    for count in (SHORT, LONG):
+        block = Drawn(rows[:count], weights[:count])
+        model.walk(block, learn=True)  # compiles
+        took[count] = statistics.median(_timed(lambda block=block: model.walk(block, learn=True)) for _ in range(rounds))
+    step = (took[LONG] - took[SHORT]) / (LONG - SHORT)
+    flops, records = STEP[preset]
+    told = {"step": 1000 * step, "records": records * LONG / took[LONG], "gflops": flops / step}
+    return told | {"wait": 1 - LONG * step / took[LONG]}
+
+
+def _timed(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Walk both presets, and print a table."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--dtype", default="float32", help="such as mixed_bfloat16")
+    words.add_argument("--rounds", type=int, default=7)
+    words.add_argument("--size", type=int, default=4096, help="of the matrices that the peak is measured with")
+    asked = words.parse_args()
+    keras.config.set_dtype_policy(asked.dtype)
+    top = peak(asked.size, asked.dtype.removeprefix("mixed_"))
+    print(f"{device()}, {asked.dtype}: matrix product {top:,.0f} GFLOP/s\n")
+    print("| preset | a step | records a second | GFLOP/s | of the peak | waits for the host |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    for preset in STEP:
+        told = walked(preset, asked.rounds)
+        cells = f"{told['step']:.2f} ms | {told['records']:,.0f} | {told['gflops']:,.0f} | {told['gflops'] / top:.0%}"
+        print(f"| {preset} | {cells} | {told['wait']:.1%} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
