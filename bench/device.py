@@ -53,7 +53,9 @@ def walked(preset: str, rounds: int) -> dict[str, float]:
     for count in (SHORT, LONG):
         block = Drawn(rows[:count], weights[:count])
         model.walk(block, learn=True)  # compiles
-        took[count] = statistics.median(_timed(lambda block=block: model.walk(block, learn=True)) for _ in range(rounds))
+        took[count] = statistics.median(
+            _timed(lambda block=block: model.walk(block, learn=True)) for _ in range(rounds)
+        )
     step = (took[LONG] - took[SHORT]) / (LONG - SHORT)
     flops, records = STEP[preset]
     told = {"step": 1000 * step, "records": records * LONG / took[LONG], "gflops": flops / step}

@@ -10,14 +10,14 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows import board, notify
+from flows.folds import figures_of_folds
 from flows.living import living
 from tasks import steps
 from tasks.config import Retrain
-from tasks.errors import SomeLinesFailed, TrainingCollapsed, TrainingDiverged, UnfitData
-from tasks.handover import Cached, Fold, Outcome, Resolved, Stage
+from tasks.errors import SomeLinesFailed, UnfitData
+from tasks.handover import Cached, Outcome, Resolved, Stage
 from tasks.identity import fingerprint
 from tasks.lines import Lines, read_lines
-from tasks.progress import fold_line
 from tasks.releases import alone
 
 
@@ -99,39 +99,13 @@ def _line(source: Resolved, test_source: Resolved | None, champion: Any, identit
     progress.ended(model)
     facts = {**_facts(train_set, test_set, triplets), "changes": changed}
     findings = train_set.findings + (test_set.findings if test_set else ())
-    folds = _folds(triplets, config)
+    folds = figures_of_folds(triplets, config)
     report = steps.evaluate(triplets, model, config, champion, facts, findings, folds)
     board.unseen(report, config)
     stages = {"cache": train_set.stage, "triplets": triplets, "model": model, "report": report}
     outcome = steps.publish(stages, config, champion and champion.version, identity, facts)
     board.figures(report, outcome, config)
     return outcome
-
-
-def _folds(triplets: Stage, config: Retrain) -> tuple[dict[str, Any], ...]:
-    """The figures of the trainings without each mode and with permuted ones, as far as they are asked for.
-
-    Each is trained with the settings of the run itself, and kept: a run that dies goes on where it was.
-    """
-    if not (config.evaluate.unseen or config.evaluate.permutation):
-        return ()
-    planned = steps.planned(triplets, config)
-    progress, figures = board.Folds(config, len(planned)), []
-    for number, fold in enumerate(planned, 1):
-        fold_line(fold.title, number, len(planned))
-        figures.append(_fold(triplets, fold, config))
-        progress(fold)
-    return tuple(figures)
-
-
-def _fold(triplets: Stage, fold: Fold, config: Retrain) -> dict[str, Any]:
-    """The figures of one fold; a training that died there is told in the report, and spoils no release."""
-    variant = steps.fold(triplets, fold, config)
-    try:
-        model = steps.train_fold(variant, fold, config)
-    except (TrainingCollapsed, TrainingDiverged) as died:
-        return {"kind": fold.kind, "name": fold.name, "failed": str(died)}
-    return steps.fold_figures(triplets, variant, model, fold, config).facts["figures"]
 
 
 def cached(source: Resolved, config: Retrain, held_out: bool = False) -> Cached:

@@ -16,14 +16,13 @@ from prefect.runtime import flow_run
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows import board
+from flows.cluster import runner
 from flows.retrain import cached
 from tasks import steps
-from tasks.errors import ClusterUnreachable, KensaError
+from tasks.errors import KensaError
 from tasks.handover import Cached, Stage, Swept, Tried
 from tasks.identity import triplets_digest
 from tasks.search import Sweep, Trial
-
-PATIENCE = 10  # seconds for a Dask scheduler to answer
 
 
 def _name() -> str:
@@ -65,9 +64,7 @@ def run(plan: Sweep) -> Swept:
 def _runner(plan: Sweep) -> TaskRunner[Any]:
     if plan.dask is None:
         return ThreadPoolTaskRunner(max_workers=plan.workers)
-    from prefect_dask import DaskTaskRunner
-
-    return DaskTaskRunner(address=plan.dask)
+    return runner(plan.dask)
 
 
 def _banks(trials: list[Trial], train: Cached, test: Cached | None) -> list[Stage]:
@@ -92,21 +89,3 @@ def _ended(trial: Trial, future: PrefectFuture[Any], place: str, figure: str) ->
     said = tried.failed or (f"{figure} {value:.4f}" if value is not None else f"no {figure}")
     print(f"  trial {place}  {trial.title}  {said}", file=sys.stderr, flush=True)
     return tried
-
-
-def require_cluster(address: str) -> None:
-    """Raise ClusterUnreachable unless a Dask scheduler with a worker answers there, and its client is installed."""
-    try:
-        from distributed import Client
-        from prefect_dask import DaskTaskRunner  # noqa: F401  # both come with the extra
-    except ImportError:
-        raise ClusterUnreachable("--dask: expected the package prefect-dask, found none; install kensa[dask]") from None
-    try:
-        with Client(address, timeout=PATIENCE, set_as_default=False) as client:
-            workers = client.scheduler_info(n_workers=-1)["workers"]
-    except (OSError, ValueError) as error:
-        raise ClusterUnreachable(
-            f"--dask {address}: expected a Dask scheduler such as tcp://127.0.0.1:8786, found none ({error})"
-        ) from None
-    if not workers:
-        raise ClusterUnreachable(f"--dask {address}: expected workers, found none; start dask worker {address}")

@@ -33,6 +33,12 @@ def allowed(annotation: Any) -> tuple[Any, ...]:
     return (annotation,)
 
 
+def require_scheduler(address: str | None, word: str) -> None:
+    """Raise BadSetting for what cannot be the address of a Dask scheduler."""
+    if address is not None and not re.fullmatch(r"(tcp|tls|ws|wss|ucx)://[^\s/]+:[0-9]+", address):
+        raise BadSetting(f"{word} {address}: expected a scheduler's address such as tcp://127.0.0.1:8786")
+
+
 class Checked:
     """Checks every field against its annotation and bounds; raises BadSetting."""
 

@@ -11,7 +11,7 @@ import dataclasses
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from tasks.checked import Checked, section, setting
+from tasks.checked import Checked, require_scheduler, section, setting
 from tasks.errors import BadSetting
 from tasks.presets import PRESETS
 from tasks.recipe import Fit, Tower, parse_widths
@@ -81,6 +81,22 @@ class Evaluate(Checked):
     )
     unseen: bool = setting(False, "Leave each defect mode out in turn and train anew: how are unknown defects judged?")
     permutation: bool = setting(False, "Deal the modes out anew and train: an honest judgement then gives 0.5")
+    dask: str | None = setting(
+        None, "Dask scheduler that takes these trainings over, such as tcp://10.0.0.5:8786; else one after the other"
+    )
+
+    def __post_init__(self) -> None:
+        """Raise BadSetting for what is no scheduler's address, too."""
+        super().__post_init__()
+        require_scheduler(self.dask, "evaluate.dask")
+
+    def cluster(self) -> str | None:
+        """The scheduler to which trainings go, where there are any."""
+        return self.dask if self.unseen or self.permutation else None
+
+    def judging(self) -> dict[str, Any]:
+        """What can change a judgement, and not where it is made."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "dask"}
 
 
 @dataclass(frozen=True)
@@ -161,8 +177,8 @@ class Retrain(Checked):
         return replace(own, **{key: v for key, v in PRESETS[self.preset][name].items() if getattr(own, key) is None})
 
     def science(self) -> dict[str, Any]:
-        """Everything that can change the result, as plain values: no folder, no source's name, no wording, no cost."""
+        """What can change the result, as plain values: no folder or address, no source's name, no wording, no cost."""
         values = dataclasses.asdict(self.resolved())
         for name in ("train", "test", "revision", "data_folder", "artifacts_folder", "preset", "cost", "report"):
             values.pop(name)
-        return values | {"data": self.data.reading()}
+        return values | {"data": self.data.reading(), "evaluate": self.evaluate.judging()}

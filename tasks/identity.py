@@ -53,13 +53,13 @@ def fold_digest(triplets: str, fold: Fold, config: Retrain) -> str:
 
 def fold_figures_digest(variant: str, model: str, config: Retrain) -> str:
     """Names what a model trained on a variant is worth."""
-    return digest_of("fold figures", FOLD, variant, model, asdict(config.evaluate), config.seed)
+    return digest_of("fold figures", FOLD, variant, model, config.evaluate.judging(), config.seed)
 
 
 def report_digest(model: str, config: Retrain, champion: Any, facts: Any) -> str:
     """Names the judgement of a model; `champion` is what identifies the one it is compared with."""
-    sections = (config.evaluate, config.gate, config.cost, config.report)
-    settings = ([asdict(section) for section in sections], config.data.reading(), config.seed)
+    sections = (config.gate, config.cost, config.report)
+    settings = ([config.evaluate.judging(), *map(asdict, sections)], config.data.reading(), config.seed)
     return digest_of("report", REPORT, model, settings, champion, facts)
 
 

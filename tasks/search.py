@@ -12,12 +12,11 @@ from __future__ import annotations
 import itertools
 import math
 import random
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from tasks.checked import Checked, section, setting
+from tasks.checked import Checked, require_scheduler, section, setting
 from tasks.config import Retrain
 from tasks.errors import BadSetting
 from tasks.settings import OPTIONS, keys, kinds_of, with_settings
@@ -99,8 +98,7 @@ class Sweep(Checked):
     def __post_init__(self) -> None:
         """Raise BadSetting for the first thing that is wrong, in whatever combination it stands."""
         super().__post_init__()
-        if self.dask is not None and not re.fullmatch(r"(tcp|tls|ws|wss|ucx)://[^\s/]+:[0-9]+", self.dask):
-            raise BadSetting(f"--dask {self.dask}: expected a scheduler's address such as tcp://127.0.0.1:8786")
+        require_scheduler(self.dask, "--dask")
         self.trials()
 
     def axes(self) -> list[Axis]:

@@ -105,6 +105,15 @@ def fold_figures(triplets: Stage, variant: Stage, model: Stage, fold: Fold, conf
     return run(triplets, variant, model, fold, config)
 
 
+def fold_apart(triplets: Stage, one: Fold, config: Retrain) -> Stage:
+    """A whole fold in a process of its own, on whichever machine; its figures."""
+    log_known_errors_in_one_line()  # a Dask worker has not done so
+    with Apart() as there:
+        variant = there("tasks.folds:fold", triplets, one, config)
+        model = there("tasks.train:train", variant, config)
+        return there("tasks.unseen:fold_figures", triplets, variant, model, one, config)
+
+
 def conclude(*args: Any, **kwargs: Any) -> Swept:
     """Conclude a sweep; pandas and matplotlib are imported when it runs."""
     from tasks.sweep import conclude as run
@@ -153,6 +162,7 @@ planned = task(planned, name="planned", task_run_name="which folds?", **PLAIN)
 fold = staged(fold, name="fold", task_run_name="fold {one.title}", **PLAIN)
 train_fold = staged(train_fold, name="train fold", task_run_name="train {fold.title}", tags=["training"], **PLAIN)
 fold_figures = staged(fold_figures, name="fold figures", task_run_name="judge {fold.title}", **PLAIN)
+fold_apart = task(fold_apart, name="fold apart", task_run_name="fold {one.title}", tags=["training"], **PLAIN)
 evaluate = staged(evaluate, name="evaluate", task_run_name="evaluate", **PLAIN)
 score = task(score, name="score", task_run_name="score", **PLAIN)
 drift = task(drift, name="drift", task_run_name="compare with the reference", **PLAIN)

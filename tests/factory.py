@@ -14,7 +14,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +209,29 @@ class Factory:
         states = self.folder.glob("data/stages/.training-*[0-9a-f].npz")
         kept = next((found for found in map(load_training, states) if found), None)
         return len(kept.log) if kept else 0
+
+
+@contextmanager
+def dask_cluster(home: Path, env: dict[str, str]) -> Iterator[tuple[str, Path]]:
+    """A Dask scheduler and two workers, each a process of its own in a folder of its own; the address and the logs."""
+    port, processes = free_port(), []
+    address = f"tcp://127.0.0.1:{port}"
+    commands = {
+        "scheduler": ["scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"],
+        **{name: ["worker", address, "--nthreads", 1, "--no-dashboard", "--name", name] for name in ("one", "two")},
+    }
+    try:
+        for name, words in commands.items():
+            (home / name).mkdir()
+            with (home / f"{name}.log").open("w") as log:
+                command = [str(word) for word in (BIN / "dask", *words)]
+                processes.append(
+                    subprocess.Popen(command, cwd=home / name, env={**os.environ, **env}, stdout=log, stderr=log)
+                )
+        registered = (home / "scheduler.log").read_text
+        until(lambda: registered().count("Register worker") == 2, 120, "two workers")
+        yield address, home
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+            process.wait(60)

@@ -82,7 +82,12 @@ def run(arguments: argparse.Namespace) -> int:
         usable(Path(folder))  # before a training whose model could not be kept
     outcome = None if server_configured() else unchanged(config)
     if outcome is None:
-        require_server()
+        cluster = config.evaluate.cluster()
+        require_server(needed=cluster is not None)  # its workers speak to the server too
+        if cluster is not None:
+            from flows.cluster import require_cluster
+
+            require_cluster(cluster, "evaluate.dask")
         from flows.retrain import retrain as line
 
         if not server_configured():

@@ -55,11 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
         usable(Path(folder))
     pinned(plan.run)  # a mistyped source is told at once
     require_server(needed=plan.dask is not None)  # the workers speak to it too
-    from flows.sweep import require_cluster
+    from flows.cluster import require_cluster
     from flows.sweep import run as search
 
     if plan.dask is not None:
-        require_cluster(plan.dask)
+        require_cluster(plan.dask, "--dask")
     _print_swept(search(plan), arguments.json)
     return 0
 

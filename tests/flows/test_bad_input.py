@@ -102,6 +102,14 @@ WORDS = {
         ["sweep", "--grid", "fit.margin=1", "--dask", "tcp://127.0.0.1:9"],
         ["PREFECT_API_URL: expected the address of a Prefect server, found none"],
     ),
+    "folds on no address": (
+        ["retrain", "--set", "evaluate.dask=localhost"],
+        ["evaluate.dask localhost", "tcp://127.0.0.1:8786"],
+    ),
+    "folds on a cluster without a server": (
+        ["retrain", "--set", "evaluate.unseen=true", "--set", "evaluate.dask=tcp://127.0.0.1:9"],
+        ["PREFECT_API_URL: expected the address of a Prefect server, found none"],
+    ),
     "sweep into no folder": (
         ["sweep", "--grid", "fit.margin=1", "--out", "note.txt/a"],
         ["note.txt/a: expected a folder"],

@@ -6,6 +6,7 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
+from factory import dask_cluster, free_port
 from parts import map_column
 
 pytestmark = pytest.mark.slow
@@ -73,3 +74,25 @@ def test_finished_folds_are_kept(line, server):
     second = of(server, "unseen-boards")[1]["flow_run_id"]
     states = {task["name"]: task["state_name"] for task in server.tasks(second)}
     assert {states[f"train {title}"] for title in ("without mode 1", "modes permuted, 1")} == {"Cached"}
+
+
+def test_a_cluster_finds_what_one_after_the_other_finds(line, tmp_path):
+    """In other folders, so that every fold is made anew; both workers take part, and nothing else differs."""
+    place, (first, _) = line
+    folders = ("--data", tmp_path / "data", "--artifacts", tmp_path / "artifacts")
+    with dask_cluster(tmp_path, place.env) as (address, home):
+        done = place.kensa(
+            "retrain", "--train", "boards", "--json", *ASKED, *folders, "--set", f"evaluate.dask={address}"
+        )
+    assert done.code == 0, done.err
+    assert done.told["metrics"] == first.told["metrics"]
+    for name in ("one", "two"):
+        assert "Task run 'fold " in (home / f"{name}.log").read_text(), name
+
+
+def test_a_cluster_that_is_not_there(line):
+    place, _ = line
+    address = f"tcp://127.0.0.1:{free_port()}"
+    done = place.kensa("retrain", "--train", "boards", *ASKED, "--set", f"evaluate.dask={address}")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"kensa: evaluate.dask {address}: expected a Dask scheduler")

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from conftest import BIN
-from factory import free_port, until
+from factory import dask_cluster, free_port, until
 from parts import map_column
 
 from tasks.bank import load_bank
@@ -197,27 +197,9 @@ def test_a_killed_sweep_leaves_no_process_and_goes_on(place, server):
 
 @pytest.fixture(scope="module")
 def cluster(place, tmp_path_factory):
-    """A Dask scheduler and two workers, each a process of its own in a folder of its own; the address and the logs."""
-    home, port, processes = tmp_path_factory.mktemp("dask"), free_port(), []
-    address = f"tcp://127.0.0.1:{port}"
-    commands = {
-        "scheduler": ["scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"],
-        **{name: ["worker", address, "--nthreads", 1, "--no-dashboard", "--name", name] for name in ("one", "two")},
-    }
-    try:
-        for name, words in commands.items():
-            (home / name).mkdir()
-            with (home / f"{name}.log").open("w") as log:
-                command = [str(word) for word in (BIN / "dask", *words)]
-                env = {**os.environ, **place.env}
-                processes.append(subprocess.Popen(command, cwd=home / name, env=env, stdout=log, stderr=log))
-        registered = (home / "scheduler.log").read_text
-        until(lambda: registered().count("Register worker") == 2, 120, "two workers")
-        yield address, home
-    finally:
-        for process in reversed(processes):
-            process.terminate()
-            process.wait(60)
+    """The address of a Dask cluster, and the folder of its logs."""
+    with dask_cluster(tmp_path_factory.mktemp("dask"), place.env) as made:
+        yield made
 
 
 def test_a_cluster_finds_what_threads_find(place, server, swept, cluster, tmp_path):

@@ -1,0 +1,63 @@
+"""The trainings anew that a judgement asks for, without each mode and with permuted ones: in turn, or on a cluster.
+
+Each is trained with the settings of the run itself, and kept: a run that dies goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from flows import board
+from flows.cluster import require_cluster, runner
+from tasks import steps
+from tasks.config import Retrain
+from tasks.errors import TrainingCollapsed, TrainingDiverged
+from tasks.handover import Fold, Stage
+from tasks.progress import fold_line
+
+
+def figures_of_folds(triplets: Stage, config: Retrain) -> tuple[dict[str, Any], ...]:
+    """The figures of every fold that `config.evaluate` asks for; raises ClusterUnreachable."""
+    address = config.evaluate.cluster()
+    if not (config.evaluate.unseen or config.evaluate.permutation):
+        return ()
+    planned = steps.planned(triplets, config)
+    if address is None:
+        return _walked(planned, lambda fold: _fold(triplets, fold, config), config)
+    require_cluster(address, "evaluate.dask")
+    triplets = replace(triplets, path=str(Path(triplets.path).resolve()))  # as a Dask worker needs it
+    config = replace(config, data_folder=str(Path(config.data_folder).resolve()))
+    return folds.with_options(task_runner=runner(address))(triplets, planned, config)
+
+
+@flow(name="folds", flow_run_name="folds", persist_result=False, validate_parameters=False)
+def folds(triplets: Stage, planned: tuple[Fold, ...], config: Retrain) -> tuple[dict[str, Any], ...]:
+    """All folds at once, on the workers of a Dask cluster that see the data folder under the same path."""
+    futures = {fold: steps.fold_apart.submit(triplets, fold, config) for fold in planned}
+    return _walked(planned, lambda fold: futures[fold].result().facts["figures"], config)
+
+
+def _walked(
+    planned: tuple[Fold, ...], figures: Callable[[Fold], dict[str, Any]], config: Retrain
+) -> tuple[dict[str, Any], ...]:
+    """The folds' figures in their order; a training that died there is told in the report, and spoils no release."""
+    progress, found = board.Folds(config, len(planned)), []
+    for number, fold in enumerate(planned, 1):
+        fold_line(fold.title, number, len(planned))
+        try:
+            found.append(figures(fold))
+        except (TrainingCollapsed, TrainingDiverged) as died:
+            found.append({"kind": fold.kind, "name": fold.name, "failed": str(died)})
+        progress(fold)
+    return tuple(found)
+
+
+def _fold(triplets: Stage, fold: Fold, config: Retrain) -> dict[str, Any]:
+    variant = steps.fold(triplets, fold, config)
+    model = steps.train_fold(variant, fold, config)
+    return steps.fold_figures(triplets, variant, model, fold, config).facts["figures"]
