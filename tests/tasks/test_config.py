@@ -20,7 +20,7 @@ from tasks.settings import keys
 SECTIONS = (Data, Split, Triplets, Tower, Fit, Evaluate, Gate, Cost, Report, Retrain)
 FIELDS = [(kind, part) for kind in SECTIONS for part in dataclasses.fields(kind)]
 BOUNDED = [(kind, part) for kind, part in FIELDS if part.metadata.get("least") is not None]
-PLACES = {"train", "test", "revision", "data_folder", "artifacts_folder", "preset"}
+PLACES = {"train", "test", "revision", "data_folder", "artifacts_folder", "preset", "evaluate.dask"}
 WORDING = {key for key in keys() if key.startswith(("report.", "cost."))}  # tells a result in other words
 BOUNDS = {"data.most_records", "data.most_bytes"}  # refuse a source, and change nothing of what is read
 FORM = TypeAdapter(Retrain)
@@ -131,6 +131,7 @@ def test_science_holds_what_can_change_the_result_and_nothing_else():
     moved = replace(
         moved, report=Report(language="ja"), cost=Cost(prevalence=0.1), data=Data(most_records=7, most_bytes=7)
     )
+    moved = replace(moved, evaluate=Evaluate(dask="tcp://127.0.0.1:8786"))
     assert moved.science() == plain
     spelled_out = Retrain(tower=Tower(**PRESETS["notebook"]["tower"]), fit=Fit(**PRESETS["notebook"]["fit"]))
     assert spelled_out.science() == plain
