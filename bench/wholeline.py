@@ -36,21 +36,25 @@ def line(folder: Path, rounds: int) -> list[Line]:
     own = Way("with its own server", [], home)
     own.before = fresh(own)
     notebook = Way("the notebook", [sys.executable, "-m", "bench.notebook", folder / "source"])
-    with server(folder) as address:
+    in_turns([bare, own], rounds, ROOT)
+    notebook.run(ROOT)
+    again = Way("unchanged", own.words, home)
+    in_turns([again], rounds, ROOT)
+    with server(folder) as address:  # only now: it takes its share of the cores
         served = Way("with a server", [], {**home, "PREFECT_API_URL": address})
         served.before = fresh(served)
-        in_turns([bare, own, served], rounds, ROOT)
-        again = Way("unchanged", own.words, home)
+        in_turns([served], rounds, ROOT)
         again_served = Way("unchanged, with a server", served.words, served.env)
-        in_turns([again, again_served], rounds, ROOT)
-    notebook.run(ROOT)
+        in_turns([again_served], rounds, ROOT)
     wall = {way.name: way.median("wall") for way in (bare, own, served, again, again_served, notebook)}
     theirs, whole = wall["the notebook"], "`kensa retrain`, 4 000 wide triplets, all outputs"
     prefect = {name: wall[name] - wall["without Prefect"] for name in ("with its own server", "with a server")}
     return [
-        ahead("line", whole, wall["with its own server"], "the notebook", theirs, "8"),
+        ahead("line", whole, wall["with its own server"], "the notebook", theirs),
         ahead("line", "the same, with a running server", wall["with a server"], "the notebook", theirs),
-        Line("line", "the same steps without Prefect", seconds(wall["without Prefect"])),
+        ahead(
+            "line", "the same steps and outputs without Prefect", wall["without Prefect"], "the notebook", theirs, "8"
+        ),
         Line("line", "of it Prefect, with a server of its own", seconds(prefect["with its own server"])),
         Line("line", "of it Prefect, with a running server", seconds(prefect["with a server"]), goal="3 s"),
         Line("line", "nothing new, no server", seconds(wall["unchanged"]), goal="1 s"),
