@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.ahead import collect_seldom
 from tasks.bank import load_bank
 from tasks.cache import cache
+from tasks.collector import collect_seldom
 from tasks.config import Retrain
 from tasks.download import download, resolve
 from tasks.triplets import triplets

@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import gc
 import importlib
 import threading
-
-OFTEN = (50_000, 20, 100)  # Python's own are 700, 10, 10
-
-
-def collect_seldom() -> None:
-    """Have the garbage collector look seldom, and not at all at the end.
-
-    TensorFlow's import makes a million objects that all stay: walking them takes a second while they are
-    made, and one more when the process ends.
-    """
-    gc.set_threshold(*OFTEN)
-    atexit.register(gc.freeze)
 
 
 def import_training() -> None:

@@ -7,7 +7,6 @@ import os
 import sys
 from typing import NoReturn
 
-from flows.ahead import collect_seldom
 from flows.commands import (
     champion,
     drift,
@@ -25,6 +24,7 @@ from flows.commands import (
     up,
     watch,
 )
+from tasks.collector import collect_seldom
 from tasks.errors import KensaError, UnfitData
 
 JUDGING = (score, drift, maps, recalibrate)

@@ -9,6 +9,7 @@ from pathlib import Path
 from prefect.runtime import deployment, flow_run
 
 from tasks.alive import living as locked
+from tasks.collector import collect_seldom
 from tasks.config import Retrain
 from tasks.errors import GaveUp
 
@@ -26,5 +27,6 @@ def living() -> Iterator[None]:
     if deployment.id is None:
         yield
         return
+    collect_seldom()
     with locked(Path(Retrain().data_folder), str(flow_run.id)):
         yield

@@ -18,6 +18,7 @@ import tempfile
 import threading
 from typing import Any, BinaryIO
 
+from tasks.collector import collect_seldom
 from tasks.errors import KensaError, ProcessDied
 
 GPU = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several share its memory
@@ -71,6 +72,7 @@ class Apart:
 
 def main() -> None:
     """Answer requests until standard input closes."""
+    collect_seldom()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not stand among the answers
     requests: queue.SimpleQueue[tuple[str, tuple[Any, ...]]] = queue.SimpleQueue()

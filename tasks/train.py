@@ -19,6 +19,7 @@ import numpy as np
 
 from tasks.balanced import BalancedBatches, BalancedModel, Change
 from tasks.bank import Bank, load_bank
+from tasks.collector import tidied
 from tasks.config import Fit, Retrain
 from tasks.devices import spread
 from tasks.distance import trained_distance
@@ -77,7 +78,7 @@ def fit(
     `config` must be resolved. Raises BadSetting for more devices than there are.
     """
     keras.utils.set_random_seed(config.seed)
-    with spread(config.fit.devices):
+    with tidied(), spread(config.fit.devices):
         return _trained(bank, config, report, state)
 
 

@@ -12,13 +12,6 @@ def told(code: str) -> str:
     return done.stdout.strip()
 
 
-def test_the_collector_looks_seldom_and_not_at_the_end():
-    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0))\n"
-    code += "from flows.ahead import collect_seldom; collect_seldom(); print(gc.get_threshold()[0] > 10_000)\n"
-    code += "atexit.register(lambda: print(gc.get_freeze_count() > 0))"
-    assert told(code).split() == ["True", "False", "True"]  # said, before, after
-
-
 @pytest.mark.slow
 def test_the_training_is_imported_while_something_else_is_done():
     code = "import sys, threading; from flows.ahead import import_training; import_training()\n"

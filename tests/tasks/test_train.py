@@ -211,7 +211,6 @@ def test_a_training_leaves_no_graph_behind(bank, batches):
 
     def graphs() -> int:
         fit(bank, run_of(batches=batches, epochs=1))
-        gc.collect()
         return sum(type(one).__name__ == "FuncGraph" for one in gc.get_objects())
 
     assert graphs() == graphs()
