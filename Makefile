@@ -50,7 +50,7 @@ bench: setup $(PEERS)  ## what is measured against what, and its table in docs/s
 
 PARTS ?= all
 SHARE ?= 1
-faults: setup  ## faults of every kind, and their table in docs/reliability.md: two hours; PARTS=kill,disk SHARE=0.1
+faults: setup  ## faults of every kind, and their table in docs/reliability.md: an hour and a half; PARTS=kill,disk SHARE=0.1
 	$(RUN)/python -m bench.faults --parts "$(PARTS)" --share "$(SHARE)" $(if $(SEED),--seed "$(SEED)") --write
 
 audit: setup  ## known vulnerabilities of what is locked; asks PyPI's database, and fails where it is not reached
