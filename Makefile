@@ -26,9 +26,9 @@ retrain: setup  ## the line on the built-in demonstration part
 
 JOBS ?= 3  # tests at once, file by file: many wait for a server or a browser
 ORDER := --no-loadscope-reorder  # as collected, the long files of tests/flows first: by number of tests they came last
-# What noise teaches is a question to the data: one backend answers it.
 MODELS := $(addprefix tests/tasks/test_,distance.py rt_distance.py mining.py tower.py balanced.py)
 
+# What noise teaches is a question to the data: one backend answers it.
 test: setup lint browser  ## every test, and those of the model on the other backend too
 	KERAS_BACKEND=jax $(RUN)/python -m pytest -q -n $(JOBS) --dist loadfile $(ORDER) -k "not noise_teaches" $(MODELS)
 	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile $(ORDER)
@@ -46,7 +46,7 @@ $(PEERS): bench/requirements.lock $(INSTALLED)
 	$(RUN)/uv pip sync --quiet --python $(VENV)/peers/bin/python --require-hashes --compile-bytecode bench/requirements.lock
 	@touch $@
 
-bench: setup $(PEERS)  ## what is measured against what, and its table in docs/speed.md: half an hour, on a quiet machine
+bench: setup $(PEERS)  ## what is measured against what, and its table in docs/speed.md: a quarter of an hour, on a quiet machine
 	$(RUN)/python -m bench.speed --write
 
 PARTS ?= all

@@ -10,14 +10,14 @@
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
+from bench.measured import timed
 from tasks.bank import load_bank
 from tasks.cache import cache
 from tasks.collector import collect_seldom
@@ -50,7 +50,7 @@ def main() -> None:
         "arrays": maps.nbytes / 1e6,
     }
     if way == "warm":
-        told |= {"verified": _timed(lambda: triplets(cached, None, config)), **_read(made.path)}
+        told |= {"verified": median(timed(lambda: triplets(cached, None, config), 9)), **_read(made.path)}
     if way == "line":
         start = time.perf_counter()
         _rest(cached, made, config)
@@ -62,19 +62,9 @@ def _read(folder: str) -> dict[str, float]:
     """Seconds from the cache to arrays once it is verified, and of a plain copy of the same file of maps."""
     file = Path(folder) / "maps.npy"
     return {
-        "read": _timed(lambda: np.array(load_bank(folder).maps)),
-        "copy": _timed(lambda: np.array(np.load(file, mmap_mode="r"))),
+        "read": median(timed(lambda: np.array(load_bank(folder).maps), 9)),
+        "copy": median(timed(lambda: np.array(np.load(file, mmap_mode="r")), 9)),
     }
-
-
-def _timed(work: Callable[[], object]) -> float:
-    """The median of nine."""
-    took = []
-    for _ in range(9):
-        start = time.perf_counter()
-        work()
-        took.append(time.perf_counter() - start)
-    return statistics.median(took)
 
 
 def _rest(cached, made, config) -> None:  # noqa: ANN001

@@ -10,15 +10,13 @@ time a step, and what is left of the shorter is what the device waits for the ho
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
-from typing import Any
+from statistics import median
 
 import keras
 import numpy as np
 
 from bench.generated import bank
+from bench.measured import timed
 from bench.trainings import BEST, NOTEBOOK
 from bench.ways import prepared
 from tasks.blocks import Drawn
@@ -40,8 +38,8 @@ def device() -> str:
 def peak(size: int, dtype: str) -> float:
     """GFLOP/s of a product of two matrices of that size, the best of five."""
     one = keras.ops.cast(keras.random.normal((size, size), seed=0), dtype)
-    took = [_timed(lambda: keras.ops.convert_to_numpy(keras.ops.matmul(one, one)[0, 0])) for _ in range(6)]
-    return 2 * size**3 / min(took[1:]) / 1e9
+    took = timed(lambda: keras.ops.convert_to_numpy(keras.ops.matmul(one, one)[0, 0]), 5)
+    return 2 * size**3 / min(took) / 1e9
 
 
 def walked(preset: str, rounds: int) -> dict[str, float]:
@@ -52,20 +50,11 @@ def walked(preset: str, rounds: int) -> dict[str, float]:
     took = {}
     for count in (SHORT, LONG):
         block = Drawn(rows[:count], weights[:count])
-        model.walk(block, learn=True)  # compiles
-        took[count] = statistics.median(
-            _timed(lambda block=block: model.walk(block, learn=True)) for _ in range(rounds)
-        )
+        took[count] = median(timed(lambda block=block: model.walk(block, learn=True), rounds))
     step = (took[LONG] - took[SHORT]) / (LONG - SHORT)
     flops, records = STEP[preset]
     told = {"step": 1000 * step, "records": records * LONG / took[LONG], "gflops": flops / step}
     return told | {"wait": 1 - LONG * step / took[LONG]}
-
-
-def _timed(work: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def main() -> None:

@@ -70,18 +70,20 @@ def peaks() -> dict[str, float]:
     one = np.random.default_rng(0).normal(size=(2048, 2048)).astype(np.float32)
     source, to = np.ones(1 << 27, np.float32), np.zeros(1 << 27, np.float32)
     return {
-        "product": 2 * 2048**3 / _fastest(lambda: one @ one) / 1e9,
-        "copy": source.nbytes / _fastest(lambda: np.copyto(to, source)) / 1e9,
+        "product": 2 * 2048**3 / min(timed(lambda: one @ one, 5)) / 1e9,
+        "copy": source.nbytes / min(timed(lambda: np.copyto(to, source), 5)) / 1e9,
     }
 
 
-def _fastest(work: Callable[[], object]) -> float:
+def timed(work: Callable[[], object], times: int) -> list[float]:
+    """The seconds of each of so many times, after one that is not counted: it compiles, and warms the pages."""
+    work()
     seconds = []
-    for _ in range(6):
+    for _ in range(times):
         start = time.perf_counter()
         work()
         seconds.append(time.perf_counter() - start)
-    return min(seconds[1:])
+    return seconds
 
 
 def machine() -> str:

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from bench.measured import timed
 
 BATCH, MARGIN, RATE = 32, 0.4, 3e-5
 
@@ -48,7 +49,9 @@ def keras_as_written(path: Path, epochs: int) -> dict[str, Any]:
     from bench.notebook import three_towers
 
     given, model = arrays(path), three_towers()
-    return {"seconds": _timed(lambda: model.fit(given, np.zeros(len(given[0])), batch_size=BATCH, verbose=0), epochs)}
+    return {
+        "seconds": timed(lambda: model.fit(given, np.zeros(len(given[0])), batch_size=BATCH, verbose=0), epochs - 1)
+    }
 
 
 def torch_as_written(path: Path, epochs: int) -> dict[str, Any]:
@@ -76,7 +79,7 @@ def torch_as_written(path: Path, epochs: int) -> dict[str, Any]:
             loss.backward()
             optimizer.step()
 
-    return {"seconds": _timed(epoch, epochs)}
+    return {"seconds": timed(epoch, epochs - 1)}
 
 
 def best_plain(path: Path, epochs: int) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def best_plain(path: Path, epochs: int) -> dict[str, Any]:
     model, batches, _ = prepared(bank(), Retrain(preset="best", fit=Fit(epochs=epochs)).resolved())
     _plain(model)
     drawn = [batches.epoch(number) for number in range(epochs + 1)]
-    return {"seconds": _timed(lambda: _one_by_one(model, drawn.pop()), epochs)}
+    return {"seconds": timed(lambda: _one_by_one(model, drawn.pop()), epochs - 1)}
 
 
 def agree(path: Path, epochs: int) -> dict[str, Any]:
@@ -139,16 +142,6 @@ def prepared(known: Any, config: Any) -> Any:
     model, batches, validation = prepare(tower, known, (36, 39), config)
     model.prepare(validation.epoch(0))
     return model, batches, validation
-
-
-def _timed(epoch: Callable[[], object], epochs: int) -> list[float]:
-    epoch()
-    seconds = []
-    for _ in range(epochs - 1):
-        start = time.perf_counter()
-        epoch()
-        seconds.append(time.perf_counter() - start)
-    return seconds
 
 
 WAYS: dict[str, Callable[[Path, int], dict[str, Any]]] = {

@@ -21,7 +21,7 @@ from tasks.endings import Stored
 from tasks.errors import BadSetting, ChampionMoved, DamagedRelease, MissingExtra, UnusableFolder
 from tasks.hubwords import harmless
 from tasks.releases import POINTER, locked, pointer
-from tasks.stages import MANIFEST, drafting, moved, seal_holds, set_aside, sound, usable, write_json
+from tasks.stages import MANIFEST, SEAL, drafting, moved, seal_holds, set_aside, sound, usable, write_json
 
 KINDS = ("data/cache", "data/stages", "artifacts/releases")  # whose folders are sealed and never change
 FROZEN = "frozen.json"
@@ -29,9 +29,13 @@ SEEN = ".store.json"  # the pointer when a store and this folder were last the s
 
 
 def push(data: Path, artifacts: Path, address: str) -> Stored:
-    """Bring up what the store has not. Raises ChampionMoved where it holds what is not here yet."""
+    """Bring up what the store has not.
+
+    Raises BadSetting without a release, and ChampionMoved where the store holds what is not here yet.
+    """
+    if pointer(artifacts)["champion"] is None:  # and DamagedRelease before anything goes up
+        raise BadSetting(f"{artifacts}: expected a release to share, found none yet; kensa retrain makes one")
     with told(address), locked(artifacts):
-        pointer(artifacts)  # DamagedRelease before anything goes up
         store = Store(address)
         _require_same(artifacts, store, theirs=False)
         sent = [name for name in _here(data, artifacts) if _sent(store, name, _place(name, data, artifacts))]
@@ -53,6 +57,7 @@ def pull(data: Path, artifacts: Path, address: str) -> Stored:
             got = [name for name in store.folders() if _got(store, name, _place(name, data, artifacts))]
             for name in (FROZEN, POINTER):
                 if (content := store.read(f"artifacts/{name}")) is not None:
+                    _sealed(content, name)  # DamagedRelease before anything is written over
                     write_json(artifacts / name, json.loads(content))
             _note(artifacts, store.root)
     return Stored("pulled" if got else "unchanged", address, tuple(got), pointer(artifacts)["champion"])
@@ -85,12 +90,14 @@ class Store:
         self.files.pipe_file(f"{self.root}/{name}", content)
 
     def folders(self) -> list[str]:
-        """The folders that are whole there, as `data/cache/records-…`: those with a manifest."""
+        """The folders that are whole there, as `data/cache/records-…`: those with a manifest, none of a hidden name."""
         found = []
         for kind in KINDS:
             names = self.files.find(f"{self.root}/{kind}") if self.files.exists(f"{self.root}/{kind}") else []
             ends = (f"{name}".rpartition(f"{kind}/")[2] for name in names if name.endswith(f"/{MANIFEST}"))
-            found += [f"{kind}/{end.partition('/')[0]}" for end in ends if end.count("/") == 1]
+            found += [
+                f"{kind}/{end.partition('/')[0]}" for end in ends if end.count("/") == 1 and not end.startswith(".")
+            ]
         return sorted(found)
 
 
@@ -128,12 +135,8 @@ def _got(store: Store, name: str, folder: Path) -> bool:
         return False
     print(f"  {name}", file=sys.stderr, flush=True)
     with drafting(usable(folder.parent), folder.name) as draft:
-        for file in [*json.loads(store.read(f"{name}/{MANIFEST}"))["files"], MANIFEST]:
-            if (
-                ".." in Path(file).parts
-                or Path(file).is_absolute()
-                or (content := store.read(f"{name}/{file}")) is None
-            ):
+        for file in [*_files(store, name), MANIFEST]:
+            if (content := store.read(f"{name}/{file}")) is None:
                 raise _damaged(name)
             (draft / file).parent.mkdir(parents=True, exist_ok=True)
             (draft / file).write_bytes(content)
@@ -142,6 +145,17 @@ def _got(store: Store, name: str, folder: Path) -> bool:
         set_aside(folder)
         moved(draft, folder)
     return True
+
+
+def _files(store: Store, name: str) -> list[str]:
+    """The files that a manifest in the store names; DamagedRelease where it is none, or leads out of its folder."""
+    try:
+        files = [str(file) for file in dict(json.loads(store.read(f"{name}/{MANIFEST}"))["files"])]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise _damaged(name) from None
+    if any(".." in Path(file).parts or Path(file).is_absolute() for file in files):
+        raise _damaged(name)
+    return files
 
 
 def _damaged(name: str) -> DamagedRelease:
@@ -172,11 +186,15 @@ def _require_same(artifacts: Path, store: Store, theirs: bool) -> None:
     raise ChampionMoved(f"{store.root}: {who} has moved since both were the same; {cure}")
 
 
-def _sealed(content: bytes) -> str:
-    told = json.loads(content)
+def _sealed(content: bytes, name: str = POINTER) -> str:
+    """The seal of a pointer or of the frozen sets; DamagedRelease where they are not as they were sealed."""
+    try:
+        told = dict(json.loads(content))
+    except (ValueError, TypeError, RecursionError):
+        told = {}
     if not seal_holds(told):
-        raise DamagedRelease(f"{POINTER}: expected JSON as it was sealed; restore it, here or in the store")
-    return told["seal"]
+        raise DamagedRelease(f"{name}: expected JSON as it was sealed; restore it, here or in the store")
+    return told[SEAL]
 
 
 def _note(artifacts: Path, root: str) -> None:

@@ -68,3 +68,16 @@ def test_blocks_lose_nothing_against_single_steps():
     env = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     assert max(json.loads(done.stdout)["differences"].values()) < 1e-5
+
+
+@pytest.mark.slow
+def test_a_device_is_measured():
+    """On the processor, a small product and the small tower; what waits for the host is a share of the whole."""
+    words = [sys.executable, "-m", "bench.device", "--presets", "notebook", "--rounds", "3", "--size", "512"]
+    env = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("JAX on cpu, float32: matrix product ")
+    cells = done.stdout.splitlines()[-1].split(" | ")
+    assert cells[0] == "| notebook"
+    step, records = float(cells[1].removesuffix(" ms")), float(cells[2].replace(",", ""))
+    assert 0 < records < 96 * 1000 / step * 1.5

@@ -130,7 +130,7 @@ def test_half_a_folder_in_the_store_is_no_folder(small_line, tmp_path, store):
     assert pull(*second, store.address).champion == "v1"
 
 
-@pytest.mark.parametrize("damage", ["changed", "gone", "leads out"])
+@pytest.mark.parametrize("damage", ["changed", "gone", "leads out", "no manifest", "no JSON"])
 def test_what_is_not_as_it_was_written_gets_no_name_here(small_line, tmp_path, store, damage):
     first, second = machine(tmp_path / "first", small_line), machine(tmp_path / "second")
     push(*first, store.address)
@@ -140,7 +140,8 @@ def test_what_is_not_as_it_was_written_gets_no_name_here(small_line, tmp_path, s
     elif damage == "gone":
         store.s3.delete_object(Bucket=store.bucket, Key=key)
     else:
-        manifest = b'{"files": {"../../../out": "0"}}'
+        told = {"leads out": b'{"files": {"../../../out": "0"}}', "no manifest": b"[1]", "no JSON": b"\xff"}
+        manifest = told[damage]
         store.s3.put_object(Bucket=store.bucket, Key=f"boards/artifacts/releases/v1/{MANIFEST}", Body=manifest)
     with pytest.raises(DamagedRelease, match=r"artifacts/releases/v1: is not in the store as it was written"):
         pull(*second, store.address)
@@ -155,6 +156,34 @@ def test_a_damaged_release_is_not_pushed(small_line, tmp_path, store):
     with pytest.raises(DamagedRelease, match="its files are not as they were written"):
         push(*places, store.address)
     assert Store(store.address).read("artifacts/champion.json") is None
+
+
+@pytest.mark.parametrize("name", ["champion.json", "frozen.json"])
+def test_a_pointer_that_is_not_as_it_was_sealed_writes_over_nothing(small_line, tmp_path, store, name):
+    first, second = machine(tmp_path / "first", small_line), machine(tmp_path / "second")
+    push(*first, store.address)
+    pull(*second, store.address)
+    before = (second[1] / name).read_bytes()
+    for body in (before.replace(b"1", b"2", 1), b"[]", b"not JSON"):
+        store.s3.put_object(Bucket=store.bucket, Key=f"boards/artifacts/{name}", Body=body)
+        with pytest.raises(DamagedRelease, match=f"{name}: expected JSON as it was sealed"):
+            pull(*second, store.address)
+        assert (second[1] / name).read_bytes() == before
+
+
+def test_a_hidden_name_in_the_store_is_no_folder(small_line, tmp_path, store):
+    first, second = machine(tmp_path / "first", small_line), machine(tmp_path / "second")
+    push(*first, store.address)
+    for name in ("..", ".writing"):
+        store.s3.put_object(Bucket=store.bucket, Key=f"boards/data/cache/{name}/{MANIFEST}", Body=b'{"files": {}}')
+    assert pull(*second, store.address).champion == "v1"
+    assert not list(second[0].parent.rglob(f"data/{MANIFEST}"))
+
+
+def test_without_a_release_nothing_is_pushed(tmp_path):
+    with pytest.raises(BadSetting, match="expected a release to share, found none yet; kensa retrain makes one"):
+        push(*machine(tmp_path), (tmp_path / "shared").as_uri())
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
