@@ -35,7 +35,7 @@ def figures_of_folds(triplets: Stage, config: Retrain) -> tuple[dict[str, Any], 
     return folds.with_options(task_runner=runner(address))(triplets, planned, config)
 
 
-@flow(name="folds", flow_run_name="folds", persist_result=False, validate_parameters=False)
+@flow(name="folds", flow_run_name="folds", persist_result=False)
 def folds(triplets: Stage, planned: tuple[Fold, ...], config: Retrain) -> tuple[dict[str, Any], ...]:
     """All folds at once, on the workers of a Dask cluster that see the data folder under the same path."""
     futures = {fold: steps.fold_apart.submit(triplets, fold, config) for fold in planned}
