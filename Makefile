@@ -26,7 +26,7 @@ retrain: setup  ## the line on the built-in demonstration part
 
 JOBS ?= 3  # tests at once, file by file: many wait for a server or a browser
 ORDER := --no-loadscope-reorder  # as collected, the long files of tests/flows first: by number of tests they came last
-MODELS := $(addprefix tests/tasks/test_,distance.py rt_distance.py mining.py tower.py balanced.py)
+MODELS := $(addprefix tests/tasks/model/test_,distances.py distances_rt.py losses.py tower.py batches.py)
 
 # What noise teaches is a question to the data: one backend answers it.
 test: setup lint browser  ## every test, and those of the model on the other backend too
@@ -37,7 +37,7 @@ test-fast: setup  ## the tests that take seconds
 	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile $(ORDER) -m "not slow"
 
 figures: setup  ## docs/figures.md anew, from the sets in the folder DATA: about an hour
-	$(RUN)/python -m bench.figures --data "$(DATA)"
+	$(RUN)/python -m bench.accuracy.figures --data "$(DATA)"
 
 PEERS := $(VENV)/peers/.installed  # PyTorch, which only the bench asks for
 
@@ -47,7 +47,7 @@ $(PEERS): bench/requirements.lock $(INSTALLED)
 	@touch $@
 
 bench: setup $(PEERS)  ## what is measured against what, and its table in docs/speed.md: a quarter of an hour, on a quiet machine
-	$(RUN)/python -m bench.speed --write
+	$(RUN)/python -m bench.speed.__main__ --write
 
 PARTS ?= all
 SHARE ?= 1

@@ -7,12 +7,12 @@ from pathlib import Path
 from prefect import flow
 from prefect.logging import get_run_logger
 
-from flows import board_parts, notify
-from flows.living import living
+from flows.service.lines import Line, read_lines
+from flows.service.run_guard import living
+from flows.ui import artifacts, notify
 from tasks import steps
-from tasks.endings import Drifted
-from tasks.errors import BadSetting, SomeLinesFailed
-from tasks.lines import Line, read_lines
+from tasks.core.errors import BadSetting, SomeLinesFailed
+from tasks.core.results import Drifted
 
 
 @flow(name="drift", persist_result=False, on_failure=[notify.failed])
@@ -53,6 +53,6 @@ def _one(line: Line, source: str | None, release: str | None, out: str) -> Drift
         raise BadSetting(f"line {line.name}: expected drift in kensa.toml, or a source, to compare; found neither")
     resolved = steps.resolve(source, None, line.config)
     found = steps.drift(steps.download(resolved), line.config, release, str(Path(out) / f"{line.name}.html"))
-    board_parts.drifted(found, line)
+    artifacts.drifted(found, line)
     notify.drifted(found, line.name)
     return found

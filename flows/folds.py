@@ -12,13 +12,13 @@ from typing import Any
 
 from prefect import flow
 
-from flows import board
-from flows.cluster import require_cluster, runner
+from flows.service.cluster import require_cluster, runner
+from flows.ui import artifacts
 from tasks import steps
-from tasks.config import Retrain
-from tasks.errors import TrainingCollapsed, TrainingDiverged
-from tasks.handover import Fold, Stage
-from tasks.progress import fold_line
+from tasks.config.run import Retrain
+from tasks.core.errors import TrainingCollapsed, TrainingDiverged
+from tasks.core.progress import fold_line
+from tasks.core.results import Fold, Stage
 
 
 def figures_of_folds(triplets: Stage, config: Retrain) -> tuple[dict[str, Any], ...]:
@@ -46,7 +46,7 @@ def _walked(
     planned: tuple[Fold, ...], figures: Callable[[Fold], dict[str, Any]], config: Retrain
 ) -> tuple[dict[str, Any], ...]:
     """The folds' figures in their order; a training that died there is told in the report, and spoils no release."""
-    progress, found = board.Folds(config, len(planned)), []
+    progress, found = artifacts.Folds(config, len(planned)), []
     for number, fold in enumerate(planned, 1):
         fold_line(fold.title, number, len(planned))
         try:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows import board
-from flows.living import living
 from flows.retrain import cached
+from flows.service.run_guard import living
+from flows.ui import artifacts
 from tasks import steps
-from tasks.config import Retrain
-from tasks.endings import Reproduced
-from tasks.errors import UnknownRevision, UnknownSource
-from tasks.handover import Resolved
-from tasks.reproduce import Subject, compared, gone, same_source, settings, subject
-from tasks.stages import drafting, usable
+from tasks.config.run import Retrain
+from tasks.core.errors import UnknownRevision, UnknownSource
+from tasks.core.files import usable
+from tasks.core.results import Reproduced, Resolved
+from tasks.core.stages import drafting
+from tasks.registry.reproduction import Subject, compared, gone, same_source, settings, subject
 
 
 @flow(name="reproduce", persist_result=False)
@@ -46,7 +46,7 @@ def _walked(found: Subject, config: Retrain, scratch: Path) -> Reproduced:
     test_set = cached(test_source, config, held_out=True) if test_source else None
     triplets = steps.triplets(train_set, test_set, config)
     anew = replace(config, data_folder=str(scratch))
-    progress = board.Training(anew)
+    progress = artifacts.Training(anew)
     model = steps.train(triplets, anew, progress)
     progress.ended(model)
     manifest = found.origin.manifest

@@ -9,19 +9,19 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows import board, notify
 from flows.folds import figures_of_folds
-from flows.living import living
+from flows.service.lines import Lines, read_lines
+from flows.service.run_guard import living
+from flows.ui import artifacts, notify
 from tasks import steps
-from tasks.config import Retrain
-from tasks.errors import SomeLinesFailed, UnfitData
-from tasks.handover import Cached, Outcome, Resolved, Stage
-from tasks.identity import fingerprint
-from tasks.lines import Lines, read_lines
-from tasks.releases import alone
+from tasks.config.fingerprints import fingerprint
+from tasks.config.run import Retrain
+from tasks.core.errors import SomeLinesFailed, UnfitData
+from tasks.core.results import Cached, Outcome, Resolved, Stage
+from tasks.registry.champion import alone
 
 
-@flow(name="retrain", flow_run_name=board.first_name, persist_result=False, on_failure=[notify.failed])
+@flow(name="retrain", flow_run_name=artifacts.first_name, persist_result=False, on_failure=[notify.failed])
 def retrain(line: str | None = None, revision: str | None = None, config: Retrain = Retrain()) -> Outcome | None:
     """Retrain on the sources' present revisions and release the model if it passes the gate.
 
@@ -62,7 +62,7 @@ def _version(lines: Lines, name: str, revision: str) -> Outcome | None:
     ledger.head(name, steps.resolve(line.config.train, line.config.revision, line.config).revision)
     answer = ledger.claim(name, revision, run)
     if answer != "train":
-        board.not_trained(line, revision, answer)
+        artifacts.not_trained(line, revision, answer)
         return None
     try:
         outcome = _retrained(replace(line.config, train=line.dataset, revision=revision))
@@ -77,12 +77,12 @@ def _retrained(config: Retrain) -> Outcome:
     """Pin the sources, and walk the line unless the same was concluded before, by one run at a time."""
     source = steps.resolve(config.train, config.revision, config)
     test_source = steps.resolve(config.test, None, config) if config.test else None
-    board.name_run(source, config)
+    artifacts.name_run(source, config)
     identity = fingerprint(source, test_source, config)
     with alone(Path(config.artifacts_folder)):
         known = steps.concluded(config, identity)
         outcome = known or _line(source, test_source, steps.champion(config), identity, config)
-    board.verdict(outcome, config)
+    artifacts.verdict(outcome, config)
     notify.ended(outcome)
     return outcome
 
@@ -91,20 +91,20 @@ def _line(source: Resolved, test_source: Resolved | None, champion: Any, identit
     train_set = cached(source, config)
     test_set = cached(test_source, config, held_out=True) if test_source else None
     triplets = steps.triplets(train_set, test_set, config)
-    board.data(triplets, config)
+    artifacts.data(triplets, config)
     changed = steps.changes(triplets, champion)
-    board.changes(changed, config)
-    progress = board.Training(config)
+    artifacts.changes(changed, config)
+    progress = artifacts.Training(config)
     model = steps.train(triplets, config, progress)
     progress.ended(model)
     facts = {**_facts(train_set, test_set, triplets), "changes": changed}
     findings = train_set.findings + (test_set.findings if test_set else ())
     folds = figures_of_folds(triplets, config)
     report = steps.evaluate(triplets, model, config, champion, facts, findings, folds)
-    board.unseen(report, config)
+    artifacts.unseen(report, config)
     stages = {"cache": train_set.stage, "triplets": triplets, "model": model, "report": report}
     outcome = steps.publish(stages, config, champion and champion.version, identity, facts)
-    board.figures(report, outcome, config)
+    artifacts.figures(report, outcome, config)
     return outcome
 
 
@@ -114,9 +114,9 @@ def cached(source: Resolved, config: Retrain, held_out: bool = False) -> Cached:
     try:
         cached = steps.cache(downloaded, config, held_out)
     except UnfitData as unfit:
-        board.findings(source.source, unfit.findings, config)
+        artifacts.findings(source.source, unfit.findings, config)
         raise
-    board.findings(source.source, cached.findings, config)
+    artifacts.findings(source.source, cached.findings, config)
     return cached
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows import board_parts
-from flows.living import living
+from flows.service.lines import read_lines
+from flows.service.run_guard import living
+from flows.ui import artifacts
 from tasks import steps
-from tasks.config import Retrain
-from tasks.endings import Scored
-from tasks.lines import read_lines
+from tasks.config.run import Retrain
+from tasks.core.results import Scored
 
 
 @flow(name="score", persist_result=False)
@@ -37,5 +37,5 @@ def score(
         resolved = steps.resolve(source, None, config)
         page = str(Path(out).with_suffix(".html"))
         scored = steps.score(steps.download(resolved), config, release, str(Path(out)), page, against)
-        board_parts.verdicts(scored, config.report.language)
+        artifacts.verdicts(scored, config.report.language)
         return scored

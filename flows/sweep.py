@@ -15,14 +15,14 @@ from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows import board
-from flows.cluster import runner
 from flows.retrain import cached
+from flows.service.cluster import runner
+from flows.ui import artifacts
 from tasks import steps
-from tasks.errors import KensaError
-from tasks.handover import Cached, Stage, Swept, Tried
-from tasks.identity import triplets_digest
-from tasks.search import Sweep, Trial
+from tasks.config.fingerprints import triplets_digest
+from tasks.config.search_space import Sweep, Trial
+from tasks.core.errors import KensaError
+from tasks.core.results import Cached, Stage, Swept, Tried
 
 
 def _name() -> str:
@@ -52,7 +52,7 @@ def sweep(plan: Sweep) -> Swept:
         for number, (trial, future) in enumerate(zip(trials, futures, strict=True), 1)
     ]
     swept = steps.conclude(plan, source, test_source, tried)
-    board.swept(swept, config)
+    artifacts.swept(swept, config)
     return swept
 
 

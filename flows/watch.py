@@ -5,20 +5,23 @@ from __future__ import annotations
 import datetime
 from uuid import UUID
 
-from prefect import flow, get_client
+from prefect import flow, get_client, task
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound
 
-from flows.living import living
-from flows.server import server_configured
+from flows.service.events import tell_due
+from flows.service.ledger import End, Ledger, Version
+from flows.service.lines import FILE, Line, Lines, read_lines
+from flows.service.recovery import TakeUp
+from flows.service.run_guard import living
+from flows.service.server import server_configured
 from tasks import steps
-from tasks.errors import KensaError, SomeLinesFailed
-from tasks.ledger import End, Ledger, Version
-from tasks.lines import FILE, Line, Lines, read_lines
-from tasks.takeup import TakeUp
+from tasks.core.errors import KensaError, SomeLinesFailed
 
 TAKEN_UP = datetime.timedelta(minutes=10)  # within which the automation takes up a crashed run, if it ever does
+# Bound here and not in events.py, which the webhook's receiver imports: that one does without Prefect.
+tell = task(tell_due, name="tell", task_run_name="tell Prefect", **steps.NETWORK)
 
 
 @flow(name="watch", persist_result=False)
@@ -40,7 +43,7 @@ def _looked(lines: Lines) -> list[str]:
     if api:
         TakeUp(api, ledger.path.parent).settle()
     reconcile(ledger)
-    told = [f"{version.line}@{version.revision}" for version in steps.tell(ledger, api)]
+    told = [f"{version.line}@{version.revision}" for version in tell(ledger, api)]
     if failed:
         raise SomeLinesFailed(f"could not look at {', '.join(failed)}; see the failed tasks of this run")
     return told

@@ -16,16 +16,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.checks import Tally
-from tasks.config import Data, Retrain
-from tasks.decode import Decoded, decode
-from tasks.errors import UnfitData
-from tasks.handover import Cached, Downloaded, Finding
-from tasks.identity import cache_digest
-from tasks.progress import Counted
-from tasks.schema import Shape, recognise
-from tasks.stages import stage, usable
-from tasks.tables import Opened, opened
+from tasks.config.fingerprints import cache_digest
+from tasks.config.run import Data, Retrain
+from tasks.core.errors import UnfitData
+from tasks.core.files import usable
+from tasks.core.progress import Counted
+from tasks.core.results import Cached, Downloaded, Finding
+from tasks.core.stages import stage
+from tasks.data.checks import Tally
+from tasks.data.decode import Decoded, decode
+from tasks.data.readers import Opened, opened
+from tasks.data.schema import Shape, recognise
 
 
 def cache(downloaded: Downloaded, config: Retrain, held_out: bool = False) -> Cached:

@@ -6,23 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from tasks.bank import load_bank
-from tasks.handover import Stage
-from tasks.releases import Release
+from tasks.core.results import Stage
+from tasks.data.bank import load_bank
+from tasks.data.map_statistics import SUMMARIES, summaries
+from tasks.registry.releases import Release
 
-SUMMARIES = ("mean", "deviation", "peak")  # of a map's values, in their unit
 SIGNIFICANT = 0.01  # of the whole family of tests, by Bonferroni's bound
-BLOCK = 4096  # maps that are looked at at once
+
+
 LEAST = 8  # records on each side, below which a mode's drift is not tested
-
-
-def summaries(maps: np.ndarray) -> np.ndarray:
-    """Mean, standard deviation and largest value of each of maps (n, values), memory-mapped or not: (n, 3) float32."""
-    found = np.empty((len(maps), len(SUMMARIES)), np.float32)
-    for start in range(0, len(maps), BLOCK):
-        some = np.asarray(maps[start : start + BLOCK])
-        found[start : start + BLOCK] = np.stack([some.mean(axis=1), some.std(axis=1), some.max(axis=1)], axis=1)
-    return found
 
 
 def changes(triplets: Stage, champion: Release | None) -> dict[str, Any] | None:

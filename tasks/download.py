@@ -9,27 +9,21 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.config import Retrain
-from tasks.demo import demo_revision
-from tasks.errors import (
-    KensaError,
-    NoPermission,
-    SourceUnreachable,
-    UnknownRevision,
-    UnknownSource,
-    UnreadableSource,
-    UnusableFolder,
-)
-from tasks.fetched import require_as_named
-from tasks.handover import Downloaded, Resolved
-from tasks.hubwords import harmless
-from tasks.stages import DISK, file_digest, seal_holds, usable, with_seal, write_json
+from tasks.config.run import Retrain
+from tasks.core.errors import UnknownSource, UnreadableSource
+from tasks.core.files import file_digest
+from tasks.core.results import Downloaded, Resolved
+from tasks.data.hub import _hub_revision, require_as_named, told
+from tasks.imaging.demo import demo_revision
 
 TABLES = ("parquet", "csv", "tsv", "json", "jsonl", "arrow")
+
+
 PATTERNS = [f"*.{kind}" for kind in TABLES] + [f"*.{kind}.gz" for kind in ("csv", "tsv", "json", "jsonl")]
+
+
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -92,79 +86,3 @@ def _folder_revision(folder: Path) -> str:
     if not known:
         raise UnreadableSource(f"{folder}: expected a folder with {', '.join(TABLES)} files, found none")
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:40]
-
-
-def _hub_revision(name: str, revision: str, data: Path) -> str:
-    """The commit that a branch or tag points to; without a network, the last one that was seen."""
-    from huggingface_hub import HfApi, constants
-
-    head = data / "heads" / f"{name.replace('/', '--')}@{revision.replace('/', '--')}.json"
-    if constants.HF_HUB_OFFLINE:
-        if known := _seen(head):
-            return known
-        if re.fullmatch(r"[0-9a-f]{40}", revision):
-            return revision
-        raise UnknownRevision(
-            f"{name}@{revision}: HF_HUB_OFFLINE is set and no earlier run saw this revision; "
-            "go online once, or name a commit that was downloaded"
-        )
-    with told(f"{name}@{revision}"):
-        sha = str(HfApi().dataset_info(name, revision=revision, timeout=30).sha)
-    if not re.fullmatch(r"[0-9a-f]{40}", sha):
-        raise SourceUnreachable(f"{name}@{revision}: expected a commit from the Hub, found {sha[:60]!r}; try again")
-    usable(head.parent)
-    write_json(head, with_seal({"sha": sha}))
-    return sha
-
-
-def _seen(head: Path) -> str | None:
-    """The commit that an earlier run wrote down; None where there is none, or the disk has damaged it."""
-    try:
-        told = json.loads(head.read_text())
-        return told["sha"] if seal_holds(told) or set(told) == {"sha"} else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-@contextmanager
-def told(title: str) -> Iterator[None]:
-    """Say what the Hub's clients raise in Kensa's words, and whether it may pass."""
-    from huggingface_hub import errors
-    from huggingface_hub.utils import httpx
-
-    try:
-        yield
-    except errors.LocalEntryNotFoundError as error:
-        raise _explained(title, error.__cause__ or error) from None
-    except (errors.HfHubHTTPError, httpx.HTTPError, OSError) as error:
-        if isinstance(error, OSError) and error.errno in DISK - {None}:
-            raise UnusableFolder(f"{title}: cannot be kept ({error.strerror}); make room, or set HF_HOME") from None
-        raise _explained(title, error) from None
-    except (ValueError, KeyError, TypeError) as error:  # an answer that is no answer, or a name that leads elsewhere
-        raise UnreadableSource(
-            f"{title}: the Hub's answer cannot be used ({harmless(error)}); tell the dataset's owner"
-        ) from None
-
-
-def _explained(title: str, error: BaseException) -> KensaError:
-    from huggingface_hub import errors
-
-    if isinstance(error, errors.GatedRepoError):  # before its base class, RepositoryNotFoundError
-        return NoPermission(f"{title}: the dataset is gated; ask for access on its page and set HF_TOKEN")
-    if isinstance(error, errors.RevisionNotFoundError):
-        return UnknownRevision(f"{title}: expected a branch, tag or commit of the dataset, found none of that name")
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return UnknownSource(f"{title}: no such dataset on the Hub, or a private one; check the name, or set HF_TOKEN")
-    if isinstance(error, errors.OfflineModeIsEnabled):
-        return UnreadableSource(f"{title}: HF_HUB_OFFLINE is set and its files are not on this machine; go online once")
-    if isinstance(error, errors.HfHubHTTPError):
-        return _by_status(title, error.response.status_code)
-    return SourceUnreachable(
-        f"{title}: no answer from the Hub ({type(error).__name__}); check the network and HF_ENDPOINT"
-    )
-
-
-def _by_status(title: str, status: int) -> KensaError:
-    if status in {401, 403}:
-        return NoPermission(f"{title}: the Hub answers {status}; set an HF_TOKEN that may read this dataset")
-    return SourceUnreachable(f"{title}: the Hub answers {status}; try again later")

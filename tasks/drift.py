@@ -1,164 +1,110 @@
-"""Do new parts still look like those of the reference? Control charts, a test of each cell, and one verdict.
-
-Level (β), shape (√V_e) and score are charted (tasks/control.py), and the maps of parts called good are
-compared cell by cell. All that is looked at shares one probability of a false alarm (Holm), and what is
-significant but tiny is no drift: with enough parts everything is significant.
-
-Sources: S. Holm, *A simple sequentially rejective multiple test procedure* (1979); R. J. Simes, *An improved
-Bonferroni procedure for multiple tests of significance* (1986); Y. Benjamini, Y. Hochberg, *Controlling the
-false discovery rate* (1995); F. E. Satterthwaite, *An approximate
-distribution of estimates of variance components* (1946).
-"""
+"""The step `drift`: new parts against the release's reference, as a page for people and a summary."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from tasks.control import Chart, charted, components
-from tasks.moments import Moments
-from tasks.reference import Reference
-from tasks.why import Place, place_of
+from tasks.config.run import Retrain
+from tasks.core.errors import NothingToCompare
+from tasks.core.files import usable
+from tasks.core.results import Downloaded, Drifted
+from tasks.core.stages import drafting
+from tasks.data.map_statistics import Moments
+from tasks.monitoring.control_charts import LEAST_POINTS, SIZE, Chart
+from tasks.monitoring.drift_tests import LEAST_MAPS, Drift, drift_of
+from tasks.monitoring.reference import Reference, read_reference
+from tasks.registry.loading import Released, opened_release
+from tasks.scoring.stream import judged
+from tasks.scoring.verdicts import VERDICTS
 
-ALPHA, WATCHED = 0.02, 0.1  # of the whole verdict; less than the 5 % promised, for a reference may be an unlucky draw
-LEAST_EFFECT, LEAST_CELL = 0.25, 0.5  # in deviations of single records
-LEAST_MIX = 0.1  # Cramér's V of the verdicts' shares, and at one in a thousand
-LEAST_MAPS = 20
-
-OF_A_MODE = {"level": "beta", "shape": "sqrt_ve"}
-
-Standing = Literal["steady", "watch", "drifted"]
+CODES = {name: code for code, name in enumerate(VERDICTS)}
+NUMBERS = ("beta", "sqrt_ve", "score")
 
 
-@dataclass(frozen=True)
-class Cells:
-    """The maps of parts called good against the reference's, cell by cell; (rows, cols).
+def drift(
+    downloaded: Downloaded, config: Retrain, version: str | None, page: str, language: str | None = None
+) -> Drifted:
+    """Compare a source's records, in their order, with the release's reference, and write the page.
 
-    effect: new mean less reference mean in deviations of single records; q: p-values by Benjamini and
-    Hochberg; p: of all cells together, by Simes; drifted: how many are significant and large enough; place: where
-    most of them lie, rising or falling.
+    Raises what opening a release and reading a source do, and NothingToCompare for a release without a
+    reference, or fewer records than two points of a chart.
     """
-
-    effect: np.ndarray
-    q: np.ndarray
-    p: float
-    drifted: int
-    place: Place | None
-    rises: bool
-
-
-@dataclass(frozen=True)
-class Drift:
-    """What was found: the verdict, every chart with its p-value by Holm, the clearest first, cells and mix."""
-
-    standing: Standing
-    charts: list[tuple[Chart, float]]
-    cells: Cells | None
-    cells_p: float
-    mix: dict[str, Any]
-
-    @property
-    def leading(self) -> Chart | None:
-        """The chart that speaks for the verdict, if one does."""
-        if self.standing == "steady" or not self.charts:
-            return None
-        chart, p = self.charts[0]
-        return chart if p <= WATCHED and abs(chart.effect) >= LEAST_EFFECT else None
+    opened = opened_release(Path(config.artifacts_folder), version)
+    reference = read_reference(opened.release.path)
+    if reference is None:
+        raise NothingToCompare(
+            f"{opened.release.version}: expected a release with a reference for drift, found one from before there was "
+            "any; retrain, or use another --release"
+        )
+    new, maps = _collected(downloaded, opened)
+    _require_enough(downloaded.resolved.source, new, reference)
+    found = drift_of(reference, new, maps, opened.judge.modes, (opened.data.rows, opened.data.cols))
+    told = _told(downloaded, opened, found, len(new["mode"]), page)
+    _write(Path(page), opened, found, told, language)
+    return told
 
 
-def drift_of(
-    reference: Reference, new: dict[str, np.ndarray], maps: Moments, modes: list[str], size: tuple[int, int]
-) -> Drift:
-    """The verdict on new records, in their order.
-
-    new: `mode` codes, `beta`, `sqrt_ve`, `score`, `good` (called good), `lot` and `verdict` (codes), (m,) each;
-    maps: moments of the called-good maps; size: rows and columns of a map.
-    """
-    charts = _charts(reference, new, modes)
-    cells = cells_of(reference, maps, len(np.unique(new["lot"])), size)
-    adjusted = holm([*(chart.p for chart in charts), *([cells.p] if cells else [])])
-    ranked = sorted(zip(charts, adjusted[: len(charts)], strict=True), key=_clearness)
-    cells_p = adjusted[-1] if cells else 1.0
-    mix = mix_of(reference.verdicts, np.bincount(new["verdict"], minlength=3))
-    return Drift(_standing(ranked, cells, cells_p, mix), ranked, cells, cells_p, mix)
-
-
-def _clearness(ranked: tuple[Chart, float]) -> tuple[bool, float]:
-    """What is sure comes first, the largest effect before the others: a lamp moves level and shape at once."""
-    chart, p = ranked
-    return (True, p) if p > ALPHA else (False, -abs(chart.effect))
+def _collected(downloaded: Downloaded, opened: Released) -> tuple[dict[str, np.ndarray], Moments]:
+    """What is kept of each record, some twenty bytes, and the moments of the maps that were called good."""
+    kept: dict[str, list[np.ndarray]] = {name: [] for name in ("mode", *NUMBERS, "good", "lot", "verdict")}
+    lots: dict[str, int] = {}
+    maps = Moments(opened.anchors.shape[1])
+    for _, part, found in judged(downloaded, opened):
+        good = found.verdict == "good"
+        maps.take(part.maps[good])
+        kept["mode"].append(found.mode.astype(np.int32))
+        for name in NUMBERS:
+            kept[name].append(getattr(found, name).astype(np.float32))
+        kept["good"].append(good)
+        kept["lot"].append(np.array([lots.setdefault(name or "", len(lots)) for name in part.group], np.int32))
+        kept["verdict"].append(np.array([CODES[verdict] for verdict in found.verdict.tolist()], np.int8))
+    return {name: np.concatenate(values) for name, values in kept.items()}, maps
 
 
-def _standing(ranked: list[tuple[Chart, float]], cells: Cells | None, cells_p: float, mix: dict[str, Any]) -> Standing:
-    # Where defects are more, more of them slip through, and what is called good scores higher: no drift.
-    told = [(chart, p) for chart, p in ranked if not (mix["changed"] and chart.title == "score")]
-
-    def beyond(level: float) -> bool:
-        series = any(p <= level and abs(chart.effect) >= LEAST_EFFECT for chart, p in told)
-        return series or bool(cells and cells_p <= level and cells.drifted)
-
-    if beyond(ALPHA):
-        return "drifted"
-    return "watch" if beyond(WATCHED) or mix["changed"] else "steady"
+def _require_enough(source: str, new: dict[str, np.ndarray], reference: Reference) -> None:
+    least = LEAST_POINTS * SIZE
+    if len(new["mode"]) < least or len(reference.mode) < LEAST_MAPS:
+        raise NothingToCompare(
+            f"{source}: expected at least {least} records, two points of a chart, and {LEAST_MAPS} of the reference, "
+            f"found {len(new['mode'])} and {len(reference.mode)}; gather more parts before you ask"
+        )
 
 
-def _charts(reference: Reference, new: dict[str, np.ndarray], modes: list[str]) -> list[Chart]:
-    """The score of what was called good, and level and shape of each mode that was called."""
-    series: list[tuple[str, str, int | None]] = [("score", "score", None)]
-    series += [(title, name, code) for code in range(len(modes)) for title, name in OF_A_MODE.items()]
-    found, rows = [], np.arange(len(new["mode"]))
-    for seed, (title, name, code) in enumerate(series):
-        then, now = ((one["good"] if code is None else one["mode"] == code) for one in (vars(reference), new))
-        old = (getattr(reference, name)[then].astype(np.float64), reference.lot[then])
-        fresh = (new[name][now].astype(np.float64), new["lot"][now], rows[now])
-        if np.isfinite(old[0]).all() and np.isfinite(fresh[0]).all():
-            found.append(charted(title, None if code is None else modes[code], old, fresh, seed))
-    return [chart for chart in found if chart is not None]
+def _told(downloaded: Downloaded, opened: Released, found: Drift, records: int, page: str) -> Drifted:
+    resolved, cells = downloaded.resolved, found.cells
+    charts = [_chart(chart, p) for chart, p in found.charts]
+    told = None if cells is None else {"drifted": cells.drifted, "p": found.cells_p, "rises": cells.rises}
+    if told is not None:
+        told["place"] = None if cells.place is None else asdict(cells.place)
+    names = resolved.source, resolved.revision, opened.release.version
+    return Drifted(*names, found.standing, records, charts, told, found.mix, page)
 
 
-def cells_of(reference: Reference, new: Moments, new_lots: int, size: tuple[int, int]) -> Cells | None:
-    """Welch's test of each cell, widened by what lots do, of which `new_lots` are new; None of too few maps."""
-    if len(reference.maps) < LEAST_MAPS or new.count < LEAST_MAPS:
-        return None
-    old = reference.maps.astype(np.float64)
-    deviation = old.std(axis=0, ddof=1)
-    live = deviation > 0
-    within, between, lots = components(old[:, live], reference.map_lot)
-    # A cell's own estimate from a few lots is often zero by chance: all cells lend one another theirs.
-    between = np.sqrt(np.maximum(between**2, within**2 * np.mean(between**2 / within**2)))
-    shift = (new.mean - old.mean(axis=0))[live]
-    sampling = within**2 / len(old) + new.variance[live] / new.count
-    of_lots = between**2 * (1 / max(lots, 1) + 1 / new_lots)
-    freedom = (sampling + of_lots) ** 2 / (sampling**2 / (len(old) - 1) + of_lots**2 / max(lots - 1, 1))
-    p = 2 * stats.t.sf(np.abs(shift) / np.sqrt(sampling + of_lots), freedom)
-    effect, q = np.zeros(old.shape[1]), np.ones(old.shape[1])
-    effect[live], q[live] = shift / deviation[live], stats.false_discovery_control(p)
-    large = (q <= ALPHA) & (np.abs(effect) >= LEAST_CELL)
-    rises = bool(np.where(large, effect, 0).sum() >= 0)
-    heat = np.where(large, effect if rises else -effect, 0).reshape(size)
-    simes = float(min(1.0, (np.sort(p) * len(p) / np.arange(1, len(p) + 1)).min())) if len(p) else 1.0
-    return Cells(effect.reshape(size), q.reshape(size), simes, int(large.sum()), place_of(heat), rises)
+def _chart(chart: Chart, p: float) -> dict[str, Any]:
+    """The chart as plain values, without its points."""
+    return {
+        "title": chart.title,
+        "mode": chart.mode,
+        "then": chart.spread.mean,
+        "now": chart.spread.mean + chart.shift,
+        "effect": chart.effect,
+        "p": p,
+        "points": len(chart.means),
+        "beyond": chart.beyond,
+        "since": chart.since,
+        "lots": chart.spread.lots,
+    }
 
 
-def mix_of(then: np.ndarray, now: np.ndarray) -> dict[str, Any]:
-    """Shares of good, defect and unknown then and now, Cramér's V, and whether they changed; no drift by itself."""
-    table = np.stack([then, now])
-    table = table[:, table.sum(axis=0) > 0]
-    p, v = 1.0, 0.0
-    if table.shape[1] > 1:
-        tested = stats.chi2_contingency(table, correction=False)
-        p, v = float(tested.pvalue), float((tested.statistic / table.sum()) ** 0.5)
-    shares = [(side / max(side.sum(), 1)).tolist() for side in (then, now)]
-    return {"then": shares[0], "now": shares[1], "p": p, "effect": v, "changed": p < 0.001 and v >= LEAST_MIX}
+def _write(page: Path, opened: Released, found: Drift, told: Drifted, language: str | None) -> None:
+    from tasks.report.drift_page import render_drift  # matplotlib
 
-
-def holm(p: list[float]) -> list[float]:
-    """The p-values, each adjusted for all."""
-    order = np.argsort(p)
-    steps = np.maximum.accumulate(np.minimum(1.0, np.array(p)[order] * np.arange(len(p), 0, -1)))
-    adjusted = np.empty(len(p))
-    adjusted[order] = steps
-    return adjusted.tolist()
+    usable(page.parent)
+    own = opened.release.manifest["config"].get("report", {}).get("language", "en")
+    with drafting(page.parent, "drift") as draft:
+        (draft / "page.html").write_text(render_drift(opened, found, told, language or own), encoding="utf-8")
+        (draft / "page.html").replace(page)

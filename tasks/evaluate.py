@@ -15,32 +15,32 @@ from typing import Any
 import keras
 import numpy as np
 
-from tasks.bank import Bank, load_bank
-from tasks.certificate import certificate
-from tasks.changes import summaries
-from tasks.config import Retrain
-from tasks.cost_page import cost_section
-from tasks.distance import distance, trained_distance
-from tasks.evidence import gather
-from tasks.frozen import frozen_set
-from tasks.gallery import gallery_of, write_gallery
-from tasks.gate import reasons_to_reject, verdict
-from tasks.handover import Finding, Stage
-from tasks.identity import report_digest
-from tasks.judge import Judge, embedder, raw_judge, rt_judge, trained_judge
-from tasks.judgement import short_figures, test_figures, thresholds_of
-from tasks.label_page import write_labels
-from tasks.promotion import comparison_with
-from tasks.reference import reference_of, write_reference
-from tasks.released import Released
-from tasks.releases import GOOD, Release
-from tasks.report import render
-from tasks.scores import scores_of, write_scores
-from tasks.stages import stage, write_json
-from tasks.thinned import judged_share, thinned
-from tasks.tower import build_tower
-from tasks.trained import trained
-from tasks.unseen import permutation_summary, unseen_summary
+from tasks.config.fingerprints import report_digest
+from tasks.config.run import Retrain
+from tasks.core.files import write_json
+from tasks.core.results import Finding, Stage
+from tasks.core.stages import stage
+from tasks.data.bank import Bank, load_bank
+from tasks.data.bank_variants import judged_share, thinned
+from tasks.data.map_statistics import summaries
+from tasks.evaluation.ablation import permutation_summary, unseen_summary
+from tasks.evaluation.calibration_scores import scores_of, write_scores
+from tasks.evaluation.comparison import comparison_with
+from tasks.evaluation.gate import reasons_to_reject, verdict
+from tasks.evaluation.holdout import short_figures, test_figures, thresholds_of
+from tasks.evaluation.leakage import certificate
+from tasks.evaluation.report_data import gather
+from tasks.model.classifier import Judge, embedder, raw_judge, rt_judge, trained_judge
+from tasks.model.distances import distance, trained_distance
+from tasks.model.tower import build_tower
+from tasks.monitoring.reference import reference_of, write_reference
+from tasks.registry.frozen_sets import frozen_set
+from tasks.registry.gallery import gallery_of, write_gallery
+from tasks.registry.loading import Released, trained
+from tasks.registry.releases import GOOD, Release
+from tasks.report.cost_page import cost_section
+from tasks.report.evaluation_page import render
+from tasks.report.label_page import write_labels
 
 
 def evaluate(

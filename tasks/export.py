@@ -9,14 +9,15 @@ from typing import Any
 
 import keras
 
-from tasks import shopfloor
-from tasks.endings import Exported
-from tasks.errors import NotExportable, UnusableFolder
-from tasks.formats import FORMATS, require_format
-from tasks.graph import CODES, INPUT, OUTPUTS, verdict_model
-from tasks.parity import gate
-from tasks.released import Released, opened_release
-from tasks.stages import MANIFEST, drafting, file_digest, seal, sound, usable, write_json
+from tasks.core.errors import NotExportable, UnusableFolder
+from tasks.core.files import file_digest, usable, write_json
+from tasks.core.results import Exported
+from tasks.core.stages import MANIFEST, drafting, seal, sound
+from tasks.registry.loading import Released, opened_release
+from tasks.scoring import standalone
+from tasks.scoring.export_formats import FORMATS, require_format
+from tasks.scoring.export_graph import CODES, INPUT, OUTPUTS, verdict_model
+from tasks.scoring.export_parity import gate
 
 EXPORT = 1  # the form of an export; raise it when another is made of the same release
 
@@ -135,7 +136,7 @@ def _written(opened: Released, kind: str, facts: dict[str, Any], draft: Path) ->
     usage = (ONNX if kind == "onnx" else SAVED).format(**size)
     (draft / "README.md").write_text(CARD.format(usage=usage, **facts, values=size["values"]), encoding="utf-8")
     if kind == "onnx":
-        shutil.copyfile(shopfloor.__file__, draft / "verdict.py")
+        shutil.copyfile(standalone.__file__, draft / "verdict.py")
     return parity
 
 

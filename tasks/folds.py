@@ -6,24 +6,20 @@ and a run that died goes on where it was. Its rows are those of that bank, and s
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from tasks.config.fingerprints import fold_digest, fold_figures_digest
+from tasks.config.run import Retrain
+from tasks.core.results import Fold, Stage
+from tasks.core.stages import stage
+from tasks.data.bank import Bank, load_bank
+from tasks.data.bank_variants import FITTED, permuted, thinned, without
+from tasks.data.split import PARTS
+from tasks.evaluation.ablation import taught_at_random, unseen_figures
+from tasks.registry.loading import trained
 
-from tasks.anchors import mean_maps
-from tasks.bank import Bank, load_bank
-from tasks.config import Retrain
-from tasks.handover import Fold, Stage
-from tasks.identity import fold_digest
-from tasks.sampling import triplets_by_part
-from tasks.split import PARTS
-from tasks.stages import stage
-
-NOWHERE = -1  # the part and the mode of a record that a bank does not use
 PERMUTATIONS = 3  # where records are few or much alike, one alone may lie far from one half by chance
-FITTED = PARTS[:3]  # the parts that training and calibration read
 
 
 def planned(triplets: Stage, config: Retrain) -> tuple[Fold, ...]:
@@ -64,35 +60,19 @@ def fold(triplets: Stage, one: Fold, config: Retrain) -> Stage:
     return stage(Path(config.data_folder) / "stages", "fold", fold_digest(triplets.digest, one, config), make)
 
 
-def without(bank: Bank, mode: str, config: Retrain) -> Bank:
-    """The bank without a mode: none of its records is in any part, and no triplet or anchor is left of it."""
-    code = bank.modes.index(mode)
-    gone = bank.mode == code
-    codes = np.where(gone, NOWHERE, bank.mode - (bank.mode > code)).astype(np.int32)
-    part = np.where(gone, NOWHERE, bank.part).astype(np.int8)
-    pairs = np.concatenate(list(bank.triplets.values()))[:, 1:]
-    return replace(
-        bank,
-        anchors=np.delete(bank.anchors, code, axis=0),
-        mode=codes,
-        part=part,
-        modes=[name for name in bank.modes if name != mode],
-        triplets=_triplets(codes, part, pairs[~gone[pairs].any(axis=1)], config),
-    )
+def fold_figures(triplets: Stage, variant: Stage, model: Stage, fold: Fold, config: Retrain) -> Stage:
+    """The stage whose facts hold the `figures` of a model that was trained on a variant of the bank of `triplets`."""
+    config = config.resolved()
+    digest = fold_figures_digest(variant.digest, model.digest, config)
 
+    def make(draft: Path) -> dict[str, Any]:
+        most = config.evaluate.most_records
+        known = thinned(load_bank(variant.path), most)
+        judge = trained(model, known, config)
+        if fold.kind == "without":
+            figures = unseen_figures(judge, known, thinned(load_bank(triplets.path), most), fold.name, config)
+        else:
+            figures = taught_at_random(judge, known, config)
+        return {"figures": {"kind": fold.kind, "name": fold.name, **figures}}
 
-def permuted(bank: Bank, number: int, config: Retrain) -> Bank:
-    """The bank with mode and label dealt out anew among the records of each part but the test, whose are true."""
-    mode, good, rng = bank.mode.copy(), bank.good.copy(), np.random.default_rng([config.seed, number])
-    for part in FITTED:
-        rows = bank.rows(part)
-        dealt = rng.permutation(rows)
-        mode[rows], good[rows] = bank.mode[dealt], bank.good[dealt]
-    anchors = mean_maps(bank.maps, np.where(bank.part == PARTS.index("train"), mode, NOWHERE), len(bank.modes))
-    made = _triplets(mode, bank.part, np.empty((0, 2), np.int64), config)
-    return replace(bank, anchors=anchors, mode=mode, good=good, triplets=made)
-
-
-def _triplets(mode: np.ndarray, part: np.ndarray, kept: np.ndarray, config: Retrain) -> dict[str, np.ndarray]:
-    """The triplets that are kept; a part that is left without any gets new ones."""
-    return triplets_by_part(mode, part, kept, config.triplets.per_record, False, config.seed)[0]
+    return stage(Path(config.data_folder) / "stages", "fold-figures", digest, make)

@@ -1,85 +1,147 @@
-"""Photographs of parts to RT maps: how far each small window lies from the good parts' windows.
+"""Photographs to a source of maps: one row a photograph, with the standard they were measured against.
 
-A photograph is cut into rows × columns windows (144 × 156 pixels into 36 × 39 windows of 4 × 4).
-The good photographs give each window its own unit space; the map holds the RT distance D of
-every window from it. On good parts the mean of D² is about 1, a defect reaches tens.
+maps.parquet     map (rows·cols float32), label, fmode and group where they are known, file, registered (bool)
+standard.npz     see tasks/imaging/standard.py: next month's photographs are measured against the same
+maps.png         some photographs, as they were registered, and their maps
+README.md        from what, and how
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from tasks import rt
+from tasks.core.errors import UnreadablePhotos, UnusableFolder
+from tasks.core.files import usable
+from tasks.core.progress import Counted
+from tasks.core.results import Mapped
+from tasks.core.stages import drafting
+from tasks.imaging.photos import Photo, content, photos_in, require_opencv
+from tasks.imaging.standard import Asked, Standard, make_standard, read_standard, write_standard
 
-ROWS, COLS = 36, 39
-PEDESTAL = 8 / 255  # grey levels under which a window counts as dark
-NOISE = 1 / 255  # the least deviation that a pixel is granted
-CHUNK = 64  # photographs at once: 64 × 144 × 156 pixels in float64 are 11 MB, with a few copies
+GROUP_ROWS, SHOWN = 512, 6
+MOST_UNREGISTERED = 0.1  # share of photographs beyond which something is wrong with the camera or the standard
 
 
-@dataclass(frozen=True)
-class WindowGrid:
-    """The fitted unit spaces of all windows, row-major, for photographs of `height` × `width` pixels.
+def mapped(photos: Path, standard: Path, out: Path, asked: Asked, good: str, most_unregistered: float) -> Mapped:
+    """Write the source `out`, a new folder, from photographs and a standard.
 
-    `unit.m` (rows·cols, k) mean windows in grey values with the pedestal, k pixels each; `unit.r`
-    (rows·cols,); `unit.mean_y` (rows·cols, 2); `unit.precision` (rows·cols, 2, 2), V⁻¹ with its ridge.
+    `standard` is a folder of photographs of good parts, or one (or a file) that holds a `standard.npz`, whose
+    settings then win over `asked`. Raises MissingExtra, UnreadablePhotos, UnfitStandard, and UnusableFolder
+    where `out` holds something.
     """
-
-    rows: int
-    cols: int
-    height: int
-    width: int
-    unit: rt.UnitSpace
-
-
-def windows(photos: NDArray, rows: int = ROWS, cols: int = COLS) -> NDArray:
-    """`photos` (n, h, w) or (n, h, w, channels) cut into (n, rows·cols, k) windows of all their pixels' values.
-
-    k is h/rows × w/cols, times the channels: a change of colour that leaves the brightness is seen, too.
-    Raises ValueError where the photographs do not divide into whole windows of two pixels or more.
-    """
-    if photos.ndim not in (3, 4):
-        raise ValueError(f"expected photographs of shape (n, height, width[, channels]), received {photos.shape}")
-    count, height, width = photos.shape[:3]
-    if rows < 1 or cols < 1 or height % rows or width % cols or height * width < 2 * rows * cols:
-        raise ValueError(
-            f"expected a height that is a multiple of {rows} and a width that is a multiple of {cols} "
-            f"(windows of two pixels or more), received {height} × {width}"
-        )
-    cut = photos.reshape(count, rows, height // rows, cols, width // cols, -1)
-    return cut.transpose(0, 1, 3, 2, 4, 5).reshape(count, rows * cols, -1)
+    require_opencv()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UnusableFolder(f"{out}: expected a new or an empty folder, found something in it; choose another --out")
+    found = photos_in(photos, good)
+    measure = _standard(standard, asked, photos)
+    with drafting(usable(out.parent), "maps") as draft:
+        counts, unregistered, shown = _write(found, measure, draft)
+        if len(unregistered) > most_unregistered * len(found):
+            raise UnreadablePhotos(
+                f"{photos}: expected at most {most_unregistered:.0%} of the photographs to lie elsewhere than the "
+                f"standard, found {len(unregistered)} of {len(found)}, such as {unregistered[0]}; check the camera, or "
+                "allow more with --max-shift, --max-turn and --most-unregistered"
+            )
+        write_standard(measure, draft)
+        _draw(shown, measure, draft)
+        overlap = sum(content(photo) in measure.photos for photo in found)
+        told = Mapped(str(out), len(found), dict(counts), tuple(unregistered), len(measure.photos), overlap)
+        (draft / "README.md").write_text(_readme(told, photos, standard, measure), encoding="utf-8")
+        if out.exists():
+            out.rmdir()
+        draft.rename(out)
+    return told
 
 
-def fit_windows(good: NDArray, rows: int = ROWS, cols: int = COLS) -> WindowGrid:
-    """The unit spaces of all windows from photographs of good parts (g, h, w), grey values 0..1, g ≥ 3.
-
-    Raises ValueError for too few photographs or a size that does not divide.
-    """
-    # β is a ratio to the mean window: where that is black, every speck would be an infinite change of
-    # level. A pedestal of a few grey levels keeps r away from zero and leaves bright windows alone.
-    items = windows(good, rows, cols) + PEDESTAL
-    # A flat window (saturated, or background without noise) has V near 0, and D would count the
-    # camera's last bit. The ridge is what one grey level of noise per pixel adds to (β, √V_e).
-    mean = items.mean(axis=0, dtype=np.float64)
-    unit = rt.fit(items, ridge=NOISE**2 / np.square(mean).sum(axis=-1))
-    return WindowGrid(rows, cols, *good.shape[1:3], unit)
+def _standard(place: Path, asked: Asked, photos: Path) -> Standard:
+    if place.is_file() or (place / "standard.npz").exists():
+        return read_standard(place)
+    return make_standard(photos_in(place), asked)
 
 
-def rt_maps(photos: NDArray, good: NDArray | WindowGrid, rows: int = ROWS, cols: int = COLS) -> NDArray[np.float32]:
-    """RT maps (n, rows, cols) float32 of `photos` (n, h, w), grey values 0..1; D has no unit.
+def _write(found: list[Photo], measure: Standard, draft: Path) -> tuple[Counter[str], list[str], list[Any]]:
+    """Records by mode, the names of those that could not be registered, and what is to be shown."""
+    counts, unregistered, shown = Counter(), [], []
+    wanted = {found[i].name for i in np.linspace(0, len(found) - 1, min(SHOWN, len(found))).astype(int)}
+    progress = Counted("mapped")
+    schema = _schema(found, measure)
+    with pq.ParquetWriter(draft / "maps.parquet", schema, use_dictionary=False) as writer:
+        for start in range(0, len(found), GROUP_ROWS):
+            some, rows = found[start : start + GROUP_ROWS], []
+            for photo, (values, seen, registered, move) in zip(some, _maps(some, measure), strict=True):
+                rows.append((values, move.registered))
+                counts[photo.mode or "unlabelled"] += 1
+                unregistered += [] if move.registered else [photo.name]
+                if photo.name in wanted:
+                    shown.append((photo.name, seen, registered, values))
+            writer.write_table(_table(some, rows, schema))
+            progress(start + len(some))
+    return counts, unregistered, shown
 
-    `good` is the photographs of good parts (g, h, w), g ≥ 3, or the grid fitted on them, which then
-    also says rows and columns.
-    Raises ValueError for a size that does not divide, or other than the good photographs'.
-    """
-    grid = good if isinstance(good, WindowGrid) else fit_windows(good, rows, cols)
-    if photos.shape[1:3] != (grid.height, grid.width):
-        raise ValueError(f"expected photographs of {grid.height} × {grid.width} pixels, received {photos.shape}")
-    maps = np.empty((len(photos), grid.rows, grid.cols), dtype=np.float32)
-    for start in range(0, len(photos), CHUNK):
-        items = windows(photos[start : start + CHUNK], grid.rows, grid.cols) + PEDESTAL
-        maps[start : start + CHUNK] = rt.distance(items, grid.unit).reshape(-1, grid.rows, grid.cols)
-    return maps
+
+def _maps(some: list[Photo], measure: Standard) -> Iterator[tuple[Any, ...]]:
+    return (measure.map_of(photo) for photo in some)
+
+
+def _schema(found: list[Photo], measure: Standard) -> pa.Schema:
+    """Columns that no photograph fills are not there: Kensa then takes the source for one without labels."""
+    values = measure.asked.rows * measure.asked.cols
+    fields = [("map", pa.list_(pa.float32(), values))]
+    fields += [("label", pa.string()), ("fmode", pa.string())] if found[0].mode is not None else []
+    fields += [("group", pa.string())] if any(photo.group for photo in found) else []
+    return pa.schema([*fields, ("file", pa.string()), ("registered", pa.bool_())])
+
+
+def _table(some: list[Photo], rows: list[tuple[np.ndarray, bool]], schema: pa.Schema) -> pa.Table:
+    flat = pa.array(np.stack([values for values, _ in rows]).ravel())
+    columns = {
+        "map": pa.FixedSizeListArray.from_arrays(flat, schema.field("map").type.list_size),
+        "label": [photo.label for photo in some],
+        "fmode": [photo.mode for photo in some],
+        "group": [photo.group for photo in some],
+        "file": [photo.name for photo in some],
+        "registered": [held for _, held in rows],
+    }
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+
+
+def _readme(told: Mapped, photos: Path, standard: Path, measure: Standard) -> str:
+    """The folder's card; its front matter names the one table, so that nothing else is taken for data."""
+    asked = measure.asked
+    front = {"configs": [{"config_name": "default", "data_files": "maps.parquet"}], "tags": ["kensa"]}
+    lines = [f"{key}: {json.dumps(value)}" for key, value in front.items()]
+    modes = "\n".join(f"| {json.dumps(mode)} | {count} |" for mode, count in sorted(told.modes.items()))
+    return "\n".join(
+        [
+            "---",
+            *lines,
+            "---",
+            "",
+            f"# RT maps of {told.records} photographs",
+            "",
+            f"Maps of {asked.rows}×{asked.cols} RT distances of the photographs in {json.dumps(str(photos))} from the "
+            f"standard of {told.standard} good ones in {json.dumps(str(standard))} (`standard.npz`), "
+            f"registered: {asked.register}.",
+            f"{len(told.unregistered)} could not be brought onto the standard (column `registered`); "
+            f"{told.overlap} of the photographs are in the standard, too.",
+            "",
+            "| mode | records |",
+            "| --- | ---: |",
+            modes,
+            "",
+        ]
+    )
+
+
+def _draw(shown: list[Any], measure: Standard, draft: Path) -> None:
+    from tasks.report.photo_sheet import photo_sheet  # matplotlib
+
+    photo_sheet(shown, measure.mean, draft / "maps.png")

@@ -16,15 +16,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tasks.card import model_card
-from tasks.config import Retrain
-from tasks.errors import ChampionMoved
-from tasks.frozen import keep
-from tasks.handover import Outcome, Stage
-from tasks.identity import RELEASE
-from tasks.manifest import read_manifest
-from tasks.releases import Release, begin, locked, next_version, point_to, pointer, readable, rejected, verified
-from tasks.stages import drafting, moved, seal, sound, usable
+from tasks.config.fingerprints import RELEASE
+from tasks.config.run import Retrain
+from tasks.core.errors import ChampionMoved
+from tasks.core.files import moved, usable
+from tasks.core.results import Outcome, Stage
+from tasks.core.stages import drafting, seal, sound
+from tasks.registry.champion import begin, locked, next_version, point_to, pointer
+from tasks.registry.frozen_sets import keep
+from tasks.registry.manifest import read_manifest
+from tasks.registry.releases import Release, readable, rejected, verified
+from tasks.report.model_card import model_card
 
 JUDGED = (  # what a release has of the report stage
     "anchors.npz",

@@ -9,40 +9,28 @@ from __future__ import annotations
 import datetime
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tasks.breakdown import threshold_figures
-from tasks.calibrate import Rule, Threshold, calibrate
-from tasks.card import model_card
-from tasks.config import Cost, Evaluate
-from tasks.costs import cheapest, price
-from tasks.endings import Recalibrated
-from tasks.errors import BadSetting, CannotCalibrate
-from tasks.figures import draws_of
-from tasks.identity import RELEASE
-from tasks.releases import GOOD, Release, chosen, locked, next_version, point_to, pointer, readable, verified
-from tasks.scores import Scores, read_scores
-from tasks.stages import MANIFEST, digest_of, drafting, moved, seal, sound, usable, write_json
+from tasks.config.fingerprints import RELEASE
+from tasks.config.run import Evaluate
+from tasks.core.errors import CannotCalibrate
+from tasks.core.files import digest_of, moved, usable, write_json
+from tasks.core.results import Recalibrated
+from tasks.core.stages import MANIFEST, drafting, seal, sound
+from tasks.evaluation.bootstrap import draws_of, threshold_figures
+from tasks.evaluation.calibration_scores import Scores, read_scores
+from tasks.evaluation.costs import CHEAPEST, Asked, cheapest, price
+from tasks.evaluation.thresholds import Rule, Threshold, calibrate
+from tasks.registry.champion import chosen, locked, next_version, point_to, pointer
+from tasks.registry.releases import GOOD, Release, readable, verified
+from tasks.report.model_card import model_card
 
-CHEAPEST = "cheapest"
 OWN_FILES = ("threshold.json", "report.json", "report.html", "README.md", MANIFEST)  # made anew
+
+
 FIGURES = ("good_accuracy", "good_balanced_accuracy", "good_fpr", "good_tpr")
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The new threshold's rule (one of tasks/calibrate.py, or `cheapest`), its target, and the costs."""
-
-    rule: str
-    target: float
-    cost: Cost
-
-    def __post_init__(self) -> None:
-        """Raise BadSetting where the cheapest is asked for and the costs are not stated."""
-        if self.rule == CHEAPEST and None in (self.cost.prevalence, self.cost.escape, self.cost.overkill):
-            raise BadSetting("--cheapest: expected --prevalence, --escape and --overkill, found not all of them")
 
 
 def recalibrate(artifacts: Path, version: str | None, asked: Asked, promote: bool) -> Recalibrated:
@@ -152,7 +140,7 @@ def _placed(
     artifacts: Path, draft: Path, manifest: dict[str, Any], report: dict[str, Any], told: tuple[Scores, Asked, Release]
 ) -> Release:
     """Page, card and seal under the next name; the lock is held."""
-    from tasks.cost_page import render_recalibrated  # matplotlib
+    from tasks.report.cost_page import render_recalibrated  # matplotlib
 
     version = next_version(artifacts)
     manifest = {"version": version, **manifest, "compared_with": pointer(artifacts)["champion"]}

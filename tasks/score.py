@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from tasks import flips
-from tasks.config import Retrain
-from tasks.endings import Scored
-from tasks.errors import UnfitRelease
-from tasks.flips import Flips
-from tasks.handover import Downloaded
-from tasks.judging import judged
-from tasks.labelled import Labelled
-from tasks.released import Released, opened_release
-from tasks.shown import Shown
-from tasks.stages import drafting, usable
-from tasks.verdict_table import SCHEMA, origin, rows_of
-from tasks.verdicts import VERDICTS, verdicts_on
+from tasks.config.run import Retrain
+from tasks.core.errors import UnfitRelease
+from tasks.core.files import usable
+from tasks.core.results import Downloaded, Scored
+from tasks.core.stages import drafting
+from tasks.registry.loading import Released, opened_release
+from tasks.scoring import flips
+from tasks.scoring.accuracy import Labelled
+from tasks.scoring.examples import Shown
+from tasks.scoring.flips import Flips
+from tasks.scoring.stream import judged
+from tasks.scoring.table import SCHEMA, origin, rows_of
+from tasks.scoring.verdicts import VERDICTS, verdicts_on
 
 
 def score(
@@ -55,7 +55,7 @@ def score(
         told = changed and {**changed.as_json(), "path": str(twin)}
         scored = replace(scored, path=str(target), page=page, flips=told)
         if page:
-            from tasks.verdict_page import render_verdicts  # matplotlib, which verdicts alone do without
+            from tasks.report.verdict_page import render_verdicts  # matplotlib, which verdicts alone do without
 
             text = render_verdicts(opened, shown, changed, scored.as_json(), language or _language(opened))
             (draft / "page.html").write_text(text, encoding="utf-8")

@@ -17,19 +17,17 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
 from prefect.tasks import exponential_backoff
 
-from tasks.apart import Apart
 from tasks.cache import cache
 from tasks.changes import changes
-from tasks.config import Retrain
+from tasks.config.run import Retrain
+from tasks.config.search_space import Trial
+from tasks.core.errors import KensaError, TrialFailed
+from tasks.core.results import Cached, Drifted, Fold, Scored, Stage, Swept
+from tasks.core.worker_process import Apart
 from tasks.download import download, resolve
-from tasks.endings import Drifted, Scored
-from tasks.errors import KensaError, TrialFailed
 from tasks.folds import fold, planned
-from tasks.handover import Cached, Fold, Stage, Swept
 from tasks.publish import concluded, git_commit, publish
-from tasks.releases import present_champion
-from tasks.search import Trial
-from tasks.tell import tell_due
+from tasks.registry.champion import present_champion
 from tasks.trial import tried
 from tasks.triplets import triplets
 
@@ -79,7 +77,7 @@ def score(*args: Any, **kwargs: Any) -> Scored:
 
 def drift(*args: Any, **kwargs: Any) -> Drifted:
     """Compare with the reference; see `train`."""
-    from tasks.drifted import drift as run
+    from tasks.drift import drift as run
 
     return run(*args, **kwargs)
 
@@ -100,7 +98,7 @@ def train_fold(variant: Stage, fold: Fold, config: Retrain) -> Stage:
 
 def fold_figures(triplets: Stage, variant: Stage, model: Stage, fold: Fold, config: Retrain) -> Stage:
     """Judge what was trained on a variant; see `train`."""
-    from tasks.unseen import fold_figures as run
+    from tasks.folds import fold_figures as run
 
     return run(triplets, variant, model, fold, config)
 
@@ -111,7 +109,7 @@ def fold_apart(triplets: Stage, one: Fold, config: Retrain) -> Stage:
     with Apart() as there:
         variant = there("tasks.folds:fold", triplets, one, config)
         model = there("tasks.train:train", variant, config)
-        return there("tasks.unseen:fold_figures", triplets, variant, model, one, config)
+        return there("tasks.folds:fold_figures", triplets, variant, model, one, config)
 
 
 def conclude(*args: Any, **kwargs: Any) -> Swept:
@@ -122,10 +120,10 @@ def conclude(*args: Any, **kwargs: Any) -> Swept:
 
 
 def train_apart(triplets: Stage, config: Retrain, backend: str) -> dict[str, Any]:
-    """Train and judge one trial of a sweep, in a process of its own; see tasks/apart.py."""
+    """Train and judge one trial of a sweep, in a process of its own; see tasks/core/worker_process.py."""
     with Apart(KERAS_BACKEND=backend) as there:
         model = there("tasks.train:train", triplets, config)
-        return there("tasks.selection:trial_facts", triplets, model, config)
+        return there("tasks.evaluation.trial_metrics:trial_facts", triplets, model, config)
 
 
 def trial(triplets: Stage, trial: Trial) -> Stage | State:
@@ -168,7 +166,6 @@ score = task(score, name="score", task_run_name="score", **PLAIN)
 drift = task(drift, name="drift", task_run_name="compare with the reference", **PLAIN)
 trial = task(trial, name="trial", task_run_name="trial {trial.title}", tags=["training"], **PLAIN)
 conclude = task(conclude, name="conclude", task_run_name="compare the trials", **PLAIN)
-tell = task(tell_due, name="tell", task_run_name="tell Prefect", **NETWORK)
 git_commit = task(git_commit, name="git commit", task_run_name="Kensa's own commit", **PLAIN)
 publish = task(publish, name="publish", task_run_name="publish", **PLAIN)
 

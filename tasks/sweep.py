@@ -16,15 +16,16 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.config import Retrain
-from tasks.errors import NoTrialLeft
-from tasks.handover import Resolved, Swept, Tried
-from tasks.identity import sweep_digest
-from tasks.landscape import landscape
-from tasks.ranking import Ranking, Row, rank, why_not
-from tasks.search import OPTIMISM, Candidate, Sweep
-from tasks.settings import value_of, words_of
-from tasks.stages import stage, usable
+from tasks.config.fingerprints import sweep_digest
+from tasks.config.overrides import value_of, words_of
+from tasks.config.run import Retrain
+from tasks.config.search_space import OPTIMISM, Candidate, Sweep
+from tasks.core.errors import NoTrialLeft
+from tasks.core.files import usable
+from tasks.core.results import Resolved, Swept, Tried
+from tasks.core.stages import stage
+from tasks.evaluation.ranking import Ranking, Row, rank, why_not
+from tasks.report.sweep_chart import landscape
 
 
 def conclude(plan: Sweep, train: Resolved, test: Resolved | None, tried: list[Tried]) -> Swept:

@@ -17,23 +17,23 @@ from typing import Any
 import keras
 import numpy as np
 
-from tasks.balanced import BalancedBatches, BalancedModel, Change
-from tasks.bank import Bank, load_bank
-from tasks.collector import tidied
-from tasks.config import Fit, Retrain
-from tasks.devices import spread
-from tasks.distance import trained_distance
-from tasks.epochs import Report, Watch
-from tasks.errors import DamagedStage, KensaError, TrainingCollapsed, TrainingDiverged
-from tasks.handover import Epoch, Stage
-from tasks.identity import model_digest
-from tasks.presets import PRESETS
-from tasks.scaling import SAMPLE, learnt
-from tasks.settings import with_settings
-from tasks.shelf import Shelf
-from tasks.siamese import Adam, Batches, TripletModel
-from tasks.stages import sound, stage, usable, write_json
-from tasks.tower import build_tower, weights_digest
+from tasks.config.fingerprints import model_digest
+from tasks.config.model import PRESETS
+from tasks.config.overrides import with_settings
+from tasks.config.run import Fit, Retrain
+from tasks.core.errors import DamagedStage, KensaError, TrainingCollapsed, TrainingDiverged
+from tasks.core.files import usable, write_json
+from tasks.core.gc_tuning import tidied
+from tasks.core.results import Epoch, Stage
+from tasks.core.stages import sound, stage
+from tasks.data.bank import Bank, load_bank
+from tasks.model.batches import BalancedBatches, Batches, Change
+from tasks.model.device_maps import Shelf
+from tasks.model.devices import spread
+from tasks.model.distances import trained_distance
+from tasks.model.monitor import Report, Watch
+from tasks.model.siamese import Adam, BalancedModel, TripletModel
+from tasks.model.tower import SAMPLE, build_tower, learnt, weights_digest
 
 VALIDATION = 4  # balanced batches of the stop part behind each epoch's validation loss
 LEAST_CHECKED = 5  # records of a mode in the stop part

@@ -10,11 +10,12 @@ from typing import Any
 
 from filelock import FileLock
 
-from tasks.config import Retrain
-from tasks.errors import TrainingCollapsed, TrainingDiverged
-from tasks.handover import Stage
-from tasks.identity import trial_digest
-from tasks.stages import stage, usable
+from tasks.config.fingerprints import trial_digest
+from tasks.config.run import Retrain
+from tasks.core.errors import TrainingCollapsed, TrainingDiverged
+from tasks.core.files import usable
+from tasks.core.results import Stage
+from tasks.core.stages import stage
 
 Run = Callable[[Stage, Retrain, str], dict[str, Any]]
 

@@ -12,23 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from tasks.anchors import Means, walked
-from tasks.bank import Bank, write_maps
-from tasks.checks import LEAST_RECORDS
-from tasks.config import Retrain
-from tasks.errors import UnfitData
-from tasks.handover import Cached, Finding, Stage
-from tasks.identity import triplets_digest
-from tasks.records import Records, read_records
-from tasks.sampling import triplets_by_part
-from tasks.split import PARTS, components, split_units
-from tasks.stages import stage
+from tasks.config.fingerprints import triplets_digest
+from tasks.config.run import Retrain
+from tasks.core.errors import UnfitData
+from tasks.core.results import Cached, Finding, Stage
+from tasks.core.stages import stage
+from tasks.data.bank import Bank, write_maps
+from tasks.data.checks import LEAST_RECORDS
+from tasks.data.map_statistics import Means, walked
+from tasks.data.records import Records, read_records
+from tasks.data.sampling import triplets_by_part
+from tasks.data.split import PARTS, components, split_units
 
 GIANT = 0.5  # a component with this share of all records cannot be kept whole
 
 
 def triplets(train: Cached, test: Cached | None, config: Retrain) -> Stage:
-    """The stage folder with the record bank (see tasks/bank.py) and its triplets.
+    """The stage folder with the record bank (see tasks/data/bank.py) and its triplets.
 
     Raises UnfitData where too little is left to split.
     """

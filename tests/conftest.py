@@ -13,7 +13,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from dataclasses import dataclass, field, replace
@@ -22,12 +21,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hub import Hub
-from parts import COLS, ROWS, Parts, configured, line, map_column
+from support.browser import browser, page  # noqa: F401
+from support.fake_hub import Hub
+from support.inspected_parts import COLS, ROWS, Parts, configured, line, map_column
+from support.project import BIN
 
-from tasks.config import Tower
+from tasks.config.run import Tower
 
-BIN = Path(sys.executable).parent
 NOBODY = "http://127.0.0.1:9"  # the discard port: refused at once
 # Small enough for seconds; large enough that `hidden` beats the raw map and has its threshold.
 SMALL = {

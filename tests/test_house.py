@@ -1,4 +1,4 @@
-"""Who may import whom, and the one order of steps that README, tasks and flow tell alike."""
+"""The rules of the house: which modules there are, who may import whom, and that each has its test."""
 
 from __future__ import annotations
 
@@ -7,96 +7,141 @@ import re
 from pathlib import Path
 
 import pytest
+from support.project import ROOT
 
-HOUSE = Path(__file__).parents[1]
-STEPS = ["download", "cache", "triplets", "train", "evaluate", "publish"]
-PORTABLE = [
-    "train",
-    "siamese",
-    "balanced",
-    "mining",
-    "blocks",
-    "shelf",
-    "devices",
-    "epochs",
-    "tower",
-    "scaling",
-    "distance",
-    "rt_distance",
-]  # run where only keras, numpy and a backend are
+WALK = ["download", "cache", "triplets", "train", "evaluate", "publish"]
+STEPS = {*WALK, "changes", "folds", "score", "drift", "sweep", "trial", "recalibrate", "export", "maps"}
+# From the ground up: a room imports rooms of earlier floors only. Those of one floor do not know each other.
+FLOORS = [
+    {"core"},
+    {"config"},
+    {"imaging"},
+    {"data"},
+    {"model"},
+    {"registry"},
+    {"evaluation", "scoring"},
+    {"monitoring"},
+    {"report"},
+]
+ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+HEAVY = {"prefect", "pyarrow", "pandas", "matplotlib", "datasets", "sklearn", "tensorflow", "jax"}
+# A GPU box with keras and a backend alone can train: these modules and all that they reach.
+PORTABLE = ["tasks.train", *(f"tasks.model.{path.stem}" for path in sorted((ROOT / "tasks" / "model").glob("*.py")))]
+NOT_PORTABLE = {"tasks.model.classifier", "tasks.model.fused_score"}
+MAX_MODULES, MAX_LINES = 18, 300
+PACKAGES = ("tasks", "flows", "kensa")
+
+
+def modules(*folders: str) -> list[Path]:
+    """Every module of these folders, without the docstrings that `__init__.py` holds."""
+    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    return [path.relative_to(ROOT) for path in paths if path.name != "__init__.py"]
 
 
 def imports(path: Path) -> dict[str, bool]:
-    """Every module that a file imports, and whether it does so at its top."""
-    tree = ast.parse(path.read_text())
-    found: dict[str, bool] = {}
+    """Every module or name that a file imports, and whether it does so at its top."""
+    tree = ast.parse((ROOT / path).read_text())
+    names: dict[str, bool] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            imported = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            names = [node.module or ""] + [f"{node.module}.{alias.name}" for alias in node.names]
+            imported = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
             continue
-        for name in names:
-            found[name] = found.get(name, False) or node in tree.body
-    return found
+        for name in imported:
+            names[name] = names.get(name, False) or node in tree.body
+    return names
+
+
+def file_of(module: str) -> Path | None:
+    """The project's file of a module, None for a stranger."""
+    path = Path(*module.split(".")).with_suffix(".py")
+    return path if (ROOT / path).exists() else None
 
 
 def reached(module: str) -> set[str]:
-    """Every top-level import of a module of tasks/ and of those that it imports at its top."""
+    """Every top-level import of a module, and of those of ours that it imports at its top."""
     seen, waiting = set(), [module]
     while waiting:
-        for name, top in imports(HOUSE / "tasks" / f"{waiting.pop()}.py").items():
-            part = name.removeprefix("tasks.")
+        for name, top in imports(file_of(waiting.pop())).items():
             if top and name not in seen:
                 seen.add(name)
-                if name.startswith("tasks.") and (HOUSE / "tasks" / f"{part}.py").exists():
-                    waiting.append(part)
+                if file_of(name):
+                    waiting.append(name)
     return seen
 
 
-@pytest.mark.parametrize("path", sorted((HOUSE / "tasks").glob("*.py")), ids=lambda path: path.name)
-def test_steps_know_neither_flows_nor_prefect_nor_each_other(path):
-    names = {name.split(".")[0] for name in imports(path)}
-    assert "flows" not in names
-    if path.name != "steps.py":
-        assert "prefect" not in names
-        others = {f"tasks.{step}" for step in STEPS if step != path.stem}
-        assert not others & set(imports(path))
+def room_of(module: str) -> str | None:
+    """`data` of `tasks.data.bank`; None for a step."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "tasks" and len(parts) > 1 and parts[1] in ROOMS else None
 
 
-@pytest.mark.parametrize("path", sorted((HOUSE / "flows").rglob("*.py")), ids=lambda path: path.name)
+def ids(path: Path) -> str:
+    return str(path)
+
+
+def test_the_modules_directly_in_tasks_are_the_steps():
+    assert {path.stem for path in (ROOT / "tasks").glob("*.py")} == STEPS | {"__init__", "steps"}
+    assert {path.name for path in (ROOT / "tasks").iterdir() if (path / "__init__.py").exists()} == set(ROOMS)
+
+
+@pytest.mark.parametrize("path", modules("tasks"), ids=ids)
+def test_no_step_and_no_room_imports_a_step_flows_or_prefect(path):
+    names = set(imports(path))
+    assert not {name.split(".")[0] for name in names} & {"flows", "kensa"}
+    if path != Path("tasks/steps.py"):
+        assert "prefect" not in {name.split(".")[0] for name in names}
+        assert not {f"tasks.{step}" for step in STEPS - {path.stem}} & names
+        assert "tasks.steps" not in names
+
+
+@pytest.mark.parametrize("path", [path for path in modules("tasks") if len(path.parts) > 2], ids=ids)
+def test_a_room_imports_lower_floors_only(path):
+    room = path.parts[1]
+    others = {other for name in imports(path) if (other := room_of(name)) and other != room}
+    assert {other for other in others if ROOMS[other] >= ROOMS[room]} == set()
+
+
+@pytest.mark.parametrize("path", modules("flows"), ids=ids)
 def test_flows_reach_the_steps_through_prefect_tasks(path):
-    """Only the command, which decides before Prefect is started, may call the plain functions."""
-    direct = {f"tasks.{step}" for step in STEPS} & set(imports(path))
-    assert not direct or path.parent.name == "commands"
+    names = set(imports(path))
+    assert not {f"tasks.{step}" for step in STEPS} & names
+    assert not {name for name in names if name.split(".")[0] == "kensa"}
 
 
-@pytest.mark.parametrize("module", PORTABLE)
-def test_training_needs_no_prefect_pyarrow_pandas_or_matplotlib(module):
-    tops = {name.split(".")[0] for name in reached(module)}
-    assert not tops & {"prefect", "pyarrow", "pandas", "matplotlib", "datasets", "sklearn", "tensorflow", "jax"}
+def test_an_init_holds_a_docstring_and_nothing_else():
+    for path in [path for package in PACKAGES for path in (ROOT / package).rglob("__init__.py")]:
+        body = ast.parse(path.read_text()).body
+        assert path == ROOT / "kensa" / "__init__.py" or (len(body) == 1 and isinstance(body[0], ast.Expr)), path
+
+
+@pytest.mark.parametrize("module", sorted(set(PORTABLE) - NOT_PORTABLE - {"tasks.model.__init__"}))
+def test_training_needs_keras_and_a_backend_alone(module):
+    assert not {name.split(".")[0] for name in reached(module)} & HEAVY
+
+
+def test_folders_and_modules_stay_small():
+    for folder in {path.parent for path in modules(*PACKAGES, "bench")}:
+        assert len([path for path in modules(str(folder)) if path.parent == folder]) <= MAX_MODULES, folder
+    for path in modules(*PACKAGES):
+        assert len((ROOT / path).read_text().splitlines()) <= MAX_LINES, path
 
 
 def test_one_order_of_steps():
-    sentence = " → ".join(STEPS)
-    assert sentence in (HOUSE / "README.md").read_text()
-    assert sentence in (HOUSE / "flows" / "retrain.py").read_text().splitlines()[0]
-    walk = re.findall(r"^    (\w+) ", (HOUSE / "tasks" / "__init__.py").read_text(), re.M)
-    assert [step for step in walk if step in STEPS] == STEPS
-    calls = re.findall(r"steps\.(\w+)\(", (HOUSE / "flows" / "retrain.py").read_text())
-    first_calls = [call for i, call in enumerate(calls) if call in STEPS and call not in calls[:i]]
-    line_order = [step for step in STEPS if step in ("download", "cache")]
-    assert sorted(first_calls, key=STEPS.index) == STEPS
-    assert [call for call in first_calls if call not in line_order] == STEPS[2:]
+    sentence = " → ".join(WALK)
+    assert sentence in (ROOT / "README.md").read_text()
+    assert sentence in (ROOT / "flows" / "retrain.py").read_text().splitlines()[0]
+    walk = re.findall(r"^    (\w+) ", (ROOT / "tasks" / "__init__.py").read_text(), re.M)
+    assert [step for step in walk if step in WALK] == WALK
+    calls = re.findall(r"steps\.(\w+)\(", (ROOT / "flows" / "retrain.py").read_text())
+    first_calls = [call for i, call in enumerate(calls) if call in WALK and call not in calls[:i]]
+    assert sorted(first_calls, key=WALK.index) == WALK
+    assert [call for call in first_calls if call not in WALK[:2]] == WALK[2:]
 
 
 def test_the_lock_names_no_registry():
-    text = (HOUSE / "requirements.lock").read_text()
+    text = (ROOT / "requirements.lock").read_text()
     assert "://" not in text
     assert "--hash=sha256:" in text
-
-
-def test_modules_stay_small():
-    for path in [*(HOUSE / "tasks").glob("*.py"), *(HOUSE / "flows").rglob("*.py")]:
-        assert len(path.read_text().splitlines()) <= 250, path

@@ -14,9 +14,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.config import Retrain
-from tasks.handover import Resolved
-from tasks.identity import (
+from flows.service.ledger import Ledger
+from tasks.config.fingerprints import (
     cache_digest,
     fingerprint,
     model_digest,
@@ -25,8 +24,9 @@ from tasks.identity import (
     trial_digest,
     triplets_digest,
 )
-from tasks.ledger import Ledger
-from tasks.settings import with_settings
+from tasks.config.overrides import with_settings
+from tasks.config.run import Retrain
+from tasks.core.results import Resolved
 
 ARCHIVE = Path(__file__).parent / "samples" / "made-at-8cd46b7.tar.xz"
 RETRAIN = ("retrain", "--train", "./parts", "--json")

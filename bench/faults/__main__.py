@@ -20,16 +20,16 @@ from typing import Any
 
 os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "MPLBACKEND": "agg"}
 
-from bench.faults.row import Row, say
+from bench.faults.result_row import Row, say
 
 PARTS = {
-    "kill": "kills:kills",
-    "command": "commands:commands",
+    "kill": "killed_steps:kills",
+    "command": "killed_command:commands",
     "disk": "disk:disk",
     "network": "network:network",
-    "pairs": "pairs:pairs",
-    "data": "baddata:baddata",
-    "hostile": "hostile:hostile",
+    "pairs": "concurrency:pairs",
+    "data": "bad_data:baddata",
+    "hostile": "hostile_input:hostile",
     "soak": "soak:soak",
 }
 ROOT = Path(__file__).parents[2]

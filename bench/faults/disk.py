@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.faults.ground import apart, copied, ended_as, left_over, moved_to, walk, whole
-from bench.faults.kills import Prepared
-from bench.faults.row import RECOVERED, REFUSED, Row
-from tasks.config import Retrain
-from tasks.errors import KensaError
-from tasks.ledger import Ledger
+from bench.faults.harness import apart, copied, ended_as, left_over, moved_to, walk, whole
+from bench.faults.killed_steps import Prepared
+from bench.faults.result_row import RECOVERED, REFUSED, Row
+from flows.service.ledger import Ledger
+from tasks.config.run import Retrain
+from tasks.core.errors import KensaError
 
 
 def disk(folder: Path, seed: int, share: float) -> list[Row]:
@@ -48,9 +48,9 @@ def _refused(artifacts: Path, error: str | None, text: str) -> str:
 
 
 def _class(name: str) -> type:
-    import tasks.errors
+    from tasks.core import errors
 
-    return getattr(tasks.errors, name, Exception)
+    return getattr(errors, name, Exception)
 
 
 def _full(prepared: Prepared, row: Row, share: float) -> None:

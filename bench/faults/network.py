@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from hub import Fault, Hub, blob_id
-from parts import map_column
+from support.fake_hub import Fault, Hub, blob_id
+from support.inspected_parts import map_column
 
-from bench.faults.ground import hidden
-from bench.faults.row import RECOVERED, REFUSED, Row
+from bench.faults.harness import hidden
+from bench.faults.result_row import RECOVERED, REFUSED, Row
 
 FILE = "train.parquet"
 TRIES = 5  # as tasks/steps.py has them: one, and four more
@@ -24,9 +24,9 @@ TRIES = 5  # as tasks/steps.py has them: one, and four more
 CODE = f"""
 import sys, time, json
 from pathlib import Path
-from tasks.config import Retrain
+from tasks.config.run import Retrain
 from tasks.download import download, resolve
-from tasks.errors import KensaError
+from tasks.core.errors import KensaError
 def tried(step, *given):
     for number in range({TRIES}):
         try:

@@ -19,14 +19,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from factory import BIN, Factory, news, until, without_locked_database
-from hub import Hub
+from support.factory import BIN, Factory, news, until, without_locked_database
+from support.fake_hub import Hub
 
-from bench.faults.ground import hidden, left_over, whole
-from bench.faults.row import RECOVERED, Row, say
-from bench.faults.trend import KEPT, drawn, read, told
-from tasks.ledger import Ledger
-from tasks.releases import releases
+from bench.faults.harness import hidden, left_over, whole
+from bench.faults.result_row import RECOVERED, Row, say
+from bench.faults.soak_trend import KEPT, drawn, read, told
+from flows.service.ledger import Ledger
+from tasks.registry.releases import releases
 
 FULL = 200
 LIFE = 25  # retrainings between two restarts
@@ -35,7 +35,7 @@ KEEP = 3
 AGED = 46  # days by which the past is moved back at each restart: of 90 days, the runs of two lives stay
 PATIENCE = 600  # seconds for one retraining, taken up again where it was killed
 RESTARTS = ("Ctrl-C", "all killed", "server killed", "worker killed")
-KINDS = {"server": ("server start", "uvicorn"), "worker": ("worker start",), "receiver": ("flows.webhook",)}
+KINDS = {"server": ("server start", "uvicorn"), "worker": ("worker start",), "receiver": ("flows.service.webhook",)}
 LOCKED = "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) database is locked"
 ENGINE = ("flow_run execute", "flow-run execute", "prefect.engine", "prefect.flow_engine")
 

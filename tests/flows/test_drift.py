@@ -7,7 +7,7 @@ import sys
 
 import pyarrow.parquet as pq
 import pytest
-from parts import map_column
+from support.inspected_parts import map_column
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
-from factory import dask_cluster, free_port
-from parts import map_column
+from support.factory import dask_cluster, free_port
+from support.inspected_parts import map_column
 
 pytestmark = pytest.mark.slow
 ASKED = ("--set", "evaluate.unseen=true", "--set", "evaluate.permutation=true")

@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
-from tasks.reproduce import DECIDING
-from tasks.stages import MANIFEST, digests, seal
+from tasks.core.stages import MANIFEST, digests, seal
+from tasks.registry.reproduction import DECIDING
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from parts import map_column
+from support.inspected_parts import map_column
 
-from tasks.stages import MANIFEST, seal
+from tasks.core.stages import MANIFEST, seal
 
 pytestmark = pytest.mark.slow
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import BIN
-from factory import dask_cluster, free_port, until
-from parts import map_column
+from support.factory import dask_cluster, free_port, until
+from support.inspected_parts import map_column
+from support.project import BIN
 
-from tasks.bank import load_bank
-from tasks.stages import MANIFEST, seal, sound
+from tasks.core.stages import MANIFEST, seal, sound
+from tasks.data.bank import load_bank
 
 pytestmark = pytest.mark.slow
 SHORT = ("--set", "fit.epochs=4")
@@ -165,7 +165,7 @@ def children(place):
     for process in Path("/proc").glob("[0-9]*"):
         try:
             ours = mark in (process / "environ").read_bytes().split(b"\0")
-            if ours and b"tasks.apart" in (process / "cmdline").read_bytes():
+            if ours and b"tasks.core.worker_process" in (process / "cmdline").read_bytes():
                 found.append(process.name)
         except OSError:
             continue  # it has ended
@@ -248,7 +248,9 @@ def test_a_cluster_without_workers(place, tmp_path):
 
 def test_without_the_extra(place):
     """Its import fails as where it is not installed."""
-    script = "import sys; sys.modules['prefect_dask'] = None; from flows.cli import main; sys.exit(main(sys.argv[1:]))"
+    script = (
+        "import sys; sys.modules['prefect_dask'] = None; from kensa.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
     words = ("sweep", "--train", "boards", "--grid", "fit.margin=1", "--dask", "tcp://127.0.0.1:9")
     done = place.run(sys.executable, "-c", script, *words)
     assert done.code == 2

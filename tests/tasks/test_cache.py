@@ -9,22 +9,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import parts
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support import inspected_parts as parts
 
 from tasks.cache import cache
-from tasks.config import Data
-from tasks.errors import UnfitData, UnusableFolder
-from tasks.handover import Downloaded, Resolved
-from tasks.records import Records, maps_of, read_records
+from tasks.config.run import Data
+from tasks.core.errors import UnfitData, UnusableFolder
+from tasks.core.results import Downloaded, Resolved
+from tasks.data.records import Records, maps_of, read_records
 
 TWIN = """
 import sys
 from tasks.cache import cache
-from tasks.config import Data, Retrain
-from tasks.handover import Downloaded, Resolved
+from tasks.config.run import Data, Retrain
+from tasks.core.results import Downloaded, Resolved
 folder, data = sys.argv[1:]
 print("ready", flush=True)
 sys.stdin.readline()
@@ -78,7 +78,7 @@ def test_kinds_are_one_after_the_cache(tmp_path, part):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_triplets_are_taken_apart_and_put_together_again(tmp_path, seed, part, monkeypatch):
     """Whatever the order, the repeats and the batches: the three files hold the input's every value."""
-    monkeypatch.setattr("tasks.tables.BATCH_ROWS", 17)
+    monkeypatch.setattr("tasks.data.readers.BATCH_ROWS", 17)
     pairs = parts.pairs_within(part, np.zeros(36, int), 90, seed)
     table = parts.wide_triplets(part, pairs)
     folder = Path(parts.cached(table, tmp_path).stage.path)
@@ -221,7 +221,7 @@ def test_unfit_data_leaves_nothing_behind(tmp_path, part):
 
 
 def test_unfit_data_late_in_the_file_leaves_nothing_behind(tmp_path, part, monkeypatch):
-    monkeypatch.setattr("tasks.tables.BATCH_ROWS", 5)
+    monkeypatch.setattr("tasks.data.readers.BATCH_ROWS", 5)
     part.maps[35, 19] = np.inf
     with pytest.raises(UnfitData, match="first in row 35"):
         parts.cached(parts.wide_records(part), tmp_path)

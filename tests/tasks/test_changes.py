@@ -6,11 +6,12 @@ import json
 
 import numpy as np
 import pytest
-from parts import configured, inspected, map_column, split_stage
+from support.inspected_parts import configured, inspected, map_column, split_stage
 
-from tasks.bank import load_bank
-from tasks.changes import changes, summaries
-from tasks.releases import Release
+from tasks.changes import changes
+from tasks.data.bank import load_bank
+from tasks.data.map_statistics import summaries
+from tasks.registry.releases import Release
 
 EACH = 40
 

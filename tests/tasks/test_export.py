@@ -11,18 +11,19 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from support.project import ROOT
 
 from tasks import export as module
-from tasks.distance import Distance, distance
-from tasks.errors import MissingExtra, NotExportable, ParityLost, UnusableFolder
+from tasks.core.errors import MissingExtra, NotExportable, ParityLost, UnusableFolder
 from tasks.export import export
-from tasks.formats import FORMATS, NEEDS, run_onnx, run_savedmodel
-from tasks.fused import Fusion, peak
-from tasks.graph import CODES, OUTPUTS, verdict_model
-from tasks.judge import point_judge
-from tasks.parity import gate, gate_maps
-from tasks.released import opened_release
-from tasks.verdicts import verdicts_on
+from tasks.model.classifier import point_judge
+from tasks.model.distances import Distance, distance
+from tasks.model.fused_score import Fusion, peak
+from tasks.registry.loading import opened_release
+from tasks.scoring.export_formats import FORMATS, NEEDS, run_onnx, run_savedmodel
+from tasks.scoring.export_graph import CODES, OUTPUTS, verdict_model
+from tasks.scoring.export_parity import gate, gate_maps
+from tasks.scoring.verdicts import verdicts_on
 
 ON_TENSORFLOW = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="an export is made on TensorFlow")
 pytestmark = ON_TENSORFLOW
@@ -237,7 +238,7 @@ def test_the_usage_in_the_export_runs(exported, kind, hidden, tmp_path):
     assert "defect" in done.stdout
 
 
-LOCK = Path(__file__).parents[2] / "requirements.lock"
+LOCK = ROOT / "requirements.lock"
 
 
 @pytest.mark.slow

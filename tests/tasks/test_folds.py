@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from parts import configured, inspected, map_column, split_stage
+from support.inspected_parts import configured, inspected, map_column, split_stage
 
-from tasks.bank import load_bank
-from tasks.config import Evaluate
-from tasks.folds import FITTED, fold, planned
-from tasks.handover import Fold
-from tasks.split import PARTS
-from tasks.stages import sound
+from tasks.config.run import Evaluate
+from tasks.core.results import Fold
+from tasks.core.stages import sound
+from tasks.data.bank import load_bank
+from tasks.data.bank_variants import FITTED
+from tasks.data.split import PARTS
+from tasks.folds import fold, planned
 
 BOTH = Evaluate(unseen=True, permutation=True)
 

@@ -8,22 +8,25 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import parts
 import pytest
+from support import inspected_parts as parts
+from support.project import ROOT
 
-from tasks.errors import ChampionMoved, DamagedRelease, UnusableFolder
-from tasks.handover import Outcome
+from tasks.core.errors import ChampionMoved, DamagedRelease, UnusableFolder
+from tasks.core.files import file_digest
+from tasks.core.results import Outcome
+from tasks.core.stages import MANIFEST, sound
 from tasks.publish import JUDGED, concluded, git_commit, publish
-from tasks.releases import pointer, promote, rejected, releases, rollback
-from tasks.stages import MANIFEST, file_digest, sound
+from tasks.registry.champion import pointer, promote, rollback
+from tasks.registry.releases import rejected, releases
 
 RIVAL = """
 import sys
 from pathlib import Path
-import parts
-from tasks.errors import ChampionMoved
+from support import inspected_parts as parts
+from tasks.core.errors import ChampionMoved
 from tasks.publish import publish
-from tasks.releases import pointer
+from tasks.registry.champion import pointer
 folder, name = Path(sys.argv[1]), sys.argv[2]
 stages, config = parts.judged(folder / name), parts.configured(folder)
 print("ready", flush=True)
@@ -202,10 +205,9 @@ def test_a_damaged_conclusion_does_not_count(tmp_path):
 def test_two_processes_publish_at_once(tmp_path):
     """Two versions, one after the other: whoever comes second compares itself with the first."""
     words = [sys.executable, "-c", RIVAL, str(tmp_path)]
-    here = str(Path(parts.__file__).parent)
     rivals = [
         subprocess.Popen(
-            [*words, name], env={"PYTHONPATH": f"{here}:{Path(here).parent}"}, stdin=-1, stdout=-1, stderr=-1, text=True
+            [*words, name], env={"PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}"}, stdin=-1, stdout=-1, stderr=-1, text=True
         )
         for name in ("a", "b")
     ]
@@ -225,10 +227,10 @@ def test_two_processes_publish_at_once(tmp_path):
 
 def test_a_model_that_was_damaged_on_its_way_is_not_released(tmp_path, monkeypatch):
     """What lies under the final name is verified once more before the pointer moves."""
-    import tasks.publish
+    from tasks.core import stages
 
     def careless(folder: Path, manifest: dict) -> None:
-        tasks.stages.seal(folder, manifest)
+        stages.seal(folder, manifest)
         (folder / "model.keras").write_bytes(b"other")
 
     monkeypatch.setattr("tasks.publish.seal", careless)

@@ -10,17 +10,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from parts import line, map_column, source
+from support.inspected_parts import line, map_column, source
 
-from tasks.calibrate import target_fpr
-from tasks.config import Cost
-from tasks.errors import BadSetting, CannotCalibrate, NothingToCalibrate
+from tasks.config.run import Cost
+from tasks.core.errors import BadSetting, CannotCalibrate, NothingToCalibrate
+from tasks.core.stages import MANIFEST, seal
+from tasks.evaluation.calibration_scores import read_scores
+from tasks.evaluation.costs import CHEAPEST, Asked
+from tasks.evaluation.thresholds import target_fpr
 from tasks.publish import concluded
-from tasks.recalibrate import CHEAPEST, Asked, recalibrate
-from tasks.releases import champion, find, pointer, promote, rollback
+from tasks.recalibrate import recalibrate
+from tasks.registry.champion import champion, pointer, promote, rollback
+from tasks.registry.releases import find
 from tasks.score import score
-from tasks.scores import read_scores
-from tasks.stages import MANIFEST, seal
 
 
 @pytest.fixture

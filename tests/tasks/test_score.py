@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from parts import configured, map_column, source, wide_records
+from support.inspected_parts import configured, map_column, source, wide_records
 
-from tasks import rt
-from tasks.champion import champion_judge
-from tasks.errors import DamagedRelease, UnknownRelease, UnreadableSource
-from tasks.releases import champion
+from tasks.core.errors import DamagedRelease, UnknownRelease, UnreadableSource
+from tasks.imaging import rt
+from tasks.registry.champion import champion
+from tasks.registry.loading import champion_judge
 from tasks.score import score
 
 

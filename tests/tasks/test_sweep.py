@@ -9,14 +9,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.config import Data, Fit, Retrain
-from tasks.errors import NoTrialLeft
-from tasks.handover import Resolved, Tried
-from tasks.landscape import landscape
-from tasks.lines import read_run
-from tasks.ranking import rank
-from tasks.search import OPTIMISM, Sweep
-from tasks.stages import sound
+from tasks.config.overrides import read_run
+from tasks.config.run import Data, Fit, Retrain
+from tasks.config.search_space import OPTIMISM, Sweep
+from tasks.core.errors import NoTrialLeft
+from tasks.core.results import Resolved, Tried
+from tasks.core.stages import sound
+from tasks.evaluation.ranking import rank
+from tasks.report.sweep_chart import landscape
 from tasks.sweep import conclude, verdict
 
 SOURCE = Resolved("acme/boards", "hub", "acme/boards", "0123456789abcdef")

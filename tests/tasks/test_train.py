@@ -15,23 +15,25 @@ from typing import Any
 
 import keras
 import numpy as np
-import parts
 import pytest
 from keras import ops
+from support import inspected_parts as parts
+from support.project import ROOT
 
-from tasks.bank import Bank, load_bank
-from tasks.blocks import Drawn
-from tasks.config import Fit, Retrain, Tower
-from tasks.distance import distance
-from tasks.epochs import Watch, refuse_dead
-from tasks.errors import TrainingCollapsed, TrainingDiverged
-from tasks.figures import pair_figures
-from tasks.handover import Epoch, Stage
-from tasks.identity import model_digest
-from tasks.judge import embedder, trained_judge
-from tasks.shelf import Shelf
-from tasks.siamese import Batches, TripletModel, hinge
-from tasks.tower import build_tower, weights_digest
+from tasks.config.fingerprints import model_digest
+from tasks.config.run import Fit, Retrain, Tower
+from tasks.core.errors import TrainingCollapsed, TrainingDiverged
+from tasks.core.results import Epoch, Stage
+from tasks.data.bank import Bank, load_bank
+from tasks.evaluation.metrics import pair_figures
+from tasks.model.batches import Batches, Drawn
+from tasks.model.classifier import embedder, trained_judge
+from tasks.model.device_maps import Shelf
+from tasks.model.distances import distance
+from tasks.model.losses import hinge
+from tasks.model.monitor import Watch, refuse_dead
+from tasks.model.siamese import TripletModel
+from tasks.model.tower import build_tower, weights_digest
 from tasks.train import fit, jit, main, train
 
 EUCLIDEAN = distance("euclidean")
@@ -49,9 +51,9 @@ RUN = "runpy.run_module('tasks.train', run_name='__main__', alter_sys=True)\n"
 FIRST_EPOCH = """
 import numpy as np
 import tasks.train
-from tasks.bank import load_bank
-from tasks.config import Data, Fit, Retrain, Tower
-from tasks.tower import build_tower
+from tasks.data.bank import load_bank
+from tasks.config.run import Data, Fit, Retrain, Tower
+from tasks.model.tower import build_tower
 folder, weights = sys.argv[1:]
 def begun(*given):
     tower = build_tower(*given)
@@ -147,13 +149,13 @@ def test_blocks_have_one_shape_and_hold_every_batch():
 
 @pytest.mark.parametrize(("most", "size"), [(2, 2), (3, 3), (4, 4), (5, 4), (256, 7)])
 def test_blocks_are_equally_long_whether_maps_are_resident_or_not(monkeypatch, most, size):
-    monkeypatch.setattr("tasks.shelf.MOST", most)
+    monkeypatch.setattr("tasks.model.device_maps.MOST", most)
     rows, maps = np.zeros((7, 2, 3), np.int32), np.zeros((6, 20), np.float32)
     assert shelf(maps).fitting(rows) == size
-    monkeypatch.setattr("tasks.shelf.RESIDENT", 0)
+    monkeypatch.setattr("tasks.model.device_maps.RESIDENT", 0)
     assert shelf(maps).fitting(rows) == size
     assert shelf(maps).shape == (2 * 3 * most if most < 7 else 2 * 3 * 7, 20)
-    monkeypatch.setattr("tasks.shelf.BLOCK", 0)  # a batch has room all the same
+    monkeypatch.setattr("tasks.model.device_maps.BLOCK", 0)  # a batch has room all the same
     assert (shelf(maps).fitting(rows), shelf(maps).shape) == (1, (6, 20))
 
 
@@ -162,7 +164,7 @@ def test_blocks_are_equally_long_whether_maps_are_resident_or_not(monkeypatch, m
 def test_blocks_are_the_batches_one_by_one(bank, monkeypatch, most):
     """Also those of one batch, as `train_on_batch` would take them, and where the last one is filled up."""
     whole, log, _ = fit(bank, run_of())
-    monkeypatch.setattr("tasks.shelf.MOST", most)
+    monkeypatch.setattr("tasks.model.device_maps.MOST", most)
     parted, again, _ = fit(bank, run_of())
     np.testing.assert_allclose([e.loss for e in again], [e.loss for e in log], atol=1e-5)
     for one, other in zip(whole.get_weights(), parted.get_weights(), strict=True):
@@ -174,10 +176,10 @@ def test_blocks_are_the_batches_one_by_one(bank, monkeypatch, most):
 def test_maps_brought_block_by_block_train_to_the_same_bits(bank, monkeypatch, preset):
     """Where the maps are too many to lie in the model; a block's room is for one batch here."""
     config = parts.configured(Path(), preset=preset, fit=Fit(epochs=2, batch=18, steps=9, modes_per_batch=3))
-    monkeypatch.setattr("tasks.shelf.MOST", 1)
+    monkeypatch.setattr("tasks.model.device_maps.MOST", 1)
     resident = fit(bank, config.resolved())
-    monkeypatch.setattr("tasks.shelf.RESIDENT", 0)
-    monkeypatch.setattr("tasks.shelf.BLOCK", 0)
+    monkeypatch.setattr("tasks.model.device_maps.RESIDENT", 0)
+    monkeypatch.setattr("tasks.model.device_maps.BLOCK", 0)
     assert weights_digest(fit(bank, config.resolved())[0]) == weights_digest(resident[0])
 
 
@@ -447,7 +449,7 @@ def test_the_command_refuses_a_damaged_stage(stage, tmp_path, capsys):
 def child(script: str, *words: str, backend: str = "tensorflow", blocked: set[str] = frozenset()) -> subprocess.Popen:
     code = WITHOUT.format(blocked=sorted(blocked)) + script
     env = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu"}
-    house = Path(__file__).parents[2]
+    house = ROOT
     return subprocess.Popen([sys.executable, "-c", code, *words], env=env, cwd=house, stdout=-1, stderr=-1, text=True)
 
 

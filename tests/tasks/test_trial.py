@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from parts import configured, inspected, map_column, split_stage
+from support.inspected_parts import configured, inspected, map_column, split_stage
 
-from tasks.apart import Apart
-from tasks.config import Fit
-from tasks.errors import ProcessDied, TrainingCollapsed, TrainingDiverged
+from tasks.config.run import Fit
+from tasks.core.errors import ProcessDied, TrainingCollapsed, TrainingDiverged
+from tasks.core.worker_process import Apart
 from tasks.trial import keras_backend, tried
 
 

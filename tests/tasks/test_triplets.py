@@ -6,15 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import parts
 import pyarrow as pa
 import pytest
+from support import inspected_parts as parts
 
-from tasks.bank import Bank, load_bank
-from tasks.config import Split, Triplets
-from tasks.errors import UnfitData
-from tasks.handover import Stage
-from tasks.split import PARTS, components
+from tasks.config.run import Split, Triplets
+from tasks.core.errors import UnfitData
+from tasks.core.results import Stage
+from tasks.data.bank import Bank, load_bank
+from tasks.data.split import PARTS, components
 from tasks.triplets import natural, triplets
 
 

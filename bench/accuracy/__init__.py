@@ -1,0 +1,1 @@
+"""What the presets are worth on real inspection data."""

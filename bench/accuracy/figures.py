@@ -1,0 +1,117 @@
+"""What each preset is worth on real sets: every fold, three seeds, means and spreads, as docs/figures.md.
+
+    make figures DATA=folder-of-the-sets
+
+Judged on board groups that were never trained on, and on magnetic tiles split by groups of near
+duplicates. Trainings are kept under bench/out: a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.accuracy.datasets import write_sets
+from bench.accuracy.page import page
+from bench.accuracy.unseen import GROUPS, unseen
+from tasks.cache import cache
+from tasks.config.fingerprints import MODEL
+from tasks.config.overrides import with_settings
+from tasks.config.run import Retrain
+from tasks.core.files import digest_of, write_json
+from tasks.core.results import Stage
+from tasks.data.bank import Bank, load_bank
+from tasks.download import download, resolve
+from tasks.evaluation.holdout import short_figures, test_figures, thresholds_of
+from tasks.model.classifier import Judge, embedder, raw_judge, rt_judge, trained_judge
+from tasks.model.distances import distance, trained_distance
+from tasks.train import train
+from tasks.triplets import triplets
+
+PRESETS, SEEDS = ("best", "rt", "notebook"), (42, 43, 44)
+
+
+def main(words: list[str] | None = None) -> int:
+    """Make every figure that is not there yet, and write the page."""
+    command = argparse.ArgumentParser(prog="python -m bench.accuracy.figures", description=__doc__)
+    command.add_argument("--data", type=Path, required=True, help="folder of the sets")
+    command.add_argument("--out", type=Path, default=Path("bench/out"), help="folder of trainings and results")
+    command.add_argument("--page", type=Path, default=Path("docs/figures.md"))
+    arguments = command.parse_args(words)
+    folds = write_sets(arguments.data, arguments.out / "sets")
+    rows = [row for name, folders in folds.items() for row in _fold(name, folders, arguments.out)]
+    write_json(arguments.out / "figures.json", rows)
+    arguments.page.write_text(page(rows, f"{platform.machine()}, Python {platform.python_version()}"), encoding="utf-8")
+    print(arguments.page)
+    return 0
+
+
+def _fold(name: str, folders: tuple[Path, Path | None], out: Path) -> list[dict[str, Any]]:
+    """Every preset and seed on one fold, and the raw map's baselines."""
+    words = ["split.unit=record"] if folders[1] else []  # the groups to be judged are apart already
+    plain = with_settings(Retrain(data_folder=str(out / "data")), words)
+    config = replace(plain, train=str(folders[0]), test=folders[1] and str(folders[1]))
+    stage = triplets_of(config)
+    bank, rows = load_bank(stage.path), []
+    for one in (raw_judge(distance("euclidean"), bank), raw_judge(distance("cosine"), bank), rt_judge(bank)):
+        rows.append({"fold": name, "who": one.name, "seed": None, **short_figures(one, bank)})
+    for preset in PRESETS:
+        for seed in SEEDS:
+            rows.append(judged(name, stage, bank, replace(config, preset=preset, seed=seed).resolved(), out))
+    return [*rows, *([unseen(name, stage, config)] if name in GROUPS else [])]
+
+
+def triplets_of(config: Retrain) -> Stage:
+    """The triplets stage of a run, by the steps before it."""
+    sources = [(config.train, False), *([(config.test, True)] if config.test else [])]
+    cached = [cache(download(resolve(source, None, config)), config, held) for source, held in sources]
+    return triplets(cached[0], cached[1] if config.test else None, config)
+
+
+def result_name(fold: str, config: Retrain) -> str:
+    """Names a result: the fold, all that training reads of resolved settings, and the version of its code."""
+    return digest_of(fold, MODEL, asdict(config.tower), asdict(config.fit), config.seed)[:16]
+
+
+def judged(name: str, stage: Stage, bank: Bank, config: Retrain, out: Path) -> dict[str, Any]:
+    """The figures of one training on the test part; kept beside it."""
+    kept = out / "results" / f"{result_name(name, config)}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
+    judge = _judge(train(stage, config), bank, config)
+    found = test_figures(judge, bank, thresholds_of(judge, bank, config), config)
+    row = {"fold": name, "who": config.preset, "seed": config.seed, **_flat(found)}
+    row |= {"test": len(bank.rows("test")), **_errors(judge, bank, found)}
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_json(kept, row)
+    print({key: round(row[key], 4) for key in ("auroc", "mode_accuracy")}, name, config.preset, config.seed, flush=True)
+    return row
+
+
+def _judge(model: Stage, bank: Bank, config: Retrain) -> Judge:
+    import keras
+
+    tower = keras.saving.load_model(Path(model.path) / "model.keras", compile=False)
+    return trained_judge("model", embedder(tower), trained_distance(config.fit), config.fit.prototype, bank)
+
+
+def _flat(found: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in found.items() if isinstance(value, float | int)}
+
+
+def _errors(judge: Judge, bank: Bank, found: dict[str, Any]) -> dict[str, float]:
+    """False alarms and good records as counts, to be pooled over folds, and the balanced accuracy."""
+    good = int(bank.good[bank.rows("test")].sum())
+    balanced = np.mean([found["good_tpr"], 1 - found["good_fpr"]])
+    return {"good": good, "alarms": round(found["good_fpr"] * good), "balanced_accuracy": float(balanced)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""Positions that were never trained: each left out in turn, on two board groups that were never seen either."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from tasks.config.run import Evaluate, Retrain
+from tasks.core.results import Stage
+from tasks.evaluation.ablation import unseen_summary
+from tasks.folds import fold, fold_figures, planned
+from tasks.train import train
+
+GROUPS = ("92000", "20085")  # the one named in advance, and the hardest
+
+
+def unseen(name: str, stage: Stage, config: Retrain) -> dict[str, Any]:
+    """The means over the modes left out, as `kensa retrain --set evaluate.unseen=true` reports them."""
+    config = replace(config, evaluate=Evaluate(unseen=True)).resolved()
+    found = []
+    for one in planned(stage, config):
+        variant = fold(stage, one, config)
+        found.append(fold_figures(stage, variant, train(variant, config), one, config).facts["figures"])
+        print(name, one.title, flush=True)
+    return {"fold": name, "who": "unseen", "seed": config.seed, **unseen_summary(tuple(found), config)["mean"]}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """One line for each board group."""
+    columns = {
+        "good_auroc_distance": "distance",
+        "good_auroc_peak": "peak of the map",
+        "good_auroc_fused": "fused",
+        "caught": "caught at 5 % false alarms asked",
+        "novelty_auroc": "novelty against known positions",
+    }
+    lines = [f"| group | {' | '.join(columns.values())} |", "| --- |" + " ---: |" * len(columns)]
+    lines += [f"| {row['fold']} | {' | '.join(f'{row[name]:.3f}' for name in columns)} |" for row in rows]
+    return "\n".join(lines)

@@ -1,0 +1,169 @@
+"""SIGKILL at every operation on a file, in every step, and at random moments; then the same run again.
+
+A child process counts what it is about to do to files (open for writing, rename, remove, make and remove
+folders, link, fsync) and kills itself before the n-th, for n = 1, 2, 3, … until a step ends undisturbed.
+What native code does to files in between is met by kills at random moments.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.faults.harness import STEPS, apart, copied, ended_as, hidden, moved_to, small, timeless, walk, whole, written
+from bench.faults.result_row import RECOVERED, Row
+from tasks.config.run import Retrain
+from tasks.registry.champion import pointer, promote, rollback
+
+CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod"}
+LATER = 400  # no step does more to files than this
+FOLDERS = {"cache": "cache/records-*", "triplets": "stages/triplets-*", "train": "stages/model-*"}
+FOLDERS |= {"evaluate": "stages/report-*"}
+
+
+class Prepared:
+    """A folder with the champion v1 and every stage of the run that makes v2, and what that run leaves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.base, self.work = folder / "base", folder / "work"
+        written(hidden(), self.base / "source")
+        first = apart(lambda: walk(small(self.base, epochs=2)).status)
+        self.before = copied(self.base, folder / "before")
+        self.config = small(self.base)
+        second = apart(lambda: walk(self.config).status)
+        assert (first.value, second.value) == ("released", "released"), (first, second)
+        self.wanted = timeless(self.base / "artifacts")
+        shutil.rmtree(self.base / "artifacts")  # as before the second run, its stages kept
+        shutil.copytree(self.before / "artifacts", self.base / "artifacts")
+
+    def without(self, step: str | None) -> Retrain:
+        """The run, in a fresh copy in which it finds every stage but that of one step."""
+        copied(self.base, self.work)
+        for found in (self.work / "data").glob(FOLDERS.get(step or "", "no such stage")):
+            if step != "train" or found.name not in {path.name for path in self.before.glob("data/stages/model-*")}:
+                shutil.rmtree(found)
+        return moved_to(self.config, self.work)
+
+
+def die_at(number: int, folder: Path) -> None:
+    """Make this process kill itself before the `number`-th thing that it does to a file below `folder`."""
+    left, root = [number], str(folder)
+
+    def counted(path: Any) -> None:
+        if isinstance(path, str | bytes | os.PathLike) and os.fsdecode(path).startswith(root):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in CHANGES or (event == "open" and _writes(arguments[2])):
+            counted(arguments[0])
+
+    sys.addaudithook(hook)
+    real = os.fsync
+
+    def fsync(descriptor: Any) -> None:
+        number = descriptor if isinstance(descriptor, int) else descriptor.fileno()
+        counted(Path(f"/proc/self/fd/{number}").readlink())
+        real(descriptor)
+
+    os.fsync = fsync
+
+
+def _writes(flags: Any) -> bool:
+    return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR))
+
+
+def after_a_kill(prepared: Prepared, config: Retrain) -> str:
+    """How the next run finds things after a kill, and ends."""
+    artifacts = Path(config.artifacts_folder)
+    if wrong := whole(artifacts):
+        return f"after the kill: {wrong}"
+    if (champion := pointer(artifacts)["champion"]) not in ("v1", "v2"):
+        return f"after the kill the champion is {champion}"
+    again = apart(lambda: walk(config).status)
+    if again.error or again.value not in ("released", "unchanged"):
+        return f"the next run ended {again.value}: {again.error} {again.text}"
+    return ended_as(artifacts, prepared.wanted, ["v1", "v2"]) or RECOVERED
+
+
+def at_every_operation(prepared: Prepared, step: str, row: Row, every: int) -> None:
+    """Kill `step` before each of its operations (each `every`-th), and run again."""
+    for number in range(1, LATER, every):
+        config = prepared.without(step)
+
+        def dying(number: int = number, config: Retrain = config) -> str:
+            die_at(number, prepared.work)
+            return walk(config).status
+
+        ended = apart(dying)
+        if not ended.killed:
+            if ended.error:
+                row.count(f"operation {number}: {ended.error} {ended.text}")
+            row.notes = f"{number - 1} operations"
+            return
+        told = after_a_kill(prepared, config)
+        row.count(told if told == RECOVERED else f"operation {number}: {told}")
+
+
+def at_random(prepared: Prepared, row: Row, tries: int) -> None:
+    """Kill the whole walk, with nothing prepared but the champion, at random moments."""
+    draw = np.random.default_rng(row.seed)
+    for moment in draw.uniform(0.02, 3.2, tries):
+        copied(prepared.before, prepared.work)
+        config = moved_to(prepared.config, prepared.work)
+        apart(lambda config=config: walk(config).status, after=moment)
+        told = after_a_kill(prepared, config)
+        row.count(told if told == RECOVERED else f"after {moment:.3f} s: {told}")
+
+
+def of_the_pointer(prepared: Prepared, row: Row) -> None:
+    """Kill promote and rollback before each of their operations: the champion is the old one or the new one."""
+    for move, wanted in ((lambda folder: promote(folder, "v1"), "v1"), (rollback, "v1")):
+        for number in range(1, LATER):
+            config = prepared.without(None)
+            artifacts = Path(config.artifacts_folder)
+            apart(lambda config=config: walk(config).status)
+
+            def dying(number: int = number, artifacts: Path = artifacts, move: Any = move) -> str:
+                die_at(number, prepared.work)
+                return move(artifacts).version
+
+            ended = apart(dying)
+            if not ended.killed:
+                break
+            if wrong := whole(artifacts):
+                row.count(wrong)
+                continue
+            known = pointer(artifacts)["champion"]
+            again = wanted if known == wanted else apart(lambda a=artifacts, m=move: m(a).version).value
+            row.count(RECOVERED if (known in ("v1", "v2") and again == wanted) else f"{known}, then {again}")
+
+
+def kills(folder: Path, seed: int, share: float) -> list[Row]:
+    """All rows of this part."""
+    prepared, every = Prepared(folder), max(1, round(1 / share))
+    rows = [
+        Row("kill", f"SIGKILL at every file operation of {step}").timed(
+            lambda row, step=step: at_every_operation(prepared, step, row, every)
+        )
+        for step in STEPS
+    ]
+    rows.append(
+        Row("kill", "SIGKILL at random moments of the whole walk", seed).timed(
+            lambda row: at_random(prepared, row, max(2, round(40 * share)))
+        )
+    )
+    if share >= 1:
+        rows.append(
+            Row("kill", "SIGKILL at every file operation of promote and rollback").timed(
+                lambda row: of_the_pointer(prepared, row)
+            )
+        )
+    return rows

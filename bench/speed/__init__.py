@@ -1,0 +1,1 @@
+"""Seconds and memory, measured as ratios within one run."""

@@ -1,0 +1,177 @@
+"""How every step grows with the number of records: seconds, and the memory that the process itself holds.
+
+    python -m bench.speed.growth --records 10000 100000 1000000 --work /somewhere/with/20/GB --picture docs/large.png
+
+Records are generated (36 × 39 values, ten modes, three triplets each) and written as one Parquet file. Each
+step runs in a process of its own, on what the step before has left in the work folder, so that a bench that
+was ended goes on; its memory is the largest anonymous resident size seen, without pages of mapped files. The
+presets `best` (a whole training) and `notebook` (one epoch over all triplets) are trained both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.config.run import Fit, Retrain, Triplets
+from tasks.core.results import Cached, Downloaded, Resolved, Stage
+
+VALUES, MODES, BLOCK = 36 * 39, 10, 8192
+SCHEMA = pa.schema([("map", pa.list_(pa.float32(), VALUES)), ("label", pa.int64()), ("fmode", pa.int64())])
+STEPS = ("cache", "triplets", "train best", "train notebook", "evaluate")
+
+
+def generate(folder: Path, records: int) -> None:
+    """A source of so many records; a tenth of each mode, mode 0 good. Modes overlap, so that there is work to do."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(records)
+    centres = np.random.default_rng(1).gamma(1.0, 1.0, (MODES, VALUES)).astype(np.float32)
+    draft = folder / "records.writing"
+    with pq.ParquetWriter(draft, SCHEMA, use_dictionary=False, compression="none") as writer:
+        for start in range(0, records, BLOCK):
+            mode = rng.integers(0, MODES, min(BLOCK, records - start))
+            noise = rng.standard_exponential((len(mode), VALUES), np.float32)
+            maps = centres[mode] * np.float32(0.3) + noise
+            lists = pa.FixedSizeListArray.from_arrays(pa.array(maps.ravel()), VALUES)
+            writer.write_batch(pa.record_batch([lists, pa.array(mode.clip(0, 1)), pa.array(mode)], SCHEMA))
+    draft.rename(folder / "records.parquet")
+
+
+def configured(folder: Path, preset: str) -> Retrain:
+    """The run of a preset; of `notebook` one epoch, as its twenty would only repeat the figure."""
+    fit = Fit(epochs=1) if preset == "notebook" else Fit()
+    told = {"data_folder": str(folder / "data"), "artifacts_folder": str(folder / "artifacts")}
+    return Retrain(preset=preset, triplets=Triplets(per_record=3), fit=fit, **told)
+
+
+def step(name: str, folder: Path) -> None:
+    """Run one step on what lies in the folder; prints its seconds."""
+    source = folder / "source"
+    config = configured(folder, "notebook" if name.endswith("notebook") else "best")
+    start = time.perf_counter()
+    if name == "cache":
+        from tasks.cache import cache
+
+        cache(Downloaded(Resolved(str(source), "folder", str(source), "0" * 40), str(source)), config)
+    elif name == "triplets":
+        from tasks.triplets import triplets
+
+        resolved = Resolved(str(source), "folder", str(source), "0" * 40)
+        triplets(Cached(resolved, _stage(folder / "data" / "cache", "records"), ()), None, config)
+    elif name == "evaluate":
+        from tasks.evaluate import evaluate
+
+        bank, model = _stage(folder / "data" / "stages", "triplets"), _stage(folder / "data" / "stages", "model")
+        told = {"source": "generated", "kind": "folder", "revision": "0" * 40, "records": 0, "modes": MODES}
+        facts = {"train": {**told, "source_kind": "map", "triplets": 0}, "test": None, "changes": None}
+        evaluate(bank, model, config, None, facts, ())
+    else:
+        from tasks.train import train
+
+        train(_stage(folder / "data" / "stages", "triplets"), config)
+    print(time.perf_counter() - start)
+
+
+def _stage(folder: Path, kind: str) -> Stage:
+    """The oldest stage of that kind, as an earlier step made it."""
+    path = min(folder.glob(f"{kind}-*"), key=lambda one: one.stat().st_mtime)
+    facts = json.loads((path / "manifest.json").read_text())
+    return Stage(str(path), facts["digest"], facts, reused=True)
+
+
+def measured(name: str, folder: Path) -> dict[str, Any]:
+    """A step in a process of its own: seconds of its work, and the largest anonymous memory in MB."""
+    words = [sys.executable, "-m", "bench.speed.growth", "--step", name, "--work", str(folder)]
+    process, largest = subprocess.Popen(words, stdout=subprocess.PIPE, text=True), 0
+    status = Path(f"/proc/{process.pid}/status")
+    while process.poll() is None:
+        told = [line for line in status.read_text().splitlines() if line.startswith("RssAnon")]
+        largest = max([largest, *(int(line.split()[1]) for line in told)])
+        time.sleep(0.05)
+    out = process.stdout.read()
+    if process.returncode:
+        raise SystemExit(f"bench.speed.growth: the step {name} in {folder} ended with {process.returncode}")
+    return {"step": name, "seconds": float(out.split()[-1]), "megabytes": largest / 1024}
+
+
+def walk(work: Path, records: int) -> list[dict[str, Any]]:
+    """Every step of one size; what was measured before is read again."""
+    folder, rows = work / str(records), []
+    if not (folder / "source" / "records.parquet").exists():
+        print(f"{records:,} records: writing them", file=sys.stderr, flush=True)
+        generate(folder / "source", records)
+    for name in STEPS:
+        kept = folder / f"{name.replace(' ', '-')}.json"
+        if not kept.exists():
+            kept.write_text(json.dumps({"records": records, **measured(name, folder)}))
+        rows.append(json.loads(kept.read_text()))
+        print(f"{records:,} records: {name} {rows[-1]['seconds']:.1f} s", file=sys.stderr, flush=True)
+    return rows
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """A line for each step, a pair of columns for each size."""
+    sizes = sorted({row["records"] for row in rows})
+    heads = [f"{size:,} records: s | MB" for size in sizes]
+    lines = ["| step | " + " | ".join(heads) + " |", "| --- |" + " ---: |" * 2 * len(sizes)]
+    for name in STEPS:
+        own = {row["records"]: row for row in rows if row["step"] == name}
+        cells = [f"{own[size]['seconds']:.1f} | {own[size]['megabytes']:,.0f}" for size in sizes]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Seconds and memory of every step over the number of records, side by side, both axes logarithmic."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    for name in STEPS:
+        own = sorted((row["records"], row["seconds"], row["megabytes"]) for row in rows if row["step"] == name)
+        records, seconds, megabytes = (np.array(column) for column in zip(*own, strict=True))
+        left.loglog(records, seconds, "o-", label=name)
+        right.loglog(records, megabytes, "o-", label=name)
+    ends = np.array([records.min(), records.max()])
+    left.loglog(ends, 20 * ends / ends[0], ":", color="grey", label="linear in records")
+    right.loglog(ends, ends * VALUES * 4 / 2**20, ":", color="grey", label="the maps themselves")
+    right.axhline(4096, color="grey", lw=0.8)
+    right.text(ends[0], 4300, "4 GB", color="grey", fontsize=8)
+    for axes, title in ((left, "seconds"), (right, "memory of the process, MB")):
+        axes.set(xlabel="records", title=title)
+        axes.grid(alpha=0.25, which="both")
+    left.legend(fontsize=8)
+    right.legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    """Measure every size and print the table."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--records", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    words.add_argument("--work", type=Path, required=True, help="folder for the sources, stages and results")
+    words.add_argument("--picture", type=Path)
+    words.add_argument("--step", choices=STEPS, help="run one step in the work folder, and nothing else")
+    asked = words.parse_args()
+    if asked.step:
+        step(asked.step, asked.work)
+        return
+    rows = [row for records in asked.records for row in walk(asked.work, records)]
+    print(table(rows))
+    if asked.picture:
+        draw(rows, asked.picture)
+
+
+if __name__ == "__main__":
+    main()

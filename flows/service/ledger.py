@@ -1,0 +1,205 @@
+"""The ledger of dataset versions: each line and revision is retrained once, whoever brings the news.
+
+A SQLite file, because polling, receiver and runs are processes of their own and any of them may be
+killed at any moment: what is written is on the disk, and what is not was never promised.
+
+    pending -> running -> done
+       |          |-> failed -> pending again, within the bound
+       |          |-> cancelled, by a person: not tried again
+       |-> skipped: a newer revision of the line came before this one was trained
+
+Numbers order a line's versions. News alone cannot: a delivery of the Hub may be late, or an old one
+replayed. So whoever looks at the source says what its head is, and the head has the highest number.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tasks.core.errors import DamagedLedger, UnusableFolder
+from tasks.core.files import usable
+
+RETELL = 600  # seconds after which an event that started no run counts as lost
+RETRY = 300  # seconds before a failed version is tried again
+TABLE = """
+CREATE TABLE IF NOT EXISTS versions (
+    line TEXT NOT NULL, revision TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'pending',
+    tries INTEGER NOT NULL DEFAULT 0, told INTEGER NOT NULL DEFAULT 0, run TEXT, noted REAL NOT NULL,
+    changed REAL NOT NULL, number INTEGER PRIMARY KEY AUTOINCREMENT, UNIQUE (line, revision)
+)
+"""
+Answer = Literal["train", "done", "running", "skipped", "cancelled", "given up"]
+End = Literal["done", "failed", "cancelled"]
+STATES = ("pending", "running", "done", "failed", "cancelled", "skipped")
+COLUMNS = "line, revision, state, tries, told, run"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One line of the ledger. `told` counts the events sent for it, `tries` the runs that took it."""
+
+    line: str
+    revision: str
+    state: str
+    tries: int
+    told: int
+    run: str | None
+
+
+class Ledger:
+    """The versions of all lines; every method is one transaction."""
+
+    def __init__(self, folder: str | Path, tries: int = 3) -> None:
+        self.path = usable(Path(folder)) / "ledger.sqlite"
+        self.tries = tries
+        with self._writing() as table:
+            table.execute(TABLE)
+            self._require_whole(table)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that no other writer interleaves with, on the disk when it returns."""
+        try:
+            table = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+            try:
+                table.execute("PRAGMA journal_mode=WAL")
+                table.execute("PRAGMA synchronous=FULL")
+                table.execute("BEGIN IMMEDIATE")
+                yield table
+                table.execute("COMMIT")
+            finally:
+                table.close()  # without COMMIT, this rolls back
+        except sqlite3.OperationalError as error:  # no room, no permission, or minutes of waiting for a lock
+            raise UnusableFolder(f"{self.path}: cannot be written ({error}); mend the disk, and run again") from None
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(str(error)) from None
+
+    def _require_whole(self, table: sqlite3.Connection) -> None:
+        """Raise DamagedLedger where a page, an index or a state is not as it was written."""
+        ((found,), *_) = table.execute("PRAGMA integrity_check(1)").fetchall()
+        if found != "ok":
+            raise self._damaged(found)
+        marks = ", ".join("?" * len(STATES))
+        odd = table.execute(f"SELECT state FROM versions WHERE state NOT IN ({marks})", STATES).fetchone()  # noqa: S608
+        if odd:
+            raise self._damaged(f"the state {odd[0]!r} is none")
+
+    def _damaged(self, found: str) -> DamagedLedger:
+        said = " ".join(found.split())[:200]  # SQLite takes several lines
+        return DamagedLedger(
+            f"{self.path}: is no whole ledger ({said}); restore it from a backup, or remove it with its -wal and "
+            "-shm: each line's head is then looked up anew, and what was concluded is found unchanged"
+        )
+
+    def note(self, line: str, revision: str) -> bool:
+        """Write a revision down; False where it was known."""
+        with self._writing() as table:
+            return _noted(table, line, revision)
+
+    def head(self, line: str, revision: str) -> bool:
+        """Write down what the source has now: the newest of the line; False where it was known.
+
+        Every other one is older. A head that was skipped is pending again: a person went back to it.
+        """
+        with self._writing() as table:
+            new = _noted(table, line, revision)
+            table.execute(
+                "UPDATE versions SET number = (SELECT MAX(number) + 1 FROM versions), "
+                "state = CASE state WHEN 'skipped' THEN 'pending' ELSE state END, "
+                "told = CASE state WHEN 'skipped' THEN 0 ELSE told END WHERE line = ? AND revision = ? "
+                "AND (state = 'skipped' OR number < (SELECT MAX(number) FROM versions WHERE line = ?))",
+                (line, revision, line),
+            )
+            return new
+
+    def due(self) -> list[Version]:
+        """Versions that Prefect must be told of now: the newest pending one of each line.
+
+        Older pending ones are skipped; a failed one is pending again while tries are left; one that
+        was told and not taken is told again, but for as long as any trains: then it waits in Prefect's queue.
+        """
+        with self._writing() as table:
+            now = time.time()
+            table.execute(
+                "UPDATE versions SET state = 'pending', told = 0, changed = ? "
+                "WHERE state = 'failed' AND tries < ? AND changed < ?",
+                (now, self.tries, now - RETRY),
+            )
+            table.execute(
+                "UPDATE versions SET state = 'skipped', changed = ? WHERE state = 'pending' AND EXISTS "
+                "(SELECT 1 FROM versions newer WHERE newer.line = versions.line AND newer.number > versions.number)",
+                (now,),
+            )
+            return _read(
+                table,
+                "state = 'pending' AND (told = 0 OR changed < ? AND NOT EXISTS "
+                "(SELECT 1 FROM versions WHERE state = 'running'))",
+                (now - RETELL,),
+            )
+
+    def told(self, line: str, revision: str) -> None:
+        """Write down that an event was accepted for it."""
+        with self._writing() as table:
+            table.execute(
+                "UPDATE versions SET told = told + 1, changed = ? WHERE line = ? AND revision = ?",
+                (time.time(), line, revision),
+            )
+
+    def claim(self, line: str, revision: str, run: str) -> Answer:
+        """Whether the run may train this version; at most one run ever hears `train` at a time.
+
+        The same run may claim again what it has claimed: that is a run taken up after a crash.
+        """
+        with self._writing() as table:
+            row = table.execute(
+                "SELECT state, tries, run, number FROM versions WHERE line = ? AND revision = ?", (line, revision)
+            ).fetchone()
+            if row is None:
+                raise LookupError(f"{line}@{revision} was never noted")
+            state, tries, owner, number = row
+            if state == "running" and owner == run:
+                return "train"
+            if state in {"done", "skipped", "running", "cancelled"}:
+                return state
+            if tries >= self.tries:
+                return "given up"
+            newer = "SELECT 1 FROM versions WHERE line = ? AND number > ?"
+            taken = "skipped" if table.execute(newer, (line, number)).fetchone() else "running"
+            table.execute(
+                "UPDATE versions SET state = ?, tries = tries + ?, run = ?, changed = ? WHERE number = ?",
+                (taken, taken == "running", run, time.time(), number),
+            )
+            return "train" if taken == "running" else "skipped"
+
+    def finish(self, line: str, revision: str, run: str, state: End) -> None:
+        """Write down how the run that claimed the version ended."""
+        with self._writing() as table:
+            table.execute(
+                "UPDATE versions SET state = ?, changed = ? "
+                "WHERE line = ? AND revision = ? AND run = ? AND state = 'running'",
+                (state, time.time(), line, revision, run),
+            )
+
+    def versions(self, line: str | None = None) -> list[Version]:
+        """Everything noted, oldest first."""
+        with self._writing() as table:
+            return _read(table, "? IS NULL OR line = ?", (line, line))
+
+
+def _noted(table: sqlite3.Connection, line: str, revision: str) -> bool:
+    """Whether the revision was unknown, and is written down now."""
+    now = time.time()
+    words = "INSERT OR IGNORE INTO versions (line, revision, noted, changed) VALUES (?, ?, ?, ?)"
+    return table.execute(words, (line, revision, now, now)).rowcount == 1
+
+
+def _read(table: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[Version]:
+    """The versions that fit, oldest first; `where` is one of our own phrases, never a stranger's."""
+    rows = table.execute(f"SELECT {COLUMNS} FROM versions WHERE {where} ORDER BY number", values)  # noqa: S608
+    return [Version(*row) for row in rows.fetchall()]

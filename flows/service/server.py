@@ -1,0 +1,85 @@
+"""Which Prefect server a command speaks to: the configured one, or a temporary one of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tomllib
+from pathlib import Path
+
+from flows.service.prefect_api import Api
+from tasks.core.errors import ServerUnreachable, UnusableFolder
+from tasks.core.files import usable
+
+DEFAULTS = {
+    # A fresh database takes 10 to 17 s on a small machine; Prefect gives up after 20.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",  # a bar for seconds of reading, broken into the logs
+    "HF_HUB_VERBOSITY": "error",
+    "DATASETS_VERBOSITY": "error",
+}
+
+
+def server_configured() -> Api | None:
+    """The Prefect server of PREFECT_API_URL and PREFECT_API_AUTH_STRING, or of the active profile, else None.
+
+    Read here without importing Prefect, which takes longer than finding that nothing changed.
+    """
+    told = {**_profile(), **os.environ}
+    address = told.get("PREFECT_API_URL")
+    return Api(address, told.get("PREFECT_API_AUTH_STRING") or None) if address else None
+
+
+def _profile() -> dict[str, str]:
+    """The settings of the active profile."""
+    home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
+    try:
+        profiles = tomllib.loads((home / "profiles.toml").read_text())
+    except OSError:
+        return {}  # no profile was ever written
+    active = os.environ.get("PREFECT_PROFILE") or profiles.get("active")
+    return profiles.get("profiles", {}).get(active, {})
+
+
+def set_defaults() -> None:
+    """Settings of the libraries that must stand before they are imported; the user's own win."""
+    if os.environ.get("PREFECT_API_URL") == "":
+        del os.environ["PREFECT_API_URL"]  # an empty address breaks Prefect's event worker
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+
+
+def require_server(needed: bool = False) -> None:
+    """Raise ServerUnreachable where a configured server does not answer, or none is configured and one is needed."""
+    api = server_configured()
+    if api:
+        _require_answer(api)
+    elif needed:
+        raise ServerUnreachable("PREFECT_API_URL: expected the address of a Prefect server, found none; see kensa up")
+    else:
+        _require_home()
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _require_home() -> None:
+    """Raise UnusableFolder where the temporary server cannot keep its database: Prefect would wait for it in vain."""
+    home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
+    try:
+        usable(home)
+    except UnusableFolder:
+        raise UnusableFolder(
+            f"PREFECT_HOME={home}: Prefect keeps its database there; expected a folder that can be written"
+        ) from None
+
+
+def _require_answer(api: Api) -> None:
+    """Raise ServerUnreachable where it does not answer, or does not let us in: `/health` lets in everyone."""
+    try:
+        api.get("/admin/version")
+    except ServerUnreachable as error:
+        raise ServerUnreachable(f"{error}; start it with `prefect server start`, or unset PREFECT_API_URL") from None

@@ -1,0 +1,249 @@
+"""`kensa up`: server, work pool, deployments, automations, worker and receiver, kept alive until Ctrl-C."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from filelock import FileLock, Timeout
+
+from flows.service.lines import FILE, read_lines
+from flows.service.prefect_api import Api
+from flows.service.recovery import TakeUp
+from tasks.config.run import Retrain
+from tasks.core.errors import BadSetting, NotPrepared, ServerUnreachable, UnusableFolder
+from tasks.core.files import usable
+
+START = 120  # seconds that a fresh server may take on a small machine
+LOOK = 4  # rounds of half a second between two looks at what died
+STOP = 30  # seconds for a process to end by itself
+POOL = "kensa"
+# Prefect keeps in memory who holds a deployment's place: a restarted server would let nobody in, or two.
+LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
+# It keeps ended runs for ever unless told: those that ended 90 days ago go, with their logs, hourly and at a start.
+BOUNDED = {
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
+}
+
+
+@dataclass
+class Service:
+    """One child process that is started again when it dies, a little later each time."""
+
+    name: str
+    words: list[str]
+    environment: dict[str, str]
+    process: subprocess.Popen | None = None
+    starts: int = 0
+    next_start: float = 0.0
+    began: float = field(default=0.0)
+
+    def start(self) -> None:
+        """Start it in a session of its own, so that Ctrl-C reaches only `kensa up`, which stops it in order."""
+        say(f"{'starting' if not self.starts else 'starting again'} {self.name}")
+        self.process = subprocess.Popen(
+            self.words,
+            env=self.environment,
+            stdout=sys.stderr,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509  # nothing here runs threads
+        )
+        self.starts += 1
+        self.began = time.monotonic()
+
+    def tend(self) -> None:
+        """Start it again where it has died; 1 s later, then 2, 4, … up to 60."""
+        if self.process is None or self.process.poll() is None:
+            return
+        if not self.next_start:
+            lived = time.monotonic() - self.began
+            self.starts = 1 if lived > 300 else self.starts
+            wait = min(2 ** (self.starts - 1), 60)
+            say(f"{self.name} ended with {self.process.returncode}; starting it again in {wait} s")
+            self.next_start = time.monotonic() + wait
+        elif time.monotonic() >= self.next_start:
+            self.next_start = 0.0
+            self.start()
+
+    def stop(self) -> None:
+        """End it and wait; by force where it does not end by itself."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        say(f"stopping {self.name}")
+        self.process.send_signal(signal.SIGINT if self.name == "server" else signal.SIGTERM)
+        try:
+            self.process.wait(STOP)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def _die_with_parent() -> None:
+    """Linux ends the child when `kensa up` is killed: no orphan keeps a port or the database."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    print(f"kensa up: {text}", file=sys.stderr, flush=True)
+
+
+def up(port: int = 4200, webhook_port: int = 4280) -> int:
+    """Run everything from this folder until Ctrl-C or SIGTERM; returns 0 after a clean stop.
+
+    Raises UnusableFolder where it runs already, BadSetting for a port that is taken, ServerUnreachable
+    where the server does not start, NotPrepared where it does not take our deployments.
+    """
+    read_lines(FILE)
+    if not Path("prefect.yaml").exists() or not Path("flows/retrain.py").exists():
+        raise UnusableFolder(
+            f"{Path.cwd()}: expected Kensa's own folder with prefect.yaml and flows/; run kensa up there"
+        )
+    with _only_one(), _stopping() as stopped:
+        _require_free("--port", port)
+        _require_free("--webhook-port", webhook_port)
+        address = f"http://127.0.0.1:{port}/api"
+        environment = {
+            **LEASES,
+            **BOUNDED,
+            **os.environ,
+            **_auth(),
+            "PREFECT_API_URL": address,
+            "KENSA_ROOT": str(Path.cwd()),
+        }
+        again = TakeUp(Api(address, environment.get("PREFECT_API_AUTH_STRING")), Path(Retrain().data_folder))
+        services = _services(environment, port, webhook_port)
+        try:
+            services[0].start()
+            _wait_for(address, services[0], stopped)
+            _prepare(environment, stopped)
+            for service in services[1:]:
+                if not stopped():
+                    service.start()
+            if not stopped():
+                say(f"ready: http://127.0.0.1:{port}; Ctrl-C stops everything")
+            rounds = 0
+            while not stopped():
+                for service in services:
+                    service.tend()
+                if rounds % LOOK == 0:
+                    _take_up(again)
+                rounds += 1
+                time.sleep(0.5)
+        finally:
+            for service in reversed(services):
+                service.stop()
+    say("stopped")
+    return 0
+
+
+def _auth() -> dict[str, str]:
+    """The server's user:password, told to it and to all that speak to it, whichever of the two names gave it."""
+    names = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING")
+    told = {os.environ[name] for name in names if os.environ.get(name)}
+    if len(told) > 1:
+        raise BadSetting(f"{names[1]}: expected what {names[0]} says, found something else; one of them is enough")
+    return {name: word for word in told for name in names}
+
+
+def _take_up(again: TakeUp) -> None:
+    """Schedule anew what died on this machine, whatever died with it."""
+    try:
+        for name in again.look():
+            say(f"taken up again: {name}")
+    except ServerUnreachable:
+        pass  # it died itself, and is started again above
+
+
+def _services(environment: dict[str, str], port: int, webhook_port: int) -> list[Service]:
+    bin_ = Path(sys.executable).parent
+    prefect = [str(bin_ / "prefect"), "--no-prompt"]
+    worker = {**environment, "PREFECT_WORKER_QUERY_SECONDS": environment.get("PREFECT_WORKER_QUERY_SECONDS", "5")}
+    services = [
+        Service("server", [*prefect, "server", "start", "--host", "127.0.0.1", "--port", str(port)], environment),
+        Service("worker", [*prefect, "worker", "start", "--pool", POOL, "--type", "process"], worker),
+    ]
+    if environment.get("KENSA_WEBHOOK_SECRET"):
+        words = [sys.executable, "-m", "flows.service.webhook", "--port", str(webhook_port)]
+        services.append(Service("receiver", words, environment))
+    else:
+        say("no receiver: KENSA_WEBHOOK_SECRET is not set; new versions are found by looking every 15 minutes")
+    return services
+
+
+def _prepare(environment: dict[str, str], stopped: Callable[[], bool]) -> None:
+    """Work pool, deployments, automations and schedules; each can be made again, and nothing doubles."""
+    prefect = [str(Path(sys.executable).parent / "prefect"), "--no-prompt"]
+    for words in (
+        [*prefect, "work-pool", "create", POOL, "--type", "process", "--overwrite"],
+        [*prefect, "deploy", "--all"],
+        [sys.executable, "-m", "flows.service.automations"],
+        [sys.executable, "-m", "flows.service.schedules"],
+    ):
+        done = stopped() or subprocess.run(words, env=environment, check=False, stdout=sys.stderr)
+        if not stopped() and done.returncode:  # Ctrl-C reaches these too, and they end with an error
+            raise NotPrepared(f"{' '.join(words[-3:])}: ended with {done.returncode}; its own words stand above")
+
+
+def _require_free(option: str, port: int) -> None:
+    """Raise BadSetting for a taken port: another Prefect server there would answer as if it were ours."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was closed just now is free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError):
+            raise BadSetting(f"{option} {port}: expected a free port, found it taken; choose another") from None
+
+
+def _wait_for(address: str, server: Service, stopped: Callable[[], bool]) -> None:
+    end = time.monotonic() + START
+    while time.monotonic() < end and not stopped():
+        if server.process.poll() is not None:
+            break
+        try:
+            if httpx.get(f"{address}/health", timeout=2).is_success:
+                return
+        except httpx.TransportError:
+            pass  # not listening yet
+        time.sleep(0.3)
+    if not stopped():
+        raise ServerUnreachable(f"{address}: the server did not start within {START} s; is its port taken?")
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    lock = FileLock(usable(Path("data")) / ".up.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UnusableFolder(
+            f"{Path.cwd()}: kensa up runs here already; stop it first, or use another folder"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _stopping() -> Iterator[Callable[[], bool]]:
+    """A question that is answered yes once Ctrl-C or SIGTERM came."""
+    asked: list[int] = []
+    former = {number: signal.signal(number, lambda n, _: asked.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

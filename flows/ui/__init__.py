@@ -1,0 +1,1 @@
+"""What the Prefect UI shows of a run, and notifications: the only maker of Prefect artifacts."""

@@ -1,0 +1,1 @@
+"""Kensa retrains the Siamese model with which a factory inspects its parts."""

@@ -1,0 +1,1 @@
+"""The `kensa` command: one module for each subcommand."""

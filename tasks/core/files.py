@@ -1,0 +1,140 @@
+"""Files that are whole or not there: atomic writes, digests, seals, and what the disk refuses in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import glob
+import hashlib
+import json
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import UnusableFolder
+
+SEAL = "seal"  # the key under which a JSON file holds the digest of all its other keys
+
+
+# What a disk says that is full, read-only, failing, over its quota or not ours; numpy and HDF5 give no number.
+DISK = {
+    None,
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+}
+
+
+def digest_of(*parts: Any) -> str:
+    """SHA-256 (hex) of plain values in canonical JSON."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never half of it; raises UnusableFolder."""
+    text = json.dumps(value, indent=2, allow_nan=False) + "\n"  # first: what cannot be told leaves no file behind
+    with told_of_disk(path.parent):
+        sweep(path.parent, path.name)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_beside(path.name))
+        beside = Path(name)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.chmod(0o644)
+            moved(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def moved(draft: Path, place: Path) -> None:
+    """Give what is finished its name, and bring the name to the disk too: what comes next relies on it."""
+    draft.replace(place)
+    _to_disk(place.parent)
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def with_seal(value: dict[str, Any]) -> dict[str, Any]:
+    """The value with its own digest beside it, as it will be read again from JSON."""
+    told = {key: one for key, one in value.items() if key != SEAL}
+    return {**told, SEAL: digest_of(json.loads(json.dumps(told, allow_nan=False)))}
+
+
+def seal_holds(value: dict[str, Any]) -> bool:
+    """Whether what was read is what was sealed; False where there is no seal."""
+    return value.get(SEAL) == digest_of({key: one for key, one in value.items() if key != SEAL})
+
+
+@contextlib.contextmanager
+def told_of_disk(folder: Path) -> Iterator[None]:
+    """Say in one line what the disk refuses; raises UnusableFolder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK or (error.errno is None and type(error) is not OSError):
+            raise  # such as a lock's time that is over
+        said = error.strerror or " ".join(str(error).split())[:200]
+        raise UnusableFolder(
+            f"{folder}: cannot be written ({said}); make room or mend its permissions, and run again: "
+            "nothing half-written is left"
+        ) from error
+
+
+def usable(folder: Path) -> Path:
+    """`folder`, created and proved writable; raises UnusableFolder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise UnusableFolder(
+            f"{folder}: expected a folder that can be written, found {error.strerror}; "
+            "choose another with --data or --artifacts"
+        ) from None
+
+
+def _beside(name: str) -> str:
+    """How the name begins of what is written here beside `name`; machine and process say whose it is."""
+    machine = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+    return f".{name}-{machine}-{os.getpid()}-"
+
+
+def sweep(root: Path, name: str) -> None:
+    """Remove what killed processes of this machine left half-written beside `name`."""
+    start = _beside(name).rsplit("-", 2)[0]
+    for left in root.glob(f"{glob.escape(start)}-*-*"):
+        if _alive(left.name.removeprefix(start + "-").split("-")[0]):
+            continue
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def _alive(process: str) -> bool:
+    if not process.isdecimal():
+        return True  # not a name of ours: not ours to sweep
+    try:
+        os.kill(int(process), 0)  # signal 0 only asks
+    except PermissionError:
+        return True
+    except ProcessLookupError:
+        return False
+    return True

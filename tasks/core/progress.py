@@ -1,0 +1,64 @@
+"""Progress of a training on stderr: a bar within the epoch where a person looks, a line for each epoch."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from tasks.core.results import Epoch
+
+WIDTH = 24
+
+
+class Progress:
+    """Writes to stderr alone, so that stdout stays free for `--json`."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self.live = sys.stderr.isatty()
+
+    def batch(self, epoch: int, done: int, of: int, loss: float) -> None:
+        """Redraw the bar after batch `done` of `of`; nothing where nobody looks."""
+        if self.live:
+            filled = WIDTH * done // max(of, 1)
+            bar = "█" * filled + "·" * (WIDTH - filled)
+            sys.stderr.write(f"\r  epoch {epoch:>3}/{self.epochs} {bar} loss {loss:.4f}")
+            sys.stderr.flush()
+
+    def epoch(self, line: Epoch) -> None:
+        """Write an epoch's line."""
+        sys.stderr.write(("\r\x1b[K" if self.live else "") + epoch_line(line, self.epochs) + "\n")
+        sys.stderr.flush()
+
+
+class Counted:
+    """Writes how many records are done, every few seconds; nothing for what is done before that."""
+
+    SECONDS = 5.0
+
+    def __init__(self, verb: str) -> None:
+        self.verb, self.start = verb, time.monotonic()
+        self.told = self.start
+
+    def __call__(self, records: int) -> None:
+        """Tell of the records so far, if it is time to."""
+        now = time.monotonic()
+        if now - self.told >= self.SECONDS:
+            self.told = now
+            rate = records / (now - self.start)
+            sys.stderr.write(f"  {records:,} records {self.verb}, {rate:,.0f} a second\n")
+            sys.stderr.flush()
+
+
+def fold_line(title: str, number: int, of: int) -> None:
+    """Write which of the folds is trained next."""
+    sys.stderr.write(f"  fold {number}/{of}: {title}\n")
+    sys.stderr.flush()
+
+
+def epoch_line(line: Epoch, epochs: int) -> str:
+    """One epoch as text: losses, share of active triplets, mean norm and spread of the embeddings."""
+    return (
+        f"  epoch {line.epoch:>3}/{epochs}  loss {line.loss:.4f}  validation {line.val_loss:.4f}  "
+        f"active {line.active:4.0%}  norm {line.norm:.3g}  spread {line.spread:.3g}  {line.seconds:.1f} s"
+    )

@@ -1,0 +1,92 @@
+"""The record bank: every distinct record once, as arrays in a stage folder, and how to read them.
+
+numpy and the standard library alone, so that a training box needs neither Prefect nor pyarrow.
+
+    maps.npy        (n, rows·cols) float32, row-major; may be memory-mapped
+    anchors.npy     (modes, rows·cols) float32, mean maps of the training records
+    index.npz       mode (n,) int32 code, good (n,) bool, part (n,) int8, hash (n,) S32, group (n,) str,
+                    modes (m,) str; component (n,) int32 code of the records that the source's triplets
+                    link, empty where it brought none; triplets_<part> (t, 3) int32: mode code of the
+                    anchor, positive row, negative row
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tasks.data.split import PARTS
+
+
+@dataclass(frozen=True)
+class Bank:
+    """A stage folder's arrays; see the module's docstring for shapes and types."""
+
+    maps: np.ndarray
+    anchors: np.ndarray
+    mode: np.ndarray
+    good: np.ndarray
+    part: np.ndarray
+    hash: np.ndarray
+    group: np.ndarray
+    modes: list[str]
+    triplets: dict[str, np.ndarray]
+    component: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
+
+    def rows(self, part: str) -> np.ndarray:
+        """The row numbers of a part's records."""
+        return np.flatnonzero(self.part == PARTS.index(part))
+
+    def save(self, folder: Path, maps: Path | None = None) -> None:
+        """Write the three files. `maps`: a file of the same maps, which is shared, not written again."""
+        if maps is None:
+            write_maps(folder / "maps.npy", [self.maps], self.maps.shape)
+        elif maps != folder / "maps.npy":
+            _share(maps, folder / "maps.npy")
+        np.save(folder / "anchors.npy", self.anchors)
+        triplets = {f"triplets_{part}": rows.astype(np.int32) for part, rows in self.triplets.items()}
+        np.savez(
+            folder / "index.npz",
+            mode=self.mode.astype(np.int32),
+            good=self.good,
+            part=self.part.astype(np.int8),
+            hash=self.hash,
+            group=self.group.astype(str),
+            modes=np.array(self.modes, str),
+            component=self.component.astype(np.int32),
+            **triplets,
+        )
+
+
+def write_maps(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int]) -> None:
+    """Write blocks of maps, (n, values) in all, as one `.npy` file; no more than a block lies in memory."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, "<f4"))
+
+
+def _share(file: Path, name: Path) -> None:
+    """One more name for a file that nobody changes any more; a copy where the disk knows no such thing."""
+    try:
+        name.hardlink_to(file)
+    except OSError:
+        shutil.copyfile(file, name)
+
+
+def load_bank(folder: str | Path) -> Bank:
+    """The bank of a triplets stage, maps memory-mapped; no pickle is ever read."""
+    folder = Path(folder)
+    with np.load(folder / "index.npz", allow_pickle=False) as index:
+        arrays = {name: index[name] for name in index.files}
+    return Bank(
+        maps=np.load(folder / "maps.npy", mmap_mode="r", allow_pickle=False),
+        anchors=np.load(folder / "anchors.npy", allow_pickle=False),
+        modes=[str(name) for name in arrays.pop("modes")],
+        triplets={part: arrays.pop(f"triplets_{part}") for part in PARTS},
+        **arrays,
+    )

@@ -1,0 +1,107 @@
+"""Turns Arrow batches into maps: float32 values, text labels and modes, and each record's hash."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.config.run import Data
+from tasks.data.schema import Block, Shape
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One block of a batch, row by row.
+
+    maps: (rows, values) float32, C order; fewer values than a map's where columns are unfit.
+    label, mode, group: text, None where the cell is empty or the column is not there.
+    odd: (rows,) bool, which rows held a map of another size (their values here are NaN).
+    """
+
+    block: Block
+    maps: np.ndarray
+    label: list[str | None]
+    mode: list[str | None]
+    group: list[str | None]
+    odd: np.ndarray
+
+    def hashes(self) -> list[bytes]:
+        """The 16-byte BLAKE2b hash of each row's float32 values, by which a record is known."""
+        return [hashlib.blake2b(row, digest_size=16).digest() for row in self.maps]
+
+
+def decode(batch: pa.RecordBatch, shape: Shape, data: Data) -> Iterator[Decoded]:
+    """Every block of the batch."""
+    for block, columns in zip(shape.blocks, shape.columns, strict=True):
+        if block.prefix == "map":
+            maps, odd = _listed_maps(batch, columns, data)
+        else:
+            maps, odd = _wide_maps(batch, columns), np.zeros(batch.num_rows, bool)
+        texts = [as_text(batch, column) for column in (block.label, block.mode, block.group)]
+        yield Decoded(block, maps, *texts, odd=odd)
+
+
+def _wide_maps(batch: pa.RecordBatch, columns: tuple[str, ...]) -> np.ndarray:
+    if not columns or not batch.num_rows:
+        return np.empty((batch.num_rows, len(columns)), np.float32)
+    kinds = {batch.schema.field(column).type for column in columns}
+    if pa.float16() in kinds and len(kinds) > 1:  # Arrow's tensors cannot mix half floats with others
+        return _as_float32(np.stack([batch.column(name).to_numpy(zero_copy_only=False) for name in columns], axis=1))
+    values = batch.select(list(columns)).to_tensor(null_to_nan=True, row_major=True).to_numpy()
+    return _as_float32(values)
+
+
+def _listed_maps(batch: pa.RecordBatch, columns: tuple[str, ...], data: Data) -> tuple[np.ndarray, np.ndarray]:
+    """The maps of a list column, flat or nested to any depth, and which rows have another size.
+
+    A nested map must have the rows of a map outermost, or one channel: 39×36 is no 36×39.
+    """
+    if not columns:
+        return np.empty((batch.num_rows, 0), np.float32), np.zeros(batch.num_rows, bool)
+    size = data.rows * data.cols
+    values, lengths = batch.column("map"), np.ones(batch.num_rows, np.int64)
+    values = values.storage if isinstance(values, pa.ExtensionArray) else values
+    outermost = _lengths(values)
+    while pa.types.is_nested(values.type):
+        bounds, ends = np.concatenate([[0], np.cumsum(_lengths(values))]), np.cumsum(lengths)
+        lengths = bounds[ends] - bounds[ends - lengths]
+        values = pc.list_flatten(values)  # a list that is null has length 0 and gives nothing
+    right = (lengths == size) & np.isin(outermost, (size, data.rows, 1))
+    maps = np.full((batch.num_rows, size), np.nan, np.float32)
+    flat = _as_float32(values.to_numpy(zero_copy_only=False))
+    maps[right] = flat[np.repeat(right, lengths)].reshape(-1, size)
+    return maps, ~right
+
+
+def _lengths(lists: pa.Array) -> np.ndarray:
+    return pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _as_float32(values: np.ndarray) -> np.ndarray:
+    """Contiguous float32 without negative zeros, which would hash apart from zeros.
+
+    A value beyond float32 becomes infinite here, and the check for finite values reports it.
+    """
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(values, np.float32) + np.float32(0)
+
+
+def as_text(batch: pa.RecordBatch, column: str | None) -> list[str | None]:
+    """A column as text: 1, 1.0 and "1" are the same label, as CSV and Parquet disagree about them."""
+    if column is None or column not in batch.schema.names:
+        return [None] * batch.num_rows
+    return [_cell(value) for value in batch.column(column).to_pylist()]
+
+
+def _cell(value: object) -> str | None:
+    if value in (None, "") or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool | int | float) and float(value).is_integer():
+        return str(int(value))
+    return str(value)

@@ -1,0 +1,214 @@
+"""Opens a downloaded source as a stream of batches: the `datasets` library knows its files, Arrow reads Parquet."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.data.limits import require_bounded, require_few, require_inside, require_own
+from tasks.config.run import Data
+from tasks.imaging.demo import make_demo
+from tasks.core.errors import BadInput, BadSetting, UnreadableSource
+from tasks.core.results import Downloaded
+from tasks.data.schema import recognise
+from tasks.data.unpacked_size import MOST_TEXT, long_text
+
+BATCH_ROWS = 2048
+BUFFER = (
+    1 << 16
+)  # bytes that Arrow reads at once of each column, of which there may be thousands; else all of a row group
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source's columns, and its batches of at most BATCH_ROWS records, read as they are asked for."""
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+
+@contextmanager
+def opened(downloaded: Downloaded, data: Data, held_out: bool, scratch: Path) -> Iterator[Opened]:
+    """The source with its columns; what is no Parquet is prepared in a folder under `scratch` that goes afterwards.
+
+    Memory is that of a few batches. `held_out` prefers the split `test` over `train`. Raises UnreadableSource
+    or BadSetting, also while the batches are walked.
+    """
+    if downloaded.resolved.kind == "demo":
+        yield _whole(_demo_table())
+        return
+    with tempfile.TemporaryDirectory(dir=scratch, prefix=".reading-") as folder:
+        builder, files, part = _found(downloaded, data, held_out, folder)
+        if builder.name == "parquet":
+            yield _parquet(files, downloaded.resolved.source, data)
+            return
+        yield _whole(_prepared(builder, part, downloaded.resolved.source, data))
+
+
+@contextmanager
+def streamed(downloaded: Downloaded, data: Data, held_out: bool) -> Iterator[Iterator[pa.RecordBatch]]:
+    """The source as batches of at most BATCH_ROWS records, and nothing of it is written anywhere.
+
+    Raises as `opened`, also while the batches are walked.
+    """
+    if downloaded.resolved.kind == "demo":
+        yield _whole(_demo_table()).batches
+        return
+    with tempfile.TemporaryDirectory(prefix="kensa-reading-") as scratch:  # the library's notes, a few kilobytes
+        yield _stream(downloaded, data, held_out, scratch)
+
+
+def _stream(downloaded: Downloaded, data: Data, held_out: bool, scratch: str) -> Iterator[pa.RecordBatch]:
+    builder, files, part = _found(downloaded, data, held_out, scratch)
+    if builder.name == "parquet":
+        yield from _parquet(files, downloaded.resolved.source, data).batches
+        return
+    with _told(downloaded.resolved.source):
+        for table in builder.as_streaming_dataset(part).with_format("arrow").iter(BATCH_ROWS):
+            yield table.combine_chunks().to_batches()[0]
+
+
+def _found(downloaded: Downloaded, data: Data, held_out: bool, scratch: str) -> tuple[Any, list[str], str]:
+    """The library's reader of a folder, the files of the part that is asked for, and that part's name."""
+    from datasets import DownloadConfig, load_dataset_builder
+
+    folder, source = Path(downloaded.folder), downloaded.resolved.source
+    _require_fit(folder, source, data)
+    with _told(source):
+        local = DownloadConfig(local_files_only=True)
+        builder = load_dataset_builder(downloaded.folder, data.config, cache_dir=scratch, download_config=local)
+        files = {str(name): list(found) for name, found in (builder.config.data_files or {}).items()}
+        require_own([file for found in files.values() for file in found], folder, source)
+        part = _part(source, list(files), data.part, held_out)
+    return builder, files[part], part
+
+
+def _parquet(files: list[str], source: str, data: Data) -> Opened:
+    """Parquet is read by Arrow itself: the library would hold a whole row group, and write the set once more.
+
+    Columns that nothing asks for are left unread.
+    """
+    with _told(source):
+        readers = [pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) for path in files]
+        schema = readers[0].schema_arrow
+    names = recognise(schema, data).names(schema)
+    wanted = pa.schema([schema.field(name) for name in names])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with _told(source):
+            for path, reader in zip(files, readers, strict=True):
+                _require_names(path, names, source)
+                for batch in reader.iter_batches(BATCH_ROWS, columns=names):
+                    same = batch.schema.equals(wanted)
+                    yield batch if same else batch.select(names).cast(wanted)
+
+    return Opened(schema, batches())
+
+
+def _require_names(path: str, columns: list[str], source: str) -> None:
+    """Raise UnreadableSource for a text that is no name: packed once, it may stand for gigabytes."""
+    if found := long_text(Path(path), columns):
+        raise UnreadableSource(f"{source}: expected texts of at most {MOST_TEXT:,} bytes, found {found}; shorten it")
+
+
+def _prepared(builder: Any, part: str, source: str, data: Data) -> pa.Table:
+    """Any other kind of file as a table that the library has written, memory-mapped."""
+    from datasets import DownloadConfig
+
+    with _told(source):
+        builder.download_and_prepare(
+            download_config=DownloadConfig(local_files_only=True), verification_mode="no_checks"
+        )
+        table = builder.as_dataset(part).with_format("arrow")[:]
+    require_few(table.num_rows, source, data)
+    return table
+
+
+def _whole(table: pa.Table) -> Opened:
+    return Opened(table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS)))
+
+
+def _demo_table() -> pa.Table:
+    part = make_demo()
+    flat = pa.array(part.maps.ravel())
+    return pa.table(
+        {
+            "map": pa.FixedSizeListArray.from_arrays(flat, part.maps.shape[1]),
+            "label": part.label,
+            "fmode": part.fmode,
+            "group": list(part.group),
+        }
+    )
+
+
+def _require_fit(folder: Path, source: str, data: Data) -> None:
+    """All that can be asked before a file is opened."""
+    require_inside(folder, source)
+    _require_one_kind(folder, source)
+    _require_rows(folder)
+    require_bounded(folder, source, data)
+
+
+@contextmanager
+def _told(source: str) -> Iterator[None]:
+    """What the library cannot read, in one line; StopIteration is its word for a JSON file without a record."""
+    import yaml
+    from datasets.exceptions import DatasetsError
+
+    try:
+        yield
+    except (DatasetsError, ValueError, KeyError, OSError, StopIteration, pa.ArrowException, yaml.YAMLError) as error:
+        if isinstance(error, BadInput):  # told already
+            raise
+        raise UnreadableSource(f"{source}: cannot be read as a table: {_cause(error)}") from None
+
+
+def _require_one_kind(folder: Path, source: str) -> None:
+    """`datasets` reads one kind of file and drops the others without a word. JSON may be mere metadata."""
+    kinds = {kind for kind in ("parquet", "csv", "tsv", "arrow") if any(folder.rglob(f"*.{kind}"))}
+    if len(kinds) > 1:
+        raise UnreadableSource(
+            f"{source}: expected tables of one kind, found {', '.join(sorted(kinds))}; keep one of them"
+        )
+
+
+def _require_rows(folder: Path) -> None:
+    """Name the Parquet file that cannot be read: `datasets` only says that something failed."""
+    files = sorted(folder.rglob("*.parquet"))
+    rows = 0
+    for path in files:
+        try:
+            rows += pq.read_metadata(path).num_rows
+        except (pa.ArrowException, OSError) as error:
+            name = path.relative_to(folder)
+            raise UnreadableSource(f"{folder}: {name} is no whole Parquet file: {_cause(error)}") from None
+    if files and not rows:
+        raise UnreadableSource(f"{folder}: expected records, found Parquet files without rows")
+
+
+def _part(source: str, splits: list[str], asked: str | None, held_out: bool) -> str:
+    preferred = [asked] if asked else ["test", "validation", "train"] if held_out else ["train"]
+    chosen = next((name for name in preferred if name in splits), None)
+    if chosen is None and len(splits) == 1 and not asked:
+        return splits[0]
+    if chosen is None:
+        raise BadSetting(
+            f"{source}: expected the split {' or '.join(preferred)}, found {', '.join(splits)}; "
+            "choose with --set data.part=…"
+        )
+    return chosen
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost cause in one line: the outer ones only say that something failed."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else text[:297] + "..."

@@ -1,0 +1,108 @@
+"""What the folds are worth: defects of a mode that was never trained, and models that were taught at random.
+
+Kept apart from the figures of the trained modes: how a model judges what it knows and what it does not
+know are two questions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tasks.config.run import Retrain
+from tasks.data.bank import Bank
+from tasks.evaluation.bootstrap import auroc_of, draws_of, intervals, units_of
+from tasks.evaluation.holdout import thresholds_of
+from tasks.evaluation.metrics import pair_figures
+from tasks.model.classifier import Judge
+
+CHANCE = (0.45, 0.55)  # where the pair AUROC of a model that was taught at random must lie
+
+
+def unseen_figures(judge: Judge, known: Bank, bank: Bank, mode: str, config: Retrain) -> dict[str, Any]:
+    """How test records of a mode that the judge does not know are told from good ones, and from all known ones.
+
+    known: the bank without the mode; bank: the whole one. `scores` are AUROCs against the good test
+    records, `caught` is the share above the threshold that was calibrated without the mode, and `novelty`
+    the AUROC of the distance to the nearest known prototype against all test records of known modes.
+    """
+    rows = bank.rows("test")
+    strange = bank.mode[rows] == bank.modes.index(mode)
+    maps, units = np.asarray(bank.maps[rows]), units_of(bank, rows)[0]
+    draws, confidence = config.evaluate.bootstrap, config.evaluate.confidence
+    weights = draws_of(units, draws, config.seed)
+    nearest = judge.to_modes(maps).min(axis=1)
+    found: dict[str, Any] = {"n": int(strange.sum()), "novelty": auroc_of(nearest, strange, weights, confidence)}
+    good = bank.good[rows]
+    if judge.to_good is None or not good.any():
+        return found
+    asked = good | strange
+    scores = {name: values[asked] for name, values in judge.scores(maps).items()}
+    found["scores"] = {
+        name: auroc_of(values, strange[asked], weights[:, asked], confidence) for name, values in scores.items()
+    }
+    found["used"] = "fused" if judge.fused else "distance"
+    cut = thresholds_of(judge, known, config)[0].value
+    found["caught"] = None if cut is None else float((judge.score(maps[strange]) > cut).mean())
+    return found
+
+
+def taught_at_random(judge: Judge, bank: Bank, config: Retrain) -> dict[str, Any]:
+    """Pair AUROC with its interval, and mode accuracy, on test records, whose modes are the true ones."""
+    rows = bank.rows("test")
+    distances, mode = judge.to_modes(np.asarray(bank.maps[rows])), bank.mode[rows]
+    found = pair_figures(distances, mode)
+    weights = draws_of(units_of(bank, rows)[0], config.evaluate.bootstrap, config.seed)
+    edges = intervals(distances, mode, weights, config.evaluate.confidence)["auroc"]
+    return {"auroc": found["auroc"], "interval": edges, "mode_accuracy": found["mode_accuracy"]}
+
+
+def unseen_summary(folds: tuple[dict[str, Any], ...], config: Retrain) -> dict[str, Any] | None:
+    """The figures by mode and their plain means; None where they were not asked for.
+
+    `modes` is empty where no mode can be left out; one whose training died has `failed`, and no figures.
+    """
+    if not config.evaluate.unseen:
+        return None
+    modes = {one["name"]: one for one in folds if one["kind"] == "without"}
+    means: dict[str, float] = {}
+    trained_ones = [one for one in modes.values() if "failed" not in one]
+    if trained_ones:
+        means["novelty_auroc"] = _mean([one["novelty"]["auroc"] for one in trained_ones])
+    judged = [one for one in modes.values() if "scores" in one]
+    for name in sorted({name for one in judged for name in one["scores"]}):
+        means[f"good_auroc_{name}"] = _mean([one["scores"][name]["auroc"] for one in judged if name in one["scores"]])
+    if judged:
+        means["good_auroc"] = _mean([one["scores"][one["used"]]["auroc"] for one in judged])
+    caught = [one["caught"] for one in judged if one["caught"] is not None]
+    return {"modes": modes, "mean": means | ({"caught": _mean(caught)} if caught else {})}
+
+
+def permutation_summary(folds: tuple[dict[str, Any], ...], config: Retrain) -> dict[str, Any] | None:
+    """The pair AUROC of each permutation, their mean, and whether it is that of a coin; None where not asked for.
+
+    `chance` is None where it cannot be told: the mean lies outside of what is expected, but no farther than
+    the scatter of so few records reaches, or every training died (`failed` says of what, and `mean` is None).
+    """
+    if not config.evaluate.permutation:
+        return None
+    folds = [one for one in folds if one["kind"] == "permuted"]
+    values = [one["auroc"] for one in folds if "failed" not in one]
+    mean = _mean(values) if values else None
+    return {
+        "auroc": values,
+        "mean": mean,
+        "expected": list(CHANCE),
+        "chance": None if mean is None else _chance(mean, [one["interval"] for one in folds if "failed" not in one]),
+        "failed": [one["failed"] for one in folds if "failed" in one],
+    }
+
+
+def _chance(mean: float, edges: list[list[float]]) -> bool | None:
+    low, high = np.mean(edges, axis=0)
+    return True if CHANCE[0] <= mean <= CHANCE[1] else None if low <= 0.5 <= high else False
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values))

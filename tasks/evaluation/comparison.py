@@ -1,0 +1,158 @@
+"""Champion and challenger side by side: both judged anew on one frozen set, record by record.
+
+What cannot be compared is told as `impossible`, which the gate takes for a rejection: whatever goes
+wrong here, the champion stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from tasks.config.run import Retrain
+from tasks.core.errors import NotComparable
+from tasks.data.bank import Bank
+from tasks.data.split import PARTS
+from tasks.evaluation.bootstrap import units_of
+from tasks.evaluation.metrics import pair_figures
+from tasks.evaluation.paired_bootstrap import draws_for, fewest, paired
+from tasks.model.classifier import Judge
+from tasks.registry.loading import _arrays, champion_judge
+from tasks.registry.releases import Release
+
+# What a release of another Kensa can raise: a file that is missing, cut or of another form; a distance, a
+# layer or a map's size that this one does not know. All else is a mistake of ours, and fails the run.
+UNUSABLE = (OSError, EOFError, BadZipFile, KeyError, TypeError, ValueError)
+
+
+def comparison_with(
+    champion: Release, judge: Judge, bank: Bank, config: Retrain, frozen: dict[str, Any]
+) -> dict[str, Any]:
+    """Challenger and champion on the same records of the frozen set, in the modes that both know.
+
+    `impossible` says why there is none. Else `challenger` and `champion` hold the pair figures of each,
+    `figures`, `modes` and `few` what the first has over the second (see paired_bootstrap.py, modes by name), and
+    `same_model` whether their distances are equal to the last bit.
+    """
+    found: dict[str, Any] = {
+        "version": champion.version,
+        "frozen": frozen["version"],
+        "champion_frozen": champion.manifest.get("frozen", {}).get("version"),
+        "test_records": len(bank.rows("test")),
+        "records": 0,
+        "impossible": None,
+    }
+    try:
+        left = _left(champion, bank)
+        told = ("seen", "unknown", "lost", "unjudged", "impossible")
+        found |= {"records": len(left.rows), **{name: getattr(left, name) for name in told}}
+        if left.impossible:
+            return found
+        distances = [_distances(judge, left, bank, "this model"), _champions(champion, left, bank)]
+    except NotComparable as error:
+        return found | {"impossible": str(error)}
+    return found | _side_by_side(*distances, left, bank, config)
+
+
+def _side_by_side(own: np.ndarray, other: np.ndarray, left: Comparable, bank: Bank, config: Retrain) -> dict[str, Any]:
+    mode = np.array([left.modes.index(bank.modes[code]) for code in bank.mode[left.rows]])
+    units, unit = units_of(bank, left.rows)
+    confidence = config.gate.confidence
+    draws = draws_for(config.evaluate.bootstrap, confidence)
+    found = paired(own, other, mode, units, confidence, draws, config.seed)
+    few = found["few"] and found["few"] | {"modes": [left.modes[code] for code in found["few"]["modes"]]}
+    return {
+        "challenger": pair_figures(own, mode),
+        "champion": pair_figures(other, mode),
+        "same_model": bool(np.array_equal(own, other)),
+        "figures": found["figures"],
+        "modes": {left.modes[code]: entry for code, entry in found["modes"].items()},
+        "few": few,
+        "fewest": fewest(confidence),
+        "unit": unit,
+        "units": len(np.unique(units)),
+        "draws": draws,
+        "confidence": confidence,
+    }
+
+
+def _left(champion: Release, bank: Bank) -> Comparable:
+    try:
+        return comparable(champion, bank)
+    except UNUSABLE as error:
+        raise _unusable(champion, error) from error
+
+
+def _champions(champion: Release, left: Comparable, bank: Bank) -> np.ndarray:
+    try:
+        return _distances(champion_judge(champion), left, bank, f"the champion {champion.version}")
+    except UNUSABLE as error:
+        raise _unusable(champion, error) from error
+
+
+def _unusable(champion: Release, error: Exception) -> NotComparable:
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return NotComparable(
+        f"{champion.path.name} cannot be used ({said[:300]}); promote a release that can, or use another --artifacts"
+    )
+
+
+def _distances(judge: Judge, left: Comparable, bank: Bank, who: str) -> np.ndarray:
+    """Distances (n, modes) of the records that are left to the modes that are left."""
+    columns = [judge.modes.index(mode) for mode in left.modes]
+    found = np.asarray(judge.to_modes(np.asarray(bank.maps[left.rows])))[:, columns]
+    if not np.isfinite(found).all():
+        raise NotComparable(f"{who} gives distances that are no finite numbers")
+    return found
+
+
+LEAST_COMPARED = 20  # test records below which two models cannot be told apart
+
+
+@dataclass(frozen=True)
+class Comparable:
+    """The test records on which a champion can be judged fairly, and what stays out.
+
+    rows: (n,) rows of the bank; modes: those with such records, in the bank's order. Left out and
+    counted: `seen` records that the champion was trained, stopped or calibrated on, and records of
+    modes that it does not know, `unknown`. `lost` are the champion's modes that the bank does not
+    know, `unjudged` those that both know and no record is left of. `impossible` says why there is too little.
+    """
+
+    rows: np.ndarray
+    modes: list[str]
+    seen: int
+    unknown: int
+    lost: list[str]
+    unjudged: list[str]
+    impossible: str | None
+
+
+def comparable(release: Release, bank: Bank) -> Comparable:
+    """What is left of the test part: a record that the champion has seen would flatter it."""
+    with _arrays(release, "split.npz") as split:
+        seen = np.isin(bank.hash[bank.rows("test")], split["hash"][split["part"] != PARTS.index("test")])
+    with _arrays(release, "anchors.npz") as anchors:
+        known = [str(mode) for mode in anchors["modes"]]
+    rows = bank.rows("test")
+    both = np.isin(np.array(bank.modes)[bank.mode[rows]], known)
+    left = rows[~seen & both]
+    found = [bank.modes[code] for code in np.unique(bank.mode[left])]
+    return Comparable(
+        rows=left,
+        modes=found,
+        seen=int(seen.sum()),
+        unknown=int((~seen & ~both).sum()),
+        lost=[mode for mode in known if mode not in bank.modes],
+        unjudged=[mode for mode in bank.modes if mode in known and mode not in found],
+        impossible=_too_little(len(left), len(found)),
+    )
+
+
+def _too_little(records: int, modes: int) -> str | None:
+    if modes >= 2 and records >= LEAST_COMPARED:
+        return None
+    return f"{records} test records in {modes} modes are new to it and known by it; {LEAST_COMPARED} in 2 are needed"

@@ -1,0 +1,192 @@
+"""What the report's pictures are drawn from: arrays of the test part, gathered once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from tasks.config.run import Retrain
+from tasks.data.bank import Bank
+from tasks.evaluation.bootstrap import draws_of, units_of
+from tasks.model.classifier import Judge
+
+
+@dataclass(frozen=True)
+class Example:
+    """One test triplet: maps (rows, cols), modes, and the trained distances to the anchor mode's prototype."""
+
+    anchor: np.ndarray
+    positive: np.ndarray
+    negative: np.ndarray
+    anchor_mode: str
+    negative_mode: str
+    positive_distance: float
+    negative_distance: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Test part: n records, m modes.
+
+    distances (n, m) of records to prototypes and `baseline_distances` the same for each raw-map
+    baseline by name; mode (n,) codes; good (n,) bool; good_score (n,) or None; embeddings (n, d);
+    weights (draws, n) of the bootstrap, as the figures' intervals have them; history as in history.json.
+    """
+
+    modes: list[str]
+    distances: np.ndarray
+    mode: np.ndarray
+    good: np.ndarray
+    good_score: np.ndarray | None
+    embeddings: np.ndarray
+    baseline_distances: dict[str, np.ndarray]
+    history: dict[str, Any]
+    examples: list[Example]
+    weights: np.ndarray
+    contrasts: list[Contrast]
+    mistakes: list[Mistake]
+
+
+def gather(judge: Judge, baselines: list[Judge], bank: Bank, history: dict[str, Any], config: Retrain) -> Evidence:
+    """The evidence of a judgement on the bank's test part."""
+    rows, size = bank.rows("test"), (config.data.rows, config.data.cols)
+    maps, mode, good = np.asarray(bank.maps[rows]), bank.mode[rows], bank.good[rows]
+    distances, embedded = judge.to_modes(maps), judge.embed(maps)
+    return Evidence(
+        modes=bank.modes,
+        distances=distances,
+        mode=mode,
+        good=good,
+        good_score=None if judge.to_good is None else judge.score(maps),
+        embeddings=embedded,
+        baseline_distances={one.name: one.to_modes(maps) for one in baselines},
+        history=history,
+        examples=_examples(bank, distances, size),
+        weights=draws_of(units_of(bank, rows)[0], config.evaluate.bootstrap, config.seed),
+        contrasts=contrasts(judge, distances, embedded, mode, good),
+        mistakes=worst_mistakes(judge, bank, distances, embedded, size),
+    )
+
+
+def _examples(bank: Bank, distances: np.ndarray, size: tuple[int, int], most: int = 4) -> list[Example]:
+    """The first test triplet of a few modes, spread evenly over all modes."""
+    number = {int(row): i for i, row in enumerate(bank.rows("test"))}
+    triplets = bank.triplets["test"]
+    modes = np.unique(triplets[:, 0])
+    chosen = modes[np.unique(np.linspace(0, len(modes) - 1, min(most, len(modes))).astype(int))]
+    found = []
+    for code in chosen:
+        anchor, positive, negative = triplets[np.flatnonzero(triplets[:, 0] == code)[0]]
+        maps = [
+            np.asarray(values).reshape(size)
+            for values in (bank.anchors[anchor], bank.maps[positive], bank.maps[negative])
+        ]
+        names = bank.modes[anchor], bank.modes[bank.mode[negative]]
+        found.append(
+            Example(*maps, *names, *(float(distances[number[int(row)], anchor]) for row in (positive, negative)))
+        )
+    return found
+
+
+MOST_RECORDS = 500  # whose pairs are taken: 125,000 of them say what all would say
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Two kinds of pair, the first of which should be the nearer: their names and distances (n,)."""
+
+    near: str
+    far: str
+    near_values: np.ndarray
+    far_values: np.ndarray
+
+    @property
+    def rows(self) -> tuple[tuple[str, np.ndarray], tuple[str, np.ndarray]]:
+        """Both kinds, name and distances, the nearer first."""
+        return (self.near, self.near_values), (self.far, self.far_values)
+
+    @property
+    def auroc(self) -> float:
+        """How often a pair of the first kind is nearer than one of the second; a tie counts half."""
+        values = np.concatenate([self.near_values, self.far_values])
+        return float(roc_auc_score(np.repeat([False, True], [len(self.near_values), len(self.far_values)]), values))
+
+
+def contrasts(
+    judge: Judge, distances: np.ndarray, embedded: np.ndarray, mode: np.ndarray, good: np.ndarray
+) -> list[Contrast]:
+    """Records against prototypes, defects against one another, and good parts against good and defective ones.
+
+    distances: (n, m) to the prototypes; embedded: (n, d); mode, good: (n,). What lacks a kind is left out.
+    """
+    own = np.arange(distances.shape[1]) == mode[:, None]
+    found = [
+        Contrast("record to its own mode’s prototype", "record to another prototype", distances[own], distances[~own])
+    ]
+    rows = np.unique(np.linspace(0, len(mode) - 1, min(MOST_RECORDS, len(mode))).astype(int))
+    mode, good = mode[rows], good[rows]
+    between = judge.distance.matrix(embedded[rows], embedded[rows])
+    # a distance need not be symmetric, so each pair is taken both ways; a record with itself is no pair
+    pairs = ~np.eye(len(rows), dtype=bool)
+    bad, same = pairs & ~good & ~good[:, None], mode == mode[:, None]
+    what = "defects" if good.any() else "records"
+    found.append(
+        Contrast(f"two {what} of one mode", f"two {what} of two modes", between[bad & same], between[bad & ~same])
+    )
+    both, mixed = pairs & good & good[:, None], good & ~good[:, None]
+    found.append(Contrast("two good parts", "a good and a defective part", between[both], between[mixed]))
+    return [one for one in found if len(one.near_values) and len(one.far_values)]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One test record, and its nearest training records of its own mode and of the one it was taken for.
+
+    Maps (rows, cols); `own_distance` and `taken_distance` are from the record to those two, in the trained
+    distance, and `own_prototype` and `taken_prototype` to the modes' prototypes.
+    """
+
+    record: np.ndarray
+    own: np.ndarray
+    taken: np.ndarray
+    own_mode: str
+    taken_mode: str
+    group: str
+    own_distance: float
+    taken_distance: float
+    own_prototype: float
+    taken_prototype: float
+
+
+def worst_mistakes(
+    judge: Judge, bank: Bank, distances: np.ndarray, embedded: np.ndarray, size: tuple[int, int], most: int = 6
+) -> list[Mistake]:
+    """The misjudged test records that lie farthest behind the prototype they were taken for, worst first.
+
+    distances (n, m) and embedded (n, d) are of the bank's test part; `size` is rows and columns of a map.
+    Modes without a training record cannot occur: a bank has none.
+    """
+    rows, place = bank.rows("test"), np.arange(len(distances))
+    mode, taken = bank.mode[rows], distances.argmin(axis=1)
+    behind = distances[place, mode] - distances[place, taken]
+    worst = [i for i in np.argsort(-behind, kind="stable")[:most] if taken[i] != mode[i]]
+    found = []
+    for i in worst:
+        own_row, own_distance = _nearest(judge, bank, embedded[i], mode[i])
+        taken_row, taken_distance = _nearest(judge, bank, embedded[i], taken[i])
+        maps = [np.asarray(bank.maps[row]).reshape(size) for row in (rows[i], own_row, taken_row)]
+        names = bank.modes[mode[i]], bank.modes[taken[i]], str(bank.group[rows[i]])
+        prototypes = float(distances[i, mode[i]]), float(distances[i, taken[i]])
+        found.append(Mistake(*maps, *names, own_distance, taken_distance, *prototypes))
+    return found
+
+
+def _nearest(judge: Judge, bank: Bank, embedded: np.ndarray, mode: int) -> tuple[int, float]:
+    """The row of the mode's training record that is nearest to an embedding (d,), and how far it is."""
+    rows = bank.rows("train")
+    rows = rows[bank.mode[rows] == mode]
+    distances = judge.distance.matrix(embedded[None], judge.embed(np.asarray(bank.maps[rows])))[0]
+    return int(rows[distances.argmin()]), float(distances.min())

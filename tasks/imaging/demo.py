@@ -1,0 +1,119 @@
+"""The built-in demonstration part: simulated photographs of a ring terminal, and their RT maps.
+
+A bright stamped ring with a crimp barrel lies on a dark ground, a little turned and shifted, under
+light and tooling that change from part to part and from lot to lot. Mode 0 is good; modes 1 to 9
+carry one defect (nick, dent, pit, scratch or stain) in that cell of a 3 × 3 grid over the part,
+1 upper left, 9 lower right, row by row.
+
+Every record has a random stream of its own, named by seed, mode and number: adding records never
+changes those before. The good photographs of the unit space are a draw of their own, from lots of
+their own, so nothing of a record is in the maps of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import default_rng
+from numpy.typing import NDArray
+
+from tasks.core.files import digest_of
+from tasks.imaging.simulator import LOT_SHARE, MODES, Pixels, Setup, photograph, varied
+from tasks.imaging.windows import WindowGrid, fit_windows, rt_maps
+
+DEMO_VERSION = "1"  # part of the revision: raise it with every change that alters a record
+
+LOTS, UNIT_RECORDS, CHUNK = 12, 200, 128
+RECORD, LOT, UNIT, UNIT_LOT = range(4)  # kinds of random stream
+Name = tuple[int, int]  # mode, and number within the mode
+
+
+@dataclass(frozen=True)
+class DemoPart:
+    """Inspected terminals, row by row.
+
+    `maps` (n, 1404) float32, 36 × 39 RT distances D, row-major; `label` (n,) int64, 0 good, 1 defect;
+    `fmode` (n,) int64, 0 good, 1..9 the defect's position; `group` (n,) str, the lot, L00 to L11;
+    `photos` (n, 144, 156) float32, grey values 0..1, or None.
+    """
+
+    maps: Pixels
+    label: NDArray[np.int64]
+    fmode: NDArray[np.int64]
+    group: NDArray[np.str_]
+    photos: Pixels | None = None
+
+
+def demo_revision(seed: int = 42, good: int = 600, per_mode: int = 100, revise: int = 0) -> str:
+    """What stands for a commit: 40 hex digits of the version and the settings; nothing is generated."""
+    _check(seed, good, per_mode, revise)
+    return digest_of("kensa demo", DEMO_VERSION, seed, good, per_mode, revise)[:40]
+
+
+def make_demo(seed: int = 42, good: int = 600, per_mode: int = 100, revise: int = 0, photos: bool = False) -> DemoPart:
+    """`good` records of mode 0 and `per_mode` of each mode 1..9, spread evenly over twelve lots.
+
+    Each step of `revise` is a later version of the dataset: the same records, then a tenth more.
+    Same settings, same bits on one kind of processor. `photos` keeps the photographs (90 kB each).
+    Raises ValueError for a negative setting, or no good record.
+    """
+    _check(seed, good, per_mode, revise)
+    names, grid = record_names(good, per_mode, revise), demo_grid(seed)
+    maps, kept = np.empty((len(names), grid.rows * grid.cols), dtype=np.float32), []
+    for start in range(0, len(names), CHUNK):
+        shots = photographs(names[start : start + CHUNK], seed)
+        maps[start : start + CHUNK] = rt_maps(shots, grid).reshape(len(shots), -1)
+        kept += [shots] if photos else []
+    fmode = np.array([mode for mode, _ in names], dtype=np.int64)
+    group = np.array([f"L{_lot(*name):02d}" for name in names])
+    return DemoPart(maps, (fmode > 0).astype(np.int64), fmode, group, np.concatenate(kept) if photos else None)
+
+
+def record_names(good: int = 600, per_mode: int = 100, revise: int = 0) -> list[Name]:
+    """(mode, number) of every record in the order of `make_demo`: by mode, then what each revision adds."""
+    _check(0, good, per_mode, revise)
+    counts = [good, *[per_mode] * (MODES - 1)]
+    names = [(mode, number) for mode, count in enumerate(counts) for number in range(count)]
+    for step in range(revise):
+        for mode, count in enumerate(counts):
+            more = -(-count // 10)
+            names += [(mode, count + step * more + extra) for extra in range(more)]
+    return names
+
+
+def photographs(names: Iterable[Name], seed: int = 42) -> Pixels:
+    """The photographs (n, 144, 156) float32 of the records `names`, grey values 0..1 in 8-bit steps.
+
+    Raises ValueError for a mode other than 0..9.
+    """
+    lots = _lots(seed, LOT)
+    return np.stack([photograph(default_rng([seed, RECORD, *name]), lots[_lot(*name)], name[0]) for name in names])
+
+
+def demo_grid(seed: int = 42) -> WindowGrid:
+    """The unit spaces of the windows, from 200 good photographs that are no records."""
+    return fit_windows(good_photographs(UNIT_RECORDS, seed))
+
+
+def good_photographs(count: int, seed: int = 42) -> Pixels:
+    """Photographs (n, 144, 156) of good parts that are no records, from lots of their own: a standard."""
+    lots = _lots(seed, UNIT_LOT)
+    return np.stack([photograph(default_rng([seed, UNIT, i]), lots[i % LOTS], 0) for i in range(count)])
+
+
+def _check(seed: int, good: int, per_mode: int, revise: int) -> None:
+    least = {"seed": (seed, 0), "good": (good, 1), "per_mode": (per_mode, 0), "revise": (revise, 0)}
+    for name, (value, bound) in least.items():
+        if value < bound:
+            raise ValueError(f"{name}: expected at least {bound}, received {value}")
+
+
+def _lot(mode: int, number: int) -> int:
+    """The lot of a record. Each mode starts at another lot, so that 9 × 100 records fill twelve lots evenly."""
+    return (4 * mode + number) % LOTS
+
+
+def _lots(seed: int, kind: int) -> list[Setup]:
+    return [varied(default_rng([seed, kind, lot]), Setup(*[0.0] * 9), LOT_SHARE) for lot in range(LOTS)]

@@ -1,0 +1,36 @@
+"""The demonstration part's photographs as files, so that a newcomer sees how they become maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tasks.core.errors import UnusableFolder
+from tasks.core.files import usable
+from tasks.core.stages import drafting
+from tasks.imaging.demo import good_photographs, photographs, record_names
+
+GOOD, PER_MODE, STANDARD = 120, 20, 60
+
+
+def write_demo(out: Path) -> dict[str, str]:
+    """Write `photographs/` (a folder for each mode) and `standard/` below `out`; UnusableFolder where one is there."""
+    places = {name: out / name for name in ("photographs", "standard")}
+    if there := [str(place) for place in places.values() if place.exists()]:
+        raise UnusableFolder(f"{there[0]}: expected no such folder yet, found one; choose another --out")
+    names = record_names(GOOD, PER_MODE)
+    with drafting(usable(out), "demo") as draft:
+        for (mode, number), photo in zip(names, photographs(names), strict=True):
+            _write(photo, draft / "photographs" / ("good" if mode == 0 else str(mode)) / f"{number:03d}.png")
+        for number, photo in enumerate(good_photographs(STANDARD)):
+            _write(photo, draft / "standard" / f"{number:03d}.png")
+        for name, place in places.items():
+            (draft / name).rename(place)
+    return {name: str(place) for name, place in places.items()}
+
+
+def _write(photo: np.ndarray, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.round(photo * 255).astype(np.uint8)).save(path)

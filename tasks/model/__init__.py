@@ -1,0 +1,1 @@
+"""The Siamese model: tower, distances, losses, batches, training, and the classifier made of them."""

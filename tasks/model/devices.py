@@ -1,0 +1,47 @@
+"""Training on several devices at once: each gets a share of every batch, and the same weights.
+
+keras.distribution knows how on JAX; a block of batches (batches, B, …) is split along B, not along its first axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+
+from tasks.core.errors import BadSetting
+
+
+class AlongBatches(keras.distribution.DataParallel):
+    """Data parallelism for blocks of batches; whatever has one axis or none is on every device."""
+
+    def get_data_layout(self, data_shape: tuple[int, ...]) -> keras.distribution.TensorLayout:
+        """The second axis is split, where it can be shared out evenly."""
+        axes: list[str | None] = [None] * len(data_shape)
+        if len(axes) > 1 and data_shape[1] % self.device_mesh.devices.size == 0:
+            axes[1] = self.batch_dim_name
+        return keras.distribution.TensorLayout(axes, self.device_mesh)
+
+
+@contextmanager
+def spread(count: int) -> Iterator[None]:
+    """What is built and trained within is spread over `count` devices, 0 for all; nothing is done for one.
+
+    A batch that cannot be shared out evenly lies whole on each. Raises BadSetting where that many are not there.
+    """
+    if count == 1:
+        yield
+        return
+    if keras.backend.backend() != "jax":
+        raise BadSetting(
+            f"fit.devices: expected KERAS_BACKEND=jax for more than one device, found {keras.backend.backend()}"
+        )
+    known = keras.distribution.list_devices()
+    if count > len(known):
+        raise BadSetting(f"fit.devices: expected at most {len(known)}, as there are on this machine, found {count}")
+    keras.distribution.set_distribution(AlongBatches(devices=known[: count or None], auto_shard_dataset=False))
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(None)

@@ -1,0 +1,121 @@
+"""Watches a training: its log, its best weights, when to stop, and when it is dead."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from tasks.config.run import Retrain
+from tasks.core.errors import TrainingCollapsed, TrainingDiverged
+from tasks.core.progress import Progress
+from tasks.core.results import Epoch
+from tasks.model.checkpoint import Training, load_training, save_training
+
+Report = Callable[[Epoch], None]
+COLLAPSED = 1e-4  # spread of the embeddings relative to their norm
+
+
+class Watch:
+    """Logs every epoch, keeps the tower's best weights, stops early, and refuses a dead training.
+
+    maps: (n, values) whose embeddings are watched; batches: of an epoch; state: the file of a training that
+    can be taken up again.
+    """
+
+    def __init__(
+        self, maps: np.ndarray, config: Retrain, batches: int, report: Report | None, state: Path | None
+    ) -> None:
+        self.maps, self.settings, self.batches, self.report, self.state = maps, config.fit, batches, report, state
+        self.progress = Progress(config.fit.epochs)
+        self.log: list[Epoch] = []
+        self.kept_weights: list[np.ndarray] = []
+
+    @property
+    def best(self) -> Epoch:
+        """The first of the epochs with the smallest validation loss."""
+        return min(self.log, key=lambda line: line.val_loss)
+
+    @property
+    def kept(self) -> Epoch:
+        """The epoch whose weights are kept."""
+        return self.best if self.settings.keep == "best" else self.log[-1]
+
+    def finished(self) -> bool:
+        """Whether all epochs are done, or `patience` brought nothing better where the best is kept."""
+        last = len(self.log)
+        spent = self.settings.keep == "best" and last > 0 and last - self.best.epoch >= self.settings.patience
+        return last >= self.settings.epochs or spent
+
+    def take_up(self, model: keras.Model) -> None:
+        """Watch the compiled model, and put the state on the disk into it, if there is one."""
+        self.model = model
+        kept = load_training(self.state) if self.state else None
+        if kept is None:
+            return
+        pairs = [*zip(_state(model), kept.tower, strict=True)]
+        pairs += zip(model.optimizer.variables, kept.optimizer, strict=True)
+        for variable, value in pairs:
+            variable.assign(value)
+        self.log, self.kept_weights = kept.log, kept.best
+
+    def start(self) -> None:
+        """Start the epoch's clock."""
+        self.started = time.perf_counter()
+
+    def block(self, done: int, loss: float) -> None:
+        """Move the bar after a block of batches."""
+        self.progress.batch(len(self.log) + 1, done, self.batches, loss)
+
+    def end(self, trained: dict[str, float], checked: dict[str, float]) -> None:
+        """Log the epoch, check it, and keep its weights where they are to be kept."""
+        norm, spread = self._embeddings()
+        seconds = round(time.perf_counter() - self.started, 3)
+        figures = (trained["mean"], checked["mean"], trained["active"])
+        line = Epoch(len(self.log) + 1, *figures, norm=norm, spread=spread, seconds=seconds)
+        refuse_dead(line, self.settings.margin)
+        self.log.append(line)
+        self.progress.epoch(line)
+        if self.report:
+            self.report(line)
+        if line is self.kept:
+            self.kept_weights = self.model.tower.get_weights()
+        if self.state:
+            save_training(self.state, self._kept())
+
+    def _kept(self) -> Training:
+        tower, optimizer = (
+            [ops.convert_to_numpy(variable) for variable in part]
+            for part in (_state(self.model), self.model.optimizer.variables)
+        )
+        return Training(tower, optimizer, self.kept_weights, self.log)
+
+    def _embeddings(self) -> tuple[float, float]:
+        """Mean norm of the watched embeddings, and their root mean square distance from their mean."""
+        embeddings = ops.convert_to_numpy(self.model.tower(self.maps, training=False)).astype(np.float64)
+        norm = np.linalg.norm(embeddings, axis=1).mean()
+        return float(norm), float(np.sqrt(np.square(embeddings - embeddings.mean(axis=0)).sum(axis=1).mean()))
+
+
+def _state(model: keras.Model) -> list[Any]:
+    """All that a training changes beside the optimizer: the tower with its random seeds, and a learnt scale."""
+    return [*model.tower.variables, *([model.scale] if hasattr(model, "scale") else [])]
+
+
+def refuse_dead(line: Epoch, margin: float) -> None:
+    """Raise TrainingDiverged or TrainingCollapsed for an epoch that no later one can mend."""
+    if not np.isfinite([line.loss, line.val_loss, line.norm]).all():
+        raise TrainingDiverged(
+            f"epoch {line.epoch}: the loss is {line.loss}; "
+            "lower fit.learning_rate, or look for extreme values in the maps"
+        )
+    if line.spread <= COLLAPSED * line.norm or line.norm == 0:
+        raise TrainingCollapsed(
+            f"epoch {line.epoch}: every record has the same embedding (loss {line.loss:.4f}, margin {margin}); "
+            "lower fit.learning_rate, or look whether the maps differ at all"
+        )

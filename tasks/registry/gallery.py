@@ -1,0 +1,72 @@
+"""The training records that a release keeps, so that a verdict can show what a part is like.
+
+A release must explain itself where the training data is out of reach, and must not grow with it: it
+keeps a sample, spread evenly over the modes, which content alone decides.
+
+    gallery.npz    maps (g, values) float32, embedded (g, d) float32, mode (g,) code of the release's
+                   modes, good (g,) bool, group (g,) str, hash (g,) S32
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from tasks.data.bank import Bank
+from tasks.model.classifier import Judge
+from tasks.model.distances import Distance
+
+FILE = "gallery.npz"
+MOST = 2000  # records: 11 MB of 36 × 39 maps
+LEAST_OF_A_MODE = 5  # however many modes there are
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The kept training records; see the module's docstring for shapes and types."""
+
+    maps: np.ndarray
+    embedded: np.ndarray
+    mode: np.ndarray
+    good: np.ndarray
+    group: np.ndarray
+    hash: np.ndarray
+
+    def __len__(self) -> int:
+        """How many records are kept."""
+        return len(self.maps)
+
+    def nearest(self, distance: Distance, embedded: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The rows (n, k) of the `count` kept records nearest to embeddings (n, d), and their distances (n, k).
+
+        Nearest first; k is less than `count` where fewer are kept.
+        """
+        distances = distance.matrix(embedded, self.embedded)
+        rows = np.argsort(distances, axis=1, kind="stable")[:, :count]
+        return rows, np.take_along_axis(distances, rows, axis=1)
+
+
+def gallery_of(judge: Judge, bank: Bank, most: int = MOST) -> Gallery:
+    """A sample of the bank's training records, `most` at most unless the modes are very many."""
+    rows = bank.rows("train")
+    quota = max(LEAST_OF_A_MODE, most // len(bank.modes))
+    rows = rows[np.argsort(bank.hash[rows], kind="stable")]  # a hash is as good as a draw, and stays the same
+    chosen = np.sort(np.concatenate([rows[bank.mode[rows] == code][:quota] for code in range(len(bank.modes))]))
+    maps = np.asarray(bank.maps[chosen], np.float32)
+    embedded = judge.embed(maps).astype(np.float32)
+    return Gallery(maps, embedded, bank.mode[chosen], bank.good[chosen], bank.group[chosen], bank.hash[chosen])
+
+
+def write_gallery(gallery: Gallery, folder: Path) -> None:
+    """Write `gallery.npz` into a folder."""
+    np.savez(folder / FILE, **{field.name: getattr(gallery, field.name) for field in fields(Gallery)})
+
+
+def read_gallery(folder: Path) -> Gallery | None:
+    """The gallery of a release's folder; None for a release from before there was one."""
+    if not (folder / FILE).exists():
+        return None
+    with np.load(folder / FILE, allow_pickle=False) as file:
+        return Gallery(**{field.name: file[field.name] for field in fields(Gallery)})

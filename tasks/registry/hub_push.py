@@ -1,0 +1,129 @@
+"""Publishes a release to a model repository of the Hub: once, whole, and going on where a push was cut.
+
+Large files go first, one by one; what the Hub has already is not sent again. One commit then makes the
+release visible, and a tag of its name comes last: a tag is a whole release, and is never moved.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import (
+    AlreadyPublished,
+    BadSetting,
+    KensaError,
+    NoPermission,
+    SourceUnreachable,
+    UnknownRepository,
+)
+from tasks.core.results import Pushed
+from tasks.core.stages import MANIFEST
+from tasks.core.text import harmless
+from tasks.registry.releases import Release, find, verified
+
+if TYPE_CHECKING:
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+KEPT = ".gitattributes"  # the Hub's own: which files are large
+
+
+def push(artifacts: Path, version: str, repository: str, public: bool = False) -> Pushed:
+    """Publish a release under the tag of its name; a repository that is not there is made, private unless `public`.
+
+    Raises UnknownRelease, DamagedRelease, AlreadyPublished where the tag holds another content,
+    UnknownRepository, NoPermission, or SourceUnreachable, after which another push goes on.
+    """
+    if not REPOSITORY.fullmatch(repository):
+        raise BadSetting(f"{repository}: expected org/name of a model repository on the Hub")
+    release = verified(find(artifacts, version))
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    with told(repository):
+        api.create_repo(repository, private=not public, exist_ok=True)
+        commit = _published(api, release, repository)
+        if commit is not None:
+            return Pushed("unchanged", version, repository, version, commit)
+        additions = _uploaded(api, release, repository)
+        commit = _committed(api, release, repository, additions)
+        api.create_tag(repository, tag=version, revision=commit, tag_message=f"kensa {version}")
+    return Pushed("pushed", version, repository, version, commit)
+
+
+def _published(api: HfApi, release: Release, repository: str) -> str | None:
+    """The commit under the release's tag, None where there is no tag yet; raises AlreadyPublished."""
+    from huggingface_hub import errors
+
+    tags = {tag.name: tag.target_commit for tag in api.list_repo_refs(repository).tags}
+    if release.version not in tags:
+        return None
+    commit = tags[release.version]
+    try:
+        there = Path(api.hf_hub_download(repository, MANIFEST, revision=commit)).read_bytes()
+    except errors.RemoteEntryNotFoundError:
+        there = None
+    if there == (release.path / MANIFEST).read_bytes():
+        return commit
+    raise AlreadyPublished(
+        f"{repository}: expected no tag {release.version}, or one of this very release, found another content; "
+        "push to another repository"
+    )
+
+
+def _uploaded(api: HfApi, release: Release, repository: str) -> list[CommitOperationAdd]:
+    """Every file of the release, the large ones sent."""
+    from huggingface_hub import CommitOperationAdd
+
+    additions = []
+    for name in [*release.manifest["files"], MANIFEST]:
+        path = release.path / name
+        print(f"  {name}  {path.stat().st_size:,} bytes", file=sys.stderr, flush=True)
+        additions.append(CommitOperationAdd(name, str(path)))
+        try:
+            api.preupload_lfs_files(repository, additions[-1:])
+        except ValueError as error:  # what the client makes of an answer that has errors of single files
+            raise NoPermission(f"{repository}: the Hub does not take {name} ({harmless(error)})") from None
+    return additions
+
+
+def _committed(api: HfApi, release: Release, repository: str, additions: list[CommitOperationAdd]) -> str:
+    """The commit that holds the release and no file of another."""
+    from huggingface_hub import CommitOperationDelete
+
+    own = {addition.path_in_repo for addition in additions}
+    others = [name for name in api.list_repo_files(repository) if name not in {*own, KEPT}]
+    operations = [*additions, *(CommitOperationDelete(name) for name in others)]
+    digest = release.manifest["weights"][:12]
+    return api.create_commit(repository, operations, commit_message=f"kensa {release.version}, weights {digest}").oid
+
+
+@contextmanager
+def told(repository: str) -> Iterator[None]:
+    """Say what the Hub's client raises in one line; no answer's text is told, for it may hold what was sent."""
+    from huggingface_hub import errors
+    from huggingface_hub.utils import httpx
+
+    try:
+        yield
+    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, httpx.HTTPError) as error:
+        raise _explained(repository, error) from None
+
+
+def _explained(repository: str, error: Exception) -> KensaError:
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return SourceUnreachable(f"{repository}: HF_HUB_OFFLINE is set; a push needs the Hub")
+    status = error.response.status_code if isinstance(error, errors.HfHubHTTPError) else None
+    if status in {401, 403}:
+        return NoPermission(f"{repository}: the Hub answers {status}; set an HF_TOKEN that may write there")
+    if status == 404:
+        return UnknownRepository(f"{repository}: no such repository, and HF_TOKEN may not make it; check the name")
+    found = f"the Hub answers {status}" if status else f"no answer from the Hub ({type(error).__name__})"
+    return SourceUnreachable(f"{repository}: {found}; push again later: what was sent is not sent again")

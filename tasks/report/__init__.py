@@ -1,0 +1,1 @@
+"""What people read: pages, charts, the model card, and their translation."""

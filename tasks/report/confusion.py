@@ -1,0 +1,129 @@
+"""How the modes lie to one another in the report: which is taken for which, and the embeddings on two axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from tasks.evaluation.report_data import Evidence
+from tasks.report.pictures import COLOURS, Picture, chart
+
+MOST_NUMBERED = 25  # modes whose confusions are written as numbers
+MOST_POINTS = 1200  # of the projection; more hide one another
+MOST_MARKED = 10  # modes that can be told apart in the projection
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Which mode is taken for which.
+
+    cells: row, column, share of the row (0..1), colour, ink; mistakes: mode, taken for, count, n of
+    the mode, commonest first; `size` is a cell's side in CSS pixels. `numbered` says whether cells are
+    written in, `by_number` whether names are too long to head the columns.
+    """
+
+    names: list[str]
+    cells: list[tuple[int, int, float, str, str]]
+    mistakes: list[tuple[int, int, int, int]]
+    size: int
+    numbered: bool
+    by_number: bool
+
+
+def confusion(evidence: Evidence, most: int = 8) -> Confusion:
+    """The nearest prototype of every test record, row-normalised: rows are the true modes."""
+    count = len(evidence.modes)
+    table = np.zeros((count, count), np.int64)
+    np.add.at(table, (evidence.mode, evidence.distances.argmin(axis=1)), 1)
+    total = table.sum(axis=1)
+    shades = mpl.colormaps["Blues"]
+    cells = []
+    for row, column in np.argwhere(table):
+        share = float(table[row, column] / total[row])
+        ink = "#fff" if share > 0.55 else "#1a1a1a"
+        cells.append((int(row), int(column), share, mpl.colors.to_hex(shades(0.08 + 0.9 * share)), ink))
+    wrong = [(int(r), int(c), int(table[r, c]), int(total[r])) for r, c in np.argwhere(table) if r != c]
+    wrong.sort(key=lambda one: (-one[2], one[3], one[:2]))
+    size = 36 if count <= 12 else 26 if count <= MOST_NUMBERED else max(6, 660 // count)
+    long = count > MOST_NUMBERED or max(map(len, evidence.modes)) > 4
+    return Confusion(evidence.modes, cells, wrong[:most], size, count <= MOST_NUMBERED, long)
+
+
+def _shape(corners: int, turn: float, inner: float = 1.0) -> np.ndarray:
+    """A polygon, or with `inner` below 1 a star, of radius 1: (points, 2)."""
+    points = corners * (1 if inner == 1 else 2)
+    angle = np.radians(turn) + 2 * np.pi * np.arange(points) / points
+    radius = np.where(np.arange(points) % 2, inner, 1.0)
+    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]).round(3)
+
+
+def _shapes() -> list[np.ndarray]:
+    triangles = [_shape(3, turn) for turn in (90, 270, 0, 180)]
+    stars = [_shape(5, 90, 0.42), _shape(4, 0, 0.32), _shape(4, 45, 0.32)]
+    circle, square, diamond = _shape(24, 0) * 0.85, _shape(4, 45), _shape(4, 0)
+    return [circle, triangles[0], square, stars[1], diamond, triangles[1], stars[0], stars[2], *triangles[2:]]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How a mode is drawn in the projection: its code, the colour, and an SVG path in −1..1, y down."""
+
+    code: int
+    colour: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Projection:
+    """The embeddings on their two principal axes; `explained` is the axes' share of the variance."""
+
+    picture: Picture
+    marks: list[Mark]
+    explained: tuple[float, float]
+    points: int
+
+
+def projection(embeddings: np.ndarray, mode: np.ndarray, accuracy: dict[int, float]) -> Projection:
+    """PCA of embeddings (n, d) by mode (n,); where modes are many, those least accurate are marked."""
+    rows = np.unique(np.linspace(0, len(mode) - 1, min(MOST_POINTS, len(mode))).astype(int))
+    points, explained = _principal(np.asarray(embeddings, np.float64), rows)
+    found = [int(code) for code in np.unique(mode)]
+    if len(found) > MOST_MARKED:
+        found = sorted(sorted(found, key=lambda code: (accuracy.get(code, 1.0), code))[: MOST_MARKED - 2])
+    shapes = _shapes()
+    marks = [Mark(code, COLOURS[i % len(COLOURS)], _path(shapes[i])) for i, code in enumerate(found)]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        rest = ~np.isin(mode[rows], found)
+        axes.scatter(*points[rest].T, s=7, color="#c4c4c4", linewidths=0)
+        for i, mark in enumerate(marks):
+            own = points[mode[rows] == mark.code]
+            axes.scatter(*own.T, s=24, marker=shapes[i], color=mark.colour, alpha=0.8, edgecolor="white", linewidth=0.3)
+        axes.set_xlabel(f"first axis ({explained[0]:.0%} of the variance)")
+        axes.set_ylabel(f"second axis ({explained[1]:.0%})")
+        axes.set(xticks=[], yticks=[])  # the axes' units mean nothing
+
+    alt = f"scatter of {len(rows)} test records on the two principal axes of their embeddings, by mode"
+    return Projection(chart(draw, alt, (5.2, 4.4)), marks, explained, len(rows))
+
+
+def _principal(embeddings: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+    """The rows on the two first principal axes of all, each axis with its largest entry positive."""
+    centred = embeddings - embeddings.mean(axis=0)
+    variance, axes = np.linalg.eigh(centred.T @ centred)
+    axes = axes[:, ::-1][:, :2]
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    points = centred[rows] @ axes
+    total = max(float(variance.sum()), 1e-12)
+    shares = [max(float(value), 0.0) / total for value in variance[::-1][:2]]
+    if len(shares) < 2:  # an embedding of one value has no second axis
+        return np.column_stack([points, np.zeros(len(points))]), (shares[0], 0.0)
+    return points, (shares[0], shares[1])
+
+
+def _path(shape: np.ndarray) -> str:
+    return "M" + "L".join(f"{x:g} {-y:g}" for x, y in shape) + "Z"

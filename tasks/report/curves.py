@@ -1,0 +1,173 @@
+"""ROC and precision–recall curves with their bootstrap bands, drawn by the same draws as the figures' intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from tasks.evaluation.report_data import Evidence
+from tasks.report.leaderboard import titled
+from tasks.report.pictures import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, Picture, chart
+
+BASELINE_LINES = ((GREY, (0, (1, 1.2))), (PURPLE, (0, (6, 2))), (GREEN, (0, (5, 1.5, 1, 1.5))))
+RATES = np.concatenate([np.linspace(0, 0.05, 101), np.linspace(0.055, 1, 190)])  # fine where a factory works
+RECALLS = np.linspace(0.005, 1, 200)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One judge's curves: `roc` is the TPR at each of RATES, `precision` that at each of RECALLS.
+
+    The bands are the low and high edges (2, k), or None where none were drawn; `prevalence` is the
+    share of positives, which is the precision of a coin.
+    """
+
+    roc: np.ndarray
+    precision: np.ndarray
+    prevalence: float
+    roc_band: np.ndarray | None = None
+    precision_band: np.ndarray | None = None
+
+
+def weighted_curves(
+    score: np.ndarray, positive: np.ndarray, weights: np.ndarray, owner: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """TPR at RATES (draws, 291) and precision at RECALLS (draws, 200) under each row of `weights` (draws, records).
+
+    score, positive: (n,), larger scores are called first and equal ones together; owner: (n,) the record that
+    a score belongs to. The TPR is the largest whose FPR fits, the precision that of the first cut with so
+    much recall. A draw without one class is NaN.
+    """
+    order = np.argsort(-score, kind="stable")
+    last = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
+    positive, owner = positive[order], owner[order]
+    rates, precisions = np.full((len(weights), len(RATES)), np.nan), np.full((len(weights), len(RECALLS)), np.nan)
+    for i, weight in enumerate(weights):
+        drawn = weight[owner]
+        called, hit = np.cumsum(drawn)[last], np.cumsum(drawn * positive)[last]
+        miss = called - hit
+        if not hit[-1] or not miss[-1]:
+            continue
+        tpr = np.concatenate([[0.0], hit / hit[-1]])
+        rates[i] = tpr[np.searchsorted(miss / miss[-1], RATES, side="right")]
+        cut = np.searchsorted(tpr[1:], RECALLS - 1e-12)
+        precisions[i] = hit[cut] / called[cut]
+    return rates, precisions
+
+
+def curve(
+    score: np.ndarray, positive: np.ndarray, owner: np.ndarray, weights: np.ndarray | None, confidence: float
+) -> Curve:
+    """The curves of one score, with bands where there are weights (draws, records)."""
+    ones = np.ones((1, owner.max() + 1))
+    (roc_points,), (precision,) = weighted_curves(score, positive, ones, owner)
+    prevalence = float(positive.mean())
+    if weights is None:
+        return Curve(roc_points, precision, prevalence)
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    bands = [np.nanquantile(drawn, tails, axis=0) for drawn in weighted_curves(score, positive, weights, owner)]
+    return Curve(roc_points, precision, prevalence, *bands)
+
+
+def curves(evidence: Evidence, confidence: float) -> dict[str, Curve]:
+    """By name: this model with bands, the raw baselines, and good or defect, with bands, last."""
+    count, columns = evidence.distances.shape
+    own, owner = (np.arange(columns) == evidence.mode[:, None]).ravel(), np.repeat(np.arange(count), columns)
+    found = {"this model": curve(-evidence.distances.ravel(), own, owner, evidence.weights, confidence)}
+    for name, values in evidence.baseline_distances.items():
+        found[name] = curve(-values.ravel(), own, owner, None, confidence)
+    if evidence.good_score is not None and evidence.good.any() and not evidence.good.all():
+        owner = np.arange(count)
+        found["good or defect"] = curve(evidence.good_score, ~evidence.good, owner, evidence.weights, confidence)
+    return found
+
+
+def roc(found: dict[str, Curve], to: float = 1.0) -> Picture:
+    """The ROC curves up to a false positive rate of `to`."""
+
+    def draw(figure: Figure) -> None:
+        axes, shown = figure.add_subplot(), to + 1e-9 >= RATES
+        for name, one, look in _looks(found):
+            band = None if one.roc_band is None else one.roc_band[:, shown]
+            _line(axes, RATES[shown], one.roc[shown], band, titled(name), look)
+        axes.plot([0, to], [0, to], color="#bbbbbb", lw=0.8, label="_chance" if to < 1 else "chance")
+        axes.set(xlim=(0, to), ylim=(0, 1.02), xlabel="false positive rate", ylabel="true positive rate")
+        if to < 1:
+            axes.axvline(0.01, color=ORANGE, lw=1, ls="--")
+            axes.text(0.01, 0.03, "1 %", ha="center", va="bottom", fontsize=8.5, bbox={"color": "white", "pad": 1})
+        _finish(figure, axes)
+
+    at = 0.01 if to < 1 else 0.05
+    rates = "; ".join(f"{name} {np.interp(at, RATES, one.roc):.0%}" for name, one in found.items())
+    return chart(draw, f"ROC curves; true positive rate at {at:.0%} false positives: {rates}", (4.9, 4.2))
+
+
+def precision_recall(found: dict[str, Curve]) -> Picture:
+    """Precision at each recall; the thin level lines are what a coin would reach."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        for name, one, look in _looks(found):
+            _line(axes, RECALLS, one.precision, one.precision_band, titled(name), look)
+        for share in sorted({round(one.prevalence, 4) for one in found.values()}):
+            axes.axhline(share, color="#9a9a9a", lw=0.8)
+            axes.text(
+                0.01, share, f"chance {share:.0%}", fontsize=8, color="#5a5a5a", va="top" if share > 0.08 else "bottom"
+            )
+        axes.set(
+            xlim=(0, 1), ylim=(0, 1.02), xlabel="recall: share found", ylabel="precision: share of calls that are right"
+        )
+        _finish(figure, axes)
+
+    half = "; ".join(f"{name} {np.interp(0.8, RECALLS, one.precision):.0%}" for name, one in found.items())
+    return chart(draw, f"precision–recall curves; precision where 80% are found: {half}", (4.9, 4.2))
+
+
+Reading = tuple[float, list[float]]
+
+
+def readings(found: dict[str, Curve]) -> list[tuple[str, float, dict[str, Reading]]]:
+    """What the curves with bands say at a few places: what is read off, where, and by name value and edges."""
+    banded = {name: one for name, one in found.items() if one.roc_band is not None}
+    rows: list[tuple[str, float, dict[str, Reading]]] = []
+    for at in (0.01, 0.05):
+        i = int(np.abs(RATES - at).argmin())
+        rows.append(("found", at, {n: (float(c.roc[i]), c.roc_band[:, i].tolist()) for n, c in banded.items()}))
+    for at in (0.8, 0.95):
+        i = int(np.abs(RECALLS - at).argmin())
+        rows.append(
+            ("right", at, {n: (float(c.precision[i]), c.precision_band[:, i].tolist()) for n, c in banded.items()})
+        )
+    return rows
+
+
+def _looks(found: dict[str, Curve]) -> list[tuple[str, Curve, dict[str, Any]]]:
+    """Each curve with its colour and dashes; the baselines go below the two that have bands."""
+    baselines, looks = iter(BASELINE_LINES * len(found)), []
+    for name, one in found.items():
+        look: dict[str, Any] = {"color": BLUE, "lw": 2.2, "zorder": 4}
+        if name == "good or defect":
+            look = {"color": VERMILLION, "lw": 1.4, "marker": "o", "ms": 3.5, "markevery": 0.12, "zorder": 5}
+        elif name != "this model":
+            look = dict(zip(("color", "ls"), next(baselines), strict=True)) | {"lw": 1.5, "zorder": 3}
+        looks.append((name, one, look))
+    return looks
+
+
+def _line(
+    axes: Axes, at: np.ndarray, values: np.ndarray, band: np.ndarray | None, label: str, look: dict[str, Any]
+) -> None:
+    axes.plot(at, values, label=label, **look)
+    if band is not None:
+        axes.fill_between(at, *band, color=look["color"], alpha=0.2, linewidth=0, zorder=2)
+
+
+def _finish(figure: Figure, axes: Axes) -> None:
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    figure.legend(loc="outside lower center", ncols=3, handlelength=3)

@@ -1,0 +1,165 @@
+"""The model card: a release's README.md with the Hub's metadata, written from the run itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from tasks.config.run import Retrain
+from tasks.core.text import unlinked
+from tasks.evaluation.gate import shown, span
+from tasks.report.translation import Translate, teller, translator
+
+FIGURES = {
+    "auroc": "pair AUROC",
+    "mode_accuracy": "mode accuracy",
+    "average_precision": "average precision",
+    "triplet_accuracy": "triplet accuracy",
+    "good_auroc": "good-or-defect AUROC",
+    "good_accuracy": "good-or-defect accuracy at the threshold",
+    "good_balanced_accuracy": "good-or-defect balanced accuracy at the threshold",
+    "unseen_good_auroc": "good-or-defect AUROC of modes left out of training, mean",
+    "angular_accuracy_at_0.5": "angular accuracy at 0.5 (the notebook's)",
+}
+UNSAFE = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in YAML
+
+
+def model_card(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+    """Markdown with YAML front matter; every value comes from manifest and report."""
+    parts = (_front_matter, _summary, _figures, _against_champion, _settings, _log)
+    return "\n\n".join(filter(None, (part(manifest, report) for part in parts))) + "\n"
+
+
+def _front_matter(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+    """JSON is YAML but for a few characters: quoting it this way, no name of a dataset can break out of its place."""
+    train = manifest["train"]
+    dataset = {"name": train["source"], "type": train["source"], "revision": train["revision"]}
+    results = [{"type": name, "name": title, "value": manifest["metrics"][name]} for name, title in _known(manifest)]
+    values = {
+        "library_name": "keras",
+        "pipeline_tag": "feature-extraction",
+        "tags": ["kensa", "siamese-network", "metric-learning", "visual-inspection", "keras"],
+        "datasets": [train["source"]] if train["kind"] == "hub" else [],
+        "model-index": [
+            {
+                "name": f"kensa {manifest['version']}",
+                "results": [{"task": {"type": "feature-extraction"}, "dataset": dataset, "metrics": results}],
+            }
+        ],
+    }
+    lines = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())
+    escaped = (UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in lines)
+    return "\n".join(["---", *escaped, "---"])
+
+
+def _code(value: object) -> str:
+    """Inline code, in text or a table, that nothing in `value` can end."""
+    text = " ".join(UNSAFE.sub(" ", str(value)).replace("|", "\\|").split())
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
+
+
+def _plain(text: str) -> str:
+    """Text in which a mode's name can be neither Markdown nor HTML."""
+    return unlinked(re.sub(r"([\\`*_~<>\[\]|#&!])", r"\\\1", " ".join(UNSAFE.sub(" ", text).split())))
+
+
+def _known(manifest: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(name, title) for name, title in FIGURES.items() if name in manifest["metrics"]]
+
+
+def _say(manifest: dict[str, Any]) -> Translate:
+    return translator(manifest["config"].get("report", {}).get("language", "en"))
+
+
+def _summary(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+    say = _say(manifest)
+    tell = teller(manifest["config"].get("report", {}).get("language", "en"))
+    train, config, frozen = manifest["train"], manifest["config"], manifest["frozen"]
+    size = f"{config['data']['rows']}×{config['data']['cols']}"
+    reasons = "".join(f"\n- {_plain(tell(reason))}" for reason in manifest["reasons"])
+    fused = config["evaluate"]["score"] == "fused"
+    score = say(", good or defect by the ranks of that distance and of the map's peak") if fused else ""
+    what = say(
+        "A Siamese tower that embeds {size} inspection maps; records are judged by their {distance} distance "
+        "to the prototypes in `anchors.npz`{score}, with the thresholds in `threshold.json`."
+    )
+    trained = say("trained on {source} at revision `{revision}` ({records} records, {modes} modes)")
+    tested = say(
+        "tested on {records} records that took no part in training, stopping or calibration "
+        "(frozen set {set}, `{digest}`)"
+    )
+    made = say("made {created}, seed {seed}, preset `{preset}`")
+    lines = [
+        f"{say('status')}: **{say(manifest['status'])}**{reasons}",
+        trained.format(source=_code(train["source"]), **{key: train[key] for key in ("revision", "records", "modes")}),
+        tested.format(records=report["figures"]["records"], set=frozen["version"], digest=frozen["digest"][:12]),
+        made.format(created=manifest["created"], seed=config["seed"], preset=config["preset"]),
+    ]
+    body = what.format(size=size, distance=config["fit"]["distance"], score=score)
+    return "\n".join([f"# kensa {manifest['version']}", "", body, "", *(f"- {line}" for line in lines)])
+
+
+def _figures(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+    say = _say(manifest)
+    edges = report["figures"]["intervals"] | {"good_auroc": report["figures"].get("good_auroc_interval")}
+    raw = {name: max(found[name] for found in _raw(report) if name in found) for name in ("auroc", "mode_accuracy")}
+    heads = " | ".join(say(head) for head in ("figure", "this model", "interval", "best raw map"))
+    lines = [f"## {say('Figures')}", "", f"| {heads} |", "| --- | --- | --- | --- |"]
+    for name, title in _known(manifest):
+        low_high = edges.get(name)
+        shown = f"{low_high[0]:.3f} – {low_high[1]:.3f}" if low_high else ""
+        best = f"{raw[name]:.3f}" if name in raw else ""
+        lines.append(f"| {say(title)} | {manifest['metrics'][name]:.3f} | {shown} | {best} |")
+    return "\n".join(lines)
+
+
+def _raw(report: dict[str, Any]) -> list[dict[str, float]]:
+    return [found for name, found in report["baselines"].items() if name.startswith("raw map")]
+
+
+def _against_champion(manifest: dict[str, Any], report: dict[str, Any]) -> str | None:
+    """The verdict, and the differences with their intervals by figure and by mode; None without a champion."""
+    comparison = report["comparison"]
+    if comparison is None:
+        return None
+    say, tell = _say(manifest), teller(manifest["config"].get("report", {}).get("language", "en"))
+    title = say("Against the champion {version}").format(version=comparison["version"])
+    lines = [f"## {title}", "", _plain(tell(manifest["comparison"]["verdict"]))]
+    if not comparison["impossible"]:
+        sure = f"{100 * comparison['confidence']:g} %"
+        lines += ["", f"| this model less the champion | difference, each end with {sure} |", "| --- | --- |"]
+        lines += [f"| {name.replace('_', ' ')} | {span(entry)} |" for name, entry in comparison["figures"].items()]
+        modes = comparison["modes"].items()
+        lines += [f"| accuracy of mode {_code(shown(mode))} ({entry['n']}) | {_of(entry)} |" for mode, entry in modes]
+    return "\n".join(lines)
+
+
+def _of(entry: dict[str, Any]) -> str:
+    return span(entry) if entry["interval"] else f"{entry['difference']:+z.4f}, too few records to be told"
+
+
+def _settings(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+    """Settings that differ from those of the preset come first, marked."""
+    defaults, rows = Retrain(preset=manifest["config"]["preset"]).science(), []
+    for key, value in manifest["config"].items():
+        if key in defaults and isinstance(value, dict):
+            told = {name: inner for name, inner in value.items() if name in defaults[key]}
+            rows += [(f"{key}.{name}", inner, inner != defaults[key][name]) for name, inner in told.items()]
+    rows.sort(key=lambda row: not row[2])
+    body = "\n".join(f"| {'**' + key + '**' if changed else key} | {_code(value)} |" for key, value, changed in rows)
+    say = _say(manifest)
+    return f"## {say('Settings')}\n\n| {say('setting')} | {say('value')} |\n| --- | --- |\n{body}"
+
+
+def _log(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+    best = report["history"]["best_epoch"]
+    rows = "\n".join(
+        f"| {line['epoch']}{' (saved)' if line['epoch'] == best else ''} "
+        f"| {line['loss']:.4f} | {line['val_loss']:.4f} | {line['active']:.1%} |"
+        for line in report["history"]["epochs"]
+    )
+    say = _say(manifest)
+    heads = " | ".join(say(head) for head in ("epoch", "loss", "validation loss", "active triplets"))
+    return f"## {say('Training log')}\n\n| {heads} |\n| --- | --- | --- | --- |\n{rows}"

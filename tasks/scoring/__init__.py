@@ -1,0 +1,1 @@
+"""Verdicts on new parts: the stream, explanations, examples, flips, accuracy and exported programs."""

@@ -1,0 +1,49 @@
+"""docs/models.md: the classes that it shows run, from training to verdict; its words are the settings'."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import numpy as np
+import pytest
+from support import inspected_parts as parts
+from support.project import ROOT
+
+from tasks.config.model import PRESETS
+from tasks.config.run import Fit, Retrain, Tower
+from tasks.evaluation.metrics import pair_figures
+from tasks.model.classifier import embedder, trained_judge
+from tasks.model.distances import trained_distance
+from tasks.train import fit
+
+PAGE = (ROOT / "docs" / "models.md").read_text()
+SHOWN = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """The page's blocks as a module that Python finds."""
+    (tmp_path / "own.py").write_text("\n\n".join(SHOWN))
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("own", None)
+
+
+def test_the_pages_own_distance_and_tower_train_and_judge(own):
+    assert len(SHOWN) == 2
+    bank = parts.banked(parts.inspected(modes=3, each=60))
+    settings = Fit(distance="own:City", batch=18, records_per_mode=6, steps=15, epochs=4, shift=False)
+    config = Retrain(data=parts.DATA, tower=Tower(kind="own:pooled", widths="16-8"), fit=settings).resolved()
+    tower, _, _ = fit(bank, config)
+    measure = trained_distance(config.fit)
+    assert measure.get_config() == {"name": "own:City"}
+    judge, rows = trained_judge("own", embedder(tower), measure, "mean-embedding", bank), bank.rows("test")
+    distances = judge.to_modes(bank.maps[rows])
+    embedded, mean = judge.embed(bank.maps[rows]), judge.prototypes["mean"]
+    np.testing.assert_allclose(distances, np.abs(embedded[:, None] - mean).sum(axis=-1), rtol=1e-6)
+    assert pair_figures(distances, bank.mode[rows])["auroc"] > 0.6  # it knows what there is, not where
+
+
+def test_the_table_names_every_preset():
+    assert re.findall(r"^\| `(\w+)`", PAGE, re.M) == list(PRESETS)

@@ -1,0 +1,139 @@
+"""The settings file of the product lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows.service.lines import Schedule, read_lines
+from tasks.config.overrides import read_run
+from tasks.config.run import Data, Fit, Retrain
+from tasks.core.errors import BadSetting
+
+GOOD = """
+tries = 5
+notify = "slack-webhook/kensa"
+[lines.boards]
+train = "acme/boards"
+set = ["fit.epochs=5", "data.rows=4"]
+[lines.old-boards]
+train = "acme/boards@v1"
+test = "acme/boards-test"
+preset = "notebook"
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Reads a settings file with the given text."""
+
+    def read(text):
+        path = tmp_path / "kensa.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return read_lines(path)
+
+    return read
+
+
+def test_every_line_has_its_dataset_branch_settings_and_folder(written):
+    lines = written(GOOD)
+    assert (lines.tries, lines.notify, list(lines.by_name)) == (5, "slack-webhook/kensa", ["boards", "old-boards"])
+    boards, old = lines["boards"], lines["old-boards"]
+    assert (boards.dataset, boards.branch) == ("acme/boards", "main")
+    assert (old.dataset, old.branch, old.config.test) == ("acme/boards", "v1", "acme/boards-test")
+    assert (boards.config.fit.epochs, boards.config.data.rows, old.config.fit.epochs) == (5, 4, None)
+    assert boards.config.artifacts_folder == "artifacts/boards"
+    assert old.config.artifacts_folder == "artifacts/old-boards"
+
+
+def test_three_tries_and_nobody_to_notify_are_the_default(written):
+    lines = written('[lines.boards]\ntrain = "demo"\n')
+    assert (lines.tries, lines.notify) == (3, None)
+
+
+def test_a_line_is_retrained_by_its_own_schedule_else_by_the_one_of_all(written):
+    text = (
+        'schedule = "30 6 * * mon-fri"\n[lines.a]\ntrain = "demo"\n[lines.b]\ntrain = "demo"\ntimezone = "Asia/Tokyo"\n'
+    )
+    lines = written(text)
+    assert lines["a"].schedule == Schedule("30 6 * * mon-fri", "Europe/Berlin")
+    assert lines["b"].schedule == Schedule("30 6 * * mon-fri", "Asia/Tokyo")
+    assert written(GOOD)["boards"].schedule is None
+
+
+def test_an_unknown_line_names_those_that_exist(written):
+    with pytest.raises(BadSetting, match="line housings: expected one of boards, old-boards"):
+        written(GOOD)["housings"]
+
+
+def test_no_file_says_so(tmp_path):
+    with pytest.raises(BadSetting, match="expected the settings file of the product lines, found none"):
+        read_lines(tmp_path / "kensa.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[lines.boards", "cannot be read"),
+        (b'[lines.boards]\ntrain = "\xff"', "cannot be read"),
+        ("", "expected tries of 1 or more and at least one"),
+        ("lines = 3", "expected tries of 1 or more and at least one"),
+        ('tries = 0\n[lines.a]\ntrain = "demo"', "expected tries of 1 or more"),
+        ('tries = true\n[lines.a]\ntrain = "demo"', "expected tries of 1 or more"),
+        ('tries = "3"\n[lines.a]\ntrain = "demo"', "expected tries of 1 or more"),
+        ('notify = "slack"\n[lines.a]\ntrain = "demo"', "expected notify as TYPE/NAME"),
+        ('retries = 3\n[lines.a]\ntrain = "demo"', "found retries"),
+        ('timezone = "Asia/Tokio"\n[lines.a]\ntrain = "demo"', "expected timezone as an IANA name"),
+        ('schedule = "0 5 * *"\n[lines.a]\ntrain = "demo"', "expected schedule as five cron fields"),
+        ("[lines.a]\ntrain = 'demo'\nschedule = 5", "line a: expected schedule as five cron fields"),
+        ("[lines.a]\ntrain = 'demo'\nschedule = '60 5 * * 1'", "line a: expected schedule as five cron fields"),
+        ("[lines.a]\ntrain = 'demo'\nschedule = '*/0 5 * * 1'", "line a: expected schedule as five cron fields"),
+        ("[lines.a]\ntrain = 'demo'\nschedule = '0 5 * * fri-mon'", "line a: expected schedule as five cron"),
+        ("[lines.a]\ntrain = 'demo'\ntimezone = '../x'", "line a: expected timezone as an IANA name"),
+        ("lines.a = 3", "line a: expected train"),
+        ("[lines.a]\ntest = 'demo'", "line a: expected train"),
+        ("[lines.a]\ntrain = 3", "line a: expected train"),
+        ("[lines.a]\ntrain = 'demo'\nepochs = 3", "line a: expected train"),
+        ("[lines.A_b]\ntrain = 'demo'", "line A_b: expected a name of small letters"),
+        ("[lines.'../x']\ntrain = 'demo'", "expected a name of small letters"),
+        ("[lines.all]\ntrain = 'demo'", "line all: expected another name"),
+        ("[lines.a]\ntrain = 'demo'\nset = 'fit.epochs=3'", "line a: expected set as a list"),
+        ("[lines.a]\ntrain = 'demo'\nset = ['fit.epoch=3']", "line a: set fit.epoch: unknown setting"),
+        ("[lines.a]\ntrain = 'demo'\nset = ['fit.epochs=0']", "line a: set fit.epochs=0: epochs: expected at least"),
+        ("[lines.a]\ntrain = 'demo'\nset = ['train=x']", "line a: expected no train in set"),
+        ("[lines.a]\ntrain = 'demo'\npreset = 'none'", "line a: preset: expected 'best' or 'rt' or 'notebook'"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place_in_one_line(written, text, message):
+    with pytest.raises(BadSetting) as caught:
+        written(text)
+    assert message in str(caught.value)
+    assert str(caught.value).count("\n") == 0
+    assert "kensa.toml" in str(caught.value)
+
+
+def test_one_run_is_told_with_the_keys_of_a_line(tmp_path):
+    (tmp_path / "best.toml").write_text('train = "acme/boards"\nset = ["data.rows=4", "fit.margin=0.2"]')
+    expected = Retrain(train="acme/boards", data=Data(rows=4), fit=Fit(margin=0.2))
+    assert read_run(tmp_path / "best.toml") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot be read: [Errno 2] No such file"),
+        ("train =", "cannot be read"),
+        ("set = []", "expected train and, at will, preset, set, test"),
+        ("train = 'demo'\nseed = 3", "expected train and, at will, preset, set, test"),
+        ("train = 'demo'\nset = 'fit.epochs=3'", "expected set as a list"),
+        ("train = 'demo'\nset = ['fit.epochs=0']", "set fit.epochs=0: epochs: expected at least 1"),
+    ],
+)
+def test_what_is_wrong_with_a_run_is_told_in_one_line(tmp_path, text, message):
+    path = tmp_path / "best.toml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(BadSetting) as caught:
+        read_run(path)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"--settings {path}: ")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,71 @@
+"""Who lives holds a lock that a death lets go of, whatever killed it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from support.project import ROOT
+
+from flows.service.run_locks import dead, forget, held, living
+
+LIVE = """
+import sys, time
+from pathlib import Path
+from flows.service.run_locks import living
+with living(Path(sys.argv[1]), sys.argv[2]):
+    print("lives", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A process that lives as run `a` below `tmp_path`."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", LIVE, str(tmp_path), "a"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout.readline() == "lives\n"
+    yield child
+    child.kill()
+    child.wait()
+    child.stdout.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_death_is_seen_at_once(tmp_path, run, number):
+    assert (dead(tmp_path), held(tmp_path, "a")) == ([], True)
+    os.kill(run.pid, number)
+    run.wait()
+    assert (dead(tmp_path), held(tmp_path, "a")) == (["a"], False)
+    with living(tmp_path, "a"):  # taken up again
+        assert dead(tmp_path) == []
+    assert (dead(tmp_path), held(tmp_path, "a")) == ([], False)
+
+
+def test_looking_does_not_take_the_lock(tmp_path, run):
+    assert [held(tmp_path, "a") for _ in range(20)] == [True] * 20
+    assert list((tmp_path / "runs").iterdir()) == [tmp_path / "runs" / "a.lock"]
+
+
+def test_an_end_that_the_run_told_of_is_no_death(tmp_path):
+    with pytest.raises(ValueError, match="told"), living(tmp_path, "b"):
+        raise ValueError("told")
+    assert dead(tmp_path) == []
+
+
+def test_being_stopped_from_outside_is_one(tmp_path):
+    with pytest.raises(KeyboardInterrupt), living(tmp_path, "c"):
+        raise KeyboardInterrupt
+    assert dead(tmp_path) == ["c"]
+    forget(tmp_path, "c")
+    assert dead(tmp_path) == []
+
+
+def test_nobody_ran_here(tmp_path):
+    assert dead(tmp_path) == []
+    assert not held(tmp_path, "x")
+    forget(tmp_path, "x")

@@ -1,0 +1,198 @@
+"""`kensa up` from one end to the other: a new version at the Hub becomes a release, once, and nothing is left."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import time
+
+import httpx
+import pytest
+from filelock import FileLock
+from support.factory import BIN, NAME, Factory, news, until, without_locked_database
+from support.fake_hub import Hub
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def factory(tmp_path_factory, hidden):
+    """A factory that is up, with revision A at the Hub, which nobody was told of."""
+    with Hub() as hub:
+        made = Factory(tmp_path_factory.mktemp("up") / "place", hub)
+        made.a = made.publish(hidden(160))
+        try:
+            made.seconds = made.start()
+            yield made
+        finally:
+            if made.process and made.process.poll() is None:
+                made.stop()
+            made.sweep()
+
+
+@pytest.fixture(scope="module")
+def trained(factory, hidden):
+    """Revision B was published, delivered, and its run has ended; with the seconds to each state."""
+    factory.b = factory.publish(hidden(170, seed=1))
+    began = time.monotonic()
+    assert factory.deliver(news(factory.b)).status_code == 202
+    until(lambda: [run["id"] for run in factory.runs() if run["state_name"] == "Running"], 60, "a run is running")
+    running = time.monotonic() - began
+    until(lambda: [run for run in factory.runs() if run["state_name"] == "Completed"], 180, "it is completed")
+    return {"running": running, "completed": time.monotonic() - began}
+
+
+def ledger(factory):
+    with sqlite3.connect(factory.folder / "data" / "ledger.sqlite") as table:
+        return table.execute("SELECT revision, state, tries, told FROM versions").fetchall()
+
+
+def test_a_cron_deployment_has_scheduled_runs_within_70_seconds(factory):
+    """SQLAlchemy 2.1 would let the server look healthy, and schedule nothing."""
+    for name in ("weekly", "every-15-minutes"):
+        assert until(lambda name=name: factory.runs(name), 70 - factory.seconds, f"{name} has scheduled runs")
+
+
+def test_all_deployments_stand_as_promised(factory):
+    found = {item["name"]: item for item in factory.ask("/deployments/filter", {})}
+    assert set(found) == {"weekly", "on-new-version", "every-15-minutes", "on-demand", "daily"}
+    assert found["weekly"]["schedules"][0]["schedule"] == {
+        "cron": "0 5 * * 1",
+        "timezone": "Europe/Berlin",
+        "day_or": True,
+    }
+    assert found["on-new-version"]["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    assert found["on-new-version"]["global_concurrency_limit"]["limit"] == 1
+    names = sorted(item["name"] for item in factory.ask("/automations/filter", {}))
+    assert names == ["kensa: new dataset version", "kensa: no heartbeat", "kensa: take up again"]
+
+
+def test_the_parameters_are_a_readable_form(factory):
+    """What Prefect's form is drawn from: descriptions, choices and bounds of every field."""
+    found = next(item for item in factory.ask("/deployments/filter", {}) if item["name"] == "weekly")
+    schema = found["parameter_openapi_schema"]
+    assert {"config", "line", "revision"} <= set(schema["properties"])
+    kinds = schema["definitions"]
+    assert {"Retrain", "Data", "Split", "Fit", "Evaluate", "Gate"} <= set(kinds)
+    for name in ("line", "revision", "config"):
+        assert schema["properties"][name]["description"]
+    for name, kind in kinds.items():
+        for key, field in kind["properties"].items():
+            named = kinds[field["$ref"].rpartition("/")[2]] if "$ref" in field else field
+            assert named.get("title"), (name, key)
+            assert field.get("description"), (name, key)
+    assert kinds["Fit"]["properties"]["margin"]["description"].startswith("Margin of the triplet loss")
+    assert choices(kinds["Evaluate"]["properties"]["rule"]) >= {"target_fpr", "youden"}
+    assert choices(kinds["Fit"]["properties"]["batches"]) == {"triplets", "records"}
+    assert bounds(kinds["Data"]["properties"]["rows"]) == (1, 4096)
+    assert bounds(kinds["Fit"]["properties"]["learning_rate"]) == (1e-9, 10)
+    assert bounds(kinds["Gate"]["properties"]["beat_raw_by"]) == (0, 1)
+
+
+def choices(field):
+    options = [field, *field.get("anyOf", [])]
+    return {value for option in options for value in option.get("enum", [])}
+
+
+def bounds(field):
+    options = [field, *field.get("anyOf", [])]
+    return next((option["minimum"], option["maximum"]) for option in options if "minimum" in option)
+
+
+def test_a_new_version_is_trained_within_a_minute_of_its_news(factory, trained):
+    assert trained["running"] < 60
+    (run,) = factory.runs()
+    assert run["parameters"]["revision"] == factory.b
+    assert run["parameters"]["line"] == "boards"
+    assert run["name"].startswith(f"boards@{factory.b[:7]}")
+    assert {"train", "evaluate", "publish"} <= {name for name, _ in factory.tasks(run["id"])}
+    (release,) = factory.releases()
+    assert release["train"]["revision"] == factory.b
+    assert release["status"] == "released"
+    print(
+        f"up in {factory.seconds:.0f} s, running after {trained['running']:.0f} s, done in {trained['completed']:.0f} s"
+    )
+
+
+def test_a_second_kensa_up_in_the_folder_is_refused_in_one_line(factory):
+    done = factory.run(BIN / "kensa", "up")
+    assert done.returncode == 2
+    assert done.stderr.startswith("kensa: ")
+    assert "kensa up runs here already" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def ended_long_ago(factory):
+    """Makes a run that has ended; returns its id, and what says in the stopped server's database that it was then."""
+    flow = factory.ask("/flows/", {"name": "retrain"})["id"]
+    run = factory.ask("/flow_runs/", {"flow_id": flow, "state": {"type": "COMPLETED"}})["id"]
+
+    def age(days):
+        with sqlite3.connect(factory.folder / "prefect" / "prefect.db") as table:
+            sql = "UPDATE flow_run SET end_time = datetime('now', ?) || '.000000' WHERE id = ?"
+            assert table.execute(sql, (f"-{days} days", run)).rowcount == 1
+
+    return run, age
+
+
+def test_a_port_that_is_taken_is_refused_in_one_line(factory, tmp_path):
+    """Another Prefect server that listens there would answer as if it were ours."""
+    other = Factory(tmp_path / "other", factory.hub)
+    done = other.run(BIN / "kensa", "up", "--port", factory.port)
+    assert done.returncode == 2
+    assert done.stderr == f"kensa: --port {factory.port}: expected a free port, found it taken; choose another\n"
+
+
+def test_the_same_news_again_trains_nothing_not_even_after_a_restart_of_everything(factory, trained):
+    """Twice by webhook, once by looking at the Hub; between them Ctrl-C, which leaves nothing behind."""
+    known = {"noted": [], "known": 1}
+    assert factory.deliver(news(factory.b)).json() == known
+    (old, aged), (young, younger) = ended_long_ago(factory), ended_long_ago(factory)
+    stopped = factory.stop()
+    aged(91)
+    younger(89)
+    assert factory.processes() == {}
+    for port in (factory.port, factory.webhook_port):
+        with socket.socket() as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind(("127.0.0.1", port))
+    with FileLock(factory.folder / "data" / ".up.lock", timeout=0):
+        pass
+    again = factory.start()
+    looked = factory.run(BIN / "kensa", "watch", "--once")
+    assert looked.returncode == 0, looked.stderr
+    assert "told:" not in looked.stdout
+    assert factory.deliver(news(factory.b)).json() == known
+    time.sleep(5)
+    kept = [run["id"] for run in factory.ask("/flow_runs/filter", {"flow_runs": {"id": {"any_": [old, young]}}})]
+    assert kept == [young], "the database holds the runs of 90 days"
+    assert len(factory.runs()) == 1
+    assert len(factory.releases()) == 1
+    assert ledger(factory) == [(factory.b, "done", 1, 1)]
+    names = sorted(item["name"] for item in factory.ask("/automations/filter", {}))
+    assert len(names) == 3, "a second kensa up doubles nothing"
+    print(f"stopped in {stopped:.0f} s, up again in {again:.0f} s")
+
+
+def test_late_news_of_a_revision_before_the_head_trains_nothing(factory, trained):
+    """A was never trained; the Hub's delivery about it comes after B's."""
+    assert factory.deliver(news(factory.a)).status_code == 202
+    until(
+        lambda: len(factory.runs()) == 2 and factory.runs()[-1]["state_name"] == "Completed", 90, "the run has looked"
+    )
+    assert len(factory.releases()) == 1
+    assert {row[0]: row[1] for row in ledger(factory)} == {factory.a: "skipped", factory.b: "done"}
+
+
+def test_ctrl_c_leaves_no_process_port_or_lock(factory, trained):
+    seconds = factory.stop()
+    assert factory.processes() == {}
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{factory.api}/health", timeout=2)
+    with FileLock(factory.folder / "data" / ".up.lock", timeout=0):
+        pass
+    left = [path.name for name in ("data", "artifacts") for path in (factory.folder / name).rglob(".*")]
+    assert {name for name in left if not name.endswith("lock")} == set()
+    assert "Traceback" not in without_locked_database(factory.said())
+    assert NAME in str(factory.hub.requests)
+    print(f"stopped in {seconds:.0f} s")

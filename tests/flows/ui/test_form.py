@@ -1,0 +1,96 @@
+"""A person's walk through Prefect's UI, from the dashboard to the form of a deployment, which explains itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+from support.project import ROOT
+
+from tasks.config.run import Retrain
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def deployed(a_place, server, tmp_path_factory):
+    """The two deployments of prefect.yaml whose form a person fills in; no worker takes what it submits."""
+    place = a_place(tmp_path_factory.mktemp("deployed") / "place", server.env)
+    for part in ("flows", "tasks", "prefect.yaml"):
+        (place.folder / part).symlink_to(ROOT / part)
+    chosen = ("--name", "retrain/on-new-version", "--name", "score/on-demand")
+    for words in (("work-pool", "create", "kensa", "--type", "process", "--overwrite"), ("deploy", *chosen)):
+        done = place.run("prefect", "--no-prompt", *words, KENSA_ROOT=str(place.folder))
+        assert done.code == 0, done.out + done.err
+
+
+def to_form(page, deployment):
+    """From any page, by the menu, to the form of a deployment."""
+    page.get_by_role("link", name="Deployments", exact=True).first.click()
+    page.get_by_role("link", name=deployment, exact=True).click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Custom run").click()
+    page.get_by_role("heading", name="Parameters").wait_for()
+
+
+def explained(page):
+    """The form's fields as they are read: each label with the line below it, in order, the sections' too."""
+    page.locator("label + p").first.wait_for()
+    found = page.locator("label:has(+ p)").evaluate_all(
+        "all => all.map(one => [one.innerText, one.nextElementSibling.innerText])"
+    )
+    return [(label.removesuffix("(Optional)").strip().lower().replace(" ", "_"), text) for label, text in found]
+
+
+def promised():
+    """What stands in tasks/config/run.py, in the form's order: every field and its description."""
+    for field in dataclasses.fields(Retrain):
+        yield field.name, field.metadata["description"]
+        if isinstance(field.default_factory, type):
+            yield from ((part.name, part.metadata["description"]) for part in dataclasses.fields(field.default_factory))
+
+
+def test_a_walk_from_the_dashboard_to_the_form_of_a_retraining(page, server, boards, deployed):
+    page.goto(f"{server.url}/v2/dashboard")
+    for heading in ("Flow Runs", "Task Runs", "Work Pools"):
+        page.get_by_text(heading).first.wait_for()
+    page.get_by_role("link", name="Runs", exact=True).click()
+    page.locator(f"a[href*='{boards.first.run_id}']").first.click()
+    page.get_by_role("tab", name="Artifacts").click()
+    for text in ("verdict-acme-boards", re.compile(r"released, AUROC 0\.\d{3}")):
+        page.get_by_text(text).first.wait_for()
+    to_form(page, "on-new-version")
+    fields = explained(page)
+    assert [name for name, _ in fields[:3]] == ["line", "revision", "config"], "the longest last"
+    assert "all: each in turn" in fields[0][1]
+    assert "a commit" in fields[1][1]
+    assert fields[3:] == list(promised())
+    rows, preset = page.get_by_label("Rows (Optional)"), page.get_by_role("button", name="Select Preset")
+    preset.click()
+    assert page.get_by_role("option").all_inner_texts() == ["best", "rt", "notebook"]
+    page.get_by_role("option", name="rt", exact=True).click()
+    assert preset.inner_text() == "rt"
+    form = page.url
+    rows.fill("0")
+    page.get_by_role("button", name="Submit").click()
+    assert rows.evaluate("field => field.validationMessage") == "Value must be greater than or equal to 1."
+    rows.fill("4096")
+    assert rows.evaluate("field => field.validationMessage") == ""
+    assert page.url == form, "a value out of bounds is not submitted"
+
+
+def test_the_form_that_judges_parts_starts_a_run_with_what_was_filled_in(page, server, deployed):
+    page.goto(f"{server.url}/v2/dashboard")
+    to_form(page, "on-demand")
+    fields = explained(page)
+    assert [name for name, _ in fields] == ["source", "line", "release", "against", "out"]
+    assert all(len(text.split()) > 5 for _, text in fields), fields
+    assert page.get_by_label("out (Optional)").input_value() == "verdicts.parquet"
+    page.get_by_label("source", exact=True).fill("acme/boards")
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_url(lambda url: not url.partition("?")[0].endswith("/run"))
+    [run] = server.filter("flow_runs", deployments={"name": {"any_": ["on-demand"]}})
+    usual = {"line": None, "release": None, "against": None, "out": "verdicts.parquet"}
+    assert run["parameters"] == {"source": "acme/boards", **usual}
+    assert run["state_type"] in ("SCHEDULED", "PENDING")

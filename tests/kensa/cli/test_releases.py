@@ -1,0 +1,208 @@
+"""`kensa releases`, `promote` and `rollback`, and the help of every command and setting."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tasks.config.overrides import keys
+from tasks.core.stages import seal
+from tasks.registry.champion import begin, point_to
+
+OPTIONS = {"train", "test", "revision", "preset", "data_folder", "artifacts_folder"}
+
+
+def better(champion):
+    """What the manifest of a release tells of its comparison."""
+    told = {"version": f"v{champion}", "figure": "auroc", "difference": 0.0123, "interval": [0.0051, 0.019]}
+    return told | {"verdict": f"better than the champion v{champion}: auroc difference +0.0123 [+0.0051, +0.0190]"}
+
+
+def rejected(artifacts, number):
+    """A draft, rejected on a day of April; the older the day, the higher its name."""
+    folder = artifacts / "drafts" / (f"{99 - number}" * 8)
+    folder.mkdir(parents=True)
+    train = {"source": "acme/boards", "kind": "hub", "revision": f"{number}" * 40, "records": 600, "modes": 3}
+    manifest = {
+        "version": folder.name,
+        "status": "rejected",
+        "reasons": [f"not shown to be better: take {number}", "mode dent is worse"],
+        "fingerprint": folder.name * 4,
+        "created": f"2025-04-0{number}T05:00:00+00:00",
+        "train": train,
+        "test": None,
+        "config": {"data": {"rows": 4, "cols": 5}},
+        "metrics": {"auroc": 0.5, "mode_accuracy": 0.25},
+        "compared_with": "v3",
+        "frozen": {"version": "f1", "digest": "d" * 64, "records": 90, "modes": 3},
+        "comparison": {"version": "v3", "verdict": f"not shown to be better: take {number}"},
+    }
+    seal(folder, manifest)
+
+
+@pytest.fixture
+def released(place):
+    """A folder with three releases, each sealed as a run seals it; v3 is the champion."""
+    artifacts = place.folder / "artifacts"
+    artifacts.mkdir()
+    begin(artifacts)
+    for number in (1, 2, 3):
+        folder = artifacts / "releases" / f"v{number}"
+        folder.mkdir(parents=True)
+        (folder / "model.keras").write_bytes(b"weights %d" % number)
+        train = {"source": "acme/boards", "kind": "hub", "revision": f"{number}" * 40, "records": 600, "modes": 3}
+        manifest = {
+            "version": f"v{number}",
+            "status": "released",
+            "reasons": [],
+            "fingerprint": f"{number}" * 64,
+            "created": f"2025-0{number}-01T05:00:00+00:00",
+            "train": train,
+            "test": None,
+            "config": {"data": {"rows": 4, "cols": 5}},
+            "metrics": {"auroc": 0.9 + number / 100, "mode_accuracy": 0.8 + number / 100},
+            "compared_with": f"v{number - 1}" if number > 1 else None,
+            **({"frozen": {"version": "f1", "digest": "d" * 64, "records": 90, "modes": 3}} if number > 1 else {}),
+            **({"comparison": better(number - 1)} if number > 2 else {}),
+        }
+        seal(folder, manifest)
+        point_to(artifacts, f"v{number}")
+    return place
+
+
+def test_the_list_marks_the_champion_and_shows_data_and_figures(released):
+    done = released.kensa("releases")
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    rows = [re.match(r"([* ]) (v\d)\s+(\S+ \S+)\s+(\S+)\s.*auroc (\S+)\s+mode accuracy (\S+)", line) for line in lines]
+    assert [row.groups() for row in rows if row] == [
+        (" ", "v1", "2025-01-01 05:00", "acme/boards@111111111111", "0.910", "0.810"),
+        (" ", "v2", "2025-02-01 05:00", "acme/boards@222222222222", "0.920", "0.820"),
+        ("*", "v3", "2025-03-01 05:00", "acme/boards@333333333333", "0.930", "0.830"),
+    ]
+    assert done.err == ""
+
+
+def test_the_list_as_json(released):
+    told = released.kensa("releases", "--json").told
+    assert told["champion"] == "v3"
+    assert [(row["version"], row["champion"]) for row in told["releases"]] == [
+        ("v1", False),
+        ("v2", False),
+        ("v3", True),
+    ]
+    first = told["releases"][0]
+    assert first["train"]["revision"] == "1" * 40
+    assert first["metrics"]["auroc"] == 0.91
+    assert (released.folder / first["path"] / "manifest.json").exists()
+
+
+def test_the_list_tells_what_was_shown_against_the_champion(released):
+    """v1 is of an older Kensa and tells nothing; v2 was the first of its line on f1; v3 was better than v2."""
+    lines = released.kensa("releases").out.splitlines()
+    assert lines[1].startswith("  v2 ")
+    assert lines[2] == "      the first of its line, judged on 90 test records of f1"
+    assert lines[4] == "      better than the champion v2: auroc difference +0.0123 [+0.0051, +0.0190]"
+    rows = released.kensa("releases", "--json").told["releases"]
+    assert [row["comparison"] for row in rows] == [None, None, better(2)]
+    assert [row["frozen"] and row["frozen"]["version"] for row in rows] == [None, "f1", "f1"]
+
+
+def test_rejected_drafts_are_told_with_their_reasons_the_newest_last(released):
+    artifacts = released.folder / "artifacts"
+    for number in range(1, 8):
+        rejected(artifacts, number)
+    (artifacts / "drafts" / "abad").mkdir()
+    (artifacts / "drafts" / "abad" / "manifest.json").write_text("{")
+    lines = released.kensa("releases").out.splitlines()[5:]
+    assert lines[0].startswith("- rejected  2025-04-03 05:00  acme/boards@333333333333")
+    assert lines[1:3] == ["      not shown to be better: take 3", "      mode dent is worse"]
+    assert [line for line in lines if "take" in line] == [
+        f"      not shown to be better: take {n}" for n in range(3, 8)
+    ]
+    assert lines[-1] == "  2 more were rejected before; --json lists them"
+    told = released.kensa("releases", "--json").told["rejected"]
+    assert [draft["created"][:10] for draft in told] == [f"2025-04-0{number}" for number in range(1, 8)]
+    assert told[0]["reasons"] == ["not shown to be better: take 1", "mode dent is worse"]
+    assert told[0]["comparison"]["verdict"] == told[0]["reasons"][0]
+
+
+def test_the_frozen_sets_are_told_as_json(released):
+    known = {"f1": {"digest": "d" * 64, "records": 90}}
+    (released.folder / "artifacts" / "frozen.json").write_text(json.dumps(known))
+    assert released.kensa("releases", "--json").told["frozen"] == known
+
+
+def test_an_empty_list(place):
+    done = place.kensa("releases")
+    assert (done.code, done.err) == (0, "")
+    assert "no releases in artifacts" in done.out
+    assert place.kensa("releases", "--json").told == {
+        "champion": None,
+        "releases": [],
+        "rejected": [],
+        "frozen": {},
+    }
+
+
+def test_promote_and_rollback_move_the_champion(released):
+    assert released.kensa("promote", "v1").out == "champion: v1\n"
+    assert released.champion() == "v1"
+    assert released.kensa("rollback").out == "champion: v3\n"
+    assert released.kensa("rollback", "--json").told == {"champion": "v2"}
+    assert released.kensa("promote", "v3", "--json").told == {"champion": "v3"}
+    assert released.champion() == "v3"
+    assert "* v3" in released.kensa("releases").out
+
+
+def test_a_rollback_ends_at_the_first_champion(released):
+    for _ in range(2):
+        assert released.kensa("rollback").code == 0
+    done = released.kensa("rollback")
+    assert done.code == 2
+    assert done.err == "kensa: artifacts: expected an earlier champion to go back to, found none\n"
+    assert released.champion() == "v1"
+
+
+def test_another_folder(released):
+    released.run("mv", "artifacts", "elsewhere")
+    assert released.kensa("promote", "v2", "--artifacts", "elsewhere").out == "champion: v2\n"
+    assert released.kensa("releases", "--artifacts", "elsewhere", "--json").told["champion"] == "v2"
+    assert released.kensa("promote", "v2").code == 2
+
+
+def test_these_commands_start_neither_prefect_nor_tensorflow(released):
+    for words in (["releases"], ["promote", "v1"], ["rollback"]):
+        done = released.kensa(*words, imports=True)
+        assert done.code == 0, done.err
+        assert not {"prefect", "tensorflow", "keras", "pyarrow", "numpy"} & done.imported
+
+
+def test_a_damaged_release_is_not_promoted(released):
+    (released.folder / "artifacts" / "releases" / "v1" / "model.keras").write_bytes(b"others")
+    done = released.kensa("promote", "v1")
+    assert done.code == 1
+    assert "releases/v1: a file differs" in done.err
+    assert released.champion() == "v3"
+
+
+@pytest.fixture(scope="module")
+def commands(a_place, tmp_path_factory):
+    """Each command's help by its name; the empty name is `kensa --help`."""
+    place = a_place(tmp_path_factory.mktemp("help") / "place")
+    top = place.kensa("--help").out
+    names = re.findall(r"^    (\w+)(?:  |$)", top, re.M)
+    return {"": top, **{name: place.kensa(name, "--help").out for name in names}}
+
+
+def test_help_lists_every_command(commands):
+    assert {"retrain", "releases", "promote", "rollback"} <= set(commands)
+    assert all(text.startswith(f"usage: kensa {name}".rstrip()) for name, text in commands.items())
+
+
+def test_every_setting_has_its_help(commands):
+    listed = dict(re.findall(r"^  ([a-z_.]+) +(\S.+)$", commands["retrain"].split("settings for --set:")[1], re.M))
+    assert set(listed) == set(keys()) - OPTIONS
+    assert all(len(text) > 10 for text in listed.values())

@@ -1,0 +1,101 @@
+"""`--set key=value`: text becomes typed values, and every mistake is told with its cure."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.config.overrides import keys, value_of, with_settings, words_of
+from tasks.config.run import Data, Fit, Retrain, Triplets
+from tasks.core.errors import BadSetting
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("fit.epochs=5", 5),
+        ("fit.margin=1", 1.0),
+        ("fit.margin=1e-3", 0.001),
+        (" fit.margin = .5 ", 0.5),
+        ("seed=7", 7),
+        ("data.good=0", "0"),
+        ("data.good=a=b", "a=b"),
+        ("data.group=none", "none"),
+        ("data.config=none", None),
+        ("data.part=", None),
+        ("triplets.replace_crossing=False", False),
+        ("triplets.replace_crossing=true", True),
+        ("fit.distance=cosine", "cosine"),
+        ("gate.figure=mode_accuracy", "mode_accuracy"),
+        ("tower.widths=64-32", "64-32"),
+    ],
+)
+def test_text_becomes_the_settings_type(word, value):
+    found = value_of(with_settings(Retrain(), [word]), word.partition("=")[0].strip())
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_none_gives_the_presets_value_back():
+    config = with_settings(Retrain(fit=Fit(margin=9.0)), ["fit.margin=none"])
+    assert config.fit.margin is None
+    assert config.resolved().fit.margin == 0.4
+
+
+def test_the_last_word_wins_and_the_given_run_stays():
+    before = Retrain()
+    after = with_settings(before, ["fit.epochs=5", "fit.margin=2", "fit.epochs=6"])
+    assert (after.fit.epochs, after.fit.margin) == (6, 2.0)
+    assert before == Retrain()
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("fit.epochs", "--set fit.epochs: expected key=value"),
+        ("fit.epoch=5", "did you mean fit.epochs"),
+        ("epochs=5", "did you mean fit.epochs"),
+        ("zzzzzz=5", "unknown setting; did you mean artifacts_folder, cost.currency"),
+        ("=5", "unknown setting"),
+        ("fit=5", "unknown setting"),
+        ("fit.epochs=many", "--set fit.epochs=many: epochs: expected int or none, found 'many'"),
+        ("fit.epochs=2.5", "expected int or none, found '2.5'"),
+        ("fit.epochs=0", "--set fit.epochs=0: epochs: expected at least 1 and at most 100000, found 0"),
+        ("fit.margin=nan", "margin: expected at least 0"),
+        ("data.rows=none", "rows: expected int, found 'none'"),
+        ("triplets.replace_crossing=1", "replace_crossing: expected bool, found '1'"),
+        (
+            "fit.distance=manhattan",
+            "expected euclidean, squared-euclidean, cosine, snr, rt, or module:name",
+        ),
+        ("tower.widths=512-x", "--set tower.widths=512-x: widths: expected positive numbers"),
+    ],
+)
+def test_mistakes_are_told_with_their_cure(word, told):
+    with pytest.raises(BadSetting) as error:
+        with_settings(Retrain(), [word])
+    assert told in str(error.value)
+    assert error.value.exit_code == 2
+
+
+def test_keys_are_all_settings_in_the_order_of_the_form():
+    found = list(keys())
+    assert found[0] == "train"
+    assert found.index("fit.distance") < found.index("fit.margin") < found.index("gate.figure")
+    assert not {"fit", "data", "split", "tower"} & set(found)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        Retrain(),
+        Retrain(seed=7, data=Data(rows=4, good="a=b", part="dev")),
+        Retrain(fit=Fit(margin=1e-9, learning_rate=0.1 + 0.2, distance="cosine")),
+        Retrain(triplets=Triplets(replace_crossing=False, per_record=3)),
+    ],
+)
+def test_words_make_the_same_run_again(config):
+    assert with_settings(Retrain(), words_of(config)) == config
+
+
+def test_words_name_only_what_is_unusual_and_no_source():
+    assert words_of(Retrain(train="acme/boards", data_folder="elsewhere", fit=Fit(epochs=3))) == ["fit.epochs=3"]

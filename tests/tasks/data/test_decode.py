@@ -1,0 +1,155 @@
+"""Arrow tables of any kind become the same float32 maps, the same texts and the same hashes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from support import inspected_parts as parts
+import pyarrow as pa
+import pytest
+
+from tasks.config.run import Data
+from tasks.data.decode import Decoded, decode
+from tasks.data.schema import recognise
+
+SIZE = Data(rows=2, cols=3)
+MAP = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+NESTED = [MAP[:3], MAP[3:]]
+
+
+def decoded(table: pa.Table, data: Data = SIZE) -> list[Decoded]:
+    (batch,) = table.to_batches()
+    return list(decode(batch, recognise(table.schema, data), data))
+
+
+def listed(maps: object, kind: pa.DataType | None = None) -> pa.Table:
+    column = maps if isinstance(maps, pa.Array) else pa.array(maps, kind)
+    return pa.table({"map": column, "label": [0] * len(column), "fmode": [0] * len(column)})
+
+
+def test_all_kinds_give_one_record_one_hash():
+    part = parts.inspected(each=4)
+    pairs = np.stack([np.arange(11), np.arange(1, 12)], axis=1)
+    (wide,) = decoded(parts.wide_records(part), parts.DATA)
+    (column,) = decoded(parts.map_column(part), parts.DATA)
+    _, positive, negative = decoded(parts.wide_triplets(part, pairs), parts.DATA)
+    assert wide.hashes() == column.hashes()
+    assert positive.hashes() + negative.hashes()[-1:] == wide.hashes()
+    assert len(set(wide.hashes())) == 12
+    np.testing.assert_array_equal(wide.maps, part.maps)
+    assert wide.label == [str(label) for label in part.label]
+
+
+FLOATS = pa.float64()
+
+
+@pytest.mark.parametrize(
+    ("maps", "kind"),
+    [
+        (MAP, pa.list_(FLOATS)),
+        (MAP, pa.large_list(pa.float32())),
+        (MAP, pa.list_(FLOATS, 6)),
+        (MAP, pa.list_(pa.int16())),
+        (np.array(MAP, np.float16), pa.list_(pa.float16())),
+        (NESTED, pa.list_(pa.list_(FLOATS))),
+        (NESTED, pa.large_list(pa.list_(FLOATS, 3))),
+        (NESTED, pa.list_(pa.list_(FLOATS, 3), 2)),
+        ([[[value] for value in row] for row in NESTED], pa.list_(pa.list_(pa.list_(FLOATS)))),
+        ([NESTED], pa.list_(pa.list_(pa.list_(FLOATS)))),
+    ],
+)
+def test_lists_of_every_form_hold_the_same_map(maps, kind):
+    (found,) = decoded(listed([maps, maps], kind))
+    np.testing.assert_array_equal(found.maps, [MAP, MAP])
+    assert found.maps.dtype == np.float32
+    assert not found.odd.any()
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.list_(FLOATS)), pa.list_(pa.list_(FLOATS, 3), 2)], ids=str)
+def test_slices_of_a_table_are_read_where_they_lie(kind):
+    """The second batch of a table is a view into the first's buffers."""
+    shifted = [[[value + i for value in row] for row in NESTED] for i in range(4)]
+    (found,) = decoded(listed(pa.array(shifted, kind).slice(1, 2)))
+    np.testing.assert_array_equal(found.maps, np.array([MAP, MAP]) + np.array([[1], [2]]))
+
+
+def test_tensors_of_datasets_and_arrow_are_maps():
+    tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(np.array([NESTED, NESTED], np.float32))
+    (found,) = decoded(listed(tensor))
+    np.testing.assert_array_equal(found.maps, [MAP, MAP])
+
+
+@pytest.mark.parametrize(
+    ("maps", "kind"),
+    [
+        (MAP[:5], pa.list_(FLOATS)),
+        ([*MAP, 7.0], pa.list_(FLOATS)),
+        ([], pa.list_(FLOATS)),
+        (None, pa.list_(FLOATS)),
+        (None, pa.list_(FLOATS, 6)),
+        ([MAP[:3], None], pa.list_(pa.list_(FLOATS))),
+        ([MAP[:3], None], pa.list_(pa.list_(FLOATS, 3), 2)),
+        (None, pa.list_(pa.list_(FLOATS, 3), 2)),
+        ([MAP[:3], MAP[:4]], pa.list_(pa.list_(FLOATS))),
+        ([MAP[:2], MAP[2:4], MAP[4:]], pa.list_(pa.list_(FLOATS))),
+    ],
+)
+def test_maps_of_another_size_are_odd_and_disturb_no_neighbour(maps, kind):
+    whole = NESTED if pa.types.is_nested(kind.value_type) else MAP
+    (found,) = decoded(listed([whole, maps, whole], kind))
+    assert found.odd.tolist() == [False, True, False]
+    assert np.isnan(found.maps[1]).all()
+    np.testing.assert_array_equal(found.maps[[0, 2]], [MAP, MAP])
+
+
+@pytest.mark.parametrize(
+    "types", [["int8"], ["uint64", "int64"], ["float16"], ["float16", "int32"], ["double"]], ids=str
+)
+def test_columns_of_mixed_types_and_empty_cells(types):
+    wide = {
+        f"data{i}": pa.array(
+            [np.float16(i), None] if "float16" in types[i % len(types)] else [i, None], types[i % len(types)]
+        )
+        for i in range(6)
+    }
+    (found,) = decoded(pa.table({**wide, "label": [0, 1], "fmode": [0, 1]}))
+    np.testing.assert_array_equal(found.maps, [[0, 1, 2, 3, 4, 5], [np.nan] * 6])
+
+
+def test_values_beyond_float32_become_infinite():
+    """They are then reported as such; a silent cut would change the record."""
+    (found,) = decoded(listed([[1e300, -1e300, 1.0, 2.0, 3.0, 1e-300]]))
+    np.testing.assert_array_equal(found.maps, [[np.inf, -np.inf, 1, 2, 3, 0]])
+
+
+def test_negative_zero_is_zero():
+    (found,) = decoded(listed([[0.0] * 6, [-0.0] * 6]))
+    assert len(set(found.hashes())) == 1
+
+
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [
+        ([1, 0], ["1", "0"]),
+        ([1.0, 0.0], ["1", "0"]),
+        (["1", "0"], ["1", "0"]),
+        ([True, False], ["1", "0"]),
+        ([-0.0, 2.5], ["0", "2.5"]),
+        ([2**60, -3], [str(2**60), "-3"]),
+        (["fray", "欠け"], ["fray", "欠け"]),
+        (["", None], [None, None]),
+        ([math.nan, math.inf], [None, "inf"]),
+    ],
+)
+def test_labels_are_the_same_text_whatever_wrote_them(cells, text):
+    (found,) = decoded(listed([MAP, MAP]).set_column(1, "label", pa.array(cells)))
+    assert found.label == text
+
+
+def test_a_column_that_is_not_there_is_empty():
+    (found,) = decoded(pa.table({"map": [MAP]}))
+    assert (found.label, found.mode, found.group) == ([None], [None], [None])
+    (unfit,) = decoded(pa.table({"map": ["text"], "label": [1]}))
+    assert unfit.maps.shape == (1, 0)
+    assert unfit.label == ["1"]

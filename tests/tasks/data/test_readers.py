@@ -1,0 +1,117 @@
+"""A source as a stream: every kind of file, the part that was asked for, few rows at a time, errors in one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.feather as pf
+import pyarrow.parquet as pq
+import pytest
+from support.inspected_parts import DATA, inspected, map_column, wide_records
+
+from tasks.core.errors import BadSetting, UnreadableSource
+from tasks.core.results import Downloaded, Resolved
+from tasks.data.readers import BATCH_ROWS, opened, streamed
+
+PARTS = inspected(each=1500)
+
+
+def folder_source(folder):
+    return Downloaded(Resolved(str(folder), "folder", str(folder), "0" * 40), str(folder))
+
+
+def test_every_kind_of_file_gives_the_same_records(tmp_path):
+    table = wide_records(PARTS)
+    writers = {
+        "parquet": lambda path: pq.write_table(table, path),
+        "csv": lambda path: pc.write_csv(table, path),
+        "arrow": lambda path: pf.write_feather(table, path, compression="uncompressed"),
+        "jsonl": lambda path: table.to_pandas().to_json(path, orient="records", lines=True, double_precision=15),
+    }
+    for kind, write in writers.items():
+        (tmp_path / kind).mkdir()
+        write(tmp_path / kind / f"records.{kind}")
+        with streamed(folder_source(tmp_path / kind), DATA, True) as batches:
+            found = list(batches)
+        assert max(batch.num_rows for batch in found) <= BATCH_ROWS
+        values = np.concatenate([batch.column("data7").to_numpy(zero_copy_only=False) for batch in found])
+        np.testing.assert_allclose(values, PARTS.maps[:, 7], rtol=1e-6, err_msg=kind)
+
+
+def test_the_test_part_is_preferred(tmp_path):
+    table = map_column(PARTS)
+    for name, rows in (("train", 30), ("test", 20)):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        pq.write_table(table.slice(0, rows), tmp_path / "data" / f"{name}-00000.parquet")
+    for held_out, rows in ((True, 20), (False, 30)):
+        with streamed(folder_source(tmp_path), DATA, held_out) as batches:
+            assert sum(batch.num_rows for batch in batches) == rows
+
+
+def test_a_part_that_is_not_there_is_named(tmp_path):
+    pq.write_table(map_column(PARTS), tmp_path / "train.parquet")
+    missing = pytest.raises(BadSetting, match="expected the split middle, found train")
+    with streamed(folder_source(tmp_path), replace(DATA, part="middle"), True) as batches, missing:
+        next(batches)
+
+
+@pytest.mark.parametrize("broken", ["truncated", "csv"])
+def test_what_cannot_be_read_is_told_in_one_line(tmp_path, broken):
+    if broken == "csv":
+        (tmp_path / "records.csv").write_bytes(b'a,b\n"1,2\n3')
+    else:
+        pq.write_table(map_column(PARTS), tmp_path / "records.parquet")
+        whole = (tmp_path / "records.parquet").read_bytes()
+        (tmp_path / "records.parquet").write_bytes(whole[: len(whole) // 2])
+    with streamed(folder_source(tmp_path), DATA, True) as batches, pytest.raises(UnreadableSource) as told:
+        list(batches)
+    assert "\n" not in str(told.value)
+
+
+def test_files_of_one_source_must_agree_about_their_columns(tmp_path):
+    """Another order or width of numbers is read alike; another column is told in one line."""
+    table = map_column(PARTS)
+    pq.write_table(table, tmp_path / "train-00000.parquet")
+    label = pa.array(table["label"].to_pylist(), pa.int8())
+    turned = pa.table({"fmode": table["fmode"], "label": label, "map": table["map"]})
+    pq.write_table(turned, tmp_path / "train-00001.parquet")
+    with opened(folder_source(tmp_path), DATA, False, tmp_path) as source:
+        batches = list(source.batches)
+    assert {batch.schema for batch in batches} == {source.schema}
+    assert pa.Table.from_batches(batches).equals(pa.concat_tables([table, table]))
+    pq.write_table(turned.drop_columns(["fmode"]), tmp_path / "train-00001.parquet")
+    with opened(folder_source(tmp_path), DATA, False, tmp_path) as source, pytest.raises(UnreadableSource) as told:
+        list(source.batches)
+    assert "fmode" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.slow
+def test_one_large_row_group_is_not_held_in_memory(tmp_path):
+    """200 MB in one row group: reading it all must need far less, in a process of its own."""
+    values = np.random.default_rng(0).normal(size=(36_000, 1404)).astype(np.float32)
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), 1404)
+    pq.write_table(pa.table({"map": lists}), tmp_path / "records.parquet", use_dictionary=False, row_group_size=36_000)
+    script = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from tasks.config.run import Data\n"
+        "from tasks.core.results import Downloaded, Resolved\n"
+        "from tasks.data.readers import streamed\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "where = sys.argv[1]\n"
+        "with streamed(Downloaded(Resolved(where, 'folder', where, '0' * 40), where), Data(), True) as batches:\n"
+        "    rows = next(batches).num_rows\n"
+        "    first = peak()\n"
+        "    rows += sum(batch.num_rows for batch in batches)\n"
+        "print(rows, (peak() - first) // 1024)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True)
+    rows, grown = map(int, done.stdout.split())
+    assert rows == 36_000
+    assert grown < 100, f"{grown} MB after the first batch"

@@ -1,0 +1,169 @@
+"""The split: what belongs together stays together, shares hold, and records keep their side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tasks.data.split import PARTS, components, split_units
+
+SHARES = (0.65, 0.05, 0.15, 0.15)
+TRAIN, STOP, CALIBRATE, TEST = range(4)
+
+
+def names(count: int, prefix: str = "r") -> np.ndarray:
+    return np.array([f"{prefix}{i}" for i in range(count)])
+
+
+def units_on_two_sides(units: np.ndarray, side: np.ndarray) -> list[str]:
+    return [name for name in np.unique(units) if len(set(side[units == name])) > 1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("groups", [4, 5, 9, 40])
+def test_no_group_on_two_sides(seed, groups):
+    units = names(groups, "lot")[np.random.default_rng(seed).integers(0, groups, 300)]
+    side = split_units(units, np.arange(300) % 3, SHARES, seed)
+    assert units_on_two_sides(units, side) == []
+    assert set(side) == set(range(4))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_mode_is_split_in_the_asked_shares(seed):
+    """Modes of 200, 100, 40 and 20 records: at most one record off in every part of every mode."""
+    modes = np.repeat(np.arange(4), [200, 100, 40, 20])
+    side = split_units(names(360), modes, SHARES, seed)
+    for mode, size in enumerate([200, 100, 40, 20]):
+        counts = np.bincount(side[modes == mode], minlength=4)
+        assert np.abs(counts - np.array(SHARES) * size).max() <= 1
+
+
+def test_shares_are_scaled():
+    modes = np.zeros(100, int)
+    doubled = split_units(names(100), modes, [2 * share for share in SHARES], 1)
+    np.testing.assert_array_equal(doubled, split_units(names(100), modes, SHARES, 1))
+
+
+def test_large_groups_hold_the_shares_about():
+    """40 groups of 10: a group is 2.5 % of the records, so every part is within 5 % of its share."""
+    units = np.repeat(names(40, "lot"), 10)
+    side = split_units(units, np.tile(np.arange(5), 80), SHARES, 42)
+    assert np.abs(np.bincount(side, minlength=4) / 400 - SHARES).max() < 0.05
+
+
+def test_the_order_of_the_records_does_not_matter():
+    modes, order = np.arange(200) % 4, np.random.default_rng(0).permutation(200)
+    side = split_units(names(200), modes, SHARES, 42)
+    np.testing.assert_array_equal(split_units(names(200)[order], modes[order], SHARES, 42), side[order])
+
+
+def test_the_seed_makes_another_split():
+    modes = np.zeros(200, int)
+    first, again, other = (split_units(names(200), modes, SHARES, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).mean() > 0.3
+
+
+def test_names_may_be_hashes_as_bytes():
+    as_bytes = names(50).astype("S32")
+    np.testing.assert_array_equal(
+        split_units(as_bytes, np.zeros(50, int), SHARES, 3), split_units(names(50), np.zeros(50, int), SHARES, 3)
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_records_keep_their_side_when_more_come(seed):
+    """A tenth more records: few change side, and none walks from the test into the training."""
+    modes = np.arange(440) % 4
+    before = split_units(names(400), modes[:400], SHARES, seed)
+    after = split_units(names(440), modes, SHARES, seed)[:400]
+    assert (before != after).mean() < 0.08
+    assert not ((before == TEST) & (after == TRAIN)).any()
+    assert not ((before == TRAIN) & (after == TEST)).any()
+
+
+def test_another_mode_moves_no_record():
+    modes = np.repeat(np.arange(3), 100)
+    before = split_units(names(200), modes[:200], SHARES, 7)
+    np.testing.assert_array_equal(split_units(names(300), modes, SHARES, 7)[:200], before)
+
+
+@pytest.mark.parametrize("count", [4, 5, 6])
+def test_few_groups_still_fill_every_part(count):
+    for seed in range(10):
+        side = split_units(names(count), np.zeros(count, int), SHARES, seed)
+        assert set(side) == set(range(4)), seed
+
+
+def test_fewer_groups_than_parts_go_to_training_first():
+    for seed in range(10):
+        for count in (1, 2, 3):
+            side = split_units(names(count), np.zeros(count, int), SHARES, seed)
+            assert TRAIN in side
+            assert len(set(side)) == count
+
+
+@pytest.mark.parametrize("each", [4, 6, 7, 9, 12, 15])
+def test_every_part_has_two_modes(each):
+    """A twentieth of 12 records is none by rounding, in every mode alike: early stopping still needs triplets."""
+    modes = np.arange(4 * each) % 4
+    for seed in range(5):
+        side = split_units(names(4 * each), modes, SHARES, seed)
+        assert all(len(set(modes[side == part])) > 1 for part in range(4)), seed
+        assert set(modes[side == TRAIN]) == {0, 1, 2, 3}
+
+
+def test_a_second_mode_is_not_taken_from_the_last_that_has_it():
+    """Mode 1 is two lots: the one in training stays there, whoever else has only mode 0."""
+    units, modes = names(12, "lot"), np.array([0] * 10 + [1, 1])
+    for seed in range(10):
+        side = split_units(units, modes, SHARES, seed)
+        assert set(modes[side == TRAIN]) == {0, 1}, seed
+
+
+def test_an_empty_part_takes_the_smallest_unit_it_can():
+    """Three lots of 1, 50 and 49: the lot of one may not stay alone while the rest trains."""
+    units = np.repeat(names(3, "lot"), [1, 50, 49])
+    side = split_units(units, np.zeros(100, int), (0.8, 0.0, 0.1, 0.1), 0)
+    assert set(side) == {TRAIN, CALIBRATE, TEST}
+    assert units_on_two_sides(units, side) == []
+
+
+@pytest.mark.parametrize("none", range(4))
+def test_a_part_without_a_share_gets_nothing(none):
+    shares = [share * (part != none) for part, share in enumerate(SHARES)]
+    for seed in range(5):
+        side = split_units(names(60), np.arange(60) % 3, shares, seed)
+        assert none not in side
+        assert set(side) == set(range(4)) - {none}
+
+
+def test_small_modes_lie_whole_somewhere():
+    modes = np.array([0] * 100 + [1] * 3 + [2])
+    side = split_units(names(104), modes, SHARES, 42)
+    assert (side[100:103] == TRAIN).any()
+    assert set(side) == set(range(4))
+
+
+def test_a_group_counts_for_its_commonest_mode():
+    """20 groups, each of one mode but for one stranger: both modes still reach training and test."""
+    units = np.repeat(names(20, "lot"), 5)
+    modes = np.repeat(np.arange(20) % 2, 5)
+    modes[::5] = 1 - modes[::5]
+    side = split_units(units, modes, SHARES, 5)
+    for part in (TRAIN, TEST):
+        assert {0, 1} <= set(modes[side == part])
+
+
+def test_components():
+    found = components(7, np.array([[0, 1], [1, 2], [4, 3], [0, 1]]))
+    same = found[:, None] == found
+    np.testing.assert_array_equal(np.flatnonzero(same[0]), [0, 1, 2])
+    np.testing.assert_array_equal(np.flatnonzero(same[3]), [3, 4])
+    assert same.sum() == 9 + 4 + 1 + 1
+    assert len(set(components(3, np.empty((0, 2), int)))) == 3
+
+
+def test_the_parts_have_their_places():
+    """`champion.comparable` and the bank count on these numbers."""
+    assert PARTS == ("train", "stop", "calibrate", "test")

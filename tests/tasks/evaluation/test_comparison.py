@@ -1,0 +1,324 @@
+"""Champion and challenger side by side, on records that the champion never saw; and what is decided of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import inspected_parts as parts
+
+from tasks.config.run import Gate, Retrain, Tower
+from tasks.data.split import PARTS
+from tasks.evaluation.comparison import LEAST_COMPARED, comparable, comparison_with
+from tasks.evaluation.gate import reasons_to_reject, verdict
+from tasks.evaluation.metrics import pair_figures
+from tasks.model.classifier import Judge, embedder, trained_judge
+from tasks.model.distances import distance
+from tasks.model.tower import build_tower
+from tasks.registry.loading import champion_judge
+from tasks.registry.releases import Release
+
+TOWER = Retrain(preset="notebook", tower=Tower(widths="16-8")).resolved().tower
+
+
+@pytest.fixture(scope="module")
+def bank() -> parts.Bank:
+    return parts.banked(parts.inspected(modes=3, each=60))
+
+
+def released(folder: Path, bank: parts.Bank, seed: int = 1) -> Release:
+    """A champion made from `bank`: an untrained tower, its prototypes, and which records it saw."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    tower = build_tower(TOWER, (parts.ROWS, parts.COLS))
+    judge = trained_judge("v1", embedder(tower), distance("euclidean"), "mean-map", bank)
+    tower.save(folder / "model.keras")
+    points = {"prototype_mean": judge.prototypes["mean"], "good_mean": judge.good["mean"]}
+    np.savez(folder / "anchors.npz", modes=judge.modes, **points)
+    np.savez(folder / "split.npz", hash=bank.hash, part=bank.part)
+    (folder / "threshold.json").write_text(json.dumps({"distance": {"name": "euclidean"}}))
+    return Release("v1", folder, {})
+
+
+def resplit(bank: parts.Bank, seed: int) -> parts.Bank:
+    """The same records, split anew: a later run with another seed."""
+    return parts.banked(parts.Parts(bank.maps, (~bank.good).astype(int), bank.mode, bank.group), seed=seed)
+
+
+def test_a_release_judges_as_it_did_before_it_was_saved(tmp_path, bank):
+    import keras
+
+    champion = champion_judge(released(tmp_path, bank))
+    keras.utils.set_random_seed(1)
+    same = build_tower(TOWER, (parts.ROWS, parts.COLS))
+    judge = trained_judge("again", embedder(same), distance("euclidean"), "mean-map", bank)
+    np.testing.assert_allclose(champion.to_modes(bank.maps), judge.to_modes(bank.maps), rtol=1e-6)
+    np.testing.assert_allclose(champion.to_good(bank.maps), judge.to_good(bank.maps), rtol=1e-6)
+    assert champion.modes == judge.modes
+
+
+def raw(bank: parts.Bank) -> Judge:
+    return trained_judge("raw", np.asarray, distance("euclidean"), "mean-map", bank)
+
+
+def compared(release: Release, judge: Judge, bank: parts.Bank, config: Retrain = Retrain()) -> dict[str, Any]:
+    return comparison_with(release, judge, bank, config, {"version": "f2"})
+
+
+def gated(comparison: dict[str, Any], settings: Gate = Gate()) -> list[str]:
+    """The reasons that the comparison alone gives."""
+    every = dict.fromkeys(("auroc", "mode_accuracy", "macro_mode_accuracy", "average_precision"), 1.0)
+    baselines = {"raw map, rt": dict.fromkeys(every, 0.5)}
+    judgement = {"figures": every, "baselines": baselines, "thresholds": [], "comparison": comparison}
+    return reasons_to_reject({"certificate": {"leaks": []}, **judgement}, settings)
+
+
+def test_records_that_the_champion_saw_are_left_out_and_counted(tmp_path, bank):
+    """Its train, stop and calibrate records would flatter it; its own test records are fair."""
+    later = resplit(bank, seed=7)
+    left = comparable(released(tmp_path, bank), later)
+    test = later.rows("test")
+    seen = np.isin(later.hash[test], bank.hash[bank.part != PARTS.index("test")])
+    assert 0 < seen.sum() < len(test)
+    np.testing.assert_array_equal(left.rows, test[~seen])
+    assert (left.modes, left.seen, left.unknown) == (["0", "1", "2"], seen.sum(), 0)
+
+
+def test_new_records_are_all_compared(tmp_path, bank):
+    later = parts.banked(parts.inspected(modes=3, each=60, seed=8))
+    left = comparable(released(tmp_path, bank), later)
+    np.testing.assert_array_equal(left.rows, later.rows("test"))
+    assert (left.modes, left.impossible, left.lost, left.unjudged) == (["0", "1", "2"], None, [], [])
+
+
+def test_modes_that_only_one_knows_are_left_out_and_told(tmp_path, bank):
+    """The champion knows 0, 1 and 2; the later bank knows new, 0, 1 and 3."""
+    later = replace(parts.banked(parts.inspected(modes=4, each=60, seed=8)), modes=["new", "0", "1", "3"])
+    left = comparable(released(tmp_path, bank), later)
+    assert (left.modes, left.impossible, left.lost) == (["0", "1"], None, ["2"])
+    assert set(later.mode[left.rows]) == {1, 2}
+    assert left.unknown == np.isin(later.mode[later.rows("test")], [0, 3]).sum() > 0
+
+
+def test_a_mode_of_which_no_record_is_left_is_told(tmp_path, bank):
+    later = parts.banked(parts.inspected(modes=3, each=120, seed=8))
+    gone = (later.part == PARTS.index("test")) & (later.mode == 2)
+    left = comparable(released(tmp_path, bank), replace(later, part=np.where(gone, 0, later.part)))
+    assert (left.modes, left.unjudged, left.impossible) == (["0", "1"], ["2"], None)
+
+
+def test_too_few_new_records_cannot_be_compared(tmp_path, bank):
+    release = released(tmp_path, bank)
+    small = parts.banked(parts.inspected(modes=3, each=15, seed=8))
+    assert len(small.rows("test")) < LEAST_COMPARED
+    needed = "test records in 3 modes are new to it and known by it; 20 in 2 are needed"
+    assert needed in comparable(release, small).impossible
+    strangers = replace(parts.banked(parts.inspected(modes=3, each=60, seed=8)), modes=["a", "b", "0"])
+    assert "in 1 modes are new" in comparable(release, strangers).impossible
+
+
+def test_both_are_judged_on_the_same_records_and_modes(tmp_path, bank):
+    later = parts.banked(parts.inspected(modes=4, each=60, seed=8))
+    release = released(tmp_path, bank)
+    judge = raw(later)
+    found = compared(release, judge, later)
+    rows = later.rows("test")[later.mode[later.rows("test")] < 3]
+    assert (found["version"], found["records"], list(found["modes"])) == ("v1", len(rows), ["0", "1", "2"])
+    assert (found["test_records"], found["unknown"]) == (len(later.rows("test")), len(later.rows("test")) - len(rows))
+    own = pair_figures(judge.to_modes(later.maps[rows])[:, :3], later.mode[rows])
+    other = pair_figures(champion_judge(release).to_modes(later.maps[rows]), later.mode[rows])
+    assert found["challenger"] == pytest.approx(own)
+    assert found["champion"] == pytest.approx(other)
+    for name, entry in found["figures"].items():
+        assert entry["difference"] == pytest.approx(own[name] - other[name], abs=1e-9)
+        assert entry["interval"][0] <= entry["difference"] <= entry["interval"][1]
+
+
+def test_columns_are_matched_by_name_not_by_place(tmp_path, bank):
+    """The later run knows the modes in another order."""
+    later = parts.banked(parts.inspected(modes=3, each=60, seed=8))
+    swapped = replace(later, mode=(2 - later.mode).astype(int), anchors=later.anchors[::-1], modes=["2", "1", "0"])
+    release = released(tmp_path, bank)
+    judged = [compared(release, raw(one), one) for one in (later, swapped)]
+    for name in ("challenger", "champion"):
+        assert judged[1][name] == pytest.approx(judged[0][name])
+    assert judged[1]["figures"]["auroc"]["interval"] == pytest.approx(judged[0]["figures"]["auroc"]["interval"])
+    assert {mode: entry["n"] for mode, entry in judged[1]["modes"].items()} == {
+        mode: entry["n"] for mode, entry in judged[0]["modes"].items()
+    }
+    assert judged[0]["challenger"]["auroc"] > 0.95
+
+
+def test_it_draws_groups_where_there_are_enough(tmp_path, bank):
+    release = released(tmp_path, bank)
+    for groups, unit in ((0, "record"), (6, "record (too few groups: "), (80, "group")):
+        later = parts.banked(parts.inspected(modes=3, each=240, groups=groups, seed=8))
+        found = compared(release, raw(later), later)
+        names = np.unique(later.group[later.rows("test")])
+        assert found["unit"].startswith(unit)
+        assert found["units"] == (len(names) if unit == "group" else len(later.rows("test")))
+
+
+def test_the_frozen_sets_of_both_are_named(tmp_path, bank):
+    later = parts.banked(parts.inspected(modes=3, each=60, seed=8))
+    release = released(tmp_path, bank)
+    found = compared(replace(release, manifest={"frozen": {"version": "f1"}}), raw(later), later)
+    assert (found["frozen"], found["champion_frozen"]) == ("f2", "f1")
+    assert compared(release, raw(later), later)["champion_frozen"] is None, "a release of an older Kensa"
+
+
+# The decision
+
+
+def noisy(bank: parts.Bank, deviation: float, seed: int) -> Judge:
+    """The raw map, its distances blurred: a worse model of the same kind."""
+    exact, rng = raw(bank), np.random.default_rng(seed)
+    blur = rng.normal(0, deviation, (len(bank.maps), len(bank.modes)))
+    place = {row.tobytes(): i for i, row in enumerate(np.asarray(bank.maps))}
+
+    def to_modes(maps: np.ndarray) -> np.ndarray:
+        return exact.to_modes(maps) + blur[[place[row.tobytes()] for row in maps]]
+
+    return replace(exact, to_modes=to_modes)
+
+
+@pytest.fixture
+def later() -> parts.Bank:
+    return parts.banked(parts.inspected(modes=3, each=300, seed=8))
+
+
+@pytest.fixture
+def rival(tmp_path, bank, monkeypatch):
+    """Makes a release whose judge is the one given: the same folder, loaded by the same door."""
+
+    def make(judge: Judge) -> Release:
+        release = released(tmp_path, bank)
+        monkeypatch.setattr("tasks.evaluation.comparison.champion_judge", lambda _: judge)
+        return release
+
+    return make
+
+
+def test_a_truly_better_model_is_promoted(rival, later):
+    found = compared(rival(noisy(later, 3.0, 1)), noisy(later, 1.5, 2), later)
+    assert gated(found) == []
+    assert gated(found, Gate(figure="mode_accuracy")) == []
+    assert found["figures"]["auroc"]["interval"][0] > 0
+
+
+def test_a_worse_and_an_equally_good_one_are_not(rival, later):
+    worse, *modes = gated(compared(rival(noisy(later, 1.5, 2)), noisy(later, 3.0, 1), later))
+    assert worse.startswith("worse than the champion v1: auroc difference -0.")
+    assert all(reason.startswith("mode ") for reason in modes)
+    (equal,) = gated(compared(rival(noisy(later, 1.5, 2)), noisy(later, 1.5, 3), later))
+    assert equal.startswith("not shown to be better than the champion v1")
+
+
+def test_the_same_weights_are_a_tie(tmp_path, bank, later):
+    """The champion's own folder, loaded anew."""
+    release = released(tmp_path, bank)
+    found = compared(release, champion_judge(release), later)
+    assert found["same_model"]
+    assert gated(found) == [
+        f"a tie: the same model as the champion v1, with the same distances on the same {found['records']} "
+        "test records of f2; the champion stays"
+    ]
+
+
+def test_the_same_order_of_all_distances_is_a_tie(rival, later):
+    """Twice the distance is another model, and no better one."""
+    judge = raw(later)
+    double = replace(judge, to_modes=lambda maps: 2 * judge.to_modes(maps))
+    found = compared(rival(judge), double, later)
+    assert not found["same_model"]
+    (reason,) = gated(found)
+    assert reason.startswith("a tie with the champion v1: the same auroc")
+
+
+def test_one_ruined_mode_is_refused_although_the_mean_gains(rival, later):
+    """Mode 2's records are taken for mode 1; the others, six in seven of all, are told better than before."""
+    few = (later.mode == 2) & (np.arange(len(later.mode)) // 3 % 3 > 0)  # mode 2 has a third of the others' records
+    bank = replace(later, part=np.where(few & (later.part == PARTS.index("test")), 0, later.part))
+    good = noisy(bank, 0.3, 1)
+    swapped = replace(good, to_modes=lambda maps: _swapped(good.to_modes(maps), maps, bank))
+    found = compared(rival(noisy(bank, 4.0, 2)), swapped, bank)
+    assert found["figures"]["mode_accuracy"]["interval"][0] > 0
+    (reason,) = gated(found, Gate(figure="mode_accuracy"))
+    assert reason.startswith("mode 2 is worse than the champion v1's: accuracy ")
+    assert gated(found, Gate(figure="mode_accuracy", mode_margin=1.0)) == []
+
+
+def _swapped(distances: np.ndarray, maps: np.ndarray, bank: parts.Bank) -> np.ndarray:
+    """Columns 1 and 2 change places for the records of mode 2."""
+    hashes = {row.tobytes(): mode for row, mode in zip(np.asarray(bank.maps), bank.mode, strict=True)}
+    own = np.array([hashes[row.tobytes()] == 2 for row in maps])
+    return np.where(own[:, None], distances[:, [0, 2, 1]], distances)
+
+
+# It fails closed
+
+
+def test_an_impossible_comparison_says_why(tmp_path, bank):
+    flattering = replace(bank, part=np.where(bank.part == 0, 3, 0))  # judged on what the champion was trained on
+    found = compared(released(tmp_path, bank), raw(bank), flattering)
+    assert found["records"] == 0
+    assert found["seen"] > 0
+    assert "champion" not in found
+    (reason,) = gated(found)
+    assert reason.startswith("cannot be compared with the champion v1: 0 test records in 0 modes are new to it")
+
+
+def _break(folder: Path, what: str) -> None:
+    if what == "distance":
+        (folder / "threshold.json").write_text(json.dumps({"distance": {"name": "of another Kensa"}}))
+    elif what == "no distance":
+        (folder / "threshold.json").write_text("{}")
+    elif what == "gone":
+        (folder / "anchors.npz").unlink()
+    elif what == "empty":
+        (folder / "split.npz").write_bytes(b"")
+    else:
+        whole = (folder / what).read_bytes()
+        (folder / what).write_bytes(whole[: len(whole) // 2])
+
+
+@pytest.mark.parametrize(
+    "what", ["model.keras", "anchors.npz", "split.npz", "distance", "no distance", "gone", "empty"]
+)
+def test_a_champion_that_cannot_be_used_rejects(tmp_path, bank, later, what):
+    release = released(tmp_path, bank)
+    _break(release.path, what)
+    found = compared(release, raw(later), later)
+    assert "interval" not in str(found)
+    (reason,) = gated(found)
+    assert reason.startswith(f"cannot be compared with the champion v1: {tmp_path.name} cannot be used (")
+    assert "\n" not in reason
+    assert verdict(found, Gate())["verdict"] == reason
+
+
+def test_a_champion_of_other_maps_rejects(tmp_path, bank, later):
+    wide = replace(later, maps=np.pad(later.maps, ((0, 0), (0, 1))), anchors=np.pad(later.anchors, ((0, 0), (0, 1))))
+    (reason,) = gated(compared(released(tmp_path, bank), raw(wide), wide))
+    assert "cannot be used (ValueError" in reason
+
+
+def test_distances_that_are_no_numbers_reject(tmp_path, bank, later):
+    judge = raw(later)
+    broken = replace(judge, to_modes=lambda maps: judge.to_modes(maps) * np.nan)
+    (reason,) = gated(compared(released(tmp_path, bank), broken, later))
+    assert reason == "cannot be compared with the champion v1: this model gives distances that are no finite numbers"
+
+
+def test_a_mistake_of_ours_is_not_taken_for_a_verdict(tmp_path, bank, later):
+    """It fails the run, which releases nothing either, and shows where it is."""
+
+    def mistaken(maps: np.ndarray) -> np.ndarray:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        compared(released(tmp_path, bank), replace(raw(later), to_modes=mistaken), later)

@@ -1,0 +1,84 @@
+"""Labels to look at again: wrong ones lead the queue, right ones stay out, every distance can be asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from support.inspected_parts import banked, hidden_bank
+
+from tasks.evaluation.label_errors import shown_suspects, suspects_of, write_suspects
+from tasks.model.classifier import trained_judge
+from tasks.model.distances import distance
+from tasks.registry.loading import opened_release
+from tasks.report.label_page import MOST, write_labels
+
+
+def plain(x):
+    return np.asarray(x, float)
+
+
+@pytest.mark.parametrize("name", ["euclidean", "cosine", "rt"])
+def test_flipped_labels_lead_the_queue(name):
+    """Of 300 well separated records twelve have a wrong mode: they are the first twelve suspects, or nearly."""
+    bank, flipped = hidden_bank(12)
+    options = {"blocks": 2} if name == "rt" else {}
+    judge = trained_judge("plain", plain, distance(name, **options), "mean-embedding", bank)
+    found = suspects_of(judge, bank)
+    assert np.isin(found.rows[:12], flipped).sum() >= 10
+    assert found.checked == 300
+    assert (np.diff(found.surety) <= 0).all()
+
+
+def test_a_training_record_does_not_vouch_for_itself():
+    """Mode 2 has one training record beside others' places: with its own prototype it would look right."""
+    bank, _ = hidden_bank(0)
+    train = np.flatnonzero(bank.part == 0)
+    lone = train[bank.mode[train] == 2][:6]
+    mode = bank.mode.copy()
+    mode[train[bank.mode[train] == 2]] = 1
+    mode[lone] = 2
+    maps = bank.maps.copy()
+    maps[lone[0]] = maps[train[bank.mode[train] == 0][0]] + 0.01
+    bank = replace(bank, mode=mode, maps=maps)
+    judge = trained_judge("plain", plain, distance("euclidean"), "mean-embedding", bank)
+    assert lone[0] in suspects_of(judge, bank).rows
+
+
+def test_the_table_holds_every_suspect_with_its_map(tmp_path):
+    bank, _ = hidden_bank(12)
+    judge = trained_judge("plain", plain, distance("euclidean"), "mean-embedding", bank)
+    found = suspects_of(judge, bank)
+    write_suspects(found, bank, tmp_path)
+    table = pq.read_table(tmp_path / "labels.parquet")
+    assert len(table) == len(found.rows)
+    assert table["rank"].to_pylist() == list(range(1, len(table) + 1))
+    np.testing.assert_array_equal(np.array(table["map"].to_pylist(), np.float32), bank.maps[found.rows])
+    assert table["record"][0].as_py() == bank.hash[found.rows[0]].decode()
+
+
+def test_the_shown_are_beside_the_nearest_of_both_modes():
+    bank, _ = hidden_bank(12)
+    judge = trained_judge("plain", plain, distance("euclidean"), "mean-embedding", bank)
+    found = suspects_of(judge, bank)
+    for one, row in zip(shown_suspects(found, judge, bank, (4, 5), 5), found.rows, strict=False):
+        assert one.own_mode != one.taken_mode
+        assert one.own_distance > 0, "a record is no neighbour of itself"
+        np.testing.assert_array_equal(one.record.ravel(), bank.maps[row])
+
+
+def test_a_clean_set_gives_an_empty_page(tmp_path):
+    bank = banked(*[hidden_bank(0, parts=True)])
+    judge = trained_judge("plain", plain, distance("euclidean"), "mean-embedding", bank)
+    told = write_labels(judge, bank, (4, 5), tmp_path, "en")
+    assert told["suspects"] < 5
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_release_brings_its_queue(small_line):
+    folder = opened_release(Path(small_line.artifacts_folder)).release.path
+    assert (folder / "labels.html").read_text().count('<figure class="triplet">') <= MOST
+    assert 'href="labels.html"' in (folder / "report.html").read_text()

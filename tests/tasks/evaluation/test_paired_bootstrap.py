@@ -1,0 +1,210 @@
+"""The paired bootstrap: golden cases by hand, its error under the null, and its power against theory."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import binom, norm
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from tasks.evaluation.bootstrap import draws_of
+from tasks.evaluation.gate import falls
+from tasks.evaluation.metrics import pair_figures
+from tasks.evaluation.paired_bootstrap import apart_of, draws_for, ends, fewest, paired, weighted_pairs
+
+
+def simulated(
+    rng: np.random.Generator, n: int, m: int, gaps: tuple[float, float], groups: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Distances of two models to m modes, 70 % of whose variance they share; the own mode lies `gap` nearer.
+
+    With groups, half of the variance belongs to the group.
+    """
+    mode, units = np.arange(n) % m, rng.integers(0, groups, n) if groups else np.arange(n)
+
+    def noise() -> np.ndarray:
+        single = rng.normal(size=(n, m))
+        return (single + rng.normal(size=(groups, m))[units]) / math.sqrt(2) if groups else single
+
+    shared, same = noise(), np.arange(m) == mode[:, None]
+    own, other = (10 + math.sqrt(0.7) * shared + math.sqrt(0.3) * noise() - gap * same for gap in gaps)
+    return own, other, mode, units
+
+
+def of_answers(right: np.ndarray) -> np.ndarray:
+    """Distances (n, 2) of records of mode 0 that are right or wrong."""
+    return np.where(right[:, None], [0.0, 1.0], [1.0, 0.0])
+
+
+# Golden cases
+
+
+def test_the_pair_figures_of_three_records_by_hand():
+    """Own distances 1, 2, 5 and others' 3, 4, 4.5: two of three own lie before all others, one behind all.
+
+    AUROC = (3 + 3 + 0)/9 = 2/3; precision at the own ones, from the nearest on: 1/1, 2/2, 3/6, so AP = 5/6.
+    The last record drawn twice (weights 1, 1, 2): others weigh 1, 1, 2, own 1, 1, 2:
+    AUROC = (4 + 4 + 0)/16 = 1/2, AP = (1 + 1 + 2 · 4/8)/4 = 3/4.
+    """
+    distances = np.array([[1.0, 3.0], [4.0, 2.0], [5.0, 4.5]])
+    mode = np.array([0, 1, 0])
+    found = weighted_pairs(distances, mode, np.array([[1.0, 1.0, 1.0], [1.0, 1.0, 2.0]]))
+    np.testing.assert_allclose(found, [[2 / 3, 5 / 6], [1 / 2, 3 / 4]])
+
+
+def test_weighted_figures_are_those_of_sklearn_ties_included():
+    rng = np.random.default_rng(0)
+    distances, mode = rng.integers(0, 12, (60, 4)).astype(float), rng.integers(0, 4, 60)
+    weights = draws_of(np.arange(60), 5, seed=3)
+    same = (np.arange(4) == mode[:, None]).ravel()
+    for weight, found in zip(weights, weighted_pairs(distances, mode, weights), strict=True):
+        pairs = np.repeat(weight, 4)
+        assert found[0] == pytest.approx(roc_auc_score(same, -distances.ravel(), sample_weight=pairs))
+        assert found[1] == pytest.approx(average_precision_score(same, -distances.ravel(), sample_weight=pairs))
+
+
+def test_how_many_units_make_a_difference():
+    """Equal shares count one each, an unequal one less: (3 + 1)²/(9 + 1); a unit counts by its sum."""
+    every = np.arange(4)
+    assert apart_of(np.array([1.0, -1.0, 1.0, 0.0]), every) == 3
+    assert apart_of(np.array([3.0, 1.0, 0.0, 0.0]), every) == pytest.approx(1.6)
+    assert apart_of(np.array([1.0, 1.0, 1.0, 0.0]), np.array([0, 0, 1, 1])) == pytest.approx(9 / 5)
+    assert apart_of(np.zeros(4), every) == 0
+
+
+def test_the_ends_move_outwards_for_few_units():
+    """Of 0 … 999 the 5 % percentile is 49.95. Ten units: t₉ = 1.8331, times √(10/9) is 1.9323, Φ(−1.9323) = 2.67 %."""
+    values = np.random.default_rng(0).permutation(1000).astype(float)
+    assert ends(values, 1e9, 0.95) == [49.0, 950.0]
+    assert ends(values, 10, 0.95) == [26.0, 973.0]
+    assert ends(values, 1, 0.95) == ends(values, 0, 0.95) == [0.0, 999.0]
+    assert ends(np.append(values, np.nan), 1e9, 0.95) == [49.0, 950.0]
+
+
+@pytest.mark.parametrize(("wins", "losses", "better"), [(3, 0, False), (4, 0, False), (5, 0, True), (7, 1, True)])
+def test_few_records_that_differ(wins, losses, better):
+    """As the sign test has it: 2⁻⁴ is above 5 %, 2⁻⁵ below; of 8 tosses, 7 or 8 heads come in 9 of 256 (3.5 %)."""
+    champion = np.ones(40, bool)
+    champion[:wins] = False
+    challenger = np.ones(40, bool)
+    challenger[wins : wins + losses] = False
+    found = paired(
+        of_answers(challenger), of_answers(champion), np.zeros(40, int), np.arange(40), 0.95, draws=2000, seed=1
+    )
+    accuracy = found["figures"]["mode_accuracy"]
+    assert accuracy["difference"] == pytest.approx((wins - losses) / 40)
+    assert accuracy["apart"] == pytest.approx(wins + losses)
+    assert (accuracy["interval"][0] > 0) is better
+
+
+def test_differences_are_those_of_the_figures_and_equal_models_have_none():
+    own, other, mode, units = simulated(np.random.default_rng(5), 60, 3, (2.0, 1.0))
+    found = paired(own, other, mode, units, 0.95, draws=200, seed=1)
+    figures = [pair_figures(one, mode) for one in (own, other)]
+    for name, entry in found["figures"].items():
+        assert entry["difference"] == pytest.approx(figures[0][name] - figures[1][name])
+    same = paired(own, own, mode, units, 0.95, draws=200, seed=1)
+    entries = [*same["figures"].values(), *same["modes"].values()]
+    assert all(entry["difference"] == 0 and entry["interval"] == [0.0, 0.0] for entry in entries)
+
+
+def test_the_macro_mean_weighs_modes_not_records():
+    """Mode 0: 8 records, two gained; mode 1: 2 records, one lost. (2/8 − 1/2)/2 = −1/8, against 1/10 over records."""
+    mode = np.array([0] * 8 + [1] * 2)
+    own, other = np.ones((10, 2)), np.ones((10, 2))
+    own[np.arange(10), mode] = other[np.arange(10), mode] = 0
+    other[:2] = [1, 0]
+    own[8] = [0, 1]
+    found = paired(own, other, mode, np.arange(10), 0.95, draws=500, seed=1)
+    assert found["figures"]["macro_mode_accuracy"]["difference"] == pytest.approx(-1 / 8)
+    assert found["figures"]["mode_accuracy"]["difference"] == pytest.approx(1 / 10)
+
+
+def test_draws_and_the_fewest_units_follow_the_confidence():
+    assert [draws_for(1000, confidence) for confidence in (0.95, 0.99)] == [1000, 5000]
+    assert draws_for(7000, 0.99) == 7000
+    assert [fewest(confidence) for confidence in (0.5, 0.75, 0.95, 0.99, 0.999)] == [1, 2, 5, 7, 10]
+
+
+def test_modes_with_few_records_are_pooled():
+    """Four modes of three records each, all lost: none can be told alone, the twelve together can."""
+    mode = np.repeat(np.arange(5), [60, 3, 3, 3, 3])
+    same = np.arange(5) == mode[:, None]
+    other, own = np.where(same, 0.0, 1.0), np.where(same, 0.0, 1.0)
+    own[60:] = 1 - own[60:]
+    found = paired(own, other, mode, np.arange(72), 0.95, draws=1000, seed=1)
+    assert [found["modes"][code]["interval"] for code in range(5)] == [[0.0, 0.0], None, None, None, None]
+    assert (found["few"]["modes"], found["few"]["n"], found["few"]["difference"]) == ([1, 2, 3, 4], 12, -1.0)
+    assert falls(found["few"], 0.05)
+    assert not any(falls(entry, 0.05) for entry in found["modes"].values())
+
+
+# Its error and its power
+
+
+def test_no_number_of_differing_records_fools_it():
+    """Both models equally good: each record that tells them apart is won by a coin's toss.
+
+    For d such records of 200 the chance of a promotion is the sum of the binomial over those wins whose
+    interval lies above zero; the sign test's own is the largest such sum up to 5 %.
+    """
+    weights = draws_of(np.arange(200), 2000, seed=1)
+    chances = []
+    for differing in range(1, 41):
+        fooled = [wins for wins in range(differing // 2, differing + 1) if _lower(weights, wins, differing - wins) > 0]
+        chances.append(float(binom.pmf(fooled, differing, 0.5).sum()))
+    assert max(chances) < 0.06
+    assert np.mean(chances) < 0.04
+    assert max(chances) > 0.025, "it can tell a difference"
+
+
+def _lower(weights: np.ndarray, wins: int, losses: int) -> float:
+    won = np.zeros(weights.shape[1])
+    won[:wins], won[wins : wins + losses] = 1, -1
+    return ends(weights @ won / len(won), apart_of(won, np.arange(len(won))), 0.95)[0]
+
+
+NULL = [(30, 3, 1.5, 0), (90, 3, 3.0, 0), (120, 6, 2.0, 0), (150, 3, 1.5, 12)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "m", "gap", "groups"), NULL)
+def test_equally_good_models_are_promoted_in_about_one_of_twenty(n, m, gap, groups):
+    """Of 400 comparisons 20 expected; 31 or more would come by chance in 1 of 100 (binomial)."""
+    promoted = dict.fromkeys(("auroc", "average_precision", "mode_accuracy", "macro_mode_accuracy"), 0)
+    vetoed, rng = 0, np.random.default_rng(11)
+    for run in range(400):
+        found = paired(*simulated(rng, n, m, (gap, gap), groups), 0.95, draws=300, seed=run)
+        for name in promoted:
+            promoted[name] += found["figures"][name]["interval"][0] > 0
+        vetoed += any(falls(entry, 0.05) for entry in found["modes"].values())
+    print(promoted, vetoed)
+    assert max(promoted.values()) < 31
+    assert vetoed < 60, "by chance some mode of some falls; most models must not fail by that"
+
+
+@pytest.mark.slow
+def test_a_better_model_is_promoted_as_often_as_theory_says():
+    """The difference over its true deviation, δ/σ, gives Φ(δ/σ − 1.645); both come from the simulation itself."""
+    rng, differences, promoted = np.random.default_rng(12), [], 0
+    for run in range(400):
+        found = paired(*simulated(rng, 90, 3, (1.5, 1.25)), 0.95, draws=300, seed=run)["figures"]["auroc"]
+        differences.append(found["difference"])
+        promoted += found["interval"][0] > 0
+    expected = norm.cdf(np.mean(differences) / np.std(differences) - 1.645)
+    print(promoted / 400, expected)
+    assert 0.5 < expected < 0.95
+    assert promoted / 400 == pytest.approx(expected, abs=0.06)
+
+
+def test_pairing_tells_what_two_intervals_cannot():
+    """Two models that share what is hard: unpaired, the same difference would be lost in the records' spread."""
+    own, other, mode, units = simulated(np.random.default_rng(3), 200, 3, (1.9, 1.5))
+    found = paired(own, other, mode, units, 0.95, draws=1000, seed=1)["figures"]["auroc"]
+    weights = draws_of(units, 1000, 1)
+    mine, theirs = (weighted_pairs(one, mode, weights)[:, 0] for one in (own, other))
+    unpaired = mine - np.random.default_rng(0).permutation(theirs)
+    assert found["interval"][0] > 0
+    assert ends(unpaired, len(mode), 0.95)[0] < found["interval"][0]

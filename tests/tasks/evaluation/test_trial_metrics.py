@@ -1,0 +1,92 @@
+"""What chooses never sees the test part: a bank whose test records are ruined gives the same weights and figures."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.inspected_parts import banked, configured, inspected, map_column, split_stage
+
+from tasks.core.stages import MANIFEST, seal, sound
+from tasks.data.bank import load_bank
+from tasks.data.bank_variants import without_others
+from tasks.data.split import PARTS
+from tasks.evaluation.trial_metrics import calibration_figures, trial_facts
+from tasks.model.classifier import trained_judge
+from tasks.model.distances import Euclidean
+from tasks.train import train
+
+
+def ruined(stage, folder, part):
+    """A copy of a triplets stage, sealed under the same digest, in which a part's maps and labels are wrong."""
+    shutil.copytree(stage.path, folder)
+    (folder / MANIFEST).unlink()
+    bank = load_bank(stage.path)
+    rows, maps, mode, good = bank.rows(part), np.array(bank.maps), bank.mode.copy(), bank.good.copy()
+    maps[rows] *= -1000
+    mode[rows], good[rows] = (mode[rows] + 1) % len(bank.modes), ~good[rows]
+    replace(bank, maps=maps, mode=mode, good=good).save(folder)
+    seal(folder, {name: value for name, value in stage.facts.items() if name != "files"})
+    assert sound(folder)["digest"] == stage.digest
+    return replace(stage, path=str(folder))
+
+
+def facts(stage, folder):
+    config = configured(folder).resolved()
+    model = train(stage, config)
+    told = trial_facts(stage, model, config)
+    told.pop("seconds")
+    return model.facts["weights"], told
+
+
+@pytest.mark.slow
+def test_a_ruined_test_part_changes_nothing_and_a_ruined_calibration_part_the_figures(tmp_path):
+    """The second half shows that the first could fail."""
+    stage = split_stage(map_column(inspected(each=40)), tmp_path)
+    assert len(load_bank(stage.path).rows("test")) > 5
+    weights, told = facts(stage, tmp_path / "a")
+    assert facts(ruined(stage, tmp_path / "test", "test"), tmp_path / "b") == (weights, told)
+    again, other = facts(ruined(stage, tmp_path / "calibrate", "calibrate"), tmp_path / "c")
+    assert again == weights
+    assert other["figures"]["auroc"] < told["figures"]["auroc"]
+
+
+def test_the_records_of_the_other_parts_are_not_in_the_bank_at_all():
+    bank = banked(inspected(each=40))
+    found = without_others(bank)
+    for part in ("stop", "test"):
+        assert len(found.rows(part)) == 0
+    for part in ("train", "calibrate"):
+        assert np.array_equal(found.maps[found.rows(part)], bank.maps[bank.rows(part)])
+        assert np.array_equal(found.hash[found.rows(part)], bank.hash[bank.rows(part)])
+    assert found.triplets == {}
+
+
+def judged(bank):
+    return calibration_figures(trained_judge("raw", np.asarray, Euclidean(), "mean-map", bank), bank)
+
+
+def test_figures_are_those_of_the_calibration_records():
+    """Of records on their modes' own patterns, all are right; with the modes shifted by one, none is."""
+    bank = without_others(banked(inspected(each=40)))
+    assert judged(bank)["mode_accuracy"] == judged(bank)["good_auroc"] == 1.0
+    shifted = np.where(bank.part == PARTS.index("calibrate"), (bank.mode + 1) % 3, bank.mode)
+    assert judged(replace(bank, mode=shifted))["mode_accuracy"] == 0.0
+
+
+def test_no_good_or_defect_figure_without_both():
+    bank = without_others(banked(inspected(each=40)))
+    assert "good_auroc" not in judged(replace(bank, good=np.zeros(len(bank.good), bool)))
+
+
+def test_only_the_rows_that_count_are_read_from_the_disk(tmp_path):
+    """The maps stay on the disk; what was taken from them are copies of the rows of two parts."""
+    banked(inspected(each=40)).save(tmp_path)
+    bank = load_bank(Path(tmp_path))
+    found = without_others(bank)
+    assert isinstance(bank.maps, np.memmap)
+    assert found.maps.base is not bank.maps
+    assert len(found.maps) == len(bank.rows("train")) + len(bank.rows("calibrate"))

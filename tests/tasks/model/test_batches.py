@@ -1,0 +1,204 @@
+"""Training on balanced batches: what a batch holds, what moves, and the same bits every time."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from keras import ops
+from support import inspected_parts as parts
+
+from tasks.config.model import DISTANCES
+from tasks.config.run import Fit, Retrain, Tower
+from tasks.evaluation.metrics import pair_figures
+from tasks.model.batches import BalancedBatches, Change
+from tasks.model.classifier import embedder, trained_judge
+from tasks.model.distances import trained_distance
+from tasks.model.siamese import moved
+from tasks.model.tower import weights_digest
+from tasks.train import _steps, fit
+
+pytestmark = pytest.mark.slow  # a minute and a half of small trainings
+
+ROWS = [np.arange(0, 30), np.arange(30, 35), np.arange(35, 70), np.arange(70, 90)]
+QUICK = {"modes_per_batch": 3, "records_per_mode": 6, "batch": 18, "steps": 15, "epochs": 2, "shift": False}
+
+
+def run_of(preset: str = "best", **changes: Any) -> Retrain:
+    fitting = Fit(**{**QUICK, **changes})
+    return Retrain(preset=preset, data=parts.DATA, tower=Tower(widths="8-16-16"), fit=fitting).resolved()
+
+
+def batches(seed: int = 1, **changes: Any) -> BalancedBatches:
+    given = {"rows": ROWS, "batch": (3, 8), "steps": 12, "seed": seed, "change": Change(True, 0.0, ROWS[0]), **changes}
+    return BalancedBatches(**given)
+
+
+def drawn(found: BalancedBatches, epoch: int = 0) -> np.ndarray:
+    return found.epoch(epoch).rows
+
+
+@pytest.fixture(scope="module")
+def bank():
+    return parts.banked(parts.inspected(modes=3, each=60))
+
+
+@pytest.fixture(scope="module")
+def trained(bank):
+    """The tower that was trained with a distance, once for all tests that look at it."""
+    return functools.cache(lambda name: fit(bank, with_distance(name))[0])
+
+
+def with_distance(name: str) -> Retrain:
+    return run_of(distance=name, epochs=6, temperature=0.5)
+
+
+def auroc(tower, bank, config):
+    judge = trained_judge("x", embedder(tower), trained_distance(config.fit), config.fit.prototype, bank)
+    rows = bank.rows("test")
+    return pair_figures(judge.to_modes(bank.maps[rows]), bank.mode[rows])["auroc"]
+
+
+def test_a_batch_is_p_modes_of_k_records_mode_by_mode():
+    mode = np.repeat(np.arange(4), [len(rows) for rows in ROWS])
+    for rows in drawn(batches())[:, :, 0]:
+        by_mode = mode[rows].reshape(3, 8)
+        assert (by_mode == by_mode[:, :1]).all()
+        assert len(set(by_mode[:, 0])) == 3
+        assert all(
+            len(set(group)) == 8 for group, code in zip(rows.reshape(3, 8), by_mode[:, 0], strict=True) if code != 1
+        )
+
+
+def test_modes_take_turns():
+    """12 batches of 3 modes: each of the four modes is in about 9 of them, whatever its size."""
+    mode = np.repeat(np.arange(4), [len(rows) for rows in ROWS])
+    found = np.bincount(mode[drawn(batches())[:, ::8, 0]].ravel())
+    assert found.sum() == 36
+    assert found.min() >= 8
+
+
+def test_order_follows_from_seed_and_epoch():
+    one, again = batches(), batches()
+    first = drawn(one)
+    assert np.array_equal(first, drawn(again))
+    assert not np.array_equal(first, drawn(batches(seed=2)))
+    second = drawn(one, 1)
+    assert not np.array_equal(first, second)
+    assert np.array_equal(second, drawn(again, 1))
+    still = batches(change=None)
+    assert np.array_equal(drawn(still), drawn(still, 1))
+
+
+def test_maps_move_by_a_cell_with_their_edges_repeated():
+    """0 1 2 / 3 4 5: the steps are none, up and down by one, left and right, and both."""
+    places = moved(2, 3)
+    assert places[0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert places[1].tolist() == [0, 0, 1, 3, 3, 4]
+    assert places[8].tolist() == [4, 5, 5, 4, 5, 5]
+    assert len({tuple(row) for row in places.tolist()}) == 9
+    assert not drawn(batches(change=None))[:, :, 1].any()
+    assert set(drawn(batches())[:, :, 1].ravel()) == set(range(9))
+
+
+def test_a_good_record_is_laid_over_some():
+    """Half of them under a good one, the others under themselves, which changes nothing."""
+    plain, half = drawn(batches()), drawn(batches(change=Change(False, 0.5, ROWS[0])))
+    assert np.array_equal(plain[:, :, 0], plain[:, :, 2])
+    other = half[:, :, 0] != half[:, :, 2]
+    assert 0.4 < other.mean() < 0.6
+    assert np.isin(half[:, :, 2][other], ROWS[0]).all()
+
+
+@pytest.mark.parametrize(("records", "steps"), [(100, 25), (1800, 25), (2880, 40), (3600, 50), (10**6, 50)])
+def test_few_records_get_fewer_steps(records, steps):
+    """30 looks at 2 880 records in 18 epochs of batches of 120 are 40 steps; 25 at least, 50 at most."""
+    assert _steps(Retrain().resolved().fit, records, 120) == steps
+
+
+@pytest.mark.parametrize("preset", ["best", "rt"])
+def test_training_learns(bank, preset):
+    config = run_of(preset, epochs=5)
+    tower, log, kept = fit(bank, config)
+    assert kept == len(log) == 5  # the last weights
+    assert log[-1].loss < log[0].loss
+    assert auroc(tower, bank, config) > 0.95
+
+
+@pytest.mark.parametrize("mining", ["all", "semi-hard", "multi-similarity"])
+def test_every_mining_learns(bank, mining):
+    config = run_of(mining=mining, prototype_weight=0.0, epochs=6)
+    assert auroc(fit(bank, config)[0], bank, config) > 0.95
+
+
+@pytest.mark.parametrize("name", [*DISTANCES, "support.custom_models:City"])
+def test_every_distance_trains_and_judges(bank, trained, name):
+    """Swapping who is alike turns the AUROC round: the distance has a direction."""
+    config, tower = with_distance(name), trained(name)
+    found = auroc(tower, bank, config)
+    assert found > 0.9
+    judge = trained_judge("x", embedder(tower), trained_distance(config.fit), config.fit.prototype, bank)
+    rows = bank.rows("test")
+    turned = pair_figures(-judge.to_modes(bank.maps[rows]), bank.mode[rows])["auroc"]
+    assert turned == pytest.approx(1 - found)
+
+
+@pytest.mark.parametrize("name", DISTANCES)
+def test_swapping_positive_and_negative_raises_the_loss(bank, trained, name):
+    from tasks.model.losses import all_triplets
+
+    tower, measure = trained(name), trained_distance(with_distance(name).fit)
+    embedded = embedder(tower)(bank.maps)
+    matrix = measure.matrix(embedded, embedded).T
+    alike = bank.mode[:, None] == bank.mode
+    near, far = (np.stack([row[one][:20] for row, one in zip(matrix, side, strict=True)]) for side in (alike, ~alike))
+    right, wrong = (
+        float(
+            ops.convert_to_numpy(
+                all_triplets(*(ops.convert_to_tensor(side.astype("float32")) for side in pair), 0.4)[0]
+            )
+        )
+        for pair in ((near, far), (far, near))
+    )
+    assert wrong > right
+
+
+@pytest.mark.parametrize("preset", ["best", "rt"])
+def test_the_seed_decides_every_bit_also_after_a_death(bank, tmp_path, preset):
+    """Dropout, noise and moves have streams of their own; a training taken up again goes on in them."""
+    config, state = run_of(preset, noise=0.1, shift=True), tmp_path / "state.npz"
+    first, other = (fit(bank, replace(config, seed=seed))[0] for seed in (42, 43))
+    assert weights_digest(first) != weights_digest(other)
+
+    def dying(line):
+        if line.epoch > 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(bank, config, dying, state)
+    assert weights_digest(fit(bank, config, None, state)[0]) == weights_digest(first)
+
+
+def test_training_sees_train_and_stop_and_nothing_else(bank):
+    hidden = bank.maps.copy()
+    hidden[bank.part >= 2] = np.nan
+    assert weights_digest(fit(bank, run_of())[0]) == weights_digest(fit(replace(bank, maps=hidden), run_of())[0])
+
+
+def test_a_learnt_temperature_is_learnt(bank):
+    """The same training with the scale held: other weights."""
+    learnt, held = (fit(bank, run_of("rt", learn_temperature=flag))[0] for flag in (True, False))
+    assert weights_digest(learnt) != weights_digest(held)
+
+
+@pytest.mark.parametrize("preset", ["best", "rt"])
+def test_noise_teaches_nothing_of_other_records(preset):
+    """The tower knows its own records by heart; of the test it knows as little as a coin. Mean of three worlds."""
+    worlds = []
+    for seed in range(3):
+        bank, config = parts.banked(parts.noise(6, 40, values=20, seed=seed)), run_of(preset, epochs=4)
+        worlds.append(auroc(fit(bank, config)[0], bank, config))
+    assert np.mean(worlds) == pytest.approx(0.5, abs=0.06)

@@ -1,0 +1,166 @@
+"""A training that died goes on from its last epoch, to the same weights as if it had not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import inspected_parts as parts
+from support.project import ROOT
+
+from tasks.core.results import Epoch
+from tasks.model.checkpoint import Training, load_training, save_training
+
+LINE = Epoch(1, 0.5, 0.4, 0.9, norm=1.0, spread=0.8, seconds=0.1)
+STATE = Training([np.arange(6.0).reshape(2, 3), np.ones(2)], [np.array(7), np.zeros(3)], [np.full((2, 3), 2.0)], [LINE])
+# A process that ends itself as kill -9 would, at the end of an epoch or in the middle of writing one.
+DYING = """
+import os, signal, sys
+import tasks.model.monitor, tasks.model.checkpoint
+from tasks.train import main
+saved, epoch, midway = tasks.model.monitor.save_training, int(sys.argv[1]), sys.argv[2] == "midway"
+def dying(path, state):
+    if len(state.log) < epoch:
+        return saved(path, state)
+    if midway:
+        path.with_suffix(".writing.npz").write_bytes(b"half")
+    else:
+        saved(path, state)
+    os.kill(os.getpid(), signal.SIGKILL)
+tasks.model.monitor.save_training = dying
+sys.exit(main(sys.argv[3:]))
+"""
+SETTINGS = ("tower.widths=16-8", "fit.learning_rate=0.003", "fit.epochs=8", "fit.patience=8")
+WORDS = [word for setting in SETTINGS for word in ("--set", setting)]
+
+
+def same(one: Training, two: Training) -> bool:
+    lists = ((getattr(one, name), getattr(two, name)) for name in ("tower", "optimizer", "best"))
+    equal = all(np.array_equal(a, b) and a.dtype == b.dtype for x, y in lists for a, b in zip(x, y, strict=True))
+    return equal and one.log == two.log
+
+
+class TestTheFile:
+    def test_what_was_saved_is_loaded(self, tmp_path):
+        save_training(tmp_path / "state.npz", STATE)
+        assert same(load_training(tmp_path / "state.npz"), STATE)
+        assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
+
+    def test_more_than_ten_variables_keep_their_order(self, tmp_path):
+        many = Training([np.array(i) for i in range(12)], [], [], [LINE])
+        save_training(tmp_path / "state.npz", many)
+        assert [int(value) for value in load_training(tmp_path / "state.npz").tower] == list(range(12))
+
+    def test_none_is_no_error(self, tmp_path):
+        assert load_training(tmp_path / "state.npz") is None
+
+    @pytest.mark.parametrize("share", [0, 0.3, 0.9], ids=["empty", "a third", "most"])
+    def test_a_cut_file_is_removed_and_training_starts_anew(self, tmp_path, share):
+        path = tmp_path / "state.npz"
+        save_training(path, STATE)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(share * len(content))])
+        assert load_training(path) is None
+        assert not path.exists()
+
+    def test_every_flipped_byte_of_the_arrays_is_seen(self, tmp_path):
+        """The file's checksums cover the arrays; a flip elsewhere is seen or changes nothing."""
+        path = tmp_path / "state.npz"
+        save_training(path, STATE)
+        content = path.read_bytes()
+        for place in range(0, len(content), 7):
+            flipped = bytearray(content)
+            flipped[place] ^= 0xFF
+            path.write_bytes(flipped)
+            found = load_training(path)
+            assert found is None or same(found, STATE), place
+
+    def test_another_kind_of_file_is_refused_without_unpickling(self, tmp_path):
+        path = tmp_path / "state.npz"
+        np.savez(path, log=np.array([object()], dtype=object))
+        assert load_training(path) is None
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    """A triplets stage of 180 small records."""
+    return parts.split_stage(parts.map_column(parts.inspected(modes=3, each=60)), tmp_path_factory.mktemp("stage"))
+
+
+def train(data, stage, *code):
+    """`python -m tasks.train`, or `code` in its place; returns the exit code and what was printed."""
+    words = code or ("-m", "tasks.train")
+    env = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    house = ROOT
+    done = subprocess.run(
+        [sys.executable, *words, stage.path, "--data", str(data), *WORDS],
+        env=env,
+        cwd=house,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, done.stdout.strip(), done.stderr
+
+
+def weights(folder):
+    return json.loads((Path(folder) / "manifest.json").read_text())["weights"]
+
+
+def log(folder):
+    """The history without the clock."""
+    told = json.loads((Path(folder) / "history.json").read_text())
+    return told["best_epoch"], [{k: v for k, v in line.items() if k != "seconds"} for line in told["epochs"]]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(stage, tmp_path_factory):
+    """The folder of the model that was trained in one go."""
+    code, folder, err = train(tmp_path_factory.mktemp("undisturbed"), stage)
+    assert code == 0, err
+    return folder
+
+
+@pytest.mark.slow
+def test_killed_after_an_epoch_and_again_in_the_middle_of_writing_one(stage, undisturbed, tmp_path):
+    for epoch, where in ((3, "after"), (5, "midway")):
+        code, _, err = train(tmp_path, stage, "-c", DYING, str(epoch), where)
+        assert code == -signal.SIGKILL, err
+        assert len(list((tmp_path / "stages").glob(".training-*"))) >= 1
+    code, folder, err = train(tmp_path, stage)
+    assert code == 0, err
+    assert "epoch   1/8" not in err, "it must not start anew"
+    assert "epoch   5/8" in err
+    assert weights(folder) == weights(undisturbed)
+    assert log(folder) == log(undisturbed)
+    assert [path.name for path in (tmp_path / "stages").iterdir()] == [Path(folder).name]
+
+
+@pytest.mark.slow
+def test_a_damaged_state_starts_anew_to_the_same_weights(stage, undisturbed, tmp_path):
+    code, _, err = train(tmp_path, stage, "-c", DYING, "3", "after")
+    assert code == -signal.SIGKILL, err
+    (state,) = (tmp_path / "stages").glob(".training-*.npz")
+    content = bytearray(state.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    state.write_bytes(content)
+    code, folder, err = train(tmp_path, stage)
+    assert code == 0, err
+    assert "epoch   1/8" in err
+    assert weights(folder) == weights(undisturbed)
+
+
+def test_saving_is_quick(tmp_path):
+    """A tower of the notebook's size with Adam's moments (4 MB each) within a second."""
+    big = [np.zeros((1404, 700), np.float32)]
+    began = time.monotonic()
+    save_training(tmp_path / "state.npz", Training(big, big * 2, big, [LINE]))
+    assert time.monotonic() - began < 1

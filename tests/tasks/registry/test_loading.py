@@ -1,0 +1,89 @@
+"""A release opened to judge: from its folder alone, and refused where its parts do not belong together."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.core.errors import DamagedRelease, NewerRelease, UnfitRelease, UnknownRelease
+from tasks.core.stages import MANIFEST, seal
+from tasks.registry.loading import opened_release
+from tasks.scoring.verdicts import verdicts_on
+
+
+@pytest.fixture
+def artifacts(small_line, tmp_path):
+    """A copy of the artifacts, to be changed."""
+    return Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts"))
+
+
+def resealed(artifacts, name, change, **facts):
+    """The release with one of its JSON files changed, and digests that fit again."""
+    folder = artifacts / "releases" / "v1"
+    if name:
+        told = json.loads((folder / name).read_text())
+        change(told)
+        (folder / name).write_text(json.dumps(told))
+    manifest = json.loads((folder / MANIFEST).read_text())
+    seal(folder, {key: value for key, value in manifest.items() if key != "files"} | facts)
+
+
+def test_the_champion_is_opened_by_default(artifacts, hidden):
+    opened = opened_release(artifacts)
+    assert (opened.release.version, opened.judge.modes) == ("v1", ["0", "1", "2"])
+    found = verdicts_on(opened, hidden(each=20, seed=3).maps)
+    np.testing.assert_array_equal(found.verdict == "good", found.score <= opened.cut)
+    np.testing.assert_allclose(found.margin, opened.cut - found.score)
+    np.testing.assert_allclose(found.score, opened.judge.score(hidden(each=20, seed=3).maps), rtol=1e-6)
+
+
+def test_the_gallery_holds_training_records_of_every_mode(artifacts):
+    opened = opened_release(artifacts)
+    gallery = opened.gallery
+    with np.load(artifacts / "releases" / "v1" / "split.npz") as split:
+        trained = set(split["hash"][split["part"] == 0].tolist())
+    assert set(gallery.hash.tolist()) <= trained
+    assert set(gallery.mode.tolist()) == {0, 1, 2}
+    rows, distances = gallery.nearest(opened.judge.distance, gallery.embedded[:7].astype(float), 3)
+    np.testing.assert_array_equal(rows[:, 0], np.arange(7), "a record is nearest to itself")
+    assert (np.diff(distances, axis=1) >= 0).all()
+
+
+def test_a_threshold_of_another_distance_is_refused(artifacts):
+    resealed(artifacts, "threshold.json", lambda told: told["thresholds"][0].update(distance="cosine"))
+    with pytest.raises(UnfitRelease, match="'good or defect' in euclidean, found one in cosine"):
+        opened_release(artifacts)
+
+
+def test_judging_with_another_distance_than_the_trained_is_refused(artifacts):
+    resealed(artifacts, "threshold.json", lambda told: told.update(distance={"name": "cosine"}))
+    with pytest.raises(UnfitRelease, match="euclidean distance that was trained, found cosine"):
+        opened_release(artifacts)
+
+
+def test_another_map_size_is_refused(artifacts):
+    resealed(artifacts, "threshold.json", lambda told: told.update(rows=5, cols=4))
+    with pytest.raises(UnfitRelease, match="4×5 maps, found 20 values and 5×4"):
+        opened_release(artifacts)
+
+
+def test_a_release_of_a_later_kensa_is_refused(artifacts):
+    resealed(artifacts, None, None, format=99)
+    with pytest.raises(NewerRelease, match="found 99"):
+        opened_release(artifacts)
+
+
+def test_a_release_that_is_sealed_and_broken_is_damaged(artifacts):
+    (artifacts / "releases" / "v1" / "anchors.npz").write_bytes(b"no arrays")
+    resealed(artifacts, None, None)
+    with pytest.raises(DamagedRelease, match="cannot be opened"):
+        opened_release(artifacts)
+
+
+def test_an_unknown_release_is_named(artifacts):
+    with pytest.raises(UnknownRelease, match="there are v1"):
+        opened_release(artifacts, "v9")

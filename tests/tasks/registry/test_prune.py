@@ -1,0 +1,150 @@
+"""What may go, goes; what a release, a draft or a living run needs, stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from support import inspected_parts as parts
+
+from flows.service.prefect_api import Api
+from flows.service.retention import prune_runs
+from kensa.cli.main import main
+from tasks.core.errors import DamagedRelease, ServerUnreachable
+from tasks.core.stages import drafting, sound, stage
+from tasks.registry.champion import champion, promote
+from tasks.registry.prune import prune, spare
+
+OLD = time.time() - 30 * 24 * 3600
+
+
+def aged(folder: Path, later: float = 0) -> None:
+    """Make a folder and all below it a month old, less so many seconds."""
+    for path in [*folder.rglob("*"), folder]:
+        os.utime(path, (OLD + later, OLD + later))
+
+
+def staged(data: Path, kind: str, digest: str) -> Path:
+    """A stage folder of a few bytes, a month old."""
+
+    def make(draft: Path) -> dict[str, str]:
+        (draft / "a.bin").write_bytes(digest.encode() * 100)
+        return {}
+
+    (data / "stages").mkdir(parents=True, exist_ok=True)
+    made = Path(stage(data / "stages", kind, digest, make).path)
+    aged(made)
+    return made
+
+
+@pytest.fixture
+def place(tmp_path):
+    """v1, made of one stage; eight others, a damaged one and half a draft of a dead process."""
+    data, artifacts = tmp_path / "data", tmp_path / "artifacts"
+    named = staged(data, "model", "a" * 64)
+    others = [staged(data, "model", f"{number}" * 64) for number in range(8)]
+    for number, folder in enumerate(others):
+        aged(folder, number + 1)
+    parts.release(artifacts, "v1", stages={"model": "a" * 64})
+    promote(artifacts, "v1")
+    damaged = staged(data, "report", "b" * 64)
+    damaged = damaged.rename(f"{damaged}.damaged")
+    half = data / "stages" / ".model-0123abcd-4000000-x1y2z3"
+    half.mkdir()
+    aged(half)
+    return data, artifacts, named, others, damaged, half
+
+
+def test_a_dry_run_changes_nothing(place, capsys):
+    data, artifacts, *_ = place
+    before = sorted(path for path in data.rglob("*"))
+    assert main(["prune", "--data", str(data), "--artifacts", str(artifacts), "--keep", "3", "--dry-run"]) == 0
+    assert "would be freed, 7 folders and files" in capsys.readouterr().out
+    assert sorted(path for path in data.rglob("*")) == before
+
+
+def test_what_nothing_needs_goes_and_what_a_release_names_stays(place, capsys):
+    data, artifacts, named, others, damaged, half = place
+    assert main(["prune", "--data", str(data), "--artifacts", str(artifacts), "--keep", "3", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert len(told["gone"]) == 7
+    assert told["bytes"] >= 5 * 6400
+    assert sound(named) is not None
+    assert [path.exists() for path in others] == [False] * 5 + [True] * 3
+    assert not damaged.exists()
+    assert not half.exists()
+    assert champion(artifacts).version == "v1"
+    assert prune(data, artifacts, 3) == []
+
+
+def test_what_is_young_stays(place):
+    data, artifacts, _, others, *_ = place
+    for folder in others:
+        os.utime(folder / "manifest.json")
+    assert not {one.path for one in spare(data, artifacts, keep=0)} & set(others)
+
+
+def test_what_a_living_process_writes_stays(place):
+    data, artifacts, *_ = place
+    with drafting(data / "stages", "model") as draft:
+        prune(data, artifacts, 0)
+        assert draft.exists()
+
+
+def test_the_stages_of_every_line_below_are_kept(place):
+    """Lines share the stages: those of one are no waste of the other."""
+    data, artifacts, *_ = place
+    others = staged(data, "model", "c" * 64)
+    parts.release(artifacts / "boards", "v1", stages={"model": "c" * 64})
+    promote(artifacts / "boards", "v1")
+    prune(data, artifacts, 0)
+    assert others.exists()
+
+
+def test_where_the_pointer_is_lost_nothing_goes(place):
+    data, artifacts, _, others, *_ = place
+    (artifacts / "champion.json").write_text("{")
+    with pytest.raises(DamagedRelease):
+        prune(data, artifacts, 0)
+    assert all(path.exists() for path in others)
+
+
+@pytest.mark.parametrize("words", [["--keep", "-1"], ["--older-than", "-1"], ["--runs", "0"], ["--keep", "many"]])
+def test_numbers_out_of_bounds_are_refused(place, words, capsys):
+    try:
+        code = main(["prune", "--data", str(place[0]), "--artifacts", str(place[1]), *words])
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def patient(api: Api, path: str, body: dict) -> dict:
+    """The answer of a server that is busy for a moment: SQLite lets one write at a time."""
+    for _ in range(20):
+        try:
+            return api.post(path, body)
+        except ServerUnreachable:
+            time.sleep(0.5)
+    return api.post(path, body)
+
+
+def test_old_runs_leave_the_server(server):
+    """Ended ones of the flows that are named, and no other; with their logs, which hang on them."""
+    api = Api(server.env["PREFECT_API_URL"])
+    ids = {}
+    for name, state in (("old", "COMPLETED"), ("old", "RUNNING"), ("another", "COMPLETED")):
+        flow = patient(api, "/flows/", {"name": f"prune-{name}"})["id"]
+        run = patient(api, "/flow_runs/", {"flow_id": flow, "state": {"type": "PENDING"}})["id"]
+        for step in ("RUNNING", state):
+            patient(api, f"/flow_runs/{run}/set_state", {"state": {"type": step}, "force": True})
+        ids[name, state] = run
+    assert prune_runs(api, 1, flows=("prune-old",)) == 0, "it ended today"
+    time.sleep(1)
+    assert prune_runs(api, 1e-6, dry=True, flows=("prune-old",)) == 1
+    assert prune_runs(api, 1e-6, flows=("prune-old",)) == 1
+    left = {run["id"] for run in api.post("/flow_runs/filter", {"flow_runs": {"id": {"any_": [*ids.values()]}}})}
+    assert left == {ids["old", "RUNNING"], ids["another", "COMPLETED"]}

@@ -1,0 +1,601 @@
+"""The page shows the verdict and every figure, needs nothing but itself, and believes no name."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.config.run import Gate, Retrain
+from tasks.data.split import PARTS
+from tasks.evaluation.bootstrap import draws_of, intervals, macro_intervals
+from tasks.evaluation.gate import reasons_to_reject, verdict
+from tasks.evaluation.metrics import macro, pair_figures, per_mode_figures
+from tasks.evaluation.paired_bootstrap import paired
+from tasks.evaluation.report_data import Contrast, Evidence, Example, Mistake
+from tasks.report.charts import heat_maps, mistake_maps
+from tasks.report.confusion import confusion, projection
+from tasks.report.curves import RATES, curves, precision_recall, readings, roc
+from tasks.report.evaluation_page import render
+from tasks.report.leaderboard import differences
+
+HOSTILE = '</bdi><script>alert("x")</script><img src=http://evil/x onerror=alert(1)> & $\\frac$ \u202e'
+SECTIONS = [
+    "figures",
+    "baselines",
+    "data",
+    "triplets",
+    "training",
+    "thresholds",
+    "modes",
+    "certificate",
+    "scores",
+    "settings",
+]
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, name: str) -> list[dict[str, str | None]]:
+        return [attrs for tag, attrs in self.tags if tag == name]
+
+
+def made(modes: list[str], good: bool = True, records: int = 120, epochs: int = 5) -> tuple[dict[str, Any], Evidence]:
+    """A report and its evidence, of noisy points around one prototype for each mode."""
+    rng = np.random.default_rng(7)
+    mode = np.arange(records) % len(modes)
+    prototypes = rng.normal(size=(len(modes), 6))
+    embeddings = prototypes[mode] + 0.7 * rng.normal(size=(records, 6))
+    distances = np.linalg.norm(embeddings[:, None] - prototypes, axis=2)
+    raw = {
+        f"raw map, {name}": distances + rng.exponential(3, distances.shape) for name in ("euclidean", "cosine", "rt")
+    }
+    maps = rng.random((3, 5, 4))
+    log = [
+        {"epoch": i, "loss": 0.4 / i, "val_loss": 0.5 / i, "active": 1 / i, "norm": 1.0, "spread": 1.5, "seconds": 0.2}
+        for i in range(1, epochs + 1)
+    ]
+    is_good = (mode == 0) & good
+    evidence = Evidence(
+        modes=modes,
+        distances=distances,
+        mode=mode,
+        good=is_good,
+        good_score=distances[:, 0] if good else None,
+        embeddings=embeddings,
+        baseline_distances=raw,
+        history={"best_epoch": epochs, "epochs": log},
+        examples=[Example(*maps, modes[0], modes[1], 0.5, 1.25), Example(*(maps - 0.5), modes[1], modes[0], 2.5, 1.5)],
+        weights=draws_of(np.arange(records), 100, 1),
+        contrasts=contrasted(distances, mode, good),
+        mistakes=[Mistake(*maps, modes[1], modes[0], "L07", 0.9173, 0.2846, 1.5351, 0.6428)] * 2,
+    )
+    return report_of(evidence), evidence
+
+
+def contrasted(distances: np.ndarray, mode: np.ndarray, good: bool) -> list[Contrast]:
+    own = np.arange(distances.shape[1]) == mode[:, None]
+    near, far = distances[own], distances[~own]
+    kinds = [("own prototype", "other prototype"), ("one mode", "two modes"), ("two good", "good and bad")]
+    return [Contrast(*names, near, far) for names in kinds[: 3 if good else 2]]
+
+
+def report_of(evidence: Evidence) -> dict[str, Any]:
+    names, mode, good = evidence.modes, evidence.mode, evidence.good
+    per_mode = per_mode_figures(evidence.distances, mode, names)
+    weights = draws_of(np.arange(len(mode)), 100, 1)
+    figures = pair_figures(evidence.distances, mode) | {
+        "recall_at_1": 0.6171,
+        "map_at_r": 0.4182,
+        "triplet_accuracy": 0.9193,
+        "angular_accuracy_at_0.5": 0.5124,
+        "angular_auroc": 0.8235,
+        "macro": macro(per_mode),
+        "macro_intervals": macro_intervals(evidence.distances, mode, weights, 0.95),
+        "per_mode": per_mode,
+        "intervals": intervals(evidence.distances, mode, weights, 0.95),
+        "per_group": {},
+        "interval_unit": "record",
+        "records": len(mode),
+    }
+    if good.any():
+        figures |= {
+            "good_auroc": 0.7346,
+            "good_auroc_interval": [0.7057, 0.7668],
+            "good_accuracy": 0.6879,
+            "good_balanced_accuracy": 0.8956,
+            "good_balanced_accuracy_interval": [0.8471, 0.9248],
+            "good_fpr": 0.0481,
+            "good_tpr": 0.8392,
+            **{f"good_{name}_interval": [0.1357, 0.2468] for name in ("accuracy", "fpr", "tpr")},
+            "good_scores": {
+                name: {"auroc": value, "interval": [value - 0.01, value + 0.01]}
+                for name, value in (("distance", 0.7346), ("peak", 0.6346), ("fused", 0.8346))
+            },
+            "good_fpr_by_group": {HOSTILE: 0.17, "L01": 0.0},
+        }
+        fine = {"n": 61, "good": 20, "mode_accuracy": 0.8413, "auroc": 0.9317, "good_auroc": 0.8857}
+        fine |= {"fpr": 0.0, "tpr": 0.7439, "balanced_accuracy": 0.8719}
+        poor = {"n": 59, "good": 0, "mode_accuracy": 0.4136, "auroc": 0.6157, "tpr": 0.5237}
+        figures["per_group"] = {HOSTILE: fine, "L01": poor}
+    counts = {name: dict.fromkeys(PARTS, 10 + i) for i, name in enumerate(names)}
+    baselines = {name: pair_figures(values, mode) for name, values in evidence.baseline_distances.items()}
+    report = {
+        "train": source("acme/boards"),
+        "test": None,
+        "figures": figures,
+        "baselines": baselines | {"untrained tower": pair_figures(evidence.distances[::-1], mode)},
+        "thresholds": [threshold("good or defect", "target_fpr", 1.3579)] * bool(good.any())
+        + [threshold("same mode", "youden", 1.4682)],
+        "certificate": paper(),
+        "unseen": None,
+        "permutation": None,
+        "comparison": None,
+        "verdict": None,
+        "frozen": {"version": "f2", "digest": "5eed" * 16, "records": len(mode), "modes": len(names)},
+        "data": {
+            "dropped_contradictory": 31,
+            "dropped_small_modes": 32,
+            "dropped_untrained_mode": 33,
+            "split_by": "record",
+            "triplets_brought": 9000,
+            "triplets_crossing": 812,
+            "triplets_replaced": 811,
+            **{f"triplets_{part}": 100 for part in PARTS},
+            "records": dict.fromkeys(PARTS, 400),
+            "modes": counts,
+            "good": dict.fromkeys(PARTS, int(good.sum())),
+            "groups": dict.fromkeys(PARTS, 0),
+            "values": 20,
+        },
+        "findings": [
+            {"name": "columns present", "success": True, "required": True, "notes": "wide records"},
+            {"name": "no surplus columns", "success": False, "required": False, "notes": f"ignored: {HOSTILE}"},
+            {"name": "finite values", "success": False, "required": True, "notes": "3 maps"},
+        ],
+        "model": {"weights": "3a" * 32, "parameters": 883584, "best_epoch": 3},
+        "history": evidence.history,
+        "settings": Retrain(preset="notebook").science() | {"seed": 7},
+        "preset": "notebook",
+    }
+    return json.loads(json.dumps(report | {"reasons": reasons_to_reject(report, Gate())}))
+
+
+def paper(**more: Any) -> dict[str, Any]:
+    """A clean leakage certificate."""
+    same = {"equal": True, "largest_difference": 0.0, "digest": "c0ffee" * 10}
+    pairs = [[one, other] for i, one in enumerate(PARTS) for other in PARTS[i + 1 :]]
+    return {
+        "verdict": "No record stands on two sides.",
+        "leaks": [],
+        "cuts": [],
+        "overlaps": [{"parts": pair, "records": 0, "groups": 0, "components": 0} for pair in pairs],
+        "mislabelled_hashes": 0,
+        "crossing_triplets": 0,
+        "groups": {"count": 0, "on_two_sides": 0, "named": []},
+        "components": None,
+        "anchors": same,
+        "prototypes": same,
+        "dropped": {"dropped_contradictory": 31},
+        "split_by": "record",
+        **more,
+    }
+
+
+def source(name: str) -> dict[str, Any]:
+    return {
+        "source": name,
+        "kind": "hub",
+        "revision": "12bee46" * 5,
+        "records": 4148,
+        "modes": 3,
+        "source_kind": "wide",
+    }
+
+
+def threshold(name: str, rule: str, value: float | None, refused: str | None = None) -> dict[str, Any]:
+    edges = None if value is None else [value - 0.1, value + 0.1]
+    target = 0.05 if rule == "target_fpr" else None
+    found = {"name": name, "rule": rule, "target": target, "distance": "euclidean", "units": 240, "negatives": 80}
+    return found | {"value": value, "interval": edges, "refused": refused}
+
+
+def against(evidence: Evidence, champion: np.ndarray, names: list[str] | None = None, **more: Any) -> dict[str, Any]:
+    """What a report has more with a champion, v3, whose distances to the prototypes are `champion`."""
+    mode, names = evidence.mode, names or evidence.modes
+    found = paired(evidence.distances, champion, mode, np.arange(len(mode)), 0.95, 1000, 1)
+    few = found["few"] and found["few"] | {"modes": [names[code] for code in found["few"]["modes"]]}
+    comparison = {
+        "version": "v3",
+        "frozen": "f2",
+        "champion_frozen": "f1",
+        "test_records": len(mode) + 37,
+        "records": len(mode),
+        "seen": 31,
+        "unknown": 6,
+        "lost": [],
+        "unjudged": [],
+        "impossible": None,
+        "same_model": False,
+        "challenger": pair_figures(evidence.distances, mode),
+        "champion": pair_figures(champion, mode),
+        "figures": found["figures"],
+        "modes": {names[code]: entry for code, entry in found["modes"].items()},
+        "few": few,
+        "fewest": 5,
+        "unit": "record",
+        "units": len(mode),
+        "draws": 1000,
+        "confidence": 0.95,
+        **more,
+    }
+    return json.loads(json.dumps({"comparison": comparison, "verdict": verdict(comparison, Gate())}))
+
+
+@pytest.fixture(scope="module")
+def usual() -> tuple[dict[str, Any], Evidence, str]:
+    report, evidence = made(["0", "1", "2"])
+    return report, evidence, render(report, evidence)
+
+
+def test_the_verdict_stands_first(usual):
+    report, _, html = usual
+    assert report["reasons"] == []
+    text = Page(html.partition("</header>")[0]).text
+    assert "✓ PASSES THE GATE" in text
+    for needed in ("acme/boards", "12bee4612b", "400 train", "400 test", "no champion yet", "best raw map"):
+        assert needed in text
+    assert f"{report['figures']['auroc']:.3f}" in text
+    best = max(found["auroc"] for name, found in report["baselines"].items() if name.startswith("raw map"))
+    assert f"{best:.3f}" in text
+    assert html.startswith("<!doctype html>")
+
+
+def test_the_figures_of_the_report_appear(usual):
+    report, _, html = usual
+    text = Page(html).text
+    figures = report["figures"]
+    shown = [value for value in figures.values() if isinstance(value, float) and not 0.04 < value < 0.05]
+    shown.remove(figures["good_tpr"])  # as a percentage
+    shown += [found["accuracy"] for found in figures["per_mode"].values()]
+    shown += [found[name] for found in report["baselines"].values() for name in ("auroc", "eer", "mode_accuracy")]
+    shown += [edge for edges in figures["intervals"].values() for edge in edges] + figures["good_auroc_interval"]
+    missing = [value for value in shown if f"{value:.3f}" not in text]
+    assert not missing
+    for value in ("4.8\u202f%", "83.9\u202f%", "1.358", "1.468", "31 with contradictory", "812 crossed", "883,584"):
+        assert value in text
+
+
+def test_every_section_is_there_and_linked(usual):
+    page = Page(usual[2])
+    assert [attrs["id"] for attrs in page.all("section") if "id" in attrs] == SECTIONS
+    links = [attrs["href"] for attrs in page.all("a") if attrs["href"].startswith("#")]
+    assert [link for link in links if link != "#mistakes"][: len(SECTIONS)] == [f"#{name}" for name in SECTIONS]
+    assert "#mistakes" in links
+
+
+def test_nothing_is_loaded_and_no_script_may_run(usual):
+    page = Page(usual[2])
+    places = [attrs.get(name) or "" for _, attrs in page.tags for name in ("src", "href") if name in attrs]
+    assert places
+    assert all(place.startswith(("data:image/", "#")) for place in places)
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
+    assert not re.search(r"url\(|@import", usual[2])
+    policy = next(attrs["content"] for attrs in page.all("meta") if "http-equiv" in attrs)
+    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def test_every_picture_says_what_it_shows(usual):
+    page = Page(usual[2])
+    assert len(page.all("img")) == 4 * 4 + 8
+    assert all((attrs["alt"] or "").strip() and int(attrs["width"] or 0) for attrs in page.all("img"))
+    assert all("aria-hidden" in attrs or attrs["aria-label"] for attrs in page.all("svg"))
+
+
+def test_the_same_input_gives_the_same_page(usual):
+    report, evidence, html = usual
+    assert render(report, evidence) == html
+    assert len(html) < 1_000_000
+
+
+def test_the_groups_stand_worst_first_with_what_they_have(usual):
+    text = Page(usual[2]).text
+    table = text.partition("By group")[2].partition("The worst mistakes")[0]
+    assert table.index("0.414") < table.index("0.841")
+    for value in ("0.932", "0.886", "74.4\u202f%", "0.872", "0.616", "52.4\u202f%"):
+        assert value in table
+    row = table.partition("L01")[2].partition("0.841")[0]
+    assert row.count("\u2013") == 3, "no good part in this group: no AUROC, no false alarms, no balanced accuracy"
+
+
+def test_mistakes_stand_beside_both_neighbours(usual):
+    _, evidence, html = usual
+    text = " ".join(Page(html).text.partition("The worst mistakes")[2].split())
+    wrong = int((evidence.distances.argmin(axis=1) != evidence.mode).sum())
+    assert f"The 2 test records, of {wrong} misjudged" in text
+    for needed in (
+        "✗ taken for 0",
+        "group L07",
+        "distance 0.917",
+        "distance 0.285",
+        "prototype 1.535",
+        "prototype 0.643",
+    ):
+        assert needed in text
+
+
+def test_a_model_without_mistakes_says_so():
+    report, evidence = made(["0", "1"])
+    html = render(report, Evidence(**{**vars(evidence), "mistakes": []}))
+    assert "None: every test record is nearest to its own mode’s prototype." in Page(html).text
+
+
+def test_the_kinds_of_pair_stand_with_their_middle_and_edges(usual):
+    evidence, text = usual[1], Page(usual[2]).text.partition("How far apart things lie")[2]
+    for one in evidence.contrasts:
+        for name, values in one.rows:
+            edges = "".join(f"{edge:.3f}" for edge in np.quantile(values, [0.05, 0.5, 0.95]))
+            assert f"{name}{len(values):,}{edges}" in text
+        assert f"nearer in {100 * one.auroc:.1f}\u202f%" in text
+
+
+def test_the_reports_curves_have_bands_where_the_model_is_judged():
+    report, evidence = made(["0", "1", "2"])
+    found = curves(evidence, 0.95)
+    assert list(found) == ["this model", *evidence.baseline_distances, "good or defect"]
+    assert [name for name, one in found.items() if one.roc_band is not None] == ["this model", "good or defect"]
+    assert found["this model"].prevalence == pytest.approx(1 / 3)
+    at = int(np.flatnonzero(RATES == 0.05)[0])
+    assert found["this model"].roc[at] == report["figures"]["tpr_at_5_fpr"]
+    told = readings(found)
+    assert [(what, place) for what, place, _ in told] == [
+        ("found", 0.01),
+        ("found", 0.05),
+        ("right", 0.8),
+        ("right", 0.95),
+    ]
+    assert told[1][2]["this model"][0] == report["figures"]["tpr_at_5_fpr"]
+    assert told[0][2]["this model"][0] == report["figures"]["tpr_at_1_fpr"]
+    for one in (roc(found), roc(found, 0.05), precision_recall(found)):
+        assert one.content.startswith(b"<?xml")
+        assert "this model" in one.alt
+    without = curves(made(["0", "1"], good=False)[1], 0.95)
+    assert "good or defect" not in without
+
+
+def test_findings_differ_by_symbol(usual):
+    text = Page(usual[2]).text
+    assert text.index("✓ ok") < text.index("▲ warning") < text.index("✗ failed")
+
+
+def test_changed_settings_come_first(usual):
+    text = Page(usual[2]).text
+    assert "1 differs" in text
+    assert text.index("● seed") < text.index("data.rows")
+
+
+def test_hostile_text_is_text_wherever_it_stands():
+    report, evidence = made([f"{HOSTILE}{i}" for i in range(3)])
+    report["train"] = source(HOSTILE)
+    report["test"] = source(HOSTILE)
+    report["data"] |= {"test_in_train": 14, "test_group_in_train": 0, "test_unknown_mode": 5}
+    report["reasons"] = [HOSTILE]
+    report["comparison"] = {"version": HOSTILE, "records": 3, "impossible": HOSTILE}
+    report["settings"]["data"]["good"] = HOSTILE
+    report["thresholds"][0] |= {"value": None, "interval": None, "refused": HOSTILE}
+    html = render(report, evidence)
+    page = Page(html)
+    assert "<script" not in html
+    assert "onerror" not in {name for _, attrs in page.tags for name in attrs}
+    assert all((attrs["src"] or "").startswith("data:") for attrs in page.all("img"))
+    assert page.text.count("<script>") > 12
+
+
+def of_fold(value: float) -> dict[str, Any]:
+    """The figures of a model that never saw one mode."""
+    edges = [value - 0.01, value + 0.01]
+    scores = {
+        name: {"auroc": value + i / 1000, "interval": edges} for i, name in enumerate(("distance", "peak", "fused"))
+    }
+    return {"n": 57, "novelty": {"auroc": value - 0.1, "interval": edges}, "scores": scores, "caught": value - 0.2}
+
+
+def test_unseen_modes_stand_apart_and_by_name():
+    report, evidence = made(["0", "1", "2"])
+    mean = {"novelty_auroc": 0.8037, "caught": 0.7123, "good_auroc": 0.9041}
+    mean |= {f"good_auroc_{name}": value for name, value in (("distance", 0.9041), ("peak", 0.9052), ("fused", 0.9063))}
+    modes = {HOSTILE: of_fold(0.9123), "2": {"failed": f"epoch 2: {HOSTILE}"}}
+    report["unseen"] = {"modes": modes, "mean": mean}
+    html = render(report, evidence)
+    text = Page(html).text
+    assert "<script" not in html
+    for shown in ("0.912", "0.913", "0.914", "0.812", "71.2", "0.804", "0.906", "✗ not trained"):
+        assert shown in text
+
+
+@pytest.mark.parametrize(("chance", "said"), [(True, "✓ a coin"), (None, "▲ too few records"), (False, "✗ no coin")])
+def test_permuted_modes_are_told(chance, said):
+    report, evidence = made(["0", "1", "2"])
+    values = {"auroc": [0.5123, 0.4987], "mean": 0.5055, "expected": [0.45, 0.55], "failed": []}
+    report["permutation"] = values | {"chance": chance}
+    text = Page(render(report, evidence)).text
+    assert said in text
+    assert "0.512, 0.499" in text
+
+
+def test_a_leak_is_the_first_thing_that_is_told():
+    report, evidence = made(["0", "1", "2"])
+    report["certificate"] = paper(leaks=["3 records stand on two sides"], verdict="The test is not clean: 3 records.")
+    report["reasons"] = reasons_to_reject(report, Gate())
+    assert report["reasons"][0] == "leakage: 3 records stand on two sides"
+    text = Page(render(report, evidence)).text
+    assert "✗ The test is not clean: 3 records." in " ".join(text.split())
+
+
+def test_too_few_groups_to_draw_are_told():
+    report, evidence = made(["0", "1", "2"])
+    report["figures"]["interval_unit"] = "record (too few groups: 5)"
+    assert "drawn over records (too few groups: 5)." in Page(render(report, evidence)).text
+
+
+def test_scores_and_their_intervals_are_shown(usual):
+    text = Page(usual[2]).text
+    for shown in ("0.896", "0.847", "0.925", "0.136", "0.247", "0.735", "0.635", "0.835"):
+        assert shown in text
+
+
+@pytest.mark.slow
+def test_sixty_modes_without_good_records_and_worse_than_the_champion():
+    modes = [
+        f"solder bridge & copper residue between pad {i} and its neighbour on the lower left 検査 {i}"
+        for i in range(60)
+    ]
+    report, evidence = made(modes, good=False, records=180, epochs=1)
+    report |= against(evidence, evidence.distances - 0.5 * (np.arange(60) == evidence.mode[:, None]))
+    report["thresholds"].insert(0, threshold("good or defect", "target_fpr", None, "12 good calibration records"))
+    report["reasons"] = reasons_to_reject(report, Gate())
+    html = render(report, evidence)
+    text = Page(html).text
+    assert "✗ REJECTED" in text
+    assert "worse than the champion v3: auroc difference -0." in text
+    assert "the same 180 test records and 60 modes" in text
+    assert "44 modes between are not shown" in text
+    assert "fewer than 5 records, too few to be told from chance" in text
+    assert "these few, together 180" in text
+    assert "✗ refused: 12 good calibration records" in text
+    assert "no good records" in text
+    assert len(html) < 2_000_000
+
+
+@pytest.fixture(scope="module")
+def better() -> tuple[dict[str, Any], str]:
+    """A model that beats its champion, in all modes but `burr`, which it takes for another; and its page."""
+    report, evidence = made(["good", "scratch", "dent", "burr", "rare"], records=300)
+    keep = (evidence.mode < 4) | (np.arange(300) < 20)  # four records of `rare`
+    taken = {name: getattr(evidence, name)[keep] for name in ("mode", "good", "good_score", "embeddings", "distances")}
+    taken["weights"] = evidence.weights[:, keep]
+    raw = {name: values[keep] for name, values in evidence.baseline_distances.items()}
+    own = taken["distances"].copy()
+    burr = taken["mode"] == 3
+    own[burr] = own[burr][:, [0, 1, 3, 2, 4]]
+    evidence = Evidence(**{**vars(evidence), **taken, "distances": own, "baseline_distances": raw})
+    noise = np.random.default_rng(3).normal(0, 1.5, own.shape)
+    report = report_of(evidence)
+    report |= against(evidence, taken["distances"] + noise, unjudged=["crack"], lost=["void"])
+    report["reasons"] = reasons_to_reject(report, Gate())
+    return report, render(report, evidence)
+
+
+def test_the_differences_stand_in_the_report_with_their_intervals(better):
+    report, html = better
+    text = " ".join(Page(html.partition('id="baselines"')[2]).text.split())
+    found = report["comparison"]["figures"]["auroc"]
+    assert report["verdict"]["verdict"] in text
+    assert f"[{found['interval'][0]:+.4f}, {found['interval'][1]:+.4f}]" in text
+    for entry in [*report["comparison"]["figures"].values(), *report["comparison"]["modes"].values()]:
+        assert f"{entry['difference']:+.3f}".replace("-", "\u2212") in text
+    for needed in (
+        "1,000 draws of 244 records, the same for both models",
+        "each end of a line holds with 95 % confidence",
+        "Frozen test set f2 (the champion was released on f1; this revision changed the set, so both were judged anew)",
+        "281 records, of which 31 were left out because the champion was trained, stopped or calibrated on them",
+        "Without a record that could be compared: crack.",
+        "Known to the champion alone: void.",
+    ):
+        assert needed in text
+
+
+def test_the_mode_that_fell_is_marked_and_named_in_the_verdict(better):
+    report, html = better
+    head, _, rest = html.partition("</header>")
+    assert "mode burr is worse than the champion v3" in Page(head).text
+    assert "no longer knows void, which the champion v3 does" in Page(head).text
+    drawn = differences(report["comparison"], report["settings"]["gate"])
+    assert [line.who for line in drawn["modes"].lines if line.vetoes] == ["burr"]
+    assert not any(line.vetoes for line in drawn["figures"].lines)
+    assert rest.count('class="track self vetoes"') == 1
+    rare = next(line for line in drawn["modes"].lines if line.who == "rare")
+    assert rare.ends is None
+    assert drawn["modes"].lines[-1].who == "these few, together"
+
+
+def test_places_on_the_axis_by_hand():
+    """The widest end is 0.03, so the axis reaches to 0.05: +0.01 lies at 60 %, −0.03 at 20 %."""
+    entry = {"difference": 0.01, "interval": [-0.03, 0.02]}
+    comparison = {
+        "impossible": None,
+        "figures": {"auroc": entry},
+        "modes": {"a": {"difference": -1.0, "interval": None}},
+        "few": None,
+    }
+    drawn = differences(comparison, {"figure": "auroc", "mode_margin": 0.5})
+    (line,) = drawn["figures"].lines
+    assert (line.place, line.ends, line.vetoes) == (60.0, (20.0, 70.0), True)
+    assert drawn["figures"].ticks == [("-0.05", 0.0), ("0", 50.0), ("+0.05", 100.0)]
+    assert (drawn["modes"].asked, drawn["modes"].lines[0].place, drawn["modes"].hidden) == (25.0, 0.0, 0)
+    assert differences(None, {}) is None
+
+
+def test_long_training_logs_are_thinned_but_keep_the_saved_epoch():
+    report, evidence = made(["good", "bad"], epochs=500)
+    report["history"]["best_epoch"] = evidence.history["best_epoch"] = 333
+    text = Page(render(report, evidence)).text
+    assert "333 ◂ saved" in text
+    assert "of 500 epochs are shown" in text
+
+
+def test_confusion_rows_add_up_and_the_commonest_mistake_leads():
+    """Four records of mode 0, three nearest to mode 1, and one of mode 1, right: 25 %, 75 % and 100 %."""
+    evidence = made(["0", "1"])[1]
+    distances = np.array([[0, 1], [1, 0], [1, 0], [1, 0], [1, 0]], float)
+    shown = confusion(Evidence(**{**vars(evidence), "distances": distances, "mode": np.array([0, 0, 0, 0, 1])}))
+    assert [(row, column, share) for row, column, share, *_ in shown.cells] == [(0, 0, 0.25), (0, 1, 0.75), (1, 1, 1.0)]
+    assert shown.mistakes == [(0, 1, 3, 4)]
+
+
+def test_projection_keeps_all_variance_of_points_in_a_plane():
+    plane = np.random.default_rng(0).normal(size=(50, 2)) @ np.random.default_rng(1).normal(size=(2, 8))
+    shown = projection(plane, np.arange(50) % 12, {11: 0.0})
+    assert sum(shown.explained) == pytest.approx(1)
+    assert len(shown.marks) == 8
+    assert 11 in [mark.code for mark in shown.marks]
+
+
+def test_a_mistake_has_one_scale_and_names_its_modes():
+    """Values 0, 1 and 9: the middle of the square root's scale is 9/4. One cell of 2700 at 100 does not stretch it."""
+    maps = [np.full((3, 4), value, np.float32) for value in (0, 1, 9)]
+    shown = mistake_maps(Mistake(*maps, "a", "b", "", 1.0, 0.5, 1.0, 0.5))
+    assert shown.ticks == ["9", "2.25", "0"]
+    assert [one.alt.rpartition(" ")[2] for one in shown.maps] == ["a", "a", "b"]
+    maps = [np.full((30, 30), value, np.float32) for value in (0, 1, 9)]
+    maps[0][0, 0] = 100
+    assert mistake_maps(Mistake(*maps, "a", "b", "", 1.0, 0.5, 1.0, 0.5)).ticks == ["≥ 9", "2.25", "0"]
+
+
+def test_one_scale_for_the_maps_of_a_triplet():
+    """Values 0, 1 and 4 lie at 0, ½ and 1 of the square root's scale; with −1 among them it is linear."""
+    maps = [np.full((3, 4), value, np.float32) for value in (0, 1, 4)]
+    shown = heat_maps(Example(*maps, "a", "b", 1.0, 2.0))
+    assert shown.ticks == ["4", "1", "0"]
+    assert not heat_maps(Example(maps[0] - 1, *maps[1:], "a", "b", 1.0, 2.0)).rooted
+    for one in shown.maps:
+        assert base64.b64decode(one.uri.partition(",")[2]).startswith(b"\x89PNG")
+        assert (one.width, one.height) == (240, 180)

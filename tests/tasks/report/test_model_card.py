@@ -1,0 +1,185 @@
+"""The model card: metadata that the Hub can read, whatever a dataset is called, and a page made from the run."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import yaml
+from support import inspected_parts as parts
+
+from tasks.config.run import Data, Evaluate, Fit, Retrain
+from tasks.report.model_card import model_card
+
+HOSTILE = [
+    'a"b',
+    "a'b: c",
+    "a\n---\nlicense: mit\n---\n<script>alert(1)</script>",
+    "- [x]\r\n# y",
+    "a`b`` c",
+    "a\x7f\x85\x9b\u2028\u2029\ufeffz",
+    "\udcff",
+    "😀 部品 é",
+    "a\\u0041",
+    "*anchor &alias !!python/object:os.system",
+    "{{ x }} %YAML 1.1",
+    "",
+]
+
+
+def manifest(source: str = "acme/boards", kind: str = "hub", config: Retrain | None = None) -> dict[str, Any]:
+    figures = parts.report()["figures"]
+    return {
+        "version": "v3",
+        "status": "released",
+        "reasons": [],
+        "created": "2026-01-02T03:04:05+00:00",
+        "train": {"source": source, "kind": kind, "revision": "0123456789abcdef", "records": 200, "modes": 3},
+        "test": None,
+        "frozen": parts.report()["frozen"],
+        "comparison": None,
+        "metrics": {name: value for name, value in figures.items() if isinstance(value, float | int)},
+        "config": dataclasses.asdict((config or Retrain()).resolved()),
+    }
+
+
+def card(*words: Any, **named: Any) -> tuple[dict[str, Any], str]:
+    """Front matter, as the Hub's own parser takes it apart, and body."""
+    text = model_card(manifest(*words, **named), parts.report())
+    start, front, body = text.split("---\n", 2)
+    assert start == ""
+    return yaml.safe_load(front), body
+
+
+def test_the_metadata():
+    front, _ = card()
+    assert front["library_name"] == "keras"
+    assert front["datasets"] == ["acme/boards"]
+    (model,) = front["model-index"]
+    (result,) = model["results"]
+    assert result["dataset"] == {"name": "acme/boards", "type": "acme/boards", "revision": "0123456789abcdef"}
+    values = {metric["type"]: metric["value"] for metric in result["metrics"]}
+    assert values["auroc"] == 0.9
+    assert values["angular_accuracy_at_0.5"] == 0.5
+    assert "triplet_accuracy" not in values  # this run has none
+
+
+def test_the_hubs_own_library_reads_it():
+    from huggingface_hub import ModelCard
+
+    data = ModelCard(model_card(manifest(), parts.report())).data
+    assert data.datasets == ["acme/boards"]
+    assert 0.9 in [found.metric_value for found in data.eval_results]
+    assert (data.pipeline_tag, data.library_name) == ("feature-extraction", "keras")
+    assert {found.dataset_revision for found in data.eval_results} == {"0123456789abcdef"}
+
+
+def test_only_hub_datasets_are_linked():
+    assert card("demo", "demo")[0]["datasets"] == []
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+def test_no_name_of_a_dataset_breaks_out(name):
+    front, body = card(name, "folder")
+    plain, _ = card()
+    assert set(front) == set(plain)
+    assert front["model-index"][0]["results"][0]["dataset"]["name"] == name
+    assert len(body.splitlines()) == len(card()[1].splitlines())
+    assert not [line for line in body.splitlines() if line.startswith(("---", "license", "<"))]
+
+
+@pytest.mark.parametrize("name", ["a`<b>", "``<b>``", "`", "a`` ` ```<b>"])
+def test_no_name_ends_its_inline_code(name):
+    """Inline code ends at as many backticks as began it: the fence is longer than any run within."""
+    _, body = card(name, "folder")
+    line = next(line for line in body.splitlines() if line.startswith("- trained on"))
+    fence = line.removeprefix("- trained on ").split(" ")[0]
+    inner = line.removeprefix(f"- trained on {fence} ").partition(f" {fence} at revision")[0]
+    assert set(fence) == {"`"}
+    assert inner == name
+    assert fence not in inner
+
+
+def test_no_setting_breaks_out_of_its_table():
+    config = Retrain(preset="notebook", data=Data(good="a|b`c", group="x\n| y"))
+    _, body = card(config=config)
+    rows = [line for line in body.splitlines() if line.startswith("| **data.")]
+    assert rows == ["| **data.good** | `` a\\|b`c `` |", "| **data.group** | `x \\| y` |"]
+
+
+def test_settings_that_differ_come_first():
+    _, body = card(config=Retrain(preset="notebook", fit=Fit(margin=0.7, epochs=20)))
+    rows = body.split("## Settings")[1].split("## ")[0].strip().splitlines()[2:]
+    assert rows[0] == "| **fit.margin** | `0.7` |"
+    assert not any("**" in row for row in rows[1:])  # epochs=20 is the preset's own
+    assert "| tower.widths | `512-256-128` |" in rows
+
+
+def test_figures_have_intervals_and_the_best_raw_map():
+    _, body = card()
+    assert "| pair AUROC | 0.900 | 0.850 – 0.950 | 0.700 |" in body  # the untrained tower's .99 is no raw map's
+    assert "| mode accuracy | 0.800 | 0.700 – 0.900 | 0.750 |" in body
+    assert "| good-or-defect AUROC | 0.950 | 0.900 – 0.990 |  |" in body
+    assert "| angular accuracy at 0.5 (the notebook's) | 0.500 |  |  |" in body
+
+
+def test_the_log_marks_the_saved_epoch():
+    _, body = card()
+    rows = [line for line in body.splitlines() if "(saved)" in line]
+    assert rows == ["| 2 (saved) | 0.5000 | 0.5000 | 50.0% |"]
+
+
+def test_a_rejected_card_says_why():
+    told = manifest() | {"status": "rejected", "reasons": ["too weak", "no threshold"]}
+    assert "- status: **rejected**\n- too weak\n- no threshold\n" in model_card(told, parts.report())
+
+
+def compared() -> dict[str, Any]:
+    """A comparison with the champion v2, in which a mode has a hostile name."""
+    entry = {"difference": 0.0123, "interval": [0.0051, 0.019], "n": 40}
+    return {
+        "version": "v2",
+        "impossible": None,
+        "confidence": 0.95,
+        "figures": {"auroc": entry, "mode_accuracy": entry | {"difference": -0.01, "interval": [-0.02, 0.0]}},
+        "modes": {"dent": entry, "a|b`<i>\n# c": {"difference": -1.0, "interval": None, "n": 3}},
+    }
+
+
+def test_the_differences_from_the_champion_stand_in_the_card():
+    told = manifest() | {"comparison": {"verdict": "better than the champion v2: auroc difference +0.0123"}}
+    body = model_card(told, parts.report() | {"comparison": compared()})
+    section = body.partition("## Against the champion v2\n\n")[2].partition("\n\n## ")[0].splitlines()
+    assert section == [
+        "better than the champion v2: auroc difference +0.0123",
+        "",
+        "| this model less the champion | difference, each end with 95 % |",
+        "| --- | --- |",
+        "| auroc | +0.0123 [+0.0051, +0.0190] |",
+        "| mode accuracy | -0.0100 [-0.0200, +0.0000] |",
+        "| accuracy of mode `dent` (40) | +0.0123 [+0.0051, +0.0190] |",
+        "| accuracy of mode `` a\\|b`<i> # c `` (3) | -1.0000, too few records to be told |",
+    ]
+
+
+def test_a_card_without_a_champion_says_nothing_of_one():
+    assert "Against" not in card()[1]
+
+
+def test_a_comparison_that_failed_stands_in_the_card():
+    told = manifest() | {"comparison": {"verdict": "cannot be compared with the champion v2: too few"}}
+    body = model_card(told, parts.report() | {"comparison": {"version": "v2", "impossible": "too few"}})
+    assert "## Against the champion v2\n\ncannot be compared with the champion v2: too few\n\n## Settings" in body
+
+
+def test_no_modes_name_in_a_reason_becomes_markdown_or_html():
+    told = manifest() | {"status": "rejected", "reasons": ["no longer knows <b>*x*</b>\n## y, which v2 does"]}
+    body = model_card(told, parts.report())
+    assert "\n- no longer knows \\<b\\>\\*x\\*\\</b\\> \\#\\# y, which v2 does\n" in body
+
+
+def test_the_fused_score_is_told_where_it_is_used():
+    said = "good or defect by the ranks of that distance and of the map's peak"
+    assert said in card(config=Retrain(evaluate=Evaluate(score="fused")))[1]
+    assert said not in card()[1]
