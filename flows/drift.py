@@ -7,18 +7,18 @@ from pathlib import Path
 from prefect import flow
 from prefect.logging import get_run_logger
 
-from flows.service.lines import Line, read_lines
-from flows.service.run_guard import living
+from flows.service.lines import ProductLine, read_lines
+from flows.service.run_guard import guarded_run
 from flows.ui import artifacts, notify
 from tasks import steps
 from tasks.core.errors import BadSetting, SomeLinesFailed
-from tasks.core.results import Drifted
+from tasks.core.results import DriftResult
 
 
 @flow(name="drift", persist_result=False, on_failure=[notify.failed])
 def drift(
     line: str = "all", source: str | None = None, release: str | None = None, out: str = "drift"
-) -> list[Drifted]:
+) -> list[DriftResult]:
     """Draw control charts of new parts and test their cells; a drift completes the run, and is told.
 
     Args:
@@ -28,16 +28,16 @@ def drift(
         out: The folder of the pages, one for each line, in the worker's folder.
     """
     steps.log_known_errors_in_one_line()
-    with living():
+    with guarded_run():
         lines = read_lines()
         if line != "all":
-            return [_one(lines[line], source or lines[line].drift, release, out)]
+            return [_check_line(lines[line], source or lines[line].drift, release, out)]
         if source or release:
             raise BadSetting("line all: expected no source and no release, which are a single line's")
-        return _every([one for one in lines.by_name.values() if one.drift], out)
+        return _check_all_lines([one for one in lines.by_name.values() if one.drift], out)
 
 
-def _every(lines: list[Line], out: str) -> list[Drifted]:
+def _check_all_lines(lines: list[ProductLine], out: str) -> list[DriftResult]:
     """Each line in turn; one that fails does not keep the others from being looked at."""
     if not lines:
         get_run_logger().info("no line of kensa.toml names its new parts as drift; nothing to compare")
@@ -48,7 +48,7 @@ def _every(lines: list[Line], out: str) -> list[Drifted]:
     return [found for state in states.values() for found in state.result()]
 
 
-def _one(line: Line, source: str | None, release: str | None, out: str) -> Drifted:
+def _check_line(line: ProductLine, source: str | None, release: str | None, out: str) -> DriftResult:
     if source is None:
         raise BadSetting(f"line {line.name}: expected drift in kensa.toml, or a source, to compare; found neither")
     resolved = steps.resolve(source, None, line.config)

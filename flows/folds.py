@@ -15,20 +15,20 @@ from prefect import flow
 from flows.service.cluster import require_cluster, runner
 from flows.ui import artifacts
 from tasks import steps
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.core.errors import TrainingCollapsed, TrainingDiverged
 from tasks.core.progress import fold_line
 from tasks.core.results import Fold, Stage
 
 
-def figures_of_folds(triplets: Stage, config: Retrain) -> tuple[dict[str, Any], ...]:
+def fold_results(triplets: Stage, config: RunConfig) -> tuple[dict[str, Any], ...]:
     """The figures of every fold that `config.evaluate` asks for; raises ClusterUnreachable."""
     address = config.evaluate.cluster()
     if not (config.evaluate.unseen or config.evaluate.permutation):
         return ()
-    planned = steps.planned(triplets, config)
+    planned = steps.plan_folds(triplets, config)
     if address is None:
-        return _walked(planned, lambda fold: _fold(triplets, fold, config), config)
+        return _run_folds(planned, lambda fold: _fold(triplets, fold, config), config)
     require_cluster(address, "evaluate.dask")
     triplets = replace(triplets, path=str(Path(triplets.path).resolve()))  # as a Dask worker needs it
     config = replace(config, data_folder=str(Path(config.data_folder).resolve()))
@@ -36,17 +36,17 @@ def figures_of_folds(triplets: Stage, config: Retrain) -> tuple[dict[str, Any], 
 
 
 @flow(name="folds", flow_run_name="folds", persist_result=False)
-def folds(triplets: Stage, planned: tuple[Fold, ...], config: Retrain) -> tuple[dict[str, Any], ...]:
+def folds(triplets: Stage, planned: tuple[Fold, ...], config: RunConfig) -> tuple[dict[str, Any], ...]:
     """All folds at once, on the workers of a Dask cluster that see the data folder under the same path."""
-    futures = {fold: steps.fold_apart.submit(triplets, fold, config) for fold in planned}
-    return _walked(planned, lambda fold: futures[fold].result().facts["figures"], config)
+    futures = {fold: steps.fold_in_process.submit(triplets, fold, config) for fold in planned}
+    return _run_folds(planned, lambda fold: futures[fold].result().facts["figures"], config)
 
 
-def _walked(
-    planned: tuple[Fold, ...], figures: Callable[[Fold], dict[str, Any]], config: Retrain
+def _run_folds(
+    planned: tuple[Fold, ...], figures: Callable[[Fold], dict[str, Any]], config: RunConfig
 ) -> tuple[dict[str, Any], ...]:
     """The folds' figures in their order; a training that died there is told in the report, and spoils no release."""
-    progress, found = artifacts.Folds(config, len(planned)), []
+    progress, found = artifacts.FoldProgress(config, len(planned)), []
     for number, fold in enumerate(planned, 1):
         fold_line(fold.title, number, len(planned))
         try:
@@ -57,7 +57,7 @@ def _walked(
     return tuple(found)
 
 
-def _fold(triplets: Stage, fold: Fold, config: Retrain) -> dict[str, Any]:
-    variant = steps.fold(triplets, fold, config)
+def _fold(triplets: Stage, fold: Fold, config: RunConfig) -> dict[str, Any]:
+    variant = steps.make_fold_bank(triplets, fold, config)
     model = steps.train_fold(variant, fold, config)
-    return steps.fold_figures(triplets, variant, model, fold, config).facts["figures"]
+    return steps.fold_metrics(triplets, variant, model, fold, config).facts["figures"]

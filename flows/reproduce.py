@@ -9,19 +9,26 @@ from pathlib import Path
 from prefect import flow
 
 from flows.retrain import cached
-from flows.service.run_guard import living
+from flows.service.run_guard import guarded_run
 from flows.ui import artifacts
 from tasks import steps
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.core.errors import UnknownRevision, UnknownSource
-from tasks.core.files import usable
-from tasks.core.results import Reproduced, Resolved
-from tasks.core.stages import drafting
-from tasks.registry.reproduction import Subject, compared, gone, same_source, settings, subject
+from tasks.core.files import ensure_writable
+from tasks.core.results import PinnedSource, ReproduceResult
+from tasks.core.stages import scratch_folder
+from tasks.registry.reproduction import (
+    ReproductionTarget,
+    compare_with_release,
+    find_target,
+    require_same_source,
+    source_missing,
+    target_config,
+)
 
 
 @flow(name="reproduce", persist_result=False)
-def reproduce(version: str, artifacts: str = "artifacts", data: str | None = None) -> Reproduced:
+def reproduce(version: str, artifacts: str = "artifacts", data: str | None = None) -> ReproduceResult:
     """Train a release again from its pinned sources, settings and seed, and compare weights and figures.
 
     Args:
@@ -30,15 +37,15 @@ def reproduce(version: str, artifacts: str = "artifacts", data: str | None = Non
         data: A folder whose caches and triplets may be used; without it, they too are made anew.
     """
     steps.log_known_errors_in_one_line()
-    with living():
-        found = subject(Path(artifacts), version)
-        folder = usable(Path(data or tempfile.gettempdir()))
-        with drafting(folder, "reproduce") as scratch:
-            config = settings(found, folder if data else scratch)
-            return _walked(found, replace(config, artifacts_folder=artifacts), scratch)
+    with guarded_run():
+        found = find_target(Path(artifacts), version)
+        folder = ensure_writable(Path(data or tempfile.gettempdir()))
+        with scratch_folder(folder, "reproduce") as scratch:
+            config = target_config(found, folder if data else scratch)
+            return _rerun(found, replace(config, artifacts_folder=artifacts), scratch)
 
 
-def _walked(found: Subject, config: Retrain, scratch: Path) -> Reproduced:
+def _rerun(found: ReproductionTarget, config: RunConfig, scratch: Path) -> ReproduceResult:
     """The line without its end; the model and its judgement are always made anew, in `scratch`."""
     source = _pinned(found, "train", config)
     test_source = _pinned(found, "test", config) if "test" in found.sources else None
@@ -46,7 +53,7 @@ def _walked(found: Subject, config: Retrain, scratch: Path) -> Reproduced:
     test_set = cached(test_source, config, held_out=True) if test_source else None
     triplets = steps.triplets(train_set, test_set, config)
     anew = replace(config, data_folder=str(scratch))
-    progress = artifacts.Training(anew)
+    progress = artifacts.TrainingProgress(anew)
     model = steps.train(triplets, anew, progress)
     progress.ended(model)
     manifest = found.origin.manifest
@@ -54,14 +61,14 @@ def _walked(found: Subject, config: Retrain, scratch: Path) -> Reproduced:
     findings = train_set.findings + (test_set.findings if test_set else ())
     report = steps.evaluate(triplets, model, anew, None, facts, findings)
     stages = {"cache": train_set.stage, "triplets": triplets, "model": model, "report": report}
-    return compared(found, stages, steps.git_commit())
+    return compare_with_release(found, stages, steps.git_commit())
 
 
-def _pinned(found: Subject, name: str, config: Retrain) -> Resolved:
+def _pinned(found: ReproductionTarget, name: str, config: RunConfig) -> PinnedSource:
     """The source at the release's revision; SourceChanged where it is gone or another by now."""
     told = found.sources[name]
     try:
         resolved = steps.resolve(told["source"], told["revision"] if told["kind"] == "hub" else None, config)
     except (UnknownSource, UnknownRevision) as error:
-        raise gone(found, name, str(error)) from None
-    return same_source(found, name, resolved)
+        raise source_missing(found, name, str(error)) from None
+    return require_same_source(found, name, resolved)

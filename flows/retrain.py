@@ -9,20 +9,22 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.folds import figures_of_folds
-from flows.service.lines import Lines, read_lines
-from flows.service.run_guard import living
+from flows.folds import fold_results
+from flows.service.lines import FactoryConfig, read_lines
+from flows.service.run_guard import guarded_run
 from flows.ui import artifacts, notify
 from tasks import steps
 from tasks.config.fingerprints import fingerprint
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.core.errors import SomeLinesFailed, UnfitData
-from tasks.core.results import Cached, Outcome, Resolved, Stage
-from tasks.registry.champion import alone
+from tasks.core.results import CachedSource, PinnedSource, RetrainResult, Stage
+from tasks.registry.champion import exclusive_run
 
 
 @flow(name="retrain", flow_run_name=artifacts.first_name, persist_result=False, on_failure=[notify.failed])
-def retrain(line: str | None = None, revision: str | None = None, config: Retrain = Retrain()) -> Outcome | None:
+def retrain(
+    line: str | None = None, revision: str | None = None, config: RunConfig = RunConfig()
+) -> RetrainResult | None:
     """Retrain on the sources' present revisions and release the model if it passes the gate.
 
     With `line`, the configuration is that product line's in kensa.toml (`all`: each line in turn);
@@ -36,15 +38,15 @@ def retrain(line: str | None = None, revision: str | None = None, config: Retrai
         config: Every setting of a run without a line; what is None there is as the preset says.
     """
     steps.log_known_errors_in_one_line()
-    with living():
+    with guarded_run():
         if line == "all":
-            return _every_line()
+            return _retrain_all_lines()
         if line and revision:
-            return _version(read_lines(), line, revision)
-        return _retrained(read_lines()[line].config if line else config)
+            return _retrain_version(read_lines(), line, revision)
+        return _retrain_once(read_lines()[line].config if line else config)
 
 
-def _every_line() -> None:
+def _retrain_all_lines() -> None:
     """One run for each line; one that fails does not keep the others from running."""
     runs = {name: retrain(line=name, return_state=True) for name in read_lines().by_name}
     failed = [name for name, state in runs.items() if not state.is_completed()]
@@ -52,7 +54,7 @@ def _every_line() -> None:
         raise SomeLinesFailed(f"{', '.join(failed)} failed, {len(runs) - len(failed)} of {len(runs)} lines were done")
 
 
-def _version(lines: Lines, name: str, revision: str) -> Outcome | None:
+def _retrain_version(lines: FactoryConfig, name: str, revision: str) -> RetrainResult | None:
     """Retrain a line on one revision, unless the ledger says that this is not, or no longer, to be done.
 
     A run that is killed here keeps its claim, and goes on with it when it is taken up again.
@@ -65,7 +67,7 @@ def _version(lines: Lines, name: str, revision: str) -> Outcome | None:
         artifacts.not_trained(line, revision, answer)
         return None
     try:
-        outcome = _retrained(replace(line.config, train=line.dataset, revision=revision))
+        outcome = _retrain_once(replace(line.config, train=line.dataset, revision=revision))
     except Exception:  # and no BaseException: that is somebody ending the process
         ledger.finish(name, revision, run, "failed")
         raise
@@ -73,33 +75,35 @@ def _version(lines: Lines, name: str, revision: str) -> Outcome | None:
     return outcome
 
 
-def _retrained(config: Retrain) -> Outcome:
+def _retrain_once(config: RunConfig) -> RetrainResult:
     """Pin the sources, and walk the line unless the same was concluded before, by one run at a time."""
     source = steps.resolve(config.train, config.revision, config)
     test_source = steps.resolve(config.test, None, config) if config.test else None
     artifacts.name_run(source, config)
     identity = fingerprint(source, test_source, config)
-    with alone(Path(config.artifacts_folder)):
-        known = steps.concluded(config, identity)
-        outcome = known or _line(source, test_source, steps.champion(config), identity, config)
+    with exclusive_run(Path(config.artifacts_folder)):
+        known = steps.find_previous_result(config, identity)
+        outcome = known or _run_line(source, test_source, steps.champion(config), identity, config)
     artifacts.verdict(outcome, config)
     notify.ended(outcome)
     return outcome
 
 
-def _line(source: Resolved, test_source: Resolved | None, champion: Any, identity: str, config: Retrain) -> Outcome:
+def _run_line(
+    source: PinnedSource, test_source: PinnedSource | None, champion: Any, identity: str, config: RunConfig
+) -> RetrainResult:
     train_set = cached(source, config)
     test_set = cached(test_source, config, held_out=True) if test_source else None
     triplets = steps.triplets(train_set, test_set, config)
     artifacts.data(triplets, config)
     changed = steps.changes(triplets, champion)
     artifacts.changes(changed, config)
-    progress = artifacts.Training(config)
+    progress = artifacts.TrainingProgress(config)
     model = steps.train(triplets, config, progress)
     progress.ended(model)
     facts = {**_facts(train_set, test_set, triplets), "changes": changed}
     findings = train_set.findings + (test_set.findings if test_set else ())
-    folds = figures_of_folds(triplets, config)
+    folds = fold_results(triplets, config)
     report = steps.evaluate(triplets, model, config, champion, facts, findings, folds)
     artifacts.unseen(report, config)
     stages = {"cache": train_set.stage, "triplets": triplets, "model": model, "report": report}
@@ -108,7 +112,7 @@ def _line(source: Resolved, test_source: Resolved | None, champion: Any, identit
     return outcome
 
 
-def cached(source: Resolved, config: Retrain, held_out: bool = False) -> Cached:
+def cached(source: PinnedSource, config: RunConfig, held_out: bool = False) -> CachedSource:
     """The source in Kensa's form; its checks reach the UI whether they pass or not."""
     downloaded = steps.download(source)
     try:
@@ -120,7 +124,7 @@ def cached(source: Resolved, config: Retrain, held_out: bool = False) -> Cached:
     return cached
 
 
-def _facts(train_set: Cached, test_set: Cached | None, triplets: Stage) -> dict[str, Any]:
+def _facts(train_set: CachedSource, test_set: CachedSource | None, triplets: Stage) -> dict[str, Any]:
     """What the report and the manifest say of the data."""
     told = {
         name: {

@@ -7,11 +7,11 @@ from pathlib import Path
 from prefect import flow
 
 from flows.service.lines import read_lines
-from flows.service.run_guard import living
+from flows.service.run_guard import guarded_run
 from flows.ui import artifacts
 from tasks import steps
-from tasks.config.run import Retrain
-from tasks.core.results import Scored
+from tasks.config.run import RunConfig
+from tasks.core.results import ScoreResult
 
 
 @flow(name="score", persist_result=False)
@@ -21,7 +21,7 @@ def score(
     release: str | None = None,
     against: str | None = None,
     out: str = "verdicts.parquet",
-) -> Scored:
+) -> ScoreResult:
     """Write the verdict on every record of a source to a file: good, defect or unknown, and why.
 
     Args:
@@ -32,8 +32,8 @@ def score(
         out: The Parquet file that the verdicts are written to, in the worker's folder; the page lies beside it.
     """
     steps.log_known_errors_in_one_line()
-    with living():
-        config = read_lines()[line].config if line else Retrain()
+    with guarded_run():
+        config = read_lines()[line].config if line else RunConfig()
         resolved = steps.resolve(source, None, config)
         page = str(Path(out).with_suffix(".html"))
         scored = steps.score(steps.download(resolved), config, release, str(Path(out)), page, against)

@@ -22,7 +22,7 @@ from tasks import steps
 from tasks.config.fingerprints import triplets_digest
 from tasks.config.search_space import Sweep, Trial
 from tasks.core.errors import KensaError
-from tasks.core.results import Cached, Stage, Swept, Tried
+from tasks.core.results import CachedSource, Stage, SweepResult, TrialResult
 
 
 def _name() -> str:
@@ -31,7 +31,7 @@ def _name() -> str:
 
 
 @flow(name="sweep", flow_run_name=_name, persist_result=False)
-def sweep(plan: Sweep) -> Swept:
+def sweep(plan: Sweep) -> SweepResult:
     """Try every combination with every seed, and write down which to take; a failed trial is a row of the table.
 
     Args:
@@ -51,12 +51,12 @@ def sweep(plan: Sweep) -> Swept:
         _ended(trial, future, f"{number} of {len(trials)}", plan.figure)
         for number, (trial, future) in enumerate(zip(trials, futures, strict=True), 1)
     ]
-    swept = steps.conclude(plan, source, test_source, tried)
+    swept = steps.conclude_sweep(plan, source, test_source, tried)
     artifacts.swept(swept, config)
     return swept
 
 
-def run(plan: Sweep) -> Swept:
+def run(plan: Sweep) -> SweepResult:
     """The flow on the plan's own threads, or on its Dask cluster."""
     return sweep.with_options(task_runner=_runner(plan))(plan)
 
@@ -67,7 +67,7 @@ def _runner(plan: Sweep) -> TaskRunner[Any]:
     return runner(plan.dask)
 
 
-def _banks(trials: list[Trial], train: Cached, test: Cached | None) -> list[Stage]:
+def _banks(trials: list[Trial], train: CachedSource, test: CachedSource | None) -> list[Stage]:
     """The bank of every trial. Those that read the same settings, so most of them, share one; it is made once."""
     made: dict[str, Stage] = {}
     found = []
@@ -79,12 +79,12 @@ def _banks(trials: list[Trial], train: Cached, test: Cached | None) -> list[Stag
     return found
 
 
-def _ended(trial: Trial, future: PrefectFuture[Any], place: str, figure: str) -> Tried:
+def _ended(trial: Trial, future: PrefectFuture[Any], place: str, figure: str) -> TrialResult:
     """What came of a trial once it has ended; what Kensa cannot say in one line ends the sweep."""
     try:
-        tried = Tried(trial.candidate, trial.config.seed, future.result().facts)
+        tried = TrialResult(trial.candidate, trial.config.seed, future.result().facts)
     except KensaError as error:
-        tried = Tried(trial.candidate, trial.config.seed, {}, failed=str(error))
+        tried = TrialResult(trial.candidate, trial.config.seed, {}, failed=str(error))
     value = tried.value(figure)
     said = tried.failed or (f"{figure} {value:.4f}" if value is not None else f"no {figure}")
     print(f"  trial {place}  {trial.title}  {said}", file=sys.stderr, flush=True)

@@ -10,18 +10,18 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound
 
-from flows.service.events import tell_due
+from flows.service.events import announce_due_versions
 from flows.service.ledger import End, Ledger, Version
-from flows.service.lines import FILE, Line, Lines, read_lines
-from flows.service.recovery import TakeUp
-from flows.service.run_guard import living
-from flows.service.server import server_configured
+from flows.service.lines import LINES_FILE, FactoryConfig, ProductLine, read_lines
+from flows.service.recovery import RunRecovery
+from flows.service.run_guard import guarded_run
+from flows.service.server import configured_server
 from tasks import steps
 from tasks.core.errors import KensaError, SomeLinesFailed
 
-TAKEN_UP = datetime.timedelta(minutes=10)  # within which the automation takes up a crashed run, if it ever does
+RECOVERY_TIME = datetime.timedelta(minutes=10)  # within which the automation takes up a crashed run, if it ever does
 # Bound here and not in events.py, which the webhook's receiver imports: that one does without Prefect.
-tell = task(tell_due, name="tell", task_run_name="tell Prefect", **steps.NETWORK)
+tell = task(announce_due_versions, name="tell", task_run_name="tell Prefect", **steps.NETWORK)
 
 
 @flow(name="watch", persist_result=False)
@@ -32,16 +32,16 @@ def watch() -> list[str]:
     looked at does not keep the others from being looked at.
     """
     steps.log_known_errors_in_one_line()
-    with living():
-        return _looked(read_lines(FILE))
+    with guarded_run():
+        return _check_lines(read_lines(LINES_FILE))
 
 
-def _looked(lines: Lines) -> list[str]:
+def _check_lines(lines: FactoryConfig) -> list[str]:
     ledger = lines.ledger()
-    failed = [line.name for line in lines.by_name.values() if not _noted(line, ledger)]
-    api = server_configured()
+    failed = [line.name for line in lines.by_name.values() if not _note_head(line, ledger)]
+    api = configured_server()
     if api:
-        TakeUp(api, ledger.path.parent).settle()
+        RunRecovery(api, ledger.path.parent).recover_all()
     reconcile(ledger)
     told = [f"{version.line}@{version.revision}" for version in tell(ledger, api)]
     if failed:
@@ -49,7 +49,7 @@ def _looked(lines: Lines) -> list[str]:
     return told
 
 
-def _noted(line: Line, ledger: Ledger) -> bool:
+def _note_head(line: ProductLine, ledger: Ledger) -> bool:
     try:
         head = steps.resolve(line.config.train, line.config.revision, line.config)
     except KensaError:
@@ -84,5 +84,5 @@ def _end(state: State | None) -> End | None:
         return "failed"
     if state.is_cancelled():
         return "cancelled"
-    lately = state.timestamp > datetime.datetime.now(datetime.UTC) - TAKEN_UP
+    lately = state.timestamp > datetime.datetime.now(datetime.UTC) - RECOVERY_TIME
     return "failed" if state.is_final() and not (state.is_crashed() and lately) else None

@@ -17,39 +17,39 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.config.fingerprints import cache_digest
-from tasks.config.run import Data, Retrain
+from tasks.config.run import DataConfig, RunConfig
 from tasks.core.errors import UnfitData
-from tasks.core.files import usable
-from tasks.core.progress import Counted
-from tasks.core.results import Cached, Downloaded, Finding
-from tasks.core.stages import stage
-from tasks.data.checks import Tally
-from tasks.data.decode import Decoded, decode
-from tasks.data.readers import Opened, opened
-from tasks.data.schema import Shape, recognise
+from tasks.core.files import ensure_writable
+from tasks.core.progress import RecordCounter
+from tasks.core.results import CachedSource, DownloadedSource, Finding
+from tasks.core.stages import get_or_make_stage
+from tasks.data.checks import DataChecks
+from tasks.data.decode import DecodedBlock, decode
+from tasks.data.readers import TableSource, open_source
+from tasks.data.schema import TableLayout, detect_layout
 
 
-def cache(downloaded: Downloaded, config: Retrain, held_out: bool = False) -> Cached:
+def cache(downloaded: DownloadedSource, config: RunConfig, held_out: bool = False) -> CachedSource:
     """The source in Kensa's form, made unless it is there already and sound.
 
     Raises UnfitData with all findings where a required check fails; then nothing is written.
     """
-    root = usable(Path(config.data_folder) / "cache")
+    root = ensure_writable(Path(config.data_folder) / "cache")
     resolved = downloaded.resolved
     digest = cache_digest(resolved.revision, config.data, held_out)
 
     def make(draft: Path) -> dict[str, Any]:
-        with opened(downloaded, config.data, held_out, root) as table:
+        with open_source(downloaded, config.data, held_out, root) as table:
             return _write(table, resolved.source, config.data, draft)
 
-    made = stage(root, "records", digest, make)
-    return Cached(resolved, made, tuple(Finding(**finding) for finding in made.facts["findings"]))
+    made = get_or_make_stage(root, "records", digest, make)
+    return CachedSource(resolved, made, tuple(Finding(**finding) for finding in made.facts["findings"]))
 
 
-def _write(table: Opened, source: str, data: Data, draft: Path) -> dict[str, Any]:
-    shape, tally = recognise(table.schema, data), Tally(data)
+def _write(table: TableSource, source: str, data: DataConfig, draft: Path) -> dict[str, Any]:
+    shape, tally = detect_layout(table.schema, data), DataChecks(data)
     writers = _Writers(draft, data.rows * data.cols) if shape.fit else None
-    rows, told = 0, Counted("read")
+    rows, told = 0, RecordCounter("read")
     for batch in table.batches:
         parts = list(decode(batch, shape, data))
         hashes = [tally.add(part, rows) for part in parts]
@@ -65,7 +65,7 @@ def _write(table: Opened, source: str, data: Data, draft: Path) -> dict[str, Any
     return _facts(shape, tally, findings, rows)
 
 
-def _facts(shape: Shape, tally: Tally, findings: tuple[Finding, ...], rows: int) -> dict[str, Any]:
+def _facts(shape: TableLayout, tally: DataChecks, findings: tuple[Finding, ...], rows: int) -> dict[str, Any]:
     labels = Counter(label for label, _ in tally.seen.values())
     return {
         "source_kind": shape.kind,
@@ -79,7 +79,7 @@ def _facts(shape: Shape, tally: Tally, findings: tuple[Finding, ...], rows: int)
 
 
 @dataclass
-class _Table:
+class _DistinctTable:
     """A Parquet file to which each distinct row is appended once, known by its key."""
 
     path: Path
@@ -87,7 +87,7 @@ class _Table:
     rows: dict[tuple[Any, ...], int] = field(default_factory=dict)
     writer: pq.ParquetWriter | None = None
 
-    def add(self, part: Decoded, keys: list[tuple[Any, ...]], hashes: list[bytes]) -> np.ndarray:
+    def add(self, part: DecodedBlock, keys: list[tuple[Any, ...]], hashes: list[bytes]) -> np.ndarray:
         """Append what is new; returns the row number of every key, (rows,) int64."""
         before = len(self.rows)
         numbers = np.array([self.rows.setdefault(key, len(self.rows)) for key in keys], np.int64)
@@ -104,7 +104,7 @@ class _Table:
         self.writer.write_batch(batch)
 
 
-def _record_batch(part: Decoded, chosen: np.ndarray, hashes: list[bytes], size: int) -> pa.RecordBatch:
+def _record_batch(part: DecodedBlock, chosen: np.ndarray, hashes: list[bytes], size: int) -> pa.RecordBatch:
     flat = pa.array(part.maps[chosen].ravel())
     texts = {
         name: pa.array([values[i] for i in chosen], pa.string())
@@ -120,12 +120,12 @@ class _Writers:
     def __init__(self, draft: Path, size: int) -> None:
         self.draft = draft
         self.tables = {
-            "record": _Table(draft / "records.parquet", size),
-            "anchor": _Table(draft / "anchors.parquet", size),
+            "record": _DistinctTable(draft / "records.parquet", size),
+            "anchor": _DistinctTable(draft / "anchors.parquet", size),
         }
         self.triplets: list[np.ndarray] = []
 
-    def add(self, parts: list[Decoded], hashes: list[list[bytes]]) -> None:
+    def add(self, parts: list[DecodedBlock], hashes: list[list[bytes]]) -> None:
         """Append one batch's blocks; a triplet is the row numbers of its three."""
         numbers = []
         for part, keys in zip(parts, hashes, strict=True):

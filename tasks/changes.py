@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.core.results import Stage
 from tasks.data.bank import load_bank
-from tasks.data.map_statistics import SUMMARIES, summaries
+from tasks.data.map_statistics import MAP_SUMMARIES, map_summaries
 from tasks.registry.releases import Release
 
 SIGNIFICANT = 0.01  # of the whole family of tests, by Bonferroni's bound
@@ -32,7 +32,7 @@ def changes(triplets: Stage, champion: Release | None) -> dict[str, Any] | None:
         "hash": bank.hash,
         "mode": np.array(bank.modes)[bank.mode],
         "good": bank.good,
-        "summary": summaries(bank.maps),
+        "summary": map_summaries(bank.maps),
     }
     _, here, there = np.intersect1d(new["hash"], old["hash"], assume_unique=True, return_indices=True)
     moved = (new["mode"][here] != old["mode"][there]) | (new["good"][here] != old["good"][there])
@@ -62,7 +62,7 @@ def _drift(old: dict[str, np.ndarray], new: dict[str, np.ndarray]) -> list[dict[
         then, now = (side["summary"][side["mode"] == mode] for side in (old, new))
         if min(len(then), len(now)) < LEAST:
             continue
-        for column, name in enumerate(SUMMARIES):
+        for column, name in enumerate(MAP_SUMMARIES):
             tested = ks_2samp(then[:, column], now[:, column])
             medians = [float(np.median(side[:, column])) for side in (then, now)]
             rows.append(

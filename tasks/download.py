@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.core.errors import UnknownSource, UnreadableSource
 from tasks.core.files import file_digest
-from tasks.core.results import Downloaded, Resolved
-from tasks.data.hub import _hub_revision, require_as_named, told
+from tasks.core.results import DownloadedSource, PinnedSource
+from tasks.data.hub import hub_revision, translate_hub_errors, verify_snapshot
 from tasks.imaging.demo import demo_revision
 
 TABLES = ("parquet", "csv", "tsv", "json", "jsonl", "arrow")
@@ -27,47 +27,47 @@ PATTERNS = [f"*.{kind}" for kind in TABLES] + [f"*.{kind}.gz" for kind in ("csv"
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
-def resolve(source: str, revision: str | None, config: Retrain) -> Resolved:
+def resolve(source: str, revision: str | None, config: RunConfig) -> PinnedSource:
     """Pin `source` (`org/name[@revision]`, a folder, or `demo`) to one revision.
 
     Raises UnknownSource, UnknownRevision, NoPermission, UnreadableSource or SourceUnreachable.
     """
     if source == "demo":
-        return Resolved(source, "demo", source, demo_revision())
+        return PinnedSource(source, "demo", source, demo_revision())
     if Path(source).is_dir():
-        return Resolved(source, "folder", str(Path(source).resolve()), _folder_revision(Path(source)))
+        return PinnedSource(source, "folder", str(Path(source).resolve()), _folder_revision(Path(source)))
     name, _, asked = source.partition("@")
     if not REPOSITORY.fullmatch(name) or Path(source).exists():
         raise UnknownSource(
             f"{source}: expected org/name[@revision] on the Hub, a folder of tables, or demo; found no such folder"
         )
-    sha = _hub_revision(name, revision or asked or "main", Path(config.data_folder))
-    return Resolved(name, "hub", name, sha)
+    sha = hub_revision(name, revision or asked or "main", Path(config.data_folder))
+    return PinnedSource(name, "hub", name, sha)
 
 
-def download(resolved: Resolved) -> Downloaded:
+def download(resolved: PinnedSource) -> DownloadedSource:
     """Bring the files of a pinned source to this machine; nothing to do for a folder or the demo.
 
     Files that are here already are not fetched again, and a cut download goes on where it stopped.
     """
     if resolved.kind == "demo":
-        return Downloaded(resolved, "")
+        return DownloadedSource(resolved, "")
     if resolved.kind == "folder":
-        return Downloaded(resolved, resolved.location)
+        return DownloadedSource(resolved, resolved.location)
     from huggingface_hub import snapshot_download
 
     title = f"{resolved.location}@{resolved.revision}"
-    with told(title):
+    with translate_hub_errors(title):
         folder = snapshot_download(
             resolved.location,
             repo_type="dataset",
             revision=resolved.revision,
             allow_patterns=[*PATTERNS, "README.md"],
         )
-    require_as_named(Path(folder), title)
+    verify_snapshot(Path(folder), title)
     if not any(_tables(Path(folder))):
         raise UnreadableSource(f"{resolved.source}: expected {', '.join(TABLES)} files, found none at this revision")
-    return Downloaded(resolved, folder)
+    return DownloadedSource(resolved, folder)
 
 
 def _tables(folder: Path) -> Iterator[Path]:

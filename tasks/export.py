@@ -10,18 +10,18 @@ from typing import Any
 import keras
 
 from tasks.core.errors import NotExportable, UnusableFolder
-from tasks.core.files import file_digest, usable, write_json
-from tasks.core.results import Exported
-from tasks.core.stages import MANIFEST, drafting, seal, sound
-from tasks.registry.loading import Released, opened_release
+from tasks.core.files import ensure_writable, file_digest, write_json
+from tasks.core.results import ExportResult
+from tasks.core.stages import MANIFEST, scratch_folder, seal_folder, verified_manifest
+from tasks.registry.loading import LoadedRelease, load_release
 from tasks.scoring import standalone
 from tasks.scoring.export_formats import FORMATS, require_format
 from tasks.scoring.export_graph import CODES, INPUT, OUTPUTS, verdict_model
 from tasks.scoring.export_parity import gate
 
-EXPORT = 1  # the form of an export; raise it when another is made of the same release
+EXPORT_FILES = 1  # the form of an export; raise it when another is made of the same release
 
-SHOWN = ("tolerance", "records", "largest_difference")
+EXPORT_FORMAT_NAMES = ("tolerance", "records", "largest_difference")
 
 ONNX = """`verdict.py` reads it with numpy and onnxruntime alone: `python verdict.py maps.npy`, or
 
@@ -61,7 +61,7 @@ which maps the file gave the verdicts of the release, and within what.
 """
 
 
-def export(artifacts: Path, version: str, kind: str, out: Path | None) -> Exported:
+def export(artifacts: Path, version: str, kind: str, out: Path | None) -> ExportResult:
     """The folder `out`, by default `exports/VERSION-FORMAT` below the artifacts, with the release as `kind`.
 
     It is there already where it was made from the same release; raises UnusableFolder where `out` holds
@@ -69,26 +69,26 @@ def export(artifacts: Path, version: str, kind: str, out: Path | None) -> Export
     nothing is left.
     """
     require_format(kind)
-    opened = opened_release(artifacts, version)
+    opened = load_release(artifacts, version)
     target = out or artifacts / "exports" / f"{opened.release.version}-{kind}"
     facts = facts_of(opened, kind)
-    found = _present(target, facts)
+    found = _existing(target, facts)
     if found is not None:
-        return _exported(target, found, "unchanged")
-    with drafting(usable(target.parent), "export") as draft:
-        parity = _written(opened, kind, facts, draft)
-        seal(
+        return _to_result(target, found, "unchanged")
+    with scratch_folder(ensure_writable(target.parent), "export") as draft:
+        parity = _write(opened, kind, facts, draft)
+        seal_folder(
             draft, {**facts, "parity": {name: parity[name] for name in ("tolerance", "records", "largest_difference")}}
         )
         _place(draft, target)
-    return _exported(target, json.loads((target / MANIFEST).read_text()), "exported")
+    return _to_result(target, json.loads((target / MANIFEST).read_text()), "exported")
 
 
-def facts_of(opened: Released, kind: str) -> dict[str, Any]:
+def facts_of(opened: LoadedRelease, kind: str) -> dict[str, Any]:
     """What an exported model says of itself; thresholds with value, rule, unit and interval."""
     release, judge, data = opened.release, opened.judge, opened.data
     return {
-        "export": EXPORT,
+        "export": EXPORT_FILES,
         "format": kind,
         "release": release.version,
         "manifest": file_digest(release.path / MANIFEST),
@@ -105,11 +105,11 @@ def facts_of(opened: Released, kind: str) -> dict[str, Any]:
     }
 
 
-def _present(target: Path, facts: dict[str, Any]) -> dict[str, Any] | None:
+def _existing(target: Path, facts: dict[str, Any]) -> dict[str, Any] | None:
     """The manifest of the same export where it is there already; raises UnusableFolder for anything else."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return None
-    found = sound(target) if target.is_dir() else None
+    found = verified_manifest(target) if target.is_dir() else None
     if found is not None and all(found.get(name) == value for name, value in facts.items()):
         return found
     raise UnusableFolder(
@@ -118,7 +118,7 @@ def _present(target: Path, facts: dict[str, Any]) -> dict[str, Any] | None:
     )
 
 
-def _written(opened: Released, kind: str, facts: dict[str, Any], draft: Path) -> dict[str, Any]:
+def _write(opened: LoadedRelease, kind: str, facts: dict[str, Any], draft: Path) -> dict[str, Any]:
     """The model and all that lies beside it, once the written file has passed the gate."""
     tower = keras.saving.load_model(opened.release.path / "model.keras", compile=False)
     try:
@@ -147,5 +147,5 @@ def _place(draft: Path, target: Path) -> None:
         raise UnusableFolder(f"{target}: cannot be made ({error.strerror}); choose another with --out") from None
 
 
-def _exported(target: Path, manifest: dict[str, Any], status: str) -> Exported:
-    return Exported(status, manifest["release"], manifest["format"], str(target), manifest["parity"])
+def _to_result(target: Path, manifest: dict[str, Any], status: str) -> ExportResult:
+    return ExportResult(status, manifest["release"], manifest["format"], str(target), manifest["parity"])

@@ -9,20 +9,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tasks.config.fingerprints import fold_digest, fold_figures_digest
-from tasks.config.run import Retrain
+from tasks.config.fingerprints import fold_digest, fold_metrics_digest
+from tasks.config.run import RunConfig
 from tasks.core.results import Fold, Stage
-from tasks.core.stages import stage
+from tasks.core.stages import get_or_make_stage
 from tasks.data.bank import Bank, load_bank
-from tasks.data.bank_variants import FITTED, permuted, thinned, without
+from tasks.data.bank_variants import FITTED_PARTS, subsample, with_permuted_modes, without_mode
 from tasks.data.split import PARTS
-from tasks.evaluation.ablation import taught_at_random, unseen_figures
-from tasks.registry.loading import trained
+from tasks.evaluation.ablation import permuted_label_metrics, unseen_metrics
+from tasks.registry.loading import load_trained
 
 PERMUTATIONS = 3  # where records are few or much alike, one alone may lie far from one half by chance
 
 
-def planned(triplets: Stage, config: Retrain) -> tuple[Fold, ...]:
+def plan_folds(triplets: Stage, config: RunConfig) -> tuple[Fold, ...]:
     """The folds that `config.evaluate` asks for: each mode of defects left out in turn, and the modes permuted.
 
     A mode is not left out where the test has no record of it, or where fewer than two modes would be
@@ -42,37 +42,43 @@ def _defective(bank: Bank) -> list[int]:
         for code in range(len(bank.modes))
         if bank.good[bank.mode == code].mean() < 0.5
         and code in held["test"]
-        and all(len(held[part] - {code}) > 1 for part in FITTED)
+        and all(len(held[part] - {code}) > 1 for part in FITTED_PARTS)
     ]
 
 
-def fold(triplets: Stage, one: Fold, config: Retrain) -> Stage:
+def make_fold_bank(triplets: Stage, one: Fold, config: RunConfig) -> Stage:
     """The stage folder with the bank of a fold; `triplets` is the stage that it comes from."""
 
     def make(draft: Path) -> dict[str, Any]:
         bank = load_bank(triplets.path)
-        made = permuted(bank, int(one.name), config) if one.kind == "permuted" else without(bank, one.name, config)
+        made = (
+            with_permuted_modes(bank, int(one.name), config)
+            if one.kind == "permuted"
+            else without_mode(bank, one.name, config)
+        )
         made.save(draft, maps=Path(triplets.path) / "maps.npy")
         counts = {part: len(made.rows(part)) for part in PARTS}
         names = {f"triplets_{part}": len(rows) for part, rows in made.triplets.items()}
         return {"fold": one.title, "size": triplets.facts["size"], "records": counts, **names}
 
-    return stage(Path(config.data_folder) / "stages", "fold", fold_digest(triplets.digest, one, config), make)
+    return get_or_make_stage(
+        Path(config.data_folder) / "stages", "fold", fold_digest(triplets.digest, one, config), make
+    )
 
 
-def fold_figures(triplets: Stage, variant: Stage, model: Stage, fold: Fold, config: Retrain) -> Stage:
+def fold_metrics(triplets: Stage, variant: Stage, model: Stage, fold: Fold, config: RunConfig) -> Stage:
     """The stage whose facts hold the `figures` of a model that was trained on a variant of the bank of `triplets`."""
     config = config.resolved()
-    digest = fold_figures_digest(variant.digest, model.digest, config)
+    digest = fold_metrics_digest(variant.digest, model.digest, config)
 
     def make(draft: Path) -> dict[str, Any]:
         most = config.evaluate.most_records
-        known = thinned(load_bank(variant.path), most)
-        judge = trained(model, known, config)
+        known = subsample(load_bank(variant.path), most)
+        judge = load_trained(model, known, config)
         if fold.kind == "without":
-            figures = unseen_figures(judge, known, thinned(load_bank(triplets.path), most), fold.name, config)
+            figures = unseen_metrics(judge, known, subsample(load_bank(triplets.path), most), fold.name, config)
         else:
-            figures = taught_at_random(judge, known, config)
+            figures = permuted_label_metrics(judge, known, config)
         return {"figures": {"kind": fold.kind, "name": fold.name, **figures}}
 
-    return stage(Path(config.data_folder) / "stages", "fold-figures", digest, make)
+    return get_or_make_stage(Path(config.data_folder) / "stages", "fold-figures", digest, make)

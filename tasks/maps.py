@@ -19,18 +19,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.core.errors import UnreadablePhotos, UnusableFolder
-from tasks.core.files import usable
-from tasks.core.progress import Counted
-from tasks.core.results import Mapped
-from tasks.core.stages import drafting
-from tasks.imaging.photos import Photo, content, photos_in, require_opencv
-from tasks.imaging.standard import Asked, Standard, make_standard, read_standard, write_standard
+from tasks.core.files import ensure_writable
+from tasks.core.progress import RecordCounter
+from tasks.core.results import MapsResult
+from tasks.core.stages import scratch_folder
+from tasks.imaging.photos import Photo, content_digest, list_photos, require_opencv
+from tasks.imaging.standard import MapOptions, Standard, make_standard, read_standard, write_standard
 
-GROUP_ROWS, SHOWN = 512, 6
-MOST_UNREGISTERED = 0.1  # share of photographs beyond which something is wrong with the camera or the standard
+GROUP_ROWS, SHEET_PHOTOS = 512, 6
+MAX_UNREGISTERED = 0.1  # share of photographs beyond which something is wrong with the camera or the standard
 
 
-def mapped(photos: Path, standard: Path, out: Path, asked: Asked, good: str, most_unregistered: float) -> Mapped:
+def make_maps(
+    photos: Path, standard: Path, out: Path, asked: MapOptions, good: str, most_unregistered: float
+) -> MapsResult:
     """Write the source `out`, a new folder, from photographs and a standard.
 
     `standard` is a folder of photographs of good parts, or one (or a file) that holds a `standard.npz`, whose
@@ -40,9 +42,9 @@ def mapped(photos: Path, standard: Path, out: Path, asked: Asked, good: str, mos
     require_opencv()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UnusableFolder(f"{out}: expected a new or an empty folder, found something in it; choose another --out")
-    found = photos_in(photos, good)
+    found = list_photos(photos, good)
     measure = _standard(standard, asked, photos)
-    with drafting(usable(out.parent), "maps") as draft:
+    with scratch_folder(ensure_writable(out.parent), "maps") as draft:
         counts, unregistered, shown = _write(found, measure, draft)
         if len(unregistered) > most_unregistered * len(found):
             raise UnreadablePhotos(
@@ -52,8 +54,8 @@ def mapped(photos: Path, standard: Path, out: Path, asked: Asked, good: str, mos
             )
         write_standard(measure, draft)
         _draw(shown, measure, draft)
-        overlap = sum(content(photo) in measure.photos for photo in found)
-        told = Mapped(str(out), len(found), dict(counts), tuple(unregistered), len(measure.photos), overlap)
+        overlap = sum(content_digest(photo) in measure.photos for photo in found)
+        told = MapsResult(str(out), len(found), dict(counts), tuple(unregistered), len(measure.photos), overlap)
         (draft / "README.md").write_text(_readme(told, photos, standard, measure), encoding="utf-8")
         if out.exists():
             out.rmdir()
@@ -61,17 +63,17 @@ def mapped(photos: Path, standard: Path, out: Path, asked: Asked, good: str, mos
     return told
 
 
-def _standard(place: Path, asked: Asked, photos: Path) -> Standard:
+def _standard(place: Path, asked: MapOptions, photos: Path) -> Standard:
     if place.is_file() or (place / "standard.npz").exists():
         return read_standard(place)
-    return make_standard(photos_in(place), asked)
+    return make_standard(list_photos(place), asked)
 
 
 def _write(found: list[Photo], measure: Standard, draft: Path) -> tuple[Counter[str], list[str], list[Any]]:
     """Records by mode, the names of those that could not be registered, and what is to be shown."""
     counts, unregistered, shown = Counter(), [], []
-    wanted = {found[i].name for i in np.linspace(0, len(found) - 1, min(SHOWN, len(found))).astype(int)}
-    progress = Counted("mapped")
+    wanted = {found[i].name for i in np.linspace(0, len(found) - 1, min(SHEET_PHOTOS, len(found))).astype(int)}
+    progress = RecordCounter("mapped")
     schema = _schema(found, measure)
     with pq.ParquetWriter(draft / "maps.parquet", schema, use_dictionary=False) as writer:
         for start in range(0, len(found), GROUP_ROWS):
@@ -88,7 +90,7 @@ def _write(found: list[Photo], measure: Standard, draft: Path) -> tuple[Counter[
 
 
 def _maps(some: list[Photo], measure: Standard) -> Iterator[tuple[Any, ...]]:
-    return (measure.map_of(photo) for photo in some)
+    return (measure.to_map(photo) for photo in some)
 
 
 def _schema(found: list[Photo], measure: Standard) -> pa.Schema:
@@ -113,7 +115,7 @@ def _table(some: list[Photo], rows: list[tuple[np.ndarray, bool]], schema: pa.Sc
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
-def _readme(told: Mapped, photos: Path, standard: Path, measure: Standard) -> str:
+def _readme(told: MapsResult, photos: Path, standard: Path, measure: Standard) -> str:
     """The folder's card; its front matter names the one table, so that nothing else is taken for data."""
     asked = measure.asked
     front = {"configs": [{"config_name": "default", "data_files": "maps.parquet"}], "tags": ["kensa"]}

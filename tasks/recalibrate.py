@@ -13,93 +13,95 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tasks.config.fingerprints import RELEASE
-from tasks.config.run import Evaluate
+from tasks.config.fingerprints import RELEASE_FORMAT
+from tasks.config.run import EvaluateConfig
 from tasks.core.errors import CannotCalibrate
-from tasks.core.files import digest_of, moved, usable, write_json
-from tasks.core.results import Recalibrated
-from tasks.core.stages import MANIFEST, drafting, seal, sound
-from tasks.evaluation.bootstrap import draws_of, threshold_figures
-from tasks.evaluation.calibration_scores import Scores, read_scores
-from tasks.evaluation.costs import CHEAPEST, Asked, cheapest, price
+from tasks.core.files import digest_of, ensure_writable, replace_durably, write_json
+from tasks.core.results import RecalibrateResult
+from tasks.core.stages import MANIFEST, scratch_folder, seal_folder, verified_manifest
+from tasks.evaluation.bootstrap import bootstrap_weights, threshold_metrics
+from tasks.evaluation.calibration_scores import CalibrationScores, read_scores
+from tasks.evaluation.costs import CHEAPEST, ThresholdRequest, cheapest_threshold, threshold_cost
 from tasks.evaluation.thresholds import Rule, Threshold, calibrate
-from tasks.registry.champion import chosen, locked, next_version, point_to, pointer
-from tasks.registry.releases import GOOD, Release, readable, verified
+from tasks.registry.champion import champion_state, next_version, registry_lock, select_release, set_champion
+from tasks.registry.releases import DEFECT_THRESHOLD, Release, readable_releases, verify_release
 from tasks.report.model_card import model_card
 
-OWN_FILES = ("threshold.json", "report.json", "report.html", "README.md", MANIFEST)  # made anew
+REWRITTEN_FILES = ("threshold.json", "report.json", "report.html", "README.md", MANIFEST)  # made anew
 
 
-FIGURES = ("good_accuracy", "good_balanced_accuracy", "good_fpr", "good_tpr")
+THRESHOLD_METRICS = ("good_accuracy", "good_balanced_accuracy", "good_fpr", "good_tpr")
 
 
-def recalibrate(artifacts: Path, version: str | None, asked: Asked, promote: bool) -> Recalibrated:
+def recalibrate(artifacts: Path, version: str | None, asked: ThresholdRequest, promote: bool) -> RecalibrateResult:
     """The release with the new threshold; `unchanged` where the same was made before.
 
     It becomes champion if `promote` says so. Raises what choosing a release does, NothingToCalibrate, and
     CannotCalibrate where the calibration records do not give such a threshold.
     """
-    parent = chosen(artifacts, version)
+    parent = select_release(artifacts, version)
     fingerprint = _fingerprint(parent, asked)
-    known = next((one for one in readable(artifacts) if one.manifest["fingerprint"] == fingerprint), None)
-    if known is None or sound(known.path) is None:
-        release, status = _made(artifacts, parent, asked, fingerprint), "released"
+    known = next((one for one in readable_releases(artifacts) if one.manifest["fingerprint"] == fingerprint), None)
+    if known is None or verified_manifest(known.path) is None:
+        release, status = _make_release(artifacts, parent, asked, fingerprint), "released"
     else:
         release, status = known, "unchanged"
     if promote:
-        with locked(artifacts):
-            point_to(artifacts, verified(release).version)
+        with registry_lock(artifacts):
+            set_champion(artifacts, verify_release(release).version)
     told = json.loads((release.path / "threshold.json").read_text())
-    cut = next(one for one in told["thresholds"] if one["name"] == GOOD)
-    return Recalibrated(
+    cut = next(one for one in told["thresholds"] if one["name"] == DEFECT_THRESHOLD)
+    return RecalibrateResult(
         status,
         release.version,
         parent.version,
         str(release.path),
         cut,
         release.manifest["recalibrated"],
-        pointer(artifacts)["champion"],
+        champion_state(artifacts)["champion"],
     )
 
 
-def _fingerprint(parent: Release, asked: Asked) -> str:
+def _fingerprint(parent: Release, asked: ThresholdRequest) -> str:
     costs = (asked.cost.prevalence, asked.cost.escape, asked.cost.overkill) if asked.rule == CHEAPEST else ()
     target = None if asked.rule in (CHEAPEST, "youden", "max_f1") else asked.target
     return digest_of("recalibrated", parent.manifest["fingerprint"], asked.rule, target, costs)
 
 
-def _made(artifacts: Path, parent: Release, asked: Asked, fingerprint: str) -> Release:
-    scores, evaluate = read_scores(parent.path), Evaluate(**parent.manifest["config"]["evaluate"])
+def _make_release(artifacts: Path, parent: Release, asked: ThresholdRequest, fingerprint: str) -> Release:
+    scores, evaluate = read_scores(parent.path), EvaluateConfig(**parent.manifest["config"]["evaluate"])
     told = json.loads((parent.path / "threshold.json").read_text())
-    old = next(entry for entry in told["thresholds"] if entry["name"] == GOOD)
-    new = found(scores, asked, evaluate, old["distance"])
+    old = next(entry for entry in told["thresholds"] if entry["name"] == DEFECT_THRESHOLD)
+    new = find_threshold(scores, asked, evaluate, old["distance"])
     figures = _figures(scores, new.value, evaluate)
     prices = {
-        name: price(value, scores, asked.cost, evaluate.confidence).as_json()
+        name: threshold_cost(value, scores, asked.cost, evaluate.confidence).as_json()
         for name, value in (("before", old["value"]), ("after", new.value))
         if value is not None
     }
-    with drafting(usable(artifacts), "draft") as draft:
-        shutil.copytree(parent.path, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*OWN_FILES))
-        thresholds = [new.as_json() if entry["name"] == GOOD else entry for entry in told["thresholds"]]
+    with scratch_folder(ensure_writable(artifacts), "draft") as draft:
+        shutil.copytree(parent.path, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*REWRITTEN_FILES))
+        thresholds = [new.as_json() if entry["name"] == DEFECT_THRESHOLD else entry for entry in told["thresholds"]]
         write_json(draft / "threshold.json", told | {"thresholds": thresholds})
         report = json.loads((parent.path / "report.json").read_text())
         report |= {"thresholds": thresholds, "figures": report["figures"] | figures}
         write_json(draft / "report.json", report)
         facts = {"before": old, "prices": prices, "rule": asked.rule, "target": new.target}
         manifest = _manifest(parent, asked, fingerprint, figures, facts)
-        with locked(artifacts):
-            return _placed(artifacts, draft, manifest, report, (scores, asked, parent))
+        with registry_lock(artifacts):
+            return _place(artifacts, draft, manifest, report, (scores, asked, parent))
 
 
-def found(scores: Scores, asked: Asked, evaluate: Evaluate, unit: str) -> Threshold:
+def find_threshold(
+    scores: CalibrationScores, asked: ThresholdRequest, evaluate: EvaluateConfig, unit: str
+) -> Threshold:
     """The threshold that is asked for, on the calibration part; CannotCalibrate says why there is none."""
     score, defect, units = scores.part(False)
     if asked.rule == CHEAPEST:
-        value = cheapest(scores, asked.cost)
-        return Threshold(GOOD, CHEAPEST, None, unit, len(set(units.tolist())), int((~defect).sum()), value)
+        value = cheapest_threshold(scores, asked.cost)
+        return Threshold(DEFECT_THRESHOLD, CHEAPEST, None, unit, len(set(units.tolist())), int((~defect).sum()), value)
     rule = Rule(asked.rule, asked.target, confidence=evaluate.confidence)
-    made = calibrate(GOOD, score, defect, units, rule, unit)
+    made = calibrate(DEFECT_THRESHOLD, score, defect, units, rule, unit)
     if made.value is None:
         raise CannotCalibrate(
             f"no threshold by {asked.rule}: {made.refused}; ask for another target, or retrain on more"
@@ -107,16 +109,16 @@ def found(scores: Scores, asked: Asked, evaluate: Evaluate, unit: str) -> Thresh
     return made
 
 
-def _figures(scores: Scores, cut: float, evaluate: Evaluate) -> dict[str, Any]:
+def _figures(scores: CalibrationScores, cut: float, evaluate: EvaluateConfig) -> dict[str, Any]:
     score, defect, unit = scores.part(True)
     if defect.all() or not defect.any():
         return {}
-    weights = draws_of(unit, evaluate.bootstrap, 42)
-    return threshold_figures(score > cut, ~defect, weights, evaluate.confidence)
+    weights = bootstrap_weights(unit, evaluate.bootstrap, 42)
+    return threshold_metrics(score > cut, ~defect, weights, evaluate.confidence)
 
 
 def _manifest(
-    parent: Release, asked: Asked, fingerprint: str, figures: dict[str, Any], facts: dict[str, Any]
+    parent: Release, asked: ThresholdRequest, fingerprint: str, figures: dict[str, Any], facts: dict[str, Any]
 ) -> dict[str, Any]:
     """The parent's, but for what another threshold changes."""
     told = {key: value for key, value in parent.manifest.items() if key not in ("files", "version")}
@@ -124,30 +126,34 @@ def _manifest(
     if asked.rule == CHEAPEST:
         config["evaluate"] = told["config"]["evaluate"]
     return told | {
-        "format": RELEASE,
+        "format": RELEASE_FORMAT,
         "status": "released",
         "reasons": [],
         "fingerprint": fingerprint,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "metrics": told["metrics"] | {name: figures[name] for name in FIGURES if name in figures},
+        "metrics": told["metrics"] | {name: figures[name] for name in THRESHOLD_METRICS if name in figures},
         "config": config,
         "parent": {"version": parent.version, "fingerprint": parent.manifest["fingerprint"]},
         "recalibrated": facts,
     }
 
 
-def _placed(
-    artifacts: Path, draft: Path, manifest: dict[str, Any], report: dict[str, Any], told: tuple[Scores, Asked, Release]
+def _place(
+    artifacts: Path,
+    draft: Path,
+    manifest: dict[str, Any],
+    report: dict[str, Any],
+    told: tuple[CalibrationScores, ThresholdRequest, Release],
 ) -> Release:
     """Page, card and seal under the next name; the lock is held."""
     from tasks.report.cost_page import render_recalibrated  # matplotlib
 
     version = next_version(artifacts)
-    manifest = {"version": version, **manifest, "compared_with": pointer(artifacts)["champion"]}
+    manifest = {"version": version, **manifest, "compared_with": champion_state(artifacts)["champion"]}
     (draft / "report.html").write_text(render_recalibrated(manifest, report, *told), encoding="utf-8")
     shutil.copyfile(told[2].path / "report.html", draft / "parent.html")
     (draft / "README.md").write_text(model_card(manifest, report), encoding="utf-8")
-    seal(draft, manifest)
-    place = usable(artifacts / "releases") / version
-    moved(draft, place)
-    return verified(replace(told[2], version=version, path=place, manifest=manifest))
+    seal_folder(draft, manifest)
+    place = ensure_writable(artifacts / "releases") / version
+    replace_durably(draft, place)
+    return verify_release(replace(told[2], version=version, path=place, manifest=manifest))

@@ -19,16 +19,16 @@ from prefect.tasks import exponential_backoff
 
 from tasks.cache import cache
 from tasks.changes import changes
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.config.search_space import Trial
 from tasks.core.errors import KensaError, TrialFailed
-from tasks.core.results import Cached, Drifted, Fold, Scored, Stage, Swept
-from tasks.core.worker_process import Apart
+from tasks.core.results import CachedSource, DriftResult, Fold, ScoreResult, Stage, SweepResult
+from tasks.core.worker_process import WorkerProcess
 from tasks.download import download, resolve
-from tasks.folds import fold, planned
-from tasks.publish import concluded, git_commit, publish
-from tasks.registry.champion import present_champion
-from tasks.trial import tried
+from tasks.folds import make_fold_bank, plan_folds
+from tasks.publish import find_previous_result, git_commit, publish
+from tasks.registry.champion import comparable_champion
+from tasks.trial import run_trial
 from tasks.triplets import triplets
 
 
@@ -47,7 +47,7 @@ def staged(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     @functools.wraps(function)
     def step(*args: Any, **kwargs: Any) -> Any:
         made = function(*args, **kwargs)
-        stage = made.stage if isinstance(made, Cached) else made
+        stage = made.stage if isinstance(made, CachedSource) else made
         found = Completed(name="Cached", message=f"found good: {stage.path}", data=made)
         return found if stage.reused else made
 
@@ -68,14 +68,14 @@ def train(*args: Any, **kwargs: Any) -> Stage:
     return run(*args, **kwargs)
 
 
-def score(*args: Any, **kwargs: Any) -> Scored:
+def score(*args: Any, **kwargs: Any) -> ScoreResult:
     """Score; see `train`."""
     from tasks.score import score as run
 
     return run(*args, **kwargs)
 
 
-def drift(*args: Any, **kwargs: Any) -> Drifted:
+def drift(*args: Any, **kwargs: Any) -> DriftResult:
     """Compare with the reference; see `train`."""
     from tasks.drift import drift as run
 
@@ -89,39 +89,39 @@ def evaluate(*args: Any, **kwargs: Any) -> Stage:
     return run(*args, **kwargs)
 
 
-def train_fold(variant: Stage, fold: Fold, config: Retrain) -> Stage:
+def train_fold(variant: Stage, fold: Fold, config: RunConfig) -> Stage:
     """Train on a variant of the bank; see `train`."""
     from tasks.train import train as run
 
     return run(variant, config)
 
 
-def fold_figures(triplets: Stage, variant: Stage, model: Stage, fold: Fold, config: Retrain) -> Stage:
+def fold_metrics(triplets: Stage, variant: Stage, model: Stage, fold: Fold, config: RunConfig) -> Stage:
     """Judge what was trained on a variant; see `train`."""
-    from tasks.folds import fold_figures as run
+    from tasks.folds import fold_metrics as run
 
     return run(triplets, variant, model, fold, config)
 
 
-def fold_apart(triplets: Stage, one: Fold, config: Retrain) -> Stage:
+def fold_in_process(triplets: Stage, one: Fold, config: RunConfig) -> Stage:
     """A whole fold in a process of its own, on whichever machine; its figures."""
     log_known_errors_in_one_line()  # a Dask worker has not done so
-    with Apart() as there:
-        variant = there("tasks.folds:fold", triplets, one, config)
+    with WorkerProcess() as there:
+        variant = there("tasks.folds:make_fold_bank", triplets, one, config)
         model = there("tasks.train:train", variant, config)
-        return there("tasks.folds:fold_figures", triplets, variant, model, one, config)
+        return there("tasks.folds:fold_metrics", triplets, variant, model, one, config)
 
 
-def conclude(*args: Any, **kwargs: Any) -> Swept:
+def conclude_sweep(*args: Any, **kwargs: Any) -> SweepResult:
     """Conclude a sweep; pandas and matplotlib are imported when it runs."""
-    from tasks.sweep import conclude as run
+    from tasks.sweep import conclude_sweep as run
 
     return run(*args, **kwargs)
 
 
-def train_apart(triplets: Stage, config: Retrain, backend: str) -> dict[str, Any]:
+def train_in_process(triplets: Stage, config: RunConfig, backend: str) -> dict[str, Any]:
     """Train and judge one trial of a sweep, in a process of its own; see tasks/core/worker_process.py."""
-    with Apart(KERAS_BACKEND=backend) as there:
+    with WorkerProcess(KERAS_BACKEND=backend) as there:
         model = there("tasks.train:train", triplets, config)
         return there("tasks.evaluation.trial_metrics:trial_facts", triplets, model, config)
 
@@ -129,7 +129,7 @@ def train_apart(triplets: Stage, config: Retrain, backend: str) -> dict[str, Any
 def trial(triplets: Stage, trial: Trial) -> Stage | State:
     """One trial of a sweep; raises TrialFailed for one that diverged or collapsed, now or when it was kept."""
     log_known_errors_in_one_line()  # a Dask worker has not done so
-    made = tried(triplets, trial.config, train_apart)
+    made = run_trial(triplets, trial.config, train_in_process)
     if "failed" in made.facts:
         raise TrialFailed(made.facts["failed"])
     return Completed(name="Cached", message=f"found good: {made.path}", data=made) if made.reused else made
@@ -147,8 +147,8 @@ NETWORK: dict[str, Any] = {
 HOUR = 3600
 
 resolve = task(resolve, name="resolve", task_run_name="resolve {source}", timeout_seconds=10 * 60, **NETWORK)
-concluded = task(concluded, name="concluded", task_run_name="concluded before?", **PLAIN)
-champion = task(present_champion, name="champion", task_run_name="champion", **PLAIN)
+find_previous_result = task(find_previous_result, name="concluded", task_run_name="concluded before?", **PLAIN)
+champion = task(comparable_champion, name="champion", task_run_name="champion", **PLAIN)
 download = task(
     download, name="download", task_run_name="download {resolved.title}", timeout_seconds=6 * HOUR, **NETWORK
 )
@@ -156,21 +156,21 @@ cache = staged(cache, name="cache", task_run_name="cache {downloaded.resolved.ti
 triplets = staged(triplets, name="triplets", task_run_name="triplets {train.resolved.title}", **PLAIN)
 changes = task(changes, name="changes", task_run_name="what changed", **PLAIN)
 train = staged(train, name="train", task_run_name="train", tags=["training"], **PLAIN)
-planned = task(planned, name="planned", task_run_name="which folds?", **PLAIN)
-fold = staged(fold, name="fold", task_run_name="fold {one.title}", **PLAIN)
+plan_folds = task(plan_folds, name="planned", task_run_name="which folds?", **PLAIN)
+make_fold_bank = staged(make_fold_bank, name="fold", task_run_name="fold {one.title}", **PLAIN)
 train_fold = staged(train_fold, name="train fold", task_run_name="train {fold.title}", tags=["training"], **PLAIN)
-fold_figures = staged(fold_figures, name="fold figures", task_run_name="judge {fold.title}", **PLAIN)
-fold_apart = task(fold_apart, name="fold apart", task_run_name="fold {one.title}", tags=["training"], **PLAIN)
+fold_metrics = staged(fold_metrics, name="fold figures", task_run_name="judge {fold.title}", **PLAIN)
+fold_in_process = task(fold_in_process, name="fold apart", task_run_name="fold {one.title}", tags=["training"], **PLAIN)
 evaluate = staged(evaluate, name="evaluate", task_run_name="evaluate", **PLAIN)
 score = task(score, name="score", task_run_name="score", **PLAIN)
 drift = task(drift, name="drift", task_run_name="compare with the reference", **PLAIN)
 trial = task(trial, name="trial", task_run_name="trial {trial.title}", tags=["training"], **PLAIN)
-conclude = task(conclude, name="conclude", task_run_name="compare the trials", **PLAIN)
+conclude_sweep = task(conclude_sweep, name="conclude", task_run_name="compare the trials", **PLAIN)
 git_commit = task(git_commit, name="git commit", task_run_name="Kensa's own commit", **PLAIN)
 publish = task(publish, name="publish", task_run_name="publish", **PLAIN)
 
 
-class OneLine(logging.Filter):
+class OneLineErrors(logging.Filter):
     """Takes the traceback from the log of an error that says in one line all there is to say."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -186,5 +186,5 @@ def log_known_errors_in_one_line() -> None:
     """Put the filter on the loggers of flow and task runs, once."""
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logger = logging.getLogger(name)
-        if not any(isinstance(known, OneLine) for known in logger.filters):
-            logger.addFilter(OneLine())
+        if not any(isinstance(known, OneLineErrors) for known in logger.filters):
+            logger.addFilter(OneLineErrors())

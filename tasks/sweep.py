@@ -17,24 +17,26 @@ from typing import Any
 import pandas as pd
 
 from tasks.config.fingerprints import sweep_digest
-from tasks.config.overrides import value_of, words_of
-from tasks.config.run import Retrain
-from tasks.config.search_space import OPTIMISM, Candidate, Sweep
+from tasks.config.overrides import read_value, to_overrides
+from tasks.config.run import RunConfig
+from tasks.config.search_space import OPTIMISM_NOTE, Candidate, Sweep
 from tasks.core.errors import NoTrialLeft
-from tasks.core.files import usable
-from tasks.core.results import Resolved, Swept, Tried
-from tasks.core.stages import stage
-from tasks.evaluation.ranking import Ranking, Row, rank, why_not
-from tasks.report.sweep_chart import landscape
+from tasks.core.files import ensure_writable
+from tasks.core.results import PinnedSource, SweepResult, TrialResult
+from tasks.core.stages import get_or_make_stage
+from tasks.evaluation.ranking import Ranking, RankingRow, rank, why_not
+from tasks.report.sweep_chart import sweep_chart
 
 
-def conclude(plan: Sweep, train: Resolved, test: Resolved | None, tried: list[Tried]) -> Swept:
+def conclude_sweep(
+    plan: Sweep, train: PinnedSource, test: PinnedSource | None, tried: list[TrialResult]
+) -> SweepResult:
     """The sweep's folder, made of what came of its trials; raises NoTrialLeft where none has the figure."""
     candidates = plan.candidates()
     ranking = rank(candidates, tried, plan.figure, plan.run.evaluate.confidence)
     if ranking is None:
         raise NoTrialLeft(f"all {len(tried)} trials failed, the first: {why_not(tried[0], plan.figure)}")
-    rows = [_told(row, ranking) for row in ranking.rows]
+    rows = [_row_dict(row, ranking) for row in ranking.rows]
     failed = sum(len(row.reasons) for row in ranking.rows)
 
     def make(draft: Path) -> dict[str, Any]:
@@ -43,20 +45,25 @@ def conclude(plan: Sweep, train: Resolved, test: Resolved | None, tried: list[Tr
         )
         _trials(candidates, tried).to_parquet(draft / "trials.parquet", index=False)
         (draft / "table.md").write_text(markdown(plan, train, ranking), encoding="utf-8")
-        (draft / "figure.svg").write_bytes(landscape(ranking, plan.axes(), plan.figure).content)
+        (draft / "figure.svg").write_bytes(sweep_chart(ranking, plan.axes(), plan.figure).content)
         (draft / "best.toml").write_text(settings_file(plan, ranking), encoding="utf-8")
-        told = {"figure": plan.figure, "settings": plan.run.science(), "grid": plan.grid, "seeds": plan.seeds}
+        told = {
+            "figure": plan.figure,
+            "settings": plan.run.fingerprint_fields(),
+            "grid": plan.grid,
+            "seeds": plan.seeds,
+        }
         sources = {"train": asdict(train), "test": test and asdict(test)}
-        return {**told, **sources, "chosen": rows[ranking.rows.index(ranking.chosen)], "note": OPTIMISM}
+        return {**told, **sources, "chosen": rows[ranking.rows.index(ranking.chosen)], "note": OPTIMISM_NOTE}
 
     name = re.sub(r"[^a-z0-9]+", "-", train.title.partition("@")[0].lower()).strip("-") or "source"
     outcomes = [asdict(one) for one in tried]
     digest = sweep_digest(plan.run, [one.values for one in candidates], plan.figure, outcomes)
-    made = stage(usable(Path(plan.out)), name, digest, make)
-    return Swept(made.path, plan.figure, made.facts["chosen"], rows, len(tried), failed)
+    made = get_or_make_stage(ensure_writable(Path(plan.out)), name, digest, make)
+    return SweepResult(made.path, plan.figure, made.facts["chosen"], rows, len(tried), failed)
 
 
-def _told(row: Row, ranking: Ranking) -> dict[str, Any]:
+def _row_dict(row: RankingRow, ranking: Ranking) -> dict[str, Any]:
     """A row of the table as plain values."""
     mark = "chosen" if row is ranking.chosen else "tied with the best" if row in ranking.tied else ""
     return {
@@ -73,10 +80,10 @@ def _told(row: Row, ranking: Ranking) -> dict[str, Any]:
 
 
 def _typed(candidate: Candidate) -> dict[str, Any]:
-    return {key: value_of(candidate.config, key) for key in candidate.values}
+    return {key: read_value(candidate.config, key) for key in candidate.values}
 
 
-def _trials(candidates: list[Candidate], tried: list[Tried]) -> pd.DataFrame:
+def _trials(candidates: list[Candidate], tried: list[TrialResult]) -> pd.DataFrame:
     plain = ("seconds", "parameters", "best_epoch")
     return pd.DataFrame(
         {
@@ -90,14 +97,14 @@ def _trials(candidates: list[Candidate], tried: list[Tried]) -> pd.DataFrame:
     )
 
 
-def markdown(plan: Sweep, train: Resolved, ranking: Ranking) -> str:
+def markdown(plan: Sweep, train: PinnedSource, ranking: Ranking) -> str:
     """The table with what has to be known to read it."""
     keys = list(ranking.chosen.candidate.values)
     head = [*keys, f"{plan.figure}, mean", "interval", "seeds", "seconds", "parameters", ""]
     lines = [
         f"# Sweep of {train.source} at {train.revision[:12]}",
         verdict(plan, ranking),
-        OPTIMISM,
+        OPTIMISM_NOTE,
         "\n".join([f"| {' | '.join(head)} |", f"| {' | '.join('---' for _ in head)} |", *_lines(ranking)]),
         f"Interval: Student's t over seeds, {plan.run.evaluate.confidence:.0%}; of few seeds it is rough. "
         "Seconds: one training.",
@@ -109,7 +116,7 @@ def markdown(plan: Sweep, train: Resolved, ranking: Ranking) -> str:
 def _lines(ranking: Ranking) -> list[str]:
     lines = []
     for row in ranking.rows:
-        told = _told(row, ranking)
+        told = _row_dict(row, ranking)
         cells = [*row.candidate.values.values(), number(row.mean), span(row), str(told["seeds"])]
         cells += ["–" if row.seconds is None else f"{row.seconds:.1f}", str(row.parameters or "–")]
         lines.append(f"| {' | '.join([*cells, told['verdict'] or ('failed' if row.reasons else '')])} |")
@@ -121,7 +128,7 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def span(row: Row) -> str:
+def span(row: RankingRow) -> str:
     """A row's interval; a dash for none."""
     return "–" if row.low is None else f"{row.low:.4f} to {row.high:.4f}"
 
@@ -145,12 +152,12 @@ def verdict(plan: Sweep, ranking: Ranking) -> str:
 
 def settings_file(plan: Sweep, ranking: Ranking) -> str:
     """`best.toml`: the keys of a product line in kensa.toml, its seed the sweep's first."""
-    config: Retrain = replace(ranking.chosen.candidate.config, seed=plan.run.seed)
+    config: RunConfig = replace(ranking.chosen.candidate.config, seed=plan.run.seed)
     told: dict[str, Any] = {
         "train": config.train,
         "test": config.test,
         "preset": config.preset,
-        "set": words_of(config),
+        "set": to_overrides(config),
     }
     values = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in told.items() if value)
     note = "Chosen on the calibration part, so its figure is optimistic. This judges it on the test part:"

@@ -18,30 +18,30 @@ import keras
 import numpy as np
 
 from tasks.config.fingerprints import model_digest
-from tasks.config.model import PRESETS
-from tasks.config.overrides import with_settings
-from tasks.config.run import Fit, Retrain
+from tasks.config.model import PRESETS, TrainingConfig
+from tasks.config.overrides import apply_overrides
+from tasks.config.run import RunConfig
 from tasks.core.errors import DamagedStage, KensaError, TrainingCollapsed, TrainingDiverged
-from tasks.core.files import usable, write_json
-from tasks.core.gc_tuning import tidied
+from tasks.core.files import ensure_writable, write_json
+from tasks.core.gc_tuning import collect_on_exit
 from tasks.core.results import Epoch, Stage
-from tasks.core.stages import sound, stage
+from tasks.core.stages import get_or_make_stage, verified_manifest
 from tasks.data.bank import Bank, load_bank
-from tasks.model.batches import BalancedBatches, Batches, Change
-from tasks.model.device_maps import Shelf
-from tasks.model.devices import spread
+from tasks.model.batches import Augmentation, BalancedBatches, TripletBatches
+from tasks.model.device_maps import DeviceMaps
+from tasks.model.devices import distribute_over
 from tasks.model.distances import trained_distance
-from tasks.model.monitor import Report, Watch
+from tasks.model.monitor import ReportEpoch, TrainingMonitor
 from tasks.model.siamese import Adam, BalancedModel, TripletModel
-from tasks.model.tower import SAMPLE, build_tower, learnt, weights_digest
+from tasks.model.tower import SCALING_SAMPLE, build_tower, fit_scaling, weights_digest
 
 VALIDATION = 4  # balanced batches of the stop part behind each epoch's validation loss
-LEAST_CHECKED = 5  # records of a mode in the stop part
-WORTH_COMPILING = 1000  # steps of a training
-WATCHED = 512  # records of the stop part whose embeddings are watched
+MIN_CHECKED = 5  # records of a mode in the stop part
+MIN_COMPILED_STEPS = 1000  # steps of a training
+WATCHED_RECORDS = 512  # records of the stop part whose embeddings are watched
 
 
-def train(triplets: Stage, config: Retrain, report: Report | None = None) -> Stage:
+def train(triplets: Stage, config: RunConfig, report: ReportEpoch | None = None) -> Stage:
     """The stage folder with `model.keras` and `history.json`, trained unless it is there already.
 
     `report` is called with every epoch's line. Deterministic: the same stage and settings give
@@ -58,10 +58,10 @@ def train(triplets: Stage, config: Retrain, report: Report | None = None) -> Sta
         write_json(draft / "history.json", {"best_epoch": best, "epochs": [asdict(line) for line in log]})
         return {"weights": weights_digest(tower), "parameters": tower.count_params(), "best_epoch": best}
 
-    stages = usable(Path(config.data_folder) / "stages")
+    stages = ensure_writable(Path(config.data_folder) / "stages")
     state = stages / f".training-{digest[:16]}.npz"
     try:
-        made = stage(stages, "model", digest, make)
+        made = get_or_make_stage(stages, "model", digest, make)
     except (TrainingDiverged, TrainingCollapsed):
         state.unlink(missing_ok=True)  # it would only lead there again
         raise
@@ -70,7 +70,7 @@ def train(triplets: Stage, config: Retrain, report: Report | None = None) -> Sta
 
 
 def fit(
-    bank: Bank, config: Retrain, report: Report | None = None, state: Path | None = None
+    bank: Bank, config: RunConfig, report: ReportEpoch | None = None, state: Path | None = None
 ) -> tuple[keras.Model, list[Epoch], int]:
     """Train a new tower; returns it with the weights that are kept, the log, and their epoch (from 1).
 
@@ -78,43 +78,43 @@ def fit(
     `config` must be resolved. Raises BadSetting for more devices than there are.
     """
     keras.utils.set_random_seed(config.seed)
-    with tidied(), spread(config.fit.devices):
+    with collect_on_exit(), distribute_over(config.fit.devices):
         return _trained(bank, config, report, state)
 
 
 def _trained(
-    bank: Bank, config: Retrain, report: Report | None, state: Path | None
+    bank: Bank, config: RunConfig, report: ReportEpoch | None, state: Path | None
 ) -> tuple[keras.Model, list[Epoch], int]:
     size, settings = (config.data.rows, config.data.cols), config.fit
     tower = build_tower(config.tower, size, _sample(bank), settings.noise)
     prepare = _balanced if settings.batches == "records" else _offline
     model, batches, validation = prepare(tower, bank, size, config)
     checked = validation.epoch(0)
-    model.prepare(checked)
-    watch = Watch(_watched(bank), config, len(batches), report, state)
-    watch.take_up(model)
+    model.build_once(checked)
+    watch = TrainingMonitor(_monitor(bank), config, len(batches), report, state)
+    watch.restore(model)
     while not watch.finished():
         watch.start()
-        trained = model.walk(batches.epoch(len(watch.log)), learn=True, told=watch.block)
-        watch.end(trained, model.walk(checked, learn=False))
+        trained = model.run_epoch(batches.epoch(len(watch.log)), learn=True, told=watch.block)
+        watch.end(trained, model.run_epoch(checked, learn=False))
     tower.set_weights(watch.kept_weights)
     return tower, watch.log, watch.kept.epoch
 
 
 def _offline(
-    tower: keras.Model, bank: Bank, size: tuple[int, int], config: Retrain
-) -> tuple[keras.Model, Batches, Batches]:
+    tower: keras.Model, bank: Bank, size: tuple[int, int], config: RunConfig
+) -> tuple[keras.Model, TripletBatches, TripletBatches]:
     """The model, batches and validation of training on triplets that were made before."""
     settings, measure = config.fit, trained_distance(config.fit)
-    batches = Batches(_numbered(bank, "train"), settings.batch, config.seed)
-    shelf = Shelf(bank.anchors, bank.maps, _used(bank), (0, 1, 2), settings.batch, len(batches))
+    batches = TripletBatches(_numbered(bank, "train"), settings.batch, config.seed)
+    shelf = DeviceMaps(bank.anchors, bank.maps, _used(bank), (0, 1, 2), settings.batch, len(batches))
     model = TripletModel(tower, shelf, measure, settings.margin)
     model.compile(optimizer=_adam(settings, len(batches)), jit_compile=jit(config, len(batches)))
-    return model, batches, Batches(_numbered(bank, "stop"), settings.batch, seed=None)
+    return model, batches, TripletBatches(_numbered(bank, "stop"), settings.batch, seed=None)
 
 
 def _balanced(
-    tower: keras.Model, bank: Bank, size: tuple[int, int], config: Retrain
+    tower: keras.Model, bank: Bank, size: tuple[int, int], config: RunConfig
 ) -> tuple[keras.Model, BalancedBatches, BalancedBatches]:
     """The model, batches and validation of training on records, P modes × K of them at a time."""
     settings, used = config.fit, _used(bank)
@@ -125,44 +125,44 @@ def _balanced(
     checked = (min(modes, len(stop)), max(2, min(batch[1], *map(len, stop))))  # no record twice
     steps = _steps(settings, sum(map(len, rows["train"])), math.prod(batch))
     largest = max(math.prod(batch), math.prod(checked))
-    shelf = Shelf(bank.anchors[:0], bank.maps, used, (0, 2), largest, max(steps, VALIDATION))
+    shelf = DeviceMaps(bank.anchors[:0], bank.maps, used, (0, 2), largest, max(steps, VALIDATION))
     model = BalancedModel(tower, shelf, size, trained_distance(settings), settings, batch, checked)
     model.compile(optimizer=_adam(settings, steps), jit_compile=jit(config, steps))
-    sparse = learnt(_sample(bank), "auto").sparse
+    sparse = fit_scaling(_sample(bank), "auto").sparse
     good = np.flatnonzero(bank.good[used] & (bank.part[used] == 0))
-    change = Change(settings.shift, settings.overlay if sparse else 0.0, good)
+    change = Augmentation(settings.shift, settings.overlay if sparse else 0.0, good)
     batches = BalancedBatches(rows["train"], batch, steps, config.seed, change)
     return model, batches, BalancedBatches(stop, checked, VALIDATION, config.seed)
 
 
 def _enough(rows: list[np.ndarray]) -> list[np.ndarray]:
     """The modes with records enough for a prototype that leaves one out; all where those are fewer than two."""
-    enough = [own for own in rows if len(own) >= LEAST_CHECKED]
+    enough = [own for own in rows if len(own) >= MIN_CHECKED]
     return enough if len(enough) > 1 else rows
 
 
-def _steps(settings: Fit, records: int, batch: int) -> int:
+def _steps(settings: TrainingConfig, records: int, batch: int) -> int:
     """Batches an epoch: few records are known by heart after half the steps that many are worth."""
     enough = -(-settings.looks * records // (batch * settings.epochs))
     return min(settings.steps, max(-(-settings.steps // 2), enough))
 
 
-def _sized(settings: Fit, modes: int) -> tuple[int, int]:
+def _sized(settings: TrainingConfig, modes: int) -> tuple[int, int]:
     """P and K of a batch of so many modes: where they are few, each gives more records."""
     return modes, max(settings.records_per_mode, settings.batch // modes)
 
 
-def jit(config: Retrain, steps: int) -> bool | str:
+def jit(config: RunConfig, steps: int) -> bool | str:
     """XLA's own convolutions are slow on a CPU: TensorFlow does without it but for dense layers.
 
     Nor is it worth the second or two that it takes to compile where the whole training is as short.
     """
     if keras.backend.backend() != "tensorflow":
         return "auto"
-    return config.tower.kind == "mlp" and steps * config.fit.epochs >= WORTH_COMPILING
+    return config.tower.kind == "mlp" and steps * config.fit.epochs >= MIN_COMPILED_STEPS
 
 
-def _adam(settings: Fit, steps: int) -> Adam:
+def _adam(settings: TrainingConfig, steps: int) -> Adam:
     if settings.schedule == "constant":
         return Adam(settings.learning_rate)
     return Adam(keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps * settings.epochs))
@@ -191,12 +191,12 @@ def _numbered(bank: Bank, part: str) -> np.ndarray:
 def _sample(bank: Bank) -> np.ndarray:
     """The training records from which the scaling is learnt, evenly spread over all."""
     rows = bank.rows("train")
-    return bank.maps[rows[:: max(1, -(-len(rows) // SAMPLE))]]
+    return bank.maps[rows[:: max(1, -(-len(rows) // SCALING_SAMPLE))]]
 
 
-def _watched(bank: Bank) -> np.ndarray:
+def _monitor(bank: Bank) -> np.ndarray:
     rows = bank.rows("stop")
-    return np.array(bank.maps[rows[:: max(1, len(rows) // WATCHED)]])
+    return np.array(bank.maps[rows[:: max(1, len(rows) // WATCHED_RECORDS)]])
 
 
 def main(words: list[str] | None = None) -> int:
@@ -206,11 +206,11 @@ def main(words: list[str] | None = None) -> int:
     command.add_argument(
         "--data", default="data", metavar="DIR", help="folder under which the model's stage is written"
     )
-    command.add_argument("--preset", default=Retrain.preset, help=f"one of {', '.join(PRESETS)}")
+    command.add_argument("--preset", default=RunConfig.preset, help=f"one of {', '.join(PRESETS)}")
     command.add_argument("--set", action="append", default=[], metavar="key=value", dest="settings")
     arguments = command.parse_args(words)
     try:
-        config = with_settings(Retrain(preset=arguments.preset, data_folder=arguments.data), arguments.settings)
+        config = apply_overrides(RunConfig(preset=arguments.preset, data_folder=arguments.data), arguments.settings)
         stage = read_stage(arguments.stage)
         rows, cols = stage.facts["size"]
         print(train(stage, replace(config, data=replace(config.data, rows=rows, cols=cols))).path)
@@ -222,7 +222,7 @@ def main(words: list[str] | None = None) -> int:
 
 def read_stage(folder: Path) -> Stage:
     """A sound triplets stage on disk; DamagedStage where it is none."""
-    facts = sound(folder)
+    facts = verified_manifest(folder)
     if facts is None or "triplets_train" not in facts or "size" not in facts:
         raise DamagedStage(f"{folder}: expected a sound triplets stage; kensa retrain makes one under its data folder")
     return Stage(str(folder), facts["digest"], facts, reused=True)

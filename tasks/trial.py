@@ -11,16 +11,16 @@ from typing import Any
 from filelock import FileLock
 
 from tasks.config.fingerprints import trial_digest
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.core.errors import TrainingCollapsed, TrainingDiverged
-from tasks.core.files import usable
+from tasks.core.files import ensure_writable
 from tasks.core.results import Stage
-from tasks.core.stages import stage
+from tasks.core.stages import get_or_make_stage
 
-Run = Callable[[Stage, Retrain, str], dict[str, Any]]
+Run = Callable[[Stage, RunConfig, str], dict[str, Any]]
 
 
-def tried(triplets: Stage, config: Retrain, run: Run) -> Stage:
+def run_trial(triplets: Stage, config: RunConfig, run: Run) -> Stage:
     """The stage folder of a trial, made by `run(triplets, config, backend) -> facts` unless it is there already.
 
     A training that diverged or collapsed would do so again: it is kept, with the reason as the fact
@@ -35,9 +35,9 @@ def tried(triplets: Stage, config: Retrain, run: Run) -> Stage:
         except (TrainingDiverged, TrainingCollapsed) as dead:
             return {"failed": str(dead)}
 
-    stages = usable(Path(config.data_folder) / "stages")
+    stages = ensure_writable(Path(config.data_folder) / "stages")
     with FileLock(stages / f".trial-{digest[:16]}.lock"):  # another sweep may be at the same trial
-        return stage(stages, "trial", digest, make)
+        return get_or_make_stage(stages, "trial", digest, make)
 
 
 def keras_backend() -> str:

@@ -13,21 +13,21 @@ from typing import Any
 import numpy as np
 
 from tasks.config.fingerprints import triplets_digest
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.core.errors import UnfitData
-from tasks.core.results import Cached, Finding, Stage
-from tasks.core.stages import stage
+from tasks.core.results import CachedSource, Finding, Stage
+from tasks.core.stages import get_or_make_stage
 from tasks.data.bank import Bank, write_maps
-from tasks.data.checks import LEAST_RECORDS
-from tasks.data.map_statistics import Means, walked
+from tasks.data.checks import MIN_MODE_RECORDS
+from tasks.data.map_statistics import ModeMeans, tee_means
 from tasks.data.records import Records, read_records
 from tasks.data.sampling import triplets_by_part
 from tasks.data.split import PARTS, components, split_units
 
-GIANT = 0.5  # a component with this share of all records cannot be kept whole
+GIANT_COMPONENT = 0.5  # a component with this share of all records cannot be kept whole
 
 
-def triplets(train: Cached, test: Cached | None, config: Retrain) -> Stage:
+def triplets(train: CachedSource, test: CachedSource | None, config: RunConfig) -> Stage:
     """The stage folder with the record bank (see tasks/data/bank.py) and its triplets.
 
     Raises UnfitData where too little is left to split.
@@ -39,10 +39,10 @@ def triplets(train: Cached, test: Cached | None, config: Retrain) -> Stage:
         bank.save(draft, maps=draft / "maps.npy")
         return facts
 
-    return stage(Path(config.data_folder) / "stages", "triplets", digest, make)
+    return get_or_make_stage(Path(config.data_folder) / "stages", "triplets", digest, make)
 
 
-def _make(train: Cached, test: Cached | None, config: Retrain, maps: Path) -> tuple[Bank, dict[str, Any]]:
+def _make(train: CachedSource, test: CachedSource | None, config: RunConfig, maps: Path) -> tuple[Bank, dict[str, Any]]:
     records = read_records(train.stage.path)
     kept, counts = _keep(records)
     brought = len(records.triplets)
@@ -76,12 +76,12 @@ def _keep(records: Records) -> tuple[np.ndarray, dict[str, int]]:
     names, codes, sizes = np.unique(records.mode, return_inverse=True, return_counts=True)
     contradictory = records.contradictory
     sizes = sizes - np.bincount(codes, weights=contradictory, minlength=len(names)).astype(int)
-    small = (sizes < LEAST_RECORDS)[codes] & ~contradictory
+    small = (sizes < MIN_MODE_RECORDS)[codes] & ~contradictory
     counts = {"dropped_contradictory": int(contradictory.sum()), "dropped_small_modes": int(small.sum())}
     return np.flatnonzero(~contradictory & ~small), counts
 
 
-def _split(records: Records, config: Retrain, has_test: bool) -> tuple[np.ndarray, dict[str, Any]]:
+def _split(records: Records, config: RunConfig, has_test: bool) -> tuple[np.ndarray, dict[str, Any]]:
     """The part of each record, and what was kept together."""
     units, how = (records.hash, "record") if config.split.unit == "record" else _units(records)
     codes = np.unique(records.mode, return_inverse=True)[1]
@@ -100,7 +100,7 @@ def _units(records: Records) -> tuple[np.ndarray, str]:
         return np.where(records.group != "", records.group, records.hash.astype(str)), "group"
     if len(records.triplets):
         linked = components(len(records), records.triplets[:, 1:])
-        if np.bincount(linked).max() <= GIANT * len(records):
+        if np.bincount(linked).max() <= GIANT_COMPONENT * len(records):
             return np.char.add("c", linked.astype(str)), "component"
         return records.hash, "record (one giant component)"
     return records.hash, "record"
@@ -121,17 +121,17 @@ def _held_out(test: Records, train: Records) -> tuple[Records, dict[str, int]]:
     }
 
 
-def _bank(records: Records, part: np.ndarray, config: Retrain, maps: Path) -> tuple[Bank, dict[str, int]]:
+def _bank(records: Records, part: np.ndarray, config: RunConfig, maps: Path) -> tuple[Bank, dict[str, int]]:
     """The bank, whose maps are written to a file as they are read."""
-    modes = sorted(set(records.mode.tolist()), key=natural)
+    modes = sorted(set(records.mode.tolist()), key=natural_order)
     code = {name: i for i, name in enumerate(modes)}
     mode = np.array([code[name] for name in records.mode], np.int32)
     settings = config.triplets
     made, counts = triplets_by_part(
         mode, part, records.triplets[:, 1:], settings.per_record, settings.replace_crossing, config.seed
     )
-    means = Means(len(modes), config.data.rows * config.data.cols)
-    blocks = walked(records.blocks(), np.where(part == 0, mode, -1), means)
+    means = ModeMeans(len(modes), config.data.rows * config.data.cols)
+    blocks = tee_means(records.blocks(), np.where(part == 0, mode, -1), means)
     write_maps(maps, blocks, (len(records), config.data.rows * config.data.cols))
     good = records.label == config.data.good
     linked = components(len(records), records.triplets[:, 1:]) if len(records.triplets) else np.empty(0, np.int32)
@@ -139,7 +139,7 @@ def _bank(records: Records, part: np.ndarray, config: Retrain, maps: Path) -> tu
     return Bank(np.load(maps, mmap_mode="r", allow_pickle=False), means.means(), mode, good, part, *named), counts
 
 
-def natural(name: str) -> tuple[bool, int, str]:
+def natural_order(name: str) -> tuple[bool, int, str]:
     """Sorts modes that are numbers as numbers, and before the others."""
     number = bool(re.fullmatch(r"-?[0-9]{1,18}", name))
     return not number, int(name) if number else 0, name

@@ -26,7 +26,7 @@ from support.fake_hub import Hub
 from support.inspected_parts import COLS, ROWS, Parts, configured, line, map_column
 from support.project import BIN
 
-from tasks.config.run import Tower
+from tasks.config.model import TowerConfig
 
 NOBODY = "http://127.0.0.1:9"  # the discard port: refused at once
 # Small enough for seconds; large enough that `hidden` beats the raw map and has its threshold.
@@ -229,7 +229,7 @@ def small_line(tmp_path_factory, hidden):
     folder = tmp_path_factory.mktemp("line")
     config = configured(folder)
     fit = replace(config.fit, epochs=15, learning_rate=0.01, prototype="mean-embedding")
-    config = replace(config, fit=fit, tower=Tower(widths="64-32-8"))
+    config = replace(config, fit=fit, tower=TowerConfig(widths="64-32-8"))
     assert line(hidden(), folder, config)["outcome"].status == "released"
     return config
 

@@ -24,9 +24,9 @@ from tasks.config.fingerprints import (
     trial_digest,
     triplets_digest,
 )
-from tasks.config.overrides import with_settings
-from tasks.config.run import Retrain
-from tasks.core.results import Resolved
+from tasks.config.overrides import apply_overrides
+from tasks.config.run import RunConfig
+from tasks.core.results import PinnedSource
 
 ARCHIVE = Path(__file__).parent / "samples" / "made-at-8cd46b7.tar.xz"
 RETRAIN = ("retrain", "--train", "./parts", "--json")
@@ -46,9 +46,9 @@ def expected(place, name):
 
 
 def test_digests_of_the_same_run_stay(old):
-    source = Resolved("acme/boards", "hub", "acme/boards", "a" * 40)
+    source = PinnedSource("acme/boards", "hub", "acme/boards", "a" * 40)
     for name, then in expected(old, "fingerprints.json").items():
-        config = with_settings(Retrain(), then["settings"])
+        config = apply_overrides(RunConfig(), then["settings"])
         triplets = triplets_digest("1" * 64, None, config)
         model = model_digest(triplets, config, "tensorflow")
         now = {

@@ -22,15 +22,15 @@ from bench.accuracy.datasets import write_sets
 from bench.accuracy.page import page
 from bench.accuracy.unseen import GROUPS, unseen
 from tasks.cache import cache
-from tasks.config.fingerprints import MODEL
-from tasks.config.overrides import with_settings
-from tasks.config.run import Retrain
+from tasks.config.fingerprints import MODEL_VERSION
+from tasks.config.overrides import apply_overrides
+from tasks.config.run import RunConfig
 from tasks.core.files import digest_of, write_json
 from tasks.core.results import Stage
 from tasks.data.bank import Bank, load_bank
 from tasks.download import download, resolve
-from tasks.evaluation.holdout import short_figures, test_figures, thresholds_of
-from tasks.model.classifier import Judge, embedder, raw_judge, rt_judge, trained_judge
+from tasks.evaluation.holdout import baseline_metrics, calibrate_thresholds, holdout_metrics
+from tasks.model.classifier import PrototypeClassifier, fit_prototypes, make_embed, raw_map_baseline, rt_baseline
 from tasks.model.distances import distance, trained_distance
 from tasks.train import train
 from tasks.triplets import triplets
@@ -56,37 +56,41 @@ def main(words: list[str] | None = None) -> int:
 def _fold(name: str, folders: tuple[Path, Path | None], out: Path) -> list[dict[str, Any]]:
     """Every preset and seed on one fold, and the raw map's baselines."""
     words = ["split.unit=record"] if folders[1] else []  # the groups to be judged are apart already
-    plain = with_settings(Retrain(data_folder=str(out / "data")), words)
+    plain = apply_overrides(RunConfig(data_folder=str(out / "data")), words)
     config = replace(plain, train=str(folders[0]), test=folders[1] and str(folders[1]))
     stage = triplets_of(config)
     bank, rows = load_bank(stage.path), []
-    for one in (raw_judge(distance("euclidean"), bank), raw_judge(distance("cosine"), bank), rt_judge(bank)):
-        rows.append({"fold": name, "who": one.name, "seed": None, **short_figures(one, bank)})
+    for one in (
+        raw_map_baseline(distance("euclidean"), bank),
+        raw_map_baseline(distance("cosine"), bank),
+        rt_baseline(bank),
+    ):
+        rows.append({"fold": name, "who": one.name, "seed": None, **baseline_metrics(one, bank)})
     for preset in PRESETS:
         for seed in SEEDS:
             rows.append(judged(name, stage, bank, replace(config, preset=preset, seed=seed).resolved(), out))
     return [*rows, *([unseen(name, stage, config)] if name in GROUPS else [])]
 
 
-def triplets_of(config: Retrain) -> Stage:
+def triplets_of(config: RunConfig) -> Stage:
     """The triplets stage of a run, by the steps before it."""
     sources = [(config.train, False), *([(config.test, True)] if config.test else [])]
     cached = [cache(download(resolve(source, None, config)), config, held) for source, held in sources]
     return triplets(cached[0], cached[1] if config.test else None, config)
 
 
-def result_name(fold: str, config: Retrain) -> str:
+def result_name(fold: str, config: RunConfig) -> str:
     """Names a result: the fold, all that training reads of resolved settings, and the version of its code."""
-    return digest_of(fold, MODEL, asdict(config.tower), asdict(config.fit), config.seed)[:16]
+    return digest_of(fold, MODEL_VERSION, asdict(config.tower), asdict(config.fit), config.seed)[:16]
 
 
-def judged(name: str, stage: Stage, bank: Bank, config: Retrain, out: Path) -> dict[str, Any]:
+def judged(name: str, stage: Stage, bank: Bank, config: RunConfig, out: Path) -> dict[str, Any]:
     """The figures of one training on the test part; kept beside it."""
     kept = out / "results" / f"{result_name(name, config)}.json"
     if kept.exists():
         return json.loads(kept.read_text())
     judge = _judge(train(stage, config), bank, config)
-    found = test_figures(judge, bank, thresholds_of(judge, bank, config), config)
+    found = holdout_metrics(judge, bank, calibrate_thresholds(judge, bank, config), config)
     row = {"fold": name, "who": config.preset, "seed": config.seed, **_flat(found)}
     row |= {"test": len(bank.rows("test")), **_errors(judge, bank, found)}
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -95,18 +99,18 @@ def judged(name: str, stage: Stage, bank: Bank, config: Retrain, out: Path) -> d
     return row
 
 
-def _judge(model: Stage, bank: Bank, config: Retrain) -> Judge:
+def _judge(model: Stage, bank: Bank, config: RunConfig) -> PrototypeClassifier:
     import keras
 
     tower = keras.saving.load_model(Path(model.path) / "model.keras", compile=False)
-    return trained_judge("model", embedder(tower), trained_distance(config.fit), config.fit.prototype, bank)
+    return fit_prototypes("model", make_embed(tower), trained_distance(config.fit), config.fit.prototype, bank)
 
 
 def _flat(found: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if isinstance(value, float | int)}
 
 
-def _errors(judge: Judge, bank: Bank, found: dict[str, Any]) -> dict[str, float]:
+def _errors(judge: PrototypeClassifier, bank: Bank, found: dict[str, Any]) -> dict[str, float]:
     """False alarms and good records as counts, to be pooled over folds, and the balanced accuracy."""
     good = int(bank.good[bank.rows("test")].sum())
     balanced = np.mean([found["good_tpr"], 1 - found["good_fpr"]])

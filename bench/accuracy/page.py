@@ -9,7 +9,7 @@ from scipy.stats import t
 
 from bench.accuracy.datasets import BOARDS
 from bench.accuracy.unseen import table
-from tasks.report.leaderboard import titled
+from tasks.report.leaderboard import display_name
 
 Rows = list[dict[str, Any]]
 COLUMNS = {
@@ -63,7 +63,7 @@ def _table(rows: Rows, *more: str) -> str:
     lines = [f"| | {' | '.join(columns.values())} |", "| --- |" + " ---: |" * len(columns)]
     for who in dict.fromkeys(row["who"] for row in rows):
         own = [row for row in rows if row["who"] == who]
-        lines.append(f"| {titled(who)} | {' | '.join(_cell(own, name) for name in columns)} |")
+        lines.append(f"| {display_name(who)} | {' | '.join(_cell(own, name) for name in columns)} |")
     return "\n".join(lines)
 
 

@@ -19,8 +19,8 @@ from keras import ops
 
 from bench.accuracy.datasets import write_sets
 from bench.accuracy.figures import SEEDS, judged, triplets_of
-from tasks.config.overrides import with_settings
-from tasks.config.run import Retrain
+from tasks.config.overrides import apply_overrides
+from tasks.config.run import RunConfig
 from tasks.data.bank import load_bank
 from tasks.model import siamese
 from tasks.model.distances import Distance
@@ -55,17 +55,19 @@ def main(words: list[str] | None = None) -> int:
 
 def _variants(name: str, folders: tuple[Path, Path | None], out: Path) -> dict[str, list[list[float]]]:
     """Pair AUROC and mode accuracy over the seeds, by variant."""
-    plain = with_settings(Retrain(preset="rt", data_folder=str(out / "data")), ["split.unit=record"] * bool(folders[1]))
+    plain = apply_overrides(
+        RunConfig(preset="rt", data_folder=str(out / "data")), ["split.unit=record"] * bool(folders[1])
+    )
     config = replace(plain, train=str(folders[0]), test=folders[1] and str(folders[1]))
     stage = triplets_of(config)
     bank = load_bank(stage.path)
 
-    def over_seeds(run: Retrain, place: Path) -> list[list[float]]:
+    def over_seeds(run: RunConfig, place: Path) -> list[list[float]]:
         found = [judged(name, stage, bank, replace(run, seed=seed).resolved(), place) for seed in SEEDS]
         return [[row[figure] for row in found] for figure in ("auroc", "mode_accuracy")]
 
     made = {"preset `best`, Euclidean": over_seeds(replace(config, preset="best"), out)}
-    made |= {title: over_seeds(with_settings(config, words), out) for title, words in VARIANTS.items()}
+    made |= {title: over_seeds(apply_overrides(config, words), out) for title, words in VARIANTS.items()}
     apart = out / "with-itself"  # the settings are the preset's: its trainings must not be taken for these
     return made | {WITH_ITSELF: _with_itself(lambda: over_seeds(replace(config, data_folder=str(apart)), apart))}
 

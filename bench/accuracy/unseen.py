@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tasks.config.run import Evaluate, Retrain
+from tasks.config.run import EvaluateConfig, RunConfig
 from tasks.core.results import Stage
-from tasks.evaluation.ablation import unseen_summary
-from tasks.folds import fold, fold_figures, planned
+from tasks.evaluation.ablation import left_out_mode_summary
+from tasks.folds import fold_metrics, make_fold_bank, plan_folds
 from tasks.train import train
 
 GROUPS = ("92000", "20085")  # the one named in advance, and the hardest
 
 
-def unseen(name: str, stage: Stage, config: Retrain) -> dict[str, Any]:
+def unseen(name: str, stage: Stage, config: RunConfig) -> dict[str, Any]:
     """The means over the modes left out, as `kensa retrain --set evaluate.unseen=true` reports them."""
-    config = replace(config, evaluate=Evaluate(unseen=True)).resolved()
+    config = replace(config, evaluate=EvaluateConfig(unseen=True)).resolved()
     found = []
-    for one in planned(stage, config):
-        variant = fold(stage, one, config)
-        found.append(fold_figures(stage, variant, train(variant, config), one, config).facts["figures"])
+    for one in plan_folds(stage, config):
+        variant = make_fold_bank(stage, one, config)
+        found.append(fold_metrics(stage, variant, train(variant, config), one, config).facts["figures"])
         print(name, one.title, flush=True)
-    return {"fold": name, "who": "unseen", "seed": config.seed, **unseen_summary(tuple(found), config)["mean"]}
+    return {"fold": name, "who": "unseen", "seed": config.seed, **left_out_mode_summary(tuple(found), config)["mean"]}
 
 
 def table(rows: list[dict[str, Any]]) -> str:

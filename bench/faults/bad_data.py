@@ -26,13 +26,13 @@ from hypothesis import strategies as st
 from bench.faults.harness import COLS, ROWS
 from bench.faults.result_row import RECOVERED, REFUSED, Row
 from flows.service.lines import read_lines
-from flows.service.webhook import Rate, receiver
+from flows.service.webhook import TokenBucket, receiver
 from kensa.cli.main import main
 from tasks.cache import cache
-from tasks.config.overrides import keys, read_run, with_settings
-from tasks.config.run import Data, Retrain
+from tasks.config.overrides import apply_overrides, read_run, setting_fields
+from tasks.config.run import DataConfig, RunConfig
 from tasks.core.errors import KensaError
-from tasks.core.stages import MANIFEST, seal
+from tasks.core.stages import MANIFEST, seal_folder
 from tasks.download import download, resolve
 from tasks.registry.manifest import read_manifest
 
@@ -55,14 +55,16 @@ def one_line(error: KensaError) -> str:
 
 VALUES = st.one_of(TEXT, NUMBER.map(str), st.sampled_from(["none", "true", "", "64-32", "a:b", "os:system", "1e999"]))
 WORDS = st.lists(
-    st.one_of(st.tuples(st.sampled_from(sorted(keys())), VALUES).map("=".join), TEXT, VALUES), min_size=1, max_size=4
+    st.one_of(st.tuples(st.sampled_from(sorted(setting_fields())), VALUES).map("=".join), TEXT, VALUES),
+    min_size=1,
+    max_size=4,
 )
 
 
 def check_settings(words: list[str]) -> str:
     """`--set` words become a run or a refusal."""
     try:
-        with_settings(Retrain(), words)
+        apply_overrides(RunConfig(), words)
     except KensaError as error:
         return one_line(error)
     return RECOVERED
@@ -131,7 +133,7 @@ class Receiver:
         (folder / "kensa.toml").write_text('[lines.boards]\ntrain = "acme/boards"\n')
         lines = read_lines(folder / "kensa.toml")
         self.ledger = Ledger(folder)
-        app = receiver(lines, self.ledger, SECRET, Rate(1e9, 1e9))
+        app = receiver(lines, self.ledger, SECRET, TokenBucket(1e9, 1e9))
         self.client = TestClient(app)  # raises what the application would only log
 
     def check(self, body: bytes, secret: bytes) -> str:
@@ -172,7 +174,7 @@ def check_manifest(changes: list[tuple[str, Any]], sealed: bool, whole: bytes | 
         if whole is not None:
             (folder / MANIFEST).write_bytes(whole)
         elif sealed and _is_json(told):
-            seal(folder, told)
+            seal_folder(folder, told)
         else:
             (folder / MANIFEST).write_text(json.dumps(told | {"files": {}}))
         (Path(name) / "champion.json").write_text('{"champion": null, "history": [], "ever": []}')
@@ -252,7 +254,7 @@ def check_source(folder: Path, table: pa.Table | None, content: bytes, name: str
         (folder / "source" / name).write_bytes(content)
     else:
         pq.write_table(table, folder / "source" / "t.parquet")
-    config = Retrain(data=Data(rows=ROWS, cols=COLS), data_folder=str(folder / "data"))
+    config = RunConfig(data=DataConfig(rows=ROWS, cols=COLS), data_folder=str(folder / "data"))
     try:
         cache(download(resolve(str(folder / "source"), None, config)), config)
     except KensaError as error:

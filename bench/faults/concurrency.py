@@ -17,10 +17,10 @@ from bench.faults.harness import ROOT, Ended, apart, copied, hidden, left_over, 
 from bench.faults.killed_steps import Prepared
 from bench.faults.result_row import RECOVERED, REFUSED, Row
 from flows.service.ledger import Ledger
-from tasks.config.run import Retrain
-from tasks.core.results import Downloaded
+from tasks.config.run import RunConfig
+from tasks.core.results import DownloadedSource
 from tasks.download import resolve
-from tasks.registry.champion import pointer, promote, rollback
+from tasks.registry.champion import champion_state, promote, rollback
 from tasks.registry.releases import releases
 from tasks.score import score
 
@@ -62,12 +62,12 @@ def _same(prepared: Prepared, row: Row, tries: int) -> None:
         row.count(_ended(prepared, config, ["v1", "v2"]))
 
 
-def _ended(prepared: Prepared, config: Retrain, history: list[str]) -> str:
+def _ended(prepared: Prepared, config: RunConfig, history: list[str]) -> str:
     artifacts = Path(config.artifacts_folder)
     if wrong := whole(artifacts):
         return wrong
-    if pointer(artifacts)["history"] != history:
-        return f"expected {history}, found {pointer(artifacts)['history']}"
+    if champion_state(artifacts)["history"] != history:
+        return f"expected {history}, found {champion_state(artifacts)['history']}"
     return f"left over: {left}" if (left := left_over(prepared.work)) else RECOVERED
 
 
@@ -83,8 +83,8 @@ def _different(prepared: Prepared, row: Row, tries: int) -> None:
             continue
         made = len(releases(artifacts)) + len(list((artifacts / "drafts").glob("*")))
         released = 1 + sum(end.value == "released" for end in ends)
-        fine = made == 3 and len(pointer(artifacts)["history"]) == released and not left_over(prepared.work)
-        row.count(RECOVERED if fine else f"{made} releases and drafts, {pointer(artifacts)}")
+        fine = made == 3 and len(champion_state(artifacts)["history"]) == released and not left_over(prepared.work)
+        row.count(RECOVERED if fine else f"{made} releases and drafts, {champion_state(artifacts)}")
 
 
 def _score(prepared: Prepared, row: Row, tries: int) -> None:
@@ -92,7 +92,7 @@ def _score(prepared: Prepared, row: Row, tries: int) -> None:
     parts_folder = written(hidden(20, seed=9), prepared.work.parent / "new")
     for _ in range(tries):
         config = prepared.without(None)
-        found = Downloaded(resolve(str(parts_folder), None, config), str(parts_folder))
+        found = DownloadedSource(resolve(str(parts_folder), None, config), str(parts_folder))
         out = str(prepared.work / "verdicts.parquet")
         ends = both(
             lambda c=config: walk(c).status, lambda c=config, f=found, o=out: score(f, c, None, o).as_json()["release"]
@@ -112,7 +112,7 @@ def _moves(prepared: Prepared, row: Row, tries: int) -> None:
         shutil.rmtree(artifacts)
         shutil.copytree(two / "artifacts", artifacts)
         ends = both(lambda a=artifacts: promote(a, "v1").version, lambda a=artifacts: rollback(a).version)
-        state = pointer(artifacts)
+        state = champion_state(artifacts)
         orders = (["v1", "v2"], ["v1"])  # promote then rollback; rollback then promote
         fine = not any(end.error for end in ends) and state["history"] in orders
         row.count(RECOVERED if fine and state["champion"] == state["history"][-1] else f"{ends} {state}")

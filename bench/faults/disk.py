@@ -16,7 +16,7 @@ from bench.faults.harness import apart, copied, ended_as, left_over, moved_to, w
 from bench.faults.killed_steps import Prepared
 from bench.faults.result_row import RECOVERED, REFUSED, Row
 from flows.service.ledger import Ledger
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.core.errors import KensaError
 
 
@@ -132,7 +132,7 @@ def _forbidden(prepared: Prepared, row: Row) -> None:
             row.count(f"{name} {mode:o}, mended: {wrong} {again.text}" if wrong else told)
 
 
-def _unprivileged(config: Retrain) -> str:
+def _unprivileged(config: RunConfig) -> str:
     """The walk without root's right to pass by permissions, which capset(2) takes away from this child."""
     libc, header, told = (
         ctypes.CDLL(None, use_errno=True),
@@ -190,7 +190,7 @@ def _named(name: str, told: str) -> str:
     return told if told in (RECOVERED, REFUSED) else f"{name}: {told}"
 
 
-def _after_damage(prepared: Prepared, config: Retrain, name: Path, before: bytes, found: bytes | None) -> str:
+def _after_damage(prepared: Prepared, config: RunConfig, name: Path, before: bytes, found: bytes | None) -> str:
     """Refused with one line and mended by the file's return, or recovered: never used."""
     artifacts = Path(config.artifacts_folder)
     ended = apart(lambda: walk(config).status)
@@ -205,7 +205,7 @@ def _after_damage(prepared: Prepared, config: Retrain, name: Path, before: bytes
     return again.error or ended_as(artifacts, prepared.wanted, ["v1", "v2"]) or REFUSED
 
 
-def _beside_the_point(prepared: Prepared, config: Retrain, name: Path, before: bytes, found: bytes | None) -> str:
+def _beside_the_point(prepared: Prepared, config: RunConfig, name: Path, before: bytes, found: bytes | None) -> str:
     """A run that went on over a damaged file of the artifacts must have been right to, or have told it."""
     artifacts = Path(config.artifacts_folder)
     same = found is not None and name.suffix == ".json" and found.split() == before.split()

@@ -24,13 +24,14 @@ from support.inspected_parts import COLS, ROWS, Parts, configured, map_column
 
 from tasks.cache import cache
 from tasks.config.fingerprints import fingerprint
-from tasks.config.run import Retrain, Tower
-from tasks.core.results import Outcome
+from tasks.config.model import TowerConfig
+from tasks.config.run import RunConfig
+from tasks.core.results import RetrainResult
 from tasks.download import download, resolve
 from tasks.evaluate import evaluate
-from tasks.publish import concluded, publish
-from tasks.registry.champion import alone, pointer, present_champion
-from tasks.registry.releases import releases, verified
+from tasks.publish import find_previous_result, publish
+from tasks.registry.champion import champion_state, comparable_champion, exclusive_run
+from tasks.registry.releases import releases, verify_release
 from tasks.train import train
 from tasks.triplets import triplets
 
@@ -56,22 +57,24 @@ def written(records: Parts, folder: Path) -> Path:
     return folder
 
 
-def small(folder: Path, epochs: int = 15) -> Retrain:
+def small(folder: Path, epochs: int = 15) -> RunConfig:
     """A run that takes seconds, on the source in `folder`/source."""
     config = configured(folder)
     fit = replace(config.fit, epochs=epochs, learning_rate=0.01, prototype="mean-embedding")
     evaluate = replace(config.evaluate, bootstrap=100)
-    return replace(config, train=str(folder / "source"), fit=fit, tower=Tower(widths="64-32-8"), evaluate=evaluate)
+    return replace(
+        config, train=str(folder / "source"), fit=fit, tower=TowerConfig(widths="64-32-8"), evaluate=evaluate
+    )
 
 
-def walk(config: Retrain) -> Outcome:
+def walk(config: RunConfig) -> RetrainResult:
     """The line as flows/retrain.py walks it, in this process and without Prefect."""
     source = resolve(config.train, config.revision, config)
     identity = fingerprint(source, None, config)
-    with alone(Path(config.artifacts_folder)):
-        if known := concluded(config, identity):
+    with exclusive_run(Path(config.artifacts_folder)):
+        if known := find_previous_result(config, identity):
             return known
-        champion = present_champion(config)
+        champion = comparable_champion(config)
         records = cache(download(source), config)
         bank = triplets(records, None, config)
         model = train(bank, config)
@@ -161,7 +164,7 @@ def copied(base: Path, folder: Path) -> Path:
     return Path(shutil.copytree(base, folder, symlinks=True))
 
 
-def moved_to(config: Retrain, folder: Path) -> Retrain:
+def moved_to(config: RunConfig, folder: Path) -> RunConfig:
     """The same run in another folder."""
     places = {"data_folder": str(folder / "data"), "artifacts_folder": str(folder / "artifacts")}
     return replace(config, train=str(folder / "source"), **places)
@@ -169,8 +172,8 @@ def moved_to(config: Retrain, folder: Path) -> Retrain:
 
 def whole(artifacts: Path) -> str | None:
     """Why the artifacts are not whole, or None: every release verified, the champion one of them."""
-    state = pointer(artifacts)
-    found = {release.version for release in map(verified, releases(artifacts))}
+    state = champion_state(artifacts)
+    found = {release.version for release in map(verify_release, releases(artifacts))}
     if state["champion"] is not None and state["champion"] not in found:
         return f"the champion {state['champion']} is gone"
     if any(one == other for one, other in itertools.pairwise(state["history"])):
@@ -185,8 +188,8 @@ def ended_as(artifacts: Path, wanted: dict[str, str], history: list[str]) -> str
     """
     if wrong := whole(artifacts):
         return wrong
-    if pointer(artifacts)["history"] != history:
-        return f"expected the champions {history}, found {pointer(artifacts)['history']}"
+    if champion_state(artifacts)["history"] != history:
+        return f"expected the champions {history}, found {champion_state(artifacts)['history']}"
     if timeless(artifacts) != wanted:
         return f"other releases than those of an undisturbed run: {_differing(timeless(artifacts), wanted)}"
     return f"left over: {left}" if (left := left_over(artifacts)) else None

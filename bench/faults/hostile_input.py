@@ -28,10 +28,10 @@ from bench.faults.killed_steps import Prepared
 from bench.faults.network import CODE
 from bench.faults.result_row import RECOVERED, REFUSED, Row, say
 from tasks.cache import cache
-from tasks.config.run import Data, Retrain
-from tasks.core.stages import MANIFEST, seal
+from tasks.config.run import DataConfig, RunConfig
+from tasks.core.stages import MANIFEST, seal_folder
 from tasks.download import download, resolve
-from tasks.registry.loading import opened_release
+from tasks.registry.loading import load_release
 
 TOKEN, SECRET = "hf_a-token-that-nobody-may-see", "a webhook's secret, told to nobody"
 
@@ -62,7 +62,7 @@ def asked(row: Row, work: Callable[[], object], what: str) -> None:
 
 
 def _names(folder: Path, row: Row) -> None:
-    config = Retrain(data_folder=str(folder / "data"))
+    config = RunConfig(data_folder=str(folder / "data"))
     os.environ["HF_HUB_OFFLINE"] = "1"
     names = [
         "../x",
@@ -110,7 +110,7 @@ def _source(folder: Path, card: str = "") -> Path:
 
 
 def _cached(source: Path, **data: int) -> object:
-    config = Retrain(data=Data(rows=ROWS, cols=COLS, **data), data_folder=str(source.parent / "data"))
+    config = RunConfig(data=DataConfig(rows=ROWS, cols=COLS, **data), data_folder=str(source.parent / "data"))
     return cache(download(resolve(str(source), None, config)), config)
 
 
@@ -200,8 +200,8 @@ def _models(folder: Path, row: Row) -> None:
         release = Path(config.artifacts_folder) / "releases" / "v1"
         made = apart(lambda make=make, release=release: make(release, ran))
         assert not made.error, made
-        seal(release, {k: v for k, v in json.loads((release / MANIFEST).read_text()).items() if k != "files"})
-        asked(row, lambda config=config: opened_release(Path(config.artifacts_folder)), name)
+        seal_folder(release, {k: v for k, v in json.loads((release / MANIFEST).read_text()).items() if k != "files"})
+        asked(row, lambda config=config: load_release(Path(config.artifacts_folder)), name)
         if ran.exists():
             row.count(f"{name}: its code ran")
 

@@ -16,8 +16,8 @@ import numpy as np
 from bench.faults.harness import contents, hidden, left_over, timeless, whole, written
 from bench.faults.killed_steps import Prepared
 from bench.faults.result_row import RECOVERED, Row
-from tasks.config.overrides import words_of
-from tasks.registry.champion import pointer
+from tasks.config.overrides import to_overrides
+from tasks.registry.champion import champion_state
 
 BIN = Path(sys.executable).parent
 
@@ -61,7 +61,7 @@ def _one(prepared: Prepared, env: dict[str, str], moment: float, wanted: dict[st
     artifacts = prepared.work / "artifacts"
     if wrong := whole(artifacts):
         return f"after the kill: {wrong}"
-    if pointer(artifacts)["champion"] == "v1" and not set(before) <= set(contents(artifacts)):
+    if champion_state(artifacts)["champion"] == "v1" and not set(before) <= set(contents(artifacts)):
         return "the former champion was touched"
     _run(prepared, env, fresh=False)
     return _ended(prepared, wanted)
@@ -73,7 +73,7 @@ def _run(prepared: Prepared, env: dict[str, str], moment: float | None = None, f
 
     if fresh:
         copied(prepared.before, prepared.work)
-    settings = [word for text in words_of(prepared.config) for word in ("--set", text)]
+    settings = [word for text in to_overrides(prepared.config) for word in ("--set", text)]
     words = [BIN / "kensa", "retrain", "--train", "source", "--preset", "notebook", *settings]
     start = time.monotonic()
     child = subprocess.Popen(
@@ -91,8 +91,8 @@ def _ended(prepared: Prepared, wanted: dict[str, str] | None) -> str:
     artifacts = prepared.work / "artifacts"
     if wrong := whole(artifacts):
         return wrong
-    if pointer(artifacts)["history"] != ["v1", "v2"]:
-        return f"the champions are {pointer(artifacts)['history']}"
+    if champion_state(artifacts)["history"] != ["v1", "v2"]:
+        return f"the champions are {champion_state(artifacts)['history']}"
     if wanted is not None and timeless(artifacts) != wanted:
         return "another release than that of an undisturbed run"
     return f"left over: {left}" if (left := left_over(prepared.work)) else RECOVERED

@@ -18,8 +18,8 @@ import numpy as np
 
 from bench.faults.harness import STEPS, apart, copied, ended_as, hidden, moved_to, small, timeless, walk, whole, written
 from bench.faults.result_row import RECOVERED, Row
-from tasks.config.run import Retrain
-from tasks.registry.champion import pointer, promote, rollback
+from tasks.config.run import RunConfig
+from tasks.registry.champion import champion_state, promote, rollback
 
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod"}
 LATER = 400  # no step does more to files than this
@@ -42,7 +42,7 @@ class Prepared:
         shutil.rmtree(self.base / "artifacts")  # as before the second run, its stages kept
         shutil.copytree(self.before / "artifacts", self.base / "artifacts")
 
-    def without(self, step: str | None) -> Retrain:
+    def without(self, step: str | None) -> RunConfig:
         """The run, in a fresh copy in which it finds every stage but that of one step."""
         copied(self.base, self.work)
         for found in (self.work / "data").glob(FOLDERS.get(step or "", "no such stage")):
@@ -80,12 +80,12 @@ def _writes(flags: Any) -> bool:
     return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR))
 
 
-def after_a_kill(prepared: Prepared, config: Retrain) -> str:
+def after_a_kill(prepared: Prepared, config: RunConfig) -> str:
     """How the next run finds things after a kill, and ends."""
     artifacts = Path(config.artifacts_folder)
     if wrong := whole(artifacts):
         return f"after the kill: {wrong}"
-    if (champion := pointer(artifacts)["champion"]) not in ("v1", "v2"):
+    if (champion := champion_state(artifacts)["champion"]) not in ("v1", "v2"):
         return f"after the kill the champion is {champion}"
     again = apart(lambda: walk(config).status)
     if again.error or again.value not in ("released", "unchanged"):
@@ -98,7 +98,7 @@ def at_every_operation(prepared: Prepared, step: str, row: Row, every: int) -> N
     for number in range(1, LATER, every):
         config = prepared.without(step)
 
-        def dying(number: int = number, config: Retrain = config) -> str:
+        def dying(number: int = number, config: RunConfig = config) -> str:
             die_at(number, prepared.work)
             return walk(config).status
 
@@ -141,7 +141,7 @@ def of_the_pointer(prepared: Prepared, row: Row) -> None:
             if wrong := whole(artifacts):
                 row.count(wrong)
                 continue
-            known = pointer(artifacts)["champion"]
+            known = champion_state(artifacts)["champion"]
             again = wanted if known == wanted else apart(lambda a=artifacts, m=move: m(a).version).value
             row.count(RECOVERED if (known in ("v1", "v2") and again == wanted) else f"{known}, then {again}")
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from bench.speed.timing import timed
 from tasks.cache import cache
-from tasks.config.run import Retrain
-from tasks.core.gc_tuning import collect_seldom
+from tasks.config.run import RunConfig
+from tasks.core.gc_tuning import relax_gc
 from tasks.data.bank import load_bank
 from tasks.download import download, resolve
 from tasks.triplets import triplets
@@ -34,11 +34,11 @@ def largest() -> int:
 def main() -> None:
     """Walk one way."""
     way, source, data = sys.argv[1:]
-    collect_seldom()  # as the command does
+    relax_gc()  # as the command does
     import datasets  # noqa: F401  # the libraries' import is not the path's
     import huggingface_hub  # noqa: F401
 
-    config = Retrain(preset="notebook", train=source, data_folder=data, artifacts_folder=f"{data}-artifacts")
+    config = RunConfig(preset="notebook", train=source, data_folder=data, artifacts_folder=f"{data}-artifacts")
     before, start = largest(), time.perf_counter()
     cached = cache(download(resolve(source, None, config)), config)
     made = triplets(cached, None, config)

@@ -22,8 +22,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.config.run import Fit, Retrain, Triplets
-from tasks.core.results import Cached, Downloaded, Resolved, Stage
+from tasks.config.model import TrainingConfig
+from tasks.config.run import RunConfig, TripletsConfig
+from tasks.core.results import CachedSource, DownloadedSource, PinnedSource, Stage
 
 VALUES, MODES, BLOCK = 36 * 39, 10, 8192
 SCHEMA = pa.schema([("map", pa.list_(pa.float32(), VALUES)), ("label", pa.int64()), ("fmode", pa.int64())])
@@ -46,11 +47,11 @@ def generate(folder: Path, records: int) -> None:
     draft.rename(folder / "records.parquet")
 
 
-def configured(folder: Path, preset: str) -> Retrain:
+def configured(folder: Path, preset: str) -> RunConfig:
     """The run of a preset; of `notebook` one epoch, as its twenty would only repeat the figure."""
-    fit = Fit(epochs=1) if preset == "notebook" else Fit()
+    fit = TrainingConfig(epochs=1) if preset == "notebook" else TrainingConfig()
     told = {"data_folder": str(folder / "data"), "artifacts_folder": str(folder / "artifacts")}
-    return Retrain(preset=preset, triplets=Triplets(per_record=3), fit=fit, **told)
+    return RunConfig(preset=preset, triplets=TripletsConfig(per_record=3), fit=fit, **told)
 
 
 def step(name: str, folder: Path) -> None:
@@ -61,12 +62,12 @@ def step(name: str, folder: Path) -> None:
     if name == "cache":
         from tasks.cache import cache
 
-        cache(Downloaded(Resolved(str(source), "folder", str(source), "0" * 40), str(source)), config)
+        cache(DownloadedSource(PinnedSource(str(source), "folder", str(source), "0" * 40), str(source)), config)
     elif name == "triplets":
         from tasks.triplets import triplets
 
-        resolved = Resolved(str(source), "folder", str(source), "0" * 40)
-        triplets(Cached(resolved, _stage(folder / "data" / "cache", "records"), ()), None, config)
+        resolved = PinnedSource(str(source), "folder", str(source), "0" * 40)
+        triplets(CachedSource(resolved, _stage(folder / "data" / "cache", "records"), ()), None, config)
     elif name == "evaluate":
         from tasks.evaluate import evaluate
 

@@ -36,10 +36,11 @@ def arrays(path: Path) -> list[np.ndarray]:
 def kensa(path: Path, epochs: int, preset: str = "notebook") -> dict[str, Any]:
     """Kensa's own training, validation and bookkeeping included."""
     from bench.speed.synthetic import bank
-    from tasks.config.run import Fit, Retrain
+    from tasks.config.model import TrainingConfig
+    from tasks.config.run import RunConfig
     from tasks.train import fit
 
-    config = Retrain(preset=preset, fit=Fit(epochs=epochs, patience=epochs)).resolved()
+    config = RunConfig(preset=preset, fit=TrainingConfig(epochs=epochs, patience=epochs)).resolved()
     _, log, _ = fit(bank(), config)
     return {"seconds": [line.seconds for line in log[1:]]}
 
@@ -85,9 +86,10 @@ def torch_as_written(path: Path, epochs: int) -> dict[str, Any]:
 def best_plain(path: Path, epochs: int) -> dict[str, Any]:
     """The model of the preset `best` on the same batches, one `train_on_batch` for each."""
     from bench.speed.synthetic import bank
-    from tasks.config.run import Fit, Retrain
+    from tasks.config.model import TrainingConfig
+    from tasks.config.run import RunConfig
 
-    model, batches, _ = prepared(bank(), Retrain(preset="best", fit=Fit(epochs=epochs)).resolved())
+    model, batches, _ = prepared(bank(), RunConfig(preset="best", fit=TrainingConfig(epochs=epochs)).resolved())
     _plain(model)
     drawn = [batches.epoch(number) for number in range(epochs + 1)]
     return {"seconds": timed(lambda: _one_by_one(model, drawn.pop()), epochs - 1)}
@@ -96,19 +98,19 @@ def best_plain(path: Path, epochs: int) -> dict[str, Any]:
 def agree(path: Path, epochs: int) -> dict[str, Any]:
     """Mean losses of the first 1, 10 and 100 steps of `notebook`: blocks against `train_on_batch`."""
     from bench.speed.synthetic import bank
-    from tasks.config.run import Retrain
-    from tasks.model.batches import Drawn
+    from tasks.config.run import RunConfig
+    from tasks.model.batches import EpochBatches
 
-    known, config, found = bank(), Retrain(preset="notebook").resolved(), {}
+    known, config, found = bank(), RunConfig(preset="notebook").resolved(), {}
     for count in (1, 10, 100):
         means = []
         for plain in (True, False):
             model, batches, _ = prepared(known, config)
             whole = batches.epoch(0)
-            drawn = Drawn(whole.rows[:count], whole.weights[:count])
+            drawn = EpochBatches(whole.rows[:count], whole.weights[:count])
             if plain:
                 _plain(model)
-            means.append(float(np.mean(_one_by_one(model, drawn))) if plain else model.walk(drawn, True)["mean"])
+            means.append(float(np.mean(_one_by_one(model, drawn))) if plain else model.run_epoch(drawn, True)["mean"])
             if plain:
                 del type(model).train_step  # that of the blocks again
         found[count] = abs(means[0] - means[1])
@@ -140,7 +142,7 @@ def prepared(known: Any, config: Any) -> Any:
     tower = build_tower(config.tower, (36, 39), known.maps[known.rows("train")], config.fit.noise)
     prepare = _balanced if config.fit.batches == "records" else _offline
     model, batches, validation = prepare(tower, known, (36, 39), config)
-    model.prepare(validation.epoch(0))
+    model.build_once(validation.epoch(0))
     return model, batches, validation
 
 

@@ -27,8 +27,8 @@ OURS = {"prefect.resource.id": "prefect.tag.kensa", "prefect.resource.role": "ta
 
 def automations() -> list[Automation]:
     """Both, as they should stand on the server."""
-    silent = _nothing_after("prefect.flow-run.heartbeat", WITHOUT_HEARTBEAT)
-    crashed = _nothing_after("prefect.flow-run.Crashed", QUIET)
+    silent = _silence("prefect.flow-run.heartbeat", WITHOUT_HEARTBEAT)
+    crashed = _silence("prefect.flow-run.Crashed", QUIET)
     dead = ChangeFlowRunState(
         state=StateType.CRASHED, name="Crashed", message="no heartbeat: its process or machine died"
     )
@@ -43,7 +43,7 @@ def automations() -> list[Automation]:
     ]
 
 
-def _nothing_after(event: str, within: datetime.timedelta) -> EventTrigger:
+def _silence(event: str, within: datetime.timedelta) -> EventTrigger:
     """Fires when one of our runs says nothing more, not even the same again, for so long after `event`."""
     return EventTrigger(
         after={event},
@@ -70,11 +70,11 @@ def ensure() -> None:
             wanted.create()
             continue
         wanted.id = known.id
-        if _told(wanted) != _told(known):
+        if _definition(wanted) != _definition(known):
             wanted.update()
 
 
-def _told(automation: Automation) -> dict[str, Any]:
+def _definition(automation: Automation) -> dict[str, Any]:
     """What makes it do what it does, without the ids that the server gave it."""
     told = automation.model_dump(mode="json", include={"description", "enabled", "trigger", "actions"})
     told["trigger"].pop("id", None)

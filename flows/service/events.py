@@ -6,11 +6,11 @@ import datetime
 import uuid
 
 from flows.service.ledger import Ledger, Version
-from flows.service.prefect_api import Api
+from flows.service.prefect_api import PrefectApi
 from tasks.core.errors import ServerUnreachable
 
 EVENT = "kensa.dataset.new-version"
-NAMES = uuid.uuid5(uuid.NAMESPACE_URL, "kensa.dataset.new-version")
+EVENT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "kensa.dataset.new-version")
 
 
 def event_of(version: Version) -> dict[str, object]:
@@ -19,9 +19,9 @@ def event_of(version: Version) -> dict[str, object]:
     A delivery repeated within seconds has the same id, and the server drops it; after a failed try the
     id is another one.
     """
-    name = f"{version.line}@{version.revision}#{version.tries}.{version.told}"
+    name = f"{version.line}@{version.revision}#{version.tries}.{version.announcements}"
     return {
-        "id": str(uuid.uuid5(NAMES, name)),
+        "id": str(uuid.uuid5(EVENT_NAMESPACE, name)),
         "event": EVENT,
         "occurred": datetime.datetime.now(datetime.UTC).isoformat(),
         "resource": {"prefect.resource.id": f"kensa.line.{version.line}", "prefect.resource.name": version.line},
@@ -29,7 +29,7 @@ def event_of(version: Version) -> dict[str, object]:
     }
 
 
-def tell_due(ledger: Ledger, api: Api | None) -> list[Version]:
+def announce_due_versions(ledger: Ledger, api: PrefectApi | None) -> list[Version]:
     """Send the events of all versions that are due to the server.
 
     Each is written down once the server has it.
@@ -42,5 +42,5 @@ def tell_due(ledger: Ledger, api: Api | None) -> list[Version]:
         raise ServerUnreachable("PREFECT_API_URL: expected the address of a Prefect server, found none")
     for version in due:
         api.post("/events", [event_of(version)])
-        ledger.told(version.line, version.revision)
+        ledger.mark_announced(version.line, version.revision)
     return due

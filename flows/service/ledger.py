@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Literal
 
 from tasks.core.errors import DamagedLedger, UnusableFolder
-from tasks.core.files import usable
+from tasks.core.files import ensure_writable
 
-RETELL = 600  # seconds after which an event that started no run counts as lost
-RETRY = 300  # seconds before a failed version is tried again
+REANNOUNCE_SECONDS = 600  # seconds after which an event that started no run counts as lost
+RETRY_SECONDS = 300  # seconds before a failed version is tried again
 TABLE = """
 CREATE TABLE IF NOT EXISTS versions (
     line TEXT NOT NULL, revision TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'pending',
@@ -42,13 +42,13 @@ COLUMNS = "line, revision, state, tries, told, run"
 
 @dataclass(frozen=True)
 class Version:
-    """One line of the ledger. `told` counts the events sent for it, `tries` the runs that took it."""
+    """One line of the ledger. `announcements` counts the events sent for it, `tries` the runs that took it."""
 
     line: str
     revision: str
     state: str
     tries: int
-    told: int
+    announcements: int
     run: str | None
 
 
@@ -56,7 +56,7 @@ class Ledger:
     """The versions of all lines; every method is one transaction."""
 
     def __init__(self, folder: str | Path, tries: int = 3) -> None:
-        self.path = usable(Path(folder)) / "ledger.sqlite"
+        self.path = ensure_writable(Path(folder)) / "ledger.sqlite"
         self.tries = tries
         with self._writing() as table:
             table.execute(TABLE)
@@ -129,7 +129,7 @@ class Ledger:
             table.execute(
                 "UPDATE versions SET state = 'pending', told = 0, changed = ? "
                 "WHERE state = 'failed' AND tries < ? AND changed < ?",
-                (now, self.tries, now - RETRY),
+                (now, self.tries, now - RETRY_SECONDS),
             )
             table.execute(
                 "UPDATE versions SET state = 'skipped', changed = ? WHERE state = 'pending' AND EXISTS "
@@ -140,10 +140,10 @@ class Ledger:
                 table,
                 "state = 'pending' AND (told = 0 OR changed < ? AND NOT EXISTS "
                 "(SELECT 1 FROM versions WHERE state = 'running'))",
-                (now - RETELL,),
+                (now - REANNOUNCE_SECONDS,),
             )
 
-    def told(self, line: str, revision: str) -> None:
+    def mark_announced(self, line: str, revision: str) -> None:
         """Write down that an event was accepted for it."""
         with self._writing() as table:
             table.execute(

@@ -21,20 +21,20 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from flows.service.ledger import Ledger
-from tasks.config.overrides import _run
-from tasks.config.run import Retrain
+from tasks.config.overrides import _parse_run
+from tasks.config.run import RunConfig
 from tasks.core.errors import BadSetting
 
-FILE = Path("kensa.toml")
+LINES_FILE = Path("kensa.toml")
 
 
 @dataclass(frozen=True)
-class Line:
+class ProductLine:
     """One product line: its name, the retraining that it asks for, when, if the file names any schedule, and the
     source of the new parts that are compared with its champion's."""
 
     name: str
-    config: Retrain
+    config: RunConfig
     schedule: Schedule | None = None
     drift: str | None = None
 
@@ -50,24 +50,24 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Lines:
+class FactoryConfig:
     """All product lines, by name; how often one dataset version is tried; the notification block, if any."""
 
-    by_name: dict[str, Line]
+    by_name: dict[str, ProductLine]
     tries: int = 3
     notify: str | None = None
 
-    def __getitem__(self, name: str) -> Line:
+    def __getitem__(self, name: str) -> ProductLine:
         if name not in self.by_name:
-            raise BadSetting(f"line {name}: expected one of {', '.join(self.by_name)}; name it in {FILE}")
+            raise BadSetting(f"line {name}: expected one of {', '.join(self.by_name)}; name it in {LINES_FILE}")
         return self.by_name[name]
 
     def ledger(self) -> Ledger:
         """The one ledger of all lines, beside the caches."""
-        return Ledger(Retrain().data_folder, self.tries)
+        return Ledger(RunConfig().data_folder, self.tries)
 
 
-def read_lines(path: Path = FILE) -> Lines:
+def read_lines(path: Path = LINES_FILE) -> FactoryConfig:
     """The lines of a settings file; BadSetting says what is wrong with it, and where."""
     try:
         told = tomllib.loads(path.read_text())
@@ -85,29 +85,29 @@ def read_lines(path: Path = FILE) -> Lines:
     notify = told.get("notify")
     if notify is not None and not (isinstance(notify, str) and notify.count("/") == 1):
         raise BadSetting(f"{path}: expected notify as TYPE/NAME of a Prefect block, such as slack-webhook/kensa")
-    if surplus := set(told) - {"tries", "notify", "lines", *KEYS}:
+    if surplus := set(told) - {"tries", "notify", "lines", *SCHEDULE_KEYS}:
         raise BadSetting(
             f"{path}: expected tries, notify, schedule, timezone and [lines.NAME], found {', '.join(sorted(surplus))}"
         )
     when = read_schedule(str(path), told, None)
-    return Lines({name: _line(path, name, settings, when) for name, settings in lines.items()}, tries, notify)
+    return FactoryConfig({name: _line(path, name, settings, when) for name, settings in lines.items()}, tries, notify)
 
 
-def _line(path: Path, name: str, told: Any, above: Schedule | None) -> Line:
+def _line(path: Path, name: str, told: Any, above: Schedule | None) -> ProductLine:
     where = f"{path}, line {name}"
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
         raise BadSetting(f"{where}: expected a name of small letters, digits and hyphens")
     if name == "all":
         raise BadSetting(f"{where}: expected another name, for this one means every line")
-    config = _run(where, told, KEYS | {"drift"})
+    config = _parse_run(where, told, SCHEDULE_KEYS | {"drift"})
     drift = told.get("drift")
     if drift is not None and not isinstance(drift, str):
         raise BadSetting(f'{where}: expected drift as a source of new parts such as "acme/inspected", found {drift!r}')
     when = read_schedule(where, told, above)
-    return Line(name, replace(config, artifacts_folder=str(Path(config.artifacts_folder) / name)), when, drift)
+    return ProductLine(name, replace(config, artifacts_folder=str(Path(config.artifacts_folder) / name)), when, drift)
 
 
-KEYS = {"schedule", "timezone"}
+SCHEDULE_KEYS = {"schedule", "timezone"}
 
 
 BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))  # 0 and 7 are both Sunday
@@ -119,7 +119,7 @@ MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 
 
-NAMES = {3: {name: i for i, name in enumerate(MONTHS, 1)}, 4: {name: i for i, name in enumerate(DAYS)}}
+DAY_NAMES = {3: {name: i for i, name in enumerate(MONTHS, 1)}, 4: {name: i for i, name in enumerate(DAYS)}}
 
 
 PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?")
@@ -135,7 +135,7 @@ class Schedule:
 
 def read_schedule(where: str, told: Mapping[str, Any], above: Schedule | None) -> Schedule | None:
     """The schedule that a part of the file names, over the one above it; None where neither names one; BadSetting."""
-    if not KEYS & set(told):
+    if not SCHEDULE_KEYS & set(told):
         return above
     base = above or Schedule()
     cron, zone = told.get("schedule", base.cron), told.get("timezone", base.timezone)
@@ -165,4 +165,4 @@ def _is_part(part: str, place: int) -> bool:
 
 def _number(word: str, place: int) -> int:
     """-1, which is out of all bounds, for a word that is neither a number nor a name of this field."""
-    return int(word) if word.isascii() and word.isdigit() else NAMES.get(place, {}).get(word.lower(), -1)
+    return int(word) if word.isascii() and word.isdigit() else DAY_NAMES.get(place, {}).get(word.lower(), -1)

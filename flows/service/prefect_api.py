@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 
 from tasks.core.errors import ServerUnreachable
-from tasks.core.text import harmless
+from tasks.core.text import redact
 
 
 @dataclass(frozen=True)
-class Api:
+class PrefectApi:
     """A server's address (…/api), and the `user:password` of a server that asks for them, which is never shown."""
 
     address: str
@@ -28,12 +28,12 @@ class Api:
         return self._asked("POST", path, body)
 
     @property
-    def shown(self) -> str:
+    def display_url(self) -> str:
         """The address as it may be printed."""
         try:
             url = httpx.URL(self.address)
         except httpx.InvalidURL:
-            return harmless(self.address)
+            return redact(self.address)
         return str(url.copy_with(userinfo=b"")) if url.userinfo else self.address
 
     def _asked(self, method: str, path: str, body: Any) -> Any:
@@ -49,7 +49,7 @@ class Api:
             answer.raise_for_status()
             return answer.json() if answer.content else None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            raise ServerUnreachable(f"PREFECT_API_URL={self.shown}: {self._reason(error)}") from None
+            raise ServerUnreachable(f"PREFECT_API_URL={self.display_url}: {self._reason(error)}") from None
 
     def _reason(self, error: Exception) -> str:
         if isinstance(error, httpx.HTTPStatusError):
@@ -57,4 +57,4 @@ class Api:
             if status in (401, 403):
                 return f"the Prefect server answers {status}; is PREFECT_API_AUTH_STRING (user:password) right?"
             return f"the Prefect server answers {status}"
-        return f"no Prefect server answers ({harmless(error)})"
+        return f"no Prefect server answers ({redact(error)})"

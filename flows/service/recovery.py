@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.service import run_locks
-from flows.service.prefect_api import Api
+from flows.service.prefect_api import PrefectApi
 
 DIED = 5  # seconds for a worker that lives to say itself that its run crashed
 # A worker reports a crash twice: at once, and once it has looked for hooks. Taken up in between, the new try
@@ -28,45 +28,45 @@ AGAIN = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "taken up agai
 FINAL = {"COMPLETED", "FAILED", "CANCELLED"}
 
 
-class TakeUp:
+class RunRecovery:
     """Looks again and again at the runs whose locks lie below `folder`."""
 
-    def __init__(self, api: Api, folder: Path) -> None:
+    def __init__(self, api: PrefectApi, folder: Path) -> None:
         self.api, self.folder = api, folder
         self.seen: dict[str, tuple[str, float]] = {}  # dead run -> its state, and when it was first seen in it
         self.asked = -float(ASK)
 
-    def look(self) -> list[str]:
+    def recover_due(self) -> list[str]:
         """Take up what is due, and return the names of those runs; raises ServerUnreachable."""
-        ids = run_locks.dead(self.folder)
+        ids = run_locks.dead_runs(self.folder)
         runs = self._runs({"id": {"any_": ids}}) if ids else []
         for gone in set(ids) - {run["id"] for run in runs}:
-            run_locks.forget(self.folder, gone)  # a run of another server, or deleted
+            run_locks.remove_run_lock(self.folder, gone)  # a run of another server, or deleted
         taken = [run["name"] for run in runs if self._taken(run)]
         self.seen = {key: value for key, value in self.seen.items() if key in ids}
         return taken + [run["name"] for run in self._never_began() if self._again(run)]
 
-    def waiting(self) -> bool:
+    def has_pending(self) -> bool:
         """Whether a dead run was seen that is not sure enough yet."""
         return bool(self.seen)
 
-    def settle(self) -> list[str]:
+    def recover_all(self) -> list[str]:
         """Look until nothing is left to wait for; the names of the runs taken up."""
-        taken = self.look()
-        while self.waiting():
+        taken = self.recover_due()
+        while self.has_pending():
             time.sleep(1)
-            taken += self.look()
+            taken += self.recover_due()
         return taken
 
     def _taken(self, run: dict[str, Any]) -> bool:
         kind = run["state"]["type"]
         if kind in FINAL:
-            run_locks.forget(self.folder, run["id"])
+            run_locks.remove_run_lock(self.folder, run["id"])
         wait = WAITS.get(kind)
         if wait is None:
             self.seen.pop(run["id"], None)
             return False
-        if self._since(run) < wait or run_locks.held(self.folder, run["id"]):
+        if self._since(run) < wait or run_locks.is_run_locked(self.folder, run["id"]):
             return False
         if kind == "CANCELLING":
             self._set(run, CANCELLED)
@@ -89,7 +89,7 @@ class TakeUp:
         before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=NEVER_BEGAN)
         pending = self._runs({"state": {"type": {"any_": ["PENDING"]}}, "tags": {"all_": ["kensa"]}})
         old = [run for run in pending if datetime.datetime.fromisoformat(run["state"]["timestamp"]) < before]
-        return [run for run in old if not run_locks.held(self.folder, run["id"])]
+        return [run for run in old if not run_locks.is_run_locked(self.folder, run["id"])]
 
     def _again(self, run: dict[str, Any]) -> bool:
         """Crashed first, so that the history in the UI says what happened and its place is given back.
@@ -100,7 +100,7 @@ class TakeUp:
         if run["state"]["type"] != "CRASHED":
             self._set(run, CRASHED)
         if run["deployment_id"] is None:
-            run_locks.forget(self.folder, run["id"])
+            run_locks.remove_run_lock(self.folder, run["id"])
             return False
         return self._set(run, AGAIN)
 

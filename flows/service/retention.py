@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from flows.service.prefect_api import Api
+from flows.service.prefect_api import PrefectApi
 
 PAGE = 50  # the most that the server deletes at once
 ENDED = ["COMPLETED", "FAILED", "CANCELLED", "CRASHED"]
 FLOWS = ("retrain", "watch", "score", "sweep")
 
 
-def prune_runs(api: Api, days: float, dry: bool = False, flows: tuple[str, ...] = FLOWS) -> int:
+def prune_runs(api: PrefectApi, days: float, dry: bool = False, flows: tuple[str, ...] = FLOWS) -> int:
     """Delete the runs of these flows that ended more than so many days ago; returns how many.
 
     A crashed run may yet be taken up again, within minutes: `days` must be one or more.
@@ -34,5 +34,5 @@ def prune_runs(api: Api, days: float, dry: bool = False, flows: tuple[str, ...] 
     return deleted
 
 
-def _page(api: Api, which: dict[str, Any]) -> list[str]:
+def _page(api: PrefectApi, which: dict[str, Any]) -> list[str]:
     return [run["id"] for run in api.post("/flow_runs/filter", {**which, "limit": PAGE})]

@@ -8,25 +8,25 @@ from pathlib import Path
 
 from prefect.runtime import deployment, flow_run
 
-from flows.service.run_locks import living as locked
-from tasks.config.run import Retrain
+from flows.service.run_locks import hold_run_lock as locked
+from tasks.config.run import RunConfig
 from tasks.core.errors import GaveUp
-from tasks.core.gc_tuning import collect_seldom
+from tasks.core.gc_tuning import relax_gc
 
-MOST_RUNS = 4  # of one flow run: the first, and three after crashes
+MAX_STARTS = 4  # of one flow run: the first, and three after crashes
 
 
 @contextmanager
-def living() -> Iterator[None]:
+def guarded_run() -> Iterator[None]:
     """Hold the run's lock while it lives, so that a death is seen at once; raises GaveUp past the limit.
 
     Only runs of a deployment can be taken up; others, typed by a person, need no lock.
     """
-    if (flow_run.run_count or 0) > MOST_RUNS:
-        raise GaveUp(f"crashed {MOST_RUNS} times: not taken up again; look at the logs, then run it anew")
+    if (flow_run.run_count or 0) > MAX_STARTS:
+        raise GaveUp(f"crashed {MAX_STARTS} times: not taken up again; look at the logs, then run it anew")
     if deployment.id is None:
         yield
         return
-    collect_seldom()
-    with locked(Path(Retrain().data_folder), str(flow_run.id)):
+    relax_gc()
+    with locked(Path(RunConfig().data_folder), str(flow_run.id)):
         yield

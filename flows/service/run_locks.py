@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.core.files import usable
+from tasks.core.files import ensure_writable
 
 
 def _place(folder: Path) -> Path:
@@ -20,12 +20,12 @@ def _place(folder: Path) -> Path:
 
 
 @contextmanager
-def living(folder: Path, run: str) -> Iterator[None]:
+def hold_run_lock(folder: Path, run: str) -> Iterator[None]:
     """Hold the lock of `run` below `folder`; a second process of the same run waits for the first.
 
     The file stays where the process is ended from outside: that is a death, to be found by `dead`.
     """
-    path = usable(_place(folder)) / f"{run}.lock"
+    path = ensure_writable(_place(folder)) / f"{run}.lock"
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
@@ -36,17 +36,17 @@ def living(folder: Path, run: str) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def dead(folder: Path) -> list[str]:
+def dead_runs(folder: Path) -> list[str]:
     """The runs whose process ended without a word."""
     return [path.stem for path in _files(folder) if not _held(path)]
 
 
-def forget(folder: Path, run: str) -> None:
+def remove_run_lock(folder: Path, run: str) -> None:
     """Take a dead run's file away."""
     (_place(folder) / f"{run}.lock").unlink(missing_ok=True)
 
 
-def held(folder: Path, run: str) -> bool:
+def is_run_locked(folder: Path, run: str) -> bool:
     """Whether a process of `run` lives."""
     return _held(_place(folder) / f"{run}.lock")
 

@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 
-from flows.service.lines import Lines, Schedule, read_lines
+from flows.service.lines import FactoryConfig, Schedule, read_lines
 from tasks.core.errors import KensaError, NotPrepared, ServerUnreachable
 
 DEPLOYMENT = "retrain/weekly"
@@ -26,7 +26,7 @@ DEFAULT = "monday-morning"  # its slug in prefect.yaml
 OURS = "line-"
 
 
-def wanted(lines: Lines) -> list[DeploymentScheduleCreate]:
+def wanted(lines: FactoryConfig) -> list[DeploymentScheduleCreate]:
     """One for each line, by Monday 05:00 in Berlin where the line names none; none where no line does."""
     if not any(line.schedule for line in lines.by_name.values()):
         return []
@@ -38,7 +38,7 @@ def _made(slug: str, when: Schedule, line: str) -> DeploymentScheduleCreate:
     return DeploymentScheduleCreate(schedule=cron, parameters={"line": line}, slug=slug)
 
 
-def ensure(lines: Lines) -> None:
+def ensure(lines: FactoryConfig) -> None:
     """Make the schedules stand as the lines ask for; NotPrepared without the deployment, ServerUnreachable."""
     with get_client(sync_client=True) as client:
         try:

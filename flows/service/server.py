@@ -7,9 +7,9 @@ import os
 import tomllib
 from pathlib import Path
 
-from flows.service.prefect_api import Api
+from flows.service.prefect_api import PrefectApi
 from tasks.core.errors import ServerUnreachable, UnusableFolder
-from tasks.core.files import usable
+from tasks.core.files import ensure_writable
 
 DEFAULTS = {
     # A fresh database takes 10 to 17 s on a small machine; Prefect gives up after 20.
@@ -25,14 +25,14 @@ DEFAULTS = {
 }
 
 
-def server_configured() -> Api | None:
+def configured_server() -> PrefectApi | None:
     """The Prefect server of PREFECT_API_URL and PREFECT_API_AUTH_STRING, or of the active profile, else None.
 
     Read here without importing Prefect, which takes longer than finding that nothing changed.
     """
     told = {**_profile(), **os.environ}
     address = told.get("PREFECT_API_URL")
-    return Api(address, told.get("PREFECT_API_AUTH_STRING") or None) if address else None
+    return PrefectApi(address, told.get("PREFECT_API_AUTH_STRING") or None) if address else None
 
 
 def _profile() -> dict[str, str]:
@@ -46,7 +46,7 @@ def _profile() -> dict[str, str]:
     return profiles.get("profiles", {}).get(active, {})
 
 
-def set_defaults() -> None:
+def set_library_defaults() -> None:
     """Settings of the libraries that must stand before they are imported; the user's own win."""
     if os.environ.get("PREFECT_API_URL") == "":
         del os.environ["PREFECT_API_URL"]  # an empty address breaks Prefect's event worker
@@ -56,7 +56,7 @@ def set_defaults() -> None:
 
 def require_server(needed: bool = False) -> None:
     """Raise ServerUnreachable where a configured server does not answer, or none is configured and one is needed."""
-    api = server_configured()
+    api = configured_server()
     if api:
         _require_answer(api)
     elif needed:
@@ -70,14 +70,14 @@ def _require_home() -> None:
     """Raise UnusableFolder where the temporary server cannot keep its database: Prefect would wait for it in vain."""
     home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
     try:
-        usable(home)
+        ensure_writable(home)
     except UnusableFolder:
         raise UnusableFolder(
             f"PREFECT_HOME={home}: Prefect keeps its database there; expected a folder that can be written"
         ) from None
 
 
-def _require_answer(api: Api) -> None:
+def _require_answer(api: PrefectApi) -> None:
     """Raise ServerUnreachable where it does not answer, or does not let us in: `/health` lets in everyone."""
     try:
         api.get("/admin/version")

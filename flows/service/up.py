@@ -17,12 +17,12 @@ from pathlib import Path
 import httpx
 from filelock import FileLock, Timeout
 
-from flows.service.lines import FILE, read_lines
-from flows.service.prefect_api import Api
-from flows.service.recovery import TakeUp
-from tasks.config.run import Retrain
+from flows.service.lines import LINES_FILE, read_lines
+from flows.service.prefect_api import PrefectApi
+from flows.service.recovery import RunRecovery
+from tasks.config.run import RunConfig
 from tasks.core.errors import BadSetting, NotPrepared, ServerUnreachable, UnusableFolder
-from tasks.core.files import usable
+from tasks.core.files import ensure_writable
 
 START = 120  # seconds that a fresh server may take on a small machine
 LOOK = 4  # rounds of half a second between two looks at what died
@@ -106,7 +106,7 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
     Raises UnusableFolder where it runs already, BadSetting for a port that is taken, ServerUnreachable
     where the server does not start, NotPrepared where it does not take our deployments.
     """
-    read_lines(FILE)
+    read_lines(LINES_FILE)
     if not Path("prefect.yaml").exists() or not Path("flows/retrain.py").exists():
         raise UnusableFolder(
             f"{Path.cwd()}: expected Kensa's own folder with prefect.yaml and flows/; run kensa up there"
@@ -123,7 +123,9 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
             "PREFECT_API_URL": address,
             "KENSA_ROOT": str(Path.cwd()),
         }
-        again = TakeUp(Api(address, environment.get("PREFECT_API_AUTH_STRING")), Path(Retrain().data_folder))
+        again = RunRecovery(
+            PrefectApi(address, environment.get("PREFECT_API_AUTH_STRING")), Path(RunConfig().data_folder)
+        )
         services = _services(environment, port, webhook_port)
         try:
             services[0].start()
@@ -139,7 +141,7 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
                 for service in services:
                     service.tend()
                 if rounds % LOOK == 0:
-                    _take_up(again)
+                    _recover(again)
                 rounds += 1
                 time.sleep(0.5)
         finally:
@@ -158,10 +160,10 @@ def _auth() -> dict[str, str]:
     return {name: word for word in told for name in names}
 
 
-def _take_up(again: TakeUp) -> None:
+def _recover(again: RunRecovery) -> None:
     """Schedule anew what died on this machine, whatever died with it."""
     try:
-        for name in again.look():
+        for name in again.recover_due():
             say(f"taken up again: {name}")
     except ServerUnreachable:
         pass  # it died itself, and is started again above
@@ -224,7 +226,7 @@ def _wait_for(address: str, server: Service, stopped: Callable[[], bool]) -> Non
 
 @contextmanager
 def _only_one() -> Iterator[None]:
-    lock = FileLock(usable(Path("data")) / ".up.lock")
+    lock = FileLock(ensure_writable(Path("data")) / ".up.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:

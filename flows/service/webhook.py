@@ -28,21 +28,21 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from flows.service.events import tell_due
+from flows.service.events import announce_due_versions
 from flows.service.ledger import Ledger
-from flows.service.lines import FILE, Lines, read_lines
-from flows.service.server import server_configured
+from flows.service.lines import LINES_FILE, FactoryConfig, read_lines
+from flows.service.server import configured_server
 from tasks.core.errors import BadSetting, KensaError, ServerUnreachable
 
-MOST_BYTES = 64 * 1024
-BODY = 10  # seconds in which a body must have come
-AGAIN = 20  # seconds after which Prefect is told of what it did not take
-MOST_CONNECTIONS = 64
+MAX_BODY_BYTES = 64 * 1024
+BODY_SECONDS = 10  # seconds in which a body must have come
+RETRY_AFTER_SECONDS = 20  # seconds after which Prefect is told of what it did not take
+MAX_CONNECTIONS = 64
 SHA = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass
-class Rate:
+class TokenBucket:
     """A token bucket: `per_second` deliveries on average, `burst` at once."""
 
     per_second: float = 100
@@ -72,9 +72,9 @@ class Refused(Exception):  # an answer, not an error of ours
         self.status = status
 
 
-def receiver(lines: Lines, ledger: Ledger, secret: str, rate: Rate | None = None) -> Starlette:
+def receiver(lines: FactoryConfig, ledger: Ledger, secret: str, rate: TokenBucket | None = None) -> Starlette:
     """The application with its two routes, `POST /webhook` and `GET /health`."""
-    bucket, bell = rate or Rate(), asyncio.Event()
+    bucket, bell = rate or TokenBucket(), asyncio.Event()
 
     async def webhook(request: Request) -> JSONResponse:
         try:
@@ -111,13 +111,13 @@ async def _tell_at(bell: asyncio.Event, ledger: Ledger) -> None:
         bell.clear()
         await asyncio.to_thread(_tell, ledger)
         with suppress(TimeoutError):
-            await asyncio.wait_for(bell.wait(), AGAIN)
+            await asyncio.wait_for(bell.wait(), RETRY_AFTER_SECONDS)
 
 
 def _tell(ledger: Ledger) -> None:
     """Tell Prefect of what is due; what it does not take stays due."""
     try:
-        tell_due(ledger, server_configured())
+        announce_due_versions(ledger, configured_server())
     except ServerUnreachable as error:
         print(f"kensa: {error}; noted, and told later", file=sys.stderr)
 
@@ -132,19 +132,19 @@ async def _body(request: Request) -> bytes:
     """The body, read no further than the cap and waited for no longer than the limit."""
     body = b""
     try:
-        async with asyncio.timeout(BODY):
+        async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > MOST_BYTES:
-                    raise Refused(413, f"expected at most {MOST_BYTES} bytes")
+                if len(body) > MAX_BODY_BYTES:
+                    raise Refused(413, f"expected at most {MAX_BODY_BYTES} bytes")
     except TimeoutError:
-        raise Refused(408, f"expected the whole body within {BODY} s") from None
+        raise Refused(408, f"expected the whole body within {BODY_SECONDS} s") from None
     except ClientDisconnect:
         raise Refused(400, "expected the whole body, found the connection closed") from None
     return body
 
 
-def _news(body: bytes, lines: Lines) -> list[tuple[str, str]]:
+def _news(body: bytes, lines: FactoryConfig) -> list[tuple[str, str]]:
     """The (line, revision) pairs that a delivery announces; Refused says why there are none."""
     told = _parsed(body)
     repo, event = _inner(told, "repo"), _inner(told, "event")
@@ -200,7 +200,7 @@ def main(words: list[str] | None = None) -> int:
     command = argparse.ArgumentParser(prog="python -m flows.service.webhook")
     command.add_argument("--host", default="127.0.0.1")
     command.add_argument("--port", type=int, default=4280)
-    command.add_argument("--lines", type=Path, default=FILE)
+    command.add_argument("--lines", type=Path, default=LINES_FILE)
     arguments = command.parse_args(words)
     try:
         secret = os.environ.get("KENSA_WEBHOOK_SECRET", "")
@@ -217,7 +217,7 @@ def main(words: list[str] | None = None) -> int:
         receiver(lines, ledger, secret),
         host=arguments.host,
         port=arguments.port,
-        limit_concurrency=MOST_CONNECTIONS,
+        limit_concurrency=MAX_CONNECTIONS,
         log_level="warning",
     )
     return 0

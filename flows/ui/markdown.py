@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.core.results import Drifted, Scored
-from tasks.core.text import safe
+from tasks.core.results import DriftResult, ScoreResult
+from tasks.core.text import escape_markdown
 from tasks.report.translation import Translate
 
 SIGNS = {True: "✓ a coin", None: "▲ too few records to tell it from a coin", False: "✗ not the coin that it should be"}
@@ -18,7 +18,7 @@ def unseen_text(unseen: dict[str, Any] | None, permutation: dict[str, Any] | Non
     """What the folds showed; see tasks/evaluation/ablation.py for the summaries, of which either may be None."""
     lines = [] if unseen is None else _modes(unseen)
     if permutation is not None:
-        lines += ["", *(f"Modes dealt out anew: {safe(why)}" for why in permutation["failed"])]
+        lines += ["", *(f"Modes dealt out anew: {escape_markdown(why)}" for why in permutation["failed"])]
     if permutation is not None and permutation["auroc"]:
         values = ", ".join(f"{value:.3f}" for value in permutation["auroc"])
         sign = SIGNS[permutation["chance"]]
@@ -36,10 +36,10 @@ def _modes(found: dict[str, Any]) -> list[str]:
     lines = [f"| {' | '.join(heads)} |", "| --- |" + " ---: |" * (len(heads) - 1)]
     for mode, one in found["modes"].items():
         if "failed" in one:
-            lines.append(f"| {safe(mode)} | {safe(one['failed'])} |" + " |" * (len(heads) - 2))
+            lines.append(f"| {escape_markdown(mode)} | {escape_markdown(one['failed'])} |" + " |" * (len(heads) - 2))
             continue
         values = [one.get("scores", {}).get(name, {}).get("auroc") for name in names]
-        lines.append(_row(safe(mode), str(one["n"]), *values, one.get("caught"), one["novelty"]["auroc"]))
+        lines.append(_row(escape_markdown(mode), str(one["n"]), *values, one.get("caught"), one["novelty"]["auroc"]))
     means = [mean[f"good_auroc_{name}"] for name in names]
     return [*lines, _row("**mean**", "", *means, mean.get("caught"), mean.get("novelty_auroc"))]
 
@@ -53,7 +53,7 @@ def _head(say: Translate, *titles: str) -> str:
     return f"| {' | '.join(map(say, titles))} |"
 
 
-def verdict_lines(scored: Scored, say: Translate = str) -> list[str]:
+def verdict_lines(scored: ScoreResult, say: Translate = str) -> list[str]:
     """What verdicts are worth where labels are known, and how many another release would change."""
     lines, figures = [], scored.figures or {}
     for name, title in (("false_alarms", "false alarms"), ("escapes", "escapes"), ("mode_accuracy", "mode accuracy")):
@@ -69,15 +69,15 @@ def verdict_lines(scored: Scored, say: Translate = str) -> list[str]:
     return lines
 
 
-def drift_lines(found: Drifted, say: Translate = str) -> list[str]:
+def drift_lines(found: DriftResult, say: Translate = str) -> list[str]:
     """The verdict on a drift, and the charts that are clearest."""
     rows = [_head(say, "series", "then", "now", "p", "since part"), "| --- | ---: | ---: | ---: | ---: |"]
     for one in found.charts[:5]:
-        whose = f" ({safe(one['mode'])})" if one["mode"] is not None else ""
+        whose = f" ({escape_markdown(one['mode'])})" if one["mode"] is not None else ""
         since = "–" if one["since"] is None else one["since"]
         rows.append(f"| {say(one['title'])}{whose} | {one['then']:.4g} | {one['now']:.4g} | {one['p']:.2g} | {since} |")
     against = say("{records} records of {source} at `{revision}` against **{release}**.").format(
-        records=found.records, source=safe(found.source), revision=found.revision[:12], release=found.release
+        records=found.records, source=escape_markdown(found.source), revision=found.revision[:12], release=found.release
     )
     lines = [f"# {say(found.standing.upper())}", against, "\n".join(rows)]
     if found.cells:

@@ -12,8 +12,8 @@ from prefect.flows import Flow
 from prefect.logging import get_run_logger
 from prefect.logging.loggers import flow_run_logger
 
-from flows.service.lines import FILE, read_lines
-from tasks.core.results import Drifted, Outcome
+from flows.service.lines import LINES_FILE, read_lines
+from tasks.core.results import DriftResult, RetrainResult
 
 # What stands in a message's way: a mistake in kensa.toml, no such block, an address or service that refuses.
 REFUSALS = (NotificationError, httpx.HTTPError, OSError, RuntimeError, ValueError)
@@ -24,19 +24,19 @@ def send(subject: str, body: str, logger: Logger | LoggerAdapter) -> bool:
 
     A message that cannot be sent is logged and does not fail the run, whose work is done.
     """
-    if not FILE.exists():
+    if not LINES_FILE.exists():
         return False
     try:
-        name = read_lines(FILE).notify
+        name = read_lines(LINES_FILE).notify
         if name is not None:
             Block.load(name).notify(body=body, subject=subject)
     except REFUSALS as error:
-        logger.warning("%s: the notification %r was not sent: %s", FILE, subject, error)
+        logger.warning("%s: the notification %r was not sent: %s", LINES_FILE, subject, error)
         return False
     return name is not None
 
 
-def ended(outcome: Outcome) -> None:
+def ended(outcome: RetrainResult) -> None:
     """On promotion and rejection; a run that found nothing new stays silent."""
     if outcome.status == "unchanged":
         return
@@ -50,7 +50,7 @@ def ended(outcome: Outcome) -> None:
     send(f"Kensa {outcome.status}: {source}", body, get_run_logger())
 
 
-def drifted(found: Drifted, line: str) -> None:
+def drifted(found: DriftResult, line: str) -> None:
     """On a drift alone: what is steady or to be watched stands in the UI."""
     if found.standing != "drifted":
         return

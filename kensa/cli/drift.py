@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from kensa.cli.options import artifacts_word, json_word
-from tasks.config.run import LANGUAGES, Retrain
-from tasks.core.results import Drifted
+from tasks.config.run import LANGUAGES, RunConfig
+from tasks.core.results import DriftResult
 
 
 def words(commands: Any) -> None:
@@ -26,20 +26,20 @@ def words(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """`kensa drift SOURCE`: 0 whatever the verdict, which is a finding and no failure."""
-    from flows.service.server import set_defaults
+    from flows.service.server import set_library_defaults
 
-    set_defaults()
+    set_library_defaults()
     from tasks.download import download, resolve
     from tasks.drift import drift
 
-    config = Retrain(artifacts_folder=arguments.artifacts)
+    config = RunConfig(artifacts_folder=arguments.artifacts)
     downloaded = download(resolve(arguments.source, None, config))
     found = drift(downloaded, config, arguments.release, arguments.report, arguments.language)
-    print(json.dumps(found.as_json()) if arguments.json else told(found))
+    print(json.dumps(found.as_json()) if arguments.json else format_result(found))
     return 0
 
 
-def told(found: Drifted) -> str:
+def format_result(found: DriftResult) -> str:
     """The verdict, and the clearest charts, as text."""
     lines = [f"{found.standing}: {found.records:,} records against {found.release}  ({found.page})"]
     for chart in found.charts[:3]:

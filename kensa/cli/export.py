@@ -27,12 +27,12 @@ def words(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """`kensa export VERSION`: plain functions, for it takes seconds."""
-    from flows.service.server import set_defaults
+    from flows.service.server import set_library_defaults
 
-    set_defaults()
-    from tasks.registry.releases import find
+    set_library_defaults()
+    from tasks.registry.releases import get_release
 
-    find(Path(arguments.artifacts), arguments.version)  # told at once: TensorFlow takes seconds to start
+    get_release(Path(arguments.artifacts), arguments.version)  # told at once: TensorFlow takes seconds to start
     from tasks.export import export
 
     out = Path(arguments.out) if arguments.out else None

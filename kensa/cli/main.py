@@ -25,7 +25,7 @@ from kensa.cli import (
     watch,
 )
 from tasks.core.errors import KensaError, UnfitData
-from tasks.core.gc_tuning import collect_seldom
+from tasks.core.gc_tuning import relax_gc
 
 JUDGING = (score, drift, maps, recalibrate)
 KEEPING = (export, push, reproduce, store, prune)
@@ -34,15 +34,15 @@ COMMANDS = (retrain, sweep, up, watch, releases, champion, *JUDGING, *KEEPING)  
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; 0 when it did its work, 2 for bad input, 1 for a failure."""
-    collect_seldom()
+    relax_gc()
     arguments = parser().parse_args(words)
     try:
         return arguments.run(arguments)
     except UnfitData as error:
         print(findings_table(error), file=sys.stderr)
-        return _told(error)
+        return _print_error(error)
     except KensaError as error:
-        return _told(error)
+        return _print_error(error)
     except BrokenPipeError:  # whoever read it has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -51,7 +51,7 @@ def main(words: list[str] | None = None) -> int:
         return 130
 
 
-def _told(error: KensaError) -> int:
+def _print_error(error: KensaError) -> int:
     print(f"kensa: {error}", file=sys.stderr)
     return error.exit_code
 

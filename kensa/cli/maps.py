@@ -9,7 +9,7 @@ from typing import Any
 
 from kensa.cli.options import json_word
 from tasks.core.errors import BadSetting
-from tasks.core.results import Mapped
+from tasks.core.results import MapsResult
 
 
 def words(commands: Any) -> None:
@@ -45,17 +45,17 @@ def run(arguments: argparse.Namespace) -> int:
     for name in ("rows", "cols"):
         if not 1 <= getattr(arguments, name) <= 4096:
             raise BadSetting(f"--{name}: expected 1 to 4096, found {getattr(arguments, name)}")
-    from tasks.imaging.standard import Asked
-    from tasks.maps import mapped
+    from tasks.imaging.standard import MapOptions
+    from tasks.maps import make_maps
 
-    asked = Asked(arguments.rows, arguments.cols, arguments.register, arguments.max_shift, arguments.max_turn)
+    asked = MapOptions(arguments.rows, arguments.cols, arguments.register, arguments.max_shift, arguments.max_turn)
     places = Path(arguments.photos), Path(arguments.standard), out
-    made = mapped(*places, asked, arguments.good, arguments.most_unregistered)
-    print(json.dumps(made.as_json()) if arguments.json else told(made))
+    made = make_maps(*places, asked, arguments.good, arguments.most_unregistered)
+    print(json.dumps(made.as_json()) if arguments.json else format_result(made))
     return 0
 
 
-def told(made: Mapped) -> str:
+def format_result(made: MapsResult) -> str:
     """The source, as text."""
     modes = ", ".join(f"{count:,} {mode}" for mode, count in sorted(made.modes.items()))
     lines = [f"{made.path}: {made.records:,} maps ({modes}) against a standard of {made.standard:,}"]

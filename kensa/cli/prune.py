@@ -29,14 +29,14 @@ def words(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """`kensa prune`."""
-    from tasks.registry.prune import prune, spare
+    from tasks.registry.prune import find_removable, prune
 
     for name, value, least in (("--keep", arguments.keep, 0), ("--older-than", arguments.older_than, 0)):
         _require(name, value, least)
     if arguments.runs is not None:
         _require("--runs", arguments.runs, 1)
     places = Path(arguments.data), Path(arguments.artifacts)
-    work = spare if arguments.dry_run else prune
+    work = find_removable if arguments.dry_run else prune
     found = work(*places, arguments.keep, arguments.older_than)
     runs = None if arguments.runs is None else _runs(arguments.runs, arguments.dry_run)
     freed = sum(one.size for one in found)
@@ -60,10 +60,10 @@ def _require(name: str, value: float, least: int) -> None:
 
 def _runs(days: float, dry: bool) -> int:
     from flows.service.retention import prune_runs
-    from flows.service.server import require_server, server_configured
+    from flows.service.server import configured_server, require_server
 
     require_server(needed=True)
-    return prune_runs(server_configured(), days, dry)
+    return prune_runs(configured_server(), days, dry)
 
 
 def _shown(size: int) -> str:

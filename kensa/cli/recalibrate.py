@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from kensa.cli.options import artifacts_word, json_word
-from tasks.config.run import Cost
+from tasks.config.run import CostConfig
 from tasks.core.errors import BadSetting
-from tasks.core.results import Recalibrated
+from tasks.core.results import RecalibrateResult
 
 RULES = ("target_fpr", "youden", "max_f1", "min_precision", "min_recall")
 
@@ -37,17 +37,17 @@ def run(arguments: argparse.Namespace) -> int:
     """`kensa recalibrate`."""
     if not 0 < arguments.target < 1:
         raise BadSetting(f"--target: expected a share between 0 and 1 such as 0.01, found {arguments.target:g}")
-    cost = Cost(arguments.prevalence, arguments.escape, arguments.overkill, arguments.currency)
-    from tasks.evaluation.costs import CHEAPEST, Asked
+    cost = CostConfig(arguments.prevalence, arguments.escape, arguments.overkill, arguments.currency)
+    from tasks.evaluation.costs import CHEAPEST, ThresholdRequest
     from tasks.recalibrate import recalibrate
 
-    asked = Asked(CHEAPEST if arguments.cheapest else arguments.rule, arguments.target, cost)
+    asked = ThresholdRequest(CHEAPEST if arguments.cheapest else arguments.rule, arguments.target, cost)
     made = recalibrate(Path(arguments.artifacts), arguments.version, asked, arguments.promote)
-    print(json.dumps(made.as_json()) if arguments.json else told(made))
+    print(json.dumps(made.as_json()) if arguments.json else format_result(made))
     return 0
 
 
-def told(made: Recalibrated) -> str:
+def format_result(made: RecalibrateResult) -> str:
     """The release, and what its threshold does, as text."""
     lines = [f"{made.status}: {made.release}  ({made.path})"]
     lines.append(f"  {made.parent} with the threshold {made.threshold['value']:.4g}")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from kensa.cli.options import artifacts_word, json_word
-from tasks.registry.champion import pointer
+from tasks.registry.champion import champion_state
 from tasks.registry.frozen_sets import frozen_sets
-from tasks.registry.releases import Release, rejected, releases
+from tasks.registry.releases import Release, rejected_drafts, releases
 
 MOST_REJECTED = 5  # drafts told as text, the newest; --json has all
 TOLD = ("created", "train", "test", "metrics", "compared_with")
@@ -29,10 +29,10 @@ def words(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """The releases, oldest first, with the champion marked; then the newest rejected drafts with their reasons."""
     artifacts = Path(arguments.artifacts)
-    champion, known, refused = pointer(artifacts)["champion"], releases(artifacts), rejected(artifacts)
+    champion, known, refused = champion_state(artifacts)["champion"], releases(artifacts), rejected_drafts(artifacts)
     if arguments.json:
-        rows = [{"version": r.version, "champion": r.version == champion, **_told_of(r)} for r in known]
-        drafts = [{**_told_of(draft), "reasons": draft.manifest["reasons"]} for draft in refused]
+        rows = [{"version": r.version, "champion": r.version == champion, **_summary(r)} for r in known]
+        drafts = [{**_summary(draft), "reasons": draft.manifest["reasons"]} for draft in refused]
         sets = frozen_sets(artifacts)
         print(json.dumps({"champion": champion, "releases": rows, "rejected": drafts, "frozen": sets}))
         return 0
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _told_of(release: Release) -> dict[str, Any]:
+def _summary(release: Release) -> dict[str, Any]:
     told = {name: release.manifest.get(name) for name in (*TOLD, *SINCE)}
     return {"path": str(release.path), **told}
 

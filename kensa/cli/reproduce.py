@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kensa.cli.options import artifacts_word, json_word
-from tasks.core.results import Reproduced
+from tasks.core.results import ReproduceResult
 
 CODES = {"equal": 0, "equivalent": 0, "differs": 1}
 
@@ -30,12 +30,12 @@ def words(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """`kensa reproduce VERSION`; a release that cannot be read is told before Prefect is started."""
-    from flows.service.server import require_server, set_defaults
+    from flows.service.server import require_server, set_library_defaults
 
-    set_defaults()
-    from tasks.registry.reproduction import subject
+    set_library_defaults()
+    from tasks.registry.reproduction import find_target
 
-    subject(Path(arguments.artifacts), arguments.version)
+    find_target(Path(arguments.artifacts), arguments.version)
     require_server()
     from flows.reproduce import reproduce
 
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     return CODES[done.verdict]
 
 
-def _print_reproduced(done: Reproduced, as_json: bool) -> None:
+def _print_reproduced(done: ReproduceResult, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(done)))
         return

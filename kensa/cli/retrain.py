@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tasks.config.model import PRESETS
-from tasks.config.overrides import OPTIONS, keys, with_settings
-from tasks.config.run import Retrain
+from tasks.config.overrides import OPTIONS, apply_overrides, setting_fields
+from tasks.config.run import RunConfig
 from tasks.core.errors import BadSetting, SourceUnreachable
-from tasks.core.results import Outcome, Resolved
+from tasks.core.results import PinnedSource, RetrainResult
 
 
 def words(commands: Any) -> None:
@@ -33,7 +33,9 @@ def words(commands: Any) -> None:
 def settings_text() -> str:
     """Every setting with its description, as the help of a command ends."""
     settings = "\n".join(
-        f"  {key:<26}{field.metadata.get('description', '')}" for key, field in keys().items() if key not in OPTIONS
+        f"  {key:<26}{field.metadata.get('description', '')}"
+        for key, field in setting_fields().items()
+        if key not in OPTIONS
     )
     return f"settings for --set:\n{settings}"
 
@@ -47,7 +49,7 @@ def run_words(command: argparse.ArgumentParser) -> None:
         "--test", metavar="SOURCE", help="separate test source; else a part of the training source is held out"
     )
     command.add_argument("--revision", metavar="REV", help="branch, tag or commit of the training source")
-    command.add_argument("--preset", metavar="NAME", help=f"one of {', '.join(PRESETS)}; {Retrain.preset} by default")
+    command.add_argument("--preset", metavar="NAME", help=f"one of {', '.join(PRESETS)}; {RunConfig.preset} by default")
     command.add_argument(
         "--settings", metavar="FILE", dest="settings_file", help="such as a sweep's best.toml; other options win"
     )
@@ -59,31 +61,31 @@ def run_words(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print one JSON object on stdout, and nothing else there")
 
 
-def configured(arguments: argparse.Namespace) -> Retrain:
+def configured(arguments: argparse.Namespace) -> RunConfig:
     """The run that the words ask for, on top of the settings file where one is named; raises BadSetting."""
     from tasks.config.overrides import read_run
 
     options = {name: getattr(arguments, name) for name in ("train", "test", "revision", "preset")}
     given = {name: value for name, value in options.items() if value is not None}
-    config = read_run(Path(arguments.settings_file)) if arguments.settings_file else Retrain()
+    config = read_run(Path(arguments.settings_file)) if arguments.settings_file else RunConfig()
     config = replace(config, **given, data_folder=arguments.data, artifacts_folder=arguments.artifacts)
     for word in arguments.settings:
         if word.partition("=")[0].strip() in OPTIONS:
             raise BadSetting(f"--set {word}: give it as an option of its own, see kensa retrain --help")
-    return with_settings(config, arguments.settings)
+    return apply_overrides(config, arguments.settings)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """`kensa retrain`: decide first whether there is anything to do, and only then start Prefect."""
-    from flows.service.server import require_server, server_configured, set_defaults
-    from kensa.cli.retrain import import_training
-    from tasks.core.files import usable
+    from flows.service.server import configured_server, require_server, set_library_defaults
+    from kensa.cli.retrain import preload_training
+    from tasks.core.files import ensure_writable
 
-    set_defaults()
+    set_library_defaults()
     config = configured(arguments)
     for folder in (config.data_folder, config.artifacts_folder):
-        usable(Path(folder))  # before a training whose model could not be kept
-    outcome = None if server_configured() else unchanged(config)
+        ensure_writable(Path(folder))  # before a training whose model could not be kept
+    outcome = None if configured_server() else unchanged(config)
     if outcome is None:
         cluster = config.evaluate.cluster()
         require_server(needed=cluster is not None)  # its workers speak to the server too
@@ -93,23 +95,23 @@ def run(arguments: argparse.Namespace) -> int:
             require_cluster(cluster, "evaluate.dask")
         from flows.retrain import retrain as line
 
-        if not server_configured():
-            import_training()
+        if not configured_server():
+            preload_training()
         outcome = line(config=config)
     _print_outcome(outcome, arguments.json)
     return 0
 
 
-def unchanged(config: Retrain) -> Outcome | None:
+def unchanged(config: RunConfig) -> RetrainResult | None:
     """The outcome of the same run before, found without Prefect and TensorFlow."""
     from tasks.config.fingerprints import fingerprint
-    from tasks.publish import concluded
+    from tasks.publish import find_previous_result
 
     sources = pinned(config)
-    return concluded(config, fingerprint(*sources, config)) if sources else None
+    return find_previous_result(config, fingerprint(*sources, config)) if sources else None
 
 
-def pinned(config: Retrain) -> tuple[Resolved, Resolved | None] | None:
+def pinned(config: RunConfig) -> tuple[PinnedSource, PinnedSource | None] | None:
     """The two sources at their present revisions; None where the Hub does not answer: the flow tries again."""
     from tasks.download import resolve
 
@@ -122,7 +124,7 @@ def pinned(config: Retrain) -> tuple[Resolved, Resolved | None] | None:
         return None  # the flow shows each try
 
 
-def _print_outcome(outcome: Outcome, as_json: bool) -> None:
+def _print_outcome(outcome: RetrainResult, as_json: bool) -> None:
     if as_json:
         print(json.dumps(outcome.as_json()))
         return
@@ -136,7 +138,7 @@ def _print_outcome(outcome: Outcome, as_json: bool) -> None:
     print(f"  report                    {Path(outcome.path) / 'report.html'}")
 
 
-def import_training() -> None:
+def preload_training() -> None:
     """Import Keras and its backend on another thread, while this one waits for Prefect's temporary server."""
 
     def work() -> None:

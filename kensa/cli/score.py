@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from kensa.cli.options import artifacts_word, json_word
-from tasks.config.run import LANGUAGES, Retrain
-from tasks.core.results import Scored
+from tasks.config.run import LANGUAGES, RunConfig
+from tasks.core.results import ScoreResult
 
 
 def words(commands: Any) -> None:
@@ -28,22 +28,22 @@ def words(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """`kensa score SOURCE`: plain functions, for Prefect has nothing to add to a look at some parts."""
-    from flows.service.server import set_defaults
+    from flows.service.server import set_library_defaults
 
-    set_defaults()
+    set_library_defaults()
     from tasks.download import download, resolve
     from tasks.score import score as judge
 
-    config = Retrain(artifacts_folder=arguments.artifacts)
+    config = RunConfig(artifacts_folder=arguments.artifacts)
     downloaded = download(resolve(arguments.source, None, config))
     scored = judge(
         downloaded, config, arguments.release, arguments.out, arguments.report, arguments.against, arguments.language
     )
-    print(json.dumps(scored.as_json()) if arguments.json else told(scored))
+    print(json.dumps(scored.as_json()) if arguments.json else format_result(scored))
     return 0
 
 
-def told(scored: Scored) -> str:
+def format_result(scored: ScoreResult) -> str:
     """The verdicts' summary as a few lines of text."""
     counts = ", ".join(f"{count:,} {name}" for name, count in scored.counts.items())
     lines = [f"{scored.path}: {counts}, by {scored.release}"]

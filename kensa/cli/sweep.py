@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from kensa.cli.retrain import configured, pinned, run_words, settings_text
-from tasks.config.search_space import OPTIMISM, FigureName, Sweep
+from tasks.config.search_space import OPTIMISM_NOTE, MetricName, Sweep
 from tasks.core.errors import BadSetting
-from tasks.core.results import Swept
+from tasks.core.results import SweepResult
 
 
 def words(commands: Any) -> None:
@@ -21,7 +21,7 @@ def words(commands: Any) -> None:
     command = commands.add_parser(
         "sweep",
         help=text,
-        description=f"{text[0].upper()}{text[1:]}.\n\n{textwrap.fill(OPTIMISM, 100)}",
+        description=f"{text[0].upper()}{text[1:]}.\n\n{textwrap.fill(OPTIMISM_NOTE, 100)}",
         epilog=settings_text(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -35,7 +35,7 @@ def words(commands: Any) -> None:
     )
     command.add_argument("--random", type=int, metavar="N", help="draw N combinations; else every one is tried")
     command.add_argument("--seeds", type=int, default=Sweep.seeds, metavar="N", help="seeds of each combination")
-    figures = ", ".join(typing.get_args(FigureName))
+    figures = ", ".join(typing.get_args(MetricName))
     command.add_argument("--figure", default=Sweep.figure, metavar="NAME", help=f"what chooses: one of {figures}")
     command.add_argument("--workers", type=int, metavar="N", help=f"trials at once, {Sweep.workers} by default")
     command.add_argument("--dask", metavar="ADDRESS", help="existing Dask scheduler, such as tcp://127.0.0.1:8786")
@@ -46,13 +46,13 @@ def words(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """`kensa sweep`: everything that was typed is checked before Prefect is started."""
-    from flows.service.server import require_server, set_defaults
-    from tasks.core.files import usable
+    from flows.service.server import require_server, set_library_defaults
+    from tasks.core.files import ensure_writable
 
-    set_defaults()
+    set_library_defaults()
     plan = planned(arguments)
     for folder in (plan.run.data_folder, plan.out):
-        usable(Path(folder))
+        ensure_writable(Path(folder))
     pinned(plan.run)  # a mistyped source is told at once
     require_server(needed=plan.dask is not None)  # the workers speak to it too
     from flows.service.cluster import require_cluster
@@ -83,7 +83,7 @@ def planned(arguments: argparse.Namespace) -> Sweep:
     )
 
 
-def _print_swept(swept: Swept, as_json: bool) -> None:
+def _print_swept(swept: SweepResult, as_json: bool) -> None:
     if as_json:
         print(json.dumps(swept.as_json()))
         return

@@ -17,8 +17,8 @@ def words(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """`kensa up`."""
-    from flows.service.server import set_defaults
+    from flows.service.server import set_library_defaults
     from flows.service.up import up as serve
 
-    set_defaults()
+    set_library_defaults()
     return serve(arguments.port, arguments.webhook_port)

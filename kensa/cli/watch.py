@@ -21,9 +21,9 @@ def words(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """`kensa watch`: needs a server, which starts the retraining."""
-    from flows.service.server import require_server, set_defaults
+    from flows.service.server import require_server, set_library_defaults
 
-    set_defaults()
+    set_library_defaults()
     require_server(needed=True)
     import httpx
 

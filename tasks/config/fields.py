@@ -24,10 +24,10 @@ def section(kind: type, description: str) -> Any:
     return field(default_factory=kind, metadata={"description": description})
 
 
-def allowed(annotation: Any) -> tuple[Any, ...]:
+def allowed_values(annotation: Any) -> tuple[Any, ...]:
     """The types (or, for a Literal, the values) that an annotation names, None included."""
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
-        return tuple(part for option in typing.get_args(annotation) for part in allowed(option))
+        return tuple(part for option in typing.get_args(annotation) for part in allowed_values(option))
     if typing.get_origin(annotation) is Literal:
         return typing.get_args(annotation)
     return (annotation,)
@@ -39,7 +39,7 @@ def require_scheduler(address: str | None, word: str) -> None:
         raise BadSetting(f"{word} {address}: expected a scheduler's address such as tcp://127.0.0.1:8786")
 
 
-class Checked:
+class ValidatedConfig:
     """Checks every field against its annotation and bounds; raises BadSetting."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}  # Prefect's form and API would drop unknown keys silently
@@ -48,7 +48,7 @@ class Checked:
         """Raise BadSetting for the first field of the wrong type or out of bounds."""
         hints = typing.get_type_hints(type(self))
         for part in dataclasses.fields(self):
-            self._check_type(part, allowed(hints[part.name]))
+            self._check_type(part, allowed_values(hints[part.name]))
             self._check_bounds(part)
 
     def _check_type(self, part: dataclasses.Field, options: tuple[Any, ...]) -> None:
@@ -58,7 +58,7 @@ class Checked:
         if whole and float in kinds and int not in kinds:
             object.__setattr__(self, part.name, float(value))
         elif not (bool in kinds if isinstance(value, bool) else _named(value, options) or isinstance(value, kinds)):
-            expected = " or ".join(_shown(option) for option in options)
+            expected = " or ".join(_printable(option) for option in options)
             raise BadSetting(f"{part.name}: expected {expected}, found {value!r}")
 
     def _check_bounds(self, part: dataclasses.Field) -> None:
@@ -77,7 +77,7 @@ def _named(value: Any, options: tuple[Any, ...]) -> bool:
     return any(not isinstance(option, type) and value == option for option in options)
 
 
-def _shown(option: Any) -> str:
+def _printable(option: Any) -> str:
     """A type or value as the message names it: None is typed as `none`."""
     return "none" if option is type(None) else getattr(option, "__name__", repr(option))
 

@@ -9,66 +9,70 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from tasks.config.run import Data, Retrain
+from tasks.config.run import DataConfig, RunConfig
 from tasks.core.files import digest_of
-from tasks.core.results import Fold, Resolved
+from tasks.core.results import Fold, PinnedSource
 
-CACHE = 2
-TRIPLETS = 6
-MODEL = 3
-REPORT = 9
-TRIAL = 1
-FOLD = 1
-SWEEP = 1
-RELEASE = 2  # the form of a release; one of a higher number is left to a later Kensa
+CACHE_VERSION = 2
+TRIPLETS_VERSION = 6
+MODEL_VERSION = 3
+REPORT_VERSION = 9
+TRIAL_VERSION = 1
+FOLD_VERSION = 1
+SWEEP_VERSION = 1
+RELEASE_FORMAT = 2  # the form of a release; one of a higher number is left to a later Kensa
 
 
-def cache_digest(revision: str, data: Data, held_out: bool) -> str:
+def cache_digest(revision: str, data: DataConfig, held_out: bool) -> str:
     """Names the cache of a revision, read with these settings."""
-    return digest_of("cache", CACHE, revision, data.reading(), held_out)
+    return digest_of("cache", CACHE_VERSION, revision, data.fingerprint_fields(), held_out)
 
 
-def triplets_digest(train: str, test: str | None, config: Retrain) -> str:
+def triplets_digest(train: str, test: str | None, config: RunConfig) -> str:
     """Names the bank made from these caches."""
     settings = (config.data.good, asdict(config.split), asdict(config.triplets), config.seed)
-    return digest_of("triplets", TRIPLETS, train, test, settings)
+    return digest_of("triplets", TRIPLETS_VERSION, train, test, settings)
 
 
-def model_digest(triplets: str, config: Retrain, backend: str) -> str:
+def model_digest(triplets: str, config: RunConfig, backend: str) -> str:
     """Names the model trained from this bank. The backend counts: its last bits differ."""
     config = config.resolved()
     size = (config.data.rows, config.data.cols)
-    return digest_of("model", MODEL, triplets, size, asdict(config.tower), asdict(config.fit), config.seed, backend)
+    return digest_of(
+        "model", MODEL_VERSION, triplets, size, asdict(config.tower), asdict(config.fit), config.seed, backend
+    )
 
 
-def trial_digest(triplets: str, config: Retrain, backend: str) -> str:
+def trial_digest(triplets: str, config: RunConfig, backend: str) -> str:
     """Names a trial of a sweep: its model, judged on the calibration part of its own bank."""
-    return digest_of("trial", TRIAL, model_digest(triplets, config, backend))
+    return digest_of("trial", TRIAL_VERSION, model_digest(triplets, config, backend))
 
 
-def fold_digest(triplets: str, fold: Fold, config: Retrain) -> str:
+def fold_digest(triplets: str, fold: Fold, config: RunConfig) -> str:
     """Names a variant of a bank: one mode left out, or the modes dealt out anew."""
-    return digest_of("fold", FOLD, triplets, asdict(fold), asdict(config.triplets), config.seed)
+    return digest_of("fold", FOLD_VERSION, triplets, asdict(fold), asdict(config.triplets), config.seed)
 
 
-def fold_figures_digest(variant: str, model: str, config: Retrain) -> str:
+def fold_metrics_digest(variant: str, model: str, config: RunConfig) -> str:
     """Names what a model trained on a variant is worth."""
-    return digest_of("fold figures", FOLD, variant, model, config.evaluate.judging(), config.seed)
+    return digest_of("fold figures", FOLD_VERSION, variant, model, config.evaluate.fingerprint_fields(), config.seed)
 
 
-def report_digest(model: str, config: Retrain, champion: Any, facts: Any) -> str:
+def report_digest(model: str, config: RunConfig, champion: Any, facts: Any) -> str:
     """Names the judgement of a model; `champion` is what identifies the one it is compared with."""
     sections = (config.gate, config.cost, config.report)
-    settings = ([config.evaluate.judging(), *map(asdict, sections)], config.data.reading(), config.seed)
-    return digest_of("report", REPORT, model, settings, champion, facts)
+    evaluation = [config.evaluate.fingerprint_fields(), *map(asdict, sections)]
+    settings = (evaluation, config.data.fingerprint_fields(), config.seed)
+    return digest_of("report", REPORT_VERSION, model, settings, champion, facts)
 
 
-def sweep_digest(run: Retrain, values: list[dict[str, str]], figure: str, outcomes: list[dict[str, Any]]) -> str:
+def sweep_digest(run: RunConfig, values: list[dict[str, str]], figure: str, outcomes: list[dict[str, Any]]) -> str:
     """Names the conclusion of a sweep: what was asked, and what came of each trial."""
-    return digest_of("sweep", SWEEP, run.science(), run.train, run.test, run.preset, values, figure, outcomes)
+    asked = (run.fingerprint_fields(), run.train, run.test, run.preset, values, figure)
+    return digest_of("sweep", SWEEP_VERSION, *asked, outcomes)
 
 
-def fingerprint(train: Resolved, test: Resolved | None, config: Retrain) -> str:
+def fingerprint(train: PinnedSource, test: PinnedSource | None, config: RunConfig) -> str:
     """Names a whole retraining: the same data, settings and stages give the same model."""
-    versions = (CACHE, TRIPLETS, MODEL, FOLD, REPORT)
-    return digest_of("retrain", versions, train.revision, test.revision if test else None, config.science())
+    versions = (CACHE_VERSION, TRIPLETS_VERSION, MODEL_VERSION, FOLD_VERSION, REPORT_VERSION)
+    return digest_of("retrain", versions, train.revision, test.revision if test else None, config.fingerprint_fields())

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tasks.config.fields import Checked, require_path, setting
+from tasks.config.fields import ValidatedConfig, require_path, setting
 from tasks.core.errors import BadSetting
 
 DISTANCES = ("euclidean", "squared-euclidean", "cosine", "snr", "rt")
 
 
 @dataclass(frozen=True)
-class Tower(Checked):
+class TowerConfig(ValidatedConfig):
     """The network that embeds a map; None is the preset's value."""
 
     kind: str | None = setting(None, "mlp, conv, or module:function of one's own (see docs/models.md)")
@@ -47,7 +47,7 @@ def parse_widths(text: str) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Fit(Checked):
+class TrainingConfig(ValidatedConfig):
     """How the tower is trained; None is the preset's value."""
 
     batches: Literal["triplets", "records"] | None = setting(

@@ -12,17 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tasks.config.fields import Checked, allowed
-from tasks.config.run import Retrain
+from tasks.config.fields import ValidatedConfig, allowed_values
+from tasks.config.run import RunConfig
 from tasks.core.errors import BadSetting
 
 OPTIONS = {"train", "test", "revision", "preset", "data_folder", "artifacts_folder"}  # not for --set
 
 
-def keys() -> dict[str, dataclasses.Field]:
+def setting_fields() -> dict[str, dataclasses.Field]:
     """Every setting of a run by its dotted key, in the order of the form."""
     found: dict[str, dataclasses.Field] = {}
-    for part in dataclasses.fields(Retrain):
+    for part in dataclasses.fields(RunConfig):
         if part.default_factory is dataclasses.MISSING:
             found[part.name] = part
         else:
@@ -30,43 +30,43 @@ def keys() -> dict[str, dataclasses.Field]:
     return found
 
 
-def kinds_of(key: str) -> set[Any]:
+def types_of(key: str) -> set[Any]:
     """The types and values that the setting `key`, a known one, takes."""
     place, _, name = key.rpartition(".")
-    holder = type(getattr(Retrain(), place)) if place else Retrain
-    return set(allowed(typing.get_type_hints(holder)[name]))
+    holder = type(getattr(RunConfig(), place)) if place else RunConfig
+    return set(allowed_values(typing.get_type_hints(holder)[name]))
 
 
-def value_of(config: Retrain, key: str) -> Any:
+def read_value(config: RunConfig, key: str) -> Any:
     """The value of the setting `key`, a known one."""
     return operator.attrgetter(key)(config)
 
 
-def words_of(config: Retrain) -> list[str]:
+def to_overrides(config: RunConfig) -> list[str]:
     """The `key=value` words that make `config` from one with its source, preset and folders alone."""
-    plain, words = Retrain(), []
-    for key in keys():
+    plain, words = RunConfig(), []
+    for key in setting_fields():
         if key in OPTIONS:
             continue
-        value = value_of(config, key)
-        if value != value_of(plain, key):
+        value = read_value(config, key)
+        if value != read_value(plain, key):
             words.append(f"{key}={'none' if value is None else value}")
     return words
 
 
-def with_settings(config: Retrain, words: list[str]) -> Retrain:
+def apply_overrides(config: RunConfig, words: list[str]) -> RunConfig:
     """`config` with every `key=value` of `words` applied; BadSetting names key, value and cure."""
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
             raise BadSetting(f"--set {word}: expected key=value, such as --set fit.epochs=5")
-        config = _with_one(config, key.strip(), text.strip())
+        config = _apply_one(config, key.strip(), text.strip())
     return config
 
 
-def _with_one(config: Retrain, key: str, text: str) -> Retrain:
-    if key not in keys():
-        near = difflib.get_close_matches(key, keys(), n=3, cutoff=0.3) or sorted(keys())
+def _apply_one(config: RunConfig, key: str, text: str) -> RunConfig:
+    if key not in setting_fields():
+        near = difflib.get_close_matches(key, setting_fields(), n=3, cutoff=0.3) or sorted(setting_fields())
         raise BadSetting(f"--set {key}: unknown setting; did you mean {', '.join(near)}?")
     place, _, name = key.rpartition(".")
     holder = getattr(config, place) if place else config
@@ -77,12 +77,12 @@ def _with_one(config: Retrain, key: str, text: str) -> Retrain:
     return replace(config, **{place: changed}) if place else changed
 
 
-def parse(text: str, holder: type[Checked], name: str) -> Any:
+def parse(text: str, holder: type[ValidatedConfig], name: str) -> Any:
     """`text` as the type that the field `name` of `holder` is annotated with.
 
     Text that fits none of the types stays text, so that the field's own check names what it expected.
     """
-    options = allowed(typing.get_type_hints(holder)[name])
+    options = allowed_values(typing.get_type_hints(holder)[name])
     if type(None) in options and text.lower() in ("none", ""):
         return None
     if bool in options and text.lower() in ("true", "false"):
@@ -96,31 +96,33 @@ def parse(text: str, holder: type[Checked], name: str) -> Any:
     return text
 
 
-KNOWN = {"train", "test", "preset", "set"}
+RUN_KEYS = {"train", "test", "preset", "set"}
 
 
-OUTSIDE = {"train", "test", "preset", "revision"}  # no settings here: keys of their own, or part of train
+RUN_KEYS_NOT_SETTINGS = {"train", "test", "preset", "revision"}  # no settings here: keys of their own, or part of train
 
 
-def read_run(path: Path) -> Retrain:
+def read_run(path: Path) -> RunConfig:
     """The run that a settings file asks for, with the keys of one line at its top; BadSetting."""
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSetting(f"--settings {path}: cannot be read: {error}") from None
-    return _run(f"--settings {path}", told)
+    return _parse_run(f"--settings {path}", told)
 
 
-def _run(where: str, told: Any, also: Set[str] = frozenset()) -> Retrain:
-    known = KNOWN | also
+def _parse_run(where: str, told: Any, also: Set[str] = frozenset()) -> RunConfig:
+    known = RUN_KEYS | also
     if not isinstance(told, dict) or not set(told) <= known or not isinstance(told.get("train"), str):
         raise BadSetting(f"{where}: expected train and, at will, {', '.join(sorted(known - {'train'}))}")
     words = told.get("set", [])
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise BadSetting(f'{where}: expected set as a list such as ["fit.epochs=5"], found {words!r}')
-    if surplus := {word.partition("=")[0].strip() for word in words} & OUTSIDE:
+    if surplus := {word.partition("=")[0].strip() for word in words} & RUN_KEYS_NOT_SETTINGS:
         raise BadSetting(f"{where}: expected no {', '.join(sorted(surplus))} in set; give train, test, preset as keys")
     try:
-        return with_settings(Retrain(**{key: value for key, value in told.items() if key in KNOWN - {"set"}}), words)
+        return apply_overrides(
+            RunConfig(**{key: value for key, value in told.items() if key in RUN_KEYS - {"set"}}), words
+        )
     except BadSetting as error:
         raise BadSetting(f"{where}: {str(error).replace('--set ', 'set ')}") from None

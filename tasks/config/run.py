@@ -11,15 +11,15 @@ import dataclasses
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from tasks.config.fields import Checked, require_scheduler, section, setting
-from tasks.config.model import PRESETS, Fit, Tower, parse_widths
+from tasks.config.fields import ValidatedConfig, require_scheduler, section, setting
+from tasks.config.model import PRESETS, TowerConfig, TrainingConfig, parse_widths
 from tasks.core.errors import BadSetting
 
 LANGUAGES = ("en", "ja")
 
 
 @dataclass(frozen=True)
-class Data(Checked):
+class DataConfig(ValidatedConfig):
     """How the source's tables are read."""
 
     rows: int = setting(36, "Rows of a map", 1, 4096)
@@ -31,13 +31,13 @@ class Data(Checked):
     most_records: int = setting(5_000_000, "Rows of a source beyond which it is refused unread", 1, 10**12)
     most_bytes: int = setting(64 * 2**30, "Bytes of a source, unpacked, beyond which it is refused", 1, 10**15)
 
-    def reading(self) -> dict[str, Any]:
+    def fingerprint_fields(self) -> dict[str, Any]:
         """What can change what is read; the bounds can only refuse it."""
         return {name: value for name, value in dataclasses.asdict(self).items() if not name.startswith("most_")}
 
 
 @dataclass(frozen=True)
-class Split(Checked):
+class SplitConfig(ValidatedConfig):
     """Shares of the records; they are scaled to sum to one."""
 
     train: float = setting(0.65, "Share of the records to train on", 0.05, 1)
@@ -51,7 +51,7 @@ class Split(Checked):
 
 
 @dataclass(frozen=True)
-class Triplets(Checked):
+class TripletsConfig(ValidatedConfig):
     """How triplets are made."""
 
     per_record: int = setting(2, "Triplets generated for each record, where the data brings none", 1, 1000)
@@ -61,7 +61,7 @@ class Triplets(Checked):
 
 
 @dataclass(frozen=True)
-class Evaluate(Checked):
+class EvaluateConfig(ValidatedConfig):
     """How the model is judged."""
 
     rule: Literal["target_fpr", "youden", "max_f1", "min_precision", "min_recall"] = setting(
@@ -93,13 +93,13 @@ class Evaluate(Checked):
         """The scheduler to which trainings go, where there are any."""
         return self.dask if self.unseen or self.permutation else None
 
-    def judging(self) -> dict[str, Any]:
+    def fingerprint_fields(self) -> dict[str, Any]:
         """What can change a judgement, and not where it is made."""
         return {name: value for name, value in dataclasses.asdict(self).items() if name != "dask"}
 
 
 @dataclass(frozen=True)
-class Gate(Checked):
+class GateConfig(ValidatedConfig):
     """What a draft must show to be released."""
 
     figure: Literal["auroc", "mode_accuracy", "macro_mode_accuracy", "average_precision"] = setting(
@@ -117,7 +117,7 @@ class Gate(Checked):
 
 
 @dataclass(frozen=True)
-class Cost(Checked):
+class CostConfig(ValidatedConfig):
     """What mistakes cost on the line; nothing here changes a model or a figure, and what is None is not known."""
 
     prevalence: float | None = setting(None, "Share of defective parts on the line", 0, 1)
@@ -127,14 +127,14 @@ class Cost(Checked):
 
 
 @dataclass(frozen=True)
-class Report(Checked):
+class ReportConfig(ValidatedConfig):
     """How the results are told; nothing here changes a model or a figure."""
 
     language: Literal["en", "ja"] = setting("en", "Language of reports, cards and the artifacts in Prefect's UI")
 
 
 @dataclass(frozen=True)
-class Retrain(Checked):
+class RunConfig(ValidatedConfig):
     """One retraining: the sources, the preset and every setting."""
 
     train: str = setting("demo", "Training source: org/name[@revision] on the Hub, a folder, or demo")
@@ -144,15 +144,15 @@ class Retrain(Checked):
     seed: int = setting(42, "Seed of the triplets, the weights and the batches", 0, 2**31 - 1)
     data_folder: str = setting("data", "Folder of the caches and stages")
     artifacts_folder: str = setting("artifacts", "Folder of the releases and drafts")
-    data: Data = section(Data, "How the tables are read")
-    split: Split = section(Split, "How the records are split")
-    triplets: Triplets = section(Triplets, "How triplets are made")
-    tower: Tower = section(Tower, "The network that embeds a map; None is as the preset says")
-    fit: Fit = section(Fit, "How the network is trained; None is as the preset says")
-    evaluate: Evaluate = section(Evaluate, "How the model is judged")
-    gate: Gate = section(Gate, "What a model must show to be released")
-    cost: Cost = section(Cost, "What mistakes cost on the line")
-    report: Report = section(Report, "How the results are told")
+    data: DataConfig = section(DataConfig, "How the tables are read")
+    split: SplitConfig = section(SplitConfig, "How the records are split")
+    triplets: TripletsConfig = section(TripletsConfig, "How triplets are made")
+    tower: TowerConfig = section(TowerConfig, "The network that embeds a map; None is as the preset says")
+    fit: TrainingConfig = section(TrainingConfig, "How the network is trained; None is as the preset says")
+    evaluate: EvaluateConfig = section(EvaluateConfig, "How the model is judged")
+    gate: GateConfig = section(GateConfig, "What a model must show to be released")
+    cost: CostConfig = section(CostConfig, "What mistakes cost on the line")
+    report: ReportConfig = section(ReportConfig, "How the results are told")
 
     def __post_init__(self) -> None:
         """Raise BadSetting for settings that do not go together, too."""
@@ -167,7 +167,7 @@ class Retrain(Checked):
                 "fit.prototype: expected mean-embedding for the RT distance, found mean-map, which has no V"
             )
 
-    def resolved(self) -> Retrain:
+    def resolved(self) -> RunConfig:
         """The same run with every None of tower and fit filled in from the preset."""
         return replace(self, tower=self._filled("tower"), fit=self._filled("fit"))
 
@@ -175,9 +175,9 @@ class Retrain(Checked):
         own = getattr(self, name)
         return replace(own, **{key: v for key, v in PRESETS[self.preset][name].items() if getattr(own, key) is None})
 
-    def science(self) -> dict[str, Any]:
+    def fingerprint_fields(self) -> dict[str, Any]:
         """What can change the result, as plain values: no folder or address, no source's name, no wording, no cost."""
         values = dataclasses.asdict(self.resolved())
         for name in ("train", "test", "revision", "data_folder", "artifacts_folder", "preset", "cost", "report"):
             values.pop(name)
-        return values | {"data": self.data.reading(), "evaluate": self.evaluate.judging()}
+        return values | {"data": self.data.fingerprint_fields(), "evaluate": self.evaluate.fingerprint_fields()}

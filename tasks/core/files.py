@@ -17,11 +17,11 @@ from typing import Any
 
 from tasks.core.errors import UnusableFolder
 
-SEAL = "seal"  # the key under which a JSON file holds the digest of all its other keys
+CHECKSUM_KEY = "seal"  # the key under which a JSON file holds the digest of all its other keys
 
 
 # What a disk says that is full, read-only, failing, over its quota or not ours; numpy and HDF5 give no number.
-DISK = {
+DISK_ERRORS = {
     None,
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
 }
@@ -42,9 +42,9 @@ def file_digest(path: Path) -> str:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, never half of it; raises UnusableFolder."""
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"  # first: what cannot be told leaves no file behind
-    with told_of_disk(path.parent):
-        sweep(path.parent, path.name)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_beside(path.name))
+    with translate_disk_errors(path.parent):
+        remove_stale_drafts(path.parent, path.name)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_draft_prefix(path.name))
         beside = Path(name)
         try:
             with os.fdopen(descriptor, "w") as file:
@@ -52,18 +52,18 @@ def write_json(path: Path, value: Any) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             beside.chmod(0o644)
-            moved(beside, path)
+            replace_durably(beside, path)
         finally:
             beside.unlink(missing_ok=True)
 
 
-def moved(draft: Path, place: Path) -> None:
+def replace_durably(draft: Path, place: Path) -> None:
     """Give what is finished its name, and bring the name to the disk too: what comes next relies on it."""
     draft.replace(place)
-    _to_disk(place.parent)
+    _sync(place.parent)
 
 
-def _to_disk(path: Path) -> None:
+def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -71,24 +71,24 @@ def _to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-def with_seal(value: dict[str, Any]) -> dict[str, Any]:
+def add_checksum(value: dict[str, Any]) -> dict[str, Any]:
     """The value with its own digest beside it, as it will be read again from JSON."""
-    told = {key: one for key, one in value.items() if key != SEAL}
-    return {**told, SEAL: digest_of(json.loads(json.dumps(told, allow_nan=False)))}
+    told = {key: one for key, one in value.items() if key != CHECKSUM_KEY}
+    return {**told, CHECKSUM_KEY: digest_of(json.loads(json.dumps(told, allow_nan=False)))}
 
 
-def seal_holds(value: dict[str, Any]) -> bool:
+def checksum_matches(value: dict[str, Any]) -> bool:
     """Whether what was read is what was sealed; False where there is no seal."""
-    return value.get(SEAL) == digest_of({key: one for key, one in value.items() if key != SEAL})
+    return value.get(CHECKSUM_KEY) == digest_of({key: one for key, one in value.items() if key != CHECKSUM_KEY})
 
 
 @contextlib.contextmanager
-def told_of_disk(folder: Path) -> Iterator[None]:
+def translate_disk_errors(folder: Path) -> Iterator[None]:
     """Say in one line what the disk refuses; raises UnusableFolder."""
     try:
         yield
     except OSError as error:
-        if error.errno not in DISK or (error.errno is None and type(error) is not OSError):
+        if error.errno not in DISK_ERRORS or (error.errno is None and type(error) is not OSError):
             raise  # such as a lock's time that is over
         said = error.strerror or " ".join(str(error).split())[:200]
         raise UnusableFolder(
@@ -97,7 +97,7 @@ def told_of_disk(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def usable(folder: Path) -> Path:
+def ensure_writable(folder: Path) -> Path:
     """`folder`, created and proved writable; raises UnusableFolder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -110,17 +110,17 @@ def usable(folder: Path) -> Path:
         ) from None
 
 
-def _beside(name: str) -> str:
+def _draft_prefix(name: str) -> str:
     """How the name begins of what is written here beside `name`; machine and process say whose it is."""
     machine = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
     return f".{name}-{machine}-{os.getpid()}-"
 
 
-def sweep(root: Path, name: str) -> None:
+def remove_stale_drafts(root: Path, name: str) -> None:
     """Remove what killed processes of this machine left half-written beside `name`."""
-    start = _beside(name).rsplit("-", 2)[0]
+    start = _draft_prefix(name).rsplit("-", 2)[0]
     for left in root.glob(f"{glob.escape(start)}-*-*"):
-        if _alive(left.name.removeprefix(start + "-").split("-")[0]):
+        if _process_is_alive(left.name.removeprefix(start + "-").split("-")[0]):
             continue
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
@@ -128,7 +128,7 @@ def sweep(root: Path, name: str) -> None:
             left.unlink(missing_ok=True)
 
 
-def _alive(process: str) -> bool:
+def _process_is_alive(process: str) -> bool:
     if not process.isdecimal():
         return True  # not a name of ours: not ours to sweep
     try:

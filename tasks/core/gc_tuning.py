@@ -7,21 +7,21 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-OFTEN = (50_000, 10, 10)  # Python's own are 700, 10, 10
+GC_THRESHOLD = (50_000, 10, 10)  # Python's own are 700, 10, 10
 
 
-def collect_seldom() -> None:
+def relax_gc() -> None:
     """Have the collector look seldom, and not at all at the end.
 
     TensorFlow's import makes a million objects that all stay: walking them takes a second while they are
     made, and one more when the process ends.
     """
-    gc.set_threshold(*OFTEN)
+    gc.set_threshold(*GC_THRESHOLD)
     atexit.register(gc.freeze)
 
 
 @contextmanager
-def tidied() -> Iterator[None]:
+def collect_on_exit() -> Iterator[None]:
     """Free at once what the work inside leaves in cycles: of a training that is the model with its record bank.
 
     What was there before is passed over from now on: to walk it takes half a second.

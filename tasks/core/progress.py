@@ -7,7 +7,7 @@ import time
 
 from tasks.core.results import Epoch
 
-WIDTH = 24
+BAR_WIDTH = 24
 
 
 class Progress:
@@ -20,8 +20,8 @@ class Progress:
     def batch(self, epoch: int, done: int, of: int, loss: float) -> None:
         """Redraw the bar after batch `done` of `of`; nothing where nobody looks."""
         if self.live:
-            filled = WIDTH * done // max(of, 1)
-            bar = "█" * filled + "·" * (WIDTH - filled)
+            filled = BAR_WIDTH * done // max(of, 1)
+            bar = "█" * filled + "·" * (BAR_WIDTH - filled)
             sys.stderr.write(f"\r  epoch {epoch:>3}/{self.epochs} {bar} loss {loss:.4f}")
             sys.stderr.flush()
 
@@ -31,20 +31,20 @@ class Progress:
         sys.stderr.flush()
 
 
-class Counted:
+class RecordCounter:
     """Writes how many records are done, every few seconds; nothing for what is done before that."""
 
     SECONDS = 5.0
 
     def __init__(self, verb: str) -> None:
         self.verb, self.start = verb, time.monotonic()
-        self.told = self.start
+        self.last_printed = self.start
 
     def __call__(self, records: int) -> None:
         """Tell of the records so far, if it is time to."""
         now = time.monotonic()
-        if now - self.told >= self.SECONDS:
-            self.told = now
+        if now - self.last_printed >= self.SECONDS:
+            self.last_printed = now
             rate = records / (now - self.start)
             sys.stderr.write(f"  {records:,} records {self.verb}, {rate:,.0f} a second\n")
             sys.stderr.flush()

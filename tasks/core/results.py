@@ -23,7 +23,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Resolved:
+class PinnedSource:
     """A source pinned to one revision: a Hub commit, a folder's content digest, the demo's version."""
 
     source: str
@@ -38,10 +38,10 @@ class Resolved:
 
 
 @dataclass(frozen=True)
-class Downloaded:
+class DownloadedSource:
     """Where the pinned files lie; `folder` is empty for the demonstration part."""
 
-    resolved: Resolved
+    resolved: PinnedSource
     folder: str
 
 
@@ -56,10 +56,10 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Cached:
+class CachedSource:
     """A source in Kensa's Parquet form."""
 
-    resolved: Resolved
+    resolved: PinnedSource
     stage: Stage
     findings: tuple[Finding, ...]
 
@@ -94,7 +94,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RetrainResult:
     """How a retraining ended; `as_json` is what `kensa retrain --json` prints."""
 
     status: Literal["released", "rejected", "unchanged"]
@@ -125,7 +125,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Tried:
+class TrialResult:
     """What came of one trial of a sweep: its candidate's number and seed, and its facts or why it failed."""
 
     candidate: int
@@ -139,7 +139,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Swept:
+class SweepResult:
     """A sweep that has ended: its folder, how its trials ended, and the table's rows, the best mean first."""
 
     path: str
@@ -155,7 +155,7 @@ class Swept:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoreResult:
     """Verdicts on a source: the file, how many records are good, defect and unknown, and what they are worth.
 
     `figures` are those of tasks/scoring/accuracy.py, None where the records have no labels; `flips` what another
@@ -177,7 +177,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Recalibrated:
+class RecalibrateResult:
     """A release with another threshold: its name and parent, the threshold, what it costs, and today's champion."""
 
     status: Literal["released", "unchanged"]
@@ -194,7 +194,7 @@ class Recalibrated:
 
 
 @dataclass(frozen=True)
-class Drifted:
+class DriftResult:
     """What came of comparing new parts with a release's reference.
 
     `standing` is the verdict; `charts` the control charts without their points, the clearest first; `cells` what
@@ -222,7 +222,7 @@ class Drifted:
 
 
 @dataclass(frozen=True)
-class Mapped:
+class MapsResult:
     """Photographs turned into a source of maps: its folder, records by mode, those that could not be registered."""
 
     path: str
@@ -238,7 +238,7 @@ class Mapped:
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportResult:
     """A release as a file of another kind: where it lies, and what the parity gate found.
 
     See tasks/scoring/export_parity.py.
@@ -252,7 +252,7 @@ class Exported:
 
 
 @dataclass(frozen=True)
-class Pushed:
+class PushResult:
     """A release on the Hub: its repository, tag and commit."""
 
     status: Literal["pushed", "unchanged"]
@@ -263,7 +263,7 @@ class Pushed:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoreResult:
     """What a store and the folders here have in common now: which folders went, and the champion of both."""
 
     status: Literal["pushed", "pulled", "unchanged"]
@@ -273,7 +273,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Reproduced:
+class ReproduceResult:
     """A release trained anew: whether it is the same, and what differs, in words."""
 
     verdict: Literal["equal", "equivalent", "differs"]

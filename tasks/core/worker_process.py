@@ -19,18 +19,21 @@ import threading
 from typing import Any, BinaryIO
 
 from tasks.core.errors import KensaError, ProcessDied
-from tasks.core.gc_tuning import collect_seldom
+from tasks.core.gc_tuning import relax_gc
 
-GPU = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several share its memory
+GPU_VARIABLES = {
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}  # several share its memory
 
 
-class Apart:
+class WorkerProcess:
     """A process for `with`; `env` is added to this one's environment."""
 
     def __init__(self, **env: str) -> None:
-        self.env = {**GPU, **os.environ, **env}
+        self.env = {**GPU_VARIABLES, **os.environ, **env}
 
-    def __enter__(self) -> Apart:
+    def __enter__(self) -> WorkerProcess:
         self.said = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tasks.core.worker_process"],
@@ -72,7 +75,7 @@ class Apart:
 
 def main() -> None:
     """Answer requests until standard input closes."""
-    collect_seldom()
+    relax_gc()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not stand among the answers
     requests: queue.SimpleQueue[tuple[str, tuple[Any, ...]]] = queue.SimpleQueue()

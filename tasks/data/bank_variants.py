@@ -7,18 +7,18 @@ again when the next revision brings more, and the test set stays comparable.
 from __future__ import annotations
 
 from dataclasses import replace
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.data.bank import Bank
-from tasks.data.map_statistics import mean_maps
+from tasks.data.map_statistics import mode_means
 from tasks.data.sampling import triplets_by_part
 from tasks.data.split import PARTS
 from typing import Any
 import numpy as np
 
-LEAST = 1000  # training records of a mode that are kept where it has them: prototypes are made of these
+MIN_TRAINING_RECORDS = 1000  # training records of a mode that are kept where it has them: prototypes are made of these
 
 
-def thinned(bank: Bank, most: int) -> Bank:
+def subsample(bank: Bank, most: int) -> Bank:
     """The bank itself where it has `most` records or fewer, else about that many of them, their maps in memory.
 
     Parts keep their shares of the records, and held-out parts those of the modes: no figure is biased, and the
@@ -33,11 +33,11 @@ def thinned(bank: Bank, most: int) -> Bank:
     kept = place < most / len(bank.hash)
     for code in range(len(bank.modes)):
         rows = np.flatnonzero((bank.part == 0) & (bank.mode == code))
-        kept[rows[_ranks(bank.hash[rows]) < LEAST]] = True
-    return _taken(bank, np.flatnonzero(kept))
+        kept[rows[_ranks(bank.hash[rows]) < MIN_TRAINING_RECORDS]] = True
+    return _take(bank, np.flatnonzero(kept))
 
 
-def judged_share(judged: Bank, bank: Bank) -> dict[str, Any] | None:
+def sampled_share(judged: Bank, bank: Bank) -> dict[str, Any] | None:
     """How many records of how many are judged, for the report; None where it is all of them."""
     return None if judged is bank else {"records": len(judged.hash), "of": len(bank.hash)}
 
@@ -47,7 +47,7 @@ def _ranks(hashes: np.ndarray) -> np.ndarray:
     return np.argsort(np.argsort(hashes, kind="stable"), kind="stable")
 
 
-def _taken(bank: Bank, rows: np.ndarray) -> Bank:
+def _take(bank: Bank, rows: np.ndarray) -> Bank:
     number = np.full(len(bank.hash), -1, np.int32)
     number[rows] = np.arange(len(rows), dtype=np.int32)
     triplets = {
@@ -59,18 +59,18 @@ def _taken(bank: Bank, rows: np.ndarray) -> Bank:
     return replace(bank, **columns, component=component, triplets=whole)
 
 
-NOWHERE = -1  # the part and the mode of a record that a bank does not use
+NO_PART = -1  # the part and the mode of a record that a bank does not use
 
 
-FITTED = PARTS[:3]  # the parts that training and calibration read
+FITTED_PARTS = PARTS[:3]  # the parts that training and calibration read
 
 
-def without(bank: Bank, mode: str, config: Retrain) -> Bank:
+def without_mode(bank: Bank, mode: str, config: RunConfig) -> Bank:
     """The bank without a mode: none of its records is in any part, and no triplet or anchor is left of it."""
     code = bank.modes.index(mode)
     gone = bank.mode == code
-    codes = np.where(gone, NOWHERE, bank.mode - (bank.mode > code)).astype(np.int32)
-    part = np.where(gone, NOWHERE, bank.part).astype(np.int8)
+    codes = np.where(gone, NO_PART, bank.mode - (bank.mode > code)).astype(np.int32)
+    part = np.where(gone, NO_PART, bank.part).astype(np.int8)
     pairs = np.concatenate(list(bank.triplets.values()))[:, 1:]
     return replace(
         bank,
@@ -82,28 +82,28 @@ def without(bank: Bank, mode: str, config: Retrain) -> Bank:
     )
 
 
-def permuted(bank: Bank, number: int, config: Retrain) -> Bank:
+def with_permuted_modes(bank: Bank, number: int, config: RunConfig) -> Bank:
     """The bank with mode and label dealt out anew among the records of each part but the test, whose are true."""
     mode, good, rng = bank.mode.copy(), bank.good.copy(), np.random.default_rng([config.seed, number])
-    for part in FITTED:
+    for part in FITTED_PARTS:
         rows = bank.rows(part)
         dealt = rng.permutation(rows)
         mode[rows], good[rows] = bank.mode[dealt], bank.good[dealt]
-    anchors = mean_maps(bank.maps, np.where(bank.part == PARTS.index("train"), mode, NOWHERE), len(bank.modes))
+    anchors = mode_means(bank.maps, np.where(bank.part == PARTS.index("train"), mode, NO_PART), len(bank.modes))
     made = _triplets(mode, bank.part, np.empty((0, 2), np.int64), config)
     return replace(bank, anchors=anchors, mode=mode, good=good, triplets=made)
 
 
-def _triplets(mode: np.ndarray, part: np.ndarray, kept: np.ndarray, config: Retrain) -> dict[str, np.ndarray]:
+def _triplets(mode: np.ndarray, part: np.ndarray, kept: np.ndarray, config: RunConfig) -> dict[str, np.ndarray]:
     """The triplets that are kept; a part that is left without any gets new ones."""
     return triplets_by_part(mode, part, kept, config.triplets.per_record, False, config.seed)[0]
 
 
-READ = ("train", "calibrate")  # prototypes come from the one, figures from the other
+READ_PARTS = ("train", "calibrate")  # prototypes come from the one, figures from the other
 
 
-def without_others(bank: Bank) -> Bank:
+def only_parts(bank: Bank) -> Bank:
     """The bank with the records of training and calibration alone: what is not in it cannot be looked at."""
-    rows = np.flatnonzero(np.isin(bank.part, [PARTS.index(part) for part in READ]))
+    rows = np.flatnonzero(np.isin(bank.part, [PARTS.index(part) for part in READ_PARTS]))
     parts = {name: getattr(bank, name)[rows] for name in ("maps", "mode", "good", "part", "hash", "group")}
     return replace(bank, triplets={}, **parts)

@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tasks.config.run import Data
-from tasks.data.decode import Decoded
+from tasks.config.run import DataConfig
+from tasks.data.decode import DecodedBlock
 from tasks.core.results import Finding
-from tasks.data.schema import Shape, listed
+from tasks.data.schema import TableLayout, listed
 
-LEAST_RECORDS = 3  # of a mode: one each to train on, to calibrate with and to test
-MOST_CONTRADICTIONS = 0.05  # share of records; above it the labels as a whole cannot be trusted
+MIN_MODE_RECORDS = 3  # of a mode: one each to train on, to calibrate with and to test
+MAX_CONTRADICTIONS = 0.05  # share of records; above it the labels as a whole cannot be trusted
 
 
 @dataclass
-class Tally:
+class DataChecks:
     """Counts over all batches of a source. `seen` maps a whole record's hash to its label and mode."""
 
-    data: Data
+    data: DataConfig
     rows: int = 0
     whole: int = 0
     odd: int = 0
@@ -32,7 +32,7 @@ class Tally:
     seen: dict[bytes, tuple[str | None, str | None]] = field(default_factory=dict)
     contradictory: set[bytes] = field(default_factory=set)
 
-    def add(self, part: Decoded, start: int) -> list[bytes]:
+    def add(self, part: DecodedBlock, start: int) -> list[bytes]:
         """Count one block of the batch that begins at row `start`; returns the hashes of its rows."""
         finite = np.isfinite(part.maps).all(axis=1) if part.maps.size else np.ones(len(part.maps), bool)
         bad = ~finite & ~part.odd
@@ -47,7 +47,7 @@ class Tally:
             self._add_records(part, hashes, finite)
         return hashes
 
-    def _add_records(self, part: Decoded, hashes: list[bytes], finite: np.ndarray) -> None:
+    def _add_records(self, part: DecodedBlock, hashes: list[bytes], finite: np.ndarray) -> None:
         for key, label, mode, whole in zip(hashes, part.label, part.mode, finite, strict=True):
             self.unlabelled += label is None or mode is None
             if not whole:
@@ -63,7 +63,7 @@ class Tally:
         known = (mode for key, (_, mode) in self.seen.items() if key not in self.contradictory)
         return Counter(mode for mode in known if mode is not None)
 
-    def findings(self, shape: Shape) -> Iterator[Finding]:
+    def findings(self, shape: TableLayout) -> Iterator[Finding]:
         """Every check of the values, passed or not.
 
         Whether records repeat or contradict each other can only be told where their maps are complete.
@@ -85,15 +85,15 @@ class Tally:
         count = len(self.contradictory)
         notes = f"{count} records stand there with different labels or modes; they are left out"
         share = count / max(len(self.seen), 1)
-        return Finding("labels agree", not count, share > MOST_CONTRADICTIONS, notes if count else "none disagree")
+        return Finding("labels agree", not count, share > MAX_CONTRADICTIONS, notes if count else "none disagree")
 
     def _mode_findings(self) -> Iterator[Finding]:
         modes = self.modes()
-        small = sorted(mode for mode, count in modes.items() if count < LEAST_RECORDS)
-        notes = f"left out, fewer than {LEAST_RECORDS} records: {listed(small)}" if small else f"{len(modes)} modes"
+        small = sorted(mode for mode, count in modes.items() if count < MIN_MODE_RECORDS)
+        notes = f"left out, fewer than {MIN_MODE_RECORDS} records: {listed(small)}" if small else f"{len(modes)} modes"
         yield Finding("records in each mode", not small, False, notes)
         left = len(modes) - len(small)
-        yield Finding("two modes at least", left >= 2, True, f"{left} with {LEAST_RECORDS} records or more")
+        yield Finding("two modes at least", left >= 2, True, f"{left} with {MIN_MODE_RECORDS} records or more")
         yield self._good(
             sum(
                 label == self.data.good and mode not in small

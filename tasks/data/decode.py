@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.config.run import Data
-from tasks.data.schema import Block, Shape
+from tasks.config.run import DataConfig
+from tasks.data.schema import MapBlock, TableLayout
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedBlock:
     """One block of a batch, row by row.
 
     maps: (rows, values) float32, C order; fewer values than a map's where columns are unfit.
@@ -24,7 +24,7 @@ class Decoded:
     odd: (rows,) bool, which rows held a map of another size (their values here are NaN).
     """
 
-    block: Block
+    block: MapBlock
     maps: np.ndarray
     label: list[str | None]
     mode: list[str | None]
@@ -36,7 +36,7 @@ class Decoded:
         return [hashlib.blake2b(row, digest_size=16).digest() for row in self.maps]
 
 
-def decode(batch: pa.RecordBatch, shape: Shape, data: Data) -> Iterator[Decoded]:
+def decode(batch: pa.RecordBatch, shape: TableLayout, data: DataConfig) -> Iterator[DecodedBlock]:
     """Every block of the batch."""
     for block, columns in zip(shape.blocks, shape.columns, strict=True):
         if block.prefix == "map":
@@ -44,7 +44,7 @@ def decode(batch: pa.RecordBatch, shape: Shape, data: Data) -> Iterator[Decoded]
         else:
             maps, odd = _wide_maps(batch, columns), np.zeros(batch.num_rows, bool)
         texts = [as_text(batch, column) for column in (block.label, block.mode, block.group)]
-        yield Decoded(block, maps, *texts, odd=odd)
+        yield DecodedBlock(block, maps, *texts, odd=odd)
 
 
 def _wide_maps(batch: pa.RecordBatch, columns: tuple[str, ...]) -> np.ndarray:
@@ -57,7 +57,7 @@ def _wide_maps(batch: pa.RecordBatch, columns: tuple[str, ...]) -> np.ndarray:
     return _as_float32(values)
 
 
-def _listed_maps(batch: pa.RecordBatch, columns: tuple[str, ...], data: Data) -> tuple[np.ndarray, np.ndarray]:
+def _listed_maps(batch: pa.RecordBatch, columns: tuple[str, ...], data: DataConfig) -> tuple[np.ndarray, np.ndarray]:
     """The maps of a list column, flat or nested to any depth, and which rows have another size.
 
     A nested map must have the rows of a map outermost, or one channel: 39×36 is no 36×39.

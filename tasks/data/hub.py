@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tasks.core.errors import KensaError, NoPermission, SourceUnreachable, UnknownRevision, UnknownSource, UnreadableSource, UnusableFolder
-from tasks.core.files import DISK, file_digest, seal_holds, usable, with_seal, write_json
-from tasks.core.text import harmless
+from tasks.core.files import DISK_ERRORS, file_digest, checksum_matches, ensure_writable, add_checksum, write_json
+from tasks.core.text import redact
 import hashlib
 import json
 import re
 
-CHUNK = 1 << 20
+READ_BYTES = 1 << 20
 
 
-def require_as_named(folder: Path, title: str) -> None:
+def verify_snapshot(folder: Path, title: str) -> None:
     """Raise SourceUnreachable, which may pass, where a file of a snapshot has not the digest of its name.
 
     Files that are no links into the client's cache have no such name, and are taken as they are.
@@ -28,7 +28,7 @@ def require_as_named(folder: Path, title: str) -> None:
         if not path.is_symlink():
             continue
         blob = path.resolve()
-        if blob.is_file() and not as_named(blob):
+        if blob.is_file() and not matches_blob_name(blob):
             blob.unlink()
             path.unlink()
             raise SourceUnreachable(
@@ -36,7 +36,7 @@ def require_as_named(folder: Path, title: str) -> None:
             )
 
 
-def as_named(blob: Path) -> bool:
+def matches_blob_name(blob: Path) -> bool:
     """Whether content and name agree: SHA-256 of large files, git's blob id of small ones; True for other names.
 
     Some mirrors name small files by their plain SHA-1.
@@ -47,19 +47,19 @@ def as_named(blob: Path) -> bool:
         return True
     git, plain = hashlib.sha1(b"blob %d\0" % blob.stat().st_size), hashlib.sha1()  # noqa: S324  # git's own
     with blob.open("rb") as file:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(READ_BYTES):
             git.update(chunk)
             plain.update(chunk)
     return blob.name in (git.hexdigest(), plain.hexdigest())
 
 
-def _hub_revision(name: str, revision: str, data: Path) -> str:
+def hub_revision(name: str, revision: str, data: Path) -> str:
     """The commit that a branch or tag points to; without a network, the last one that was seen."""
     from huggingface_hub import HfApi, constants
 
     head = data / "heads" / f"{name.replace('/', '--')}@{revision.replace('/', '--')}.json"
     if constants.HF_HUB_OFFLINE:
-        if known := _seen(head):
+        if known := last_seen_head(head):
             return known
         if re.fullmatch(r"[0-9a-f]{40}", revision):
             return revision
@@ -67,26 +67,26 @@ def _hub_revision(name: str, revision: str, data: Path) -> str:
             f"{name}@{revision}: HF_HUB_OFFLINE is set and no earlier run saw this revision; "
             "go online once, or name a commit that was downloaded"
         )
-    with told(f"{name}@{revision}"):
+    with translate_hub_errors(f"{name}@{revision}"):
         sha = str(HfApi().dataset_info(name, revision=revision, timeout=30).sha)
     if not re.fullmatch(r"[0-9a-f]{40}", sha):
         raise SourceUnreachable(f"{name}@{revision}: expected a commit from the Hub, found {sha[:60]!r}; try again")
-    usable(head.parent)
-    write_json(head, with_seal({"sha": sha}))
+    ensure_writable(head.parent)
+    write_json(head, add_checksum({"sha": sha}))
     return sha
 
 
-def _seen(head: Path) -> str | None:
+def last_seen_head(head: Path) -> str | None:
     """The commit that an earlier run wrote down; None where there is none, or the disk has damaged it."""
     try:
         told = json.loads(head.read_text())
-        return told["sha"] if seal_holds(told) or set(told) == {"sha"} else None
+        return told["sha"] if checksum_matches(told) or set(told) == {"sha"} else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 @contextmanager
-def told(title: str) -> Iterator[None]:
+def translate_hub_errors(title: str) -> Iterator[None]:
     """Say what the Hub's clients raise in Kensa's words, and whether it may pass."""
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx
@@ -96,12 +96,12 @@ def told(title: str) -> Iterator[None]:
     except errors.LocalEntryNotFoundError as error:
         raise _explained(title, error.__cause__ or error) from None
     except (errors.HfHubHTTPError, httpx.HTTPError, OSError) as error:
-        if isinstance(error, OSError) and error.errno in DISK - {None}:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS - {None}:
             raise UnusableFolder(f"{title}: cannot be kept ({error.strerror}); make room, or set HF_HOME") from None
         raise _explained(title, error) from None
     except (ValueError, KeyError, TypeError) as error:  # an answer that is no answer, or a name that leads elsewhere
         raise UnreadableSource(
-            f"{title}: the Hub's answer cannot be used ({harmless(error)}); tell the dataset's owner"
+            f"{title}: the Hub's answer cannot be used ({redact(error)}); tell the dataset's owner"
         ) from None
 
 

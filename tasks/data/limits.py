@@ -18,17 +18,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.config.run import Data
+from tasks.config.run import DataConfig
 from tasks.core.errors import UnreadableSource
-from tasks.data.unpacked_size import MOST_BATCH, arrow_sizes
+from tasks.data.unpacked_size import MAX_BATCH_BYTES, arrow_sizes
 
 CARDS = ("README.md", ".huggingface.yaml")  # where the library looks for patterns of files
-MOST_CARD = 1 << 20  # bytes of a card
-CHUNK = 1 << 20
-WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}  # bytes of a Parquet value
+MAX_CARD_BYTES = 1 << 20  # bytes of a card
+READ_BYTES = 1 << 20
+TYPE_BYTES = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}  # bytes of a Parquet value
 
 
-def require_inside(folder: Path, source: str) -> None:
+def require_safe_card(folder: Path, source: str) -> None:
     """Raise UnreadableSource for a loading script, or a card that names files outside of `folder`."""
     if (script := folder / f"{folder.name}.py").exists():
         raise UnreadableSource(f"{source}: {script.name} would be its loading script, and none is ever run; remove it")
@@ -40,7 +40,7 @@ def require_inside(folder: Path, source: str) -> None:
                 )
 
 
-def require_own(files: list[str], folder: Path, source: str) -> None:
+def require_files_inside(files: list[str], folder: Path, source: str) -> None:
     """Raise UnreadableSource where the library has found files elsewhere; links are left as they are."""
     root = os.path.abspath(folder)  # noqa: PTH100  # resolve() would follow the client's own links
     for file in map(str, files):
@@ -54,8 +54,8 @@ def _patterns(card: Path, source: str) -> Iterator[str]:
 
     if not card.is_file():
         return
-    if card.stat().st_size > MOST_CARD:
-        raise UnreadableSource(f"{source}: expected a {card.name} of at most {MOST_CARD} bytes; shorten it")
+    if card.stat().st_size > MAX_CARD_BYTES:
+        raise UnreadableSource(f"{source}: expected a {card.name} of at most {MAX_CARD_BYTES} bytes; shorten it")
     try:
         text = card.read_text(encoding="utf-8")
         head = (
@@ -86,7 +86,7 @@ def _texts(told: Any) -> Iterator[str]:
             waiting += one
 
 
-def require_bounded(folder: Path, source: str, data: Data) -> None:
+def require_bounded(folder: Path, source: str, data: DataConfig) -> None:
     """Raise UnreadableSource where the folder's tables hold more than `data.most_records` or `data.most_bytes`."""
     rows = size = 0
     for path in sorted(folder.rglob("*")):
@@ -101,12 +101,12 @@ def require_bounded(folder: Path, source: str, data: Data) -> None:
             size += _of_arrow(path, source)
         else:
             size += path.stat().st_size
-        require_few(rows, source, data)
+        require_max_rows(rows, source, data)
         if size > data.most_bytes:
             raise _too_large(source, data)
 
 
-def require_few(rows: int, source: str, data: Data) -> None:
+def require_max_rows(rows: int, source: str, data: DataConfig) -> None:
     """Raise UnreadableSource for more rows than `data.most_records`."""
     if rows > data.most_records:
         raise UnreadableSource(
@@ -115,7 +115,7 @@ def require_few(rows: int, source: str, data: Data) -> None:
         )
 
 
-def _too_large(source: str, data: Data) -> UnreadableSource:
+def _too_large(source: str, data: DataConfig) -> UnreadableSource:
     return UnreadableSource(
         f"{source}: expected at most {data.most_bytes:,} bytes, unpacked, found more; "
         "raise data.most_bytes if they are meant"
@@ -129,7 +129,7 @@ def _of_parquet(path: Path) -> tuple[int, int]:
         group = told.row_group(number)
         for place in range(told.num_columns):
             column = group.column(place)
-            size += max(column.num_values * WIDTHS.get(column.physical_type, 1), column.total_uncompressed_size)
+            size += max(column.num_values * TYPE_BYTES.get(column.physical_type, 1), column.total_uncompressed_size)
     return told.num_rows, size
 
 
@@ -140,9 +140,9 @@ def _of_arrow(path: Path, source: str) -> int:
     except (pa.ArrowException, OSError) as error:
         said = " ".join(str(error).split())[:200]
         raise UnreadableSource(f"{source}: {path.name} is no whole Arrow file: {said}") from None
-    if max(sizes, default=0) > MOST_BATCH:
+    if max(sizes, default=0) > MAX_BATCH_BYTES:
         raise UnreadableSource(
-            f"{source}: expected batches of at most {MOST_BATCH:,} bytes, unpacked, found one of {max(sizes):,} in "
+            f"{source}: expected batches of at most {MAX_BATCH_BYTES:,} bytes, unpacked, found one of {max(sizes):,} in "
             f"{path.name}; write it in smaller ones"
         )
     return sum(sizes)
@@ -153,7 +153,7 @@ def _unpacked(path: Path, source: str, most: int) -> int:
     size = 0
     try:
         with gzip.open(path) as file:
-            while size <= most and (chunk := file.read(CHUNK)):
+            while size <= most and (chunk := file.read(READ_BYTES)):
                 size += len(chunk)
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableSource(f"{source}: {path.name} is no whole gzip file: {error}") from None

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 import numpy as np
 
-BLOCK = 4096  # maps at a time
+MAPS_PER_BLOCK = 4096  # maps at a time
 
 
-class Means:
+class ModeMeans:
     """Means of the maps of `modes` modes, (modes, values), in float64 sums."""
 
     def __init__(self, modes: int, values: int) -> None:
@@ -30,7 +30,7 @@ class Means:
             return (self.sums / self.counts[:, None]).astype(np.float32)
 
 
-def walked(blocks: Iterator[np.ndarray], mode: np.ndarray, means: Means) -> Iterator[np.ndarray]:
+def tee_means(blocks: Iterator[np.ndarray], mode: np.ndarray, means: ModeMeans) -> Iterator[np.ndarray]:
     """The blocks of maps as they are, each added to `means` on its way; mode (n,): of all of them, in order."""
     start = 0
     for maps in blocks:
@@ -39,18 +39,18 @@ def walked(blocks: Iterator[np.ndarray], mode: np.ndarray, means: Means) -> Iter
         yield maps
 
 
-def mean_maps(maps: np.ndarray, mode: np.ndarray, modes: int) -> np.ndarray:
+def mode_means(maps: np.ndarray, mode: np.ndarray, modes: int) -> np.ndarray:
     """The mean map of each mode, (modes, values) float32; maps (n, values) may be memory-mapped.
 
     mode: (n,) codes; a record of a negative one is left out.
     """
-    means = Means(modes, maps.shape[1])
-    for start in range(0, len(maps), BLOCK):
-        means.add(np.asarray(maps[start : start + BLOCK]), mode[start : start + BLOCK])
+    means = ModeMeans(modes, maps.shape[1])
+    for start in range(0, len(maps), MAPS_PER_BLOCK):
+        means.add(np.asarray(maps[start : start + MAPS_PER_BLOCK]), mode[start : start + MAPS_PER_BLOCK])
     return means.means()
 
 
-class Moments:
+class RunningMoments:
     """Of maps (n, values): `count`, `mean` and `variance` (values,), in the maps' unit and its square.
 
     Source: T. F. Chan, G. H. Golub, R. J. LeVeque, *Updating formulae and a pairwise algorithm for computing
@@ -79,16 +79,16 @@ class Moments:
         return self.squares / max(self.count - 1, 1)
 
 
-SUMMARIES = ("mean", "deviation", "peak")  # of a map's values, in their unit
+MAP_SUMMARIES = ("mean", "deviation", "peak")  # of a map's values, in their unit
 
 
-BLOCK = 4096  # maps that are looked at at once
+MAPS_PER_BLOCK = 4096  # maps that are looked at at once
 
 
-def summaries(maps: np.ndarray) -> np.ndarray:
+def map_summaries(maps: np.ndarray) -> np.ndarray:
     """Mean, standard deviation and largest value of each of maps (n, values), memory-mapped or not: (n, 3) float32."""
-    found = np.empty((len(maps), len(SUMMARIES)), np.float32)
-    for start in range(0, len(maps), BLOCK):
-        some = np.asarray(maps[start : start + BLOCK])
-        found[start : start + BLOCK] = np.stack([some.mean(axis=1), some.std(axis=1), some.max(axis=1)], axis=1)
+    found = np.empty((len(maps), len(MAP_SUMMARIES)), np.float32)
+    for start in range(0, len(maps), MAPS_PER_BLOCK):
+        some = np.asarray(maps[start : start + MAPS_PER_BLOCK])
+        found[start : start + MAPS_PER_BLOCK] = np.stack([some.mean(axis=1), some.std(axis=1), some.max(axis=1)], axis=1)
     return found

@@ -12,13 +12,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.data.limits import require_bounded, require_few, require_inside, require_own
-from tasks.config.run import Data
+from tasks.data.limits import require_bounded, require_max_rows, require_safe_card, require_files_inside
+from tasks.config.run import DataConfig
 from tasks.imaging.demo import make_demo
 from tasks.core.errors import BadInput, BadSetting, UnreadableSource
-from tasks.core.results import Downloaded
-from tasks.data.schema import recognise
-from tasks.data.unpacked_size import MOST_TEXT, long_text
+from tasks.core.results import DownloadedSource
+from tasks.data.schema import detect_layout
+from tasks.data.unpacked_size import MAX_TEXT_BYTES, find_oversized_text
 
 BATCH_ROWS = 2048
 BUFFER = (
@@ -27,7 +27,7 @@ BUFFER = (
 
 
 @dataclass(frozen=True)
-class Opened:
+class TableSource:
     """A source's columns, and its batches of at most BATCH_ROWS records, read as they are asked for."""
 
     schema: pa.Schema
@@ -35,104 +35,104 @@ class Opened:
 
 
 @contextmanager
-def opened(downloaded: Downloaded, data: Data, held_out: bool, scratch: Path) -> Iterator[Opened]:
+def open_source(downloaded: DownloadedSource, data: DataConfig, held_out: bool, scratch: Path) -> Iterator[TableSource]:
     """The source with its columns; what is no Parquet is prepared in a folder under `scratch` that goes afterwards.
 
     Memory is that of a few batches. `held_out` prefers the split `test` over `train`. Raises UnreadableSource
     or BadSetting, also while the batches are walked.
     """
     if downloaded.resolved.kind == "demo":
-        yield _whole(_demo_table())
+        yield _read_all(_demo_table())
         return
     with tempfile.TemporaryDirectory(dir=scratch, prefix=".reading-") as folder:
-        builder, files, part = _found(downloaded, data, held_out, folder)
+        builder, files, part = _resolve_split(downloaded, data, held_out, folder)
         if builder.name == "parquet":
             yield _parquet(files, downloaded.resolved.source, data)
             return
-        yield _whole(_prepared(builder, part, downloaded.resolved.source, data))
+        yield _read_all(_prepare(builder, part, downloaded.resolved.source, data))
 
 
 @contextmanager
-def streamed(downloaded: Downloaded, data: Data, held_out: bool) -> Iterator[Iterator[pa.RecordBatch]]:
+def stream_source(downloaded: DownloadedSource, data: DataConfig, held_out: bool) -> Iterator[Iterator[pa.RecordBatch]]:
     """The source as batches of at most BATCH_ROWS records, and nothing of it is written anywhere.
 
     Raises as `opened`, also while the batches are walked.
     """
     if downloaded.resolved.kind == "demo":
-        yield _whole(_demo_table()).batches
+        yield _read_all(_demo_table()).batches
         return
     with tempfile.TemporaryDirectory(prefix="kensa-reading-") as scratch:  # the library's notes, a few kilobytes
         yield _stream(downloaded, data, held_out, scratch)
 
 
-def _stream(downloaded: Downloaded, data: Data, held_out: bool, scratch: str) -> Iterator[pa.RecordBatch]:
-    builder, files, part = _found(downloaded, data, held_out, scratch)
+def _stream(downloaded: DownloadedSource, data: DataConfig, held_out: bool, scratch: str) -> Iterator[pa.RecordBatch]:
+    builder, files, part = _resolve_split(downloaded, data, held_out, scratch)
     if builder.name == "parquet":
         yield from _parquet(files, downloaded.resolved.source, data).batches
         return
-    with _told(downloaded.resolved.source):
+    with _translate_reader_errors(downloaded.resolved.source):
         for table in builder.as_streaming_dataset(part).with_format("arrow").iter(BATCH_ROWS):
             yield table.combine_chunks().to_batches()[0]
 
 
-def _found(downloaded: Downloaded, data: Data, held_out: bool, scratch: str) -> tuple[Any, list[str], str]:
+def _resolve_split(downloaded: DownloadedSource, data: DataConfig, held_out: bool, scratch: str) -> tuple[Any, list[str], str]:
     """The library's reader of a folder, the files of the part that is asked for, and that part's name."""
     from datasets import DownloadConfig, load_dataset_builder
 
     folder, source = Path(downloaded.folder), downloaded.resolved.source
     _require_fit(folder, source, data)
-    with _told(source):
+    with _translate_reader_errors(source):
         local = DownloadConfig(local_files_only=True)
         builder = load_dataset_builder(downloaded.folder, data.config, cache_dir=scratch, download_config=local)
         files = {str(name): list(found) for name, found in (builder.config.data_files or {}).items()}
-        require_own([file for found in files.values() for file in found], folder, source)
+        require_files_inside([file for found in files.values() for file in found], folder, source)
         part = _part(source, list(files), data.part, held_out)
     return builder, files[part], part
 
 
-def _parquet(files: list[str], source: str, data: Data) -> Opened:
+def _parquet(files: list[str], source: str, data: DataConfig) -> TableSource:
     """Parquet is read by Arrow itself: the library would hold a whole row group, and write the set once more.
 
     Columns that nothing asks for are left unread.
     """
-    with _told(source):
+    with _translate_reader_errors(source):
         readers = [pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) for path in files]
         schema = readers[0].schema_arrow
-    names = recognise(schema, data).names(schema)
+    names = detect_layout(schema, data).names(schema)
     wanted = pa.schema([schema.field(name) for name in names])
 
     def batches() -> Iterator[pa.RecordBatch]:
-        with _told(source):
+        with _translate_reader_errors(source):
             for path, reader in zip(files, readers, strict=True):
                 _require_names(path, names, source)
                 for batch in reader.iter_batches(BATCH_ROWS, columns=names):
                     same = batch.schema.equals(wanted)
                     yield batch if same else batch.select(names).cast(wanted)
 
-    return Opened(schema, batches())
+    return TableSource(schema, batches())
 
 
 def _require_names(path: str, columns: list[str], source: str) -> None:
     """Raise UnreadableSource for a text that is no name: packed once, it may stand for gigabytes."""
-    if found := long_text(Path(path), columns):
-        raise UnreadableSource(f"{source}: expected texts of at most {MOST_TEXT:,} bytes, found {found}; shorten it")
+    if found := find_oversized_text(Path(path), columns):
+        raise UnreadableSource(f"{source}: expected texts of at most {MAX_TEXT_BYTES:,} bytes, found {found}; shorten it")
 
 
-def _prepared(builder: Any, part: str, source: str, data: Data) -> pa.Table:
+def _prepare(builder: Any, part: str, source: str, data: DataConfig) -> pa.Table:
     """Any other kind of file as a table that the library has written, memory-mapped."""
     from datasets import DownloadConfig
 
-    with _told(source):
+    with _translate_reader_errors(source):
         builder.download_and_prepare(
             download_config=DownloadConfig(local_files_only=True), verification_mode="no_checks"
         )
         table = builder.as_dataset(part).with_format("arrow")[:]
-    require_few(table.num_rows, source, data)
+    require_max_rows(table.num_rows, source, data)
     return table
 
 
-def _whole(table: pa.Table) -> Opened:
-    return Opened(table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS)))
+def _read_all(table: pa.Table) -> TableSource:
+    return TableSource(table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS)))
 
 
 def _demo_table() -> pa.Table:
@@ -148,16 +148,16 @@ def _demo_table() -> pa.Table:
     )
 
 
-def _require_fit(folder: Path, source: str, data: Data) -> None:
+def _require_fit(folder: Path, source: str, data: DataConfig) -> None:
     """All that can be asked before a file is opened."""
-    require_inside(folder, source)
+    require_safe_card(folder, source)
     _require_one_kind(folder, source)
     _require_rows(folder)
     require_bounded(folder, source, data)
 
 
 @contextmanager
-def _told(source: str) -> Iterator[None]:
+def _translate_reader_errors(source: str) -> Iterator[None]:
     """What the library cannot read, in one line; StopIteration is its word for a JSON file without a record."""
     import yaml
     from datasets.exceptions import DatasetsError

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from tasks.config.run import Data
+from tasks.config.run import DataConfig
 from tasks.core.results import Finding
 
 
 @dataclass(frozen=True)
-class Block:
+class MapBlock:
     """One map within a row, and the columns that describe it. `role` is `anchor` or `record`."""
 
     role: str
@@ -32,23 +32,23 @@ class Block:
         return tuple(column for column in (self.label, self.mode) if column)
 
 
-SHAPES: dict[str, tuple[Block, ...]] = {
+LAYOUTS: dict[str, tuple[MapBlock, ...]] = {
     "wide triplets": (
-        Block("anchor", "arch", "pmode"),
-        Block("record", "pos", "pmode", "plabel", "p"),
-        Block("record", "neg", "nmode", "nlabel", "n"),
+        MapBlock("anchor", "arch", "pmode"),
+        MapBlock("record", "pos", "pmode", "plabel", "p"),
+        MapBlock("record", "neg", "nmode", "nlabel", "n"),
     ),
-    "wide records": (Block("record", "data", "fmode", "label", ""),),
-    "records with a map column": (Block("record", "map", "fmode", "label", ""),),
+    "wide records": (MapBlock("record", "data", "fmode", "label", ""),),
+    "records with a map column": (MapBlock("record", "map", "fmode", "label", ""),),
 }
 
 
 @dataclass(frozen=True)
-class Shape:
+class TableLayout:
     """A recognised source: its kind, its blocks, and the columns of each that are fit to be read."""
 
     kind: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[MapBlock, ...]
     columns: tuple[tuple[str, ...], ...]
     findings: tuple[Finding, ...]
 
@@ -64,14 +64,14 @@ class Shape:
         return [name for name in dict.fromkeys(schema.names) if name in wanted]
 
 
-def recognise(schema: pa.Schema, data: Data) -> Shape:
+def detect_layout(schema: pa.Schema, data: DataConfig) -> TableLayout:
     """The shape of a table with all findings about its columns; never raises."""
     kind = _kind(schema.names)
-    blocks = tuple(_with_group(block, schema.names, data.group) for block in SHAPES[kind])
+    blocks = tuple(_with_group(block, schema.names, data.group) for block in LAYOUTS[kind])
     if kind == "records with a map column" and "fmode" not in schema.names and "mode" in schema.names:
         blocks = tuple(replace(block, mode="mode") for block in blocks)
     columns = tuple(tuple(_fit_columns(schema, block, data)) for block in blocks)
-    return Shape(kind, blocks, columns, tuple(_findings(schema, kind, blocks, data)))
+    return TableLayout(kind, blocks, columns, tuple(_findings(schema, kind, blocks, data)))
 
 
 def _kind(names: list[str]) -> str:
@@ -81,14 +81,14 @@ def _kind(names: list[str]) -> str:
     return "wide triplets" if wide["pos"] > wide["data"] else "wide records"
 
 
-def _with_group(block: Block, names: list[str], group: str) -> Block:
+def _with_group(block: MapBlock, names: list[str], group: str) -> MapBlock:
     if block.group is None:
         return block
     column = block.group + group
     return replace(block, group=column if column in names else None)
 
 
-def map_columns(block: Block, data: Data) -> list[str]:
+def map_columns(block: MapBlock, data: DataConfig) -> list[str]:
     """The names of a block's map columns, in row-major order of the map."""
     return ["map"] if block.prefix == "map" else [f"{block.prefix}{i}" for i in range(data.rows * data.cols)]
 
@@ -114,12 +114,12 @@ def _fits(schema: pa.Schema, column: str) -> bool:
     return _is_map(kind) if column == "map" else is_number(kind)
 
 
-def _fit_columns(schema: pa.Schema, block: Block, data: Data) -> Iterator[str]:
+def _fit_columns(schema: pa.Schema, block: MapBlock, data: DataConfig) -> Iterator[str]:
     present = set(schema.names)
     return (name for name in map_columns(block, data) if name in present and _fits(schema, name))
 
 
-def _findings(schema: pa.Schema, kind: str, blocks: tuple[Block, ...], data: Data) -> Iterator[Finding]:
+def _findings(schema: pa.Schema, kind: str, blocks: tuple[MapBlock, ...], data: DataConfig) -> Iterator[Finding]:
     expected = [name for block in blocks for name in (*map_columns(block, data), *block.described)]
     expected = list(dict.fromkeys(expected))
     present = set(schema.names)  # Arrow makes the list anew each time it is asked
@@ -151,7 +151,7 @@ def _findings(schema: pa.Schema, kind: str, blocks: tuple[Block, ...], data: Dat
     yield Finding("group column", True, False, f"splits keep {listed(groups)} together" if groups else "none")
 
 
-def _surplus(schema: pa.Schema, expected: list[str], blocks: tuple[Block, ...]) -> Finding:
+def _surplus(schema: pa.Schema, expected: list[str], blocks: tuple[MapBlock, ...]) -> Finding:
     known = {*expected, *(block.group for block in blocks)}
     surplus = [name for name in schema.names if name not in known]
     prefixes = "|".join(block.prefix for block in blocks if block.prefix != "map") or "map"
@@ -162,7 +162,7 @@ def _surplus(schema: pa.Schema, expected: list[str], blocks: tuple[Block, ...]) 
     return Finding("no surplus columns", not surplus, False, f"ignored: {listed(surplus)}" if surplus else "none")
 
 
-def _type_fits(schema: pa.Schema, column: str, blocks: tuple[Block, ...]) -> bool:
+def _type_fits(schema: pa.Schema, column: str, blocks: tuple[MapBlock, ...]) -> bool:
     if any(column in block.described for block in blocks):
         kind = schema.field(column).type
         return is_number(kind) or any(

@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-FEW = 1 << 17  # bytes of a column's texts, below which no batch of rows can grow large
-MOST_TEXT = 10_000  # bytes of one text: a label, a mode or a group is a name
-MOST_BATCH = 2 << 30  # bytes of one batch of Arrow, which is unpacked as a whole
+SMALL_FILE_BYTES = 1 << 17  # bytes of a column's texts, below which no batch of rows can grow large
+MAX_TEXT_BYTES = 10_000  # bytes of one text: a label, a mode or a group is a name
+MAX_BATCH_BYTES = 2 << 30  # bytes of one batch of Arrow, which is unpacked as a whole
 FILE_MAGIC, DICTIONARY, BATCH = b"ARROW1", 2, 3  # Arrow's Message.fbs: DictionaryBatch, RecordBatch
 
 
-def long_text(path: Path, names: list[str]) -> str | None:
+def find_oversized_text(path: Path, names: list[str]) -> str | None:
     """What is wrong with a Parquet file's columns of text, if one holds a text longer than MOST_TEXT.
 
     They are read as numbers of words, so that each word lies in memory once.
@@ -33,7 +33,7 @@ def long_text(path: Path, names: list[str]) -> str | None:
         for place in range(told.num_columns)
     ]
     large = {
-        one.path_in_schema for one in columns if one.physical_type == "BYTE_ARRAY" and one.total_uncompressed_size > FEW
+        one.path_in_schema for one in columns if one.physical_type == "BYTE_ARRAY" and one.total_uncompressed_size > SMALL_FILE_BYTES
     }
     wanted = [name for name in names if name in large]
     if not wanted:
@@ -43,7 +43,7 @@ def long_text(path: Path, names: list[str]) -> str | None:
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             words = column.dictionary if isinstance(column, pa.DictionaryArray) else column
             longest = pc.max(pc.binary_length(words)).as_py() or 0
-            if longest > MOST_TEXT:
+            if longest > MAX_TEXT_BYTES:
                 return f"one of {longest:,} bytes in the column {name}"
     return None
 

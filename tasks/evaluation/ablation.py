@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.data.bank import Bank
-from tasks.evaluation.bootstrap import auroc_of, draws_of, intervals, units_of
-from tasks.evaluation.holdout import thresholds_of
-from tasks.evaluation.metrics import pair_figures
-from tasks.model.classifier import Judge
+from tasks.evaluation.bootstrap import auroc_with_interval, bootstrap_units, bootstrap_weights, intervals
+from tasks.evaluation.holdout import calibrate_thresholds
+from tasks.evaluation.metrics import pair_metrics
+from tasks.model.classifier import PrototypeClassifier
 
-CHANCE = (0.45, 0.55)  # where the pair AUROC of a model that was taught at random must lie
+CHANCE_LEVEL = (0.45, 0.55)  # where the pair AUROC of a model that was taught at random must lie
 
 
-def unseen_figures(judge: Judge, known: Bank, bank: Bank, mode: str, config: Retrain) -> dict[str, Any]:
+def unseen_metrics(judge: PrototypeClassifier, known: Bank, bank: Bank, mode: str, config: RunConfig) -> dict[str, Any]:
     """How test records of a mode that the judge does not know are told from good ones, and from all known ones.
 
     known: the bank without the mode; bank: the whole one. `scores` are AUROCs against the good test
@@ -29,36 +29,40 @@ def unseen_figures(judge: Judge, known: Bank, bank: Bank, mode: str, config: Ret
     """
     rows = bank.rows("test")
     strange = bank.mode[rows] == bank.modes.index(mode)
-    maps, units = np.asarray(bank.maps[rows]), units_of(bank, rows)[0]
+    maps, units = np.asarray(bank.maps[rows]), bootstrap_units(bank, rows)[0]
     draws, confidence = config.evaluate.bootstrap, config.evaluate.confidence
-    weights = draws_of(units, draws, config.seed)
-    nearest = judge.to_modes(maps).min(axis=1)
-    found: dict[str, Any] = {"n": int(strange.sum()), "novelty": auroc_of(nearest, strange, weights, confidence)}
+    weights = bootstrap_weights(units, draws, config.seed)
+    nearest = judge.mode_distances(maps).min(axis=1)
+    found: dict[str, Any] = {
+        "n": int(strange.sum()),
+        "novelty": auroc_with_interval(nearest, strange, weights, confidence),
+    }
     good = bank.good[rows]
-    if judge.to_good is None or not good.any():
+    if judge.good_distances is None or not good.any():
         return found
     asked = good | strange
     scores = {name: values[asked] for name, values in judge.scores(maps).items()}
     found["scores"] = {
-        name: auroc_of(values, strange[asked], weights[:, asked], confidence) for name, values in scores.items()
+        name: auroc_with_interval(values, strange[asked], weights[:, asked], confidence)
+        for name, values in scores.items()
     }
     found["used"] = "fused" if judge.fused else "distance"
-    cut = thresholds_of(judge, known, config)[0].value
+    cut = calibrate_thresholds(judge, known, config)[0].value
     found["caught"] = None if cut is None else float((judge.score(maps[strange]) > cut).mean())
     return found
 
 
-def taught_at_random(judge: Judge, bank: Bank, config: Retrain) -> dict[str, Any]:
+def permuted_label_metrics(judge: PrototypeClassifier, bank: Bank, config: RunConfig) -> dict[str, Any]:
     """Pair AUROC with its interval, and mode accuracy, on test records, whose modes are the true ones."""
     rows = bank.rows("test")
-    distances, mode = judge.to_modes(np.asarray(bank.maps[rows])), bank.mode[rows]
-    found = pair_figures(distances, mode)
-    weights = draws_of(units_of(bank, rows)[0], config.evaluate.bootstrap, config.seed)
+    distances, mode = judge.mode_distances(np.asarray(bank.maps[rows])), bank.mode[rows]
+    found = pair_metrics(distances, mode)
+    weights = bootstrap_weights(bootstrap_units(bank, rows)[0], config.evaluate.bootstrap, config.seed)
     edges = intervals(distances, mode, weights, config.evaluate.confidence)["auroc"]
     return {"auroc": found["auroc"], "interval": edges, "mode_accuracy": found["mode_accuracy"]}
 
 
-def unseen_summary(folds: tuple[dict[str, Any], ...], config: Retrain) -> dict[str, Any] | None:
+def left_out_mode_summary(folds: tuple[dict[str, Any], ...], config: RunConfig) -> dict[str, Any] | None:
     """The figures by mode and their plain means; None where they were not asked for.
 
     `modes` is empty where no mode can be left out; one whose training died has `failed`, and no figures.
@@ -79,7 +83,7 @@ def unseen_summary(folds: tuple[dict[str, Any], ...], config: Retrain) -> dict[s
     return {"modes": modes, "mean": means | ({"caught": _mean(caught)} if caught else {})}
 
 
-def permutation_summary(folds: tuple[dict[str, Any], ...], config: Retrain) -> dict[str, Any] | None:
+def permutation_summary(folds: tuple[dict[str, Any], ...], config: RunConfig) -> dict[str, Any] | None:
     """The pair AUROC of each permutation, their mean, and whether it is that of a coin; None where not asked for.
 
     `chance` is None where it cannot be told: the mean lies outside of what is expected, but no farther than
@@ -93,7 +97,7 @@ def permutation_summary(folds: tuple[dict[str, Any], ...], config: Retrain) -> d
     return {
         "auroc": values,
         "mean": mean,
-        "expected": list(CHANCE),
+        "expected": list(CHANCE_LEVEL),
         "chance": None if mean is None else _chance(mean, [one["interval"] for one in folds if "failed" not in one]),
         "failed": [one["failed"] for one in folds if "failed" in one],
     }
@@ -101,7 +105,7 @@ def permutation_summary(folds: tuple[dict[str, Any], ...], config: Retrain) -> d
 
 def _chance(mean: float, edges: list[list[float]]) -> bool | None:
     low, high = np.mean(edges, axis=0)
-    return True if CHANCE[0] <= mean <= CHANCE[1] else None if low <= 0.5 <= high else False
+    return True if CHANCE_LEVEL[0] <= mean <= CHANCE_LEVEL[1] else None if low <= 0.5 <= high else False
 
 
 def _mean(values: list[float]) -> float:

@@ -51,7 +51,7 @@ def weighted_tpr(score: np.ndarray, positive: np.ndarray, weights: np.ndarray, a
     return np.where(misses[:, 0] > 0, fits.max(axis=1), np.nan)
 
 
-def threshold_figures(
+def threshold_metrics(
     called: np.ndarray, good: np.ndarray, weights: np.ndarray, confidence: float
 ) -> dict[str, float | list[float]]:
     """What a threshold is worth on records (n,) that it called defective, each figure with its interval.
@@ -98,7 +98,7 @@ def weighted_auroc(score: np.ndarray, positive: np.ndarray, weights: np.ndarray,
     return values
 
 
-def draws_of(units: np.ndarray, draws: int, seed: int) -> np.ndarray:
+def bootstrap_weights(units: np.ndarray, draws: int, seed: int) -> np.ndarray:
     """Bootstrap weights (draws, n): how often each record is drawn when its unit is drawn."""
     _, inverse = np.unique(units, return_inverse=True)
     count = inverse.max() + 1
@@ -124,20 +124,22 @@ def intervals(
     }
 
 
-LEAST_GROUPS = 10  # below this, drawing groups says little about groups that were not drawn
+MIN_GROUPS = 10  # below this, drawing groups says little about groups that were not drawn
 
 
-def units_of(bank: Bank, rows: np.ndarray) -> tuple[np.ndarray, str]:
+def bootstrap_units(bank: Bank, rows: np.ndarray) -> tuple[np.ndarray, str]:
     """What the bootstrap draws: codes (n,) of the groups where there are enough, else of the records."""
     groups = np.unique(bank.group[rows])
-    if len(groups) < LEAST_GROUPS:
+    if len(groups) < MIN_GROUPS:
         few = f"record (too few groups: {len(groups)})" if groups.any() else "record"
         return np.arange(len(rows)), few
     names = np.where(bank.group[rows] != "", bank.group[rows], bank.hash[rows].astype(str))
     return np.unique(names, return_inverse=True)[1], "group"
 
 
-def auroc_of(score: np.ndarray, positive: np.ndarray, weights: np.ndarray, confidence: float) -> dict[str, Any]:
+def auroc_with_interval(
+    score: np.ndarray, positive: np.ndarray, weights: np.ndarray, confidence: float
+) -> dict[str, Any]:
     """The AUROC of a score (n,) and its bootstrap interval."""
     value = float(weighted_auroc(score, positive, np.ones((1, len(score))))[0])
     return {"auroc": value, "interval": interval(weighted_auroc(score, positive, weights), confidence)}

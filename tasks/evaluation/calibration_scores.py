@@ -14,14 +14,14 @@ import numpy as np
 
 from tasks.core.errors import NothingToCalibrate
 from tasks.data.bank import Bank
-from tasks.evaluation.bootstrap import units_of
-from tasks.model.classifier import Judge
+from tasks.evaluation.bootstrap import bootstrap_units
+from tasks.model.classifier import PrototypeClassifier
 
-FILE = "scores.npz"
+SCORES_FILE = "scores.npz"
 
 
 @dataclass(frozen=True)
-class Scores:
+class CalibrationScores:
     """See the module's docstring for shapes and types; empty where there is no good prototype."""
 
     score: np.ndarray
@@ -36,14 +36,16 @@ class Scores:
         return self.score[rows], ~self.good[rows], self.unit[rows]
 
 
-def scores_of(judge: Judge, bank: Bank) -> Scores:
+def collect_scores(judge: PrototypeClassifier, bank: Bank) -> CalibrationScores:
     """The scores of the bank's calibration and test part by its judge."""
-    if judge.to_good is None:
-        return Scores(np.empty(0), np.empty(0, bool), np.empty(0, bool), np.empty(0, np.int64), np.array("record"))
+    if judge.good_distances is None:
+        return CalibrationScores(
+            np.empty(0), np.empty(0, bool), np.empty(0, bool), np.empty(0, np.int64), np.array("record")
+        )
     parts = [bank.rows(part) for part in ("calibrate", "test")]
     rows = np.concatenate(parts)
-    units = [units_of(bank, part) for part in parts]
-    return Scores(
+    units = [bootstrap_units(bank, part) for part in parts]
+    return CalibrationScores(
         score=judge.score(np.asarray(bank.maps[rows])),
         good=bank.good[rows],
         test=np.repeat([False, True], [len(part) for part in parts]),
@@ -52,16 +54,16 @@ def scores_of(judge: Judge, bank: Bank) -> Scores:
     )
 
 
-def write_scores(scores: Scores, folder: Path) -> None:
+def write_scores(scores: CalibrationScores, folder: Path) -> None:
     """Write `scores.npz` into a folder."""
-    np.savez(folder / FILE, **{field.name: getattr(scores, field.name) for field in fields(Scores)})
+    np.savez(folder / SCORES_FILE, **{field.name: getattr(scores, field.name) for field in fields(CalibrationScores)})
 
 
-def read_scores(folder: Path) -> Scores:
+def read_scores(folder: Path) -> CalibrationScores:
     """The scores of a release's folder; NothingToCalibrate where it keeps none, or knows no good parts."""
-    if (folder / FILE).exists():
-        with np.load(folder / FILE, allow_pickle=False) as file:
-            found = Scores(**{field.name: file[field.name] for field in fields(Scores)})
+    if (folder / SCORES_FILE).exists():
+        with np.load(folder / SCORES_FILE, allow_pickle=False) as file:
+            found = CalibrationScores(**{field.name: file[field.name] for field in fields(CalibrationScores)})
         if len(found.score):
             return found
     raise NothingToCalibrate(

@@ -12,24 +12,24 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.core.errors import NotComparable
 from tasks.data.bank import Bank
 from tasks.data.split import PARTS
-from tasks.evaluation.bootstrap import units_of
-from tasks.evaluation.metrics import pair_figures
-from tasks.evaluation.paired_bootstrap import draws_for, fewest, paired
-from tasks.model.classifier import Judge
-from tasks.registry.loading import _arrays, champion_judge
+from tasks.evaluation.bootstrap import bootstrap_units
+from tasks.evaluation.metrics import pair_metrics
+from tasks.evaluation.paired_bootstrap import min_units_for_significance, paired_differences, required_draws
+from tasks.model.classifier import PrototypeClassifier
+from tasks.registry.loading import _arrays, load_classifier
 from tasks.registry.releases import Release
 
 # What a release of another Kensa can raise: a file that is missing, cut or of another form; a distance, a
 # layer or a map's size that this one does not know. All else is a mistake of ours, and fails the run.
-UNUSABLE = (OSError, EOFError, BadZipFile, KeyError, TypeError, ValueError)
+UNUSABLE_RELEASE = (OSError, EOFError, BadZipFile, KeyError, TypeError, ValueError)
 
 
-def comparison_with(
-    champion: Release, judge: Judge, bank: Bank, config: Retrain, frozen: dict[str, Any]
+def compare_with_champion(
+    champion: Release, judge: PrototypeClassifier, bank: Bank, config: RunConfig, frozen: dict[str, Any]
 ) -> dict[str, Any]:
     """Challenger and champion on the same records of the frozen set, in the modes that both know.
 
@@ -46,32 +46,34 @@ def comparison_with(
         "impossible": None,
     }
     try:
-        left = _left(champion, bank)
+        left = _remaining_records(champion, bank)
         told = ("seen", "unknown", "lost", "unjudged", "impossible")
         found |= {"records": len(left.rows), **{name: getattr(left, name) for name in told}}
         if left.impossible:
             return found
-        distances = [_distances(judge, left, bank, "this model"), _champions(champion, left, bank)]
+        distances = [_distances(judge, left, bank, "this model"), _champion_distances(champion, left, bank)]
     except NotComparable as error:
         return found | {"impossible": str(error)}
     return found | _side_by_side(*distances, left, bank, config)
 
 
-def _side_by_side(own: np.ndarray, other: np.ndarray, left: Comparable, bank: Bank, config: Retrain) -> dict[str, Any]:
+def _side_by_side(
+    own: np.ndarray, other: np.ndarray, left: ComparableRecords, bank: Bank, config: RunConfig
+) -> dict[str, Any]:
     mode = np.array([left.modes.index(bank.modes[code]) for code in bank.mode[left.rows]])
-    units, unit = units_of(bank, left.rows)
+    units, unit = bootstrap_units(bank, left.rows)
     confidence = config.gate.confidence
-    draws = draws_for(config.evaluate.bootstrap, confidence)
-    found = paired(own, other, mode, units, confidence, draws, config.seed)
+    draws = required_draws(config.evaluate.bootstrap, confidence)
+    found = paired_differences(own, other, mode, units, confidence, draws, config.seed)
     few = found["few"] and found["few"] | {"modes": [left.modes[code] for code in found["few"]["modes"]]}
     return {
-        "challenger": pair_figures(own, mode),
-        "champion": pair_figures(other, mode),
+        "challenger": pair_metrics(own, mode),
+        "champion": pair_metrics(other, mode),
         "same_model": bool(np.array_equal(own, other)),
         "figures": found["figures"],
         "modes": {left.modes[code]: entry for code, entry in found["modes"].items()},
         "few": few,
-        "fewest": fewest(confidence),
+        "fewest": min_units_for_significance(confidence),
         "unit": unit,
         "units": len(np.unique(units)),
         "draws": draws,
@@ -79,17 +81,17 @@ def _side_by_side(own: np.ndarray, other: np.ndarray, left: Comparable, bank: Ba
     }
 
 
-def _left(champion: Release, bank: Bank) -> Comparable:
+def _remaining_records(champion: Release, bank: Bank) -> ComparableRecords:
     try:
-        return comparable(champion, bank)
-    except UNUSABLE as error:
+        return comparable_records(champion, bank)
+    except UNUSABLE_RELEASE as error:
         raise _unusable(champion, error) from error
 
 
-def _champions(champion: Release, left: Comparable, bank: Bank) -> np.ndarray:
+def _champion_distances(champion: Release, left: ComparableRecords, bank: Bank) -> np.ndarray:
     try:
-        return _distances(champion_judge(champion), left, bank, f"the champion {champion.version}")
-    except UNUSABLE as error:
+        return _distances(load_classifier(champion), left, bank, f"the champion {champion.version}")
+    except UNUSABLE_RELEASE as error:
         raise _unusable(champion, error) from error
 
 
@@ -100,20 +102,20 @@ def _unusable(champion: Release, error: Exception) -> NotComparable:
     )
 
 
-def _distances(judge: Judge, left: Comparable, bank: Bank, who: str) -> np.ndarray:
+def _distances(judge: PrototypeClassifier, left: ComparableRecords, bank: Bank, who: str) -> np.ndarray:
     """Distances (n, modes) of the records that are left to the modes that are left."""
     columns = [judge.modes.index(mode) for mode in left.modes]
-    found = np.asarray(judge.to_modes(np.asarray(bank.maps[left.rows])))[:, columns]
+    found = np.asarray(judge.mode_distances(np.asarray(bank.maps[left.rows])))[:, columns]
     if not np.isfinite(found).all():
         raise NotComparable(f"{who} gives distances that are no finite numbers")
     return found
 
 
-LEAST_COMPARED = 20  # test records below which two models cannot be told apart
+MIN_COMPARED = 20  # test records below which two models cannot be told apart
 
 
 @dataclass(frozen=True)
-class Comparable:
+class ComparableRecords:
     """The test records on which a champion can be judged fairly, and what stays out.
 
     rows: (n,) rows of the bank; modes: those with such records, in the bank's order. Left out and
@@ -131,7 +133,7 @@ class Comparable:
     impossible: str | None
 
 
-def comparable(release: Release, bank: Bank) -> Comparable:
+def comparable_records(release: Release, bank: Bank) -> ComparableRecords:
     """What is left of the test part: a record that the champion has seen would flatter it."""
     with _arrays(release, "split.npz") as split:
         seen = np.isin(bank.hash[bank.rows("test")], split["hash"][split["part"] != PARTS.index("test")])
@@ -141,18 +143,18 @@ def comparable(release: Release, bank: Bank) -> Comparable:
     both = np.isin(np.array(bank.modes)[bank.mode[rows]], known)
     left = rows[~seen & both]
     found = [bank.modes[code] for code in np.unique(bank.mode[left])]
-    return Comparable(
+    return ComparableRecords(
         rows=left,
         modes=found,
         seen=int(seen.sum()),
         unknown=int((~seen & ~both).sum()),
         lost=[mode for mode in known if mode not in bank.modes],
         unjudged=[mode for mode in bank.modes if mode in known and mode not in found],
-        impossible=_too_little(len(left), len(found)),
+        impossible=_why_too_few(len(left), len(found)),
     )
 
 
-def _too_little(records: int, modes: int) -> str | None:
-    if modes >= 2 and records >= LEAST_COMPARED:
+def _why_too_few(records: int, modes: int) -> str | None:
+    if modes >= 2 and records >= MIN_COMPARED:
         return None
-    return f"{records} test records in {modes} modes are new to it and known by it; {LEAST_COMPARED} in 2 are needed"
+    return f"{records} test records in {modes} modes are new to it and known by it; {MIN_COMPARED} in 2 are needed"

@@ -16,18 +16,18 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
-from tasks.config.run import Cost
+from tasks.config.run import CostConfig
 from tasks.core.errors import BadSetting
-from tasks.evaluation.calibration_scores import Scores
+from tasks.evaluation.calibration_scores import CalibrationScores
 
-PARTS = 10_000
+PARTS_PER_COST = 10_000
 
 
-MOST_POINTS = 400  # of the curve
+MAX_CURVE_POINTS = 400  # of the curve
 
 
 @dataclass(frozen=True)
-class Rate:
+class ErrorRate:
     """A share of `of` records (or what that many in groups are worth), with its interval."""
 
     value: float
@@ -38,15 +38,15 @@ class Rate:
 
 
 @dataclass(frozen=True)
-class Price:
+class ThresholdCost:
     """What a threshold does to 10 000 parts: counts, and cost in the currency; each (value, low, high).
 
     Counts and cost are None where the prevalence or the costs are not stated.
     """
 
     threshold: float
-    false_alarms: Rate
-    escapes: Rate
+    false_alarms: ErrorRate
+    escapes: ErrorRate
     overkilled: tuple[float, float, float] | None
     escaped: tuple[float, float, float] | None
     cost: tuple[float, float, float] | None
@@ -56,7 +56,7 @@ class Price:
         return asdict(self)
 
 
-def rate_of(hit: np.ndarray, unit: np.ndarray, confidence: float) -> Rate:
+def error_rate(hit: np.ndarray, unit: np.ndarray, confidence: float) -> ErrorRate:
     """The share of hits (n,) bool with its interval; unit (n,) what belongs together."""
     n, count = len(hit), int(hit.sum())
     share = count / n
@@ -65,7 +65,7 @@ def rate_of(hit: np.ndarray, unit: np.ndarray, confidence: float) -> Rate:
     seen = share * worth
     low = float(beta.ppf(tail, seen, worth - seen + 1)) if count else 0.0
     high = float(beta.ppf(1 - tail, seen + 1, worth - seen)) if count < n else 1.0
-    return Rate(share, low, high, count, n)
+    return ErrorRate(share, low, high, count, n)
 
 
 def _design_effect(hit: np.ndarray, unit: np.ndarray, share: float) -> float:
@@ -79,21 +79,23 @@ def _design_effect(hit: np.ndarray, unit: np.ndarray, share: float) -> float:
     return max(1.0, variance / (share * (1 - share) / n))
 
 
-def price(threshold: float, scores: Scores, cost: Cost, confidence: float, test: bool = True) -> Price:
+def threshold_cost(
+    threshold: float, scores: CalibrationScores, cost: CostConfig, confidence: float, test: bool = True
+) -> ThresholdCost:
     """What a threshold does, by the records of the test part (or of the calibration part)."""
     score, defect, unit = scores.part(test)
-    alarms = rate_of(score[~defect] > threshold, unit[~defect], confidence)
-    escapes = rate_of(score[defect] <= threshold, unit[defect], confidence)
+    alarms = error_rate(score[~defect] > threshold, unit[~defect], confidence)
+    escapes = error_rate(score[defect] <= threshold, unit[defect], confidence)
     over, escaped, money = None, None, None
     if cost.prevalence is not None:
-        over = _times(alarms, PARTS * (1 - cost.prevalence))
-        escaped = _times(escapes, PARTS * cost.prevalence)
+        over = _times(alarms, PARTS_PER_COST * (1 - cost.prevalence))
+        escaped = _times(escapes, PARTS_PER_COST * cost.prevalence)
         if cost.overkill is not None and cost.escape is not None:
             money = _sum((over, cost.overkill), (escaped, cost.escape))
-    return Price(threshold, alarms, escapes, over, escaped, money)
+    return ThresholdCost(threshold, alarms, escapes, over, escaped, money)
 
 
-def _times(rate: Rate, factor: float) -> tuple[float, float, float]:
+def _times(rate: ErrorRate, factor: float) -> tuple[float, float, float]:
     return rate.value * factor, rate.low * factor, rate.high * factor
 
 
@@ -105,15 +107,15 @@ def _sum(*terms: tuple[tuple[float, float, float], float]) -> tuple[float, float
     return value, value - low, value + high
 
 
-def curve(scores: Scores, cost: Cost, confidence: float) -> list[Price]:
+def cost_curve(scores: CalibrationScores, cost: CostConfig, confidence: float) -> list[ThresholdCost]:
     """The price of every threshold that makes a difference on the test part, thinned where they are many."""
     values = np.unique(scores.part(True)[0])
-    if len(values) > MOST_POINTS:
-        values = np.unique(np.quantile(values, np.linspace(0, 1, MOST_POINTS), method="nearest"))
-    return [price(float(value), scores, cost, confidence) for value in values]
+    if len(values) > MAX_CURVE_POINTS:
+        values = np.unique(np.quantile(values, np.linspace(0, 1, MAX_CURVE_POINTS), method="nearest"))
+    return [threshold_cost(float(value), scores, cost, confidence) for value in values]
 
 
-def cheapest(scores: Scores, cost: Cost) -> float:
+def cheapest_threshold(scores: CalibrationScores, cost: CostConfig) -> float:
     """The threshold of least expected cost on the calibration part; of equals, that in the middle of them.
 
     Chosen there, its price on the test part is honest.
@@ -134,12 +136,12 @@ CHEAPEST = "cheapest"
 
 
 @dataclass(frozen=True)
-class Asked:
+class ThresholdRequest:
     """The new threshold's rule (one of tasks/evaluation/thresholds.py, or `cheapest`), its target, and the costs."""
 
     rule: str
     target: float
-    cost: Cost
+    cost: CostConfig
 
     def __post_init__(self) -> None:
         """Raise BadSetting where the cheapest is asked for and the costs are not stated."""

@@ -20,20 +20,20 @@ import pyarrow.parquet as pq
 
 from tasks.data.bank import Bank
 from tasks.data.split import PARTS
-from tasks.evaluation.report_data import Mistake
-from tasks.model.classifier import Judge
+from tasks.evaluation.report_data import Misclassification
+from tasks.model.classifier import PrototypeClassifier
 
-FIFTHS = 5
-LEAST_LEFT = 3  # training records of a mode that must be left, or it keeps its whole prototype
-FILE = "labels.parquet"
-MOST_ROWS = 5000  # of the table: 28 MB of 36 × 39 maps; a person looks at fewer
+FOLDS = 5
+MIN_REMAINING = 3  # training records of a mode that must be left, or it keeps its whole prototype
+LABELS_FILE = "labels.parquet"
+MAX_ROWS = 5000  # of the table: 28 MB of 36 × 39 maps; a person looks at fewer
 
 
 @dataclass(frozen=True)
-class Suspects:
+class LabelIssues:
     """The records (k,) that lie nearer another mode, the surest first.
 
-    rows: of the bank; other: code of the nearer mode; own, nearest: distances to both prototypes; surety:
+    rows: of the bank; other: code of the nearer mode; own, nearest: distances to both prototypes; confidence:
     (own − nearest) / (own + nearest). checked: how many records were looked at.
     """
 
@@ -41,16 +41,16 @@ class Suspects:
     other: np.ndarray
     own: np.ndarray
     nearest: np.ndarray
-    surety: np.ndarray
+    confidence: np.ndarray
     checked: int
 
 
-def suspects_of(judge: Judge, bank: Bank) -> Suspects:
+def find_label_issues(judge: PrototypeClassifier, bank: Bank) -> LabelIssues:
     """All records of the bank whose own mode is not the nearest."""
     embedded = judge.embed(bank.maps)
     distances = judge.distance.to_prototypes(embedded, judge.prototypes)
     train = bank.part == PARTS.index("train")
-    for rows in _fifths(bank, train):
+    for rows in _cross_folds(bank, train):
         left = train.copy()
         left[rows] = False
         made = _without(judge, bank, embedded, left)
@@ -60,13 +60,13 @@ def suspects_of(judge: Judge, bank: Bank) -> Suspects:
     distances[every, bank.mode] = np.inf
     other = distances.argmin(axis=1)
     nearest = distances[every, other]
-    surety = (own - nearest) / np.maximum(own + nearest, 1e-12)
-    order = np.argsort(-surety, kind="stable")
-    order = order[surety[order] > 0]
-    return Suspects(order, other[order], own[order], nearest[order], surety[order], len(bank.maps))
+    confidence = (own - nearest) / np.maximum(own + nearest, 1e-12)
+    order = np.argsort(-confidence, kind="stable")
+    order = order[confidence[order] > 0]
+    return LabelIssues(order, other[order], own[order], nearest[order], confidence[order], len(bank.maps))
 
 
-def _fifths(bank: Bank, train: np.ndarray) -> list[np.ndarray]:
+def _cross_folds(bank: Bank, train: np.ndarray) -> list[np.ndarray]:
     """The training rows in five parts, dealt by their hashes, mode by mode."""
     order = np.argsort(bank.hash, kind="stable")
     order = order[train[order]]
@@ -74,13 +74,13 @@ def _fifths(bank: Bank, train: np.ndarray) -> list[np.ndarray]:
     for code in range(len(bank.modes)):
         rows = order[bank.mode[order] == code]
         rank[rows] = np.arange(len(rows))
-    return [order[rank[order] % FIFTHS == fifth] for fifth in range(FIFTHS)]
+    return [order[rank[order] % FOLDS == fifth] for fifth in range(FOLDS)]
 
 
-def _without(judge: Judge, bank: Bank, embedded: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
+def _without(judge: PrototypeClassifier, bank: Bank, embedded: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
     """The modes' prototypes from the rows (n,) bool alone; a mode of which too few are left keeps its own."""
     left = [rows & (bank.mode == code) for code in range(len(bank.modes))]
-    few = np.array([group.sum() < LEAST_LEFT for group in left])
+    few = np.array([group.sum() < MIN_REMAINING for group in left])
     whole = [(bank.part == PARTS.index("train")) & (bank.mode == code) for code in range(len(bank.modes))]
     groups = [embedded[all_of if too_few else group] for all_of, group, too_few in zip(whole, left, few, strict=True)]
     made = judge.distance.prototypes(groups)
@@ -91,26 +91,28 @@ def _beside(few: np.ndarray, value: np.ndarray) -> np.ndarray:
     return few.reshape(-1, *[1] * (value.ndim - 1))
 
 
-def write_suspects(found: Suspects, bank: Bank, folder: Path) -> None:
+def write_label_issues(found: LabelIssues, bank: Bank, folder: Path) -> None:
     """Write `labels.parquet`: the surest MOST_ROWS suspects, their maps too, by whose values they are found again."""
-    rows, modes = found.rows[:MOST_ROWS], np.array(bank.modes, object)
+    rows, modes = found.rows[:MAX_ROWS], np.array(bank.modes, object)
     maps = np.asarray(bank.maps[rows], np.float32)
     columns: dict[str, Any] = {
         "rank": np.arange(1, len(rows) + 1),
         "record": [key.decode() for key in bank.hash[rows].tolist()],
         "part": np.array(PARTS, object)[bank.part[rows]],
         "mode": modes[bank.mode[rows]],
-        "nearest": modes[found.other[:MOST_ROWS]],
-        "surety": found.surety[:MOST_ROWS],
-        "own_distance": found.own[:MOST_ROWS],
-        "nearest_distance": found.nearest[:MOST_ROWS],
+        "nearest": modes[found.other[:MAX_ROWS]],
+        "surety": found.confidence[:MAX_ROWS],
+        "own_distance": found.own[:MAX_ROWS],
+        "nearest_distance": found.nearest[:MAX_ROWS],
         "group": bank.group[rows].astype(object),
         "map": pa.FixedSizeListArray.from_arrays(pa.array(maps.ravel()), bank.maps.shape[1]),
     }
-    pq.write_table(pa.table(columns), folder / FILE)
+    pq.write_table(pa.table(columns), folder / LABELS_FILE)
 
 
-def shown_suspects(found: Suspects, judge: Judge, bank: Bank, size: tuple[int, int], most: int) -> list[Mistake]:
+def illustrate_label_issues(
+    found: LabelIssues, judge: PrototypeClassifier, bank: Bank, size: tuple[int, int], most: int
+) -> list[Misclassification]:
     """The first suspects beside the training records nearest to them, of their own mode and of the other."""
     train = bank.rows("train")
     embedded = judge.embed(np.asarray(bank.maps[train]))
@@ -123,5 +125,5 @@ def shown_suspects(found: Suspects, judge: Judge, bank: Bank, size: tuple[int, i
         maps = [np.asarray(bank.maps[one]).reshape(size) for one in (row, *train[best])]
         names = bank.modes[bank.mode[row]], bank.modes[found.other[i]], str(bank.group[row])
         distances = [float(values[at]) for values, at in zip(near, best, strict=True)]
-        shown.append(Mistake(*maps, *names, *distances, float(found.own[i]), float(found.nearest[i])))
+        shown.append(Misclassification(*maps, *names, *distances, float(found.own[i]), float(found.nearest[i])))
     return shown

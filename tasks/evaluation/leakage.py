@@ -15,16 +15,20 @@ from typing import Any
 import numpy as np
 
 from tasks.data.bank import Bank
-from tasks.data.map_statistics import mean_maps
+from tasks.data.map_statistics import mode_means
 from tasks.data.split import PARTS
-from tasks.model.classifier import Judge
+from tasks.model.classifier import PrototypeClassifier
 
-CLOSE = 1e-5  # relative; sums in another order differ in their last bits
-MOST_NAMED = 10  # groups on two sides that are named
+SAME_DISTANCE = 1e-5  # relative; sums in another order differ in their last bits
+MAX_NAMED = 10  # groups on two sides that are named
 
 
-def certificate(
-    bank: Bank, judged: Bank, judge: Judge, again: Callable[[Bank], Judge], facts: dict[str, Any]
+def leakage_report(
+    bank: Bank,
+    judged: Bank,
+    judge: PrototypeClassifier,
+    again: Callable[[Bank], PrototypeClassifier],
+    facts: dict[str, Any],
 ) -> dict[str, Any]:
     """What stands on two sides, where anchors and prototypes come from, what was dropped, and the verdict.
 
@@ -34,12 +38,12 @@ def certificate(
     that the data did not allow to be kept whole.
     """
     hashes = np.array([hashlib.blake2b(row, digest_size=16).hexdigest() for row in bank.maps], "S32")
-    alone = trained_alone(judged, bank)
+    alone = training_records_only(judged, bank)
     found = {
         "overlaps": [_overlap(bank, hashes, *pair) for pair in combinations(PARTS, 2)],
         "mislabelled_hashes": int((hashes != bank.hash).sum()),
         "crossing_triplets": _crossing(bank),
-        "groups": _kept_whole(bank.group, bank.part, bank.group != ""),
+        "groups": _components_kept(bank.group, bank.part, bank.group != ""),
         "components": _components(bank),
         "anchors": _provenance({"anchors": bank.anchors}, {"anchors": alone.anchors}),
         "prototypes": _provenance(_points(judge), _points(again(alone))),
@@ -50,10 +54,10 @@ def certificate(
     return {"verdict": _verdict(found, leaks, cuts), "leaks": leaks, "cuts": cuts, **found}
 
 
-def trained_alone(judged: Bank, whole: Bank) -> Bank:
+def training_records_only(judged: Bank, whole: Bank) -> Bank:
     """A bank of the judged training records alone, its anchors averaged anew over all of them; without triplets."""
     rows = judged.rows("train")
-    anchors = mean_maps(whole.maps, np.where(whole.part == PARTS.index("train"), whole.mode, -1), len(whole.modes))
+    anchors = mode_means(whole.maps, np.where(whole.part == PARTS.index("train"), whole.mode, -1), len(whole.modes))
     columns = (getattr(judged, name)[rows] for name in ("mode", "good", "part", "hash", "group"))
     empty = dict.fromkeys(PARTS, np.empty((0, 3), np.int32))
     return Bank(np.asarray(judged.maps[rows]), anchors, *columns, judged.modes, empty)
@@ -79,7 +83,7 @@ def _crossing(bank: Bank) -> int:
     )
 
 
-def _kept_whole(names: np.ndarray, part: np.ndarray, named: np.ndarray) -> dict[str, Any]:
+def _components_kept(names: np.ndarray, part: np.ndarray, named: np.ndarray) -> dict[str, Any]:
     """How many different names there are, and which of them stand in more than one part."""
     pairs = np.unique(np.column_stack([np.unique(names[named], return_inverse=True)[1], part[named]]), axis=0)
     distinct = np.unique(names[named])
@@ -87,7 +91,7 @@ def _kept_whole(names: np.ndarray, part: np.ndarray, named: np.ndarray) -> dict[
     return {
         "count": len(distinct),
         "on_two_sides": len(split),
-        "named": [str(name) for name in distinct[split[:MOST_NAMED]]],
+        "named": [str(name) for name in distinct[split[:MAX_NAMED]]],
     }
 
 
@@ -99,7 +103,7 @@ def _components(bank: Bank) -> dict[str, Any] | None:
     if not len(bank.component):
         return None
     sizes = np.bincount(bank.component)
-    whole = _kept_whole(bank.component, bank.part, np.ones(len(bank.component), bool))
+    whole = _components_kept(bank.component, bank.part, np.ones(len(bank.component), bool))
     return {
         "count": whole["count"],
         "largest": int(sizes.max()),
@@ -109,7 +113,7 @@ def _components(bank: Bank) -> dict[str, Any] | None:
     }
 
 
-def _points(judge: Judge) -> dict[str, np.ndarray]:
+def _points(judge: PrototypeClassifier) -> dict[str, np.ndarray]:
     """Every array of a judge's prototypes by name, the good one among them."""
     given = judge.prototypes if isinstance(judge.prototypes, dict) else {"prototypes": judge.prototypes}
     good = judge.good if isinstance(judge.good, dict) else {"": judge.good}
@@ -126,7 +130,7 @@ def _provenance(used: dict[str, np.ndarray], again: dict[str, np.ndarray]) -> di
         if same:
             apart = np.abs(used[name] - again[name]).max(initial=0.0)
             worst = max(worst, float(apart / max(np.abs(again[name]).max(initial=0.0), 1e-12)))
-    return {"equal": bool(same and worst <= CLOSE), "largest_difference": worst, "digest": digest.hexdigest()}
+    return {"equal": bool(same and worst <= SAME_DISTANCE), "largest_difference": worst, "digest": digest.hexdigest()}
 
 
 def _leaks(found: dict[str, Any]) -> list[str]:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-Figures = dict[str, Any]
+Metrics = dict[str, Any]
 
 
-def pair_figures(distances: np.ndarray, mode: np.ndarray) -> Figures:
+def pair_metrics(distances: np.ndarray, mode: np.ndarray) -> Metrics:
     """ROC AUC, average precision with prevalence, EER, TPR at 1 % and 5 % FPR, d′, and mode accuracy.
 
     distances: (n, m) of records to prototypes; mode: (n,) each record's own column.
@@ -48,7 +48,7 @@ def d_prime(a: np.ndarray, b: np.ndarray) -> float:
     return float((a.mean() - b.mean()) / spread) if spread > 0 else 0.0
 
 
-def retrieval_figures(between: Callable[[np.ndarray], np.ndarray], mode: np.ndarray, most: int = 4000) -> Figures:
+def retrieval_metrics(between: Callable[[np.ndarray], np.ndarray], mode: np.ndarray, most: int = 4000) -> Metrics:
     """Recall@1 and MAP@R among the test records themselves, each against all others.
 
     between(rows) gives the distances (len(rows), n) of those records to all. Past `most` records an
@@ -68,14 +68,14 @@ def retrieval_figures(between: Callable[[np.ndarray], np.ndarray], mode: np.ndar
     return {"recall_at_1": float(np.mean(hits)), "map_at_r": float(np.mean(precisions))} if hits else {}
 
 
-def per_mode_figures(distances: np.ndarray, mode: np.ndarray, names: list[str]) -> dict[str, Figures]:
+def per_mode_metrics(distances: np.ndarray, mode: np.ndarray, names: list[str]) -> dict[str, Metrics]:
     """For each mode with test records: n, accuracy, and AUROC and TPR at 5 % FPR of its prototype."""
-    found: dict[str, Figures] = {}
+    found: dict[str, Metrics] = {}
     for code, name in enumerate(names):
         own = mode == code
         if not own.any():
             continue
-        entry: Figures = {"n": int(own.sum()), "accuracy": float((distances[own].argmin(axis=1) == code).mean())}
+        entry: Metrics = {"n": int(own.sum()), "accuracy": float((distances[own].argmin(axis=1) == code).mean())}
         if not own.all():
             fpr, tpr, _ = roc_curve(own, -distances[:, code], drop_intermediate=False)
             entry |= {"auroc": float(roc_auc_score(own, -distances[:, code])), "tpr_at_5_fpr": tpr_at(fpr, tpr, 0.05)}
@@ -83,7 +83,7 @@ def per_mode_figures(distances: np.ndarray, mode: np.ndarray, names: list[str]) 
     return found
 
 
-def macro(per_mode: dict[str, Figures]) -> Figures:
+def macro(per_mode: dict[str, Metrics]) -> Metrics:
     """The plain mean over modes of each per-mode figure that any mode has."""
     found = {
         name: [entry[name] for entry in per_mode.values() if name in entry]
@@ -92,7 +92,7 @@ def macro(per_mode: dict[str, Figures]) -> Figures:
     return {name: float(np.mean(values)) for name, values in found.items() if values}
 
 
-def angular_accuracy(anchor: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> Figures:
+def angular_accuracy(anchor: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> Metrics:
     """The notebook's own figure on triplets of embeddings (t, d), and the AUROC of the same scores.
 
     Similarity 1 − arccos(cos θ)/π of anchor and positive should pass 0.5, of anchor and negative not.
@@ -120,7 +120,7 @@ def balanced_accuracy(called: np.ndarray, good: np.ndarray) -> float:
     return float((1 - called[good].mean() + called[~good].mean()) / 2)
 
 
-def per_group_figures(
+def per_group_metrics(
     distances: np.ndarray,
     mode: np.ndarray,
     good: np.ndarray,
@@ -142,12 +142,12 @@ def per_group_figures(
             "good": int(good[own].sum()),
             "mode_accuracy": float((distances[own].argmin(axis=1) == mode[own]).mean()),
             "auroc": float(roc_auc_score(same.ravel(), -distances[own].ravel())),
-            **({} if score is None else _good_figures(score[own], good[own], cut)),
+            **({} if score is None else _good_metrics(score[own], good[own], cut)),
         }
     return found
 
 
-def _good_figures(score: np.ndarray, good: np.ndarray, cut: float | None) -> dict[str, float]:
+def _good_metrics(score: np.ndarray, good: np.ndarray, cut: float | None) -> dict[str, float]:
     both = bool(good.any() and not good.all())
     found = {"good_auroc": float(roc_auc_score(~good, score))} if both else {}
     if cut is None:

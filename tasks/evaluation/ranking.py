@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.config.search_space import Candidate
-from tasks.core.results import Tried
+from tasks.core.results import TrialResult
 
-UNBOUNDED = {"d_prime"}  # every other figure is a share of one
+UNBOUNDED_INTERVAL = {"d_prime"}  # every other figure is a share of one
 
 
 @dataclass(frozen=True)
-class Row:
+class RankingRow:
     """One combination: its figure at every seed that ended well, mean and interval, and why the others did not.
 
     `low` and `high` are None where fewer than two seeds ended well: one value tells no spread.
@@ -36,12 +36,12 @@ class Row:
 class Ranking:
     """Rows with the best mean first, those without one last; `tied` are within the interval of the first."""
 
-    rows: list[Row]
-    tied: list[Row]
-    chosen: Row
+    rows: list[RankingRow]
+    tied: list[RankingRow]
+    chosen: RankingRow
 
 
-def rank(candidates: list[Candidate], tried: list[Tried], figure: str, confidence: float) -> Ranking | None:
+def rank(candidates: list[Candidate], tried: list[TrialResult], figure: str, confidence: float) -> Ranking | None:
     """Rank the candidates by the mean of a figure over seeds; None where no trial has the figure.
 
     A candidate some of whose seeds failed is chosen only where each has such. Of those whose mean lies
@@ -60,12 +60,12 @@ def rank(candidates: list[Candidate], tried: list[Tried], figure: str, confidenc
     return Ranking(rows, tied, min(tied, key=_simplicity))
 
 
-def _row(number: int, candidate: Candidate, tried: list[Tried], figure: str, confidence: float) -> Row:
+def _row(number: int, candidate: Candidate, tried: list[TrialResult], figure: str, confidence: float) -> RankingRow:
     mine = [one for one in tried if one.candidate == number]
     ended = [one.facts for one in mine if one.value(figure) is not None]
     figures = [facts["figures"][figure] for facts in ended]
-    low, high = _interval(figures, confidence, bounded=figure not in UNBOUNDED)
-    return Row(
+    low, high = _interval(figures, confidence, bounded=figure not in UNBOUNDED_INTERVAL)
+    return RankingRow(
         number,
         candidate,
         figures,
@@ -78,7 +78,7 @@ def _row(number: int, candidate: Candidate, tried: list[Tried], figure: str, con
     )
 
 
-def why_not(trial: Tried, figure: str) -> str:
+def why_not(trial: TrialResult, figure: str) -> str:
     """Why a trial has no such figure."""
     return trial.failed or f"no {figure}: the calibration part has no good records, or no others"
 
@@ -95,15 +95,15 @@ def _interval(values: list[float], confidence: float, bounded: bool) -> tuple[fl
     return (max(float(low), 0.0), min(float(high), 1.0)) if bounded else (float(low), float(high))
 
 
-def _simplicity(row: Row) -> tuple[int, int, float, int]:
+def _simplicity(row: RankingRow) -> tuple[int, int, float, int]:
     """What the chosen of the tied has least of; the row's number makes the order whole."""
     config = row.candidate.config
-    preset = _flat(Retrain(preset=config.preset).science())
-    own = sum(value != preset[key] for key, value in _flat(config.science()).items())
+    preset = _flatten(RunConfig(preset=config.preset).fingerprint_fields())
+    own = sum(value != preset[key] for key, value in _flatten(config.fingerprint_fields()).items())
     return row.parameters, own, -row.mean, row.number
 
 
-def _flat(science: dict[str, Any]) -> dict[str, Any]:
+def _flatten(science: dict[str, Any]) -> dict[str, Any]:
     """Every setting by its dotted key."""
     found = {}
     for key, value in science.items():

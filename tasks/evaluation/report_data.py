@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.data.bank import Bank
-from tasks.evaluation.bootstrap import draws_of, units_of
-from tasks.model.classifier import Judge
+from tasks.evaluation.bootstrap import bootstrap_units, bootstrap_weights
+from tasks.model.classifier import PrototypeClassifier
 
 
 @dataclass(frozen=True)
-class Example:
+class TripletExample:
     """One test triplet: maps (rows, cols), modes, and the trained distances to the anchor mode's prototype."""
 
     anchor: np.ndarray
@@ -28,7 +28,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ReportData:
     """Test part: n records, m modes.
 
     distances (n, m) of records to prototypes and `baseline_distances` the same for each raw-map
@@ -44,34 +44,40 @@ class Evidence:
     embeddings: np.ndarray
     baseline_distances: dict[str, np.ndarray]
     history: dict[str, Any]
-    examples: list[Example]
+    examples: list[TripletExample]
     weights: np.ndarray
-    contrasts: list[Contrast]
-    mistakes: list[Mistake]
+    contrasts: list[PairContrast]
+    mistakes: list[Misclassification]
 
 
-def gather(judge: Judge, baselines: list[Judge], bank: Bank, history: dict[str, Any], config: Retrain) -> Evidence:
+def collect_report_data(
+    judge: PrototypeClassifier,
+    baselines: list[PrototypeClassifier],
+    bank: Bank,
+    history: dict[str, Any],
+    config: RunConfig,
+) -> ReportData:
     """The evidence of a judgement on the bank's test part."""
     rows, size = bank.rows("test"), (config.data.rows, config.data.cols)
     maps, mode, good = np.asarray(bank.maps[rows]), bank.mode[rows], bank.good[rows]
-    distances, embedded = judge.to_modes(maps), judge.embed(maps)
-    return Evidence(
+    distances, embedded = judge.mode_distances(maps), judge.embed(maps)
+    return ReportData(
         modes=bank.modes,
         distances=distances,
         mode=mode,
         good=good,
-        good_score=None if judge.to_good is None else judge.score(maps),
+        good_score=None if judge.good_distances is None else judge.score(maps),
         embeddings=embedded,
-        baseline_distances={one.name: one.to_modes(maps) for one in baselines},
+        baseline_distances={one.name: one.mode_distances(maps) for one in baselines},
         history=history,
         examples=_examples(bank, distances, size),
-        weights=draws_of(units_of(bank, rows)[0], config.evaluate.bootstrap, config.seed),
-        contrasts=contrasts(judge, distances, embedded, mode, good),
-        mistakes=worst_mistakes(judge, bank, distances, embedded, size),
+        weights=bootstrap_weights(bootstrap_units(bank, rows)[0], config.evaluate.bootstrap, config.seed),
+        contrasts=pair_contrasts(judge, distances, embedded, mode, good),
+        mistakes=worst_misclassifications(judge, bank, distances, embedded, size),
     )
 
 
-def _examples(bank: Bank, distances: np.ndarray, size: tuple[int, int], most: int = 4) -> list[Example]:
+def _examples(bank: Bank, distances: np.ndarray, size: tuple[int, int], most: int = 4) -> list[TripletExample]:
     """The first test triplet of a few modes, spread evenly over all modes."""
     number = {int(row): i for i, row in enumerate(bank.rows("test"))}
     triplets = bank.triplets["test"]
@@ -86,16 +92,16 @@ def _examples(bank: Bank, distances: np.ndarray, size: tuple[int, int], most: in
         ]
         names = bank.modes[anchor], bank.modes[bank.mode[negative]]
         found.append(
-            Example(*maps, *names, *(float(distances[number[int(row)], anchor]) for row in (positive, negative)))
+            TripletExample(*maps, *names, *(float(distances[number[int(row)], anchor]) for row in (positive, negative)))
         )
     return found
 
 
-MOST_RECORDS = 500  # whose pairs are taken: 125,000 of them say what all would say
+MAX_CONTRAST_RECORDS = 500  # whose pairs are taken: 125,000 of them say what all would say
 
 
 @dataclass(frozen=True)
-class Contrast:
+class PairContrast:
     """Two kinds of pair, the first of which should be the nearer: their names and distances (n,)."""
 
     near: str
@@ -115,18 +121,20 @@ class Contrast:
         return float(roc_auc_score(np.repeat([False, True], [len(self.near_values), len(self.far_values)]), values))
 
 
-def contrasts(
-    judge: Judge, distances: np.ndarray, embedded: np.ndarray, mode: np.ndarray, good: np.ndarray
-) -> list[Contrast]:
+def pair_contrasts(
+    judge: PrototypeClassifier, distances: np.ndarray, embedded: np.ndarray, mode: np.ndarray, good: np.ndarray
+) -> list[PairContrast]:
     """Records against prototypes, defects against one another, and good parts against good and defective ones.
 
     distances: (n, m) to the prototypes; embedded: (n, d); mode, good: (n,). What lacks a kind is left out.
     """
     own = np.arange(distances.shape[1]) == mode[:, None]
     found = [
-        Contrast("record to its own mode’s prototype", "record to another prototype", distances[own], distances[~own])
+        PairContrast(
+            "record to its own mode’s prototype", "record to another prototype", distances[own], distances[~own]
+        )
     ]
-    rows = np.unique(np.linspace(0, len(mode) - 1, min(MOST_RECORDS, len(mode))).astype(int))
+    rows = np.unique(np.linspace(0, len(mode) - 1, min(MAX_CONTRAST_RECORDS, len(mode))).astype(int))
     mode, good = mode[rows], good[rows]
     between = judge.distance.matrix(embedded[rows], embedded[rows])
     # a distance need not be symmetric, so each pair is taken both ways; a record with itself is no pair
@@ -134,15 +142,15 @@ def contrasts(
     bad, same = pairs & ~good & ~good[:, None], mode == mode[:, None]
     what = "defects" if good.any() else "records"
     found.append(
-        Contrast(f"two {what} of one mode", f"two {what} of two modes", between[bad & same], between[bad & ~same])
+        PairContrast(f"two {what} of one mode", f"two {what} of two modes", between[bad & same], between[bad & ~same])
     )
     both, mixed = pairs & good & good[:, None], good & ~good[:, None]
-    found.append(Contrast("two good parts", "a good and a defective part", between[both], between[mixed]))
+    found.append(PairContrast("two good parts", "a good and a defective part", between[both], between[mixed]))
     return [one for one in found if len(one.near_values) and len(one.far_values)]
 
 
 @dataclass(frozen=True)
-class Mistake:
+class Misclassification:
     """One test record, and its nearest training records of its own mode and of the one it was taken for.
 
     Maps (rows, cols); `own_distance` and `taken_distance` are from the record to those two, in the trained
@@ -161,9 +169,14 @@ class Mistake:
     taken_prototype: float
 
 
-def worst_mistakes(
-    judge: Judge, bank: Bank, distances: np.ndarray, embedded: np.ndarray, size: tuple[int, int], most: int = 6
-) -> list[Mistake]:
+def worst_misclassifications(
+    judge: PrototypeClassifier,
+    bank: Bank,
+    distances: np.ndarray,
+    embedded: np.ndarray,
+    size: tuple[int, int],
+    most: int = 6,
+) -> list[Misclassification]:
     """The misjudged test records that lie farthest behind the prototype they were taken for, worst first.
 
     distances (n, m) and embedded (n, d) are of the bank's test part; `size` is rows and columns of a map.
@@ -180,11 +193,11 @@ def worst_mistakes(
         maps = [np.asarray(bank.maps[row]).reshape(size) for row in (rows[i], own_row, taken_row)]
         names = bank.modes[mode[i]], bank.modes[taken[i]], str(bank.group[rows[i]])
         prototypes = float(distances[i, mode[i]]), float(distances[i, taken[i]])
-        found.append(Mistake(*maps, *names, own_distance, taken_distance, *prototypes))
+        found.append(Misclassification(*maps, *names, own_distance, taken_distance, *prototypes))
     return found
 
 
-def _nearest(judge: Judge, bank: Bank, embedded: np.ndarray, mode: int) -> tuple[int, float]:
+def _nearest(judge: PrototypeClassifier, bank: Bank, embedded: np.ndarray, mode: int) -> tuple[int, float]:
     """The row of the mode's training record that is nearest to an embedding (d,), and how far it is."""
     rows = bank.rows("train")
     rows = rows[bank.mode[rows] == mode]

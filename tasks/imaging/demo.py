@@ -20,7 +20,7 @@ from numpy.random import default_rng
 from numpy.typing import NDArray
 
 from tasks.core.files import digest_of
-from tasks.imaging.simulator import LOT_SHARE, MODES, Pixels, Setup, photograph, varied
+from tasks.imaging.simulator import LOT_SHARE, MODES, Pixels, Setup, perturb_setup, render_photograph
 from tasks.imaging.windows import WindowGrid, fit_windows, rt_maps
 
 DEMO_VERSION = "1"  # part of the revision: raise it with every change that alters a record
@@ -63,7 +63,7 @@ def make_demo(seed: int = 42, good: int = 600, per_mode: int = 100, revise: int 
     names, grid = record_names(good, per_mode, revise), demo_grid(seed)
     maps, kept = np.empty((len(names), grid.rows * grid.cols), dtype=np.float32), []
     for start in range(0, len(names), CHUNK):
-        shots = photographs(names[start : start + CHUNK], seed)
+        shots = demo_photographs(names[start : start + CHUNK], seed)
         maps[start : start + CHUNK] = rt_maps(shots, grid).reshape(len(shots), -1)
         kept += [shots] if photos else []
     fmode = np.array([mode for mode, _ in names], dtype=np.int64)
@@ -83,13 +83,15 @@ def record_names(good: int = 600, per_mode: int = 100, revise: int = 0) -> list[
     return names
 
 
-def photographs(names: Iterable[Name], seed: int = 42) -> Pixels:
+def demo_photographs(names: Iterable[Name], seed: int = 42) -> Pixels:
     """The photographs (n, 144, 156) float32 of the records `names`, grey values 0..1 in 8-bit steps.
 
     Raises ValueError for a mode other than 0..9.
     """
     lots = _lots(seed, LOT)
-    return np.stack([photograph(default_rng([seed, RECORD, *name]), lots[_lot(*name)], name[0]) for name in names])
+    return np.stack(
+        [render_photograph(default_rng([seed, RECORD, *name]), lots[_lot(*name)], name[0]) for name in names]
+    )
 
 
 def demo_grid(seed: int = 42) -> WindowGrid:
@@ -100,7 +102,7 @@ def demo_grid(seed: int = 42) -> WindowGrid:
 def good_photographs(count: int, seed: int = 42) -> Pixels:
     """Photographs (n, 144, 156) of good parts that are no records, from lots of their own: a standard."""
     lots = _lots(seed, UNIT_LOT)
-    return np.stack([photograph(default_rng([seed, UNIT, i]), lots[i % LOTS], 0) for i in range(count)])
+    return np.stack([render_photograph(default_rng([seed, UNIT, i]), lots[i % LOTS], 0) for i in range(count)])
 
 
 def _check(seed: int, good: int, per_mode: int, revise: int) -> None:
@@ -116,4 +118,4 @@ def _lot(mode: int, number: int) -> int:
 
 
 def _lots(seed: int, kind: int) -> list[Setup]:
-    return [varied(default_rng([seed, kind, lot]), Setup(*[0.0] * 9), LOT_SHARE) for lot in range(LOTS)]
+    return [perturb_setup(default_rng([seed, kind, lot]), Setup(*[0.0] * 9), LOT_SHARE) for lot in range(LOTS)]

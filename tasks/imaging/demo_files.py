@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from tasks.core.errors import UnusableFolder
-from tasks.core.files import usable
-from tasks.core.stages import drafting
-from tasks.imaging.demo import good_photographs, photographs, record_names
+from tasks.core.files import ensure_writable
+from tasks.core.stages import scratch_folder
+from tasks.imaging.demo import demo_photographs, good_photographs, record_names
 
 GOOD, PER_MODE, STANDARD = 120, 20, 60
 
@@ -21,8 +21,8 @@ def write_demo(out: Path) -> dict[str, str]:
     if there := [str(place) for place in places.values() if place.exists()]:
         raise UnusableFolder(f"{there[0]}: expected no such folder yet, found one; choose another --out")
     names = record_names(GOOD, PER_MODE)
-    with drafting(usable(out), "demo") as draft:
-        for (mode, number), photo in zip(names, photographs(names), strict=True):
+    with scratch_folder(ensure_writable(out), "demo") as draft:
+        for (mode, number), photo in zip(names, demo_photographs(names), strict=True):
             _write(photo, draft / "photographs" / ("good" if mode == 0 else str(mode)) / f"{number:03d}.png")
         for number, photo in enumerate(good_photographs(STANDARD)):
             _write(photo, draft / "standard" / f"{number:03d}.png")

@@ -15,10 +15,10 @@ import numpy as np
 
 from tasks.core.errors import MissingExtra, UnreadablePhotos
 
-KINDS = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
-MOST_PIXELS = 100_000_000  # of one photograph: larger is no photograph of a part, or an attack
-LABELS = "labels.csv"
-DEPTHS = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
+PHOTO_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
+MAX_PIXELS = 100_000_000  # of one photograph: larger is no photograph of a part, or an attack
+LABELS_FILE = "labels.csv"
+MAX_VALUE = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 
 
 @dataclass(frozen=True)
@@ -40,25 +40,25 @@ def require_opencv() -> None:
         raise MissingExtra("photographs: needs opencv-python-headless; install kensa[photos]") from None
 
 
-def photos_in(folder: Path, good: str = "good") -> list[Photo]:
+def list_photos(folder: Path, good: str = "good") -> list[Photo]:
     """Every photograph below a folder, in order of name; `good` is the subfolder of good parts.
 
     Raises UnreadablePhotos for a folder that is none or has no photograph, and for labels that do not fit.
     """
     if not folder.is_dir():
         raise UnreadablePhotos(f"{folder}: expected a folder of photographs, found none")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in KINDS and path.is_file())
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
     if not found:
-        raise UnreadablePhotos(f"{folder}: expected photographs ({', '.join(sorted(KINDS))}), found none")
+        raise UnreadablePhotos(f"{folder}: expected photographs ({', '.join(sorted(PHOTO_SUFFIXES))}), found none")
     names = [path.relative_to(folder).as_posix() for path in found]
-    if (folder / LABELS).exists():
+    if (folder / LABELS_FILE).exists():
         return _listed(folder, dict(zip(names, found, strict=True)))
     inside = ["/" in name for name in names]
     if any(inside) and not all(inside):
         loose = names[inside.index(False)]
         raise UnreadablePhotos(
             f"{folder}: expected all photographs in subfolders named for their mode, found {loose} beside them; "
-            f"move it, or give {LABELS}"
+            f"move it, or give {LABELS_FILE}"
         )
     modes = [name.split("/")[0] if within else None for name, within in zip(names, inside, strict=True)]
     return [
@@ -69,7 +69,7 @@ def photos_in(folder: Path, good: str = "good") -> list[Photo]:
 
 def _listed(folder: Path, found: dict[str, Path]) -> list[Photo]:
     """The photographs of labels.csv, each once, and no other."""
-    table = folder / LABELS
+    table = folder / LABELS_FILE
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
@@ -92,13 +92,13 @@ def _listed(folder: Path, found: dict[str, Path]) -> list[Photo]:
     ]
 
 
-def content(photo: Photo) -> str:
+def content_digest(photo: Photo) -> str:
     """SHA-256 (hex) of the file: the same photograph under another name."""
     with photo.path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read(photo: Photo) -> np.ndarray:
+def read_photo(photo: Photo) -> np.ndarray:
     """The values 0..1 (h, w) or (h, w, 3), float32, blue first; a channel of transparency is dropped.
 
     Raises UnreadablePhotos for what is no whole photograph, or has more than MOST_PIXELS.
@@ -111,22 +111,22 @@ def read(photo: Photo) -> np.ndarray:
             pixels = head.width * head.height
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
         raise UnreadablePhotos(f"{photo.name}: expected a photograph, found none: {error}; mend or remove it") from None
-    if pixels > MOST_PIXELS:
+    if pixels > MAX_PIXELS:
         raise UnreadablePhotos(
-            f"{photo.name}: expected at most {MOST_PIXELS:,} pixels, found {pixels:,}; make it smaller"
+            f"{photo.name}: expected at most {MAX_PIXELS:,} pixels, found {pixels:,}; make it smaller"
         )
     values = cv2.imdecode(np.frombuffer(photo.path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None or values.dtype not in DEPTHS:
+    if values is None or values.dtype not in MAX_VALUE:
         raise UnreadablePhotos(
             f"{photo.name}: expected a whole photograph of 8 or 16 bits, found none; mend or remove it"
         )
-    scaled = values.astype(np.float32) / np.float32(DEPTHS[values.dtype])
+    scaled = values.astype(np.float32) / np.float32(MAX_VALUE[values.dtype])
     if scaled.ndim == 3:
         scaled = scaled[:, :, 0] if scaled.shape[2] < 3 else scaled[:, :, :3]
     return np.ascontiguousarray(scaled)
 
 
-def reduced(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def reduce_to_grey(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The photograph brought to `size` (height, width) by area means."""
     import cv2
 

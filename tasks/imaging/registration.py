@@ -15,13 +15,13 @@ from typing import Literal
 
 import numpy as np
 
-How = Literal["none", "shift", "rigid"]
+Motion = Literal["none", "shift", "rigid"]
 ROUNDS, CLOSE, BLUR = 100, 1e-5, 5  # of the search; the last is the filter that widens its reach, in pixels
-LEAST_CORRELATION = 0.3  # below which the photograph shows something else
+MIN_CORRELATION = 0.3  # below which the photograph shows something else
 
 
 @dataclass(frozen=True)
-class Move:
+class Alignment:
     """How a photograph was moved: pixels right and down, degrees, correlation with the mean, and whether it holds."""
 
     right: float
@@ -32,8 +32,8 @@ class Move:
 
 
 def register(
-    photo: np.ndarray, mean: np.ndarray, how: How, most_shift: float, most_turn: float
-) -> tuple[np.ndarray, Move]:
+    photo: np.ndarray, mean: np.ndarray, how: Motion, most_shift: float, most_turn: float
+) -> tuple[np.ndarray, Alignment]:
     """The photograph (h, w) or (h, w, channels) as it lies on `mean` (of its shape), and how it was moved.
 
     Values 0..1; edges are repeated where the photograph ends. One that is not found, or lies beyond `most_shift`
@@ -42,15 +42,15 @@ def register(
     import cv2
 
     if how == "none":
-        return photo, Move(0.0, 0.0, 0.0, 1.0, True)
+        return photo, Alignment(0.0, 0.0, 0.0, 1.0, True)
     kind = cv2.MOTION_EUCLIDEAN if how == "rigid" else cv2.MOTION_TRANSLATION
     until = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ROUNDS, CLOSE)
     start = np.eye(2, 3, dtype=np.float32)
     try:
         found, warp = cv2.findTransformECC(_grey(mean), _grey(photo), start, kind, until, None, BLUR)
     except cv2.error:  # it did not converge, or one of the two is flat
-        return photo, Move(0.0, 0.0, 0.0, 0.0, False)
-    move = _move(warp, photo.shape, found, most_shift, most_turn)
+        return photo, Alignment(0.0, 0.0, 0.0, 0.0, False)
+    move = _align(warp, photo.shape, found, most_shift, most_turn)
     if not move.registered:
         return photo, move
     size = (photo.shape[1], photo.shape[0])
@@ -58,13 +58,13 @@ def register(
     return cv2.warpAffine(photo, warp, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), move
 
 
-def _move(warp: np.ndarray, shape: tuple[int, ...], found: float, most_shift: float, most_turn: float) -> Move:
+def _align(warp: np.ndarray, shape: tuple[int, ...], found: float, most_shift: float, most_turn: float) -> Alignment:
     """The warp, which turns about the corner, as a shift of the middle and a turn."""
     middle = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
     right, down = (warp[:, :2] @ middle + warp[:, 2] - middle).tolist()
     turn = math.degrees(math.atan2(warp[1, 0], warp[0, 0]))
     near = math.hypot(right, down) <= most_shift and abs(turn) <= most_turn
-    return Move(right, down, turn, float(found), near and found >= LEAST_CORRELATION)
+    return Alignment(right, down, turn, float(found), near and found >= MIN_CORRELATION)
 
 
 def _grey(photo: np.ndarray) -> np.ndarray:

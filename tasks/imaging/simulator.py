@@ -52,22 +52,22 @@ class Defect(NamedTuple):
     strength: float
 
 
-def varied(rng: Generator, about: Setup, share: float = 1.0) -> Setup:
+def perturb_setup(rng: Generator, about: Setup, share: float = 1.0) -> Setup:
     """A setup near `about`, off by normal deviates of `share` times DEVIATION."""
     return Setup(*(np.array(about) + share * np.array(DEVIATION) * rng.standard_normal(len(about))).tolist())
 
 
-def photograph(rng: Generator, lot: Setup, mode: int) -> Pixels:
+def render_photograph(rng: Generator, lot: Setup, mode: int) -> Pixels:
     """One part of `lot` (144, 156): its outline and surface, a defect of either, the light, the camera."""
     if not 0 <= mode < MODES:
         raise ValueError(f"expected a mode of 0 to {MODES - 1}, received {mode}")
-    part = varied(rng, lot)
+    part = perturb_setup(rng, lot)
     defect = _defect(rng, mode, part) if mode else None
     u, v = _part_coordinates(part)
     depth = _depth(u, v, part)
-    depth = _deformed(depth, u, v, defect) if defect and defect.kind in CONTOUR else depth
+    depth = _deform(depth, u, v, defect) if defect and defect.kind in CONTOUR else depth
     metal = _surface(u, v, depth, part, rng)
-    metal = _blemished(metal, u, v, defect) if defect and defect.kind not in CONTOUR else metal
+    metal = _blemish(metal, u, v, defect) if defect and defect.kind not in CONTOUR else metal
     cover = np.clip(depth / 1.6 + 0.5, 0, 1)  # the lens spreads the edge over 1.6 pixels
     light = 1 + part.light + (part.slope_u * u + part.slope_v * v) / 60
     image = (GROUND + cover * (metal - GROUND)) * light
@@ -125,7 +125,7 @@ def _defect(rng: Generator, mode: int, part: Setup) -> Defect:
     return Defect(kind, float(u[place]), float(v[place]), float(angle), float(size), float(strength))
 
 
-def _deformed(depth: Pixels, u: Pixels, v: Pixels, defect: Defect) -> Pixels:
+def _deform(depth: Pixels, u: Pixels, v: Pixels, defect: Defect) -> Pixels:
     """The outline with its nick (metal torn out) or dent (metal pushed in or out)."""
     away = np.hypot(u - defect.u, v - defect.v)
     if defect.kind == "nick":
@@ -134,7 +134,7 @@ def _deformed(depth: Pixels, u: Pixels, v: Pixels, defect: Defect) -> Pixels:
     return depth - push * np.exp(-np.square(away / (6 * defect.size)))
 
 
-def _blemished(metal: Pixels, u: Pixels, v: Pixels, defect: Defect) -> Pixels:
+def _blemish(metal: Pixels, u: Pixels, v: Pixels, defect: Defect) -> Pixels:
     """The surface with its scratch (bright or dark), stain or pit (dark, with a faint lip)."""
     cos, sin = float(np.cos(defect.angle)), float(np.sin(defect.angle))
     along, across = cos * (u - defect.u) + sin * (v - defect.v), cos * (v - defect.v) - sin * (u - defect.u)

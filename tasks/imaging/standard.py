@@ -14,23 +14,23 @@ import numpy as np
 
 from tasks.core.errors import UnfitStandard, UnreadablePhotos
 from tasks.imaging import rt
-from tasks.imaging.photos import Photo, content, read, reduced
-from tasks.imaging.registration import How, Move, register
+from tasks.imaging.photos import Photo, content_digest, read_photo, reduce_to_grey
+from tasks.imaging.registration import Alignment, Motion, register
 from tasks.imaging.windows import WindowGrid, fit_windows, rt_maps
 
 FILE, FORMAT = "standard.npz", 1
-MOST_SIDE = 8  # pixels of a window's side after reduction: 64 values say what a window is like
-MOST_PHOTOS = 1000
+MAX_SIDE = 8  # pixels of a window's side after reduction: 64 values say what a window is like
+MAX_PHOTOS = 1000
 SPACES = ("m", "r", "mean_y", "V", "precision")
 
 
 @dataclass(frozen=True)
-class Asked:
+class MapOptions:
     """Rows and columns of the maps, and how photographs are registered: shift in windows' pixels, turn in degrees."""
 
     rows: int = 36
     cols: int = 39
-    register: How = "rigid"
+    register: Motion = "rigid"
     most_shift: float = 12.0
     most_turn: float = 6.0
 
@@ -42,10 +42,10 @@ class Standard:
     grid: WindowGrid
     mean: np.ndarray
     original: tuple[int, int]
-    asked: Asked
+    asked: MapOptions
     photos: frozenset[str]
 
-    def map_of(self, photo: Photo) -> tuple[np.ndarray, np.ndarray, np.ndarray, Move]:
+    def to_map(self, photo: Photo) -> tuple[np.ndarray, np.ndarray, np.ndarray, Alignment]:
         """The map (rows, cols) float32 of a photograph, with itself reduced, registered, and how it was moved."""
         seen = self.prepared(photo)
         registered, move = register(seen, self.mean, self.asked.register, self.asked.most_shift, self.asked.most_turn)
@@ -53,44 +53,44 @@ class Standard:
 
     def prepared(self, photo: Photo) -> np.ndarray:
         """The photograph's values, reduced; UnreadablePhotos where it has not the standard's size and channels."""
-        values = read(photo)
+        values = read_photo(photo)
         if values.shape[:2] != self.original or values.ndim != self.mean.ndim:
             raise UnreadablePhotos(
                 f"{photo.name}: expected {_shape(*self.original, self.mean.ndim)} as the standard, found "
                 f"{_shape(*values.shape[:2], values.ndim)}; photograph it alike, or make another standard"
             )
-        return reduced(values, self.mean.shape[:2])
+        return reduce_to_grey(values, self.mean.shape[:2])
 
 
 def _shape(height: int, width: int, dimensions: int) -> str:
     return f"{height}×{width} pixels in {'grey' if dimensions == 2 else 'colour'}"
 
 
-def make_standard(photos: list[Photo], asked: Asked) -> Standard:
+def make_standard(photos: list[Photo], asked: MapOptions) -> Standard:
     """The standard that good photographs make; their mean is taken twice, the second time of registered ones.
 
     Raises UnfitStandard for fewer than three, for photographs too small for the maps, and for flat ones.
     """
-    chosen = photos[:MOST_PHOTOS]
+    chosen = photos[:MAX_PHOTOS]
     if len(chosen) < rt.LEAST_RECORDS:
         raise UnfitStandard(
             f"expected at least {rt.LEAST_RECORDS} good photographs for a standard, found {len(chosen)}; "
             "thirty are good to have"
         )
-    first = read(chosen[0])
+    first = read_photo(chosen[0])
     empty = Standard(None, np.empty((*_size(first, asked), *first.shape[2:])), first.shape[:2], asked, frozenset())
     values = np.stack([empty.prepared(photo) for photo in chosen])
     middle = np.median(values, axis=0).astype(np.float32)
     if not middle.std() > 1e-6:
         raise UnfitStandard("expected good photographs that show a part, found flat ones; check the camera")
-    rough, _ = _onto(values, middle, asked)
-    registered, held = _onto(values, rough.mean(axis=0), asked)
+    rough, _ = _place_onto(values, middle, asked)
+    registered, held = _place_onto(values, rough.mean(axis=0), asked)
     grid = fit_windows(registered, asked.rows, asked.cols)
-    used = frozenset(content(photo) for photo, holds in zip(chosen, held, strict=True) if holds)
+    used = frozenset(content_digest(photo) for photo, holds in zip(chosen, held, strict=True) if holds)
     return Standard(grid, registered.mean(axis=0), first.shape[:2], asked, used)
 
 
-def _onto(values: np.ndarray, mean: np.ndarray, asked: Asked) -> tuple[np.ndarray, list[bool]]:
+def _place_onto(values: np.ndarray, mean: np.ndarray, asked: MapOptions) -> tuple[np.ndarray, list[bool]]:
     """Those of the good photographs that can be brought onto the mean, and which they are."""
     moved = [register(one, mean, asked.register, asked.most_shift, asked.most_turn) for one in values]
     held = [move.registered for _, move in moved]
@@ -102,7 +102,7 @@ def _onto(values: np.ndarray, mean: np.ndarray, asked: Asked) -> tuple[np.ndarra
     return np.stack([one for one, move in moved if move.registered]), held
 
 
-def _size(photo: np.ndarray, asked: Asked) -> tuple[int, int]:
+def _size(photo: np.ndarray, asked: MapOptions) -> tuple[int, int]:
     """Height and width after reduction: whole windows, MOST_SIDE pixels a side at most."""
     sides = [side // cells for side, cells in zip(photo.shape[:2], (asked.rows, asked.cols), strict=True)]
     if min(sides) < 1 or sides[0] * sides[1] < 2:
@@ -110,7 +110,7 @@ def _size(photo: np.ndarray, asked: Asked) -> tuple[int, int]:
             f"expected photographs of two pixels a window or more for {asked.rows}×{asked.cols} maps, found "
             f"{_shape(*photo.shape[:2], photo.ndim)}; ask for fewer --rows and --cols"
         )
-    high, wide = (min(side, MOST_SIDE) for side in sides)
+    high, wide = (min(side, MAX_SIDE) for side in sides)
     return asked.rows * high, asked.cols * wide
 
 
@@ -132,7 +132,7 @@ def read_standard(path: Path) -> Standard:
                 raise UnfitStandard(f"{file}: expected a standard of form {FORMAT} at most; a later Kensa made it")
             unit = rt.UnitSpace(*(told[name] for name in SPACES), n=int(told["n"]), ddof=int(told["ddof"]))
             size, limits = (int(told["rows"]), int(told["cols"])), (float(told["most_shift"]), float(told["most_turn"]))
-            asked = Asked(*size, str(told["register"]), *limits)
+            asked = MapOptions(*size, str(told["register"]), *limits)
             mean, original = told["mean"], tuple(told["original"].tolist())
             photos = frozenset(told["photos"].tolist())
     except (OSError, ValueError, KeyError) as error:

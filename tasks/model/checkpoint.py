@@ -18,11 +18,11 @@ import numpy as np
 
 from tasks.core.results import Epoch
 
-DIGEST = hashlib.sha256().digest_size  # bytes before the arrays, over all that follows
+DIGEST_KEY = hashlib.sha256().digest_size  # bytes before the arrays, over all that follows
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingCheckpoint:
     """The state after an epoch: all variables in the model's own order, the best weights, the log."""
 
     tower: list[np.ndarray]
@@ -31,7 +31,7 @@ class Training:
     log: list[Epoch]
 
 
-def save_training(path: Path, state: Training) -> None:
+def save_checkpoint(path: Path, state: TrainingCheckpoint) -> None:
     """Replace the file at `path`; a reader sees the old one or the new one."""
     arrays: dict[str, Any] = {"log": np.array(json.dumps([asdict(line) for line in state.log]))}
     for name in ("tower", "optimizer", "best"):
@@ -50,19 +50,19 @@ def save_training(path: Path, state: Training) -> None:
         beside.unlink(missing_ok=True)  # on a full disk, what was written of it
 
 
-def load_training(path: Path) -> Training | None:
+def load_checkpoint(path: Path) -> TrainingCheckpoint | None:
     """The state at `path`; None where there is none, or the disk has damaged it: then training starts anew."""
     try:
         whole = path.read_bytes()
     except FileNotFoundError:
         return None
-    digest, content = whole[:DIGEST], whole[DIGEST:]
+    digest, content = whole[:DIGEST_KEY], whole[DIGEST_KEY:]
     if hashlib.sha256(content).digest() != digest:
         path.unlink()
         return None
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         log = [Epoch(**line) for line in json.loads(str(arrays["log"]))]
-        return Training(*(_listed(arrays, name) for name in ("tower", "optimizer", "best")), log=log)
+        return TrainingCheckpoint(*(_listed(arrays, name) for name in ("tower", "optimizer", "best")), log=log)
 
 
 def _listed(arrays: Any, name: str) -> list[np.ndarray]:

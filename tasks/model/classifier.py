@@ -16,13 +16,13 @@ from tasks.imaging import rt
 from tasks.model.distances import Distance, Prototype
 from tasks.model.fused_score import Fusion, peak
 
-BATCH = 1024  # maps that a tower embeds at once
+EMBED_BATCH = 1024  # maps that a tower embeds at once
 
 Embed = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Judge:
+class PrototypeClassifier:
     """How far maps (n, values) are from each mode and from good: (n, modes), (n,).
 
     `embed` and `distance` are None for RT on the raw map, whose unit spaces are no points.
@@ -30,8 +30,8 @@ class Judge:
 
     name: str
     modes: list[str]
-    to_modes: Callable[[np.ndarray], np.ndarray]
-    to_good: Callable[[np.ndarray], np.ndarray] | None
+    mode_distances: Callable[[np.ndarray], np.ndarray]
+    good_distances: Callable[[np.ndarray], np.ndarray] | None
     embed: Embed | None = None
     distance: Distance | None = None
     prototypes: Prototype | None = None
@@ -45,12 +45,12 @@ class Judge:
         `distance` to good, `peak` of the raw map, and `fused`, both as one, where there are reference
         records. There must be a good prototype.
         """
-        found = {"distance": self.to_good(maps), "peak": peak(maps)}
+        found = {"distance": self.good_distances(maps), "peak": peak(maps)}
         return found if self.fusion is None else {**found, "fused": self.fusion(found["distance"], found["peak"])}
 
     def score(self, maps: np.ndarray) -> np.ndarray:
         """The one score (n,) that thresholds, evaluation and verdicts use."""
-        return self.scores(maps)["fused"] if self.fused else self.to_good(maps)
+        return self.scores(maps)["fused"] if self.fused else self.good_distances(maps)
 
     @property
     def unit(self) -> str:
@@ -58,27 +58,27 @@ class Judge:
         return f"ranks of {self.distance.name} and peak" if self.fused else self.distance.name
 
 
-def fusing(judge: Judge, bank: Bank, score: str) -> Judge:
+def with_fused_score(judge: PrototypeClassifier, bank: Bank, score: str) -> PrototypeClassifier:
     """The judge with the bank's good calibration records as reference; `score` is the one that it uses.
 
     Without a good prototype or reference records there is nothing to fuse, and the distance stays.
     """
     rows = bank.rows("calibrate")
     maps = np.asarray(bank.maps[rows[bank.good[rows]]])
-    if judge.to_good is None or not len(maps):
+    if judge.good_distances is None or not len(maps):
         return judge
-    return replace(judge, fusion=Fusion(judge.to_good(maps), peak(maps)), fused=score == "fused")
+    return replace(judge, fusion=Fusion(judge.good_distances(maps), peak(maps)), fused=score == "fused")
 
 
-def point_judge(
+def from_prototypes(
     name: str, embed: Embed, distance: Distance, modes: list[str], prototypes: Prototype, good: Prototype | None
-) -> Judge:
+) -> PrototypeClassifier:
     """A judge by its prototypes in the embedding: of the modes, arrays with a row each, and of good parts, one row."""
-    return Judge(
+    return PrototypeClassifier(
         name,
         modes,
-        to_modes=lambda maps: distance.to_prototypes(embed(maps), prototypes),
-        to_good=None if good is None else lambda maps: distance.to_prototypes(embed(maps), good)[:, 0],
+        mode_distances=lambda maps: distance.to_prototypes(embed(maps), prototypes),
+        good_distances=None if good is None else lambda maps: distance.to_prototypes(embed(maps), good)[:, 0],
         embed=embed,
         distance=distance,
         prototypes=prototypes,
@@ -86,7 +86,7 @@ def point_judge(
     )
 
 
-def trained_judge(name: str, embed: Embed, distance: Distance, prototype: str, bank: Bank) -> Judge:
+def fit_prototypes(name: str, embed: Embed, distance: Distance, prototype: str, bank: Bank) -> PrototypeClassifier:
     """A judge whose prototypes come from the bank's training records alone.
 
     prototype: `mean-map` embeds the mean map, `mean-embedding` takes the embeddings themselves.
@@ -102,10 +102,10 @@ def trained_judge(name: str, embed: Embed, distance: Distance, prototype: str, b
         found = distance.prototypes([*groups, *([embedded[good]] if good.any() else [])])
     count = len(bank.modes)
     modes, last = ({key: value[part] for key, value in found.items()} for part in (slice(count), slice(count, None)))
-    return point_judge(name, embed, distance, bank.modes, modes, last if good.any() else None)
+    return from_prototypes(name, embed, distance, bank.modes, modes, last if good.any() else None)
 
 
-def embedder(tower: Any) -> Embed:
+def make_embed(tower: Any) -> Embed:
     """A Keras tower as a function from maps (n, values) to embeddings (n, d) in float64.
 
     `predict_on_batch` is half as dear as `predict`, which prepares a data set each time. The last batch is
@@ -121,27 +121,27 @@ def embedder(tower: Any) -> Embed:
         maps = np.asarray(maps)
         if not len(maps):
             return np.empty((0, tower.output_shape[-1]))
-        return np.concatenate([batch(maps[start : start + BATCH]) for start in range(0, len(maps), BATCH)])
+        return np.concatenate([batch(maps[start : start + EMBED_BATCH]) for start in range(0, len(maps), EMBED_BATCH)])
 
     return embed
 
 
-def raw_judge(distance: Distance, bank: Bank) -> Judge:
+def raw_map_baseline(distance: Distance, bank: Bank) -> PrototypeClassifier:
     """The raw map itself: what a model must beat."""
-    return trained_judge(f"raw map, {distance.name}", np.asarray, distance, "mean-map", bank)
+    return fit_prototypes(f"raw map, {distance.name}", np.asarray, distance, "mean-map", bank)
 
 
-def rt_judge(bank: Bank) -> Judge:
+def rt_baseline(bank: Bank) -> PrototypeClassifier:
     """RT on the raw map: one unit space for each mode, and one of the good records."""
     rows = bank.rows("train")
     maps, mode, good = np.asarray(bank.maps[rows], np.float64), bank.mode[rows], bank.good[rows]
     spaces = [_unit_space(maps[mode == code]) for code in range(len(bank.modes))]
     centre = _unit_space(maps[good]) if good.sum() >= rt.LEAST_RECORDS else None
-    return Judge(
+    return PrototypeClassifier(
         "raw map, rt",
         bank.modes,
-        to_modes=lambda maps: np.stack([_rt_distance(maps, space) for space in spaces], axis=1),
-        to_good=None if centre is None else lambda maps: _rt_distance(maps, centre),
+        mode_distances=lambda maps: np.stack([_rt_distance(maps, space) for space in spaces], axis=1),
+        good_distances=None if centre is None else lambda maps: _rt_distance(maps, centre),
     )
 
 

@@ -25,7 +25,7 @@ class AlongBatches(keras.distribution.DataParallel):
 
 
 @contextmanager
-def spread(count: int) -> Iterator[None]:
+def distribute_over(count: int) -> Iterator[None]:
     """What is built and trained within is spread over `count` devices, 0 for all; nothing is done for one.
 
     A batch that cannot be shared out evenly lies whole on each. Raises BadSetting where that many are not there.

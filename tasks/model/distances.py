@@ -24,13 +24,13 @@ from typing import Any
 
 import numpy as np
 
-from tasks.config.model import DISTANCES, Fit
+from tasks.config.model import DISTANCES, TrainingConfig
 from tasks.core.errors import BadSetting
 
-TINY = 1e-12  # under every root: the gradient stays finite where both are equal
+EPSILON = 1e-12  # under every root: the gradient stays finite where both are equal
 
 
-BLOCK = 512  # rows of a numpy matrix at a time, so that memory does not grow with the records
+ROWS_PER_BLOCK = 512  # rows of a numpy matrix at a time, so that memory does not grow with the records
 
 
 Prototype = dict[str, Any]
@@ -77,7 +77,7 @@ class Distance:
         if xp is not np:
             return self.from_prototype(x[:, None], {name: value[None] for name, value in prototypes.items()}, xp)
         x, wide = np.asarray(x, np.float64), {n: np.asarray(v, np.float64)[None] for n, v in prototypes.items()}
-        blocks = [self.from_prototype(x[i : i + BLOCK, None], wide) for i in range(0, len(x), BLOCK)]
+        blocks = [self.from_prototype(x[i : i + ROWS_PER_BLOCK, None], wide) for i in range(0, len(x), ROWS_PER_BLOCK)]
         return np.concatenate(blocks) if blocks else np.empty((0, len(prototypes["mean"])))
 
     def get_config(self) -> dict[str, Any]:
@@ -92,13 +92,13 @@ class Euclidean(Distance):
 
     def pair(self, x: Any, anchor: Any, xp: Any = np) -> Any:
         """See Distance.pair."""
-        return xp.sqrt(xp.maximum(xp.sum(xp.square(x - anchor), axis=-1), TINY))
+        return xp.sqrt(xp.maximum(xp.sum(xp.square(x - anchor), axis=-1), EPSILON))
 
     def to_prototypes(self, x: Any, prototypes: Prototype, xp: Any = np) -> Any:
         """See Distance.to_prototypes; numpy's by one product in float64: no digit that matters is lost."""
         if xp is not np:
             return super().to_prototypes(x, prototypes, xp)
-        return np.sqrt(np.maximum(_squares(x, prototypes["mean"]), TINY))
+        return np.sqrt(np.maximum(_squares(x, prototypes["mean"]), EPSILON))
 
 
 class SquaredEuclidean(Distance):
@@ -119,7 +119,7 @@ class Cosine(Distance):
     def pair(self, x: Any, anchor: Any, xp: Any = np) -> Any:
         """See Distance.pair."""
         squares = xp.sum(xp.square(x), axis=-1) * xp.sum(xp.square(anchor), axis=-1)
-        return 1.0 - xp.sum(x * anchor, axis=-1) / xp.sqrt(xp.maximum(squares, TINY**2))
+        return 1.0 - xp.sum(x * anchor, axis=-1) / xp.sqrt(xp.maximum(squares, EPSILON**2))
 
 
 class SNR(Distance):
@@ -134,7 +134,7 @@ class SNR(Distance):
 
     def pair(self, x: Any, anchor: Any, xp: Any = np) -> Any:
         """See Distance.pair. An anchor without spread is measured against a spread of 10⁻⁶."""
-        return _variance(x - anchor, xp) / xp.maximum(_variance(anchor, xp), TINY)
+        return _variance(x - anchor, xp) / xp.maximum(_variance(anchor, xp), EPSILON)
 
 
 def _variance(values: Any, xp: Any) -> Any:
@@ -149,7 +149,7 @@ def _squares(x: Any, anchors: Any) -> np.ndarray:
     return np.square(x).sum(axis=1)[:, None] + np.square(anchors).sum(axis=1) - 2 * (x @ anchors.T)
 
 
-def _known() -> dict[str, Callable[..., Distance]]:
+def _find_distance() -> dict[str, Callable[..., Distance]]:
     from tasks.model.distances import RT  # it is a Distance itself
 
     return {kind.name: kind for kind in (Euclidean, SquaredEuclidean, Cosine, SNR, RT)}
@@ -158,7 +158,7 @@ def _known() -> dict[str, Callable[..., Distance]]:
 def distance(name: str, **options: Any) -> Distance:
     """The distance of that name, or `module:Class` of one's own; BadSetting names those that exist."""
     if name in DISTANCES:
-        return _known()[name](**options)
+        return _find_distance()[name](**options)
     module, colon, kind = name.partition(":")
     try:
         found = getattr(importlib.import_module(module), kind) if colon else None
@@ -173,7 +173,7 @@ def distance(name: str, **options: Any) -> Distance:
     return own
 
 
-def trained_distance(fit: Fit) -> Distance:
+def trained_distance(fit: TrainingConfig) -> Distance:
     """The distance that resolved settings ask for."""
     return distance(fit.distance, **({"blocks": fit.blocks} if fit.distance == "rt" else {}))
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-BODY = 0.9  # share of the reference records up to which a rank is the plain share of those below
+RANK_BODY_SHARE = 0.9  # share of the reference records up to which a rank is the plain share of those below
 
 
 def peak(maps: Any, xp: Any = np) -> Any:
@@ -50,10 +50,14 @@ def rank(values: Any, reference: np.ndarray, xp: Any = np) -> Any:
     ordered = np.sort(np.asarray(reference, np.float64))
     values = np.asarray(values, np.float64) if xp is np else values
     share = _counted(values, ordered, xp) / (2 * len(ordered))
-    start = float(np.quantile(ordered, BODY))
+    start = float(np.quantile(ordered, RANK_BODY_SHARE))
     excess = ordered[ordered > start] - start
     scale = float(np.median(excess)) if len(excess) else max(float(ordered.std()), abs(start), 1.0)
-    return xp.where(values <= start, xp.minimum(share, BODY), BODY + (1 - BODY) * (values - start) / scale)
+    return xp.where(
+        values <= start,
+        xp.minimum(share, RANK_BODY_SHARE),
+        RANK_BODY_SHARE + (1 - RANK_BODY_SHARE) * (values - start) / scale,
+    )
 
 
 def _counted(values: Any, ordered: np.ndarray, xp: Any) -> Any:

@@ -14,10 +14,10 @@ from keras import ops
 
 from tasks.model.distances import Distance
 
-FAR = 1e9  # stands for "no such pair" under a minimum
+NO_PAIR_DISTANCE = 1e9  # stands for "no such pair" under a minimum
 
 
-def places(modes: int, records: int) -> tuple[np.ndarray, np.ndarray]:
+def pair_indices(modes: int, records: int) -> tuple[np.ndarray, np.ndarray]:
     """The columns of each row's positives (P·K, K−1) and negatives (P·K, P·K−K) in the batch's own matrix."""
     rows = np.arange(modes * records)
     mode = rows // records
@@ -41,7 +41,7 @@ def semi_hard(positive: Any, negative: Any, margin: float) -> tuple[Any, Any]:
     Source: Schroff, Kalenichenko, Philbin 2015, arXiv:1503.03832.
     """
     farther = negative[:, None, :] > positive[:, :, None]
-    nearest = ops.min(ops.where(farther, negative[:, None, :], FAR), axis=-1)
+    nearest = ops.min(ops.where(farther, negative[:, None, :], NO_PAIR_DISTANCE), axis=-1)
     chosen = ops.where(ops.any(farther, axis=-1), nearest, ops.max(negative, axis=-1, keepdims=True))
     return _over_active(ops.maximum(positive - chosen + margin, 0.0))
 

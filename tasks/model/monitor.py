@@ -11,17 +11,17 @@ import keras
 import numpy as np
 from keras import ops
 
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.core.errors import TrainingCollapsed, TrainingDiverged
 from tasks.core.progress import Progress
 from tasks.core.results import Epoch
-from tasks.model.checkpoint import Training, load_training, save_training
+from tasks.model.checkpoint import TrainingCheckpoint, load_checkpoint, save_checkpoint
 
-Report = Callable[[Epoch], None]
-COLLAPSED = 1e-4  # spread of the embeddings relative to their norm
+ReportEpoch = Callable[[Epoch], None]
+COLLAPSED_SPREAD = 1e-4  # spread of the embeddings relative to their norm
 
 
-class Watch:
+class TrainingMonitor:
     """Logs every epoch, keeps the tower's best weights, stops early, and refuses a dead training.
 
     maps: (n, values) whose embeddings are watched; batches: of an epoch; state: the file of a training that
@@ -29,7 +29,7 @@ class Watch:
     """
 
     def __init__(
-        self, maps: np.ndarray, config: Retrain, batches: int, report: Report | None, state: Path | None
+        self, maps: np.ndarray, config: RunConfig, batches: int, report: ReportEpoch | None, state: Path | None
     ) -> None:
         self.maps, self.settings, self.batches, self.report, self.state = maps, config.fit, batches, report, state
         self.progress = Progress(config.fit.epochs)
@@ -52,10 +52,10 @@ class Watch:
         spent = self.settings.keep == "best" and last > 0 and last - self.best.epoch >= self.settings.patience
         return last >= self.settings.epochs or spent
 
-    def take_up(self, model: keras.Model) -> None:
+    def restore(self, model: keras.Model) -> None:
         """Watch the compiled model, and put the state on the disk into it, if there is one."""
         self.model = model
-        kept = load_training(self.state) if self.state else None
+        kept = load_checkpoint(self.state) if self.state else None
         if kept is None:
             return
         pairs = [*zip(_state(model), kept.tower, strict=True)]
@@ -78,7 +78,7 @@ class Watch:
         seconds = round(time.perf_counter() - self.started, 3)
         figures = (trained["mean"], checked["mean"], trained["active"])
         line = Epoch(len(self.log) + 1, *figures, norm=norm, spread=spread, seconds=seconds)
-        refuse_dead(line, self.settings.margin)
+        require_healthy(line, self.settings.margin)
         self.log.append(line)
         self.progress.epoch(line)
         if self.report:
@@ -86,14 +86,14 @@ class Watch:
         if line is self.kept:
             self.kept_weights = self.model.tower.get_weights()
         if self.state:
-            save_training(self.state, self._kept())
+            save_checkpoint(self.state, self._kept())
 
-    def _kept(self) -> Training:
+    def _kept(self) -> TrainingCheckpoint:
         tower, optimizer = (
             [ops.convert_to_numpy(variable) for variable in part]
             for part in (_state(self.model), self.model.optimizer.variables)
         )
-        return Training(tower, optimizer, self.kept_weights, self.log)
+        return TrainingCheckpoint(tower, optimizer, self.kept_weights, self.log)
 
     def _embeddings(self) -> tuple[float, float]:
         """Mean norm of the watched embeddings, and their root mean square distance from their mean."""
@@ -107,14 +107,14 @@ def _state(model: keras.Model) -> list[Any]:
     return [*model.tower.variables, *([model.scale] if hasattr(model, "scale") else [])]
 
 
-def refuse_dead(line: Epoch, margin: float) -> None:
+def require_healthy(line: Epoch, margin: float) -> None:
     """Raise TrainingDiverged or TrainingCollapsed for an epoch that no later one can mend."""
     if not np.isfinite([line.loss, line.val_loss, line.norm]).all():
         raise TrainingDiverged(
             f"epoch {line.epoch}: the loss is {line.loss}; "
             "lower fit.learning_rate, or look for extreme values in the maps"
         )
-    if line.spread <= COLLAPSED * line.norm or line.norm == 0:
+    if line.spread <= COLLAPSED_SPREAD * line.norm or line.norm == 0:
         raise TrainingCollapsed(
             f"epoch {line.epoch}: every record has the same embedding (loss {line.loss:.4f}, margin {margin}); "
             "lower fit.learning_rate, or look whether the maps differ at all"

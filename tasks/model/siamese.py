@@ -9,20 +9,20 @@ import keras
 import numpy as np
 from keras import ops
 
-from tasks.config.run import Fit
-from tasks.model.block_model import BlockModel
-from tasks.model.device_maps import Shelf
+from tasks.config.model import TrainingConfig
+from tasks.model.block_model import MultiStepModel
+from tasks.model.device_maps import DeviceMaps
 from tasks.model.distances import Distance
-from tasks.model.losses import MININGS, cross_entropy, hinge, places, prototype_logits
+from tasks.model.losses import MININGS, cross_entropy, hinge, pair_indices, prototype_logits
 
 
-class TripletModel(BlockModel):
+class TripletModel(MultiStepModel):
     """Embeds rows (batch, 3) of a resident record bank with one tower in one pass: (batch, 3, d).
 
     Where a batch has more triplets than there are anchors, each anchor is embedded once.
     """
 
-    def __init__(self, tower: keras.Model, shelf: Shelf, measure: Distance, margin: float) -> None:
+    def __init__(self, tower: keras.Model, shelf: DeviceMaps, measure: Distance, margin: float) -> None:
         super().__init__(tower, shelf)
         self.measure, self.margin, self.anchors = measure, margin, len(shelf.first)
 
@@ -42,7 +42,7 @@ class TripletModel(BlockModel):
         """Mean triplet hinge over the triplets that count."""
         each, count = hinge(self.measure, self.margin, y_pred), ops.sum(sample_weight)
         loss = ops.sum(each * sample_weight) / count
-        self.tell(loss, ops.sum(ops.cast(each > 0, each.dtype) * sample_weight) / count, count)
+        self.record_loss(loss, ops.sum(ops.cast(each > 0, each.dtype) * sample_weight) / count, count)
         return loss
 
 
@@ -57,7 +57,7 @@ class Adam(keras.optimizers.Adam):
         return grads_and_vars
 
 
-class BalancedModel(BlockModel):
+class BalancedModel(MultiStepModel):
     """Embeds rows of a resident record bank, each moved by a step of its own; its loss is that of losses.py.
 
     size: rows and columns of a map; trained and checked: (P, K) of the batches that are trained on and that
@@ -67,15 +67,15 @@ class BalancedModel(BlockModel):
     def __init__(
         self,
         tower: keras.Model,
-        shelf: Shelf,
+        shelf: DeviceMaps,
         size: tuple[int, int],
         measure: Distance,
-        fit: Fit,
+        fit: TrainingConfig,
         trained: tuple[int, int],
         checked: tuple[int, int],
     ) -> None:
         super().__init__(tower, shelf)
-        self.measure, self.settings, self.moves = measure, fit, moved(*size)
+        self.measure, self.settings, self.moves = measure, fit, shift_indices(*size)
         self.batch = {True: trained, False: checked}
         self.scale = self.add_weight(  # s of −eˢd²: what the distance is worth is learnt, if at all
             shape=(),
@@ -100,26 +100,28 @@ class BalancedModel(BlockModel):
         y_pred = ops.reshape(y_pred, (math.prod(batch), y_pred.shape[-1]))  # a batch's size is known here
         if fit.triplet_weight:
             matrix = self.measure.matrix(y_pred, y_pred, ops)  # [x, anchor]
-            positive, negative = (ops.take_along_axis(ops.transpose(matrix), place, axis=1) for place in places(*batch))
+            positive, negative = (
+                ops.take_along_axis(ops.transpose(matrix), place, axis=1) for place in pair_indices(*batch)
+            )
             loss, active = MININGS[fit.mining](positive, negative, fit.margin)
             total += fit.triplet_weight * loss
         if fit.prototype_weight:
             logits = ops.exp(self.scale) * prototype_logits(self.measure, y_pred, *batch)
             total += fit.prototype_weight * cross_entropy(logits, *batch)
             if not fit.triplet_weight:
-                active = _unsure(logits, *batch)
-        self.tell(total, active)
+                active = _uncertain(logits, *batch)
+        self.record_loss(total, active)
         return total
 
 
-def _unsure(logits: Any, modes: int, records: int) -> Any:
+def _uncertain(logits: Any, modes: int, records: int) -> Any:
     """The share of records that give their own mode less than nine tenths: what there is left to learn."""
     truth = np.repeat(np.arange(modes, dtype=np.int32), records)
     own = ops.take_along_axis(ops.softmax(logits, axis=1), truth[:, None], axis=1)
     return ops.mean(ops.cast(own < 0.9, logits.dtype))
 
 
-def moved(rows: int, cols: int) -> np.ndarray:
+def shift_indices(rows: int, cols: int) -> np.ndarray:
     """Where each value comes from when a map is moved by one of nine steps, edges repeated: (9, rows·cols) int32."""
     down, right = np.arange(rows), np.arange(cols)
     steps = [(dy, dx) for dy in (0, -1, 1) for dx in (0, -1, 1)]  # the first is none

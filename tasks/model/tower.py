@@ -12,12 +12,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from tasks.config.run import Tower, parse_widths
+from tasks.config.model import TowerConfig, parse_widths
 from tasks.core.errors import BadSetting
 
 
 def build_tower(
-    settings: Tower, size: tuple[int, int], maps: np.ndarray | None = None, noise: float = 0.0
+    settings: TowerConfig, size: tuple[int, int], maps: np.ndarray | None = None, noise: float = 0.0
 ) -> keras.Model:
     """An untrained tower from raw maps (batch, rows·cols) to embeddings (batch, dimensions), float32.
 
@@ -39,10 +39,10 @@ def _scaled(values: Any, kind: str, maps: np.ndarray | None) -> Any:
     """The maps scaled as tasks/model/tower.py learns it, by layers that are saved with the tower."""
     if kind == "none" or maps is None or not len(maps):
         return values
-    found = learnt(maps, kind)
+    found = fit_scaling(maps, kind)
     if found.top is not None:
         positive = layers.ReLU(name="positive")(values)
-        values = ops.sqrt(layers.Rescaling(1 / found.top, offset=LEAST, name="share_of_top")(positive))
+        values = ops.sqrt(layers.Rescaling(1 / found.top, offset=ROOT_OFFSET, name="share_of_top")(positive))
     return layers.Rescaling(1 / found.spread, offset=-found.centre / found.spread, name="unit_deviation")(values)
 
 
@@ -91,10 +91,10 @@ def weights_digest(tower: keras.Model) -> str:
     return digest.hexdigest()
 
 
-SAMPLE = 4096  # maps from which it is learnt
+SCALING_SAMPLE = 4096  # maps from which it is learnt
 
 
-LEAST = 1e-6  # under the root, whose slope at zero is infinite
+ROOT_OFFSET = 1e-6  # under the root, whose slope at zero is infinite
 
 
 @dataclass(frozen=True)
@@ -110,18 +110,18 @@ class Scaling:
     sparse: bool
 
 
-def learnt(maps: np.ndarray, kind: str) -> Scaling:
+def fit_scaling(maps: np.ndarray, kind: str) -> Scaling:
     """The scaling of maps (n, values): `standard`, `root`, or `auto`: a root where no value is negative.
 
     The root spreads the many small values and calms the few large ones. Maps get deviation 1 and are
     centred, but for sparse ones (mean below deviation), whose zero must stay one: a convolution reads
     zeros beyond the edge, too.
     """
-    sample = np.asarray(maps[:: max(1, -(-len(maps) // SAMPLE))], np.float64)
+    sample = np.asarray(maps[:: max(1, -(-len(maps) // SCALING_SAMPLE))], np.float64)
     rooted = kind == "root" or (kind == "auto" and sample.min() >= 0)
     top = (float(np.quantile(sample, 0.99)) or 1.0) if rooted else None
     if top is not None:
-        sample = np.sqrt(np.maximum(sample, 0) / top + LEAST)
+        sample = np.sqrt(np.maximum(sample, 0) / top + ROOT_OFFSET)
     mean, spread = float(sample.mean()), float(sample.std())
     sparse = rooted and mean < spread
     return Scaling(top, 0.0 if sparse else mean, spread or 1.0, sparse)

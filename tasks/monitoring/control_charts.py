@@ -20,13 +20,13 @@ from scipy.signal import lfilter
 
 SIZE, MOST_POINTS, LEAST_POINTS = 25, 400, 2  # records of a subgroup, and subgroups of a chart
 LEAST_LOTS, LEAST_OF_A_LOT, LEAST_REFERENCE = 3, 5, 20
-LAMBDA = 0.2
-WIDTH = 3.0  # of the limits, in deviations of a subgroup's mean
-RUNS = 10_000  # simulated charts: the smallest p-value is 1/10001
+EWMA_WEIGHT = 0.2
+LIMIT_WIDTH = 3.0  # of the limits, in deviations of a subgroup's mean
+SIMULATED_CHARTS = 10_000  # simulated charts: the smallest p-value is 1/10001
 
 
 @dataclass(frozen=True)
-class Spread:
+class VarianceComponents:
     """Mean and deviations of the reference: within a lot, between lots (0 where lots are too few), lots, records."""
 
     mean: float
@@ -37,7 +37,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Chart:
+class ControlChart:
     """A series on its chart; k points.
 
     title: what is charted, one of `level`, `shape`, `score`; mode: whose, None for the score. centre and
@@ -48,7 +48,7 @@ class Chart:
 
     title: str
     mode: str | None
-    spread: Spread
+    spread: VarianceComponents
     low: float
     high: float
     means: np.ndarray
@@ -61,10 +61,10 @@ class Chart:
     since: int | None
 
 
-def spread_of(values: np.ndarray, lots: np.ndarray) -> Spread:
+def variance_of(values: np.ndarray, lots: np.ndarray) -> VarianceComponents:
     """Mean and variance components of a reference (n,); lots of fewer than five records count for none."""
     within, between, count = components(values, lots)
-    return Spread(float(values.mean()), float(within), float(between), count, len(values))
+    return VarianceComponents(float(values.mean()), float(within), float(between), count, len(values))
 
 
 def components(values: np.ndarray, lots: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
@@ -83,9 +83,9 @@ def components(values: np.ndarray, lots: np.ndarray) -> tuple[np.ndarray, np.nda
     return np.sqrt(within), np.sqrt(np.maximum(0.0, (between - within) / size)), len(n)
 
 
-def charted(
+def control_chart(
     title: str, mode: str | None, reference: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, ...], seed: int
-) -> Chart | None:
+) -> ControlChart | None:
     """The chart of new values against reference values; None where either has too few.
 
     reference: values (n,) and lots (n,); new: values (m,), lots (m,) and rows (m,), in the order in which the
@@ -94,14 +94,14 @@ def charted(
     values, lots, rows = new
     if len(reference[0]) < LEAST_REFERENCE or len(values) < LEAST_POINTS * SIZE:
         return None
-    spread = spread_of(*reference)
+    spread = variance_of(*reference)
     if not spread.within > 0:
         return None
     size = max(SIZE, -(-len(values) // MOST_POINTS))
     count = len(values) // size
     means = values[: count * size].reshape(count, size).mean(axis=1)
     lot = np.unique(lots[: count * size : size], return_inverse=True)[1]
-    simulated = _simulated(spread, lot, size, np.random.default_rng(seed))
+    simulated = _simulate(spread, lot, size, np.random.default_rng(seed))
     deviation = float(np.hypot(spread.within / size**0.5, _of_lots(spread)))
     average, reach = _average((means - spread.mean) / deviation), _average((simulated - spread.mean) / deviation)
     largest = np.abs(reach).max(axis=1)
@@ -110,16 +110,16 @@ def charted(
     p = min(1.0, 2 * min(_p(np.abs(average).max(), largest), _p(abs(shift), whole)))
     limit = float(np.quantile(largest, 0.99))
     (signals,) = np.nonzero(np.abs(average) > limit)
-    return Chart(
+    return ControlChart(
         title,
         mode,
         spread,
-        spread.mean - WIDTH * deviation,
-        spread.mean + WIDTH * deviation,
+        spread.mean - LIMIT_WIDTH * deviation,
+        spread.mean + LIMIT_WIDTH * deviation,
         means,
         rows[: count * size : size],
         spread.mean + deviation * average,
-        int((np.abs(means - spread.mean) > WIDTH * deviation).sum()),
+        int((np.abs(means - spread.mean) > LIMIT_WIDTH * deviation).sum()),
         p,
         shift,
         float(_last(average) * deviation / spread.within) if len(signals) else shift / spread.within,
@@ -127,26 +127,26 @@ def charted(
     )
 
 
-def _of_lots(spread: Spread) -> float:
+def _of_lots(spread: VarianceComponents) -> float:
     """The deviation of a new lot's mean from the reference's."""
     sampling = spread.within**2 / spread.records
     return float(np.sqrt(spread.between**2 * (1 + 1 / max(spread.lots, 1)) + sampling))
 
 
-def _simulated(spread: Spread, lot: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+def _simulate(spread: VarianceComponents, lot: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """Means of subgroups (runs, k) under no drift; lot (k,) codes of the lot of each."""
-    noise = rng.normal(0, spread.within / size**0.5, (RUNS, len(lot)))
-    common = rng.normal(0, spread.within / spread.records**0.5, (RUNS, 1))
+    noise = rng.normal(0, spread.within / size**0.5, (SIMULATED_CHARTS, len(lot)))
+    common = rng.normal(0, spread.within / spread.records**0.5, (SIMULATED_CHARTS, 1))
     if not spread.between:
         return spread.mean + noise + common
     freedom = max(spread.lots - 1, 1)
     wide = np.sqrt(1 + 1 / spread.lots) * spread.between
-    return spread.mean + noise + common + wide * rng.standard_t(freedom, (RUNS, lot.max() + 1))[:, lot]
+    return spread.mean + noise + common + wide * rng.standard_t(freedom, (SIMULATED_CHARTS, lot.max() + 1))[:, lot]
 
 
 def _average(z: np.ndarray) -> np.ndarray:
     """The EWMA (…, k), from zero, in deviations of a point."""
-    return lfilter([LAMBDA], [1, LAMBDA - 1], z, axis=-1)
+    return lfilter([EWMA_WEIGHT], [1, EWMA_WEIGHT - 1], z, axis=-1)
 
 
 def _last(average: np.ndarray) -> float:

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from tasks.data.bank import Bank
-from tasks.registry.loading import Released
-from tasks.scoring.verdicts import VERDICTS, verdicts_on
+from tasks.registry.loading import LoadedRelease
+from tasks.scoring.verdicts import VERDICTS, predict
 
-FILE = "reference.npz"
+REFERENCE_FILE = "reference.npz"
 MOST, MOST_MAPS = 20_000, 1000  # records and maps: 2 and 6 MB of a release
-HELD_OUT = ("stop", "calibrate", "test")
+HELD_OUT_PARTS = ("stop", "calibrate", "test")
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Reference:
     map_lot: np.ndarray
 
 
-def reference_of(opened: Released, bank: Bank) -> Reference:
+def build_reference(opened: LoadedRelease, bank: Bank) -> Reference:
     """The reference that the bank's held-out records are; a sample by their hashes where they are many."""
-    rows = np.concatenate([bank.rows(part) for part in HELD_OUT])
+    rows = np.concatenate([bank.rows(part) for part in HELD_OUT_PARTS])
     rows = rows[np.argsort(bank.hash[rows], kind="stable")][:MOST]
-    found = verdicts_on(opened, np.asarray(bank.maps[rows], np.float32))
+    found = predict(opened, np.asarray(bank.maps[rows], np.float32))
     good = found.verdict == "good"
     shown = rows[good][:MOST_MAPS]
     return Reference(
@@ -60,12 +60,12 @@ def reference_of(opened: Released, bank: Bank) -> Reference:
 
 def write_reference(reference: Reference, folder: Path) -> None:
     """Write `reference.npz` into a folder."""
-    np.savez(folder / FILE, **{field.name: getattr(reference, field.name) for field in fields(Reference)})
+    np.savez(folder / REFERENCE_FILE, **{field.name: getattr(reference, field.name) for field in fields(Reference)})
 
 
 def read_reference(folder: Path) -> Reference | None:
     """The reference of a release's folder; None for a release from before there was one."""
-    if not (folder / FILE).exists():
+    if not (folder / REFERENCE_FILE).exists():
         return None
-    with np.load(folder / FILE, allow_pickle=False) as file:
+    with np.load(folder / REFERENCE_FILE, allow_pickle=False) as file:
         return Reference(**{field.name: file[field.name] for field in fields(Reference)})

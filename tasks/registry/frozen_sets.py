@@ -13,24 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import DamagedRelease, FrozenSetMoved
-from tasks.core.files import SEAL, digest_of, seal_holds, with_seal, write_json
+from tasks.core.files import CHECKSUM_KEY, add_checksum, checksum_matches, digest_of, write_json
 
 if TYPE_CHECKING:
     from tasks.data.bank import Bank  # numpy, which listing the sets must not wait for
 
-FILE = "frozen.json"
+FROZEN_FILE = "frozen.json"
 
 
 def frozen_sets(artifacts: Path) -> dict[str, dict[str, Any]]:
     """Every frozen set by its name, oldest first; DamagedRelease where the file cannot be read."""
-    path = artifacts / FILE
+    path = artifacts / FROZEN_FILE
     if not path.exists():
         return {}
     try:
         known = json.loads(path.read_text())
-        if not isinstance(known, dict) or (SEAL in known and not seal_holds(known)):
+        if not isinstance(known, dict) or (CHECKSUM_KEY in known and not checksum_matches(known)):
             raise ValueError("not as it was sealed")
-        known.pop(SEAL, None)  # those of before have none
+        known.pop(CHECKSUM_KEY, None)  # those of before have none
         return {name: known[name] for name in sorted(known, key=lambda name: int(name[1:])) if known[name]["digest"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise DamagedRelease(
@@ -47,7 +47,7 @@ def digest_of_test(bank: Bank) -> str:
     return digest_of("frozen", sorted(zip(hashes, modes, bank.good[rows].tolist(), strict=True)))
 
 
-def frozen_set(bank: Bank, artifacts: Path) -> dict[str, Any]:
+def identify_frozen_set(bank: Bank, artifacts: Path) -> dict[str, Any]:
     """The bank's test set: `version`, `digest`, `records` and `modes` (how many).
 
     One that no run was judged on before gets the next name, which `keep` writes down.
@@ -59,14 +59,16 @@ def frozen_set(bank: Bank, artifacts: Path) -> dict[str, Any]:
     return {"version": version, "digest": digest, "records": len(rows), "modes": len(set(bank.mode[rows].tolist()))}
 
 
-def keep(artifacts: Path, frozen: dict[str, Any], facts: dict[str, Any], created: str) -> None:
+def register_frozen_set(artifacts: Path, frozen: dict[str, Any], facts: dict[str, Any], created: str) -> None:
     """Write the set's name down; the caller holds the lock. FrozenSetMoved where another set has got it."""
     known, name = frozen_sets(artifacts), frozen["version"]
     if known.get(name, frozen)["digest"] != frozen["digest"]:
-        raise FrozenSetMoved(f"{artifacts / FILE}: another run gave the name {name} to its own test set; run again")
+        raise FrozenSetMoved(
+            f"{artifacts / FROZEN_FILE}: another run gave the name {name} to its own test set; run again"
+        )
     if name in known:
         return
     source = facts["test"] or facts["train"]
     told = {key: frozen[key] for key in ("digest", "records", "modes")}
     told |= {"source": source["source"], "revision": source["revision"], "created": created}
-    write_json(artifacts / FILE, with_seal({**known, name: told}))
+    write_json(artifacts / FROZEN_FILE, add_checksum({**known, name: told}))

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from tasks.data.bank import Bank
-from tasks.model.classifier import Judge
+from tasks.model.classifier import PrototypeClassifier
 from tasks.model.distances import Distance
 
-FILE = "gallery.npz"
-MOST = 2000  # records: 11 MB of 36 × 39 maps
-LEAST_OF_A_MODE = 5  # however many modes there are
+GALLERY_FILE = "gallery.npz"
+MAX_GALLERY_RECORDS = 2000  # records: 11 MB of 36 × 39 maps
+MIN_MODE_RECORDS = 5  # however many modes there are
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Gallery:
         return rows, np.take_along_axis(distances, rows, axis=1)
 
 
-def gallery_of(judge: Judge, bank: Bank, most: int = MOST) -> Gallery:
+def build_gallery(judge: PrototypeClassifier, bank: Bank, most: int = MAX_GALLERY_RECORDS) -> Gallery:
     """A sample of the bank's training records, `most` at most unless the modes are very many."""
     rows = bank.rows("train")
-    quota = max(LEAST_OF_A_MODE, most // len(bank.modes))
+    quota = max(MIN_MODE_RECORDS, most // len(bank.modes))
     rows = rows[np.argsort(bank.hash[rows], kind="stable")]  # a hash is as good as a draw, and stays the same
     chosen = np.sort(np.concatenate([rows[bank.mode[rows] == code][:quota] for code in range(len(bank.modes))]))
     maps = np.asarray(bank.maps[chosen], np.float32)
@@ -61,12 +61,12 @@ def gallery_of(judge: Judge, bank: Bank, most: int = MOST) -> Gallery:
 
 def write_gallery(gallery: Gallery, folder: Path) -> None:
     """Write `gallery.npz` into a folder."""
-    np.savez(folder / FILE, **{field.name: getattr(gallery, field.name) for field in fields(Gallery)})
+    np.savez(folder / GALLERY_FILE, **{field.name: getattr(gallery, field.name) for field in fields(Gallery)})
 
 
 def read_gallery(folder: Path) -> Gallery | None:
     """The gallery of a release's folder; None for a release from before there was one."""
-    if not (folder / FILE).exists():
+    if not (folder / GALLERY_FILE).exists():
         return None
-    with np.load(folder / FILE, allow_pickle=False) as file:
+    with np.load(folder / GALLERY_FILE, allow_pickle=False) as file:
         return Gallery(**{field.name: file[field.name] for field in fields(Gallery)})

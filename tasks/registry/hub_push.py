@@ -21,42 +21,42 @@ from tasks.core.errors import (
     SourceUnreachable,
     UnknownRepository,
 )
-from tasks.core.results import Pushed
+from tasks.core.results import PushResult
 from tasks.core.stages import MANIFEST
-from tasks.core.text import harmless
-from tasks.registry.releases import Release, find, verified
+from tasks.core.text import redact
+from tasks.registry.releases import Release, get_release, verify_release
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi
 
-REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-KEPT = ".gitattributes"  # the Hub's own: which files are large
+REPOSITORY_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+KEPT_FILE = ".gitattributes"  # the Hub's own: which files are large
 
 
-def push(artifacts: Path, version: str, repository: str, public: bool = False) -> Pushed:
+def push(artifacts: Path, version: str, repository: str, public: bool = False) -> PushResult:
     """Publish a release under the tag of its name; a repository that is not there is made, private unless `public`.
 
     Raises UnknownRelease, DamagedRelease, AlreadyPublished where the tag holds another content,
     UnknownRepository, NoPermission, or SourceUnreachable, after which another push goes on.
     """
-    if not REPOSITORY.fullmatch(repository):
+    if not REPOSITORY_NAME.fullmatch(repository):
         raise BadSetting(f"{repository}: expected org/name of a model repository on the Hub")
-    release = verified(find(artifacts, version))
+    release = verify_release(get_release(artifacts, version))
     from huggingface_hub import HfApi
 
     api = HfApi()
-    with told(repository):
+    with translate_push_errors(repository):
         api.create_repo(repository, private=not public, exist_ok=True)
-        commit = _published(api, release, repository)
+        commit = _existing_commit(api, release, repository)
         if commit is not None:
-            return Pushed("unchanged", version, repository, version, commit)
-        additions = _uploaded(api, release, repository)
-        commit = _committed(api, release, repository, additions)
+            return PushResult("unchanged", version, repository, version, commit)
+        additions = _upload(api, release, repository)
+        commit = _commit(api, release, repository, additions)
         api.create_tag(repository, tag=version, revision=commit, tag_message=f"kensa {version}")
-    return Pushed("pushed", version, repository, version, commit)
+    return PushResult("pushed", version, repository, version, commit)
 
 
-def _published(api: HfApi, release: Release, repository: str) -> str | None:
+def _existing_commit(api: HfApi, release: Release, repository: str) -> str | None:
     """The commit under the release's tag, None where there is no tag yet; raises AlreadyPublished."""
     from huggingface_hub import errors
 
@@ -76,7 +76,7 @@ def _published(api: HfApi, release: Release, repository: str) -> str | None:
     )
 
 
-def _uploaded(api: HfApi, release: Release, repository: str) -> list[CommitOperationAdd]:
+def _upload(api: HfApi, release: Release, repository: str) -> list[CommitOperationAdd]:
     """Every file of the release, the large ones sent."""
     from huggingface_hub import CommitOperationAdd
 
@@ -88,23 +88,23 @@ def _uploaded(api: HfApi, release: Release, repository: str) -> list[CommitOpera
         try:
             api.preupload_lfs_files(repository, additions[-1:])
         except ValueError as error:  # what the client makes of an answer that has errors of single files
-            raise NoPermission(f"{repository}: the Hub does not take {name} ({harmless(error)})") from None
+            raise NoPermission(f"{repository}: the Hub does not take {name} ({redact(error)})") from None
     return additions
 
 
-def _committed(api: HfApi, release: Release, repository: str, additions: list[CommitOperationAdd]) -> str:
+def _commit(api: HfApi, release: Release, repository: str, additions: list[CommitOperationAdd]) -> str:
     """The commit that holds the release and no file of another."""
     from huggingface_hub import CommitOperationDelete
 
     own = {addition.path_in_repo for addition in additions}
-    others = [name for name in api.list_repo_files(repository) if name not in {*own, KEPT}]
+    others = [name for name in api.list_repo_files(repository) if name not in {*own, KEPT_FILE}]
     operations = [*additions, *(CommitOperationDelete(name) for name in others)]
     digest = release.manifest["weights"][:12]
     return api.create_commit(repository, operations, commit_message=f"kensa {release.version}, weights {digest}").oid
 
 
 @contextmanager
-def told(repository: str) -> Iterator[None]:
+def translate_push_errors(repository: str) -> Iterator[None]:
     """Say what the Hub's client raises in one line; no answer's text is told, for it may hold what was sent."""
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx

@@ -12,20 +12,20 @@ from typing import Any
 import keras
 import numpy as np
 
-from tasks.config.run import Data, Retrain
+from tasks.config.run import DataConfig, RunConfig
 from tasks.core.errors import DamagedRelease, UnfitRelease
 from tasks.core.results import Stage
 from tasks.data.bank import Bank
-from tasks.model.classifier import Judge, embedder, fusing, point_judge, trained_judge
+from tasks.model.classifier import PrototypeClassifier, fit_prototypes, from_prototypes, make_embed, with_fused_score
 from tasks.model.distances import distance, trained_distance
 from tasks.model.fused_score import Fusion
-from tasks.registry.champion import chosen
+from tasks.registry.champion import select_release
 from tasks.registry.gallery import Gallery, read_gallery
-from tasks.registry.releases import GOOD, SAME, Release
+from tasks.registry.releases import DEFECT_THRESHOLD, MODE_THRESHOLD, Release
 
 
 @dataclass(frozen=True)
-class Released:
+class LoadedRelease:
     """What a release judges with.
 
     anchors: (modes, values) float64, the modes' mean maps; data: how tables are read; thresholds: as in
@@ -33,55 +33,55 @@ class Released:
     """
 
     release: Release | None  # None while it is being made
-    judge: Judge
+    judge: PrototypeClassifier
     anchors: np.ndarray
-    data: Data
+    data: DataConfig
     thresholds: dict[str, dict[str, Any]]
     gallery: Gallery | None
 
     @property
-    def cut(self) -> float:
+    def defect_threshold(self) -> float:
         """The score above which a part is no good one; NaN where the release has no such threshold."""
-        return self._value(GOOD)
+        return self._value(DEFECT_THRESHOLD)
 
     @property
-    def reach(self) -> float:
+    def mode_radius(self) -> float:
         """The distance to the nearest mode above which a part is of none; NaN where there is no such threshold."""
-        return self._value(SAME)
+        return self._value(MODE_THRESHOLD)
 
     def _value(self, name: str) -> float:
         value = self.thresholds.get(name, {"value": None})["value"]
         return np.nan if value is None else float(value)
 
 
-def opened_release(artifacts: Path, version: str | None = None) -> Released:
+def load_release(artifacts: Path, version: str | None = None) -> LoadedRelease:
     """The release of that name, or the champion, ready to judge.
 
     Raises what `chosen` does, and UnfitRelease where the thresholds are of another distance or another
     map size than the model.
     """
-    return open_release(chosen(artifacts, version))
+    return load_verified_release(select_release(artifacts, version))
 
 
-def open_release(release: Release) -> Released:
+def load_verified_release(release: Release) -> LoadedRelease:
     """A verified release, ready to judge; raises UnfitRelease, or DamagedRelease where a file is not what it should."""
     try:
         told = json.loads((release.path / "threshold.json").read_text())
         with np.load(release.path / "anchors.npz", allow_pickle=False) as file:
             anchors = file["maps"].astype(np.float64)
-        judge = champion_judge(release)
-        data = Data(**release.manifest["config"]["data"])
+        judge = load_classifier(release)
+        data = DataConfig(**release.manifest["config"]["data"])
         thresholds = {entry["name"]: entry for entry in told["thresholds"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedRelease(
             f"{release.path}: cannot be opened ({error}); restore it, or use another release"
         ) from None
-    opened = Released(release, judge, anchors, data, thresholds, read_gallery(release.path))
+    opened = LoadedRelease(release, judge, anchors, data, thresholds, read_gallery(release.path))
     _require_fit(opened, told)
     return opened
 
 
-def _require_fit(opened: Released, told: dict[str, Any]) -> None:
+def _require_fit(opened: LoadedRelease, told: dict[str, Any]) -> None:
     """Training with one distance and judging with another is what Kensa exists to end."""
     release, judge, data = opened.release, opened.judge, opened.data
     trained = release.manifest["config"].get("fit", {}).get("distance")
@@ -90,7 +90,7 @@ def _require_fit(opened: Released, told: dict[str, Any]) -> None:
             f"{release.version}: expected to judge with the {trained} distance that was trained, found "
             f"{told['distance']['name']} in threshold.json; retrain, or use another release"
         )
-    for name, unit in ((GOOD, judge.unit), (SAME, judge.distance.name)):
+    for name, unit in ((DEFECT_THRESHOLD, judge.unit), (MODE_THRESHOLD, judge.distance.name)):
         found = opened.thresholds.get(name, {}).get("distance", unit)
         if found != unit:
             raise UnfitRelease(
@@ -104,15 +104,15 @@ def _require_fit(opened: Released, told: dict[str, Any]) -> None:
         )
 
 
-def trained(model: Stage, bank: Bank, config: Retrain) -> Judge:
+def load_trained(model: Stage, bank: Bank, config: RunConfig) -> PrototypeClassifier:
     """The judge of `evaluate.score`; `config` must be resolved."""
     tower = keras.saving.load_model(Path(model.path) / "model.keras", compile=False)
     measure = trained_distance(config.fit)
-    judge = trained_judge("trained tower", embedder(tower), measure, config.fit.prototype, bank)
-    return fusing(judge, bank, config.evaluate.score)
+    judge = fit_prototypes("trained tower", make_embed(tower), measure, config.fit.prototype, bank)
+    return with_fused_score(judge, bank, config.evaluate.score)
 
 
-def champion_judge(release: Release) -> Judge:
+def load_classifier(release: Release) -> PrototypeClassifier:
     """The judge that a release is."""
     tower = keras.saving.load_model(release.path / "model.keras", compile=False)
     settings = json.loads((release.path / "threshold.json").read_text())
@@ -124,7 +124,7 @@ def champion_judge(release: Release) -> Judge:
         )
         fusion = Fusion(file["reference_distance"], file["reference_peak"]) if "reference_peak" in file.files else None
     measure = distance(**settings["distance"])
-    judge = point_judge(release.version, embedder(tower), measure, modes, prototypes, good or None)
+    judge = from_prototypes(release.version, make_embed(tower), measure, modes, prototypes, good or None)
     return replace(judge, fusion=fusion, fused=settings.get("score") == "fused")
 
 

@@ -6,25 +6,29 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tasks.config.fingerprints import RELEASE
+from tasks.config.fingerprints import RELEASE_FORMAT
 from tasks.core.errors import DamagedRelease
-from tasks.core.stages import MANIFEST, is_whole
+from tasks.core.stages import MANIFEST, manifest_is_intact
 
-Form = dict[str, type | tuple[type, ...]]
-NONE = type(None)
-TOP: Form = {
+ManifestForm = dict[str, type | tuple[type, ...]]
+NULL = type(None)
+REQUIRED_KEYS: ManifestForm = {
     "fingerprint": str,
     "status": str,
     "reasons": list,
-    "compared_with": (str, NONE),
+    "compared_with": (str, NULL),
     "metrics": dict,
     "train": dict,
-    "test": (dict, NONE),
+    "test": (dict, NULL),
     "config": dict,
     "files": dict,
 }
-LATER: Form = {"created": str, "frozen": (dict, NONE), "comparison": (dict, NONE)}  # older releases have none
-SOURCE: Form = {"source": str, "revision": str}
+LATER_KEYS: ManifestForm = {
+    "created": str,
+    "frozen": (dict, NULL),
+    "comparison": (dict, NULL),
+}  # older releases have none
+SOURCE_KEYS: ManifestForm = {"source": str, "revision": str}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -43,15 +47,15 @@ def _require(manifest: Any) -> None:
     """Raise ValueError for anything but a manifest of a release."""
     if not isinstance(manifest, dict) or "fingerprint" not in manifest:
         raise ValueError("no manifest of a release")
-    if not is_whole(manifest):
+    if not manifest_is_intact(manifest):
         raise ValueError("it is not as it was sealed")
-    if _number(manifest.get("format")) > RELEASE:
+    if _number(manifest.get("format")) > RELEASE_FORMAT:
         return  # of another form, by right; whoever opens it says so
-    _require_form(manifest, TOP, "")
-    _require_form({key: manifest[key] for key in LATER if key in manifest}, LATER, "", whole=False)
+    _require_form(manifest, REQUIRED_KEYS, "")
+    _require_form({key: manifest[key] for key in LATER_KEYS if key in manifest}, LATER_KEYS, "", whole=False)
     for name in ("train", "test"):
         if manifest[name] is not None:
-            _require_form(manifest[name], SOURCE, f"{name}.")
+            _require_form(manifest[name], SOURCE_KEYS, f"{name}.")
     _require_form(manifest["config"], {"data": dict}, "config.")
     _require_form(manifest["config"]["data"], {"rows": int, "cols": int}, "config.data.")
     _require_form({"config.fit": manifest["config"].get("fit", {})}, {"config.fit": dict}, "")
@@ -65,7 +69,7 @@ def _number(value: Any) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _require_form(told: dict[str, Any], form: Form, where: str, whole: bool = True) -> None:
+def _require_form(told: dict[str, Any], form: ManifestForm, where: str, whole: bool = True) -> None:
     for name, kind in form.items():
         if name not in told:
             if whole:

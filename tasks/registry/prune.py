@@ -21,18 +21,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core.files import told_of_disk
+from tasks.core.files import translate_disk_errors
 from tasks.core.stages import MANIFEST
-from tasks.registry.champion import alone, locked, pointer
-from tasks.registry.releases import readable, rejected
+from tasks.registry.champion import champion_state, exclusive_run, registry_lock
+from tasks.registry.releases import readable_releases, rejected_drafts
 
-DAYS = 2  # longer than any run: what it makes and reads is younger
-STAGE = re.compile(r"([a-z-]+)-[0-9a-f]{16}")
-HALF = re.compile(r"\.(.+-[0-9a-f]{8}-\d+-\w+|training-[0-9a-f]{16}(\.writing)?\.npz|reading-\w+)")
+SECONDS_A_DAY = 2  # longer than any run: what it makes and reads is younger
+STAGE_NAME = re.compile(r"([a-z-]+)-[0-9a-f]{16}")
+HALF_WRITTEN = re.compile(r"\.(.+-[0-9a-f]{8}-\d+-\w+|training-[0-9a-f]{16}(\.writing)?\.npz|reading-\w+)")
 
 
 @dataclass(frozen=True)
-class Spare:
+class Removable:
     """A folder or file that may go: its path, why, and the bytes that it frees."""
 
     path: Path
@@ -40,22 +40,22 @@ class Spare:
     size: int
 
 
-def spare(data: Path, artifacts: Path, keep: int, days: float = DAYS) -> list[Spare]:
+def find_removable(data: Path, artifacts: Path, keep: int, days: float = SECONDS_A_DAY) -> list[Removable]:
     """All that may go, largest kind first by name; nothing is changed.
 
     Raises DamagedRelease where the pointer cannot be read: then nobody knows what is needed.
     """
     before = time.time() - days * 24 * 3600
-    places = lines_of(artifacts)
+    places = release_roots(artifacts)
     for place in places:
-        pointer(place)
+        champion_state(place)
     found = [*_stages(data, places, keep, before), *_damaged(data)]
     for place in places:
         found += [*_drafts(place, keep, before), *_sweeps(place, keep, before)]
     return [*found, *_half_written(data, places, before)]
 
 
-def lines_of(artifacts: Path) -> list[Path]:
+def release_roots(artifacts: Path) -> list[Path]:
     """The folder itself, and those of the product lines below it: they share one folder of stages."""
     below = (
         path for path in sorted(artifacts.glob("[!.]*")) if (path / "releases").exists() or (path / "drafts").exists()
@@ -63,18 +63,18 @@ def lines_of(artifacts: Path) -> list[Path]:
     return [artifacts, *below]
 
 
-def prune(data: Path, artifacts: Path, keep: int, days: float = DAYS) -> list[Spare]:
+def prune(data: Path, artifacts: Path, keep: int, days: float = SECONDS_A_DAY) -> list[Removable]:
     """Remove what may go, while no run retrains into these folders; returns it. Raises UnusableFolder.
 
     Each goes under another name first: one that is half removed is never taken for whole.
     """
     with ExitStack() as held:
-        for place in lines_of(artifacts):
-            held.enter_context(alone(place))
-            held.enter_context(locked(place))
-        found = spare(data, artifacts, keep, days)
+        for place in release_roots(artifacts):
+            held.enter_context(exclusive_run(place))
+            held.enter_context(registry_lock(place))
+        found = find_removable(data, artifacts, keep, days)
         for one in found:
-            with told_of_disk(one.path.parent):
+            with translate_disk_errors(one.path.parent):
                 _remove(one.path)
     return found
 
@@ -89,16 +89,16 @@ def _remove(path: Path) -> None:
     shutil.rmtree(going)
 
 
-def _stages(data: Path, places: list[Path], keep: int, before: float) -> Iterator[Spare]:
+def _stages(data: Path, places: list[Path], keep: int, before: float) -> Iterator[Removable]:
     needed = set().union(*map(_needed, places))
     by_kind: dict[str, list[Path]] = {}
     for folder in [*(data / "stages").glob("*"), *(data / "cache").glob("*")]:
-        if (kind := STAGE.fullmatch(folder.name)) and folder.is_dir():
+        if (kind := STAGE_NAME.fullmatch(folder.name)) and folder.is_dir():
             by_kind.setdefault(kind[1], []).append(folder)
     for folders in by_kind.values():
         for folder in sorted(folders, key=_used, reverse=True)[keep:]:
             if folder.name not in needed and _used(folder) < before:
-                yield Spare(folder, "no release, draft or newer run needs it", _size(folder))
+                yield Removable(folder, "no release, draft or newer run needs it", _size(folder))
 
 
 def _needed(artifacts: Path) -> set[str]:
@@ -106,7 +106,7 @@ def _needed(artifacts: Path) -> set[str]:
     kinds = {"cache": "records"}
     return {
         f"{kinds.get(kind, kind)}-{digest[:16]}"
-        for one in [*readable(artifacts), *rejected(artifacts)]
+        for one in [*readable_releases(artifacts), *rejected_drafts(artifacts)]
         for kind, digest in one.manifest.get("stages", {}).items()
     }
 
@@ -117,30 +117,30 @@ def _used(folder: Path) -> float:
     return (manifest if manifest.exists() else folder).stat().st_mtime
 
 
-def _damaged(data: Path) -> Iterator[Spare]:
+def _damaged(data: Path) -> Iterator[Removable]:
     for folder in [*(data / "stages").glob("*.damaged"), *(data / "cache").glob("*.damaged")]:
-        yield Spare(folder, "set aside as damaged", _size(folder))
+        yield Removable(folder, "set aside as damaged", _size(folder))
 
 
-def _drafts(artifacts: Path, keep: int, before: float) -> Iterator[Spare]:
-    for draft in rejected(artifacts)[::-1][keep:]:
+def _drafts(artifacts: Path, keep: int, before: float) -> Iterator[Removable]:
+    for draft in rejected_drafts(artifacts)[::-1][keep:]:
         if _used(draft.path) < before:
-            yield Spare(draft.path, "a rejected draft", _size(draft.path))
+            yield Removable(draft.path, "a rejected draft", _size(draft.path))
 
 
-def _sweeps(artifacts: Path, keep: int, before: float) -> Iterator[Spare]:
+def _sweeps(artifacts: Path, keep: int, before: float) -> Iterator[Removable]:
     folders = sorted((path for path in (artifacts / "sweeps").glob("[!.]*") if path.is_dir()), key=_used, reverse=True)
     for folder in folders[keep:]:
         if _used(folder) < before:
-            yield Spare(folder, "a concluded sweep", _size(folder))
+            yield Removable(folder, "a concluded sweep", _size(folder))
 
 
-def _half_written(data: Path, places: list[Path], before: float) -> Iterator[Spare]:
+def _half_written(data: Path, places: list[Path], before: float) -> Iterator[Removable]:
     sweeps = [place / "sweeps" for place in places]
     for place in (data, data / "stages", data / "cache", data / "heads", *places, *sweeps):
         for path in place.glob(".*"):
-            if HALF.fullmatch(path.name) and path.stat().st_mtime < before:
-                yield Spare(path, "half-written by a process that died", _size(path))
+            if HALF_WRITTEN.fullmatch(path.name) and path.stat().st_mtime < before:
+                yield Removable(path, "half-written by a process that died", _size(path))
 
 
 def _size(path: Path) -> int:

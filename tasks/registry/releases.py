@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.config.fingerprints import RELEASE
+from tasks.config.fingerprints import RELEASE_FORMAT
 from tasks.core.errors import DamagedRelease, NewerRelease, UnknownRelease
-from tasks.core.stages import sound
+from tasks.core.stages import verified_manifest
 from tasks.registry.manifest import read_manifest
 
-GOOD, SAME = "good or defect", "same mode"  # the names of a release's thresholds
+DEFECT_THRESHOLD, MODE_THRESHOLD = "good or defect", "same mode"  # the names of a release's thresholds
 
 
 VERSION_NAME = re.compile(r"v[1-9][0-9]*")
@@ -41,7 +41,7 @@ def releases(artifacts: Path) -> list[Release]:
     return [_read(path) for path in _folders(artifacts).values()]
 
 
-def readable(artifacts: Path) -> list[Release]:
+def readable_releases(artifacts: Path) -> list[Release]:
     """The releases whose manifests can be read: one damaged long ago must not stop every retraining."""
     found = []
     for path in _folders(artifacts).values():
@@ -56,7 +56,7 @@ def _folders(artifacts: Path) -> dict[str, Path]:
     return dict(sorted(found.items(), key=lambda named: int(named[0][1:])))
 
 
-def rejected(artifacts: Path) -> list[Release]:
+def rejected_drafts(artifacts: Path) -> list[Release]:
     """The rejected drafts whose manifests can be read, oldest first."""
     found = []
     for path in (artifacts / "drafts").glob("[0-9a-f]*"):
@@ -69,21 +69,22 @@ def _read(path: Path) -> Release:
     return Release(path.name, path, read_manifest(path))
 
 
-def verified(release: Release) -> Release:
+def verify_release(release: Release) -> Release:
     """The release, once every file has the digest of its manifest; else DamagedRelease, or NewerRelease."""
-    form = release.manifest.get("format", RELEASE)
-    if not isinstance(form, int) or form > RELEASE:
+    form = release.manifest.get("format", RELEASE_FORMAT)
+    if not isinstance(form, int) or form > RELEASE_FORMAT:
         raise NewerRelease(
-            f"{release.path}: expected a release of form {RELEASE} at most, found {form}; a later Kensa made it: update"
+            f"{release.path}: expected a release of form {RELEASE_FORMAT} at most, found {form}; "
+            "a later Kensa made it: update"
         )
-    if sound(release.path) is None:
+    if verified_manifest(release.path) is None:
         raise DamagedRelease(
             f"{release.path}: a file differs from the digest in its manifest; restore it, or promote another release"
         )
     return release
 
 
-def find(artifacts: Path, version: str) -> Release:
+def get_release(artifacts: Path, version: str) -> Release:
     """The release of that name; UnknownRelease names those that exist. Another's damage is no hindrance."""
     folders = _folders(artifacts)
     if version in folders:

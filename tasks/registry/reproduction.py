@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.core.errors import NewerRelease, SourceChanged
-from tasks.core.results import Reproduced, Resolved, Stage
-from tasks.registry.releases import Release, find, verified
+from tasks.core.results import PinnedSource, ReproduceResult, Stage
+from tasks.registry.releases import Release, get_release, verify_release
 
 # Rates at a threshold are shown and do not decide: 0 of few records has no interval but 0 to 0.
-DECIDING = ("auroc", "mode_accuracy", "good_auroc")
-MADE = ("cache", "triplets", "model")  # the stages before the judgement, which another champion would change
+DECIDING_METRICS = ("auroc", "mode_accuracy", "good_auroc")
+MADE_STAGES = ("cache", "triplets", "model")  # the stages before the judgement, which another champion would change
 
 
 @dataclass(frozen=True)
-class Subject:
+class ReproductionTarget:
     """What is trained anew: `release` was asked for; `origin` is the release whose training made its weights.
 
     Both are the same but for a release that only calibrated another's model anew.
@@ -36,15 +36,15 @@ class Subject:
         return {name: told for name in ("train", "test") if (told := self.origin.manifest.get(name))}
 
 
-def subject(artifacts: Path, version: str) -> Subject:
+def find_target(artifacts: Path, version: str) -> ReproductionTarget:
     """The release of that name, and the one that its weights were trained for; raises UnknownRelease."""
-    release = origin = verified(find(artifacts, version))
+    release = origin = verify_release(get_release(artifacts, version))
     while parent := origin.manifest.get("parent"):
-        origin = verified(find(artifacts, parent if isinstance(parent, str) else parent["version"]))
-    return Subject(release, origin)
+        origin = verify_release(get_release(artifacts, parent if isinstance(parent, str) else parent["version"]))
+    return ReproductionTarget(release, origin)
 
 
-def settings(found: Subject, folder: Path) -> Retrain:
+def target_config(found: ReproductionTarget, folder: Path) -> RunConfig:
     """The run that made the release, with its data below `folder`; the folds, which train no weights of it, left out.
 
     Raises NewerRelease where this Kensa does not know a setting of it.
@@ -52,9 +52,9 @@ def settings(found: Subject, folder: Path) -> Retrain:
     told = found.origin.manifest["config"]
     try:
         values = {
-            field.name: _value(field, told[field.name]) for field in dataclasses.fields(Retrain) if field.name in told
+            field.name: _value(field, told[field.name]) for field in dataclasses.fields(RunConfig) if field.name in told
         }
-        config = Retrain(**values)
+        config = RunConfig(**values)
     except TypeError as error:
         raise NewerRelease(
             f"{found.origin.version}: expected settings that this Kensa knows ({error}); use the Kensa of its manifest"
@@ -67,15 +67,15 @@ def _value(field: dataclasses.Field, told: Any) -> Any:
     return told if field.default_factory is dataclasses.MISSING else field.default_factory(**told)
 
 
-def same_source(found: Subject, name: str, resolved: Resolved) -> Resolved:
+def require_same_source(found: ReproductionTarget, name: str, resolved: PinnedSource) -> PinnedSource:
     """The source as it lies there now; SourceChanged where that is not what the release was trained on."""
     told = found.sources[name]
     if resolved.revision == told["revision"]:
         return resolved
-    raise gone(found, name, f"its content is {resolved.revision[:12]} now")
+    raise source_missing(found, name, f"its content is {resolved.revision[:12]} now")
 
 
-def gone(found: Subject, name: str, reason: str) -> SourceChanged:
+def source_missing(found: ReproductionTarget, name: str, reason: str) -> SourceChanged:
     """The error that tells which source of which release is not to be had."""
     told = found.sources[name]
     return SourceChanged(
@@ -84,25 +84,25 @@ def gone(found: Subject, name: str, reason: str) -> SourceChanged:
     )
 
 
-def compared(found: Subject, stages: dict[str, Stage], commit: str | None) -> Reproduced:
+def compare_with_release(found: ReproductionTarget, stages: dict[str, Stage], commit: str | None) -> ReproduceResult:
     """The release beside what came of training it anew.
 
     stages: cache, triplets, model and report of the new training; commit: of Kensa's checkout now. `equal`
     are weights with the same digest; `equivalent` are others whose figures lie within the release's intervals.
     """
     weights = {"release": found.release.manifest["weights"], "again": stages["model"].facts["weights"]}
-    figures = _figures(found.origin, stages["report"])
-    outside = [name for name, told in figures.items() if name in DECIDING and not told["within"]]
+    figures = _metrics(found.origin, stages["report"])
+    outside = [name for name, told in figures.items() if name in DECIDING_METRICS and not told["within"]]
     equal = weights["release"] == weights["again"]
     verdict = "equal" if equal else "differs" if outside else "equivalent"
     differences = [*_weights(weights), *_stages(found.origin, stages), *_environment(found.origin, commit)]
     differences += [
-        _told(name, figures[name]) for name in figures if figures[name]["release"] != figures[name]["again"]
+        _format_metric(name, figures[name]) for name in figures if figures[name]["release"] != figures[name]["again"]
     ]
-    return Reproduced(verdict, found.release.version, weights, figures, tuple(differences))
+    return ReproduceResult(verdict, found.release.version, weights, figures, tuple(differences))
 
 
-def _figures(origin: Release, report: Stage) -> dict[str, dict[str, Any]]:
+def _metrics(origin: Release, report: Stage) -> dict[str, dict[str, Any]]:
     """The figures of which the release has an interval: then, now, and whether now lies within."""
     told = json.loads((origin.path / "report.json").read_text())["figures"]
     suffix = "_interval"
@@ -124,7 +124,7 @@ def _weights(weights: dict[str, str]) -> list[str]:
 def _stages(origin: Release, stages: dict[str, Stage]) -> list[str]:
     """The first stage that another input, setting, version or backend named differently; the others follow from it."""
     told = origin.manifest["stages"]
-    other = [name for name in MADE if told.get(name) != stages[name].digest]
+    other = [name for name in MADE_STAGES if told.get(name) != stages[name].digest]
     reason = " (another setting, stage version or Keras backend)" if other[:1] == ["model"] else ""
     return [
         f"stage {name} {told.get(name, 'unknown')[:12]}, now {stages[name].digest[:12]}{reason}" for name in other[:1]
@@ -139,7 +139,7 @@ def _environment(origin: Release, commit: str | None) -> list[str]:
     return other + ([f"Kensa's commit {made}, now {commit}"] if made != commit else [])
 
 
-def _told(name: str, figure: dict[str, Any]) -> str:
+def _format_metric(name: str, figure: dict[str, Any]) -> str:
     low, high = figure["interval"]
     where = "within" if figure["within"] else "outside"
     return f"{name} {figure['release']:.4f}, now {figure['again']:.4f}, {where} [{low:.4f}, {high:.4f}]"

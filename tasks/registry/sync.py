@@ -18,50 +18,50 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.core.errors import BadSetting, ChampionMoved, DamagedRelease, MissingExtra, UnusableFolder
-from tasks.core.files import SEAL, moved, seal_holds, usable, write_json
-from tasks.core.results import Stored
-from tasks.core.stages import MANIFEST, drafting, set_aside, sound
-from tasks.core.text import harmless
-from tasks.registry.champion import POINTER, locked, pointer
+from tasks.core.files import CHECKSUM_KEY, checksum_matches, ensure_writable, replace_durably, write_json
+from tasks.core.results import StoreResult
+from tasks.core.stages import MANIFEST, quarantine, scratch_folder, verified_manifest
+from tasks.core.text import redact
+from tasks.registry.champion import POINTER, champion_state, registry_lock
 
-KINDS = ("data/cache", "data/stages", "artifacts/releases")  # whose folders are sealed and never change
-FROZEN = "frozen.json"
-SEEN = ".store.json"  # the pointer when a store and this folder were last the same, by the store's address
+SHARED_FOLDERS = ("data/cache", "data/stages", "artifacts/releases")  # whose folders are sealed and never change
+FROZEN_FILE = "frozen.json"
+SEEN_FILE = ".store.json"  # the pointer when a store and this folder were last the same, by the store's address
 
 
-def push(data: Path, artifacts: Path, address: str) -> Stored:
+def push(data: Path, artifacts: Path, address: str) -> StoreResult:
     """Bring up what the store has not.
 
     Raises BadSetting without a release, and ChampionMoved where the store holds what is not here yet.
     """
-    if pointer(artifacts)["champion"] is None:  # and DamagedRelease before anything goes up
+    if champion_state(artifacts)["champion"] is None:  # and DamagedRelease before anything goes up
         raise BadSetting(f"{artifacts}: expected a release to share, found none yet; kensa retrain makes one")
-    with told(address), locked(artifacts):
+    with translate_store_errors(address), registry_lock(artifacts):
         store = Store(address)
         _require_same(artifacts, store, theirs=False)
-        sent = [name for name in _here(data, artifacts) if _sent(store, name, _place(name, data, artifacts))]
-        for name in (FROZEN, POINTER):
+        sent = [name for name in _local_folders(data, artifacts) if _send(store, name, _place(name, data, artifacts))]
+        for name in (FROZEN_FILE, POINTER):
             if (artifacts / name).exists():
                 store.write(f"artifacts/{name}", (artifacts / name).read_bytes())
         _note(artifacts, store.root)
-    return Stored("pushed" if sent else "unchanged", address, tuple(sent), pointer(artifacts)["champion"])
+    return StoreResult("pushed" if sent else "unchanged", address, tuple(sent), champion_state(artifacts)["champion"])
 
 
-def pull(data: Path, artifacts: Path, address: str) -> Stored:
+def pull(data: Path, artifacts: Path, address: str) -> StoreResult:
     """Bring down what is not here. Raises ChampionMoved where this folder holds what the store has not."""
-    with told(address):
+    with translate_store_errors(address):
         store = Store(address)
         if store.read(f"artifacts/{POINTER}") is None:
             raise BadSetting(f"{address}: expected a store that kensa store push has filled, found none")
-        with locked(artifacts):
+        with registry_lock(artifacts):
             _require_same(artifacts, store, theirs=True)
-            got = [name for name in store.folders() if _got(store, name, _place(name, data, artifacts))]
-            for name in (FROZEN, POINTER):
+            got = [name for name in store.folders() if _fetch(store, name, _place(name, data, artifacts))]
+            for name in (FROZEN_FILE, POINTER):
                 if (content := store.read(f"artifacts/{name}")) is not None:
-                    _sealed(content, name)  # DamagedRelease before anything is written over
+                    _require_intact(content, name)  # DamagedRelease before anything is written over
                     write_json(artifacts / name, json.loads(content))
             _note(artifacts, store.root)
-    return Stored("pulled" if got else "unchanged", address, tuple(got), pointer(artifacts)["champion"])
+    return StoreResult("pulled" if got else "unchanged", address, tuple(got), champion_state(artifacts)["champion"])
 
 
 class Store:
@@ -93,7 +93,7 @@ class Store:
     def folders(self) -> list[str]:
         """The folders that are whole there, as `data/cache/records-…`: those with a manifest, none of a hidden name."""
         found = []
-        for kind in KINDS:
+        for kind in SHARED_FOLDERS:
             names = self.files.find(f"{self.root}/{kind}") if self.files.exists(f"{self.root}/{kind}") else []
             ends = (f"{name}".rpartition(f"{kind}/")[2] for name in names if name.endswith(f"/{MANIFEST}"))
             found += [
@@ -102,8 +102,8 @@ class Store:
         return sorted(found)
 
 
-def _here(data: Path, artifacts: Path) -> Iterator[str]:
-    for kind in KINDS:
+def _local_folders(data: Path, artifacts: Path) -> Iterator[str]:
+    for kind in SHARED_FOLDERS:
         for manifest in sorted(_place(kind, data, artifacts).glob(f"[!.]*/{MANIFEST}")):
             if not manifest.parent.name.endswith(".damaged"):
                 yield f"{kind}/{manifest.parent.name}"
@@ -114,12 +114,12 @@ def _place(name: str, data: Path, artifacts: Path) -> Path:
     return (data if side == "data" else artifacts) / rest
 
 
-def _sent(store: Store, name: str, folder: Path) -> bool:
+def _send(store: Store, name: str, folder: Path) -> bool:
     """Bring a sound folder up unless it is there; its manifest last."""
     whole = (folder / MANIFEST).read_bytes()
     if store.read(f"{name}/{MANIFEST}") == whole:
         return False
-    if (manifest := sound(folder)) is None:
+    if (manifest := verified_manifest(folder)) is None:
         if "releases" in name:
             raise DamagedRelease(f"{folder}: its files are not as they were written; restore it before it is pushed")
         return False  # a damaged stage is made again, never shared
@@ -130,21 +130,21 @@ def _sent(store: Store, name: str, folder: Path) -> bool:
     return True
 
 
-def _got(store: Store, name: str, folder: Path) -> bool:
+def _fetch(store: Store, name: str, folder: Path) -> bool:
     """Bring a folder down unless a sound one is here; what is not as its manifest says gets no name."""
-    if sound(folder) is not None:
+    if verified_manifest(folder) is not None:
         return False
     print(f"  {name}", file=sys.stderr, flush=True)
-    with drafting(usable(folder.parent), folder.name) as draft:
+    with scratch_folder(ensure_writable(folder.parent), folder.name) as draft:
         for file in [*_files(store, name), MANIFEST]:
             if (content := store.read(f"{name}/{file}")) is None:
                 raise _damaged(name)
             (draft / file).parent.mkdir(parents=True, exist_ok=True)
             (draft / file).write_bytes(content)
-        if sound(draft) is None:
+        if verified_manifest(draft) is None:
             raise _damaged(name)
-        set_aside(folder)
-        moved(draft, folder)
+        quarantine(folder)
+        replace_durably(draft, folder)
     return True
 
 
@@ -174,12 +174,12 @@ def _require_same(artifacts: Path, store: Store, theirs: bool) -> None:
                 f"{store.root}: its {folder.name} is another release than the one here: two machines released at once; "
                 "keep one of the two folders of artifacts"
             )
-    last = json.loads((artifacts / SEEN).read_text()).get(store.root) if (artifacts / SEEN).exists() else None
+    last = json.loads((artifacts / SEEN_FILE).read_text()).get(store.root) if (artifacts / SEEN_FILE).exists() else None
     over = here if theirs else there
     if (
         over is None
-        or _sealed(over) == last
-        or (here is not None and there is not None and _sealed(here) == _sealed(there))
+        or _require_intact(over) == last
+        or (here is not None and there is not None and _require_intact(here) == _require_intact(there))
     ):
         return
     who = "this folder's champion" if theirs else "the store's champion"
@@ -187,26 +187,26 @@ def _require_same(artifacts: Path, store: Store, theirs: bool) -> None:
     raise ChampionMoved(f"{store.root}: {who} has moved since both were the same; {cure}")
 
 
-def _sealed(content: bytes, name: str = POINTER) -> str:
+def _require_intact(content: bytes, name: str = POINTER) -> str:
     """The seal of a pointer or of the frozen sets; DamagedRelease where they are not as they were sealed."""
     try:
         told = dict(json.loads(content))
     except (ValueError, TypeError, RecursionError):
         told = {}
-    if not seal_holds(told):
+    if not checksum_matches(told):
         raise DamagedRelease(f"{name}: expected JSON as it was sealed; restore it, here or in the store")
-    return told[SEAL]
+    return told[CHECKSUM_KEY]
 
 
 def _note(artifacts: Path, root: str) -> None:
     """Remember the pointer that both sides have now."""
-    path = artifacts / SEEN
+    path = artifacts / SEEN_FILE
     known = json.loads(path.read_text()) if path.exists() else {}
-    write_json(path, {**known, root: _sealed((artifacts / POINTER).read_bytes())})
+    write_json(path, {**known, root: _require_intact((artifacts / POINTER).read_bytes())})
 
 
 @contextmanager
-def told(address: str) -> Iterator[None]:
+def translate_store_errors(address: str) -> Iterator[None]:
     """Say in one line what the store's client raises: no such bucket, no right, no answer."""
     failures: tuple[type[Exception], ...] = (OSError, ValueError)
     if importlib.util.find_spec("botocore") is not None:
@@ -219,6 +219,6 @@ def told(address: str) -> Iterator[None]:
         if isinstance(error, BadSetting):  # a ValueError of ours
             raise
         raise UnusableFolder(
-            f"{harmless(address)}: cannot be read or written ({harmless(error)}); check the address, the network and "
+            f"{redact(address)}: cannot be read or written ({redact(error)}); check the address, the network and "
             "the credentials in the environment"
         ) from None

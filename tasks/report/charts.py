@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from tasks.evaluation.report_data import Contrast, Evidence, Example, Mistake
+from tasks.evaluation.report_data import Misclassification, PairContrast, ReportData, TripletExample
 from tasks.report.pictures import BLACK, BLUE, GREEN, GREY, VERMILLION, HeatMaps, Picture, chart, on_one_scale
 
 
-def training(history: dict[str, Any], margin: float | None) -> Picture:
+def training_curves(history: dict[str, Any], margin: float | None) -> Picture:
     """Loss and validation loss with the margin, and below them the share of active triplets.
 
     history: as in history.json, with one epoch at least; margin: in units of the distance, None where the
@@ -48,7 +48,7 @@ def training(history: dict[str, Any], margin: float | None) -> Picture:
     return chart(draw, alt, (4.9, 4.2))
 
 
-def distances(evidence: Evidence, cut: float | None) -> Picture:
+def distance_histogram(evidence: ReportData, cut: float | None) -> Picture:
     """Histogram of all distances of records to their own mode's prototype and to the others, with the threshold."""
     own = np.arange(evidence.distances.shape[1]) == evidence.mode[:, None]
     kinds = ("own mode", evidence.distances[own]), ("another mode", evidence.distances[~own])
@@ -56,7 +56,7 @@ def distances(evidence: Evidence, cut: float | None) -> Picture:
     return _histogram(kinds, cut, ("same mode", "different"), title, "share of the pairs")
 
 
-def good_scores(evidence: Evidence, cut: float | None, fused: bool = False) -> Picture | None:
+def score_histogram(evidence: ReportData, cut: float | None, fused: bool = False) -> Picture | None:
     """Histogram of the scores by which good is told from defect; None without a prototype, or good records."""
     if evidence.good_score is None or not evidence.good.any() or evidence.good.all():
         return None
@@ -104,7 +104,7 @@ def _mark_cut(axes: Axes, cut: float, sides: tuple[str, str]) -> None:
         axes.annotate(f"{sides[1]} →", (cut, 0.98), (4, 0), frame, "offset points", ha="left", va="top", fontsize=8.5)
 
 
-def ridges(contrasts: list[Contrast]) -> Picture:
+def ridges(contrasts: list[PairContrast]) -> Picture:
     """The distances of each kind of pair, one below the other on one axis, with median and middle 90 %."""
     rows = [row for contrast in contrasts for row in contrast.rows]
     high = max(float(np.quantile(values, 0.998)) for _, values in rows)
@@ -135,7 +135,7 @@ def _ridge(axes: Axes, values: np.ndarray, edges: np.ndarray, foot: float, near:
     axes.plot([middle], [foot - 0.14], "o" if near else "D", color=colour, ms=5, mec="white", mew=0.8)
 
 
-def heat_maps(example: Example) -> HeatMaps:
+def heat_maps(example: TripletExample) -> HeatMaps:
     """Anchor, positive and negative of a triplet on one scale."""
     alts = (
         f"heat map of the anchor, the mean map of mode {example.anchor_mode}",
@@ -145,7 +145,7 @@ def heat_maps(example: Example) -> HeatMaps:
     return on_one_scale((example.anchor, example.positive, example.negative), alts, example)
 
 
-def mistake_maps(mistake: Mistake) -> HeatMaps:
+def mistake_maps(mistake: Misclassification) -> HeatMaps:
     """A misjudged record and the training records nearest to it, of its own mode and of the other, on one scale.
 
     The scale ends below the few brightest cells: one strong mark would else hide what is weak in the others.

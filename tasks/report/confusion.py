@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from tasks.evaluation.report_data import Evidence
+from tasks.evaluation.report_data import ReportData
 from tasks.report.pictures import COLOURS, Picture, chart
 
 MOST_NUMBERED = 25  # modes whose confusions are written as numbers
@@ -33,7 +33,7 @@ class Confusion:
     by_number: bool
 
 
-def confusion(evidence: Evidence, most: int = 8) -> Confusion:
+def confusion(evidence: ReportData, most: int = 8) -> Confusion:
     """The nearest prototype of every test record, row-normalised: rows are the true modes."""
     count = len(evidence.modes)
     table = np.zeros((count, count), np.int64)

@@ -8,15 +8,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from tasks.config.run import Cost, Evaluate
-from tasks.evaluation.calibration_scores import Scores
-from tasks.evaluation.costs import Asked, Price, curve, price
-from tasks.registry.releases import GOOD, Release
+from tasks.config.run import CostConfig, EvaluateConfig
+from tasks.evaluation.calibration_scores import CalibrationScores
+from tasks.evaluation.costs import ThresholdCost, ThresholdRequest, cost_curve, threshold_cost
+from tasks.registry.releases import DEFECT_THRESHOLD, Release
 from tasks.report.pictures import BLACK, BLUE, GREEN, GREY, VERMILLION, Picture, chart
 from tasks.report.templating import environment
 
 
-def cost_chart(points: list[Price], cuts: dict[str, float]) -> Picture:
+def cost_chart(points: list[ThresholdCost], cuts: dict[str, float]) -> Picture:
     """Shares of defects that escape and of good parts over-killed, and what both cost where costs are stated.
 
     `cuts` are thresholds to be marked, by what they are called.
@@ -41,7 +41,7 @@ def cost_chart(points: list[Price], cuts: dict[str, float]) -> Picture:
     return chart(draw, alt, (6.4, 4.6 if priced else 2.8))
 
 
-def _band(axes: Any, x: list[float], points: list[Price], name: str, colour: str, style: str) -> None:
+def _band(axes: Any, x: list[float], points: list[ThresholdCost], name: str, colour: str, style: str) -> None:
     values = np.array([_triple(getattr(point, name)) for point in points])
     axes.fill_between(x, values[:, 1], values[:, 2], color=colour, alpha=0.15, lw=0)
     axes.plot(x, values[:, 0], style, color=colour, lw=1.6)
@@ -52,11 +52,15 @@ def _triple(told: Any) -> tuple[float, float, float]:
 
 
 def render_recalibrated(
-    manifest: dict[str, Any], report: dict[str, Any], scores: Scores, asked: Asked, parent: Release
+    manifest: dict[str, Any],
+    report: dict[str, Any],
+    scores: CalibrationScores,
+    asked: ThresholdRequest,
+    parent: Release,
 ) -> str:
     """The page of a release with another threshold than its parent's, as HTML text."""
-    evaluate = Evaluate(**manifest["config"]["evaluate"])
-    new = next(one for one in report["thresholds"] if one["name"] == GOOD)
+    evaluate = EvaluateConfig(**manifest["config"]["evaluate"])
+    new = next(one for one in report["thresholds"] if one["name"] == DEFECT_THRESHOLD)
     before = manifest["recalibrated"]["before"]
     cuts = {"before": before["value"], "after": new["value"]}
     language = manifest["config"].get("report", {}).get("language", "en")
@@ -67,14 +71,14 @@ def render_recalibrated(
             manifest=manifest,
             parent=parent.version,
             rows=[
-                (one, price(one["value"], scores, asked.cost, evaluate.confidence))
+                (one, threshold_cost(one["value"], scores, asked.cost, evaluate.confidence))
                 for one in (before, new)
                 if one["value"] is not None
             ],
             cost=asked.cost,
             confidence=evaluate.confidence,
             picture=cost_chart(
-                curve(scores, asked.cost, evaluate.confidence), {k: v for k, v in cuts.items() if v is not None}
+                cost_curve(scores, asked.cost, evaluate.confidence), {k: v for k, v in cuts.items() if v is not None}
             ),
             unit=str(scores.unit_kind),
             language=language,
@@ -82,18 +86,25 @@ def render_recalibrated(
     )
 
 
-def cost_section(scores: Scores | None, cut: float | None, cost: Cost, confidence: float) -> dict[str, Any] | None:
+def cost_section(
+    scores: CalibrationScores | None, cut: float | None, cost: CostConfig, confidence: float
+) -> dict[str, Any] | None:
     """What the report shows of a threshold's price; None where there is no threshold, or no defect to escape."""
     if scores is None or cut is None or not len(scores.score):
         return None
     _, defect, _ = scores.part(True)
     if defect.all() or not defect.any():
         return None
-    found = {"price": price(cut, scores, cost, confidence), "best": None, "cost": cost, "unit": str(scores.unit_kind)}
+    found = {
+        "price": threshold_cost(cut, scores, cost, confidence),
+        "best": None,
+        "cost": cost,
+        "unit": str(scores.unit_kind),
+    }
     cuts = {"calibrated": cut}
     if None not in (cost.prevalence, cost.escape, cost.overkill):
-        from tasks.evaluation.costs import cheapest
+        from tasks.evaluation.costs import cheapest_threshold
 
-        cuts["cheapest"] = cheapest(scores, cost)
-        found["best"] = price(cuts["cheapest"], scores, cost, confidence)
-    return found | {"picture": cost_chart(curve(scores, cost, confidence), cuts)}
+        cuts["cheapest"] = cheapest_threshold(scores, cost)
+        found["best"] = threshold_cost(cuts["cheapest"], scores, cost, confidence)
+    return found | {"picture": cost_chart(cost_curve(scores, cost, confidence), cuts)}

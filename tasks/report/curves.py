@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from tasks.evaluation.report_data import Evidence
-from tasks.report.leaderboard import titled
+from tasks.evaluation.report_data import ReportData
+from tasks.report.leaderboard import display_name
 from tasks.report.pictures import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, Picture, chart
 
 BASELINE_LINES = ((GREY, (0, (1, 1.2))), (PURPLE, (0, (6, 2))), (GREEN, (0, (5, 1.5, 1, 1.5))))
@@ -74,7 +74,7 @@ def curve(
     return Curve(roc_points, precision, prevalence, *bands)
 
 
-def curves(evidence: Evidence, confidence: float) -> dict[str, Curve]:
+def curves(evidence: ReportData, confidence: float) -> dict[str, Curve]:
     """By name: this model with bands, the raw baselines, and good or defect, with bands, last."""
     count, columns = evidence.distances.shape
     own, owner = (np.arange(columns) == evidence.mode[:, None]).ravel(), np.repeat(np.arange(count), columns)
@@ -94,7 +94,7 @@ def roc(found: dict[str, Curve], to: float = 1.0) -> Picture:
         axes, shown = figure.add_subplot(), to + 1e-9 >= RATES
         for name, one, look in _looks(found):
             band = None if one.roc_band is None else one.roc_band[:, shown]
-            _line(axes, RATES[shown], one.roc[shown], band, titled(name), look)
+            _line(axes, RATES[shown], one.roc[shown], band, display_name(name), look)
         axes.plot([0, to], [0, to], color="#bbbbbb", lw=0.8, label="_chance" if to < 1 else "chance")
         axes.set(xlim=(0, to), ylim=(0, 1.02), xlabel="false positive rate", ylabel="true positive rate")
         if to < 1:
@@ -113,7 +113,7 @@ def precision_recall(found: dict[str, Curve]) -> Picture:
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         for name, one, look in _looks(found):
-            _line(axes, RECALLS, one.precision, one.precision_band, titled(name), look)
+            _line(axes, RECALLS, one.precision, one.precision_band, display_name(name), look)
         for share in sorted({round(one.prevalence, 4) for one in found.values()}):
             axes.axhline(share, color="#9a9a9a", lw=0.8)
             axes.text(

@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from tasks.core.results import Drifted
-from tasks.monitoring.control_charts import Chart
-from tasks.monitoring.drift_tests import Drift
-from tasks.registry.loading import Released
-from tasks.report.pictures import BLACK, BLUE, GREY, VERMILLION, Picture, chart, signed
+from tasks.core.results import DriftResult
+from tasks.monitoring.control_charts import ControlChart
+from tasks.monitoring.drift_tests import DriftVerdict
+from tasks.registry.loading import LoadedRelease
+from tasks.report.pictures import BLACK, BLUE, GREY, VERMILLION, Picture, chart, difference_map
 from tasks.report.templating import environment
 
-MOST = 6  # charts that are drawn, the clearest first
+MAX_CHARTS = 6  # charts that are drawn, the clearest first
 SIGNS = {"score": "score", "level": "β", "shape": "√Ve"}
 
 
-def render_drift(opened: Released, found: Drift, told: Drifted, language: str) -> str:
+def render_drift(opened: LoadedRelease, found: DriftVerdict, told: DriftResult, language: str) -> str:
     """The page as HTML text."""
-    shown = found.charts[:MOST]
+    shown = found.charts[:MAX_CHARTS]
     cells = found.cells
     return (
         environment(language)
@@ -28,7 +28,7 @@ def render_drift(opened: Released, found: Drift, told: Drifted, language: str) -
             leading=None if found.leading is None else told.charts[0],
             charts=[(told.charts[i], control_chart(one)) for i, (one, _) in enumerate(shown)],
             cells=told.cells,
-            cell_map=None if cells is None else signed(cells.effect, "map of how far each cell moved"),
+            cell_map=None if cells is None else difference_map(cells.effect, "map of how far each cell moved"),
             reach=None if cells is None else float(np.abs(cells.effect).max()),
             distance=opened.judge.unit,
             language=language,
@@ -36,7 +36,7 @@ def render_drift(opened: Released, found: Drift, told: Drifted, language: str) -
     )
 
 
-def control_chart(one: Chart) -> Picture:
+def control_chart(one: ControlChart) -> Picture:
     """Subgroup means over the parts' order, their moving average, centre and limits; those beyond are marked."""
 
     def draw(figure: Figure) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.core.results import Finding
 from tasks.data.split import PARTS
-from tasks.evaluation.report_data import Contrast, Evidence
+from tasks.evaluation.report_data import PairContrast, ReportData
 from tasks.report import charts, curves
 from tasks.report.charts import heat_maps, mistake_maps
 from tasks.report.confusion import confusion, projection
-from tasks.report.leaderboard import compared, differences, rivals, standing
+from tasks.report.leaderboard import champion_table, comparison_table, difference_axis, gate_metric_axis
 from tasks.report.templating import environment
 
 MOST_EPOCHS = 24  # lines of the training log
@@ -25,7 +25,7 @@ MOST_EPOCHS = 24  # lines of the training log
 
 def render(
     report: dict[str, Any],
-    evidence: Evidence,
+    evidence: ReportData,
     language: str = "en",
     costs: dict[str, Any] | None = None,
 ) -> str:
@@ -41,10 +41,10 @@ def render(
             report=report,
             parts=PARTS,
             numbers={name: number for number, name in enumerate(evidence.modes)},
-            standing=standing(report),
-            rivals_of=rivals({**report["baselines"], "this model": report["figures"]}),
-            compared=compared(report["comparison"]),
-            differences=differences(report["comparison"], report["settings"]["gate"]),
+            standing=gate_metric_axis(report),
+            rivals_of=comparison_table({**report["baselines"], "this model": report["figures"]}),
+            compared=champion_table(report["comparison"]),
+            differences=difference_axis(report["comparison"], report["settings"]["gate"]),
             findings=_findings(report["findings"]),
             settings=_settings(report["settings"], report["preset"]),
             log=_log(report["history"]),
@@ -59,15 +59,15 @@ def render(
     )
 
 
-def _pictures(report: dict[str, Any], evidence: Evidence) -> dict[str, Any]:
+def _pictures(report: dict[str, Any], evidence: ReportData) -> dict[str, Any]:
     cuts = {threshold["name"]: threshold["value"] for threshold in report["thresholds"]}
     accuracy = {evidence.modes.index(name): found["accuracy"] for name, found in report["figures"]["per_mode"].items()}
     rates = curves.curves(evidence, report["settings"]["evaluate"]["confidence"])
     return {
         "triplets": [heat_maps(example) for example in evidence.examples],
-        "training": charts.training(evidence.history, _stuck_at(report["settings"]["fit"])),
-        "distances": charts.distances(evidence, cuts.get("same mode")),
-        "good": charts.good_scores(
+        "training": charts.training_curves(evidence.history, _stuck_at(report["settings"]["fit"])),
+        "distances": charts.distance_histogram(evidence, cuts.get("same mode")),
+        "good": charts.score_histogram(
             evidence, cuts.get("good or defect"), report["settings"]["evaluate"]["score"] == "fused"
         ),
         "ridges": charts.ridges(evidence.contrasts),
@@ -80,7 +80,7 @@ def _pictures(report: dict[str, Any], evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _contrasts(contrasts: list[Contrast]) -> list[tuple[list[tuple[str, int, list[float]]], float]]:
+def _contrasts(contrasts: list[PairContrast]) -> list[tuple[list[tuple[str, int, list[float]]], float]]:
     """Of each contrast both kinds with their number, 5 %, median and 95 %, and how often the first is nearer."""
     return [
         ([(name, len(values), np.quantile(values, [0.05, 0.5, 0.95]).tolist()) for name, values in one.rows], one.auroc)
@@ -105,7 +105,7 @@ def _stuck_at(fit: dict[str, Any]) -> float | None:
 
 def _settings(settings: dict[str, Any], preset: str) -> list[tuple[str, Any, bool]]:
     """Key, value and whether it differs from the preset's, those that differ first."""
-    usual = _flat(Retrain(preset=preset).science())
+    usual = _flat(RunConfig(preset=preset).fingerprint_fields())
     rows = [(key, value, key not in usual or usual[key] != value) for key, value in _flat(settings).items()]
     return sorted(rows, key=lambda row: not row[2])
 

@@ -7,32 +7,36 @@ from typing import Any
 
 from tasks.data.bank import Bank
 from tasks.data.split import PARTS
-from tasks.evaluation.label_errors import Suspects, shown_suspects, suspects_of, write_suspects
-from tasks.model.classifier import Judge
+from tasks.evaluation.label_errors import LabelIssues, find_label_issues, illustrate_label_issues, write_label_issues
+from tasks.model.classifier import PrototypeClassifier
 from tasks.report.charts import mistake_maps
 from tasks.report.templating import environment
 
-MOST = 24
+MAX_SHOWN = 24
 
 
-def write_labels(judge: Judge, bank: Bank, size: tuple[int, int], folder: Path, language: str) -> dict[str, Any]:
+def write_labels(
+    judge: PrototypeClassifier, bank: Bank, size: tuple[int, int], folder: Path, language: str
+) -> dict[str, Any]:
     """Write `labels.parquet` and `labels.html` into a folder; how many were checked, and how many are suspect."""
-    found = suspects_of(judge, bank)
-    write_suspects(found, bank, folder)
+    found = find_label_issues(judge, bank)
+    write_label_issues(found, bank, folder)
     (folder / "labels.html").write_text(render_labels(found, judge, bank, size, language), encoding="utf-8")
     return {"checked": found.checked, "suspects": len(found.rows)}
 
 
-def render_labels(found: Suspects, judge: Judge, bank: Bank, size: tuple[int, int], language: str) -> str:
+def render_labels(
+    found: LabelIssues, judge: PrototypeClassifier, bank: Bank, size: tuple[int, int], language: str
+) -> str:
     """The page as HTML text."""
-    shown = shown_suspects(found, judge, bank, size, MOST)
+    shown = illustrate_label_issues(found, judge, bank, size, MAX_SHOWN)
     return (
         environment(language)
         .get_template("labels.html")
         .render(
             found=found,
             cases=[
-                (mistake_maps(one), PARTS[bank.part[row]], bank.hash[row].decode(), float(found.surety[i]))
+                (mistake_maps(one), PARTS[bank.part[row]], bank.hash[row].decode(), float(found.confidence[i]))
                 for i, (one, row) in enumerate(zip(shown, found.rows, strict=False))
             ],
             language=language,

@@ -6,10 +6,10 @@ import json
 import re
 from typing import Any
 
-from tasks.config.run import Retrain
-from tasks.core.text import unlinked
-from tasks.evaluation.gate import shown, span
-from tasks.report.translation import Translate, teller, translator
+from tasks.config.run import RunConfig
+from tasks.core.text import break_links
+from tasks.evaluation.gate import format_difference, printable
+from tasks.report.translation import Translate, sentence_translator, translator
 
 FIGURES = {
     "auroc": "pair AUROC",
@@ -62,7 +62,7 @@ def _code(value: object) -> str:
 
 def _plain(text: str) -> str:
     """Text in which a mode's name can be neither Markdown nor HTML."""
-    return unlinked(re.sub(r"([\\`*_~<>\[\]|#&!])", r"\\\1", " ".join(UNSAFE.sub(" ", text).split())))
+    return break_links(re.sub(r"([\\`*_~<>\[\]|#&!])", r"\\\1", " ".join(UNSAFE.sub(" ", text).split())))
 
 
 def _known(manifest: dict[str, Any]) -> list[tuple[str, str]]:
@@ -75,7 +75,7 @@ def _say(manifest: dict[str, Any]) -> Translate:
 
 def _summary(manifest: dict[str, Any], report: dict[str, Any]) -> str:
     say = _say(manifest)
-    tell = teller(manifest["config"].get("report", {}).get("language", "en"))
+    tell = sentence_translator(manifest["config"].get("report", {}).get("language", "en"))
     train, config, frozen = manifest["train"], manifest["config"], manifest["frozen"]
     size = f"{config['data']['rows']}×{config['data']['cols']}"
     reasons = "".join(f"\n- {_plain(tell(reason))}" for reason in manifest["reasons"])
@@ -124,25 +124,30 @@ def _against_champion(manifest: dict[str, Any], report: dict[str, Any]) -> str |
     comparison = report["comparison"]
     if comparison is None:
         return None
-    say, tell = _say(manifest), teller(manifest["config"].get("report", {}).get("language", "en"))
+    say, tell = _say(manifest), sentence_translator(manifest["config"].get("report", {}).get("language", "en"))
     title = say("Against the champion {version}").format(version=comparison["version"])
     lines = [f"## {title}", "", _plain(tell(manifest["comparison"]["verdict"]))]
     if not comparison["impossible"]:
         sure = f"{100 * comparison['confidence']:g} %"
         lines += ["", f"| this model less the champion | difference, each end with {sure} |", "| --- | --- |"]
-        lines += [f"| {name.replace('_', ' ')} | {span(entry)} |" for name, entry in comparison["figures"].items()]
+        lines += [
+            f"| {name.replace('_', ' ')} | {format_difference(entry)} |"
+            for name, entry in comparison["figures"].items()
+        ]
         modes = comparison["modes"].items()
-        lines += [f"| accuracy of mode {_code(shown(mode))} ({entry['n']}) | {_of(entry)} |" for mode, entry in modes]
+        lines += [
+            f"| accuracy of mode {_code(printable(mode))} ({entry['n']}) | {_of(entry)} |" for mode, entry in modes
+        ]
     return "\n".join(lines)
 
 
 def _of(entry: dict[str, Any]) -> str:
-    return span(entry) if entry["interval"] else f"{entry['difference']:+z.4f}, too few records to be told"
+    return format_difference(entry) if entry["interval"] else f"{entry['difference']:+z.4f}, too few records to be told"
 
 
 def _settings(manifest: dict[str, Any], report: dict[str, Any]) -> str:
     """Settings that differ from those of the preset come first, marked."""
-    defaults, rows = Retrain(preset=manifest["config"]["preset"]).science(), []
+    defaults, rows = RunConfig(preset=manifest["config"]["preset"]).fingerprint_fields(), []
     for key, value in manifest["config"].items():
         if key in defaults and isinstance(value, dict):
             told = {name: inner for name, inner in value.items() if name in defaults[key]}

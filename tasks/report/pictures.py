@@ -121,13 +121,13 @@ def on_one_scale(values: tuple[np.ndarray, ...], alts: tuple[str, ...], example:
     return HeatMaps(maps, bar, ticks, power != 1, example)
 
 
-def signed(values: np.ndarray, alt: str) -> Picture:
+def difference_map(values: np.ndarray, alt: str) -> Picture:
     """A map of differences: blue below zero, white at it, red above; strongest at its own largest."""
     reach = float(np.abs(values).max()) or 1.0
     return _pixels(0.5 + values / (2 * reach), alt, colours="RdBu_r")
 
 
-def glowing(values: np.ndarray, alt: str) -> Picture:
+def intensity_map(values: np.ndarray, alt: str) -> Picture:
     """A map of what counts: dark at zero and below, brightest at its own largest."""
     reach = float(values.max())
     return _pixels(values.clip(0, None) / reach if reach > 0 else np.zeros_like(values), alt, colours="inferno")

@@ -9,16 +9,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tasks.config.overrides import value_of
-from tasks.config.search_space import Axis
-from tasks.evaluation.ranking import Ranking, Row
+from tasks.config.overrides import read_value
+from tasks.config.search_space import SearchAxis
+from tasks.evaluation.ranking import Ranking, RankingRow
 from tasks.report.pictures import BLACK, BLUE, GREY, VERMILLION, Picture, chart
 
 MOST_CELLS = 12  # of a heat map, each way: more cannot be read
 ACROSS = 2  # panels in a row
 
 
-def landscape(ranking: Ranking, axes: list[Axis], figure: str) -> Picture:
+def sweep_chart(ranking: Ranking, axes: list[SearchAxis], figure: str) -> Picture:
     """A heat map where two settings were searched as a full grid, else a panel for each setting."""
     rows = [row for row in ranking.rows if row.mean is not None]
     first = rows[0]
@@ -33,9 +33,11 @@ def landscape(ranking: Ranking, axes: list[Axis], figure: str) -> Picture:
     return chart(lambda drawing: _panels(drawing, ranking, rows, varied, figure), alt, size)
 
 
-def _places(rows: list[Row], axis: Axis) -> list[Any]:
+def _places(rows: list[RankingRow], axis: SearchAxis) -> list[Any]:
     """The distinct values of a setting: numbers rising, others in the order of the search."""
-    values = dict.fromkeys(value_of(row.candidate.config, axis.key) for row in sorted(rows, key=lambda row: row.number))
+    values = dict.fromkeys(
+        read_value(row.candidate.config, axis.key) for row in sorted(rows, key=lambda row: row.number)
+    )
     return sorted(values) if all(_numeric(value) for value in values) else list(values)
 
 
@@ -43,12 +45,12 @@ def _numeric(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _full(rows: list[Row], axes: list[Axis]) -> bool:
+def _full(rows: list[RankingRow], axes: list[SearchAxis]) -> bool:
     counts = [len(_places(rows, axis)) for axis in axes]
     return len(rows) >= 0.75 * counts[0] * counts[1] and max(counts) <= MOST_CELLS
 
 
-def _heat(drawing: Figure, ranking: Ranking, rows: list[Row], axes: list[Axis], figure: str) -> None:
+def _heat(drawing: Figure, ranking: Ranking, rows: list[RankingRow], axes: list[SearchAxis], figure: str) -> None:
     """The means as coloured and numbered cells; white where every seed failed. The chosen one has a frame."""
     across, up = (_places(rows, axis) for axis in axes)
     values = np.full((len(up), len(across)), np.nan)
@@ -80,8 +82,8 @@ def _square(x: int, y: int, **look: Any) -> Any:
     return Rectangle((x - 0.47, y - 0.47), 0.94, 0.94, **look)
 
 
-def _cell(row: Row, axes: list[Axis], across: list[Any], up: list[Any]) -> tuple[int, int]:
-    x, y = (value_of(row.candidate.config, axis.key) for axis in axes)
+def _cell(row: RankingRow, axes: list[SearchAxis], across: list[Any], up: list[Any]) -> tuple[int, int]:
+    x, y = (read_value(row.candidate.config, axis.key) for axis in axes)
     return up.index(y), across.index(x)
 
 
@@ -89,7 +91,7 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _panels(drawing: Figure, ranking: Ranking, rows: list[Row], axes: list[Axis], figure: str) -> None:
+def _panels(drawing: Figure, ranking: Ranking, rows: list[RankingRow], axes: list[SearchAxis], figure: str) -> None:
     """One panel a setting: seeds where it is the only one, else each combination's mean; the line joins the means."""
     down = -(-len(axes) // ACROSS)
     plots = drawing.subplots(down, min(len(axes), ACROSS), squeeze=False, sharey=True).ravel()
@@ -103,11 +105,11 @@ def _panels(drawing: Figure, ranking: Ranking, rows: list[Row], axes: list[Axis]
     drawing.legend(known.values(), known.keys(), loc="outside lower center", ncols=4)
 
 
-def _panel(plot: Axes, ranking: Ranking, rows: list[Row], axis: Axis, alone: bool) -> None:
+def _panel(plot: Axes, ranking: Ranking, rows: list[RankingRow], axis: SearchAxis, alone: bool) -> None:
     places = _places(rows, axis)
     numbers = all(_numeric(place) for place in places)
     at = {place: place if numbers else index for index, place in enumerate(places)}
-    here = [at[value_of(row.candidate.config, axis.key)] for row in rows]
+    here = [at[read_value(row.candidate.config, axis.key)] for row in rows]
     by_place: dict[Any, list[float]] = defaultdict(list)
     for x, row in zip(here, rows, strict=True):
         by_place[x].append(row.mean)
@@ -120,14 +122,14 @@ def _panel(plot: Axes, ranking: Ranking, rows: list[Row], axis: Axis, alone: boo
     few = len(line) <= len(rows) / 2 or alone  # of values that each stand alone, a line would only follow the noise
     if few:
         plot.plot(*zip(*line, strict=True), "-" if numbers else "_", color=BLACK, lw=1.3, label="mean", zorder=1)
-    chosen = at[value_of(ranking.chosen.candidate.config, axis.key)]
+    chosen = at[read_value(ranking.chosen.candidate.config, axis.key)]
     plot.plot([chosen], [ranking.chosen.mean], "D", mfc="none", mec=VERMILLION, mew=1.8, ms=9, label="chosen")
     plot.set_xlabel(axis.key)
     plot.margins(y=0.12)
     _scale(plot, axis, places, numbers)
 
 
-def _scale(plot: Axes, axis: Axis, places: list[Any], numbers: bool) -> None:
+def _scale(plot: Axes, axis: SearchAxis, places: list[Any], numbers: bool) -> None:
     """Logarithmic for a range that says so, and for values that span more than a factor of 30; names as they are."""
     if not numbers:
         plot.set_xticks(range(len(places)), [_text(place) for place in places])

@@ -50,7 +50,7 @@ def translator(language: str) -> Translate:
     return lambda text: texts.get(text, text)
 
 
-def teller(language: str) -> Translate:
+def sentence_translator(language: str) -> Translate:
     """The function that says a kept English sentence in `language`; one that it does not know stays English."""
     texts, known = catalogue(language), sentences(language)
 

@@ -15,20 +15,20 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from tasks.data.decode import Decoded
+from tasks.data.decode import DecodedBlock
 from tasks.data.split import PARTS
-from tasks.registry.loading import Released
-from tasks.scoring.verdicts import VERDICTS, Verdicts
+from tasks.registry.loading import LoadedRelease
+from tasks.scoring.verdicts import VERDICTS, Predictions
 
-MOST_STRANGE = 50  # modes that the release does not know and that are told by name
+MAX_UNKNOWN_MODES = 50  # modes that the release does not know and that are told by name
 BINS = 4096  # of the scores, by which the AUROC's bootstrap draws; its own error stays below 1/4096
 DRAWS = 1000
 
 
-class Labelled:
+class LabelledMetrics:
     """Collects what is known of the records against what was said of them. Records without a label are counted."""
 
-    def __init__(self, opened: Released) -> None:
+    def __init__(self, opened: LoadedRelease) -> None:
         self.modes = opened.judge.modes
         self.good_label = opened.data.good
         self.code = {name: code for code, name in enumerate(self.modes)}
@@ -43,7 +43,7 @@ class Labelled:
         self.scores: list[np.ndarray] = []
         self.defect: list[np.ndarray] = []
 
-    def take(self, found: Verdicts, part: Decoded) -> None:
+    def take(self, found: Predictions, part: DecodedBlock) -> None:
         """Add a batch: its verdicts, and the records with label and mode where they are known."""
         label = part.label
         known = np.array([text is not None for text in label], bool)
@@ -60,7 +60,7 @@ class Labelled:
         self.defect.append(~good[known])
         self._take_modes(found.mode[fresh], [name for name, new in zip(part.mode, fresh, strict=True) if new])
 
-    def _seen(self, part: Decoded) -> np.ndarray:
+    def _seen(self, part: DecodedBlock) -> np.ndarray:
         return np.array([key in self.known for key in part.hashes()], bool)
 
     def _take_modes(self, called: np.ndarray, mode: list[str | None]) -> None:
@@ -68,7 +68,7 @@ class Labelled:
         known = codes >= 0
         np.add.at(self.confusion, (codes[known], called[known]), 1)
         for name in (name for name, there in zip(mode, known, strict=True) if not there and name is not None):
-            if name in self.strange or len(self.strange) < MOST_STRANGE:
+            if name in self.strange or len(self.strange) < MAX_UNKNOWN_MODES:
                 self.strange[name] += 1
             else:
                 self.more_strange += 1
@@ -85,7 +85,7 @@ class Labelled:
         told: dict[str, Any] = {"records": self.records, "unlabelled": self.unlabelled, "seen": self.seen}
         told |= self._rates(confidence) | self._auroc(confidence)
         told["modes"] = self.modes
-        told["mode_accuracy"] = rate(int(np.trace(self.confusion)), int(self.confusion.sum()), confidence)
+        told["mode_accuracy"] = rate_with_interval(int(np.trace(self.confusion)), int(self.confusion.sum()), confidence)
         told["confusion"] = self.confusion.tolist()
         told["strange_modes"] = dict(self.strange.most_common()) | (
             {"others": self.more_strange} if self.more_strange else {}
@@ -95,8 +95,8 @@ class Labelled:
     def _rates(self, confidence: float) -> dict[str, Any]:
         """False alarms and escapes at the release's threshold; None each where there is no such part."""
         good, defect = self.called["good"], self.called["defect"]
-        alarms = rate(good.total() - good["good"], good.total(), confidence)
-        escapes = rate(defect["good"], defect.total(), confidence)
+        alarms = rate_with_interval(good.total() - good["good"], good.total(), confidence)
+        escapes = rate_with_interval(defect["good"], defect.total(), confidence)
         both = alarms and escapes
         return {
             "verdicts": {kind: dict(counts) for kind, counts in self.called.items()},
@@ -120,14 +120,14 @@ class Labelled:
         return {"good_auroc": value, "good_auroc_interval": [float(low), float(high)]}
 
 
-def _trained_on(opened: Released) -> frozenset[bytes]:
+def _trained_on(opened: LoadedRelease) -> frozenset[bytes]:
     """The hashes of the records that the release has seen: all of its own but the test part."""
     with np.load(opened.release.path / "split.npz", allow_pickle=False) as split:
         seen = split["hash"][split["part"] != PARTS.index("test")]
     return frozenset(bytes.fromhex(key.decode()) for key in seen.tolist())
 
 
-def rate(count: int, of: int, confidence: float) -> dict[str, Any] | None:
+def rate_with_interval(count: int, of: int, confidence: float) -> dict[str, Any] | None:
     """`count` of `of` as a rate with its Wilson interval; None of none."""
     if not of:
         return None

@@ -18,17 +18,19 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from tasks.registry.loading import Released
-from tasks.scoring.examples import Case
-from tasks.scoring.verdicts import score_of
+from tasks.registry.loading import LoadedRelease
+from tasks.scoring.examples import ScoredRecord
+from tasks.scoring.verdicts import anomaly_score
 
-SIXTH = 6  # of the map's side is a window's; a third of that lies between two, so that a map takes 300 looks at most
-HALF = 0.5  # of the largest rise of the score: the cells around it that are as hot belong to the place
-NEIGHBOURS = 3
+WINDOW_DIVISOR = (
+    6  # of the map's side is a window's; a third of that lies between two, so that a map takes 300 looks at most
+)
+HALF_MAXIMUM = 0.5  # of the largest rise of the score: the cells around it that are as hot belong to the place
+SHOWN_NEIGHBOURS = 3
 
 
 @dataclass(frozen=True)
-class Place:
+class Region:
     """A part of the map: first and last row and column, from 1, and where that lies, such as `upper left`."""
 
     rows: tuple[int, int]
@@ -47,7 +49,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
-class Why:
+class Explanation:
     """Of one case; maps are (rows, cols), in the map's unit.
 
     map, anchor: the record, and the mean map of the nearest mode. level: (β − 1)·m, what the change of level
@@ -57,39 +59,39 @@ class Why:
     release keeps no training records.
     """
 
-    case: Case
+    case: ScoredRecord
     map: np.ndarray
     anchor: np.ndarray
     level: np.ndarray
     shape: np.ndarray
     level_share: float
     revealed: np.ndarray
-    place: Place | None
+    place: Region | None
     neighbours: tuple[Neighbour, ...]
 
 
-def why(opened: Released, cases: list[Case]) -> list[Why]:
+def explain(opened: LoadedRelease, cases: list[ScoredRecord]) -> list[Explanation]:
     """The reasons for each case, in order."""
-    return [_why(opened, case) for case in cases]
+    return [_explain(opened, case) for case in cases]
 
 
-def _why(opened: Released, case: Case) -> Why:
+def _explain(opened: LoadedRelease, case: ScoredRecord) -> Explanation:
     size = opened.data.rows, opened.data.cols
     x, m = case.map.astype(np.float64), opened.anchors[case.nearest]
     level, shape = (case.beta - 1) * m, x - case.beta * m
     squares = float(np.square(level).sum()), float(np.square(shape).sum())
-    heat = revealed(opened, case)
-    return Why(
+    heat = insertion_heatmap(opened, case)
+    return Explanation(
         case,
         *(values.reshape(size) for values in (x, m, level, shape)),
         level_share=squares[0] / sum(squares) if any(squares) else 0.0,
         revealed=heat,
-        place=place_of(heat),
+        place=hottest_region(heat),
         neighbours=_neighbours(opened, case),
     )
 
 
-def usual(opened: Released, case: Case) -> np.ndarray:
+def reference_map(opened: LoadedRelease, case: ScoredRecord) -> np.ndarray:
     """The usual map (values,): the mean good one, or that of the nearest mode without good ones.
 
     The mean of the good training records that the release keeps; a release from before keeps none.
@@ -100,7 +102,7 @@ def usual(opened: Released, case: Case) -> np.ndarray:
     return gallery.maps[gallery.good].mean(axis=0)
 
 
-def revealed(opened: Released, case: Case) -> np.ndarray:
+def insertion_heatmap(opened: LoadedRelease, case: ScoredRecord) -> np.ndarray:
     """By how much each cell's windows (rows, cols), laid on the usual map, raise its score; below zero, they lower it.
 
     A cell has the mean of the windows that hold it. Without a good prototype the distance to the nearest
@@ -108,11 +110,11 @@ def revealed(opened: Released, case: Case) -> np.ndarray:
     """
     size = opened.data.rows, opened.data.cols
     windows = [(r, c) for r in _windows(size[0]) for c in _windows(size[1])]
-    part, blank = case.map.reshape(size), usual(opened, case).reshape(size)
+    part, blank = case.map.reshape(size), reference_map(opened, case).reshape(size)
     shown = np.repeat(blank[None], len(windows) + 1, axis=0)
     for one, window in zip(shown, windows, strict=False):  # the last shows nothing
         one[window] = part[window]
-    *scores, nothing = _oddness(opened, shown.reshape(len(shown), -1), case.nearest)
+    *scores, nothing = _anomaly_score(opened, shown.reshape(len(shown), -1), case.nearest)
     total, covered = np.zeros(size), np.zeros(size)
     for score, window in zip(scores, windows, strict=True):
         total[window] += score - nothing
@@ -122,28 +124,28 @@ def revealed(opened: Released, case: Case) -> np.ndarray:
 
 def _windows(cells: int) -> list[slice]:
     """Overlapping windows over one side, the last at its end."""
-    long = max(1, cells // SIXTH)
+    long = max(1, cells // WINDOW_DIVISOR)
     starts = [*range(0, cells - long, max(1, long // 3)), cells - long]
     return [slice(start, start + long) for start in starts]
 
 
-def _oddness(opened: Released, maps: np.ndarray, nearest: int) -> np.ndarray:
+def _anomaly_score(opened: LoadedRelease, maps: np.ndarray, nearest: int) -> np.ndarray:
     embedded = opened.judge.embed(maps)
     if opened.judge.good is not None:
-        return score_of(opened, embedded, maps)
+        return anomaly_score(opened, embedded, maps)
     return opened.judge.distance.to_prototypes(embedded, opened.judge.prototypes)[:, nearest]
 
 
-def place_of(heat: np.ndarray) -> Place | None:
+def hottest_region(heat: np.ndarray) -> Region | None:
     """The connected cells around the hottest that are at least half as hot; None where none is above zero."""
     top = float(heat.max())
     if not top > 0:
         return None
-    parts, _ = ndimage.label(heat >= HALF * top)
+    parts, _ = ndimage.label(heat >= HALF_MAXIMUM * top)
     hottest = np.unravel_index(int(heat.argmax()), heat.shape)
     rows, cols = ndimage.find_objects(parts)[parts[hottest] - 1]
     middle = ((rows.start + rows.stop) / 2 / heat.shape[0], (cols.start + cols.stop) / 2 / heat.shape[1])
-    return Place((rows.start + 1, rows.stop), (cols.start + 1, cols.stop), _where(*middle))
+    return Region((rows.start + 1, rows.stop), (cols.start + 1, cols.stop), _where(*middle))
 
 
 def _where(down: float, across: float) -> str:
@@ -155,11 +157,11 @@ def _where(down: float, across: float) -> str:
     return f"{vertical} {horizontal}"
 
 
-def _neighbours(opened: Released, case: Case) -> tuple[Neighbour, ...]:
+def _neighbours(opened: LoadedRelease, case: ScoredRecord) -> tuple[Neighbour, ...]:
     gallery = opened.gallery
     if gallery is None or not len(gallery):
         return ()
-    (rows,), (distances,) = gallery.nearest(opened.judge.distance, case.embedded[None], NEIGHBOURS)
+    (rows,), (distances,) = gallery.nearest(opened.judge.distance, case.embedded[None], SHOWN_NEIGHBOURS)
     size, modes = (opened.data.rows, opened.data.cols), opened.judge.modes
     return tuple(
         Neighbour(gallery.maps[row].reshape(size), float(far), modes[gallery.mode[row]], str(gallery.group[row]))

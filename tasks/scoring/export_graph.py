@@ -14,10 +14,10 @@ import numpy as np
 from keras import ops
 
 from tasks.model.fused_score import peak
-from tasks.registry.loading import Released
-from tasks.scoring.verdicts import VERDICTS, decided
+from tasks.registry.loading import LoadedRelease
+from tasks.scoring.verdicts import VERDICTS, verdict_codes
 
-UNREADABLE = len(VERDICTS)  # the code of a map with a value that is no finite number
+UNREADABLE_CODE = len(VERDICTS)  # the code of a map with a value that is no finite number
 CODES = (*VERDICTS, "unreadable")
 OUTPUTS = ("distances", "mode", "distance", "score", "margin", "verdict", "beta", "sqrt_ve")
 INPUT = "map"
@@ -42,14 +42,14 @@ class Operations:
 XP = Operations()
 
 
-class Judged(keras.layers.Layer):
+class VerdictLayer(keras.layers.Layer):
     """From maps (n, values) and their embeddings (n, d), both float32, to the OUTPUTS by name.
 
     `distances` (n, modes) float64 in the release's distance; the others (n,): `mode` and `verdict` int32
     (places in the release's modes and in CODES), the rest float64 as in tasks/scoring/verdicts.py.
     """
 
-    def __init__(self, opened: Released) -> None:
+    def __init__(self, opened: LoadedRelease) -> None:
         super().__init__(autocast=False, trainable=False, name="judged")
         self.opened = opened
 
@@ -61,7 +61,7 @@ class Judged(keras.layers.Layer):
         near = ops.min(distances, axis=1)
         mode = _first_equal(distances, near)
         score = self._score(maps, embedded)
-        verdict = decided(score, near, opened.cut, opened.reach, ops)
+        verdict = verdict_codes(score, near, opened.defect_threshold, opened.mode_radius, ops)
         readable = ops.all(ops.isfinite(maps), axis=1)
         beta, sqrt_ve = self._level_and_shape(ops.cast(maps, "float64"), mode)
         return {
@@ -69,8 +69,8 @@ class Judged(keras.layers.Layer):
             "mode": mode,
             "distance": near,
             "score": score,
-            "margin": opened.cut - score,
-            "verdict": ops.cast(ops.where(readable, verdict, UNREADABLE), "int32"),
+            "margin": opened.defect_threshold - score,
+            "verdict": ops.cast(ops.where(readable, verdict, UNREADABLE_CODE), "int32"),
             "beta": beta,
             "sqrt_ve": sqrt_ve,
         }
@@ -104,7 +104,7 @@ def _first_equal(distances: Any, near: Any) -> Any:
     return ops.min(ops.where(ops.equal(distances, near[:, None]), codes, last), axis=1)
 
 
-def verdict_model(opened: Released, tower: keras.Model) -> keras.Model:
+def verdict_model(opened: LoadedRelease, tower: keras.Model) -> keras.Model:
     """The model from `map` (n, rows·cols) float32 to the OUTPUTS, around the release's own tower."""
     maps = keras.Input((opened.data.rows * opened.data.cols,), name=INPUT, dtype="float32")
-    return keras.Model(maps, Judged(opened)(maps, tower(maps)), name="verdict")
+    return keras.Model(maps, VerdictLayer(opened)(maps, tower(maps)), name="verdict")

@@ -15,28 +15,28 @@ import numpy as np
 
 from tasks.core.errors import ParityLost
 from tasks.model.fused_score import peak
-from tasks.registry.loading import Released
-from tasks.scoring.export_graph import UNREADABLE
-from tasks.scoring.verdicts import VERDICTS, verdicts_on
+from tasks.registry.loading import LoadedRelease
+from tasks.scoring.export_graph import UNREADABLE_CODE
+from tasks.scoring.verdicts import VERDICTS, predict
 
 TOLERANCE = 1e-4  # of a distance: as a share of it, or absolute below 1
 LAST_DIGITS = 1e-9  # of a sum of ranks in float64
 SEED = 42
-DRAWN = 500  # mixtures, and maps of noise
+MIXTURES = 500  # mixtures, and maps of noise
 
 Run = Callable[
     [np.ndarray], dict[str, np.ndarray]
 ]  # maps (n, values) float32 to the outputs of tasks/scoring/export_graph.py
 
 
-def gate_maps(opened: Released) -> dict[str, np.ndarray]:
+def gate_maps(opened: LoadedRelease) -> dict[str, np.ndarray]:
     """The sets of maps (n, values) float32 by name; a release from before there was a gallery has its anchors."""
     rng = np.random.default_rng(SEED)
     kept = np.asarray(opened.anchors if opened.gallery is None else opened.gallery.maps, np.float32)
-    first, second = kept[rng.integers(len(kept), size=(2, DRAWN))]
-    share = rng.uniform(size=(DRAWN, 1)).astype(np.float32)
+    first, second = kept[rng.integers(len(kept), size=(2, MIXTURES))]
+    share = rng.uniform(size=(MIXTURES, 1)).astype(np.float32)
     spread = float(kept.std()) or 1.0
-    noise = rng.normal(kept.mean(), spread, (DRAWN, kept.shape[1])).astype(np.float32)
+    noise = rng.normal(kept.mean(), spread, (MIXTURES, kept.shape[1])).astype(np.float32)
     few = kept[:16]
     edges = [0 * few[:1], -few, few * 1000, few / 1000, np.full_like(few[:1], spread), np.full_like(few[:1], -spread)]
     return {
@@ -47,9 +47,9 @@ def gate_maps(opened: Released) -> dict[str, np.ndarray]:
     }
 
 
-def gate(opened: Released, run: Run) -> dict[str, Any]:
+def gate(opened: LoadedRelease, run: Run) -> dict[str, Any]:
     """The sets, the tolerance and the largest differences, as `parity.json` has them; raises ParityLost."""
-    facts = {name: _compared(opened, maps, run, name) for name, maps in gate_maps(opened).items()}
+    facts = {name: _compare(opened, maps, run, name) for name, maps in gate_maps(opened).items()}
     _require_unreadable(opened, run)
     return {
         "tolerance": TOLERANCE,
@@ -60,10 +60,10 @@ def gate(opened: Released, run: Run) -> dict[str, Any]:
     }
 
 
-def _compared(opened: Released, maps: np.ndarray, run: Run, name: str) -> dict[str, Any]:
+def _compare(opened: LoadedRelease, maps: np.ndarray, run: Run, name: str) -> dict[str, Any]:
     """The largest differences on one set, in units of what TOLERANCE allows for; raises ParityLost."""
     told, judge = run(maps), opened.judge
-    expected = verdicts_on(opened, maps)
+    expected = predict(opened, maps)
     distances = judge.distance.to_prototypes(expected.embedded, judge.prototypes)
     off = _relative(told["distances"], distances)
     _require(off <= TOLERANCE, f"distances of {name}", float(off.max()))
@@ -73,7 +73,9 @@ def _compared(opened: Released, maps: np.ndarray, run: Run, name: str) -> dict[s
     near = np.sort(distances, axis=1)[:, :2]
     tied = _relative(near[:, 0], near[:, -1]) <= 2 * TOLERANCE if near.shape[1] > 1 else np.zeros(len(maps), bool)
     _require((told["mode"] == expected.mode) | tied, f"modes of {name}")
-    border = (low <= opened.cut) & (opened.cut <= high) | (_relative(expected.distance, opened.reach) <= TOLERANCE)
+    border = (low <= opened.defect_threshold) & (opened.defect_threshold <= high) | (
+        _relative(expected.distance, opened.mode_radius) <= TOLERANCE
+    )
     same = np.array(VERDICTS)[np.clip(told["verdict"], 0, len(VERDICTS) - 1)] == expected.verdict
     _require(same | border, f"verdicts of {name}")
     _require_shape(told, expected, tied, name)
@@ -88,7 +90,7 @@ def _compared(opened: Released, maps: np.ndarray, run: Run, name: str) -> dict[s
     }
 
 
-def _score_bounds(opened: Released, embedded: np.ndarray, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _score_bounds(opened: LoadedRelease, embedded: np.ndarray, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The least and largest score (n,) that a distance within the tolerance gives: ranks rise with the distance."""
     judge = opened.judge
     if judge.good is None:
@@ -114,11 +116,11 @@ def _require_alone(run: Run, maps: np.ndarray, told: dict[str, np.ndarray], name
     _require(_relative(alone["distances"], told["distances"][:1]) <= TOLERANCE, f"a single map of {name}")
 
 
-def _require_unreadable(opened: Released, run: Run) -> None:
+def _require_unreadable(opened: LoadedRelease, run: Run) -> None:
     """A map with a value that is no number must not get a verdict."""
     broken = np.repeat(np.asarray(opened.anchors[:1], np.float32), 2, axis=0)
     broken[:, 0] = np.nan, np.inf
-    _require(run(broken)["verdict"] == UNREADABLE, "verdicts of maps that are no numbers")
+    _require(run(broken)["verdict"] == UNREADABLE_CODE, "verdicts of maps that are no numbers")
 
 
 def _relative(found: np.ndarray, expected: Any) -> np.ndarray:

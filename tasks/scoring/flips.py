@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks.registry.loading import Released
-from tasks.scoring.examples import Best, Case, Texts, case_of
-from tasks.scoring.verdicts import Verdicts
+from tasks.registry.loading import LoadedRelease
+from tasks.scoring.examples import ScoredRecord, Texts, TopK, scored_record
+from tasks.scoring.verdicts import Predictions
 
 SCHEMA = pa.schema(
     [
@@ -24,19 +24,19 @@ SCHEMA = pa.schema(
 )  # fmt: skip
 
 
-class Flips:
+class FlipCollector:
     """Collects, while batches pass by, what `opened` says otherwise than `against`; both judge the same maps."""
 
-    def __init__(self, opened: Released, against: Released, most: int = 6) -> None:
+    def __init__(self, opened: LoadedRelease, against: LoadedRelease, most: int = 6) -> None:
         self.opened, self.against = opened, against
         self.records = 0
         self.counts: Counter[tuple[str, str]] = Counter()
         self.right = Counter({"this": 0, "against": 0, "neither": 0})
-        self.best = Best(most)
-        self.theirs: dict[int, Case] = {}
+        self.best = TopK(most)
+        self.theirs: dict[int, ScoredRecord] = {}
 
     def take(
-        self, start: int, maps: np.ndarray, found: Verdicts, theirs: Verdicts, texts: tuple[Texts, Texts, Texts]
+        self, start: int, maps: np.ndarray, found: Predictions, theirs: Predictions, texts: tuple[Texts, Texts, Texts]
     ) -> pa.RecordBatch:
         """The flipped records of a batch as rows of SCHEMA; texts are labels, modes and groups."""
         flipped = found.verdict != theirs.verdict
@@ -48,11 +48,11 @@ class Flips:
         first = np.where(passed, 1.0, 2.0) + 1 / (1 + far)  # what goes or stays comes before what it is called
         self.best.take(np.where(flipped, first, np.nan), start, maps, found, texts)
         kept = {case.row for case in self.best.cases()}
-        new = {row: case_of(start, row - start, maps, theirs, texts) for row in kept if row >= start}
+        new = {row: scored_record(start, row - start, maps, theirs, texts) for row in kept if row >= start}
         self.theirs = {row: case for row, case in (self.theirs | new).items() if row in kept}
         return self._rows(start, np.flatnonzero(flipped), found, theirs, texts)
 
-    def cases(self) -> list[tuple[Case, Case]]:
+    def cases(self) -> list[tuple[ScoredRecord, ScoredRecord]]:
         """Each kept record as this release sees it and as the other does, the largest change first."""
         return [(case, self.theirs[case.row]) for case in self.best.cases()]
 
@@ -63,7 +63,7 @@ class Flips:
         told = {"against": self.against.release.version, "records": self.records, "flipped": self.counts.total()}
         return told | {"pairs": pairs, "right": labelled}
 
-    def _judge(self, found: Verdicts, theirs: Verdicts, flipped: np.ndarray, label: Texts) -> None:
+    def _judge(self, found: Predictions, theirs: Predictions, flipped: np.ndarray, label: Texts) -> None:
         """Right is who calls a good part good, or a defect defect or unknown; of both kinds of defect neither is."""
         for i in np.flatnonzero(flipped):
             if label[i] is not None:
@@ -75,7 +75,7 @@ class Flips:
                     self.right["neither"] += 1
 
     def _rows(
-        self, start: int, rows: np.ndarray, found: Verdicts, theirs: Verdicts, texts: tuple[Texts, Texts, Texts]
+        self, start: int, rows: np.ndarray, found: Predictions, theirs: Predictions, texts: tuple[Texts, Texts, Texts]
     ) -> pa.RecordBatch:
         columns: list[Any] = [start + rows, *([column[i] for i in rows] for column in texts[:2])]
         for opened, one in ((self.opened, found), (self.against, theirs)):
@@ -84,8 +84,8 @@ class Flips:
         return pa.record_batch([pa.array(v, kind.type) for v, kind in zip(columns, SCHEMA, strict=True)], SCHEMA)
 
 
-def _relative(opened: Released, found: Verdicts) -> np.ndarray:
+def _relative(opened: LoadedRelease, found: Predictions) -> np.ndarray:
     """Margins (n,) in units of the release's own threshold, so that two releases can be compared; 0 without one."""
-    if not np.isfinite(opened.cut) or opened.cut == 0:
+    if not np.isfinite(opened.defect_threshold) or opened.defect_threshold == 0:
         return np.zeros(len(found.margin))
-    return found.margin / abs(opened.cut)
+    return found.margin / abs(opened.defect_threshold)

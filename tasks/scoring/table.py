@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pyarrow as pa
 
-from tasks.core.results import Downloaded
-from tasks.registry.loading import Released
-from tasks.scoring.verdicts import Verdicts
+from tasks.core.results import DownloadedSource
+from tasks.registry.loading import LoadedRelease
+from tasks.scoring.verdicts import Predictions
 
 SCHEMA = pa.schema(
     [
@@ -25,14 +25,16 @@ SCHEMA = pa.schema(
 )
 
 
-def origin(downloaded: Downloaded, opened: Released, against: Released | None = None) -> dict[str, str]:
+def file_metadata(
+    downloaded: DownloadedSource, opened: LoadedRelease, against: LoadedRelease | None = None
+) -> dict[str, str]:
     """The file's metadata: release, source and revision as JSON under `kensa`."""
     resolved = downloaded.resolved
     told = {"release": opened.release.version, "source": resolved.source, "revision": resolved.revision}
     return {"kensa": json.dumps(told if against is None else {**told, "against": against.release.version})}
 
 
-def rows_of(found: Verdicts, opened: Released, start: int) -> pa.RecordBatch:
+def to_record_batch(found: Predictions, opened: LoadedRelease, start: int) -> pa.RecordBatch:
     """The verdicts of a batch that begins with row `start`."""
     columns = [
         np.arange(start, start + len(found.mode)),

@@ -9,13 +9,13 @@ import numpy as np
 
 from tasks.imaging import rt
 from tasks.model.fused_score import peak
-from tasks.registry.loading import Released
+from tasks.registry.loading import LoadedRelease
 
 VERDICTS = ("good", "defect", "unknown")
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class Predictions:
     """Of n maps, each (n,) but the embeddings.
 
     mode: code of the nearest of the release's modes; distance: to it, in the release's own; score: larger
@@ -34,7 +34,7 @@ class Verdicts:
     embedded: np.ndarray
 
 
-def verdicts_on(opened: Released, maps: np.ndarray) -> Verdicts:
+def predict(opened: LoadedRelease, maps: np.ndarray) -> Predictions:
     """The verdicts on finite maps (n, values).
 
     Good is what scores at or below the threshold; the others are of the nearest mode (defect), or of none
@@ -45,18 +45,18 @@ def verdicts_on(opened: Released, maps: np.ndarray) -> Verdicts:
     distances = judge.distance.to_prototypes(embedded, judge.prototypes)
     nearest = distances.argmin(axis=1)
     near = distances[np.arange(len(maps)), nearest]
-    score = score_of(opened, embedded, maps)
+    score = anomaly_score(opened, embedded, maps)
     beta, sqrt_ve = level_and_shape(maps, opened.anchors, nearest)
-    verdict = np.array(VERDICTS)[decided(score, near, opened.cut, opened.reach)]
-    return Verdicts(nearest, near, score, verdict, opened.cut - score, beta, sqrt_ve, embedded)
+    verdict = np.array(VERDICTS)[verdict_codes(score, near, opened.defect_threshold, opened.mode_radius)]
+    return Predictions(nearest, near, score, verdict, opened.defect_threshold - score, beta, sqrt_ve, embedded)
 
 
-def decided(score: Any, near: Any, cut: float, reach: float, xp: Any = np) -> Any:
+def verdict_codes(score: Any, near: Any, cut: float, reach: float, xp: Any = np) -> Any:
     """The verdicts as places in VERDICTS (n,), from scores and distances to the nearest mode; `xp` as in a distance."""
     return xp.where(score <= cut, 0, xp.where(near > reach, 2, 1))
 
 
-def score_of(opened: Released, embedded: np.ndarray, maps: np.ndarray) -> np.ndarray:
+def anomaly_score(opened: LoadedRelease, embedded: np.ndarray, maps: np.ndarray) -> np.ndarray:
     """The release's one score (n,), from embeddings that are there already."""
     judge = opened.judge
     if judge.good is None:

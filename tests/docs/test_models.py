@@ -10,10 +10,10 @@ import pytest
 from support import inspected_parts as parts
 from support.project import ROOT
 
-from tasks.config.model import PRESETS
-from tasks.config.run import Fit, Retrain, Tower
-from tasks.evaluation.metrics import pair_figures
-from tasks.model.classifier import embedder, trained_judge
+from tasks.config.model import PRESETS, TowerConfig, TrainingConfig
+from tasks.config.run import RunConfig
+from tasks.evaluation.metrics import pair_metrics
+from tasks.model.classifier import fit_prototypes, make_embed
 from tasks.model.distances import trained_distance
 from tasks.train import fit
 
@@ -33,16 +33,16 @@ def own(tmp_path, monkeypatch):
 def test_the_pages_own_distance_and_tower_train_and_judge(own):
     assert len(SHOWN) == 2
     bank = parts.banked(parts.inspected(modes=3, each=60))
-    settings = Fit(distance="own:City", batch=18, records_per_mode=6, steps=15, epochs=4, shift=False)
-    config = Retrain(data=parts.DATA, tower=Tower(kind="own:pooled", widths="16-8"), fit=settings).resolved()
+    settings = TrainingConfig(distance="own:City", batch=18, records_per_mode=6, steps=15, epochs=4, shift=False)
+    config = RunConfig(data=parts.DATA, tower=TowerConfig(kind="own:pooled", widths="16-8"), fit=settings).resolved()
     tower, _, _ = fit(bank, config)
     measure = trained_distance(config.fit)
     assert measure.get_config() == {"name": "own:City"}
-    judge, rows = trained_judge("own", embedder(tower), measure, "mean-embedding", bank), bank.rows("test")
-    distances = judge.to_modes(bank.maps[rows])
+    judge, rows = fit_prototypes("own", make_embed(tower), measure, "mean-embedding", bank), bank.rows("test")
+    distances = judge.mode_distances(bank.maps[rows])
     embedded, mean = judge.embed(bank.maps[rows]), judge.prototypes["mean"]
     np.testing.assert_allclose(distances, np.abs(embedded[:, None] - mean).sum(axis=-1), rtol=1e-6)
-    assert pair_figures(distances, bank.mode[rows])["auroc"] > 0.6  # it knows what there is, not where
+    assert pair_metrics(distances, bank.mode[rows])["auroc"] > 0.6  # it knows what there is, not where
 
 
 def test_the_table_names_every_preset():

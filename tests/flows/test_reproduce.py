@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
-from tasks.core.stages import MANIFEST, digests, seal
-from tasks.registry.reproduction import DECIDING
+from tasks.core.stages import MANIFEST, digests, seal_folder
+from tasks.registry.reproduction import DECIDING_METRICS
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def resealed(place, change):
     manifest = json.loads((folder / MANIFEST).read_text())
     del manifest["files"]
     change(manifest)
-    seal(folder, manifest)
+    seal_folder(folder, manifest)
 
 
 @pytest.mark.slow
@@ -47,7 +47,7 @@ def test_on_another_backend_the_figures_decide(boards, copied):
     data = shutil.copytree(boards.place.folder / "data", copied.folder / "data")
     before = digests(data)
     done = copied.kensa("reproduce", "v1", "--data", data, "--json", KERAS_BACKEND="jax")
-    outside = [name for name in DECIDING if not done.told["figures"][name]["within"]]
+    outside = [name for name in DECIDING_METRICS if not done.told["figures"][name]["within"]]
     assert (done.told["verdict"], done.code) == (("differs", 1) if outside else ("equivalent", 0)), done.err
     assert done.told["weights"]["again"] != done.told["weights"]["release"]
     assert "(another setting, stage version or Keras backend)" in done.told["differences"][1]

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from support.inspected_parts import map_column
 
-from tasks.core.stages import MANIFEST, seal
+from tasks.core.stages import MANIFEST, seal_folder
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +72,7 @@ def resealed(place, name, **facts):
     folder = place.folder / "artifacts" / "releases" / name
     shutil.copytree(folder.with_name("v1"), folder)
     manifest = json.loads((folder / MANIFEST).read_text())
-    seal(folder, {key: value for key, value in manifest.items() if key != "files"} | facts)
+    seal_folder(folder, {key: value for key, value in manifest.items() if key != "files"} | facts)
     return folder
 
 

@@ -20,7 +20,7 @@ from support.factory import dask_cluster, free_port, until
 from support.inspected_parts import map_column
 from support.project import BIN
 
-from tasks.core.stages import MANIFEST, seal, sound
+from tasks.core.stages import MANIFEST, seal_folder, verified_manifest
 from tasks.data.bank import load_bank
 
 pytestmark = pytest.mark.slow
@@ -60,7 +60,7 @@ def test_it_ends_with_a_sealed_folder(place, swept):
     assert (told["trials"], told["failed"], told["figure"]) == (4, 0, "auroc")
     folder = place.folder / told["path"]
     assert folder.parent == place.folder / "artifacts" / "sweeps"
-    assert sound(folder)["chosen"] == told["chosen"]
+    assert verified_manifest(folder)["chosen"] == told["chosen"]
     assert {float(row["fit.margin"]) for row in table(folder)} == {0.2, 0.4}
     assert all(float(row["low"]) < float(row["mean"]) for row in table(folder))
     assert place.left_over() == []
@@ -109,13 +109,13 @@ def test_a_word_beside_the_settings_file_wins(place, swept):
 
 def ruin(stage, part="test"):
     """Make a part's maps and labels wrong, under the stage's own digest."""
-    bank, facts = load_bank(stage), sound(stage)
+    bank, facts = load_bank(stage), verified_manifest(stage)
     rows, maps, mode, good = bank.rows(part), np.array(bank.maps), bank.mode.copy(), bank.good.copy()
     maps[rows] *= -1000
     mode[rows], good[rows] = (mode[rows] + 1) % len(bank.modes), ~good[rows]
     (stage / MANIFEST).unlink()
     replace(bank, maps=maps, mode=mode, good=good).save(stage)
-    seal(stage, {name: value for name, value in facts.items() if name != "files"})
+    seal_folder(stage, {name: value for name, value in facts.items() if name != "files"})
 
 
 def test_a_ruined_test_part_changes_neither_table_nor_choice(place, swept, tmp_path):

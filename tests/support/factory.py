@@ -25,7 +25,7 @@ from support.fake_hub import Hub
 from support.inspected_parts import COLS, ROWS, Parts, map_column
 from support.project import ROOT
 
-from tasks.model.checkpoint import load_training
+from tasks.model.checkpoint import load_checkpoint
 
 BIN = Path(sys.executable).parent
 SECRET = "a secret of more than sixteen"
@@ -207,7 +207,7 @@ class Factory:
     def epochs(self) -> int:
         """How many epochs of a training are done; 0 while none is under way."""
         states = self.folder.glob("data/stages/.training-*[0-9a-f].npz")
-        kept = next((found for found in map(load_training, states) if found), None)
+        kept = next((found for found in map(load_checkpoint, states) if found), None)
         return len(kept.log) if kept else 0
 
 

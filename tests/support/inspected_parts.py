@@ -15,18 +15,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.cache import cache
-from tasks.config.run import Data, Fit, Retrain, Tower
+from tasks.config.model import TowerConfig, TrainingConfig
+from tasks.config.run import DataConfig, RunConfig
 from tasks.core.files import digest_of, write_json
-from tasks.core.results import Cached, Downloaded, Resolved, Stage
-from tasks.core.stages import seal, stage
+from tasks.core.results import CachedSource, DownloadedSource, PinnedSource, Stage
+from tasks.core.stages import get_or_make_stage, seal_folder
 from tasks.data.bank import Bank
 from tasks.data.sampling import triplets_by_part
 from tasks.data.split import PARTS, split_units
-from tasks.publish import JUDGED
+from tasks.publish import REPORT_FILES
 from tasks.triplets import triplets
 
 ROWS, COLS = 4, 5
-DATA = Data(rows=ROWS, cols=COLS)
+DATA = DataConfig(rows=ROWS, cols=COLS)
 SHARES = (0.5, 0.1, 0.2, 0.2)
 
 
@@ -110,33 +111,33 @@ def _described(parts: Parts) -> dict[str, np.ndarray]:
     return {"label": parts.label, "fmode": parts.mode, **group}
 
 
-def source(table: pa.Table, folder: Path) -> Downloaded:
+def source(table: pa.Table, folder: Path) -> DownloadedSource:
     """The table as a folder of Parquet files whose revision is its content's digest."""
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, folder / "table.parquet")
     revision = hashlib.sha256((folder / "table.parquet").read_bytes()).hexdigest()[:40]
-    return Downloaded(Resolved(str(folder), "folder", str(folder), revision), str(folder))
+    return DownloadedSource(PinnedSource(str(folder), "folder", str(folder), revision), str(folder))
 
 
-def configured(folder: Path, **changes: Any) -> Retrain:
+def configured(folder: Path, **changes: Any) -> RunConfig:
     """A small, quick run with its data and artifacts below `folder`."""
-    config = Retrain(
+    config = RunConfig(
         preset="notebook",
         data=DATA,
-        tower=Tower(widths="16-8"),
-        fit=Fit(learning_rate=0.003, epochs=3),
+        tower=TowerConfig(widths="16-8"),
+        fit=TrainingConfig(learning_rate=0.003, epochs=3),
         data_folder=str(folder / "data"),
         artifacts_folder=str(folder / "artifacts"),
     )
     return replace(config, **changes)
 
 
-def cached(table: pa.Table, folder: Path, config: Retrain | None = None, name: str = "source") -> Cached:
+def cached(table: pa.Table, folder: Path, config: RunConfig | None = None, name: str = "source") -> CachedSource:
     """The table after the step `cache`; a test source has another name than `source`."""
     return cache(source(table, folder / name), config or configured(folder), held_out=name != "source")
 
 
-def split_stage(table: pa.Table, folder: Path, config: Retrain | None = None) -> Stage:
+def split_stage(table: pa.Table, folder: Path, config: RunConfig | None = None) -> Stage:
     """The table after the steps `cache` and `triplets`."""
     config = config or configured(folder)
     return triplets(cached(table, folder, config), None, config)
@@ -202,39 +203,39 @@ def judged(folder: Path, reasons: tuple[str, ...] = ()) -> dict[str, Stage]:
         return {"weights": "w" * 64}
 
     def judgement(draft: Path) -> dict[str, Any]:
-        for name in set(JUDGED) - {"report.json"}:
+        for name in set(REPORT_FILES) - {"report.json"}:
             (draft / name).write_text(name)
         write_json(draft / "report.json", told)
         return {"metrics": metrics}
 
     digest = digest_of(*reasons)
     stages = {name: Stage(str(folder), name * 4, {}, reused=True) for name in ("cache", "triplets")}
-    stages["model"] = stage(folder / "stages", "model", digest, model)
-    return stages | {"report": stage(folder / "stages", "report", digest, judgement)}
+    stages["model"] = get_or_make_stage(folder / "stages", "model", digest, model)
+    return stages | {"report": get_or_make_stage(folder / "stages", "report", digest, judgement)}
 
 
 def release(artifacts: Path, version: str, **facts: Any) -> Path:
     """A sealed release folder; no pointer is moved."""
     folder = artifacts / "releases" / version
     folder.mkdir(parents=True)
-    for name in ("model.keras", "README.md", *JUDGED):
+    for name in ("model.keras", "README.md", *REPORT_FILES):
         (folder / name).write_bytes(name.encode() * 9)
     manifest = {"version": version, "fingerprint": f"print of {version}", "status": "released", "reasons": []}
     manifest |= {"compared_with": None, "metrics": {}, **FACTS, "config": {"data": {"rows": ROWS, "cols": COLS}}}
-    seal(folder, manifest | facts)
+    seal_folder(folder, manifest | facts)
     return folder
 
 
-def line(records: Parts, folder: Path, config: Retrain, fingerprint: str = "f" * 64) -> dict[str, Any]:
+def line(records: Parts, folder: Path, config: RunConfig, fingerprint: str = "f" * 64) -> dict[str, Any]:
     """The walk from records to a release or draft, without Prefect: its outcome, and the stages by name."""
     from tasks.evaluate import evaluate  # Keras, which most tests of the parts do without
     from tasks.publish import publish
-    from tasks.registry.champion import champion
+    from tasks.registry.champion import current_champion
     from tasks.train import train
 
     known = cached(map_column(records), folder, config)
     bank = triplets(known, None, config)
-    model, before = train(bank, config), champion(Path(config.artifacts_folder))
+    model, before = train(bank, config), current_champion(Path(config.artifacts_folder))
     told = {"source": "parts", "kind": "folder", "revision": "0" * 40, "records": len(records.maps), "modes": 3}
     facts = {"train": {**told, "source_kind": "map", "triplets": 1}, "test": None, "changes": None}
     report = evaluate(bank, model, config, before, facts, known.findings)

@@ -15,20 +15,21 @@ import pytest
 from support import inspected_parts as parts
 
 from tasks.cache import cache
-from tasks.config.run import Data
+from tasks.config.run import DataConfig
 from tasks.core.errors import UnfitData, UnusableFolder
-from tasks.core.results import Downloaded, Resolved
+from tasks.core.results import DownloadedSource, PinnedSource
 from tasks.data.records import Records, maps_of, read_records
 
 TWIN = """
 import sys
 from tasks.cache import cache
-from tasks.config.run import Data, Retrain
-from tasks.core.results import Downloaded, Resolved
+from tasks.config.run import DataConfig, RunConfig
+from tasks.core.results import DownloadedSource, PinnedSource
 folder, data = sys.argv[1:]
 print("ready", flush=True)
 sys.stdin.readline()
-made = cache(Downloaded(Resolved("s", "folder", folder, "r1"), folder), Retrain(data_folder=data, data=Data(4, 5)))
+source = DownloadedSource(PinnedSource("s", "folder", folder, "r1"), folder)
+made = cache(source, RunConfig(data_folder=data, data=DataConfig(4, 5)))
 print(made.stage.path)
 """
 
@@ -106,7 +107,9 @@ def test_arrays_of_the_datasets_library_are_maps(tmp_path, part):
     rows = {"map": part.maps.reshape(-1, 4, 5).tolist(), "label": part.label.tolist(), "fmode": part.mode.tolist()}
     (tmp_path / "source").mkdir()
     Dataset.from_dict(rows, features).to_parquet(tmp_path / "source" / "table.parquet")
-    made = cache(Downloaded(Resolved("s", "folder", "", "r1"), str(tmp_path / "source")), parts.configured(tmp_path))
+    made = cache(
+        DownloadedSource(PinnedSource("s", "folder", "", "r1"), str(tmp_path / "source")), parts.configured(tmp_path)
+    )
     records = read_records(made.stage.path)
     np.testing.assert_array_equal(maps_in(records), part.maps)
     np.testing.assert_array_equal(records.mode, part.mode.astype(str))
@@ -132,7 +135,7 @@ def test_a_second_call_reuses(tmp_path, part, monkeypatch):
     table = parts.map_column(part)
     first = parts.cached(table, tmp_path)
     assert not first.stage.reused
-    monkeypatch.setattr("tasks.cache.opened", None)  # must not even be opened
+    monkeypatch.setattr("tasks.cache.open_source", None)  # must not even be opened
     second = parts.cached(table, tmp_path)
     assert second.stage.reused
     assert replace(second.stage, reused=False) == first.stage
@@ -142,7 +145,7 @@ def test_a_second_call_reuses(tmp_path, part, monkeypatch):
 
 def test_the_name_depends_on_content_settings_and_side(tmp_path, part):
     table, other = parts.map_column(part), parts.map_column(part.take(range(30)))
-    named = Data(rows=4, cols=5, group="lot")
+    named = DataConfig(rows=4, cols=5, group="lot")
     paths = [
         parts.cached(table, tmp_path).stage.path,
         parts.cached(other, tmp_path).stage.path,
@@ -183,7 +186,7 @@ def test_a_damaged_cache_is_set_aside_and_made_again(tmp_path, part, damage):
 def test_twin_processes_make_one_folder(tmp_path, part, damaged):
     source = parts.source(parts.map_column(part), tmp_path / "source").folder
     if damaged:
-        first = cache(Downloaded(Resolved("s", "folder", source, "r1"), source), parts.configured(tmp_path))
+        first = cache(DownloadedSource(PinnedSource("s", "folder", source, "r1"), source), parts.configured(tmp_path))
         (Path(first.stage.path) / "records.parquet").write_bytes(b"")
     twins = [
         subprocess.Popen(

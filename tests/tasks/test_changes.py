@@ -10,7 +10,7 @@ from support.inspected_parts import configured, inspected, map_column, split_sta
 
 from tasks.changes import changes
 from tasks.data.bank import load_bank
-from tasks.data.map_statistics import summaries
+from tasks.data.map_statistics import map_summaries
 from tasks.registry.releases import Release
 
 EACH = 40
@@ -34,7 +34,7 @@ def champion(tmp_path):
     def make(stage):
         bank, folder = load_bank(stage.path), tmp_path / "champion"
         folder.mkdir()
-        mode, summary = np.array(bank.modes)[bank.mode], summaries(np.asarray(bank.maps))
+        mode, summary = np.array(bank.modes)[bank.mode], map_summaries(np.asarray(bank.maps))
         np.savez(folder / "split.npz", hash=bank.hash, mode=mode, good=bank.good, summary=summary)
         return Release("v1", folder, {"train": {"revision": "a" * 40}})
 
@@ -117,4 +117,4 @@ def test_a_mode_of_too_few_records_is_not_tested(made, champion):
 
 def test_summaries_are_mean_deviation_and_peak():
     """Of the map 1, 2, 3, 6: mean 3, deviation √3.5, peak 6."""
-    assert summaries(np.array([[1.0, 2.0, 3.0, 6.0]])).tolist() == [pytest.approx([3, np.sqrt(3.5), 6])]
+    assert map_summaries(np.array([[1.0, 2.0, 3.0, 6.0]])).tolist() == [pytest.approx([3, np.sqrt(3.5), 6])]

@@ -16,14 +16,14 @@ from support.project import ROOT
 from tasks import export as module
 from tasks.core.errors import MissingExtra, NotExportable, ParityLost, UnusableFolder
 from tasks.export import export
-from tasks.model.classifier import point_judge
+from tasks.model.classifier import from_prototypes
 from tasks.model.distances import Distance, distance
 from tasks.model.fused_score import Fusion, peak
-from tasks.registry.loading import opened_release
+from tasks.registry.loading import load_release
 from tasks.scoring.export_formats import FORMATS, NEEDS, run_onnx, run_savedmodel
 from tasks.scoring.export_graph import CODES, OUTPUTS, verdict_model
 from tasks.scoring.export_parity import gate, gate_maps
-from tasks.scoring.verdicts import verdicts_on
+from tasks.scoring.verdicts import predict
 
 ON_TENSORFLOW = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="an export is made on TensorFlow")
 pytestmark = ON_TENSORFLOW
@@ -55,7 +55,7 @@ def artifacts(small_line):
 
 @pytest.fixture(scope="module")
 def opened(artifacts):
-    return opened_release(artifacts, "v1")
+    return load_release(artifacts, "v1")
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +72,11 @@ def measured_by(opened, measure, fused=False):
     groups = [embedded[mode == code] for code in range(len(opened.judge.modes))]
     made = measure.prototypes([*groups, embedded[good]])
     modes, last = ({name: value[part] for name, value in made.items()} for part in (slice(3), slice(3, None)))
-    judge = point_judge("other", opened.judge.embed, measure, opened.judge.modes, modes, last)
+    judge = from_prototypes("other", opened.judge.embed, measure, opened.judge.modes, modes, last)
     if fused:
-        judge = replace(judge, fusion=Fusion(judge.to_good(maps[good]), peak(maps[good])), fused=True)
+        judge = replace(judge, fusion=Fusion(judge.good_distances(maps[good]), peak(maps[good])), fused=True)
     cut = float(np.quantile(judge.score(maps[good]), 0.9))
-    reach = float(np.quantile(judge.to_modes(maps).min(axis=1), 0.8))
+    reach = float(np.quantile(judge.mode_distances(maps).min(axis=1), 0.8))
     return replace(opened, judge=judge, thresholds={"good or defect": {"value": cut}, "same mode": {"value": reach}})
 
 
@@ -92,7 +92,7 @@ def test_the_file_says_what_the_release_says(exported, opened, hidden, kind):
     folder = Path(done.path)
     run = run_onnx(folder / "model.onnx") if kind == "onnx" else run_savedmodel(folder / "model")
     maps = hidden(each=100, seed=9).maps
-    told, expected = run(maps), verdicts_on(opened, maps)
+    told, expected = run(maps), predict(opened, maps)
     assert set(expected.verdict) == {"good", "defect", "unknown"}, "or the test says little"
     np.testing.assert_array_equal(np.array(CODES)[told["verdict"]], expected.verdict)
     np.testing.assert_array_equal(told["mode"], expected.mode)
@@ -117,7 +117,7 @@ def test_every_distance_passes_the_gate_as_onnx(opened, tmp_path, name, fused):
 
 def test_a_release_without_good_parts_has_no_score(opened, tmp_path):
     """Its score is no number, and nothing is good, as Kensa itself has it."""
-    other = replace(opened, judge=replace(opened.judge, good=None, to_good=None), thresholds={})
+    other = replace(opened, judge=replace(opened.judge, good=None, good_distances=None), thresholds={})
     run = written(other, "onnx", tmp_path)
     assert gate(other, run)["sets"]["gallery"]["score"] is None
     told = run(opened.gallery.maps[:5])
@@ -166,7 +166,7 @@ def test_after_a_lost_gate_nothing_is_left(artifacts, tmp_path, monkeypatch):
 
 
 def test_a_formula_that_no_graph_has_is_told_in_one_line(opened, artifacts, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "opened_release", lambda *_: measured_by(opened, NumpyOnly()))
+    monkeypatch.setattr(module, "load_release", lambda *_: measured_by(opened, NumpyOnly()))
     with pytest.raises(NotExportable, match=r"expected a distance in keras.ops, found numpy only"):
         export(artifacts, "v1", "onnx", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
@@ -200,7 +200,7 @@ def test_facts_travel_in_the_file(exported, opened):
     facts = json.loads({prop.key: prop.value for prop in model.metadata_props}["kensa"])
     assert facts == json.loads((folder / "facts.json").read_text())
     assert facts["modes"] == opened.judge.modes
-    assert facts["thresholds"]["good or defect"]["value"] == opened.cut
+    assert facts["thresholds"]["good or defect"]["value"] == opened.defect_threshold
     assert (facts["release"], facts["rows"], facts["cols"]) == ("v1", 4, 5)
     assert {output.name for output in model.graph.output} == set(OUTPUTS)
     saved = json.loads((Path(exported["savedmodel"].path) / "facts.json").read_text())
@@ -219,7 +219,7 @@ def test_the_shop_floors_program_reads_it(exported, opened, hidden, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-500:]
     assert not {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()} & {"keras", "tensorflow", "tasks"}
-    rows, expected = [json.loads(line) for line in done.stdout.splitlines()], verdicts_on(opened, parts.maps)
+    rows, expected = [json.loads(line) for line in done.stdout.splitlines()], predict(opened, parts.maps)
     assert [row["verdict"] for row in rows] == expected.verdict.tolist()
     assert [row["mode"] for row in rows] == [opened.judge.modes[code] for code in expected.mode]
     np.testing.assert_allclose([row["margin"] for row in rows], expected.margin, rtol=1e-5, atol=1e-5)
@@ -259,4 +259,4 @@ def test_a_thousand_records_in_an_environment_without_keras(exported, opened, hi
     program = Path(exported["onnx"].path) / "verdict.py"
     done = subprocess.run([python, program, tmp_path / "maps.npy"], capture_output=True, text=True, check=True)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [row["verdict"] for row in rows] == verdicts_on(opened, maps).verdict.tolist()
+    assert [row["verdict"] for row in rows] == predict(opened, maps).verdict.tolist()

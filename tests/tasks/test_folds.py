@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from support.inspected_parts import configured, inspected, map_column, split_stage
 
-from tasks.config.run import Evaluate
+from tasks.config.run import EvaluateConfig
 from tasks.core.results import Fold
-from tasks.core.stages import sound
+from tasks.core.stages import verified_manifest
 from tasks.data.bank import load_bank
-from tasks.data.bank_variants import FITTED
+from tasks.data.bank_variants import FITTED_PARTS
 from tasks.data.split import PARTS
-from tasks.folds import fold, planned
+from tasks.folds import make_fold_bank, plan_folds
 
-BOTH = Evaluate(unseen=True, permutation=True)
+BOTH = EvaluateConfig(unseen=True, permutation=True)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def whole(tmp_path_factory):
 
 def test_each_mode_but_good_is_left_out_and_the_modes_are_permuted(whole):
     stage, config = whole
-    assert [one.title for one in planned(stage, config)] == [
+    assert [one.title for one in plan_folds(stage, config)] == [
         "without mode 1",
         "without mode 2",
         "without mode 3",
@@ -38,19 +38,19 @@ def test_each_mode_but_good_is_left_out_and_the_modes_are_permuted(whole):
         "modes permuted, 2",
         "modes permuted, 3",
     ]
-    assert planned(stage, replace(config, evaluate=Evaluate(permutation=True))) == tuple(
+    assert plan_folds(stage, replace(config, evaluate=EvaluateConfig(permutation=True))) == tuple(
         Fold("permuted", number) for number in "123"
     )
 
 
 def test_a_mode_is_left_out_only_where_two_others_stay(tmp_path):
     stage = split_stage(map_column(inspected(modes=2, each=40)), tmp_path)
-    assert planned(stage, configured(tmp_path, evaluate=Evaluate(unseen=True))) == ()
+    assert plan_folds(stage, configured(tmp_path, evaluate=EvaluateConfig(unseen=True))) == ()
 
 
 def test_nothing_of_the_mode_is_left(whole):
     stage, config = whole
-    bank, made = load_bank(stage.path), load_bank(fold(stage, Fold("without", "2"), config).path)
+    bank, made = load_bank(stage.path), load_bank(make_fold_bank(stage, Fold("without", "2"), config).path)
     gone = bank.mode == bank.modes.index("2")
     assert made.modes == ["0", "1", "3"]
     for part in PARTS:
@@ -67,8 +67,8 @@ def test_nothing_of_the_mode_is_left(whole):
 
 def test_permuted_modes_keep_their_counts_and_leave_the_test_alone(whole):
     stage, config = whole
-    bank, made = load_bank(stage.path), load_bank(fold(stage, Fold("permuted", "1"), config).path)
-    for part in FITTED:
+    bank, made = load_bank(stage.path), load_bank(make_fold_bank(stage, Fold("permuted", "1"), config).path)
+    for part in FITTED_PARTS:
         rows = bank.rows(part)
         np.testing.assert_array_equal(np.bincount(made.mode[rows]), np.bincount(bank.mode[rows]))
         assert made.good[rows].sum() == bank.good[rows].sum()
@@ -82,13 +82,14 @@ def test_permuted_modes_keep_their_counts_and_leave_the_test_alone(whole):
 
 def test_a_fold_is_kept_and_shares_its_maps(whole):
     stage, config = whole
-    first, again = (fold(stage, Fold("without", "1"), config) for _ in range(2))
+    first, again = (make_fold_bank(stage, Fold("without", "1"), config) for _ in range(2))
     assert again.reused
     assert again.path == first.path
-    assert sound(Path(first.path))["fold"] == "without mode 1"
+    assert verified_manifest(Path(first.path))["fold"] == "without mode 1"
     maps = [(Path(one.path) / "maps.npy").stat() for one in (stage, first)]
     assert maps[0].st_ino == maps[1].st_ino
     others = {
-        fold(stage, one, config).path for one in (Fold("without", "2"), Fold("permuted", "1"), Fold("permuted", "2"))
+        make_fold_bank(stage, one, config).path
+        for one in (Fold("without", "2"), Fold("permuted", "1"), Fold("permuted", "2"))
     }
     assert len(others | {first.path}) == 4

@@ -14,11 +14,11 @@ from support.project import ROOT
 
 from tasks.core.errors import ChampionMoved, DamagedRelease, UnusableFolder
 from tasks.core.files import file_digest
-from tasks.core.results import Outcome
-from tasks.core.stages import MANIFEST, sound
-from tasks.publish import JUDGED, concluded, git_commit, publish
-from tasks.registry.champion import pointer, promote, rollback
-from tasks.registry.releases import rejected, releases
+from tasks.core.results import RetrainResult
+from tasks.core.stages import MANIFEST, verified_manifest
+from tasks.publish import REPORT_FILES, find_previous_result, git_commit, publish
+from tasks.registry.champion import champion_state, promote, rollback
+from tasks.registry.releases import rejected_drafts, releases
 
 RIVAL = """
 import sys
@@ -26,7 +26,7 @@ from pathlib import Path
 from support import inspected_parts as parts
 from tasks.core.errors import ChampionMoved
 from tasks.publish import publish
-from tasks.registry.champion import pointer
+from tasks.registry.champion import champion_state
 folder, name = Path(sys.argv[1]), sys.argv[2]
 stages, config = parts.judged(folder / name), parts.configured(folder)
 print("ready", flush=True)
@@ -34,7 +34,7 @@ sys.stdin.readline()
 moved = 0
 while True:
     try:
-        made = publish(stages, config, pointer(folder / "artifacts")["champion"], name * 16, parts.FACTS)
+        made = publish(stages, config, champion_state(folder / "artifacts")["champion"], name * 16, parts.FACTS)
         break
     except ChampionMoved:
         moved += 1
@@ -44,7 +44,7 @@ print(made.release, moved)
 
 def published(
     folder: Path, champion: str | None = None, print_: str = "a" * 64, reasons: tuple[str, ...] = ()
-) -> Outcome:
+) -> RetrainResult:
     return publish(parts.judged(folder, reasons), parts.configured(folder), champion, print_, parts.FACTS)
 
 
@@ -61,7 +61,7 @@ def test_a_release_is_complete_sealed_and_champion(tmp_path):
     assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1"}
     folder = Path(made.path)
     manifest = json.loads((folder / MANIFEST).read_text())
-    names = {"model.keras", "README.md", *JUDGED}
+    names = {"model.keras", "README.md", *REPORT_FILES}
     assert {path.name for path in folder.iterdir()} == names | {MANIFEST}
     assert manifest["files"] == {name: file_digest(folder / name) for name in names}
     assert (manifest["version"], manifest["status"], manifest["compared_with"]) == ("v1", "released", None)
@@ -98,8 +98,8 @@ def test_a_rejected_draft_is_kept_with_its_reasons(tmp_path):
     assert (made.status, made.release, made.champion) == ("rejected", None, None)
     assert made.reasons == ("too weak", "no threshold")
     assert left(tmp_path) == {"frozen.json", "drafts", "drafts/" + "a" * 16}
-    (draft,) = rejected(tmp_path / "artifacts")
-    assert sound(draft.path)["reasons"] == ["too weak", "no threshold"]
+    (draft,) = rejected_drafts(tmp_path / "artifacts")
+    assert verified_manifest(draft.path)["reasons"] == ["too weak", "no threshold"]
     assert "\n- too weak\n- no threshold\n" in (draft.path / "README.md").read_text()
 
 
@@ -107,7 +107,7 @@ def test_versions_follow_each_other(tmp_path):
     for number, champion in enumerate((None, "v1", "v2"), start=1):
         made = published(tmp_path, champion, f"{number}" * 64)
         assert (made.release, made.champion) == (f"v{number}", f"v{number}")
-    assert pointer(tmp_path / "artifacts")["history"] == ["v1", "v2", "v3"]
+    assert champion_state(tmp_path / "artifacts")["history"] == ["v1", "v2", "v3"]
 
 
 def test_a_champion_that_moved_meanwhile_stops_the_release(tmp_path):
@@ -119,7 +119,9 @@ def test_a_champion_that_moved_meanwhile_stops_the_release(tmp_path):
     assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1"}
 
 
-@pytest.mark.parametrize("fails", ["tasks.publish.model_card", "tasks.publish.seal", "tasks.publish.point_to"])
+@pytest.mark.parametrize(
+    "fails", ["tasks.publish.model_card", "tasks.publish.seal_folder", "tasks.publish.set_champion"]
+)
 def test_a_failure_leaves_no_half_release_and_the_old_champion(tmp_path, monkeypatch, fails):
     published(tmp_path)
 
@@ -130,15 +132,15 @@ def test_a_failure_leaves_no_half_release_and_the_old_champion(tmp_path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         published(tmp_path, "v1", "b" * 64)
     monkeypatch.undo()
-    finished = "releases/v2" if fails.endswith("point_to") else "releases/v1"
+    finished = "releases/v2" if fails.endswith("set_champion") else "releases/v1"
     assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1", finished}
-    assert pointer(tmp_path / "artifacts")["champion"] == "v1"
-    assert all(sound(release.path) for release in releases(tmp_path / "artifacts"))
+    assert champion_state(tmp_path / "artifacts")["champion"] == "v1"
+    assert all(verified_manifest(release.path) for release in releases(tmp_path / "artifacts"))
 
 
 def died_before_the_pointer(folder: Path, monkeypatch: pytest.MonkeyPatch, champion: str | None, print_: str) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("tasks.publish.point_to", lambda *words: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr("tasks.publish.set_champion", lambda *words: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             published(folder, champion, print_)
 
@@ -146,9 +148,9 @@ def died_before_the_pointer(folder: Path, monkeypatch: pytest.MonkeyPatch, champ
 def test_a_run_that_died_before_the_pointer_is_finished_by_the_next(tmp_path, monkeypatch):
     published(tmp_path)
     died_before_the_pointer(tmp_path, monkeypatch, "v1", "b" * 64)
-    found = concluded(parts.configured(tmp_path), "b" * 64)
+    found = find_previous_result(parts.configured(tmp_path), "b" * 64)
     assert (found.status, found.release, found.champion) == ("unchanged", "v2", "v2")
-    assert pointer(tmp_path / "artifacts")["history"] == ["v1", "v2"]
+    assert champion_state(tmp_path / "artifacts")["history"] == ["v1", "v2"]
 
 
 def test_an_unfinished_release_never_replaces_a_champion_it_was_not_compared_with(tmp_path, monkeypatch):
@@ -156,21 +158,21 @@ def test_an_unfinished_release_never_replaces_a_champion_it_was_not_compared_wit
     published(tmp_path)
     died_before_the_pointer(tmp_path, monkeypatch, "v1", "b" * 64)
     assert published(tmp_path, "v1", "c" * 64).release == "v3"
-    assert concluded(parts.configured(tmp_path), "b" * 64) is None
-    assert pointer(tmp_path / "artifacts")["champion"] == "v3"
+    assert find_previous_result(parts.configured(tmp_path), "b" * 64) is None
+    assert champion_state(tmp_path / "artifacts")["champion"] == "v3"
     assert published(tmp_path, "v3", "b" * 64).release == "v4"
-    assert concluded(parts.configured(tmp_path), "b" * 64).release == "v4"
+    assert find_previous_result(parts.configured(tmp_path), "b" * 64).release == "v4"
 
 
 def test_nothing_was_concluded_before(tmp_path):
-    assert concluded(parts.configured(tmp_path), "a" * 64) is None
+    assert find_previous_result(parts.configured(tmp_path), "a" * 64) is None
 
 
 def test_the_same_run_again_is_unchanged(tmp_path):
     made = published(tmp_path)
-    found = concluded(parts.configured(tmp_path), "a" * 64)
+    found = find_previous_result(parts.configured(tmp_path), "a" * 64)
     assert replace(found, status="released") == made
-    assert concluded(parts.configured(tmp_path), "b" * 64) is None
+    assert find_previous_result(parts.configured(tmp_path), "b" * 64) is None
 
 
 def test_a_release_that_was_rolled_back_stays_so(tmp_path):
@@ -178,28 +180,28 @@ def test_a_release_that_was_rolled_back_stays_so(tmp_path):
     published(tmp_path)
     published(tmp_path, "v1", "b" * 64)
     rollback(tmp_path / "artifacts")
-    found = concluded(parts.configured(tmp_path), "b" * 64)
+    found = find_previous_result(parts.configured(tmp_path), "b" * 64)
     assert (found.status, found.release, found.champion) == ("unchanged", "v2", "v1")
-    assert pointer(tmp_path / "artifacts")["champion"] == "v1"
+    assert champion_state(tmp_path / "artifacts")["champion"] == "v1"
 
 
 def test_a_rejection_counts_only_against_the_champion_of_today(tmp_path):
     published(tmp_path, reasons=("too weak",))
-    assert concluded(parts.configured(tmp_path), "a" * 64).reasons == ("too weak",)
+    assert find_previous_result(parts.configured(tmp_path), "a" * 64).reasons == ("too weak",)
     published(tmp_path, None, "b" * 64)
-    assert concluded(parts.configured(tmp_path), "a" * 64) is None
+    assert find_previous_result(parts.configured(tmp_path), "a" * 64) is None
     again = published(tmp_path, "v1", reasons=("still too weak",))
-    assert len(rejected(tmp_path / "artifacts")) == 1
-    assert concluded(parts.configured(tmp_path), "a" * 64).reasons == again.reasons == ("still too weak",)
+    assert len(rejected_drafts(tmp_path / "artifacts")) == 1
+    assert find_previous_result(parts.configured(tmp_path), "a" * 64).reasons == again.reasons == ("still too weak",)
 
 
 def test_a_damaged_conclusion_does_not_count(tmp_path):
     made = published(tmp_path)
     (Path(made.path) / "report.html").write_text("")
-    assert concluded(parts.configured(tmp_path), "a" * 64) is None
+    assert find_previous_result(parts.configured(tmp_path), "a" * 64) is None
     rejected = published(tmp_path, "v1", "b" * 64, reasons=("too weak",))
     (Path(rejected.path) / "report.html").write_text("")
-    assert concluded(parts.configured(tmp_path), "b" * 64) is None
+    assert find_previous_result(parts.configured(tmp_path), "b" * 64) is None
 
 
 def test_two_processes_publish_at_once(tmp_path):
@@ -219,9 +221,9 @@ def test_two_processes_publish_at_once(tmp_path):
     assert [rival.returncode for rival in rivals] == [0, 0], told
     artifacts = tmp_path / "artifacts"
     assert {out.split()[0] for out, _ in told} == {"v1", "v2"}
-    assert pointer(artifacts) == {"champion": "v2", "history": ["v1", "v2"], "ever": ["v1", "v2"]}
+    assert champion_state(artifacts) == {"champion": "v2", "history": ["v1", "v2"], "ever": ["v1", "v2"]}
     assert [release.manifest["compared_with"] for release in releases(artifacts)] == [None, "v1"]
-    assert all(sound(release.path) for release in releases(artifacts))
+    assert all(verified_manifest(release.path) for release in releases(artifacts))
     assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1", "releases/v2"}
 
 
@@ -230,13 +232,13 @@ def test_a_model_that_was_damaged_on_its_way_is_not_released(tmp_path, monkeypat
     from tasks.core import stages
 
     def careless(folder: Path, manifest: dict) -> None:
-        stages.seal(folder, manifest)
+        stages.seal_folder(folder, manifest)
         (folder / "model.keras").write_bytes(b"other")
 
-    monkeypatch.setattr("tasks.publish.seal", careless)
+    monkeypatch.setattr("tasks.publish.seal_folder", careless)
     with pytest.raises(DamagedRelease):
         published(tmp_path)
-    assert pointer(tmp_path / "artifacts")["champion"] is None
+    assert champion_state(tmp_path / "artifacts")["champion"] is None
 
 
 def test_an_artifacts_folder_that_cannot_be_made(tmp_path):

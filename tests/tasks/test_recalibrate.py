@@ -12,16 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 from support.inspected_parts import line, map_column, source
 
-from tasks.config.run import Cost
+from tasks.config.run import CostConfig
 from tasks.core.errors import BadSetting, CannotCalibrate, NothingToCalibrate
-from tasks.core.stages import MANIFEST, seal
+from tasks.core.stages import MANIFEST, seal_folder
 from tasks.evaluation.calibration_scores import read_scores
-from tasks.evaluation.costs import CHEAPEST, Asked
+from tasks.evaluation.costs import CHEAPEST, ThresholdRequest
 from tasks.evaluation.thresholds import target_fpr
-from tasks.publish import concluded
+from tasks.publish import find_previous_result
 from tasks.recalibrate import recalibrate
-from tasks.registry.champion import champion, pointer, promote, rollback
-from tasks.registry.releases import find
+from tasks.registry.champion import champion_state, current_champion, promote, rollback
+from tasks.registry.releases import get_release
 from tasks.score import score
 
 
@@ -38,8 +38,8 @@ def artifacts(config):
     return Path(config.artifacts_folder)
 
 
-def asked(target=0.2, rule="target_fpr", cost=Cost()):
-    return Asked(rule, target, cost)
+def asked(target=0.2, rule="target_fpr", cost=CostConfig()):
+    return ThresholdRequest(rule, target, cost)
 
 
 def test_the_threshold_is_the_rules_on_the_calibration_records(artifacts):
@@ -47,19 +47,19 @@ def test_the_threshold_is_the_rules_on_the_calibration_records(artifacts):
     scores = read_scores(artifacts / "releases" / "v1")
     value, defect, _ = scores.part(False)
     assert made.threshold["value"] == target_fpr(value, defect, 0.2)
-    told = find(artifacts, "v2").manifest
+    told = get_release(artifacts, "v2").manifest
     assert told["parent"] == {"version": "v1", "fingerprint": "f" * 64}
     value, defect, _ = scores.part(True)
     assert told["metrics"]["good_fpr"] == pytest.approx((value[~defect] > made.threshold["value"]).mean())
-    assert told["metrics"]["auroc"] == find(artifacts, "v1").manifest["metrics"]["auroc"]
+    assert told["metrics"]["auroc"] == get_release(artifacts, "v1").manifest["metrics"]["auroc"]
 
 
 def test_the_same_is_made_once_and_the_champion_stays_unless_asked(artifacts):
     first, again = (recalibrate(artifacts, "v1", asked(), promote=False) for _ in range(2))
     assert (first.status, again.status, again.release) == ("released", "unchanged", "v2")
-    assert pointer(artifacts)["champion"] == "v1"
+    assert champion_state(artifacts)["champion"] == "v1"
     assert recalibrate(artifacts, "v1", asked(), promote=True).champion == "v2"
-    assert champion(artifacts).version == "v2"
+    assert current_champion(artifacts).version == "v2"
     assert rollback(artifacts).version == "v1"
 
 
@@ -79,7 +79,9 @@ def test_new_parts_are_judged_by_the_new_threshold(config, artifacts, hidden, tm
 @pytest.mark.slow
 def test_a_retraining_finds_what_it_concluded_and_compares_with_a_recalibrated_champion(config, artifacts, hidden):
     recalibrate(artifacts, None, asked(), promote=True)
-    assert concluded(config, "f" * 64).release == "v1", "the run is known, though its release is champion no more"
+    assert find_previous_result(config, "f" * 64).release == "v1", (
+        "the run is known, though its release is champion no more"
+    )
     outcome = line(hidden(each=260), Path(config.data_folder).parent, config, fingerprint="e" * 64)["outcome"]
     assert outcome.comparison["version"] == "v2"
     assert outcome.champion in ("v2", "v3")
@@ -94,7 +96,7 @@ def test_of_a_recalibrated_release_another_is_made_of_the_same_scores(artifacts)
 
 
 def test_the_page_and_the_card_name_parent_and_threshold(artifacts):
-    recalibrate(artifacts, None, asked(rule=CHEAPEST, cost=Cost(0.02, 100, 5, "EUR")), promote=False)
+    recalibrate(artifacts, None, asked(rule=CHEAPEST, cost=CostConfig(0.02, 100, 5, "EUR")), promote=False)
     folder = artifacts / "releases" / "v2"
     page = (folder / "report.html").read_text()
     assert "the model of v1 with another threshold" in page
@@ -109,16 +111,16 @@ def test_too_few_good_records_and_costs_unsaid_are_refused_and_leave_nothing(art
     with pytest.raises(CannotCalibrate, match=r"a false positive rate of 0\.0001 needs 10000"):
         recalibrate(artifacts, None, asked(0.0001), promote=True)
     with pytest.raises(BadSetting, match="--prevalence, --escape and --overkill"):
-        asked(rule=CHEAPEST, cost=Cost(prevalence=0.1))
+        asked(rule=CHEAPEST, cost=CostConfig(prevalence=0.1))
     assert sorted(artifacts.rglob("*")) == before
 
 
 def test_a_release_without_scores_is_refused(artifacts):
     folder = artifacts / "releases" / "v1"
-    manifest = find(artifacts, "v1").manifest
+    manifest = get_release(artifacts, "v1").manifest
     (folder / "scores.npz").unlink()
     (folder / MANIFEST).unlink()
-    seal(folder, {key: value for key, value in manifest.items() if key != "files"})
+    seal_folder(folder, {key: value for key, value in manifest.items() if key != "files"})
     with pytest.raises(NothingToCalibrate, match="v1: expected a release with the scores"):
         recalibrate(artifacts, None, asked(), promote=False)
 

@@ -13,8 +13,8 @@ from support.inspected_parts import configured, map_column, source, wide_records
 
 from tasks.core.errors import DamagedRelease, UnknownRelease, UnreadableSource
 from tasks.imaging import rt
-from tasks.registry.champion import champion
-from tasks.registry.loading import champion_judge
+from tasks.registry.champion import current_champion
+from tasks.registry.loading import load_classifier
 from tasks.score import score
 
 
@@ -64,8 +64,8 @@ def test_the_verdict_follows_from_the_releases_own_thresholds(judged, config):
 
 def test_distances_and_rt_coordinates_are_the_releases(judged, config, fresh):
     _, rows = judged
-    release = champion(Path(config.artifacts_folder))
-    distances = champion_judge(release).to_modes(fresh.maps)
+    release = current_champion(Path(config.artifacts_folder))
+    distances = load_classifier(release).mode_distances(fresh.maps)
     np.testing.assert_allclose(rows["distance"].to_numpy(), distances.min(axis=1), rtol=1e-5)
     with np.load(release.path / "anchors.npz") as file:
         anchor = file["maps"][distances.argmin(axis=1)[7]]

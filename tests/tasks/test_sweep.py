@@ -9,18 +9,19 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.config.model import TrainingConfig
 from tasks.config.overrides import read_run
-from tasks.config.run import Data, Fit, Retrain
-from tasks.config.search_space import OPTIMISM, Sweep
+from tasks.config.run import DataConfig, RunConfig
+from tasks.config.search_space import OPTIMISM_NOTE, Sweep
 from tasks.core.errors import NoTrialLeft
-from tasks.core.results import Resolved, Tried
-from tasks.core.stages import sound
+from tasks.core.results import PinnedSource, TrialResult
+from tasks.core.stages import verified_manifest
 from tasks.evaluation.ranking import rank
-from tasks.report.sweep_chart import landscape
-from tasks.sweep import conclude, verdict
+from tasks.report.sweep_chart import sweep_chart
+from tasks.sweep import conclude_sweep, verdict
 
-SOURCE = Resolved("acme/boards", "hub", "acme/boards", "0123456789abcdef")
-RUN = Retrain(train="acme/boards", data=Data(rows=4, cols=5), fit=Fit(epochs=3))
+SOURCE = PinnedSource("acme/boards", "hub", "acme/boards", "0123456789abcdef")
+RUN = RunConfig(train="acme/boards", data=DataConfig(rows=4, cols=5), fit=TrainingConfig(epochs=3))
 
 
 def ended(plan, figure_of, size_of=lambda config: 100):
@@ -30,8 +31,8 @@ def ended(plan, figure_of, size_of=lambda config: 100):
         value = figure_of(trial.config)
         facts = {"figures": {"auroc": value, "d_prime": 1.0}, "seconds": 1.5, "best_epoch": 2}
         facts["parameters"] = size_of(trial.config)
-        dead = Tried(trial.candidate, trial.config.seed, {}, failed="epoch 1: the loss is nan")
-        tried.append(dead if value is None else Tried(trial.candidate, trial.config.seed, facts))
+        dead = TrialResult(trial.candidate, trial.config.seed, {}, failed="epoch 1: the loss is nan")
+        tried.append(dead if value is None else TrialResult(trial.candidate, trial.config.seed, facts))
     return tried
 
 
@@ -49,15 +50,15 @@ def plan(tmp_path):
 
 @pytest.fixture
 def swept(plan):
-    return conclude(plan, SOURCE, None, ended(plan, by_margin))
+    return conclude_sweep(plan, SOURCE, None, ended(plan, by_margin))
 
 
 def test_the_folder_is_sealed_and_named_after_the_source(swept):
     folder = Path(swept.path)
     assert folder.name.startswith("boards-")
-    manifest = sound(folder)
+    manifest = verified_manifest(folder)
     assert set(manifest["files"]) == {"table.md", "table.csv", "trials.parquet", "figure.svg", "best.toml"}
-    assert manifest["note"] == OPTIMISM
+    assert manifest["note"] == OPTIMISM_NOTE
     assert manifest["train"]["revision"] == SOURCE.revision
     assert manifest["chosen"] == swept.chosen
 
@@ -90,12 +91,14 @@ def test_every_trial_is_kept_with_every_figure(swept):
 
 
 def test_the_settings_file_makes_the_chosen_run(swept):
-    assert read_run(Path(swept.path) / "best.toml") == replace(RUN, fit=Fit(epochs=3, margin=0.2, learning_rate=0.001))
+    assert read_run(Path(swept.path) / "best.toml") == replace(
+        RUN, fit=TrainingConfig(epochs=3, margin=0.2, learning_rate=0.001)
+    )
 
 
 def test_the_settings_file_carries_the_test_source(tmp_path, plan):
     plan = replace(plan, run=replace(plan.run, test="acme/more", seed=7))
-    found = conclude(plan, SOURCE, replace(SOURCE, source="acme/more"), ended(plan, by_margin))
+    found = conclude_sweep(plan, SOURCE, replace(SOURCE, source="acme/more"), ended(plan, by_margin))
     run = read_run(Path(found.path) / "best.toml")
     assert (run.test, run.seed) == ("acme/more", 7)
 
@@ -109,14 +112,14 @@ def test_the_page_warns_and_shows_failures(swept):
 
 
 def test_the_same_outcomes_are_the_same_sweep_and_others_another(plan, swept):
-    assert conclude(plan, SOURCE, None, ended(plan, by_margin)).path == swept.path
-    other = conclude(plan, SOURCE, None, ended(plan, lambda config: 0.5))
+    assert conclude_sweep(plan, SOURCE, None, ended(plan, by_margin)).path == swept.path
+    other = conclude_sweep(plan, SOURCE, None, ended(plan, lambda config: 0.5))
     assert other.path != swept.path
 
 
 def test_all_failed(plan):
     with pytest.raises(NoTrialLeft, match="all 12 trials failed, the first: epoch 1: the loss is nan"):
-        conclude(plan, SOURCE, None, ended(plan, lambda config: None))
+        conclude_sweep(plan, SOURCE, None, ended(plan, lambda config: None))
     assert list(Path(plan.out).glob("*")) == []
 
 
@@ -143,7 +146,7 @@ def test_the_verdict_says_how_sure_it_is(plan):
 def drawn(figure_of=by_margin, **options):
     plan = Sweep(run=RUN, **options)
     ranking = rank(plan.candidates(), ended(plan, figure_of), plan.figure, 0.95)
-    return landscape(ranking, plan.axes(), plan.figure)
+    return sweep_chart(ranking, plan.axes(), plan.figure)
 
 
 @pytest.mark.parametrize(

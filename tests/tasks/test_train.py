@@ -21,17 +21,18 @@ from support import inspected_parts as parts
 from support.project import ROOT
 
 from tasks.config.fingerprints import model_digest
-from tasks.config.run import Fit, Retrain, Tower
+from tasks.config.model import TowerConfig, TrainingConfig
+from tasks.config.run import RunConfig
 from tasks.core.errors import TrainingCollapsed, TrainingDiverged
 from tasks.core.results import Epoch, Stage
 from tasks.data.bank import Bank, load_bank
-from tasks.evaluation.metrics import pair_figures
-from tasks.model.batches import Batches, Drawn
-from tasks.model.classifier import embedder, trained_judge
-from tasks.model.device_maps import Shelf
+from tasks.evaluation.metrics import pair_metrics
+from tasks.model.batches import EpochBatches, TripletBatches
+from tasks.model.classifier import fit_prototypes, make_embed
+from tasks.model.device_maps import DeviceMaps
 from tasks.model.distances import distance
 from tasks.model.losses import hinge
-from tasks.model.monitor import Watch, refuse_dead
+from tasks.model.monitor import TrainingMonitor, require_healthy
 from tasks.model.siamese import TripletModel
 from tasks.model.tower import build_tower, weights_digest
 from tasks.train import fit, jit, main, train
@@ -52,7 +53,8 @@ FIRST_EPOCH = """
 import numpy as np
 import tasks.train
 from tasks.data.bank import load_bank
-from tasks.config.run import Data, Fit, Retrain, Tower
+from tasks.config.model import TrainingConfig, TowerConfig
+from tasks.config.run import DataConfig, RunConfig
 from tasks.model.tower import build_tower
 folder, weights = sys.argv[1:]
 def begun(*given):
@@ -61,17 +63,17 @@ def begun(*given):
         tower.set_weights([given[name] for name in given.files])
     return tower
 tasks.train.build_tower = begun
-tower, quick = Tower(widths="16-8"), Fit(learning_rate=0.003, epochs=2)
-config = Retrain(preset="notebook", data=Data(rows=4, cols=5), tower=tower, fit=quick).resolved()
+tower, quick = TowerConfig(widths="16-8"), TrainingConfig(learning_rate=0.003, epochs=2)
+config = RunConfig(preset="notebook", data=DataConfig(rows=4, cols=5), tower=tower, fit=quick).resolved()
 _, log, _ = tasks.train.fit(load_bank(folder), config)
 print([[line.loss, line.val_loss, line.active] for line in log])
 """
 UNNEEDED = {"prefect", "pyarrow", "pandas", "matplotlib", "datasets", "sklearn", "scipy", "filelock", "tqdm"}
 
 
-def run_of(**changes: Any) -> Retrain:
-    fitting = replace(Fit(learning_rate=0.003, epochs=3), **changes)
-    config = Retrain(preset="notebook", data=parts.DATA, tower=Tower(widths="16-8"), fit=fitting)
+def run_of(**changes: Any) -> RunConfig:
+    fitting = replace(TrainingConfig(learning_rate=0.003, epochs=3), **changes)
+    config = RunConfig(preset="notebook", data=parts.DATA, tower=TowerConfig(widths="16-8"), fit=fitting)
     return config.resolved()
 
 
@@ -87,7 +89,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 def test_the_notebooks_tower():
     """1404·512 + 512, 512·256 + 256, 256·128 + 128: ReLU, ReLU, linear."""
-    tower = build_tower(Retrain(preset="notebook").resolved().tower, (36, 39))
+    tower = build_tower(RunConfig(preset="notebook").resolved().tower, (36, 39))
     assert tower.count_params() == 719_360 + 131_328 + 32_896 == 883_584
     assert [layer.activation.__name__ for layer in tower.layers[1:]] == ["relu", "relu", "linear"]
     assert tower.output_shape == (None, 128)
@@ -108,8 +110,8 @@ def test_the_loss_by_hand():
     assert float(model.active.result()) == 0.5
 
 
-def shelf(maps: np.ndarray, anchors: int = 0) -> Shelf:
-    return Shelf(maps[:anchors], maps[anchors:], np.arange(len(maps) - anchors), (0, 1, 2), 2, 7)
+def shelf(maps: np.ndarray, anchors: int = 0) -> DeviceMaps:
+    return DeviceMaps(maps[:anchors], maps[anchors:], np.arange(len(maps) - anchors), (0, 1, 2), 2, 7)
 
 
 @pytest.mark.parametrize("anchors", [1, 3])
@@ -119,15 +121,15 @@ def test_one_tower_embeds_all_three(anchors):
     tower = build_tower(run_of().tower, (4, 5))
     rows = np.array([[0, 3, 2], [anchors - 1, 4, 3]], np.int32)
     found = ops.convert_to_numpy(TripletModel(tower, shelf(maps, anchors), EUCLIDEAN, 0.4)(rows))
-    np.testing.assert_allclose(found, embedder(tower)(maps)[rows], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found, make_embed(tower)(maps)[rows], rtol=1e-5, atol=1e-6)
 
 
 def test_every_triplet_once_an_epoch_in_an_order_of_seed_and_epoch():
     triplets = np.arange(30).reshape(10, 3)
-    first, again, other = Batches(triplets, 4, 1), Batches(triplets, 4, 1), Batches(triplets, 4, 2)
+    first, again, other = TripletBatches(triplets, 4, 1), TripletBatches(triplets, 4, 1), TripletBatches(triplets, 4, 2)
     assert first.epoch(0).weights.tolist() == [[1] * 4, [1] * 4, [1, 1, 0, 0]]
 
-    def order(batches: Batches, epoch: int = 0) -> list[int]:
+    def order(batches: TripletBatches, epoch: int = 0) -> list[int]:
         drawn = batches.epoch(epoch)
         return drawn.rows[drawn.weights > 0][:, 0].tolist()
 
@@ -136,11 +138,11 @@ def test_every_triplet_once_an_epoch_in_an_order_of_seed_and_epoch():
     assert order(again) == before != order(other)
     assert sorted(order(first, 1)) == sorted(before)
     assert order(first, 1) != before
-    assert order(Batches(triplets, 4, None), 1) == sorted(before)
+    assert order(TripletBatches(triplets, 4, None), 1) == sorted(before)
 
 
 def test_blocks_have_one_shape_and_hold_every_batch():
-    drawn = Drawn(np.arange(7 * 2 * 3).reshape(7, 2, 3), np.ones((7, 2), np.float32))
+    drawn = EpochBatches(np.arange(7 * 2 * 3).reshape(7, 2, 3), np.ones((7, 2), np.float32))
     for size in (1, 2, 4, 7, 9):
         blocks = list(drawn.blocks(size))
         assert {block.rows.shape for block, _ in blocks} == {(min(size, 7), 2, 3)}
@@ -149,14 +151,14 @@ def test_blocks_have_one_shape_and_hold_every_batch():
 
 @pytest.mark.parametrize(("most", "size"), [(2, 2), (3, 3), (4, 4), (5, 4), (256, 7)])
 def test_blocks_are_equally_long_whether_maps_are_resident_or_not(monkeypatch, most, size):
-    monkeypatch.setattr("tasks.model.device_maps.MOST", most)
+    monkeypatch.setattr("tasks.model.device_maps.MAX_RESIDENT_BYTES", most)
     rows, maps = np.zeros((7, 2, 3), np.int32), np.zeros((6, 20), np.float32)
-    assert shelf(maps).fitting(rows) == size
-    monkeypatch.setattr("tasks.model.device_maps.RESIDENT", 0)
-    assert shelf(maps).fitting(rows) == size
+    assert shelf(maps).batches_per_block(rows) == size
+    monkeypatch.setattr("tasks.model.device_maps.RESIDENT_SHARE", 0)
+    assert shelf(maps).batches_per_block(rows) == size
     assert shelf(maps).shape == (2 * 3 * most if most < 7 else 2 * 3 * 7, 20)
-    monkeypatch.setattr("tasks.model.device_maps.BLOCK", 0)  # a batch has room all the same
-    assert (shelf(maps).fitting(rows), shelf(maps).shape) == (1, (6, 20))
+    monkeypatch.setattr("tasks.model.device_maps.BLOCK_BYTES", 0)  # a batch has room all the same
+    assert (shelf(maps).batches_per_block(rows), shelf(maps).shape) == (1, (6, 20))
 
 
 @pytest.mark.slow
@@ -164,7 +166,7 @@ def test_blocks_are_equally_long_whether_maps_are_resident_or_not(monkeypatch, m
 def test_blocks_are_the_batches_one_by_one(bank, monkeypatch, most):
     """Also those of one batch, as `train_on_batch` would take them, and where the last one is filled up."""
     whole, log, _ = fit(bank, run_of())
-    monkeypatch.setattr("tasks.model.device_maps.MOST", most)
+    monkeypatch.setattr("tasks.model.device_maps.MAX_RESIDENT_BYTES", most)
     parted, again, _ = fit(bank, run_of())
     np.testing.assert_allclose([e.loss for e in again], [e.loss for e in log], atol=1e-5)
     for one, other in zip(whole.get_weights(), parted.get_weights(), strict=True):
@@ -175,11 +177,11 @@ def test_blocks_are_the_batches_one_by_one(bank, monkeypatch, most):
 @pytest.mark.parametrize("preset", ["notebook", "best"])
 def test_maps_brought_block_by_block_train_to_the_same_bits(bank, monkeypatch, preset):
     """Where the maps are too many to lie in the model; a block's room is for one batch here."""
-    config = parts.configured(Path(), preset=preset, fit=Fit(epochs=2, batch=18, steps=9, modes_per_batch=3))
-    monkeypatch.setattr("tasks.model.device_maps.MOST", 1)
+    config = parts.configured(Path(), preset=preset, fit=TrainingConfig(epochs=2, batch=18, steps=9, modes_per_batch=3))
+    monkeypatch.setattr("tasks.model.device_maps.MAX_RESIDENT_BYTES", 1)
     resident = fit(bank, config.resolved())
-    monkeypatch.setattr("tasks.model.device_maps.RESIDENT", 0)
-    monkeypatch.setattr("tasks.model.device_maps.BLOCK", 0)
+    monkeypatch.setattr("tasks.model.device_maps.RESIDENT_SHARE", 0)
+    monkeypatch.setattr("tasks.model.device_maps.BLOCK_BYTES", 0)
     assert weights_digest(fit(bank, config.resolved())[0]) == weights_digest(resident[0])
 
 
@@ -201,9 +203,9 @@ def test_training_learns(bank):
     tower, log, _ = fit(bank, run_of(epochs=15, learning_rate=3e-4))
     assert log[-1].val_loss < 0.3 * log[0].val_loss
     assert log[-1].active < log[0].active
-    judge = trained_judge("x", embedder(tower), EUCLIDEAN, "mean-map", bank)
+    judge = fit_prototypes("x", make_embed(tower), EUCLIDEAN, "mean-map", bank)
     rows = bank.rows("test")
-    assert pair_figures(judge.to_modes(bank.maps[rows]), bank.mode[rows])["auroc"] > 0.95
+    assert pair_metrics(judge.mode_distances(bank.maps[rows]), bank.mode[rows])["auroc"] > 0.95
 
 
 @pytest.mark.slow
@@ -226,8 +228,8 @@ def test_training_on_noise_learns_nothing_of_other_records():
         bank = parts.banked(parts.noise(6, 40, values=20, seed=seed))
         tower, _, _ = fit(bank, run_of(epochs=4))
         rows = bank.rows("test")
-        judge = trained_judge("x", embedder(tower), EUCLIDEAN, "mean-map", bank)
-        worlds.append(pair_figures(judge.to_modes(bank.maps[rows]), bank.mode[rows])["auroc"])
+        judge = fit_prototypes("x", make_embed(tower), EUCLIDEAN, "mean-map", bank)
+        worlds.append(pair_metrics(judge.mode_distances(bank.maps[rows]), bank.mode[rows])["auroc"])
     assert np.mean(worlds) == pytest.approx(0.5, abs=0.06)
 
 
@@ -239,7 +241,7 @@ def test_the_log_is_the_loss_of_the_saved_weights():
     assert seen == log
     assert [line.epoch for line in log] == list(range(1, len(log) + 1))
     assert log[best - 1].val_loss == min(line.val_loss for line in log)
-    embed = embedder(tower)
+    embed = make_embed(tower)
     anchor, positive, negative = bank.triplets["stop"].T
     anchors, maps = embed(bank.anchors), embed(bank.maps)
     near, far = EUCLIDEAN.pair(anchors[anchor], maps[positive]), EUCLIDEAN.pair(anchors[anchor], maps[negative])
@@ -260,8 +262,8 @@ def test_early_stopping_keeps_the_best_epochs_weights(losses, patience, best, st
     """Scripted validation losses; the tower's one weight is the epoch's number."""
     tower = build_tower(replace(run_of().tower, widths="1"), (1, 2))
     maps = np.array([[0.0, 1], [1, 0]], np.float32)
-    watch = Watch(maps, run_of(patience=patience, epochs=9), 1, None, None)
-    watch.take_up(SimpleNamespace(tower=tower))
+    watch = TrainingMonitor(maps, run_of(patience=patience, epochs=9), 1, None, None)
+    watch.restore(SimpleNamespace(tower=tower))
     for i, loss in enumerate(losses):
         tower.set_weights([np.array([[i + 1.0], [0]]), np.zeros(1)])
         watch.start()
@@ -287,20 +289,20 @@ def test_identical_maps_collapse(bank):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_no_number_is_divergence(field, value):
     line = Epoch(3, loss=0.1, val_loss=0.1, active=0.5, norm=2.0, spread=1.0, seconds=0.1)
-    refuse_dead(line, 0.4)
+    require_healthy(line, 0.4)
     with pytest.raises(TrainingDiverged, match="epoch 3"):
-        refuse_dead(replace(line, **{field: value}), 0.4)
+        require_healthy(replace(line, **{field: value}), 0.4)
 
 
 @pytest.mark.parametrize(("norm", "spread"), [(2.0, 0.0), (2.0, 1e-4), (0.0, 0.0)])
 def test_no_spread_is_collapse(norm, spread):
     with pytest.raises(TrainingCollapsed, match="epoch 3"):
-        refuse_dead(Epoch(3, 0.4, 0.4, 1.0, norm, spread, 0.1), 0.4)
+        require_healthy(Epoch(3, 0.4, 0.4, 1.0, norm, spread, 0.1), 0.4)
 
 
 def test_xla_is_for_long_trainings_of_dense_layers(monkeypatch):
     """119 steps by 20 epochs are worth compiling, 3 epochs of them are not; convolutions never are on a CPU."""
-    notebook, best = (Retrain(preset=preset).resolved() for preset in ("notebook", "best"))
+    notebook, best = (RunConfig(preset=preset).resolved() for preset in ("notebook", "best"))
     assert jit(notebook, 119) is True
     assert jit(replace(notebook, fit=replace(notebook.fit, epochs=3)), 119) is False
     assert jit(best, 50) is False
@@ -311,7 +313,7 @@ def test_xla_is_for_long_trainings_of_dense_layers(monkeypatch):
 # Taken up again
 
 
-def died_after(epochs: int, bank: Bank, config: Retrain, state: Path) -> None:
+def died_after(epochs: int, bank: Bank, config: RunConfig, state: Path) -> None:
     """A training whose process is gone when it begins to tell of the epoch after `epochs`."""
 
     def dying(line: Epoch) -> None:
@@ -366,15 +368,15 @@ def test_the_stages_name_knows_what_training_reads(tmp_path):
     def named(backend: str = "tensorflow", **changes: Any) -> str:
         return model_digest("bank", parts.configured(tmp_path, **changes), backend)
 
-    plain = named(fit=Fit(epochs=1))
-    assert named(fit=Fit(epochs=1, margin=0.4)) == plain  # the preset's own
-    assert named(fit=Fit(epochs=1), revision="other", artifacts_folder="other") == plain
+    plain = named(fit=TrainingConfig(epochs=1))
+    assert named(fit=TrainingConfig(epochs=1, margin=0.4)) == plain  # the preset's own
+    assert named(fit=TrainingConfig(epochs=1), revision="other", artifacts_folder="other") == plain
     others = [
-        named(fit=Fit(epochs=1, margin=0.5)),
-        named(fit=Fit(epochs=1, distance="cosine")),
-        named(fit=Fit(epochs=1), seed=1),
-        named(fit=Fit(epochs=1), tower=Tower(widths="16-4")),
-        named(fit=Fit(epochs=1), backend="jax"),
+        named(fit=TrainingConfig(epochs=1, margin=0.5)),
+        named(fit=TrainingConfig(epochs=1, distance="cosine")),
+        named(fit=TrainingConfig(epochs=1), seed=1),
+        named(fit=TrainingConfig(epochs=1), tower=TowerConfig(widths="16-4")),
+        named(fit=TrainingConfig(epochs=1), backend="jax"),
     ]
     assert len({plain, *others}) == 6
 
@@ -400,7 +402,7 @@ def test_the_saved_model_is_plain_and_loads_in_safe_mode(stage, tmp_path):
     assert "Lambda" not in config
     assert "tasks." not in config  # no class of ours: any Keras reads it
     maps = np.asarray(load_bank(stage.path).maps)
-    assert embedder(loaded)(maps).shape == (180, 8)
+    assert make_embed(loaded)(maps).shape == (180, 8)
 
 
 def test_weights_digests_know_values_shapes_and_types():

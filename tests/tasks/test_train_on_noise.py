@@ -9,15 +9,15 @@ import pytest
 from support import inspected_parts as parts
 
 from tasks.data.split import PARTS
-from tasks.evaluation.holdout import short_figures
-from tasks.evaluation.metrics import pair_figures
-from tasks.model.classifier import embedder, raw_judge, rt_judge, trained_judge
+from tasks.evaluation.holdout import baseline_metrics
+from tasks.evaluation.metrics import pair_metrics
+from tasks.model.classifier import fit_prototypes, make_embed, raw_map_baseline, rt_baseline
 from tasks.model.distances import distance, trained_distance
 from tasks.train import fit
 
 
 def auroc(bank: parts.Bank, name: str = "euclidean") -> float:
-    return short_figures(raw_judge(distance(name), bank), bank)["auroc"]
+    return baseline_metrics(raw_map_baseline(distance(name), bank), bank)["auroc"]
 
 
 @pytest.mark.parametrize("name", ["euclidean", "cosine"])
@@ -39,7 +39,7 @@ def test_rt_on_noise_is_a_coin():
     for seed in range(3):
         bank = parts.banked(parts.noise(6, 20, seed=seed))
         rows = bank.rows("test")
-        worlds.append(pair_figures(rt_judge(bank).to_modes(bank.maps[rows]), bank.mode[rows])["auroc"])
+        worlds.append(pair_metrics(rt_baseline(bank).mode_distances(bank.maps[rows]), bank.mode[rows])["auroc"])
     assert np.mean(worlds) == pytest.approx(0.5, abs=0.08)
 
 
@@ -76,7 +76,7 @@ def test_a_tower_trained_on_noise_is_a_coin(tmp_path):
         fit_settings = replace(config.fit, prototype="mean-embedding", learning_rate=0.01, epochs=6)
         config = replace(config, fit=fit_settings).resolved()
         tower, _, _ = fit(bank, config)
-        judge = trained_judge("x", embedder(tower), trained_distance(config.fit), config.fit.prototype, bank)
-        found.append(short_figures(judge, bank))
+        judge = fit_prototypes("x", make_embed(tower), trained_distance(config.fit), config.fit.prototype, bank)
+        found.append(baseline_metrics(judge, bank))
     assert np.mean([one["auroc"] for one in found]) == pytest.approx(0.5, abs=0.05)
     assert np.mean([one["good_auroc"] for one in found]) == pytest.approx(0.5, abs=0.08)

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from support.inspected_parts import configured, inspected, map_column, split_stage
 
-from tasks.config.run import Fit
+from tasks.config.model import TrainingConfig
 from tasks.core.errors import ProcessDied, TrainingCollapsed, TrainingDiverged
-from tasks.core.worker_process import Apart
-from tasks.trial import keras_backend, tried
+from tasks.core.worker_process import WorkerProcess
+from tasks.trial import keras_backend, run_trial
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def triplets(tmp_path):
 
 
 def trained_apart(triplets, config):
-    with Apart() as there:
+    with WorkerProcess() as there:
         return there("tasks.train:train", triplets, config).facts["weights"]
 
 
@@ -65,8 +65,8 @@ class Runs:
 
 def test_a_trial_is_made_once(tmp_path, triplets):
     runs = Runs({"figures": {"auroc": 0.9}})
-    first = tried(triplets, configured(tmp_path), runs)
-    again = tried(triplets, configured(tmp_path), runs)
+    first = run_trial(triplets, configured(tmp_path), runs)
+    again = run_trial(triplets, configured(tmp_path), runs)
     assert (first.reused, again.reused, runs.made) == (False, True, 1)
     assert again.facts["figures"] == {"auroc": 0.9}
 
@@ -74,7 +74,7 @@ def test_a_trial_is_made_once(tmp_path, triplets):
 @pytest.mark.parametrize("error", [TrainingDiverged("epoch 1: the loss is nan"), TrainingCollapsed("all alike")])
 def test_a_dead_training_is_kept_with_its_reason(tmp_path, triplets, error):
     runs = Runs(error)
-    facts = [tried(triplets, configured(tmp_path), runs).facts for _ in range(2)]
+    facts = [run_trial(triplets, configured(tmp_path), runs).facts for _ in range(2)]
     assert [one["failed"] for one in facts] == [str(error)] * 2
     assert runs.made == 1
 
@@ -82,25 +82,25 @@ def test_a_dead_training_is_kept_with_its_reason(tmp_path, triplets, error):
 def test_a_process_that_died_is_tried_again(tmp_path, triplets):
     runs = Runs(ProcessDied("killed"), {"figures": {}})
     with pytest.raises(ProcessDied):
-        tried(triplets, configured(tmp_path), runs)
+        run_trial(triplets, configured(tmp_path), runs)
     assert not list((tmp_path / "data" / "stages").glob("trial-*"))
-    assert not tried(triplets, configured(tmp_path), runs).reused
+    assert not run_trial(triplets, configured(tmp_path), runs).reused
 
 
 def test_what_changes_the_model_makes_another_trial(tmp_path, triplets, monkeypatch):
     config = configured(tmp_path)
-    changed = [config, replace(config, seed=1), replace(config, fit=Fit(learning_rate=0.003, epochs=4))]
-    paths = {tried(triplets, one, Runs({})).path for one in changed}
+    changed = [config, replace(config, seed=1), replace(config, fit=TrainingConfig(learning_rate=0.003, epochs=4))]
+    paths = {run_trial(triplets, one, Runs({})).path for one in changed}
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    paths.add(tried(triplets, config, Runs({})).path)
-    paths.add(tried(replace(triplets, digest="another bank"), config, Runs({})).path)
+    paths.add(run_trial(triplets, config, Runs({})).path)
+    paths.add(run_trial(replace(triplets, digest="another bank"), config, Runs({})).path)
     assert len(paths) == 5
 
 
 def test_the_presets_value_named_or_not_is_the_same_trial(tmp_path, triplets):
     config = configured(tmp_path)
     named = replace(config, fit=replace(config.fit, margin=0.4))
-    assert tried(triplets, config, Runs({})).path == tried(triplets, named, Runs()).path
+    assert run_trial(triplets, config, Runs({})).path == run_trial(triplets, named, Runs()).path
 
 
 @pytest.mark.slow

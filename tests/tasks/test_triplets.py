@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 from support import inspected_parts as parts
 
-from tasks.config.run import Split, Triplets
+from tasks.config.run import SplitConfig, TripletsConfig
 from tasks.core.errors import UnfitData
 from tasks.core.results import Stage
 from tasks.data.bank import Bank, load_bank
 from tasks.data.split import PARTS, components
-from tasks.triplets import natural, triplets
+from tasks.triplets import natural_order, triplets
 
 
 def made(table: pa.Table, folder: Path, **changes: object) -> tuple[Bank, dict]:
@@ -73,8 +73,8 @@ def test_the_same_input_gives_the_same_bank_and_is_reused(tmp_path, part):
     "change",
     [
         {"seed": 7},
-        {"split": Split(train=0.5)},
-        {"triplets": Triplets(per_record=3)},
+        {"split": SplitConfig(train=0.5)},
+        {"triplets": TripletsConfig(per_record=3)},
         {"data": replace(parts.DATA, good="1")},
     ],
     ids=str,
@@ -134,7 +134,7 @@ def test_a_giant_component_is_cut_and_the_cut_counted(tmp_path):
     for name in PARTS:
         assert np.isin(bank.triplets[name][:, 1:], bank.rows(name)).all()
         assert (bank.mode[bank.triplets[name][:, 2]] != bank.triplets[name][:, 0]).all()
-    _, dropped = made(table, tmp_path, triplets=Triplets(replace_crossing=False))
+    _, dropped = made(table, tmp_path, triplets=TripletsConfig(replace_crossing=False))
     assert (dropped["triplets_crossing"], dropped["triplets_replaced"]) == (facts["triplets_crossing"], 0)
     assert dropped["triplets_train"] < facts["triplets_train"]
 
@@ -267,8 +267,8 @@ def test_the_summary_counts_what_the_bank_holds(tmp_path, part):
 
 def test_modes_that_are_numbers_come_in_order():
     names = ["10", "2", "-1", "scratch", "0", "--5", "²", "1.5", "欠け", ""]
-    assert sorted(names, key=natural)[:4] == ["-1", "0", "2", "10"]
-    assert set(sorted(names, key=natural)[4:]) == {"--5", "²", "1.5", "scratch", "欠け", ""}
+    assert sorted(names, key=natural_order)[:4] == ["-1", "0", "2", "10"]
+    assert set(sorted(names, key=natural_order)[4:]) == {"--5", "²", "1.5", "scratch", "欠け", ""}
 
 
 def test_the_bank_reads_no_pickle(tmp_path, part):

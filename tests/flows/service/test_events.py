@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from flows.service.events import EVENT, event_of, tell_due
-from flows.service.ledger import RETELL, RETRY, Ledger
-from flows.service.prefect_api import Api
+from flows.service.events import EVENT, announce_due_versions, event_of
+from flows.service.ledger import REANNOUNCE_SECONDS, RETRY_SECONDS, Ledger
+from flows.service.prefect_api import PrefectApi
 from tasks.core.errors import ServerUnreachable
 
 A, B = "a" * 40, "b" * 40
@@ -55,8 +55,8 @@ def later(ledger, seconds):
 
 def test_what_is_due_is_told_once(ledger, server):
     ledger.note("boards", A)
-    assert [version.revision for version in tell_due(ledger, Api(server.address))] == [A]
-    assert tell_due(ledger, Api(server.address)) == []
+    assert [version.revision for version in announce_due_versions(ledger, PrefectApi(server.address))] == [A]
+    assert announce_due_versions(ledger, PrefectApi(server.address)) == []
     (event,) = server.events
     assert event["event"] == EVENT
     assert event["resource"]["prefect.resource.id"] == "kensa.line.boards"
@@ -76,13 +76,13 @@ def test_another_line_revision_try_or_telling_has_another_id(ledger):
         ids |= {event_of(version)["id"] for version in ledger.versions()}
     assert len(ids) == 3
     for version in ledger.due():
-        ledger.told(version.line, version.revision)
-    later(ledger, RETELL + 1)
+        ledger.mark_announced(version.line, version.revision)
+    later(ledger, REANNOUNCE_SECONDS + 1)
     ids |= {event_of(version)["id"] for version in ledger.due()}
     assert len(ids) == 5
     ledger.claim("boards", B, "run 1")
     ledger.finish("boards", B, "run 1", "failed")
-    later(ledger, RETRY + 1)
+    later(ledger, RETRY_SECONDS + 1)
     ids |= {event_of(version)["id"] for version in ledger.due() if version.line == "boards"}
     assert len(ids) == 6
 
@@ -92,19 +92,19 @@ def test_what_the_server_does_not_take_stays_due(ledger, server):
         ledger.note(line, A)
     server.refused = {"housings"}
     with pytest.raises(ServerUnreachable, match="the Prefect server answers"):
-        tell_due(ledger, Api(server.address))
+        announce_due_versions(ledger, PrefectApi(server.address))
     assert [version.line for version in ledger.due()] == ["housings"]
     server.refused = set()
-    assert [version.line for version in tell_due(ledger, Api(server.address))] == ["housings"]
+    assert [version.line for version in announce_due_versions(ledger, PrefectApi(server.address))] == ["housings"]
 
 
 @pytest.mark.parametrize("address", [None, "", "http://127.0.0.1:9/api", "http://[", "nonsense"])
 def test_no_server_is_said_in_one_line_and_loses_nothing(ledger, address):
     ledger.note("boards", A)
     with pytest.raises(ServerUnreachable, match="PREFECT_API_URL"):
-        tell_due(ledger, Api(address) if address is not None else None)
+        announce_due_versions(ledger, PrefectApi(address) if address is not None else None)
     assert [version.revision for version in ledger.due()] == [A]
 
 
 def test_nothing_due_needs_no_server(ledger):
-    assert tell_due(ledger, None) == []
+    assert announce_due_versions(ledger, None) == []

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from flows.service.ledger import RETELL, RETRY, Ledger
+from flows.service.ledger import REANNOUNCE_SECONDS, RETRY_SECONDS, Ledger
 from tasks.core.errors import DamagedLedger
 
 A, B, C = ("a" * 40, "b" * 40, "c" * 40)
@@ -55,7 +55,7 @@ def due(ledger):
     """What is due, each told of at once."""
     found = ledger.due()
     for version in found:
-        ledger.told(version.line, version.revision)
+        ledger.mark_announced(version.line, version.revision)
     return [version.revision for version in found]
 
 
@@ -72,7 +72,7 @@ def test_a_version_is_told_once_trained_once_and_then_known(ledger):
     assert ledger.claim("boards", A, "run 2") == "running"
     ledger.finish("boards", A, "run 1", "done")
     assert ledger.claim("boards", A, "run 3") == "done"
-    later(ledger, 10 * RETELL)
+    later(ledger, 10 * REANNOUNCE_SECONDS)
     assert not ledger.head("boards", A)
     assert due(ledger) == []
     assert states(ledger) == {A: "done"}
@@ -99,7 +99,7 @@ def test_a_failed_version_is_tried_again_within_the_bound(tmp_path):
         assert ledger.claim("boards", A, f"run {number}") == "train"
         ledger.finish("boards", A, f"run {number}", "failed")
         assert due(ledger) == [], "not at once"
-        later(ledger, RETRY + 1)
+        later(ledger, RETRY_SECONDS + 1)
     assert due(ledger) == []
     assert ledger.claim("boards", A, "run 4") == "given up"
     ledger.note("boards", B)
@@ -110,7 +110,7 @@ def test_what_a_person_cancelled_is_not_tried_again(ledger):
     ledger.note("boards", A)
     ledger.claim("boards", A, "run 1")
     ledger.finish("boards", A, "run 1", "cancelled")
-    later(ledger, RETRY + 1)
+    later(ledger, RETRY_SECONDS + 1)
     assert due(ledger) == []
     assert ledger.claim("boards", A, "run 2") == "cancelled"
 
@@ -145,7 +145,7 @@ def test_an_event_that_started_no_run_is_told_again_but_not_while_another_trains
     ledger.note("housings", B)
     assert due(ledger) == [A, B]
     ledger.claim("boards", A, "run 1")
-    later(ledger, RETELL + 1)
+    later(ledger, REANNOUNCE_SECONDS + 1)
     assert due(ledger) == [], "it waits in the queue behind run 1"
     ledger.finish("boards", A, "run 1", "done")
     assert due(ledger) == [B]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from flows.service.lines import Schedule, read_lines
+from tasks.config.model import TrainingConfig
 from tasks.config.overrides import read_run
-from tasks.config.run import Data, Fit, Retrain
+from tasks.config.run import DataConfig, RunConfig
 from tasks.core.errors import BadSetting
 
 GOOD = """
@@ -113,7 +114,7 @@ def test_what_is_wrong_is_told_with_its_place_in_one_line(written, text, message
 
 def test_one_run_is_told_with_the_keys_of_a_line(tmp_path):
     (tmp_path / "best.toml").write_text('train = "acme/boards"\nset = ["data.rows=4", "fit.margin=0.2"]')
-    expected = Retrain(train="acme/boards", data=Data(rows=4), fit=Fit(margin=0.2))
+    expected = RunConfig(train="acme/boards", data=DataConfig(rows=4), fit=TrainingConfig(margin=0.2))
     assert read_run(tmp_path / "best.toml") == expected
 
 

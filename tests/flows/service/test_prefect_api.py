@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from flows.service.prefect_api import Api
+from flows.service.prefect_api import PrefectApi
 from tasks.core.errors import ServerUnreachable
 
 SECRET = "admin:very secret"
@@ -41,17 +41,17 @@ def address():
 
 
 def test_the_right_words_open(address):
-    assert Api(address, SECRET).get("/admin/version") == "3.8.8"
+    assert PrefectApi(address, SECRET).get("/admin/version") == "3.8.8"
 
 
 @pytest.mark.parametrize("words", [None, "admin:wrong", "no colon"])
 def test_others_are_told_what_to_look_at(address, words):
     with pytest.raises(ServerUnreachable, match=r"answers 401; is PREFECT_API_AUTH_STRING \(user:password\) right"):
-        Api(address, words).get("/admin/version")
+        PrefectApi(address, words).get("/admin/version")
 
 
 def test_the_words_are_never_shown(address):
-    with_words = Api(address.replace("//", "//me:hidden@"), "admin:wrong secret")
+    with_words = PrefectApi(address.replace("//", "//me:hidden@"), "admin:wrong secret")
     with pytest.raises(ServerUnreachable) as error:
         with_words.get("/admin/version")
     assert "hidden" not in str(error.value)
@@ -60,4 +60,4 @@ def test_the_words_are_never_shown(address):
 
 def test_nobody_answers():
     with pytest.raises(ServerUnreachable, match="no Prefect server answers"):
-        Api("http://127.0.0.1:9/api").post("/events", [])
+        PrefectApi("http://127.0.0.1:9/api").post("/events", [])

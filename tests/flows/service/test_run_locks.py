@@ -10,13 +10,13 @@ import sys
 import pytest
 from support.project import ROOT
 
-from flows.service.run_locks import dead, forget, held, living
+from flows.service.run_locks import dead_runs, hold_run_lock, is_run_locked, remove_run_lock
 
 LIVE = """
 import sys, time
 from pathlib import Path
-from flows.service.run_locks import living
-with living(Path(sys.argv[1]), sys.argv[2]):
+from flows.service.run_locks import hold_run_lock
+with hold_run_lock(Path(sys.argv[1]), sys.argv[2]):
     print("lives", flush=True)
     time.sleep(60)
 """
@@ -37,35 +37,35 @@ def run(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_death_is_seen_at_once(tmp_path, run, number):
-    assert (dead(tmp_path), held(tmp_path, "a")) == ([], True)
+    assert (dead_runs(tmp_path), is_run_locked(tmp_path, "a")) == ([], True)
     os.kill(run.pid, number)
     run.wait()
-    assert (dead(tmp_path), held(tmp_path, "a")) == (["a"], False)
-    with living(tmp_path, "a"):  # taken up again
-        assert dead(tmp_path) == []
-    assert (dead(tmp_path), held(tmp_path, "a")) == ([], False)
+    assert (dead_runs(tmp_path), is_run_locked(tmp_path, "a")) == (["a"], False)
+    with hold_run_lock(tmp_path, "a"):  # taken up again
+        assert dead_runs(tmp_path) == []
+    assert (dead_runs(tmp_path), is_run_locked(tmp_path, "a")) == ([], False)
 
 
 def test_looking_does_not_take_the_lock(tmp_path, run):
-    assert [held(tmp_path, "a") for _ in range(20)] == [True] * 20
+    assert [is_run_locked(tmp_path, "a") for _ in range(20)] == [True] * 20
     assert list((tmp_path / "runs").iterdir()) == [tmp_path / "runs" / "a.lock"]
 
 
 def test_an_end_that_the_run_told_of_is_no_death(tmp_path):
-    with pytest.raises(ValueError, match="told"), living(tmp_path, "b"):
+    with pytest.raises(ValueError, match="told"), hold_run_lock(tmp_path, "b"):
         raise ValueError("told")
-    assert dead(tmp_path) == []
+    assert dead_runs(tmp_path) == []
 
 
 def test_being_stopped_from_outside_is_one(tmp_path):
-    with pytest.raises(KeyboardInterrupt), living(tmp_path, "c"):
+    with pytest.raises(KeyboardInterrupt), hold_run_lock(tmp_path, "c"):
         raise KeyboardInterrupt
-    assert dead(tmp_path) == ["c"]
-    forget(tmp_path, "c")
-    assert dead(tmp_path) == []
+    assert dead_runs(tmp_path) == ["c"]
+    remove_run_lock(tmp_path, "c")
+    assert dead_runs(tmp_path) == []
 
 
 def test_nobody_ran_here(tmp_path):
-    assert dead(tmp_path) == []
-    assert not held(tmp_path, "x")
-    forget(tmp_path, "x")
+    assert dead_runs(tmp_path) == []
+    assert not is_run_locked(tmp_path, "x")
+    remove_run_lock(tmp_path, "x")

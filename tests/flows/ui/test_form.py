@@ -8,7 +8,7 @@ import re
 import pytest
 from support.project import ROOT
 
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +45,7 @@ def explained(page):
 
 def promised():
     """What stands in tasks/config/run.py, in the form's order: every field and its description."""
-    for field in dataclasses.fields(Retrain):
+    for field in dataclasses.fields(RunConfig):
         yield field.name, field.metadata["description"]
         if isinstance(field.default_factory, type):
             yield from ((part.name, part.metadata["description"]) for part in dataclasses.fields(field.default_factory))

@@ -15,7 +15,7 @@ import pytest
 from support.fake_hub import Fault
 from support.fake_hub_models import ModelHub
 
-from tasks.core.stages import MANIFEST, seal
+from tasks.core.stages import MANIFEST, seal_folder
 
 TOKEN, REPOSITORY, LARGE = "hf_secretsecret", "acme/board-model", 3_000_000
 
@@ -49,7 +49,7 @@ def change(artifacts, name, content, version="v1"):
     folder = artifacts / "releases" / version
     (folder / name).write_bytes(content)
     manifest = json.loads((folder / MANIFEST).read_text())
-    seal(folder, {key: value for key, value in manifest.items() if key != "files"} | {"version": version})
+    seal_folder(folder, {key: value for key, value in manifest.items() if key != "files"} | {"version": version})
 
 
 def on_disk(place, version="v1"):

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from tasks.config.overrides import keys
-from tasks.core.stages import seal
-from tasks.registry.champion import begin, point_to
+from tasks.config.overrides import setting_fields
+from tasks.core.stages import seal_folder
+from tasks.registry.champion import init_champion_file, set_champion
 
 OPTIONS = {"train", "test", "revision", "preset", "data_folder", "artifacts_folder"}
 
@@ -39,7 +39,7 @@ def rejected(artifacts, number):
         "frozen": {"version": "f1", "digest": "d" * 64, "records": 90, "modes": 3},
         "comparison": {"version": "v3", "verdict": f"not shown to be better: take {number}"},
     }
-    seal(folder, manifest)
+    seal_folder(folder, manifest)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def released(place):
     """A folder with three releases, each sealed as a run seals it; v3 is the champion."""
     artifacts = place.folder / "artifacts"
     artifacts.mkdir()
-    begin(artifacts)
+    init_champion_file(artifacts)
     for number in (1, 2, 3):
         folder = artifacts / "releases" / f"v{number}"
         folder.mkdir(parents=True)
@@ -67,8 +67,8 @@ def released(place):
             **({"frozen": {"version": "f1", "digest": "d" * 64, "records": 90, "modes": 3}} if number > 1 else {}),
             **({"comparison": better(number - 1)} if number > 2 else {}),
         }
-        seal(folder, manifest)
-        point_to(artifacts, f"v{number}")
+        seal_folder(folder, manifest)
+        set_champion(artifacts, f"v{number}")
     return place
 
 
@@ -204,5 +204,5 @@ def test_help_lists_every_command(commands):
 
 def test_every_setting_has_its_help(commands):
     listed = dict(re.findall(r"^  ([a-z_.]+) +(\S.+)$", commands["retrain"].split("settings for --set:")[1], re.M))
-    assert set(listed) == set(keys()) - OPTIONS
+    assert set(listed) == set(setting_fields()) - OPTIONS
     assert all(len(text) > 10 for text in listed.values())

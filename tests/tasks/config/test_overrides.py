@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.config.overrides import keys, value_of, with_settings, words_of
-from tasks.config.run import Data, Fit, Retrain, Triplets
+from tasks.config.model import TrainingConfig
+from tasks.config.overrides import apply_overrides, read_value, setting_fields, to_overrides
+from tasks.config.run import DataConfig, RunConfig, TripletsConfig
 from tasks.core.errors import BadSetting
 
 
@@ -30,22 +31,22 @@ from tasks.core.errors import BadSetting
     ],
 )
 def test_text_becomes_the_settings_type(word, value):
-    found = value_of(with_settings(Retrain(), [word]), word.partition("=")[0].strip())
+    found = read_value(apply_overrides(RunConfig(), [word]), word.partition("=")[0].strip())
     assert found == value
     assert type(found) is type(value)
 
 
 def test_none_gives_the_presets_value_back():
-    config = with_settings(Retrain(fit=Fit(margin=9.0)), ["fit.margin=none"])
+    config = apply_overrides(RunConfig(fit=TrainingConfig(margin=9.0)), ["fit.margin=none"])
     assert config.fit.margin is None
     assert config.resolved().fit.margin == 0.4
 
 
 def test_the_last_word_wins_and_the_given_run_stays():
-    before = Retrain()
-    after = with_settings(before, ["fit.epochs=5", "fit.margin=2", "fit.epochs=6"])
+    before = RunConfig()
+    after = apply_overrides(before, ["fit.epochs=5", "fit.margin=2", "fit.epochs=6"])
     assert (after.fit.epochs, after.fit.margin) == (6, 2.0)
-    assert before == Retrain()
+    assert before == RunConfig()
 
 
 @pytest.mark.parametrize(
@@ -72,13 +73,13 @@ def test_the_last_word_wins_and_the_given_run_stays():
 )
 def test_mistakes_are_told_with_their_cure(word, told):
     with pytest.raises(BadSetting) as error:
-        with_settings(Retrain(), [word])
+        apply_overrides(RunConfig(), [word])
     assert told in str(error.value)
     assert error.value.exit_code == 2
 
 
 def test_keys_are_all_settings_in_the_order_of_the_form():
-    found = list(keys())
+    found = list(setting_fields())
     assert found[0] == "train"
     assert found.index("fit.distance") < found.index("fit.margin") < found.index("gate.figure")
     assert not {"fit", "data", "split", "tower"} & set(found)
@@ -87,15 +88,17 @@ def test_keys_are_all_settings_in_the_order_of_the_form():
 @pytest.mark.parametrize(
     "config",
     [
-        Retrain(),
-        Retrain(seed=7, data=Data(rows=4, good="a=b", part="dev")),
-        Retrain(fit=Fit(margin=1e-9, learning_rate=0.1 + 0.2, distance="cosine")),
-        Retrain(triplets=Triplets(replace_crossing=False, per_record=3)),
+        RunConfig(),
+        RunConfig(seed=7, data=DataConfig(rows=4, good="a=b", part="dev")),
+        RunConfig(fit=TrainingConfig(margin=1e-9, learning_rate=0.1 + 0.2, distance="cosine")),
+        RunConfig(triplets=TripletsConfig(replace_crossing=False, per_record=3)),
     ],
 )
 def test_words_make_the_same_run_again(config):
-    assert with_settings(Retrain(), words_of(config)) == config
+    assert apply_overrides(RunConfig(), to_overrides(config)) == config
 
 
 def test_words_name_only_what_is_unusual_and_no_source():
-    assert words_of(Retrain(train="acme/boards", data_folder="elsewhere", fit=Fit(epochs=3))) == ["fit.epochs=3"]
+    assert to_overrides(RunConfig(train="acme/boards", data_folder="elsewhere", fit=TrainingConfig(epochs=3))) == [
+        "fit.epochs=3"
+    ]

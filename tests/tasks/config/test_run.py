@@ -11,19 +11,39 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.config.fields import allowed
-from tasks.config.model import PRESETS
-from tasks.config.overrides import keys
-from tasks.config.run import Cost, Data, Evaluate, Fit, Gate, Report, Retrain, Split, Tower, Triplets, parse_widths
+from tasks.config.fields import allowed_values
+from tasks.config.model import PRESETS, TowerConfig, TrainingConfig, parse_widths
+from tasks.config.overrides import setting_fields
+from tasks.config.run import (
+    CostConfig,
+    DataConfig,
+    EvaluateConfig,
+    GateConfig,
+    ReportConfig,
+    RunConfig,
+    SplitConfig,
+    TripletsConfig,
+)
 from tasks.core.errors import BadSetting
 
-SECTIONS = (Data, Split, Triplets, Tower, Fit, Evaluate, Gate, Cost, Report, Retrain)
+SECTIONS = (
+    DataConfig,
+    SplitConfig,
+    TripletsConfig,
+    TowerConfig,
+    TrainingConfig,
+    EvaluateConfig,
+    GateConfig,
+    CostConfig,
+    ReportConfig,
+    RunConfig,
+)
 FIELDS = [(kind, part) for kind in SECTIONS for part in dataclasses.fields(kind)]
 BOUNDED = [(kind, part) for kind, part in FIELDS if part.metadata.get("least") is not None]
 PLACES = {"train", "test", "revision", "data_folder", "artifacts_folder", "preset", "evaluate.dask"}
-WORDING = {key for key in keys() if key.startswith(("report.", "cost."))}  # tells a result in other words
+WORDING = {key for key in setting_fields() if key.startswith(("report.", "cost."))}  # tells a result in other words
 BOUNDS = {"data.most_records", "data.most_bytes"}  # refuse a source, and change nothing of what is read
-FORM = TypeAdapter(Retrain)
+FORM = TypeAdapter(RunConfig)
 
 
 def named(case: Any) -> str:
@@ -31,7 +51,7 @@ def named(case: Any) -> str:
 
 
 def is_whole(kind: type, name: str) -> bool:
-    return int in allowed(typing.get_type_hints(kind)[name])
+    return int in allowed_values(typing.get_type_hints(kind)[name])
 
 
 @pytest.mark.parametrize("case", FIELDS, ids=named)
@@ -52,35 +72,35 @@ def test_bounds_are_inclusive_and_hold(case):
 
 
 def test_every_number_has_bounds():
-    numbers = [(k, p) for k, p in FIELDS if {int, float} & set(allowed(typing.get_type_hints(k)[p.name]))]
+    numbers = [(k, p) for k, p in FIELDS if {int, float} & set(allowed_values(typing.get_type_hints(k)[p.name]))]
     assert [named(case) for case in numbers if case not in BOUNDED] == []
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_no_number_that_is_none(value):
     with pytest.raises(BadSetting, match="margin"):
-        Fit(margin=value)
+        TrainingConfig(margin=value)
 
 
 @pytest.mark.parametrize(
     ("kind", "name", "value", "expected"),
     [
-        (Data, "rows", "36", "int"),
-        (Data, "rows", 36.0, "int"),
-        (Data, "rows", True, "int"),
-        (Data, "rows", None, "int"),
-        (Data, "rows", int, "int"),
-        (Data, "good", 0, "str"),
-        (Split, "train", "half", "float"),
-        (Split, "train", True, "float"),
-        (Triplets, "replace_crossing", 1, "bool"),
-        (Tower, "kind", "cnn", "mlp, conv, or module:name"),
-        (Fit, "distance", "manhattan", "euclidean, squared-euclidean, cosine, snr, rt, or module:name"),
-        (Fit, "epochs", 2.5, "int or none"),
-        (Evaluate, "rule", None, "'target_fpr'"),
-        (Gate, "figure", "accuracy", "'auroc'"),
-        (Retrain, "preset", "nobody", "'best'"),
-        (Retrain, "fit", {"epochs": 3}, "Fit"),
+        (DataConfig, "rows", "36", "int"),
+        (DataConfig, "rows", 36.0, "int"),
+        (DataConfig, "rows", True, "int"),
+        (DataConfig, "rows", None, "int"),
+        (DataConfig, "rows", int, "int"),
+        (DataConfig, "good", 0, "str"),
+        (SplitConfig, "train", "half", "float"),
+        (SplitConfig, "train", True, "float"),
+        (TripletsConfig, "replace_crossing", 1, "bool"),
+        (TowerConfig, "kind", "cnn", "mlp, conv, or module:name"),
+        (TrainingConfig, "distance", "manhattan", "euclidean, squared-euclidean, cosine, snr, rt, or module:name"),
+        (TrainingConfig, "epochs", 2.5, "int or none"),
+        (EvaluateConfig, "rule", None, "'target_fpr'"),
+        (GateConfig, "figure", "accuracy", "'auroc'"),
+        (RunConfig, "preset", "nobody", "'best'"),
+        (RunConfig, "fit", {"epochs": 3}, "TrainingConfig"),
     ],
 )
 def test_wrong_types_are_named_with_what_was_expected(kind, name, value, expected):
@@ -92,15 +112,15 @@ def test_wrong_types_are_named_with_what_was_expected(kind, name, value, expecte
 
 def test_whole_numbers_become_floats_where_floats_belong():
     """1 and 1.0 must give the same digest, so they must be the same value."""
-    assert isinstance(Fit(margin=1).margin, float)
-    assert Retrain(split=Split(train=1)) == Retrain(split=Split(train=1.0))
-    assert isinstance(Data(rows=2).rows, int)
+    assert isinstance(TrainingConfig(margin=1).margin, float)
+    assert RunConfig(split=SplitConfig(train=1)) == RunConfig(split=SplitConfig(train=1.0))
+    assert isinstance(DataConfig(rows=2).rows, int)
 
 
 @pytest.mark.parametrize("text", ["", "512-", "-512", "a-b", "512-0", "512,256", "65537", "9" * 5000, "1.5", "²"])
 def test_widths_are_refused_when_the_run_is_configured(text):
     with pytest.raises(BadSetting, match="widths: expected positive numbers such as 512-256-128"):
-        Tower(widths=text)
+        TowerConfig(widths=text)
 
 
 def test_widths():
@@ -110,45 +130,50 @@ def test_widths():
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_preset_fills_every_gap_and_overrides_nothing(preset):
-    filled = Retrain(preset=preset).resolved()
+    filled = RunConfig(preset=preset).resolved()
     assert dataclasses.asdict(filled.tower) == PRESETS[preset]["tower"]
     assert dataclasses.asdict(filled.fit) == PRESETS[preset]["fit"]
-    own = Retrain(preset=preset, fit=Fit(margin=0.0, epochs=7)).resolved()
+    own = RunConfig(preset=preset, fit=TrainingConfig(margin=0.0, epochs=7)).resolved()
     assert (own.fit.margin, own.fit.epochs, own.fit.batch) == (0.0, 7, filled.fit.batch)
     assert own.resolved() == own
 
 
 def test_notebook_preset_is_the_notebooks_recipe():
-    run = Retrain(preset="notebook", data=Data(rows=36, cols=39)).resolved()
+    run = RunConfig(preset="notebook", data=DataConfig(rows=36, cols=39)).resolved()
     assert run.tower.widths == "512-256-128"
     assert (run.fit.distance, run.fit.margin, run.fit.learning_rate) == ("euclidean", 0.4, 3e-5)
     assert (run.fit.batch, run.fit.epochs, run.fit.patience, run.seed) == (32, 20, 2, 42)
 
 
 def test_science_holds_what_can_change_the_result_and_nothing_else():
-    plain = Retrain(preset="notebook").science()
-    moved = Retrain(preset="notebook", train="a/b", test="c", revision="r", data_folder="d", artifacts_folder="e")
+    plain = RunConfig(preset="notebook").fingerprint_fields()
+    moved = RunConfig(preset="notebook", train="a/b", test="c", revision="r", data_folder="d", artifacts_folder="e")
     moved = replace(
-        moved, report=Report(language="ja"), cost=Cost(prevalence=0.1), data=Data(most_records=7, most_bytes=7)
+        moved,
+        report=ReportConfig(language="ja"),
+        cost=CostConfig(prevalence=0.1),
+        data=DataConfig(most_records=7, most_bytes=7),
     )
-    moved = replace(moved, evaluate=Evaluate(dask="tcp://127.0.0.1:8786"))
-    assert moved.science() == plain
-    spelled_out = Retrain(tower=Tower(**PRESETS["notebook"]["tower"]), fit=Fit(**PRESETS["notebook"]["fit"]))
-    assert spelled_out.science() == plain
+    moved = replace(moved, evaluate=EvaluateConfig(dask="tcp://127.0.0.1:8786"))
+    assert moved.fingerprint_fields() == plain
+    spelled_out = RunConfig(
+        tower=TowerConfig(**PRESETS["notebook"]["tower"]), fit=TrainingConfig(**PRESETS["notebook"]["fit"])
+    )
+    assert spelled_out.fingerprint_fields() == plain
 
 
-@pytest.mark.parametrize("key", sorted(set(keys()) - PLACES - WORDING - BOUNDS))
+@pytest.mark.parametrize("key", sorted(set(setting_fields()) - PLACES - WORDING - BOUNDS))
 def test_science_knows_every_setting(key):
     """A setting that it forgets would give `unchanged` where something changed."""
     place, _, name = key.rpartition(".")
-    science = Retrain().science()
+    science = RunConfig().fingerprint_fields()
     assert name in (science[place] if place else science)
 
 
 def test_form_reads_dictionaries():
     run = FORM.validate_python({"train": "acme/boards", "fit": {"epochs": 3, "margin": 1}})
-    assert run == Retrain(train="acme/boards", fit=Fit(epochs=3, margin=1.0))
-    assert FORM.validate_json(FORM.dump_json(Retrain(seed=7))) == Retrain(seed=7)
+    assert run == RunConfig(train="acme/boards", fit=TrainingConfig(epochs=3, margin=1.0))
+    assert FORM.validate_json(FORM.dump_json(RunConfig(seed=7))) == RunConfig(seed=7)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +200,7 @@ def test_form_refuses_what_the_command_refuses(words):
 
 def test_form_shows_descriptions_and_bounds():
     schema = FORM.json_schema()
-    margin = schema["$defs"]["Fit"]["properties"]["margin"]
+    margin = schema["$defs"]["TrainingConfig"]["properties"]["margin"]
     assert margin["description"].startswith("Margin")
     assert (margin["minimum"], margin["maximum"]) == (0, 1e6)
     assert schema["additionalProperties"] is False

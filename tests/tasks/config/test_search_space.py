@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.config.run import Evaluate, Fit, Retrain
+from tasks.config.model import TrainingConfig
+from tasks.config.run import EvaluateConfig, RunConfig
 from tasks.config.search_space import Sweep
 from tasks.core.errors import BadSetting
 
@@ -32,16 +33,16 @@ def test_a_grid_is_every_combination_in_order():
 
 
 def test_every_candidate_is_tried_before_the_next_seed():
-    sweep = Sweep(run=Retrain(seed=7), grid=("fit.margin=0.2,0.3",), seeds=2)
+    sweep = Sweep(run=RunConfig(seed=7), grid=("fit.margin=0.2,0.3",), seeds=2)
     found = [(trial.candidate, trial.config.seed, trial.config.fit.margin) for trial in sweep.trials()]
     assert found == [(0, 7, 0.2), (1, 7, 0.3), (0, 8, 0.2), (1, 8, 0.3)]
     assert sweep.trials()[3].title == "margin=0.3 seed 8"
 
 
 def test_a_trial_keeps_what_the_search_leaves_alone():
-    run = Retrain(fit=Fit(epochs=3), evaluate=Evaluate(target=0.1))
+    run = RunConfig(fit=TrainingConfig(epochs=3), evaluate=EvaluateConfig(target=0.1))
     (trial,) = Sweep(run=run, grid=("fit.margin=1",), seeds=1).trials()
-    assert trial.config == replace(run, fit=Fit(epochs=3, margin=1.0))
+    assert trial.config == replace(run, fit=TrainingConfig(epochs=3, margin=1.0))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_draws_are_the_same_for_the_same_seed_and_begin_with_the_fewer():
     words = ("fit.margin=0.1..1", "fit.batch=16,32,64")
     few, many = tried(*words, random=4), tried(*words, random=9)
     assert (len(few), many[:4]) == (4, few)
-    assert tried(*words, random=4, run=Retrain(seed=1)) != few
+    assert tried(*words, random=4, run=RunConfig(seed=1)) != few
 
 
 def test_no_more_is_drawn_than_there_is():

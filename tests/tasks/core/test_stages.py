@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import UnusableFolder
-from tasks.core.files import _beside, digest_of, told_of_disk, usable, write_json
-from tasks.core.stages import digests, drafting, seal, set_aside, sound, stage
+from tasks.core.files import _draft_prefix, digest_of, ensure_writable, translate_disk_errors, write_json
+from tasks.core.stages import digests, get_or_make_stage, quarantine, scratch_folder, seal_folder, verified_manifest
 
 DIGEST = digest_of("x")
 
@@ -39,27 +39,27 @@ def test_a_make_that_dies_leaves_nothing(tmp_path, error):
         raise error
 
     with pytest.raises(error):
-        stage(tmp_path, "thing", DIGEST, dying)
+        get_or_make_stage(tmp_path, "thing", DIGEST, dying)
     assert everything(tmp_path) == set()
 
 
 def test_facts_that_are_no_json_leave_nothing(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
-        stage(tmp_path, "thing", DIGEST, lambda draft: {"figure": math.nan})
+        get_or_make_stage(tmp_path, "thing", DIGEST, lambda draft: {"figure": math.nan})
     assert everything(tmp_path) == set()
 
 
 def test_a_killed_process_leaves_no_stage(tmp_path):
     """Not even half of one under its name; the next run makes it, and sweeps what the dead one left."""
     script = (
-        "import os, sys; from pathlib import Path; from tasks.core.stages import stage\n"
+        "import os, sys; from pathlib import Path; from tasks.core.stages import get_or_make_stage\n"
         "def make(draft): (draft / 'a').write_text('half'); os.kill(os.getpid(), 9)\n"
-        f"stage(Path(sys.argv[1]), 'thing', '{DIGEST}', make)"
+        f"get_or_make_stage(Path(sys.argv[1]), 'thing', '{DIGEST}', make)"
     )
     died = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
     assert died.returncode == -signal.SIGKILL
     assert not (tmp_path / f"thing-{DIGEST[:16]}").exists()
-    made = stage(tmp_path, "thing", DIGEST, make)
+    made = get_or_make_stage(tmp_path, "thing", DIGEST, make)
     assert not made.reused
     assert [path.name for path in tmp_path.iterdir()] == [Path(made.path).name]
 
@@ -68,17 +68,17 @@ def test_what_another_machine_is_writing_is_left_alone(tmp_path):
     """Its process numbers mean nothing here, where a process of that number may have ended long ago."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    with drafting(tmp_path, "thing") as draft:
+    with scratch_folder(tmp_path, "thing") as draft:
         machine = draft.name.split("-")[1]
     for name in (f".thing-0{machine[1:]}x-{ended.pid}-a", f".thing-{machine}-{ended.pid}-b"):
         (tmp_path / name).mkdir()
-    stage(tmp_path, "thing", DIGEST, make)
+    get_or_make_stage(tmp_path, "thing", DIGEST, make)
     assert {path.name for path in tmp_path.glob(".thing*")} == {f".thing-0{machine[1:]}x-{ended.pid}-a"}
 
 
 def test_made_once_and_found_again(tmp_path):
-    first = stage(tmp_path, "thing", DIGEST, make)
-    again = stage(tmp_path, "thing", DIGEST, None)
+    first = get_or_make_stage(tmp_path, "thing", DIGEST, make)
+    again = get_or_make_stage(tmp_path, "thing", DIGEST, None)
     assert (first.reused, again.reused) == (False, True)
     assert first.path == again.path == str(tmp_path / f"thing-{DIGEST[:16]}")
     assert first.facts == again.facts
@@ -113,28 +113,28 @@ def test_the_manifest_holds_sha256(tmp_path):
     ids=["flip", "truncate", "remove", "add", "move", "no manifest", "half", "list", "empty", "bytes"],
 )
 def test_damage_is_seen_set_aside_and_mended(tmp_path, damage):
-    folder = Path(stage(tmp_path, "thing", DIGEST, make).path)
+    folder = Path(get_or_make_stage(tmp_path, "thing", DIGEST, make).path)
     damage(folder)
-    assert sound(folder) is None
-    assert not stage(tmp_path, "thing", DIGEST, make).reused
-    assert sound(folder)["figure"] == 1.5
+    assert verified_manifest(folder) is None
+    assert not get_or_make_stage(tmp_path, "thing", DIGEST, make).reused
+    assert verified_manifest(folder)["figure"] == 1.5
     assert {path.name for path in tmp_path.iterdir()} == {folder.name, f"{folder.name}.damaged"}
 
 
 def test_only_the_last_damaged_one_is_kept(tmp_path):
-    folder = Path(stage(tmp_path, "thing", DIGEST, make).path)
+    folder = Path(get_or_make_stage(tmp_path, "thing", DIGEST, make).path)
     for text in ("first", "second"):
         (folder / "a.bin").write_text(text)
-        stage(tmp_path, "thing", DIGEST, make)
+        get_or_make_stage(tmp_path, "thing", DIGEST, make)
     assert (tmp_path / f"{folder.name}.damaged" / "a.bin").read_text() == "second"
 
 
 def test_a_good_folder_is_never_set_aside(tmp_path):
     """A twin may have mended it between our look and our move."""
-    folder = Path(stage(tmp_path, "thing", DIGEST, make).path)
-    set_aside(folder)
-    assert sound(folder)
-    set_aside(tmp_path / "absent")
+    folder = Path(get_or_make_stage(tmp_path, "thing", DIGEST, make).path)
+    quarantine(folder)
+    assert verified_manifest(folder)
+    quarantine(tmp_path / "absent")
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
 
 
@@ -142,10 +142,10 @@ def test_the_first_twin_wins(tmp_path):
     """Another run finishes the same stage while this one is making it: both have the winner's."""
 
     def overtaken(draft: Path) -> dict[str, Any]:
-        stage(tmp_path, "thing", DIGEST, lambda twin: make(twin) | {"figure": 2.5})
+        get_or_make_stage(tmp_path, "thing", DIGEST, lambda twin: make(twin) | {"figure": 2.5})
         return make(draft)
 
-    found = stage(tmp_path, "thing", DIGEST, overtaken)
+    found = get_or_make_stage(tmp_path, "thing", DIGEST, overtaken)
     assert found.facts["figure"] == 2.5
     assert found.facts == json.loads((Path(found.path) / "manifest.json").read_text())
     assert [path.name for path in tmp_path.iterdir()] == [Path(found.path).name]
@@ -158,12 +158,12 @@ def test_a_rename_that_fails_for_another_reason_is_an_error(tmp_path):
         return make(draft)
 
     with pytest.raises(OSError, match="not empty"):
-        stage(tmp_path, "thing", DIGEST, blocked)
+        get_or_make_stage(tmp_path, "thing", DIGEST, blocked)
     assert not list(tmp_path.glob(".thing*"))
 
 
 def test_others_may_read_a_stage(tmp_path):
-    folder = Path(stage(tmp_path, "thing", DIGEST, make).path)
+    folder = Path(get_or_make_stage(tmp_path, "thing", DIGEST, make).path)
     assert folder.stat().st_mode & 0o777 == 0o755
     assert (folder / "manifest.json").stat().st_mode & 0o777 == 0o644
 
@@ -179,7 +179,7 @@ def test_json_is_written_whole_or_not_at_all(tmp_path):
 
 
 def test_usable_makes_the_folder(tmp_path):
-    assert usable(tmp_path / "a" / "b") == tmp_path / "a" / "b"
+    assert ensure_writable(tmp_path / "a" / "b") == tmp_path / "a" / "b"
     assert everything(tmp_path) == {"a", "a/b"}
 
 
@@ -187,7 +187,7 @@ def test_usable_makes_the_folder(tmp_path):
 def test_a_file_is_no_folder(tmp_path, below):
     (tmp_path / "file").write_text("")
     with pytest.raises(UnusableFolder, match=r"expected a folder that can be written, found .*--data or --artifacts"):
-        usable(tmp_path / below)
+        ensure_writable(tmp_path / below)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
@@ -198,7 +198,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
 
     monkeypatch.setattr("tempfile.TemporaryFile", refused)
     with pytest.raises(UnusableFolder, match="found Read-only file system"):
-        usable(tmp_path)
+        ensure_writable(tmp_path)
 
 
 def test_digests_name_values_not_their_order():
@@ -210,11 +210,11 @@ def test_digests_name_values_not_their_order():
 
 
 def test_sealing_again_follows_the_change(tmp_path):
-    seal(tmp_path, {"n": 1})
+    seal_folder(tmp_path, {"n": 1})
     (tmp_path / "file").write_text("new")
-    assert sound(tmp_path) is None
-    seal(tmp_path, {"n": 2})
-    assert sound(tmp_path)["n"] == 2
+    assert verified_manifest(tmp_path) is None
+    seal_folder(tmp_path, {"n": 2})
+    assert verified_manifest(tmp_path)["n"] == 2
 
 
 def test_a_disk_that_refuses_is_told_in_one_line_and_nothing_is_left(tmp_path):
@@ -226,17 +226,17 @@ def test_a_disk_that_refuses_is_told_in_one_line_and_nothing_is_left(tmp_path):
             raise OSError(number, "as the disk says")
 
         with pytest.raises(UnusableFolder, match=r"cannot be written .as the disk says.; make room"):
-            stage(tmp_path, "model", "a" * 64, make)
+            get_or_make_stage(tmp_path, "model", "a" * 64, make)
         assert list(tmp_path.iterdir()) == []
-    with pytest.raises(TimeoutError), told_of_disk(tmp_path):
+    with pytest.raises(TimeoutError), translate_disk_errors(tmp_path):
         raise TimeoutError("a lock")
 
 
 def test_half_a_file_of_a_killed_process_is_swept(tmp_path):
     """Its name holds machine and process."""
-    half = tmp_path / f"{_beside('champion.json').replace(str(os.getpid()), '4000000')}x1"
+    half = tmp_path / f"{_draft_prefix('champion.json').replace(str(os.getpid()), '4000000')}x1"
     half.write_text("{")
-    mine = tmp_path / f"{_beside('champion.json')}x2"
+    mine = tmp_path / f"{_draft_prefix('champion.json')}x2"
     mine.write_text("{")
     write_json(tmp_path / "champion.json", {"a": 1})
     assert not half.exists()

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from flows.service.prefect_api import Api
+from flows.service.prefect_api import PrefectApi
 from tasks.core.errors import ServerUnreachable
-from tasks.core.text import GAP, MOST, harmless, safe
+from tasks.core.text import INVISIBLE, MAX_TEXT, escape_markdown, redact
 from tasks.report.model_card import _plain
 
 TOKEN = "hf_AbCdEf0123456789"
@@ -28,21 +28,21 @@ TOKEN = "hf_AbCdEf0123456789"
     ],
 )
 def test_secrets_are_hidden_and_the_rest_is_told(said, told):
-    assert harmless(said) == told
+    assert redact(said) == told
 
 
 def test_a_long_answer_is_cut():
-    assert len(harmless("x" * 1000)) == MOST
+    assert len(redact("x" * 1000)) == MAX_TEXT
 
 
 @pytest.mark.parametrize("address", ["http://me:hidden@127.0.0.1:none/api", "http://me:hidden@[::1/api"])
 def test_an_address_that_is_none_does_not_tell_its_password(address):
     with pytest.raises(ServerUnreachable) as error:
-        Api(address).get("/health")
+        PrefectApi(address).get("/health")
     assert "hidden" not in str(error.value)
 
 
-@pytest.mark.parametrize("made", [safe, _plain])
+@pytest.mark.parametrize("made", [escape_markdown, _plain])
 @pytest.mark.parametrize("text", ["see http://a.example/x", "see WWW.a.example", "me@a.example", "ftp://a", "~~no~~"])
 def test_no_address_in_a_name_makes_a_link_of_itself(made, text):
     """GitHub's Markdown, as Prefect's UI and the Hub show it, links these where they stand bare."""
@@ -51,4 +51,4 @@ def test_no_address_in_a_name_makes_a_link_of_itself(made, text):
     assert "www." not in found.lower()
     assert not re.search(r"@[\w-]", found)
     assert "~~" not in found
-    assert found.replace(GAP, "").replace("\\", "") == text
+    assert found.replace(INVISIBLE, "").replace("\\", "") == text

@@ -11,10 +11,10 @@ from support import inspected_parts as parts
 import pytest
 
 from tasks.data.bank import Bank
-from tasks.config.run import Evaluate
+from tasks.config.run import EvaluateConfig
 from tasks.evaluate import evaluate
 from tasks.data.split import PARTS
-from tasks.data.bank_variants import judged_share, thinned
+from tasks.data.bank_variants import sampled_share, subsample
 from tasks.train import train
 
 
@@ -33,14 +33,14 @@ def banked(records: int) -> Bank:
 
 def test_a_small_bank_is_judged_whole():
     bank = banked(300)
-    assert thinned(bank, 300) is bank
-    assert judged_share(bank, bank) is None
+    assert subsample(bank, 300) is bank
+    assert sampled_share(bank, bank) is None
 
 
 def test_a_large_bank_keeps_the_shares_of_its_parts_and_every_rows_own_values():
     bank = banked(40_000)
-    found = thinned(bank, 4_000)
-    assert judged_share(found, bank) == {"records": len(found.hash), "of": 40_000}
+    found = subsample(bank, 4_000)
+    assert sampled_share(found, bank) == {"records": len(found.hash), "of": 40_000}
     for part in PARTS[1:]:
         assert len(found.rows(part)) == pytest.approx(len(bank.rows(part)) / 10, abs=1)
         rare = [one.mode[one.rows(part)].mean() for one in (found, bank)]
@@ -55,7 +55,7 @@ def test_a_large_bank_keeps_the_shares_of_its_parts_and_every_rows_own_values():
 
 def test_rare_modes_keep_a_thousand_records_to_train_on():
     bank = banked(40_000)
-    found = thinned(bank, 1_000)
+    found = subsample(bank, 1_000)
     train = found.mode[found.rows("train")]
     assert [int((train == code).sum()) for code in (0, 1)] == [1_000, 1_000]
 
@@ -63,7 +63,7 @@ def test_rare_modes_keep_a_thousand_records_to_train_on():
 def test_what_was_drawn_is_drawn_again_when_records_are_added():
     """Twice the records, half the share: of the old ones, those drawn now were drawn before."""
     bank = banked(20_000)
-    before, after = thinned(banked(40_000), 8_000), thinned(bank, 4_000)
+    before, after = subsample(banked(40_000), 8_000), subsample(bank, 4_000)
     held = [set(one.hash[one.part == 3].tolist()) for one in (before, after)]
     shared = held[0] & set(bank.hash.tolist())
     assert len(shared & held[1]) > 0.9 * len(shared)
@@ -72,7 +72,7 @@ def test_what_was_drawn_is_drawn_again_when_records_are_added():
 def test_the_report_says_how_many_of_how_many_are_judged(tmp_path):
     """And the certificate still looks at every record."""
     stage = parts.split_stage(parts.map_column(parts.inspected(modes=3, each=500)), tmp_path)
-    config = parts.configured(tmp_path, evaluate=Evaluate(most_records=1000, bootstrap=100))
+    config = parts.configured(tmp_path, evaluate=EvaluateConfig(most_records=1000, bootstrap=100))
     model = train(stage, config)
     told = {"source": "parts", "kind": "folder", "revision": "0" * 40, "records": 1500, "modes": 3}
     facts = {"train": {**told, "source_kind": "map", "triplets": 1}, "test": None, "changes": None}
@@ -84,5 +84,5 @@ def test_the_report_says_how_many_of_how_many_are_judged(tmp_path):
     assert "records are judged, drawn at random" in (Path(made.path) / "report.html").read_text()
     with np.load(Path(made.path) / "split.npz", allow_pickle=False) as split:
         assert len(split["hash"]) == 1500  # all that the release has seen, though not all were judged
-    whole = evaluate(stage, model, replace(config, evaluate=Evaluate(bootstrap=100)), None, facts, ())
+    whole = evaluate(stage, model, replace(config, evaluate=EvaluateConfig(bootstrap=100)), None, facts, ())
     assert json.loads((Path(whole.path) / "report.json").read_text())["judged"] is None

@@ -9,17 +9,17 @@ from support import inspected_parts as parts
 import pyarrow as pa
 import pytest
 
-from tasks.data.checks import Tally
-from tasks.config.run import Data
+from tasks.data.checks import DataChecks
+from tasks.config.run import DataConfig
 from tasks.data.decode import decode
-from tasks.data.schema import recognise
+from tasks.data.schema import detect_layout
 
 Findings = dict[str, tuple[str, str]]
 
 
-def findings(table: pa.Table, data: Data = parts.DATA, batch: int = 1000) -> Findings:
+def findings(table: pa.Table, data: DataConfig = parts.DATA, batch: int = 1000) -> Findings:
     """Name → verdict and notes of all checks, as the cache makes them."""
-    shape, tally, start = recognise(table.schema, data), Tally(data), 0
+    shape, tally, start = detect_layout(table.schema, data), DataChecks(data), 0
     for rows in table.to_batches(max_chunksize=batch):
         for part in decode(rows, shape, data):
             tally.add(part, start)
@@ -93,7 +93,7 @@ def test_constant_maps_are_a_warning():
 
 def test_a_map_of_one_value_is_not_constant():
     table = pa.table({"map": [[float(i)] for i in range(9)], "label": [0, 1, 1] * 3, "fmode": [0, 1, 2] * 3})
-    assert findings(table, Data(rows=1, cols=1))["maps vary"][0] == "ok"
+    assert findings(table, DataConfig(rows=1, cols=1))["maps vary"][0] == "ok"
 
 
 def test_maps_of_another_size_are_counted_apart_from_values_that_are_none():
@@ -189,8 +189,8 @@ def test_good_records_that_are_also_called_defects_do_not_count():
 def test_other_names_for_good():
     part = parts.inspected()
     named = parts.map_column(part).set_column(1, "label", pa.array(np.where(part.label == 0, "OK", "NG")))
-    assert findings(named, Data(4, 5, good="OK"))["good records"] == ("ok", "12 with label 'OK'")
-    assert findings(named, Data(4, 5, good="none"))["good records"][0] == "ok"
+    assert findings(named, DataConfig(4, 5, good="OK"))["good records"] == ("ok", "12 with label 'OK'")
+    assert findings(named, DataConfig(4, 5, good="none"))["good records"][0] == "ok"
     assert findings(named)["good records"][0] == "failed"
 
 

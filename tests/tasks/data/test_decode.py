@@ -9,18 +9,18 @@ from support import inspected_parts as parts
 import pyarrow as pa
 import pytest
 
-from tasks.config.run import Data
-from tasks.data.decode import Decoded, decode
-from tasks.data.schema import recognise
+from tasks.config.run import DataConfig
+from tasks.data.decode import DecodedBlock, decode
+from tasks.data.schema import detect_layout
 
-SIZE = Data(rows=2, cols=3)
+SIZE = DataConfig(rows=2, cols=3)
 MAP = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
 NESTED = [MAP[:3], MAP[3:]]
 
 
-def decoded(table: pa.Table, data: Data = SIZE) -> list[Decoded]:
+def decoded(table: pa.Table, data: DataConfig = SIZE) -> list[DecodedBlock]:
     (batch,) = table.to_batches()
-    return list(decode(batch, recognise(table.schema, data), data))
+    return list(decode(batch, detect_layout(table.schema, data), data))
 
 
 def listed(maps: object, kind: pa.DataType | None = None) -> pa.Table:

@@ -8,7 +8,7 @@ import pytest
 from support.fake_hub import blob_id
 
 from tasks.core.errors import SourceUnreachable
-from tasks.data.hub import require_as_named
+from tasks.data.hub import verify_snapshot
 
 
 def snapshot(folder, name, content):
@@ -26,7 +26,7 @@ def snapshot(folder, name, content):
 )
 def test_what_is_as_it_was_named_stays(tmp_path, name):
     folder = snapshot(tmp_path, name, b"true")
-    require_as_named(folder, "acme/boards")
+    verify_snapshot(folder, "acme/boards")
     assert (folder / "t.parquet").read_bytes() == b"true"
 
 
@@ -34,6 +34,6 @@ def test_what_is_as_it_was_named_stays(tmp_path, name):
 def test_what_is_not_is_removed_and_may_pass(tmp_path, name):
     folder = snapshot(tmp_path, name, b"false")
     with pytest.raises(SourceUnreachable, match=r"t.parquet is not what the Hub named") as told:
-        require_as_named(folder, "acme/boards")
+        verify_snapshot(folder, "acme/boards")
     assert told.value.may_pass
     assert list(folder.iterdir()) == list((tmp_path / "blobs").iterdir()) == []

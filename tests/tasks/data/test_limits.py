@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.cache import cache
-from tasks.config.run import Data
+from tasks.config.run import DataConfig
 from tasks.download import download, resolve
 from tasks.core.errors import UnreadableSource
 
 
 def cached(folder, tmp_path, **data):
     """The folder after download and cache."""
-    config = parts.configured(tmp_path, data=Data(rows=parts.ROWS, cols=parts.COLS, **data))
+    config = parts.configured(tmp_path, data=DataConfig(rows=parts.ROWS, cols=parts.COLS, **data))
     return cache(download(resolve(str(folder), None, config)), config)
 
 

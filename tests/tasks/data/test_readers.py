@@ -15,14 +15,14 @@ import pytest
 from support.inspected_parts import DATA, inspected, map_column, wide_records
 
 from tasks.core.errors import BadSetting, UnreadableSource
-from tasks.core.results import Downloaded, Resolved
-from tasks.data.readers import BATCH_ROWS, opened, streamed
+from tasks.core.results import DownloadedSource, PinnedSource
+from tasks.data.readers import BATCH_ROWS, open_source, stream_source
 
 PARTS = inspected(each=1500)
 
 
 def folder_source(folder):
-    return Downloaded(Resolved(str(folder), "folder", str(folder), "0" * 40), str(folder))
+    return DownloadedSource(PinnedSource(str(folder), "folder", str(folder), "0" * 40), str(folder))
 
 
 def test_every_kind_of_file_gives_the_same_records(tmp_path):
@@ -36,7 +36,7 @@ def test_every_kind_of_file_gives_the_same_records(tmp_path):
     for kind, write in writers.items():
         (tmp_path / kind).mkdir()
         write(tmp_path / kind / f"records.{kind}")
-        with streamed(folder_source(tmp_path / kind), DATA, True) as batches:
+        with stream_source(folder_source(tmp_path / kind), DATA, True) as batches:
             found = list(batches)
         assert max(batch.num_rows for batch in found) <= BATCH_ROWS
         values = np.concatenate([batch.column("data7").to_numpy(zero_copy_only=False) for batch in found])
@@ -49,14 +49,14 @@ def test_the_test_part_is_preferred(tmp_path):
         (tmp_path / "data").mkdir(exist_ok=True)
         pq.write_table(table.slice(0, rows), tmp_path / "data" / f"{name}-00000.parquet")
     for held_out, rows in ((True, 20), (False, 30)):
-        with streamed(folder_source(tmp_path), DATA, held_out) as batches:
+        with stream_source(folder_source(tmp_path), DATA, held_out) as batches:
             assert sum(batch.num_rows for batch in batches) == rows
 
 
 def test_a_part_that_is_not_there_is_named(tmp_path):
     pq.write_table(map_column(PARTS), tmp_path / "train.parquet")
     missing = pytest.raises(BadSetting, match="expected the split middle, found train")
-    with streamed(folder_source(tmp_path), replace(DATA, part="middle"), True) as batches, missing:
+    with stream_source(folder_source(tmp_path), replace(DATA, part="middle"), True) as batches, missing:
         next(batches)
 
 
@@ -68,7 +68,7 @@ def test_what_cannot_be_read_is_told_in_one_line(tmp_path, broken):
         pq.write_table(map_column(PARTS), tmp_path / "records.parquet")
         whole = (tmp_path / "records.parquet").read_bytes()
         (tmp_path / "records.parquet").write_bytes(whole[: len(whole) // 2])
-    with streamed(folder_source(tmp_path), DATA, True) as batches, pytest.raises(UnreadableSource) as told:
+    with stream_source(folder_source(tmp_path), DATA, True) as batches, pytest.raises(UnreadableSource) as told:
         list(batches)
     assert "\n" not in str(told.value)
 
@@ -80,12 +80,12 @@ def test_files_of_one_source_must_agree_about_their_columns(tmp_path):
     label = pa.array(table["label"].to_pylist(), pa.int8())
     turned = pa.table({"fmode": table["fmode"], "label": label, "map": table["map"]})
     pq.write_table(turned, tmp_path / "train-00001.parquet")
-    with opened(folder_source(tmp_path), DATA, False, tmp_path) as source:
+    with open_source(folder_source(tmp_path), DATA, False, tmp_path) as source:
         batches = list(source.batches)
     assert {batch.schema for batch in batches} == {source.schema}
     assert pa.Table.from_batches(batches).equals(pa.concat_tables([table, table]))
     pq.write_table(turned.drop_columns(["fmode"]), tmp_path / "train-00001.parquet")
-    with opened(folder_source(tmp_path), DATA, False, tmp_path) as source, pytest.raises(UnreadableSource) as told:
+    with open_source(folder_source(tmp_path), DATA, False, tmp_path) as source, pytest.raises(UnreadableSource) as told:
         list(source.batches)
     assert "fmode" in str(told.value)
     assert "\n" not in str(told.value)
@@ -100,12 +100,12 @@ def test_one_large_row_group_is_not_held_in_memory(tmp_path):
     script = (
         "import resource, sys\n"
         "from pathlib import Path\n"
-        "from tasks.config.run import Data\n"
-        "from tasks.core.results import Downloaded, Resolved\n"
-        "from tasks.data.readers import streamed\n"
+        "from tasks.config.run import DataConfig\n"
+        "from tasks.core.results import DownloadedSource, PinnedSource\n"
+        "from tasks.data.readers import stream_source\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "where = sys.argv[1]\n"
-        "with streamed(Downloaded(Resolved(where, 'folder', where, '0' * 40), where), Data(), True) as batches:\n"
+        "with stream_source(DownloadedSource(PinnedSource(where, 'folder', where, '0' * 40), where), DataConfig(), True) as batches:\n"
         "    rows = next(batches).num_rows\n"
         "    first = peak()\n"
         "    rows += sum(batch.num_rows for batch in batches)\n"

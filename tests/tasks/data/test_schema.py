@@ -5,10 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from tasks.config.run import Data
-from tasks.data.schema import Shape, listed, map_columns, recognise
+from tasks.config.run import DataConfig
+from tasks.data.schema import TableLayout, listed, map_columns, detect_layout
 
-SIZE = Data(rows=2, cols=2)
+SIZE = DataConfig(rows=2, cols=2)
 FLOAT, TEXT, WHOLE = pa.float32(), pa.string(), pa.int64()
 
 
@@ -21,11 +21,11 @@ TRIPLETS = columns("arch", "pos", "neg", plabel=WHOLE, nlabel=WHOLE, pmode=WHOLE
 LISTED = {"map": pa.list_(FLOAT), "label": TEXT, "fmode": TEXT}
 
 
-def shape(fields: dict[str, pa.DataType], data: Data = SIZE) -> Shape:
-    return recognise(pa.schema(list(fields.items())), data)
+def shape(fields: dict[str, pa.DataType], data: DataConfig = SIZE) -> TableLayout:
+    return detect_layout(pa.schema(list(fields.items())), data)
 
 
-def finding(found: Shape, name: str) -> tuple[str, str]:
+def finding(found: TableLayout, name: str) -> tuple[str, str]:
     return next((f.verdict, f.notes) for f in found.findings if f.name == name)
 
 
@@ -55,7 +55,7 @@ def test_a_whole_table_is_fit(fields, sizes):
 
 def test_columns_are_read_in_the_order_of_the_map_not_of_the_table():
     backwards = dict(reversed(columns("data").items())) | {"label": WHOLE, "fmode": WHOLE}
-    wide = Data(rows=3, cols=4)
+    wide = DataConfig(rows=3, cols=4)
     assert shape(backwards).columns == (("data0", "data1", "data2", "data3"),)
     assert map_columns(shape(RECORDS, wide).blocks[0], wide)[9:] == ["data9", "data10", "data11"]
 
@@ -69,9 +69,9 @@ def test_every_column_is_missed(fields):
 
 
 def test_a_map_of_another_size_is_told_from_both_sides():
-    larger = shape(RECORDS, Data(rows=2, cols=3))
+    larger = shape(RECORDS, DataConfig(rows=2, cols=3))
     assert finding(larger, "columns present")[1].startswith("missing data4, data5 of 8 columns expected")
-    smaller = shape(RECORDS, Data(rows=1, cols=3))
+    smaller = shape(RECORDS, DataConfig(rows=1, cols=3))
     assert finding(smaller, "no surplus columns") == (
         "failed",
         "data3 beyond the map's size; set data.rows and data.cols to the data's",
@@ -151,7 +151,7 @@ def test_the_map_kind_takes_mode_for_fmode():
     ],
 )
 def test_the_group_column_by_any_name(fields, group, columns):
-    found = shape(fields, Data(rows=2, cols=2, group=group))
+    found = shape(fields, DataConfig(rows=2, cols=2, group=group))
     assert [block.group for block in found.blocks if block.group] == columns
     assert finding(found, "group column")[1] == (f"splits keep {', '.join(columns)} together" if columns else "none")
     assert all(name not in finding(found, "no surplus columns")[1] for name in columns)

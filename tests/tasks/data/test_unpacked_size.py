@@ -16,20 +16,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.cache import cache
-from tasks.config.run import Data
+from tasks.config.run import DataConfig
 from tasks.download import download, resolve
 from tasks.core.errors import UnreadableSource
-from tasks.data.unpacked_size import arrow_sizes, long_text
+from tasks.data.unpacked_size import arrow_sizes, find_oversized_text
 
 READ = """
 import resource, sys
 from tasks.cache import cache
-from tasks.config.run import Data, Retrain
+from tasks.config.run import DataConfig, RunConfig
 from tasks.download import download, resolve
 from tasks.core.errors import UnreadableSource
 import tasks.data.readers, datasets
 folder, data = sys.argv[1:]
-config = Retrain(data=Data(rows=4, cols=5), data_folder=data)
+config = RunConfig(data=DataConfig(rows=4, cols=5), data_folder=data)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     cache(download(resolve(folder, None, config)), config)
@@ -66,10 +66,10 @@ def test_texts_of_ordinary_length_are_read_however_many(tmp_path):
     path = tmp_path / "t.parquet"
     names = pa.array([f"lot {number:09d}, " + "y" * 200 for number in range(2000)])
     pq.write_table(pa.table({"group": names}), path)
-    assert long_text(path, ["group"]) is None
+    assert find_oversized_text(path, ["group"]) is None
     pq.write_table(pa.table({"group": ["z" * 200_000], "other": ["z" * 200_000]}), path)
-    assert long_text(path, ["group"]) == "one of 200,000 bytes in the column group"
-    assert long_text(path, []) is None
+    assert find_oversized_text(path, ["group"]) == "one of 200,000 bytes in the column group"
+    assert find_oversized_text(path, []) is None
 
 
 @pytest.mark.parametrize("compression", ["zstd", "lz4", "uncompressed"])
@@ -94,7 +94,7 @@ def test_a_stream_of_arrow_is_counted_too(tmp_path):
 
 
 def cached(folder: Path, tmp_path: Path, **data: int) -> object:
-    config = parts.configured(tmp_path, data=replace(Data(rows=parts.ROWS, cols=parts.COLS), **data))
+    config = parts.configured(tmp_path, data=replace(DataConfig(rows=parts.ROWS, cols=parts.COLS), **data))
     return cache(download(resolve(str(folder), None, config)), config)
 
 
@@ -104,7 +104,7 @@ def test_an_arrow_bomb_is_refused_unread(tmp_path, monkeypatch):
     assert (tmp_path / "bomb" / "t.arrow").stat().st_size < 100_000
     with pytest.raises(UnreadableSource, match=r"expected at most 10,000,000 bytes, unpacked"):
         cached(tmp_path / "bomb", tmp_path, most_bytes=10_000_000)
-    monkeypatch.setattr("tasks.data.limits.MOST_BATCH", 500_000)
+    monkeypatch.setattr("tasks.data.limits.MAX_BATCH_BYTES", 500_000)
     with pytest.raises(UnreadableSource, match=r"batches of at most 500,000 bytes, unpacked, found one of 524,288"):
         cached(tmp_path / "bomb", tmp_path)
 

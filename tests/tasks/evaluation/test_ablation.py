@@ -11,13 +11,14 @@ import pytest
 from support.inspected_parts import cached, configured, inspected, map_column
 
 from flows.ui.markdown import unseen_text
-from tasks.config.run import Evaluate, Tower
+from tasks.config.model import TowerConfig
+from tasks.config.run import EvaluateConfig
 from tasks.core.results import Fold
 from tasks.data.bank import load_bank
 from tasks.evaluate import evaluate
-from tasks.evaluation.ablation import permutation_summary, unseen_summary
-from tasks.folds import fold, fold_figures, planned
-from tasks.registry.loading import trained
+from tasks.evaluation.ablation import left_out_mode_summary, permutation_summary
+from tasks.folds import fold_metrics, make_fold_bank, plan_folds
+from tasks.registry.loading import load_trained
 from tasks.train import train
 from tasks.triplets import triplets
 
@@ -26,23 +27,23 @@ from tasks.triplets import triplets
 def line(tmp_path_factory):
     """Config, cached records, the whole bank's stage and the figures of its folds."""
     folder = tmp_path_factory.mktemp("line")
-    config = configured(folder, evaluate=Evaluate(unseen=True, permutation=True, bootstrap=100))
+    config = configured(folder, evaluate=EvaluateConfig(unseen=True, permutation=True, bootstrap=100))
     fit = replace(config.fit, epochs=8, learning_rate=0.01, prototype="mean-embedding")
-    config = replace(config, fit=fit, tower=Tower(widths="32-8")).resolved()
+    config = replace(config, fit=fit, tower=TowerConfig(widths="32-8")).resolved()
     records = cached(map_column(inspected(modes=4, each=150)), folder, config)
     bank = triplets(records, None, config)
-    return config, records, bank, tuple(_figures(bank, one, config) for one in planned(bank, config))
+    return config, records, bank, tuple(_figures(bank, one, config) for one in plan_folds(bank, config))
 
 
 def _figures(bank, one, config):
-    variant = fold(bank, one, config)
-    return fold_figures(bank, variant, train(variant, config), one, config).facts["figures"]
+    variant = make_fold_bank(bank, one, config)
+    return fold_metrics(bank, variant, train(variant, config), one, config).facts["figures"]
 
 
 @pytest.mark.slow
 def test_each_mode_that_was_left_out_has_its_figures(line):
     config, _, bank, folds = line
-    found = unseen_summary(folds, config)
+    found = left_out_mode_summary(folds, config)
     assert list(found["modes"]) == ["1", "2", "3"]
     whole = load_bank(bank.path)
     for name, one in found["modes"].items():
@@ -57,12 +58,12 @@ def test_the_figure_is_that_of_the_model_that_never_saw_the_mode(line):
     """Counted by hand: of all pairs of a mode-1 and a good test record, how often the first is the farther."""
     config, _, bank, folds = line
     one = Fold("without", "1")
-    variant = fold(bank, one, config)
-    judge = trained(train(variant, config), load_bank(variant.path), config)
+    variant = make_fold_bank(bank, one, config)
+    judge = load_trained(train(variant, config), load_bank(variant.path), config)
     whole = load_bank(bank.path)
     rows = whole.rows("test")
-    far = judge.to_good(np.asarray(whole.maps[rows[whole.mode[rows] == 1]]))
-    near = judge.to_good(np.asarray(whole.maps[rows[whole.good[rows]]]))
+    far = judge.good_distances(np.asarray(whole.maps[rows[whole.mode[rows] == 1]]))
+    near = judge.good_distances(np.asarray(whole.maps[rows[whole.good[rows]]]))
     assert folds[0]["scores"]["distance"]["auroc"] == pytest.approx((far[:, None] > near).mean())
 
 
@@ -73,14 +74,14 @@ def test_modes_dealt_out_anew_are_a_coin(line):
     found = permutation_summary(folds, config)
     assert found["mean"] == pytest.approx(0.5, abs=0.05)
     assert (len(set(found["auroc"])), found["chance"]) == (3, True)
-    judge = trained(train(bank, config), load_bank(bank.path), config)
+    judge = load_trained(train(bank, config), load_bank(bank.path), config)
     whole = load_bank(bank.path)
     rows = whole.rows("test")
-    assert (judge.to_modes(np.asarray(whole.maps[rows])).argmin(axis=1) == whole.mode[rows]).mean() > 0.9
+    assert (judge.mode_distances(np.asarray(whole.maps[rows])).argmin(axis=1) == whole.mode[rows]).mean() > 0.9
 
 
 def test_what_is_no_coin_is_told():
-    config = configured(Path(), evaluate=Evaluate(permutation=True))
+    config = configured(Path(), evaluate=EvaluateConfig(permutation=True))
     for edges, chance, sign in (([0.57, 0.65], False, "✗"), ([0.45, 0.77], None, "▲")):
         fold = {"kind": "permuted", "name": "1", "auroc": 0.61, "interval": edges, "mode_accuracy": 0.4}
         found = permutation_summary((fold,), config)
@@ -92,7 +93,7 @@ def test_what_is_no_coin_is_told():
 def test_a_fold_whose_training_died_is_told_and_left_out_of_the_means(line):
     config, _, _, folds = line
     died = ({"kind": "without", "name": "1", "failed": "epoch 1: all | alike"}, *folds[1:])
-    found = unseen_summary(died, config)
+    found = left_out_mode_summary(died, config)
     assert found["mean"]["novelty_auroc"] == pytest.approx(np.mean([one["novelty"]["auroc"] for one in folds[1:3]]))
     text = unseen_text(found, None)
     assert "all \\| alike" in text

@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.evaluation.bootstrap import accuracy_intervals, draws_of, macro_intervals, threshold_figures, weighted_tpr
-from tasks.evaluation.metrics import macro, per_mode_figures
+from tasks.evaluation.bootstrap import (
+    accuracy_intervals,
+    bootstrap_weights,
+    macro_intervals,
+    threshold_metrics,
+    weighted_tpr,
+)
+from tasks.evaluation.metrics import macro, per_mode_metrics
 
 
 @pytest.fixture
@@ -21,22 +27,22 @@ def judged():
 
 def test_a_draw_of_every_record_once_gives_the_figures_themselves(judged):
     distances, mode = judged
-    plain = macro(per_mode_figures(distances, mode, list("abcde")))
+    plain = macro(per_mode_metrics(distances, mode, list("abcde")))
     for name, (low, high) in macro_intervals(distances, mode, np.ones((1, 300)), 0.9).items():
         assert low == high == pytest.approx(plain[name])
 
 
 def test_intervals_hold_their_figures_and_narrow_with_records(judged):
     distances, mode = judged
-    plain = macro(per_mode_figures(distances, mode, list("abcde")))
+    plain = macro(per_mode_metrics(distances, mode, list("abcde")))
     widths = {}
     for times in (1, 4):
         more = np.tile(distances, (times, 1)), np.tile(mode, times)
-        found = macro_intervals(*more, draws_of(np.arange(300 * times), 300, 1), 0.95)
+        found = macro_intervals(*more, bootstrap_weights(np.arange(300 * times), 300, 1), 0.95)
         assert all(low < plain[name] < high for name, (low, high) in found.items())
         widths[times] = found["accuracy"][1] - found["accuracy"][0]
     assert widths[4] < 0.7 * widths[1]
-    alone = accuracy_intervals(distances, mode, draws_of(np.arange(300), 300, 1), list("abcde"), 0.95)
+    alone = accuracy_intervals(distances, mode, bootstrap_weights(np.arange(300), 300, 1), list("abcde"), 0.95)
     assert alone["e"][1] - alone["e"][0] > alone["a"][1] - alone["a"][0]
 
 
@@ -51,6 +57,6 @@ def test_drawn_twice_is_as_good_as_there_twice():
 
 def test_balanced_accuracy_is_not_won_by_calling_all_good():
     good = np.repeat([True, False], [95, 5])
-    found = threshold_figures(np.zeros(100, bool), good, draws_of(np.arange(100), 100, 1), 0.95)
+    found = threshold_metrics(np.zeros(100, bool), good, bootstrap_weights(np.arange(100), 100, 1), 0.95)
     assert (found["good_accuracy"], found["good_balanced_accuracy"]) == (0.95, 0.5)
     assert found["good_balanced_accuracy_interval"] == [0.5, 0.5]

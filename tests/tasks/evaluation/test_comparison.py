@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 from support import inspected_parts as parts
 
-from tasks.config.run import Gate, Retrain, Tower
+from tasks.config.model import TowerConfig
+from tasks.config.run import GateConfig, RunConfig
 from tasks.data.split import PARTS
-from tasks.evaluation.comparison import LEAST_COMPARED, comparable, comparison_with
-from tasks.evaluation.gate import reasons_to_reject, verdict
-from tasks.evaluation.metrics import pair_figures
-from tasks.model.classifier import Judge, embedder, trained_judge
+from tasks.evaluation.comparison import MIN_COMPARED, comparable_records, compare_with_champion
+from tasks.evaluation.gate import comparison_summary, reasons_to_reject
+from tasks.evaluation.metrics import pair_metrics
+from tasks.model.classifier import PrototypeClassifier, fit_prototypes, make_embed
 from tasks.model.distances import distance
 from tasks.model.tower import build_tower
-from tasks.registry.loading import champion_judge
+from tasks.registry.loading import load_classifier
 from tasks.registry.releases import Release
 
-TOWER = Retrain(preset="notebook", tower=Tower(widths="16-8")).resolved().tower
+TOWER = RunConfig(preset="notebook", tower=TowerConfig(widths="16-8")).resolved().tower
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def released(folder: Path, bank: parts.Bank, seed: int = 1) -> Release:
 
     keras.utils.set_random_seed(seed)
     tower = build_tower(TOWER, (parts.ROWS, parts.COLS))
-    judge = trained_judge("v1", embedder(tower), distance("euclidean"), "mean-map", bank)
+    judge = fit_prototypes("v1", make_embed(tower), distance("euclidean"), "mean-map", bank)
     tower.save(folder / "model.keras")
     points = {"prototype_mean": judge.prototypes["mean"], "good_mean": judge.good["mean"]}
     np.savez(folder / "anchors.npz", modes=judge.modes, **points)
@@ -53,24 +54,26 @@ def resplit(bank: parts.Bank, seed: int) -> parts.Bank:
 def test_a_release_judges_as_it_did_before_it_was_saved(tmp_path, bank):
     import keras
 
-    champion = champion_judge(released(tmp_path, bank))
+    champion = load_classifier(released(tmp_path, bank))
     keras.utils.set_random_seed(1)
     same = build_tower(TOWER, (parts.ROWS, parts.COLS))
-    judge = trained_judge("again", embedder(same), distance("euclidean"), "mean-map", bank)
-    np.testing.assert_allclose(champion.to_modes(bank.maps), judge.to_modes(bank.maps), rtol=1e-6)
-    np.testing.assert_allclose(champion.to_good(bank.maps), judge.to_good(bank.maps), rtol=1e-6)
+    judge = fit_prototypes("again", make_embed(same), distance("euclidean"), "mean-map", bank)
+    np.testing.assert_allclose(champion.mode_distances(bank.maps), judge.mode_distances(bank.maps), rtol=1e-6)
+    np.testing.assert_allclose(champion.good_distances(bank.maps), judge.good_distances(bank.maps), rtol=1e-6)
     assert champion.modes == judge.modes
 
 
-def raw(bank: parts.Bank) -> Judge:
-    return trained_judge("raw", np.asarray, distance("euclidean"), "mean-map", bank)
+def raw(bank: parts.Bank) -> PrototypeClassifier:
+    return fit_prototypes("raw", np.asarray, distance("euclidean"), "mean-map", bank)
 
 
-def compared(release: Release, judge: Judge, bank: parts.Bank, config: Retrain = Retrain()) -> dict[str, Any]:
-    return comparison_with(release, judge, bank, config, {"version": "f2"})
+def compared(
+    release: Release, judge: PrototypeClassifier, bank: parts.Bank, config: RunConfig = RunConfig()
+) -> dict[str, Any]:
+    return compare_with_champion(release, judge, bank, config, {"version": "f2"})
 
 
-def gated(comparison: dict[str, Any], settings: Gate = Gate()) -> list[str]:
+def gated(comparison: dict[str, Any], settings: GateConfig = GateConfig()) -> list[str]:
     """The reasons that the comparison alone gives."""
     every = dict.fromkeys(("auroc", "mode_accuracy", "macro_mode_accuracy", "average_precision"), 1.0)
     baselines = {"raw map, rt": dict.fromkeys(every, 0.5)}
@@ -81,7 +84,7 @@ def gated(comparison: dict[str, Any], settings: Gate = Gate()) -> list[str]:
 def test_records_that_the_champion_saw_are_left_out_and_counted(tmp_path, bank):
     """Its train, stop and calibrate records would flatter it; its own test records are fair."""
     later = resplit(bank, seed=7)
-    left = comparable(released(tmp_path, bank), later)
+    left = comparable_records(released(tmp_path, bank), later)
     test = later.rows("test")
     seen = np.isin(later.hash[test], bank.hash[bank.part != PARTS.index("test")])
     assert 0 < seen.sum() < len(test)
@@ -91,7 +94,7 @@ def test_records_that_the_champion_saw_are_left_out_and_counted(tmp_path, bank):
 
 def test_new_records_are_all_compared(tmp_path, bank):
     later = parts.banked(parts.inspected(modes=3, each=60, seed=8))
-    left = comparable(released(tmp_path, bank), later)
+    left = comparable_records(released(tmp_path, bank), later)
     np.testing.assert_array_equal(left.rows, later.rows("test"))
     assert (left.modes, left.impossible, left.lost, left.unjudged) == (["0", "1", "2"], None, [], [])
 
@@ -99,7 +102,7 @@ def test_new_records_are_all_compared(tmp_path, bank):
 def test_modes_that_only_one_knows_are_left_out_and_told(tmp_path, bank):
     """The champion knows 0, 1 and 2; the later bank knows new, 0, 1 and 3."""
     later = replace(parts.banked(parts.inspected(modes=4, each=60, seed=8)), modes=["new", "0", "1", "3"])
-    left = comparable(released(tmp_path, bank), later)
+    left = comparable_records(released(tmp_path, bank), later)
     assert (left.modes, left.impossible, left.lost) == (["0", "1"], None, ["2"])
     assert set(later.mode[left.rows]) == {1, 2}
     assert left.unknown == np.isin(later.mode[later.rows("test")], [0, 3]).sum() > 0
@@ -108,18 +111,18 @@ def test_modes_that_only_one_knows_are_left_out_and_told(tmp_path, bank):
 def test_a_mode_of_which_no_record_is_left_is_told(tmp_path, bank):
     later = parts.banked(parts.inspected(modes=3, each=120, seed=8))
     gone = (later.part == PARTS.index("test")) & (later.mode == 2)
-    left = comparable(released(tmp_path, bank), replace(later, part=np.where(gone, 0, later.part)))
+    left = comparable_records(released(tmp_path, bank), replace(later, part=np.where(gone, 0, later.part)))
     assert (left.modes, left.unjudged, left.impossible) == (["0", "1"], ["2"], None)
 
 
 def test_too_few_new_records_cannot_be_compared(tmp_path, bank):
     release = released(tmp_path, bank)
     small = parts.banked(parts.inspected(modes=3, each=15, seed=8))
-    assert len(small.rows("test")) < LEAST_COMPARED
+    assert len(small.rows("test")) < MIN_COMPARED
     needed = "test records in 3 modes are new to it and known by it; 20 in 2 are needed"
-    assert needed in comparable(release, small).impossible
+    assert needed in comparable_records(release, small).impossible
     strangers = replace(parts.banked(parts.inspected(modes=3, each=60, seed=8)), modes=["a", "b", "0"])
-    assert "in 1 modes are new" in comparable(release, strangers).impossible
+    assert "in 1 modes are new" in comparable_records(release, strangers).impossible
 
 
 def test_both_are_judged_on_the_same_records_and_modes(tmp_path, bank):
@@ -130,8 +133,8 @@ def test_both_are_judged_on_the_same_records_and_modes(tmp_path, bank):
     rows = later.rows("test")[later.mode[later.rows("test")] < 3]
     assert (found["version"], found["records"], list(found["modes"])) == ("v1", len(rows), ["0", "1", "2"])
     assert (found["test_records"], found["unknown"]) == (len(later.rows("test")), len(later.rows("test")) - len(rows))
-    own = pair_figures(judge.to_modes(later.maps[rows])[:, :3], later.mode[rows])
-    other = pair_figures(champion_judge(release).to_modes(later.maps[rows]), later.mode[rows])
+    own = pair_metrics(judge.mode_distances(later.maps[rows])[:, :3], later.mode[rows])
+    other = pair_metrics(load_classifier(release).mode_distances(later.maps[rows]), later.mode[rows])
     assert found["challenger"] == pytest.approx(own)
     assert found["champion"] == pytest.approx(other)
     for name, entry in found["figures"].items():
@@ -175,16 +178,16 @@ def test_the_frozen_sets_of_both_are_named(tmp_path, bank):
 # The decision
 
 
-def noisy(bank: parts.Bank, deviation: float, seed: int) -> Judge:
+def noisy(bank: parts.Bank, deviation: float, seed: int) -> PrototypeClassifier:
     """The raw map, its distances blurred: a worse model of the same kind."""
     exact, rng = raw(bank), np.random.default_rng(seed)
     blur = rng.normal(0, deviation, (len(bank.maps), len(bank.modes)))
     place = {row.tobytes(): i for i, row in enumerate(np.asarray(bank.maps))}
 
-    def to_modes(maps: np.ndarray) -> np.ndarray:
-        return exact.to_modes(maps) + blur[[place[row.tobytes()] for row in maps]]
+    def mode_distances(maps: np.ndarray) -> np.ndarray:
+        return exact.mode_distances(maps) + blur[[place[row.tobytes()] for row in maps]]
 
-    return replace(exact, to_modes=to_modes)
+    return replace(exact, mode_distances=mode_distances)
 
 
 @pytest.fixture
@@ -196,9 +199,9 @@ def later() -> parts.Bank:
 def rival(tmp_path, bank, monkeypatch):
     """Makes a release whose judge is the one given: the same folder, loaded by the same door."""
 
-    def make(judge: Judge) -> Release:
+    def make(judge: PrototypeClassifier) -> Release:
         release = released(tmp_path, bank)
-        monkeypatch.setattr("tasks.evaluation.comparison.champion_judge", lambda _: judge)
+        monkeypatch.setattr("tasks.evaluation.comparison.load_classifier", lambda _: judge)
         return release
 
     return make
@@ -207,7 +210,7 @@ def rival(tmp_path, bank, monkeypatch):
 def test_a_truly_better_model_is_promoted(rival, later):
     found = compared(rival(noisy(later, 3.0, 1)), noisy(later, 1.5, 2), later)
     assert gated(found) == []
-    assert gated(found, Gate(figure="mode_accuracy")) == []
+    assert gated(found, GateConfig(figure="mode_accuracy")) == []
     assert found["figures"]["auroc"]["interval"][0] > 0
 
 
@@ -222,7 +225,7 @@ def test_a_worse_and_an_equally_good_one_are_not(rival, later):
 def test_the_same_weights_are_a_tie(tmp_path, bank, later):
     """The champion's own folder, loaded anew."""
     release = released(tmp_path, bank)
-    found = compared(release, champion_judge(release), later)
+    found = compared(release, load_classifier(release), later)
     assert found["same_model"]
     assert gated(found) == [
         f"a tie: the same model as the champion v1, with the same distances on the same {found['records']} "
@@ -233,7 +236,7 @@ def test_the_same_weights_are_a_tie(tmp_path, bank, later):
 def test_the_same_order_of_all_distances_is_a_tie(rival, later):
     """Twice the distance is another model, and no better one."""
     judge = raw(later)
-    double = replace(judge, to_modes=lambda maps: 2 * judge.to_modes(maps))
+    double = replace(judge, mode_distances=lambda maps: 2 * judge.mode_distances(maps))
     found = compared(rival(judge), double, later)
     assert not found["same_model"]
     (reason,) = gated(found)
@@ -245,12 +248,12 @@ def test_one_ruined_mode_is_refused_although_the_mean_gains(rival, later):
     few = (later.mode == 2) & (np.arange(len(later.mode)) // 3 % 3 > 0)  # mode 2 has a third of the others' records
     bank = replace(later, part=np.where(few & (later.part == PARTS.index("test")), 0, later.part))
     good = noisy(bank, 0.3, 1)
-    swapped = replace(good, to_modes=lambda maps: _swapped(good.to_modes(maps), maps, bank))
+    swapped = replace(good, mode_distances=lambda maps: _swapped(good.mode_distances(maps), maps, bank))
     found = compared(rival(noisy(bank, 4.0, 2)), swapped, bank)
     assert found["figures"]["mode_accuracy"]["interval"][0] > 0
-    (reason,) = gated(found, Gate(figure="mode_accuracy"))
+    (reason,) = gated(found, GateConfig(figure="mode_accuracy"))
     assert reason.startswith("mode 2 is worse than the champion v1's: accuracy ")
-    assert gated(found, Gate(figure="mode_accuracy", mode_margin=1.0)) == []
+    assert gated(found, GateConfig(figure="mode_accuracy", mode_margin=1.0)) == []
 
 
 def _swapped(distances: np.ndarray, maps: np.ndarray, bank: parts.Bank) -> np.ndarray:
@@ -298,7 +301,7 @@ def test_a_champion_that_cannot_be_used_rejects(tmp_path, bank, later, what):
     (reason,) = gated(found)
     assert reason.startswith(f"cannot be compared with the champion v1: {tmp_path.name} cannot be used (")
     assert "\n" not in reason
-    assert verdict(found, Gate())["verdict"] == reason
+    assert comparison_summary(found, GateConfig())["verdict"] == reason
 
 
 def test_a_champion_of_other_maps_rejects(tmp_path, bank, later):
@@ -309,7 +312,7 @@ def test_a_champion_of_other_maps_rejects(tmp_path, bank, later):
 
 def test_distances_that_are_no_numbers_reject(tmp_path, bank, later):
     judge = raw(later)
-    broken = replace(judge, to_modes=lambda maps: judge.to_modes(maps) * np.nan)
+    broken = replace(judge, mode_distances=lambda maps: judge.mode_distances(maps) * np.nan)
     (reason,) = gated(compared(released(tmp_path, bank), broken, later))
     assert reason == "cannot be compared with the champion v1: this model gives distances that are no finite numbers"
 
@@ -321,4 +324,4 @@ def test_a_mistake_of_ours_is_not_taken_for_a_verdict(tmp_path, bank, later):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        compared(released(tmp_path, bank), replace(raw(later), to_modes=mistaken), later)
+        compared(released(tmp_path, bank), replace(raw(later), mode_distances=mistaken), later)

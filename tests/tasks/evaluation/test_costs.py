@@ -5,22 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.config.run import Cost
-from tasks.evaluation.calibration_scores import Scores
-from tasks.evaluation.costs import cheapest, curve, price, rate_of
+from tasks.config.run import CostConfig
+from tasks.evaluation.calibration_scores import CalibrationScores
+from tasks.evaluation.costs import cheapest_threshold, cost_curve, error_rate, threshold_cost
 
-COST = Cost(prevalence=0.02, escape=100, overkill=5)
+COST = CostConfig(prevalence=0.02, escape=100, overkill=5)
 
 
 def scores(score, defect, test=True, unit=None):
     count = len(score)
     unit = np.arange(count) if unit is None else unit
-    return Scores(np.asarray(score, float), ~np.asarray(defect, bool), np.full(count, test), unit, np.array("record"))
+    return CalibrationScores(
+        np.asarray(score, float), ~np.asarray(defect, bool), np.full(count, test), unit, np.array("record")
+    )
 
 
 def test_counts_and_money_by_hand():
     """One of four good parts is stopped, one of two defects escapes: 2 450 over-kills, 100 escapes of 10 000."""
-    found = price(2.5, scores([1, 2, 2, 3, 2, 9], [0, 0, 0, 0, 1, 1]), COST, 0.95)
+    found = threshold_cost(2.5, scores([1, 2, 2, 3, 2, 9], [0, 0, 0, 0, 1, 1]), COST, 0.95)
     assert (found.false_alarms.value, found.escapes.value) == (0.25, 0.5)
     assert found.overkilled[0] == pytest.approx(2450)
     assert found.escaped[0] == pytest.approx(100)
@@ -29,14 +31,14 @@ def test_counts_and_money_by_hand():
 
 
 def test_without_a_prevalence_there_are_rates_alone():
-    found = price(2.5, scores([1, 3, 9], [0, 0, 1]), Cost(), 0.95)
+    found = threshold_cost(2.5, scores([1, 3, 9], [0, 0, 1]), CostConfig(), 0.95)
     assert (found.overkilled, found.escaped, found.cost) == (None, None, None)
-    assert price(2.5, scores([1, 3, 9], [0, 0, 1]), Cost(prevalence=0.1), 0.95).cost is None
+    assert threshold_cost(2.5, scores([1, 3, 9], [0, 0, 1]), CostConfig(prevalence=0.1), 0.95).cost is None
 
 
 def test_nothing_seen_is_not_nothing_possible():
     """The rule of three: of 300 without any, up to about 1.2 % (two-sided 95 %: 1 − .025^(1/300))."""
-    found = rate_of(np.zeros(300, bool), np.arange(300), 0.95)
+    found = error_rate(np.zeros(300, bool), np.arange(300), 0.95)
     assert found.low == 0
     assert found.high == pytest.approx(1 - 0.025 ** (1 / 300))
 
@@ -47,7 +49,7 @@ def test_intervals_cover_as_they_say():
     truth = 10_000 * (0.98 * 0.05 * 5 + 0.02 * 0.1 * 100)
     for _ in range(600):
         called = np.concatenate([rng.random(150) < 0.05, rng.random(100) < 0.9])
-        found = price(0.5, scores(called, np.repeat([0, 1], [150, 100])), COST, 0.95)
+        found = threshold_cost(0.5, scores(called, np.repeat([0, 1], [150, 100])), COST, 0.95)
         held += found.cost[1] <= truth <= found.cost[2]
     assert held / 600 > 0.93
 
@@ -58,7 +60,7 @@ def test_intervals_cover_groups_too_where_records_would_not():
     for _ in range(400):
         rates = np.where(rng.random(30) < 0.25, 0.4, 0.0)
         hit, unit = rng.random(600) < np.repeat(rates, 20), np.repeat(np.arange(30), 20)
-        grouped, single = rate_of(hit, unit, 0.95), rate_of(hit, np.arange(600), 0.95)
+        grouped, single = error_rate(hit, unit, 0.95), error_rate(hit, np.arange(600), 0.95)
         by_lot += grouped.low <= 0.1 <= grouped.high
         by_record += single.low <= 0.1 <= single.high
     assert by_lot / 400 > 0.92
@@ -70,14 +72,14 @@ def test_the_cheapest_is_the_cheapest_of_all():
     defect = rng.random(400) < 0.4
     score = np.round(rng.normal(defect * 2.0, 1), 1)
     calibration = scores(score, defect, test=False)
-    found = price(cheapest(calibration, COST), calibration, COST, 0.95, test=False).cost[0]
-    every = [price(cut, calibration, COST, 0.95, test=False).cost[0] for cut in np.unique(score)]
+    found = threshold_cost(cheapest_threshold(calibration, COST), calibration, COST, 0.95, test=False).cost[0]
+    every = [threshold_cost(cut, calibration, COST, 0.95, test=False).cost[0] for cut in np.unique(score)]
     assert found == pytest.approx(min(every))
 
 
 def test_the_curve_is_thinned_and_runs_from_all_stopped_to_all_passed():
     rng = np.random.default_rng(3)
-    points = curve(scores(rng.normal(size=5000), rng.random(5000) < 0.5), COST, 0.95)
+    points = cost_curve(scores(rng.normal(size=5000), rng.random(5000) < 0.5), COST, 0.95)
     assert len(points) <= 400
     assert points[0].false_alarms.value > 0.99
     assert points[-1].escapes.value == 1

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tasks.config.run import Gate
-from tasks.evaluation.gate import reasons_to_reject, verdict
+from tasks.config.run import GateConfig
+from tasks.evaluation.gate import comparison_summary, reasons_to_reject
 
 FIGURES = ("auroc", "mode_accuracy", "macro_mode_accuracy", "average_precision")
 
@@ -66,37 +66,37 @@ def judgement(own: float = 0.9, raw: tuple[float, float] = (0.6, 0.7), **more: A
     }
 
 
-def reasons(settings: Gate = Gate(), **more: Any) -> list[str]:
+def reasons(settings: GateConfig = GateConfig(), **more: Any) -> list[str]:
     """The reasons of a judgement that fails by its comparison alone."""
     return reasons_to_reject(judgement(comparison=comparison(**more)), settings)
 
 
 def test_a_good_model_passes():
-    assert reasons_to_reject(judgement(), Gate()) == []
+    assert reasons_to_reject(judgement(), GateConfig()) == []
     assert reasons() == []
 
 
 @pytest.mark.parametrize("own", [0.7, 0.69, 0.5, float("nan")])
 def test_the_best_raw_map_must_be_beaten(own):
     """An equal is no better; a figure that is no number is none."""
-    (reason,) = reasons_to_reject(judgement(own), Gate())
+    (reason,) = reasons_to_reject(judgement(own), GateConfig())
     assert reason.startswith(f"auroc {own:.4f} does not beat the raw map, rt (0.7000): ")
 
 
 def test_by_how_much_the_raw_map_must_be_beaten():
-    assert reasons_to_reject(judgement(0.78), Gate(beat_raw_by=0.07)) == []
-    (reason,) = reasons_to_reject(judgement(0.78), Gate(beat_raw_by=0.1))
+    assert reasons_to_reject(judgement(0.78), GateConfig(beat_raw_by=0.07)) == []
+    (reason,) = reasons_to_reject(judgement(0.78), GateConfig(beat_raw_by=0.1))
     assert reason.endswith("(0.7000) by the 0.1 asked")
 
 
 def test_an_untrained_tower_is_no_raw_map():
     """It is reported beside the others, and decides nothing."""
-    assert reasons_to_reject(judgement(0.9), Gate()) == []
+    assert reasons_to_reject(judgement(0.9), GateConfig()) == []
 
 
 def test_a_refused_threshold_rejects():
     thresholds = [{"name": "good or defect", "refused": "7 good calibration records, … needs 20"}]
-    (reason,) = reasons_to_reject(judgement(thresholds=thresholds), Gate())
+    (reason,) = reasons_to_reject(judgement(thresholds=thresholds), GateConfig())
     assert reason == "no good or defect threshold: 7 good calibration records, … needs 20"
 
 
@@ -115,8 +115,8 @@ def test_the_lower_end_must_exceed_zero(half, passes):
 
 
 def test_the_least_gain_is_held_against_the_lower_end():
-    assert reasons(Gate(least_gain=0.029)) == []
-    (reason,) = reasons(Gate(least_gain=0.031))
+    assert reasons(GateConfig(least_gain=0.029)) == []
+    (reason,) = reasons(GateConfig(least_gain=0.031))
     assert "+0.0500 [+0.0300, +0.0700]" in reason
     assert reason.endswith("the lower end must exceed 0.031")
 
@@ -158,7 +158,7 @@ def test_a_mode_vetoes_where_it_fell_beyond_margin_and_chance(difference, interv
             "mode scratch is worse than the champion v3's: accuracy 0.900 → 0.700 on 40 test records, "
             "difference -0.2000 [-0.3000, -0.1000]; 0.05 is allowed"
         ]
-    assert reasons(Gate(mode_margin=0.2), modes={"scratch": mode_entry(difference, interval)}) == []
+    assert reasons(GateConfig(mode_margin=0.2), modes={"scratch": mode_entry(difference, interval)}) == []
 
 
 def test_modes_too_few_to_be_told_veto_together():
@@ -172,7 +172,7 @@ def test_a_mode_that_is_lost_rejects_unless_that_is_allowed():
     assert reasons(lost=["burr", "dent"]) == [
         "no longer knows burr, dent, which the champion v3 does; gate.may_lose_modes=true allows it"
     ]
-    assert reasons(Gate(may_lose_modes=True), lost=["burr"]) == []
+    assert reasons(GateConfig(may_lose_modes=True), lost=["burr"]) == []
 
 
 def test_a_modes_name_stays_on_its_line():
@@ -182,7 +182,7 @@ def test_a_modes_name_stays_on_its_line():
 
 def test_a_champion_that_cannot_be_compared_rejects():
     found = {"version": "v3", "records": 3, "impossible": "3 test records … are needed"}
-    (reason,) = reasons_to_reject(judgement(comparison=found), Gate())
+    (reason,) = reasons_to_reject(judgement(comparison=found), GateConfig())
     assert reason == "cannot be compared with the champion v3: 3 test records … are needed"
 
 
@@ -191,26 +191,30 @@ def test_the_figure_that_decides_is_a_setting(figure):
     found = judgement(0.9, comparison=comparison())
     found["figures"][figure] = 0.65
     found["comparison"]["figures"][figure] = told(-0.1, 0.01)
-    reasons = reasons_to_reject(found, Gate(figure=figure))
+    reasons = reasons_to_reject(found, GateConfig(figure=figure))
     assert [reason.split(" ")[0] for reason in reasons] == [figure, "worse"]
     assert f"v3: {figure} difference -0.1000" in reasons[1]
     other = next(name for name in FIGURES if name != figure)
-    assert reasons_to_reject(found, Gate(figure=other)) == []
+    assert reasons_to_reject(found, GateConfig(figure=other)) == []
 
 
 def test_all_reasons_come_at_once():
     thresholds = [{"name": name, "refused": "too few"} for name in ("good or defect", "same mode")]
     worse = comparison(-0.1, lost=["dent"], modes={"0": mode_entry(-0.2, [-0.3, -0.1])})
-    assert len(reasons_to_reject(judgement(0.5, thresholds=thresholds, comparison=worse), Gate())) == 6
+    assert len(reasons_to_reject(judgement(0.5, thresholds=thresholds, comparison=worse), GateConfig())) == 6
 
 
 def test_the_verdict_names_figure_interval_and_the_worst_mode():
-    assert verdict(None, Gate()) is None
-    found = verdict(comparison(modes={"0": mode_entry(0.1, [0.0, 0.2]), "1": mode_entry(-0.02, None)}), Gate())
+    assert comparison_summary(None, GateConfig()) is None
+    found = comparison_summary(
+        comparison(modes={"0": mode_entry(0.1, [0.0, 0.2]), "1": mode_entry(-0.02, None)}), GateConfig()
+    )
     assert found["verdict"].startswith("better than the champion v3: auroc difference +0.0500 [+0.0300, +0.0700] at")
     assert (found["version"], found["frozen"], found["seen"]) == ("v3", "f2", 5)
     assert (found["figure"], found["interval"]) == ("auroc", pytest.approx([0.03, 0.07]))
     assert found["worst_mode"]["mode"] == "1"
-    impossible = verdict({"version": "v3", "frozen": "f1", "records": 3, "impossible": "too few"}, Gate())
+    impossible = comparison_summary(
+        {"version": "v3", "frozen": "f1", "records": 3, "impossible": "too few"}, GateConfig()
+    )
     assert impossible["verdict"] == "cannot be compared with the champion v3: too few"
     assert "interval" not in impossible

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from support.inspected_parts import banked, hidden_bank
 
-from tasks.evaluation.label_errors import shown_suspects, suspects_of, write_suspects
-from tasks.model.classifier import trained_judge
+from tasks.evaluation.label_errors import find_label_issues, illustrate_label_issues, write_label_issues
+from tasks.model.classifier import fit_prototypes
 from tasks.model.distances import distance
-from tasks.registry.loading import opened_release
-from tasks.report.label_page import MOST, write_labels
+from tasks.registry.loading import load_release
+from tasks.report.label_page import MAX_SHOWN, write_labels
 
 
 def plain(x):
@@ -26,11 +26,11 @@ def test_flipped_labels_lead_the_queue(name):
     """Of 300 well separated records twelve have a wrong mode: they are the first twelve suspects, or nearly."""
     bank, flipped = hidden_bank(12)
     options = {"blocks": 2} if name == "rt" else {}
-    judge = trained_judge("plain", plain, distance(name, **options), "mean-embedding", bank)
-    found = suspects_of(judge, bank)
+    judge = fit_prototypes("plain", plain, distance(name, **options), "mean-embedding", bank)
+    found = find_label_issues(judge, bank)
     assert np.isin(found.rows[:12], flipped).sum() >= 10
     assert found.checked == 300
-    assert (np.diff(found.surety) <= 0).all()
+    assert (np.diff(found.confidence) <= 0).all()
 
 
 def test_a_training_record_does_not_vouch_for_itself():
@@ -44,15 +44,15 @@ def test_a_training_record_does_not_vouch_for_itself():
     maps = bank.maps.copy()
     maps[lone[0]] = maps[train[bank.mode[train] == 0][0]] + 0.01
     bank = replace(bank, mode=mode, maps=maps)
-    judge = trained_judge("plain", plain, distance("euclidean"), "mean-embedding", bank)
-    assert lone[0] in suspects_of(judge, bank).rows
+    judge = fit_prototypes("plain", plain, distance("euclidean"), "mean-embedding", bank)
+    assert lone[0] in find_label_issues(judge, bank).rows
 
 
 def test_the_table_holds_every_suspect_with_its_map(tmp_path):
     bank, _ = hidden_bank(12)
-    judge = trained_judge("plain", plain, distance("euclidean"), "mean-embedding", bank)
-    found = suspects_of(judge, bank)
-    write_suspects(found, bank, tmp_path)
+    judge = fit_prototypes("plain", plain, distance("euclidean"), "mean-embedding", bank)
+    found = find_label_issues(judge, bank)
+    write_label_issues(found, bank, tmp_path)
     table = pq.read_table(tmp_path / "labels.parquet")
     assert len(table) == len(found.rows)
     assert table["rank"].to_pylist() == list(range(1, len(table) + 1))
@@ -62,9 +62,9 @@ def test_the_table_holds_every_suspect_with_its_map(tmp_path):
 
 def test_the_shown_are_beside_the_nearest_of_both_modes():
     bank, _ = hidden_bank(12)
-    judge = trained_judge("plain", plain, distance("euclidean"), "mean-embedding", bank)
-    found = suspects_of(judge, bank)
-    for one, row in zip(shown_suspects(found, judge, bank, (4, 5), 5), found.rows, strict=False):
+    judge = fit_prototypes("plain", plain, distance("euclidean"), "mean-embedding", bank)
+    found = find_label_issues(judge, bank)
+    for one, row in zip(illustrate_label_issues(found, judge, bank, (4, 5), 5), found.rows, strict=False):
         assert one.own_mode != one.taken_mode
         assert one.own_distance > 0, "a record is no neighbour of itself"
         np.testing.assert_array_equal(one.record.ravel(), bank.maps[row])
@@ -72,13 +72,13 @@ def test_the_shown_are_beside_the_nearest_of_both_modes():
 
 def test_a_clean_set_gives_an_empty_page(tmp_path):
     bank = banked(*[hidden_bank(0, parts=True)])
-    judge = trained_judge("plain", plain, distance("euclidean"), "mean-embedding", bank)
+    judge = fit_prototypes("plain", plain, distance("euclidean"), "mean-embedding", bank)
     told = write_labels(judge, bank, (4, 5), tmp_path, "en")
     assert told["suspects"] < 5
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_release_brings_its_queue(small_line):
-    folder = opened_release(Path(small_line.artifacts_folder)).release.path
-    assert (folder / "labels.html").read_text().count('<figure class="triplet">') <= MOST
+    folder = load_release(Path(small_line.artifacts_folder)).release.path
+    assert (folder / "labels.html").read_text().count('<figure class="triplet">') <= MAX_SHOWN
     assert 'href="labels.html"' in (folder / "report.html").read_text()

@@ -10,8 +10,8 @@ from support.inspected_parts import banked, configured, inspected, pairs_within,
 
 from tasks.data.bank import load_bank
 from tasks.data.split import PARTS
-from tasks.evaluation.leakage import certificate, trained_alone
-from tasks.model.classifier import raw_judge
+from tasks.evaluation.leakage import leakage_report, training_records_only
+from tasks.model.classifier import raw_map_baseline
 from tasks.model.distances import distance
 
 FACTS = {"split_by": "record", "dropped_contradictory": 3, "test_in_train": 2, "records": {}}
@@ -19,11 +19,11 @@ FACTS = {"split_by": "record", "dropped_contradictory": 3, "test_in_train": 2, "
 
 def again(bank):
     """The raw map's judge of a bank."""
-    return raw_judge(distance("euclidean"), bank)
+    return raw_map_baseline(distance("euclidean"), bank)
 
 
 def certified(bank, judged_by=None, facts=FACTS):
-    return certificate(bank, bank, again(judged_by or bank), again, facts)
+    return leakage_report(bank, bank, again(judged_by or bank), again, facts)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_anchors_of_all_records_are_found():
 def test_prototypes_that_saw_other_records_are_found(bank):
     seen = np.where(bank.part == PARTS.index("test"), np.int8(0), bank.part)
     peeking = replace(bank, part=seen)
-    found = certified(bank, judged_by=replace(peeking, anchors=trained_alone(peeking, peeking).anchors))
+    found = certified(bank, judged_by=replace(peeking, anchors=training_records_only(peeking, peeking).anchors))
     assert found["leaks"] == ["the prototypes are not those of the training records"]
     assert found["prototypes"]["digest"] != certified(bank)["prototypes"]["digest"]
 

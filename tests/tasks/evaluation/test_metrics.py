@@ -7,14 +7,14 @@ import pytest
 from scipy.stats import norm, rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from tasks.evaluation.bootstrap import draws_of, interval, intervals, weighted_auroc
+from tasks.evaluation.bootstrap import bootstrap_weights, interval, intervals, weighted_auroc
 from tasks.evaluation.metrics import (
     angular_accuracy,
     d_prime,
     macro,
-    pair_figures,
-    per_mode_figures,
-    retrieval_figures,
+    pair_metrics,
+    per_mode_metrics,
+    retrieval_metrics,
     tpr_at,
 )
 
@@ -39,7 +39,7 @@ def rates(positive: np.ndarray, score: np.ndarray) -> list[tuple[float, float]]:
 @pytest.mark.parametrize("seed", range(4))
 def test_pair_figures(seed):
     distances, mode = scored(seed=seed)
-    found = pair_figures(distances, mode)
+    found = pair_metrics(distances, mode)
     positive, score = (np.arange(4) == mode[:, None]).ravel(), -distances.ravel()
     curve = rates(positive, score)
     assert found["auroc"] == pytest.approx(roc_auc_score(positive, score))
@@ -58,14 +58,14 @@ def test_pair_figures(seed):
 def test_macro_accuracy_weighs_modes_not_records():
     """90 records of mode 0, all right, and 10 of mode 1, all wrong: accuracy .9, macro .5."""
     distances, mode = np.tile([0.0, 1.0], (100, 1)), np.repeat([0, 1], [90, 10])
-    found = pair_figures(distances, mode)
+    found = pair_metrics(distances, mode)
     assert (found["mode_accuracy"], found["macro_mode_accuracy"]) == (0.9, 0.5)
 
 
 def test_perfect_and_reversed_judges():
     mode = np.arange(20) % 2
     right = 1.0 - np.eye(2)[mode] + RNG.uniform(0, 0.1, (20, 2))
-    best, worst = pair_figures(right, mode), pair_figures(-right, mode)
+    best, worst = pair_metrics(right, mode), pair_metrics(-right, mode)
     assert (best["auroc"], best["eer"], best["tpr_at_1_fpr"], best["mode_accuracy"]) == (1, 0, 1, 1)
     assert (worst["auroc"], worst["eer"], worst["tpr_at_1_fpr"], worst["mode_accuracy"]) == (0, 1, 0, 0)
     assert best["d_prime"] > 20
@@ -73,7 +73,7 @@ def test_perfect_and_reversed_judges():
 
 def test_a_judge_that_says_the_same_of_everything():
     """All distances equal: AUROC ½, and an equal error rate of ½, not of 0."""
-    found = pair_figures(np.ones((12, 3)), np.arange(12) % 3)
+    found = pair_metrics(np.ones((12, 3)), np.arange(12) % 3)
     assert (found["auroc"], found["eer"], found["d_prime"]) == (0.5, 0.5, 0)
     assert found["tpr_at_5_fpr"] == 0
 
@@ -81,14 +81,14 @@ def test_a_judge_that_says_the_same_of_everything():
 def test_equal_error_rate_by_hand():
     """Same 4 3 2 1, different 2.5 1.5 .5 0: from 2 on, one of four same is missed, one different passes."""
     same, different = np.array([4, 3, 2, 1.0]), np.array([2.5, 1.5, 0.5, 0])
-    found = pair_figures(-np.stack([same, different], axis=1), np.zeros(4, int))
+    found = pair_metrics(-np.stack([same, different], axis=1), np.zeros(4, int))
     assert found["eer"] == pytest.approx(0.25)
 
 
 def test_operating_points_on_a_straight_stretch_are_not_lost():
     """40 levels, each with one same and one different: a diagonal ROC of 41 points. At FPR ≤ 5 % the TPR is 2/40."""
     level = np.arange(40.0)
-    found = pair_figures(-np.stack([level, level], axis=1), np.zeros(40, int))
+    found = pair_metrics(-np.stack([level, level], axis=1), np.zeros(40, int))
     assert found["tpr_at_5_fpr"] == pytest.approx(0.05)
     assert found["eer"] == pytest.approx(0.5)
     tenths = np.arange(11) / 10
@@ -109,7 +109,7 @@ def test_d_prime_and_auroc_agree_on_normal_scores():
 
 
 def retrieval(distances: np.ndarray, mode: np.ndarray, most: int = 4000) -> dict[str, float]:
-    return retrieval_figures(lambda rows: distances[rows].astype(float), mode, most)
+    return retrieval_metrics(lambda rows: distances[rows].astype(float), mode, most)
 
 
 def test_map_at_r_by_hand():
@@ -155,7 +155,7 @@ def test_retrieval_without_any_pair():
 def test_per_mode_figures_and_their_mean():
     distances, mode = scored()
     mode[mode == 3] = 0
-    found = per_mode_figures(distances, mode, ["good", "a", "b", "absent"])
+    found = per_mode_metrics(distances, mode, ["good", "a", "b", "absent"])
     assert list(found) == ["good", "a", "b"]
     for code, name in enumerate(found):
         own = mode == code
@@ -169,7 +169,7 @@ def test_per_mode_figures_and_their_mean():
 
 
 def test_one_mode_alone_has_no_auroc():
-    found = per_mode_figures(np.ones((4, 2)), np.zeros(4, int), ["a", "b"])
+    found = per_mode_metrics(np.ones((4, 2)), np.zeros(4, int), ["a", "b"])
     assert found == {"a": {"n": 4, "accuracy": 1.0}}
     assert macro(found) == {"accuracy": 1.0}
 
@@ -207,12 +207,12 @@ def test_a_draw_without_one_class_has_no_auroc():
 
 def test_draws_take_units_whole_and_as_many_as_there_are():
     units = np.array(["a", "a", "b", "c", "c", "c"])
-    weights = draws_of(units, 500, 1)
+    weights = bootstrap_weights(units, 500, 1)
     assert (weights[:, 0] == weights[:, 1]).all()
     assert (weights[:, 3] == weights[:, 5]).all()
     assert (weights[:, [0, 2, 3]].sum(axis=1) == 3).all()
     assert weights.mean() == pytest.approx(1, abs=0.1)
-    np.testing.assert_array_equal(weights, draws_of(units, 500, 1))
+    np.testing.assert_array_equal(weights, bootstrap_weights(units, 500, 1))
 
 
 def test_the_interval_of_a_known_distribution():
@@ -228,11 +228,13 @@ def test_intervals_over_groups_are_wider_than_over_records():
     luck = rng.normal(0, 1.5, 20)[group]
     distances = rng.normal(5, 1, (400, 2))
     distances[np.arange(400), mode] -= 1 + luck
-    by_record, by_group = (intervals(distances, mode, draws_of(unit, 400, 0), 0.95) for unit in (np.arange(400), group))
+    by_record, by_group = (
+        intervals(distances, mode, bootstrap_weights(unit, 400, 0), 0.95) for unit in (np.arange(400), group)
+    )
     for name in ("auroc", "mode_accuracy"):
         widths = [high - low for low, high in (by_record[name], by_group[name])]
         assert widths[1] > 2 * widths[0]
-        point = pair_figures(distances, mode)[name]
+        point = pair_metrics(distances, mode)[name]
         assert by_group[name][0] < point < by_group[name][1]
 
 
@@ -244,7 +246,7 @@ def test_intervals_cover():
         mode = np.arange(80) % 2
         distances = rng.normal(0, 1, (80, 2))
         distances[np.arange(80), mode] -= 1
-        low, high = intervals(distances, mode, draws_of(np.arange(80), 200, seed), 0.95)["auroc"]
+        low, high = intervals(distances, mode, bootstrap_weights(np.arange(80), 200, seed), 0.95)["auroc"]
         held += low < truth < high
     assert 53 <= held <= 60
 

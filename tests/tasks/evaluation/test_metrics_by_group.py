@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 from support import inspected_parts as parts
 
-from tasks.config.run import Retrain
-from tasks.evaluation.holdout import test_figures as figures_of
-from tasks.evaluation.holdout import thresholds_of
-from tasks.evaluation.metrics import balanced_accuracy, per_group_figures
+from tasks.config.run import RunConfig
+from tasks.evaluation.holdout import calibrate_thresholds
+from tasks.evaluation.holdout import holdout_metrics as figures_of
+from tasks.evaluation.metrics import balanced_accuracy, per_group_metrics
 from tasks.evaluation.thresholds import Threshold
-from tasks.model.classifier import raw_judge
+from tasks.model.classifier import raw_map_baseline
 from tasks.model.distances import distance
 
 
@@ -38,7 +38,7 @@ def test_each_group_by_hand():
     mode = np.array([0, 0, 1, 1, 1, 0])
     group = np.array(["a", "a", "a", "a", "b", ""])
     score = np.array([1, 1, 2, 1, 5, 9.0])
-    found = per_group_figures(distances, mode, mode == 0, score, 1.5, group)
+    found = per_group_metrics(distances, mode, mode == 0, score, 1.5, group)
     rates = {"good_auroc": 0.75, "fpr": 0.0, "tpr": 0.5, "balanced_accuracy": 0.75}
     assert found["a"] == {"n": 4, "good": 2, "mode_accuracy": 0.75, "auroc": 0.75, **rates}
     assert found["b"] == {"n": 1, "good": 0, "mode_accuracy": 1.0, "auroc": 1.0, "tpr": 1.0}
@@ -47,23 +47,23 @@ def test_each_group_by_hand():
 
 def test_without_a_threshold_or_a_good_prototype_the_rates_are_left_out():
     distances, mode, group = np.array([[1, 2], [2, 1.0]]), np.array([0, 1]), np.array(["a", "a"])
-    without_cut = per_group_figures(distances, mode, mode == 0, distances[:, 0], None, group)["a"]
+    without_cut = per_group_metrics(distances, mode, mode == 0, distances[:, 0], None, group)["a"]
     assert set(without_cut) == {"n", "good", "mode_accuracy", "auroc", "good_auroc"}
-    assert set(per_group_figures(distances, mode, mode == 0, None, None, group)["a"]) == set(without_cut) - {
+    assert set(per_group_metrics(distances, mode, mode == 0, None, None, group)["a"]) == set(without_cut) - {
         "good_auroc"
     }
 
 
 def test_the_judgement_has_them_of_its_own_test_part():
     part = parts.inspected(modes=3, each=40, groups=4)
-    bank, config = parts.banked(part), Retrain()
-    judge = raw_judge(distance("euclidean"), bank)
-    thresholds: list[Threshold] = thresholds_of(judge, bank, config)
+    bank, config = parts.banked(part), RunConfig()
+    judge = raw_map_baseline(distance("euclidean"), bank)
+    thresholds: list[Threshold] = calibrate_thresholds(judge, bank, config)
     thresholds[0] = replace(thresholds[0], value=3.0)
     found = figures_of(judge, bank, thresholds, config)
     rows = bank.rows("test")
     assert sum(one["n"] for one in found["per_group"].values()) == len(rows)
-    called, good = judge.to_good(bank.maps[rows]) > 3, bank.good[rows]
+    called, good = judge.good_distances(bank.maps[rows]) > 3, bank.good[rows]
     assert found["good_balanced_accuracy"] == (np.mean(~called[good]) + np.mean(called[~good])) / 2
     low, high = found["good_balanced_accuracy_interval"]
     assert low <= found["good_balanced_accuracy"] <= high

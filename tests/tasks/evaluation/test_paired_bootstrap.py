@@ -9,10 +9,17 @@ import pytest
 from scipy.stats import binom, norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from tasks.evaluation.bootstrap import draws_of
-from tasks.evaluation.gate import falls
-from tasks.evaluation.metrics import pair_figures
-from tasks.evaluation.paired_bootstrap import apart_of, draws_for, ends, fewest, paired, weighted_pairs
+from tasks.evaluation.bootstrap import bootstrap_weights
+from tasks.evaluation.gate import is_significant_drop
+from tasks.evaluation.metrics import pair_metrics
+from tasks.evaluation.paired_bootstrap import (
+    bootstrap_bounds,
+    effective_units,
+    min_units_for_significance,
+    paired_differences,
+    required_draws,
+    weighted_pairs,
+)
 
 
 def simulated(
@@ -57,7 +64,7 @@ def test_the_pair_figures_of_three_records_by_hand():
 def test_weighted_figures_are_those_of_sklearn_ties_included():
     rng = np.random.default_rng(0)
     distances, mode = rng.integers(0, 12, (60, 4)).astype(float), rng.integers(0, 4, 60)
-    weights = draws_of(np.arange(60), 5, seed=3)
+    weights = bootstrap_weights(np.arange(60), 5, seed=3)
     same = (np.arange(4) == mode[:, None]).ravel()
     for weight, found in zip(weights, weighted_pairs(distances, mode, weights), strict=True):
         pairs = np.repeat(weight, 4)
@@ -68,19 +75,19 @@ def test_weighted_figures_are_those_of_sklearn_ties_included():
 def test_how_many_units_make_a_difference():
     """Equal shares count one each, an unequal one less: (3 + 1)²/(9 + 1); a unit counts by its sum."""
     every = np.arange(4)
-    assert apart_of(np.array([1.0, -1.0, 1.0, 0.0]), every) == 3
-    assert apart_of(np.array([3.0, 1.0, 0.0, 0.0]), every) == pytest.approx(1.6)
-    assert apart_of(np.array([1.0, 1.0, 1.0, 0.0]), np.array([0, 0, 1, 1])) == pytest.approx(9 / 5)
-    assert apart_of(np.zeros(4), every) == 0
+    assert effective_units(np.array([1.0, -1.0, 1.0, 0.0]), every) == 3
+    assert effective_units(np.array([3.0, 1.0, 0.0, 0.0]), every) == pytest.approx(1.6)
+    assert effective_units(np.array([1.0, 1.0, 1.0, 0.0]), np.array([0, 0, 1, 1])) == pytest.approx(9 / 5)
+    assert effective_units(np.zeros(4), every) == 0
 
 
 def test_the_ends_move_outwards_for_few_units():
     """Of 0 … 999 the 5 % percentile is 49.95. Ten units: t₉ = 1.8331, times √(10/9) is 1.9323, Φ(−1.9323) = 2.67 %."""
     values = np.random.default_rng(0).permutation(1000).astype(float)
-    assert ends(values, 1e9, 0.95) == [49.0, 950.0]
-    assert ends(values, 10, 0.95) == [26.0, 973.0]
-    assert ends(values, 1, 0.95) == ends(values, 0, 0.95) == [0.0, 999.0]
-    assert ends(np.append(values, np.nan), 1e9, 0.95) == [49.0, 950.0]
+    assert bootstrap_bounds(values, 1e9, 0.95) == [49.0, 950.0]
+    assert bootstrap_bounds(values, 10, 0.95) == [26.0, 973.0]
+    assert bootstrap_bounds(values, 1, 0.95) == bootstrap_bounds(values, 0, 0.95) == [0.0, 999.0]
+    assert bootstrap_bounds(np.append(values, np.nan), 1e9, 0.95) == [49.0, 950.0]
 
 
 @pytest.mark.parametrize(("wins", "losses", "better"), [(3, 0, False), (4, 0, False), (5, 0, True), (7, 1, True)])
@@ -90,7 +97,7 @@ def test_few_records_that_differ(wins, losses, better):
     champion[:wins] = False
     challenger = np.ones(40, bool)
     challenger[wins : wins + losses] = False
-    found = paired(
+    found = paired_differences(
         of_answers(challenger), of_answers(champion), np.zeros(40, int), np.arange(40), 0.95, draws=2000, seed=1
     )
     accuracy = found["figures"]["mode_accuracy"]
@@ -101,11 +108,11 @@ def test_few_records_that_differ(wins, losses, better):
 
 def test_differences_are_those_of_the_figures_and_equal_models_have_none():
     own, other, mode, units = simulated(np.random.default_rng(5), 60, 3, (2.0, 1.0))
-    found = paired(own, other, mode, units, 0.95, draws=200, seed=1)
-    figures = [pair_figures(one, mode) for one in (own, other)]
+    found = paired_differences(own, other, mode, units, 0.95, draws=200, seed=1)
+    figures = [pair_metrics(one, mode) for one in (own, other)]
     for name, entry in found["figures"].items():
         assert entry["difference"] == pytest.approx(figures[0][name] - figures[1][name])
-    same = paired(own, own, mode, units, 0.95, draws=200, seed=1)
+    same = paired_differences(own, own, mode, units, 0.95, draws=200, seed=1)
     entries = [*same["figures"].values(), *same["modes"].values()]
     assert all(entry["difference"] == 0 and entry["interval"] == [0.0, 0.0] for entry in entries)
 
@@ -117,15 +124,15 @@ def test_the_macro_mean_weighs_modes_not_records():
     own[np.arange(10), mode] = other[np.arange(10), mode] = 0
     other[:2] = [1, 0]
     own[8] = [0, 1]
-    found = paired(own, other, mode, np.arange(10), 0.95, draws=500, seed=1)
+    found = paired_differences(own, other, mode, np.arange(10), 0.95, draws=500, seed=1)
     assert found["figures"]["macro_mode_accuracy"]["difference"] == pytest.approx(-1 / 8)
     assert found["figures"]["mode_accuracy"]["difference"] == pytest.approx(1 / 10)
 
 
 def test_draws_and_the_fewest_units_follow_the_confidence():
-    assert [draws_for(1000, confidence) for confidence in (0.95, 0.99)] == [1000, 5000]
-    assert draws_for(7000, 0.99) == 7000
-    assert [fewest(confidence) for confidence in (0.5, 0.75, 0.95, 0.99, 0.999)] == [1, 2, 5, 7, 10]
+    assert [required_draws(1000, confidence) for confidence in (0.95, 0.99)] == [1000, 5000]
+    assert required_draws(7000, 0.99) == 7000
+    assert [min_units_for_significance(confidence) for confidence in (0.5, 0.75, 0.95, 0.99, 0.999)] == [1, 2, 5, 7, 10]
 
 
 def test_modes_with_few_records_are_pooled():
@@ -134,11 +141,11 @@ def test_modes_with_few_records_are_pooled():
     same = np.arange(5) == mode[:, None]
     other, own = np.where(same, 0.0, 1.0), np.where(same, 0.0, 1.0)
     own[60:] = 1 - own[60:]
-    found = paired(own, other, mode, np.arange(72), 0.95, draws=1000, seed=1)
+    found = paired_differences(own, other, mode, np.arange(72), 0.95, draws=1000, seed=1)
     assert [found["modes"][code]["interval"] for code in range(5)] == [[0.0, 0.0], None, None, None, None]
     assert (found["few"]["modes"], found["few"]["n"], found["few"]["difference"]) == ([1, 2, 3, 4], 12, -1.0)
-    assert falls(found["few"], 0.05)
-    assert not any(falls(entry, 0.05) for entry in found["modes"].values())
+    assert is_significant_drop(found["few"], 0.05)
+    assert not any(is_significant_drop(entry, 0.05) for entry in found["modes"].values())
 
 
 # Its error and its power
@@ -150,7 +157,7 @@ def test_no_number_of_differing_records_fools_it():
     For d such records of 200 the chance of a promotion is the sum of the binomial over those wins whose
     interval lies above zero; the sign test's own is the largest such sum up to 5 %.
     """
-    weights = draws_of(np.arange(200), 2000, seed=1)
+    weights = bootstrap_weights(np.arange(200), 2000, seed=1)
     chances = []
     for differing in range(1, 41):
         fooled = [wins for wins in range(differing // 2, differing + 1) if _lower(weights, wins, differing - wins) > 0]
@@ -163,7 +170,7 @@ def test_no_number_of_differing_records_fools_it():
 def _lower(weights: np.ndarray, wins: int, losses: int) -> float:
     won = np.zeros(weights.shape[1])
     won[:wins], won[wins : wins + losses] = 1, -1
-    return ends(weights @ won / len(won), apart_of(won, np.arange(len(won))), 0.95)[0]
+    return bootstrap_bounds(weights @ won / len(won), effective_units(won, np.arange(len(won))), 0.95)[0]
 
 
 NULL = [(30, 3, 1.5, 0), (90, 3, 3.0, 0), (120, 6, 2.0, 0), (150, 3, 1.5, 12)]
@@ -176,10 +183,10 @@ def test_equally_good_models_are_promoted_in_about_one_of_twenty(n, m, gap, grou
     promoted = dict.fromkeys(("auroc", "average_precision", "mode_accuracy", "macro_mode_accuracy"), 0)
     vetoed, rng = 0, np.random.default_rng(11)
     for run in range(400):
-        found = paired(*simulated(rng, n, m, (gap, gap), groups), 0.95, draws=300, seed=run)
+        found = paired_differences(*simulated(rng, n, m, (gap, gap), groups), 0.95, draws=300, seed=run)
         for name in promoted:
             promoted[name] += found["figures"][name]["interval"][0] > 0
-        vetoed += any(falls(entry, 0.05) for entry in found["modes"].values())
+        vetoed += any(is_significant_drop(entry, 0.05) for entry in found["modes"].values())
     print(promoted, vetoed)
     assert max(promoted.values()) < 31
     assert vetoed < 60, "by chance some mode of some falls; most models must not fail by that"
@@ -190,7 +197,7 @@ def test_a_better_model_is_promoted_as_often_as_theory_says():
     """The difference over its true deviation, δ/σ, gives Φ(δ/σ − 1.645); both come from the simulation itself."""
     rng, differences, promoted = np.random.default_rng(12), [], 0
     for run in range(400):
-        found = paired(*simulated(rng, 90, 3, (1.5, 1.25)), 0.95, draws=300, seed=run)["figures"]["auroc"]
+        found = paired_differences(*simulated(rng, 90, 3, (1.5, 1.25)), 0.95, draws=300, seed=run)["figures"]["auroc"]
         differences.append(found["difference"])
         promoted += found["interval"][0] > 0
     expected = norm.cdf(np.mean(differences) / np.std(differences) - 1.645)
@@ -202,9 +209,9 @@ def test_a_better_model_is_promoted_as_often_as_theory_says():
 def test_pairing_tells_what_two_intervals_cannot():
     """Two models that share what is hard: unpaired, the same difference would be lost in the records' spread."""
     own, other, mode, units = simulated(np.random.default_rng(3), 200, 3, (1.9, 1.5))
-    found = paired(own, other, mode, units, 0.95, draws=1000, seed=1)["figures"]["auroc"]
-    weights = draws_of(units, 1000, 1)
+    found = paired_differences(own, other, mode, units, 0.95, draws=1000, seed=1)["figures"]["auroc"]
+    weights = bootstrap_weights(units, 1000, 1)
     mine, theirs = (weighted_pairs(one, mode, weights)[:, 0] for one in (own, other))
     unpaired = mine - np.random.default_rng(0).permutation(theirs)
     assert found["interval"][0] > 0
-    assert ends(unpaired, len(mode), 0.95)[0] < found["interval"][0]
+    assert bootstrap_bounds(unpaired, len(mode), 0.95)[0] < found["interval"][0]

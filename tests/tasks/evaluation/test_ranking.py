@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.config.run import Retrain
+from tasks.config.run import RunConfig
 from tasks.config.search_space import Sweep
-from tasks.core.results import Tried
+from tasks.core.results import TrialResult
 from tasks.evaluation.ranking import rank
 
 
 def ranked(by_value, figure="auroc", key="fit.margin", parameters=None, run=None):
     """The ranking of candidates by value, each with its figures by seed; a str is the reason of a failure."""
-    candidates = Sweep(run=run or Retrain(), grid=(f"{key}={','.join(by_value)}",)).candidates()
+    candidates = Sweep(run=run or RunConfig(), grid=(f"{key}={','.join(by_value)}",)).candidates()
     sizes = parameters or dict.fromkeys(by_value, 100)
     tried = []
     for number, (value, figures) in enumerate(by_value.items()):
         for seed, one in enumerate(figures):
             facts = {"figures": {figure: one}, "seconds": 2.0 + seed, "parameters": sizes[value]}
-            tried.append(Tried(number, seed, {}, failed=one) if isinstance(one, str) else Tried(number, seed, facts))
+            tried.append(
+                TrialResult(number, seed, {}, failed=one) if isinstance(one, str) else TrialResult(number, seed, facts)
+            )
     return rank(candidates, tried, figure, 0.95)
 
 
@@ -82,7 +84,7 @@ def test_where_every_candidate_lost_a_seed_the_best_of_them_is_chosen():
 def test_a_figure_that_the_data_does_not_have_is_a_failure():
     candidates = Sweep(grid=("fit.margin=1",)).candidates()
     facts = {"figures": {"auroc": 0.9}, "seconds": 1.0, "parameters": 1}
-    assert rank(candidates, [Tried(0, 42, facts)], "good_auroc", 0.95) is None
+    assert rank(candidates, [TrialResult(0, 42, facts)], "good_auroc", 0.95) is None
 
 
 def test_nothing_is_chosen_where_all_failed():

@@ -6,35 +6,35 @@ import numpy as np
 import pytest
 from support import inspected_parts as parts
 
-from tasks.config.run import Evaluate, Retrain
-from tasks.evaluation.bootstrap import draws_of
-from tasks.evaluation.metrics import pair_figures
-from tasks.evaluation.report_data import gather
-from tasks.model.classifier import raw_judge
+from tasks.config.run import EvaluateConfig, RunConfig
+from tasks.evaluation.bootstrap import bootstrap_weights
+from tasks.evaluation.metrics import pair_metrics
+from tasks.evaluation.report_data import collect_report_data
+from tasks.model.classifier import raw_map_baseline
 from tasks.model.distances import distance
 from tasks.report.curves import RATES, curves
 
-CONFIG = Retrain(data=parts.DATA, evaluate=Evaluate(bootstrap=200), seed=5)
+CONFIG = RunConfig(data=parts.DATA, evaluate=EvaluateConfig(bootstrap=200), seed=5)
 
 
 @pytest.fixture(scope="module")
 def judged():
     """Twelve groups in the test part, enough to be drawn whole."""
     bank = parts.banked(parts.inspected(modes=3, each=120, groups=12))
-    judge = raw_judge(distance("euclidean"), bank)
-    return bank, gather(judge, [judge], bank, {"best_epoch": 1, "epochs": []}, CONFIG)
+    judge = raw_map_baseline(distance("euclidean"), bank)
+    return bank, collect_report_data(judge, [judge], bank, {"best_epoch": 1, "epochs": []}, CONFIG)
 
 
 def test_the_draws_are_those_of_the_intervals_by_group_where_there_are_enough(judged):
     bank, evidence = judged
     group = bank.group[bank.rows("test")]
-    np.testing.assert_array_equal(evidence.weights, draws_of(group, 200, 5))
+    np.testing.assert_array_equal(evidence.weights, bootstrap_weights(group, 200, 5))
     assert (evidence.weights[:, group == "L3"] == evidence.weights[:, group == "L3"][:, :1]).all()
 
 
 def test_the_curves_pass_through_the_figures(judged):
     _, evidence = judged
-    figures, found = pair_figures(evidence.distances, evidence.mode), curves(evidence, 0.95)
+    figures, found = pair_metrics(evidence.distances, evidence.mode), curves(evidence, 0.95)
     for at, name in ((0.01, "tpr_at_1_fpr"), (0.05, "tpr_at_5_fpr")):
         assert found["this model"].roc[np.abs(RATES - at).argmin()] == figures[name]
 

@@ -9,8 +9,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tasks.config.fields import allowed
-from tasks.config.run import Evaluate
+from tasks.config.fields import allowed_values
+from tasks.config.run import EvaluateConfig
 from tasks.evaluation.thresholds import RULES, Rule, calibrate, max_f1, min_precision, min_recall, target_fpr, youden
 
 
@@ -144,7 +144,7 @@ def test_everything_may_be_an_anomaly():
 def test_settings_offer_just_the_rules_that_there_are():
     import typing
 
-    assert set(allowed(typing.get_type_hints(Evaluate)["rule"])) == set(RULES)
+    assert set(allowed_values(typing.get_type_hints(EvaluateConfig)["rule"])) == set(RULES)
 
 
 def threshold(name: str = "target_fpr", target: float = 0.05, seed: int = 0, unit: object = None, **rule: object):

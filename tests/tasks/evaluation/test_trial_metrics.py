@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from support.inspected_parts import banked, configured, inspected, map_column, split_stage
 
-from tasks.core.stages import MANIFEST, seal, sound
+from tasks.core.stages import MANIFEST, seal_folder, verified_manifest
 from tasks.data.bank import load_bank
-from tasks.data.bank_variants import without_others
+from tasks.data.bank_variants import only_parts
 from tasks.data.split import PARTS
-from tasks.evaluation.trial_metrics import calibration_figures, trial_facts
-from tasks.model.classifier import trained_judge
+from tasks.evaluation.trial_metrics import calibration_metrics, trial_facts
+from tasks.model.classifier import fit_prototypes
 from tasks.model.distances import Euclidean
 from tasks.train import train
 
@@ -29,8 +29,8 @@ def ruined(stage, folder, part):
     maps[rows] *= -1000
     mode[rows], good[rows] = (mode[rows] + 1) % len(bank.modes), ~good[rows]
     replace(bank, maps=maps, mode=mode, good=good).save(folder)
-    seal(folder, {name: value for name, value in stage.facts.items() if name != "files"})
-    assert sound(folder)["digest"] == stage.digest
+    seal_folder(folder, {name: value for name, value in stage.facts.items() if name != "files"})
+    assert verified_manifest(folder)["digest"] == stage.digest
     return replace(stage, path=str(folder))
 
 
@@ -56,7 +56,7 @@ def test_a_ruined_test_part_changes_nothing_and_a_ruined_calibration_part_the_fi
 
 def test_the_records_of_the_other_parts_are_not_in_the_bank_at_all():
     bank = banked(inspected(each=40))
-    found = without_others(bank)
+    found = only_parts(bank)
     for part in ("stop", "test"):
         assert len(found.rows(part)) == 0
     for part in ("train", "calibrate"):
@@ -66,19 +66,19 @@ def test_the_records_of_the_other_parts_are_not_in_the_bank_at_all():
 
 
 def judged(bank):
-    return calibration_figures(trained_judge("raw", np.asarray, Euclidean(), "mean-map", bank), bank)
+    return calibration_metrics(fit_prototypes("raw", np.asarray, Euclidean(), "mean-map", bank), bank)
 
 
 def test_figures_are_those_of_the_calibration_records():
     """Of records on their modes' own patterns, all are right; with the modes shifted by one, none is."""
-    bank = without_others(banked(inspected(each=40)))
+    bank = only_parts(banked(inspected(each=40)))
     assert judged(bank)["mode_accuracy"] == judged(bank)["good_auroc"] == 1.0
     shifted = np.where(bank.part == PARTS.index("calibrate"), (bank.mode + 1) % 3, bank.mode)
     assert judged(replace(bank, mode=shifted))["mode_accuracy"] == 0.0
 
 
 def test_no_good_or_defect_figure_without_both():
-    bank = without_others(banked(inspected(each=40)))
+    bank = only_parts(banked(inspected(each=40)))
     assert "good_auroc" not in judged(replace(bank, good=np.zeros(len(bank.good), bool)))
 
 
@@ -86,7 +86,7 @@ def test_only_the_rows_that_count_are_read_from_the_disk(tmp_path):
     """The maps stay on the disk; what was taken from them are copies of the rows of two parts."""
     banked(inspected(each=40)).save(tmp_path)
     bank = load_bank(Path(tmp_path))
-    found = without_others(bank)
+    found = only_parts(bank)
     assert isinstance(bank.maps, np.memmap)
     assert found.maps.base is not bank.maps
     assert len(found.maps) == len(bank.rows("train")) + len(bank.rows("calibrate"))

@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 from support.project import ROOT
 
-from tasks.imaging.demo import DEMO_VERSION, DemoPart, demo_grid, demo_revision, make_demo, photographs, record_names
+from tasks.imaging.demo import (
+    DEMO_VERSION,
+    DemoPart,
+    demo_grid,
+    demo_photographs,
+    demo_revision,
+    make_demo,
+    record_names,
+)
 from tasks.imaging.windows import rt_maps
 
 SMALL = {"good": 24, "per_mode": 12}
@@ -80,7 +88,7 @@ def test_another_seed_gives_other_parts() -> None:
 
 def test_photographs_are_what_the_maps_were_made_of() -> None:
     part = make_demo(**SMALL, photos=True)
-    shots = photographs(record_names(**SMALL))
+    shots = demo_photographs(record_names(**SMALL))
     np.testing.assert_array_equal(part.photos, shots)
     assert shots.dtype == np.float32
     assert shots.min() >= 0
@@ -140,4 +148,4 @@ def test_settings_out_of_bounds_are_refused(setting: dict[str, int]) -> None:
 
 def test_an_unknown_mode_is_refused() -> None:
     with pytest.raises(ValueError, match="expected a mode of 0 to 9, received 10"):
-        photographs([(10, 0)])
+        demo_photographs([(10, 0)])

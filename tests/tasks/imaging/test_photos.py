@@ -12,15 +12,15 @@ cv2 = pytest.importorskip("cv2", reason="needs kensa[photos]")
 
 from tasks.core.errors import UnfitStandard, UnreadablePhotos, UnusableFolder  # noqa: E402
 from tasks.imaging import rt  # noqa: E402
-from tasks.imaging.demo import demo_grid, good_photographs, photographs, record_names  # noqa: E402
+from tasks.imaging.demo import demo_grid, demo_photographs, good_photographs, record_names  # noqa: E402
 from tasks.imaging.demo_files import write_demo  # noqa: E402
-from tasks.imaging.photos import photos_in, read  # noqa: E402
+from tasks.imaging.photos import list_photos, read_photo  # noqa: E402
 from tasks.imaging.registration import register  # noqa: E402
-from tasks.imaging.standard import Asked, make_standard, read_standard  # noqa: E402
+from tasks.imaging.standard import MapOptions, make_standard, read_standard  # noqa: E402
 from tasks.imaging.windows import PEDESTAL, fit_windows, rt_maps  # noqa: E402
-from tasks.maps import mapped  # noqa: E402
+from tasks.maps import make_maps  # noqa: E402
 
-ASKED = Asked(rows=6, cols=8, register="none")
+ASKED = MapOptions(rows=6, cols=8, register="none")
 NAMES = record_names(8, 2)
 
 
@@ -35,7 +35,7 @@ def put(folder, photos, names=None):
 
 @pytest.fixture(scope="module")
 def parts():
-    return photographs(NAMES)
+    return demo_photographs(NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_unregistered_maps_are_those_of_the_demonstration_part(tmp_path, parts):
     """Files of 8 bits hold what the demonstration part draws, so its own grid gives the same maps."""
     good = put(tmp_path / "good", good_photographs(200))
     put(tmp_path / "new", parts)
-    made = mapped(tmp_path / "new", good, tmp_path / "out", Asked(register="none"), "good", 0.1)
+    made = make_maps(tmp_path / "new", good, tmp_path / "out", MapOptions(register="none"), "good", 0.1)
     assert made.records == len(NAMES)
     found = np.array(pq.read_table(tmp_path / "out" / "maps.parquet")["map"].to_pylist(), np.float32)
     np.testing.assert_allclose(found.reshape(-1, 36, 39), rt_maps(parts, demo_grid()), rtol=1e-3, atol=1e-4)
@@ -100,7 +100,7 @@ def test_what_lies_too_far_or_shows_something_else_is_said_and_left(parts):
 
 def test_subfolders_name_the_modes(tmp_path, parts, standard):
     names = [f"{'fine' if mode == 0 else mode}/{number}.png" for mode, number in NAMES]
-    made = mapped(put(tmp_path / "new", parts, names), standard, tmp_path / "out", ASKED, "fine", 1)
+    made = make_maps(put(tmp_path / "new", parts, names), standard, tmp_path / "out", ASKED, "fine", 1)
     assert made.modes["fine"] == 8
     table = pq.read_table(tmp_path / "out" / "maps.parquet").to_pylist()
     assert {(row["label"] == "0") == (row["fmode"] == "fine") for row in table} == {True}
@@ -110,7 +110,7 @@ def test_subfolders_name_the_modes(tmp_path, parts, standard):
 def test_a_table_names_labels_modes_and_groups(tmp_path, parts, standard):
     folder = put(tmp_path / "new", parts[:3])
     (folder / "labels.csv").write_text("file,label,fmode,group\n000.png,0,none,A\n001.png,1,dent,A\n002.png,1,dent,B\n")
-    mapped(folder, standard, tmp_path / "out", ASKED, "good", 1)
+    make_maps(folder, standard, tmp_path / "out", ASKED, "good", 1)
     table = pq.read_table(tmp_path / "out" / "maps.parquet").to_pylist()
     assert [(row["label"], row["fmode"], row["group"]) for row in table] == [
         ("0", "none", "A"),
@@ -121,15 +121,15 @@ def test_a_table_names_labels_modes_and_groups(tmp_path, parts, standard):
 
 def test_a_standard_is_used_again_as_it_is(tmp_path, parts, standard):
     new = put(tmp_path / "new", parts[:4])
-    mapped(new, standard, tmp_path / "first", Asked(6, 8), "good", 1)
-    mapped(new, tmp_path / "first", tmp_path / "again", Asked(36, 39), "good", 1)
-    assert read_standard(tmp_path / "first").asked == Asked(6, 8)
+    make_maps(new, standard, tmp_path / "first", MapOptions(6, 8), "good", 1)
+    make_maps(new, tmp_path / "first", tmp_path / "again", MapOptions(36, 39), "good", 1)
+    assert read_standard(tmp_path / "first").asked == MapOptions(6, 8)
     first, again = (pq.read_table(tmp_path / name / "maps.parquet") for name in ("first", "again"))
     assert first["map"].to_pylist() == again["map"].to_pylist()
 
 
 def test_photographs_of_the_standard_among_the_records_are_told(tmp_path, standard):
-    made = mapped(standard, standard, tmp_path / "out", ASKED, "good", 1)
+    made = make_maps(standard, standard, tmp_path / "out", ASKED, "good", 1)
     assert made.overlap == 20
 
 
@@ -137,14 +137,14 @@ def test_depths_and_channels(tmp_path):
     grey = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64) * 21
     cv2.imwrite(str(tmp_path / "deep.tiff"), grey)
     cv2.imwrite(str(tmp_path / "clear.png"), np.full((48, 64, 4), 128, np.uint8))
-    deep, clear = (read(photo) for photo in sorted(photos_in(tmp_path), key=lambda one: one.name)[::-1])
+    deep, clear = (read_photo(photo) for photo in sorted(list_photos(tmp_path), key=lambda one: one.name)[::-1])
     np.testing.assert_allclose(deep, grey / 65535, rtol=1e-6)
     assert clear.shape == (48, 64, 3)
 
 
 def test_larger_photographs_are_reduced_to_whole_windows(tmp_path, parts):
     large = put(tmp_path / "large", [cv2.resize(photo, (331, 307)) for photo in good_photographs(5)])
-    made = make_standard(photos_in(large), Asked(6, 8, "none"))
+    made = make_standard(list_photos(large), MapOptions(6, 8, "none"))
     assert made.mean.shape == (48, 64)
 
 
@@ -198,7 +198,7 @@ def broken(tmp_path, kind, parts):
 def test_a_mistake_is_one_line_and_leaves_nothing(tmp_path, parts, kind, error, said):
     new, good = broken(tmp_path, kind, parts)
     with pytest.raises(error) as told:
-        mapped(new, good, tmp_path / "out", ASKED, "good", 0.1)
+        make_maps(new, good, tmp_path / "out", ASKED, "good", 0.1)
     assert said in str(told.value)
     assert "\n" not in str(told.value)
     assert {path.name for path in tmp_path.iterdir()} == {"new", "good"}
@@ -207,8 +207,8 @@ def test_a_mistake_is_one_line_and_leaves_nothing(tmp_path, parts, kind, error, 
 def test_too_many_that_cannot_be_registered_are_the_cameras_fault(tmp_path, parts, standard):
     new = put(tmp_path / "new", [moved(photo, 11, 0, 0) for photo in parts[:5]])
     with pytest.raises(UnreadablePhotos, match="found 5 of 5"):
-        mapped(new, standard, tmp_path / "out", Asked(6, 8, "rigid", 3, 3), "good", 0.1)
-    made = mapped(new, standard, tmp_path / "out", Asked(6, 8, "rigid", 3, 3), "good", 1)
+        make_maps(new, standard, tmp_path / "out", MapOptions(6, 8, "rigid", 3, 3), "good", 0.1)
+    made = make_maps(new, standard, tmp_path / "out", MapOptions(6, 8, "rigid", 3, 3), "good", 1)
     assert len(made.unregistered) == 5
     assert pq.read_table(tmp_path / "out" / "maps.parquet")["registered"].to_pylist() == [False] * 5
 
@@ -217,5 +217,5 @@ def test_what_is_in_the_way_stays(tmp_path, parts, standard):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
     with pytest.raises(UnusableFolder, match="choose another --out"):
-        mapped(put(tmp_path / "new", parts[:3]), standard, tmp_path / "out", ASKED, "good", 1)
+        make_maps(put(tmp_path / "new", parts[:3]), standard, tmp_path / "out", ASKED, "good", 1)
     assert [path.name for path in Path(tmp_path / "out").iterdir()] == ["mine.txt"]

@@ -11,13 +11,13 @@ import pytest
 from keras import ops
 from support import inspected_parts as parts
 
-from tasks.config.model import DISTANCES
-from tasks.config.run import Fit, Retrain, Tower
-from tasks.evaluation.metrics import pair_figures
-from tasks.model.batches import BalancedBatches, Change
-from tasks.model.classifier import embedder, trained_judge
+from tasks.config.model import DISTANCES, TowerConfig, TrainingConfig
+from tasks.config.run import RunConfig
+from tasks.evaluation.metrics import pair_metrics
+from tasks.model.batches import Augmentation, BalancedBatches
+from tasks.model.classifier import fit_prototypes, make_embed
 from tasks.model.distances import trained_distance
-from tasks.model.siamese import moved
+from tasks.model.siamese import shift_indices
 from tasks.model.tower import weights_digest
 from tasks.train import _steps, fit
 
@@ -27,13 +27,20 @@ ROWS = [np.arange(0, 30), np.arange(30, 35), np.arange(35, 70), np.arange(70, 90
 QUICK = {"modes_per_batch": 3, "records_per_mode": 6, "batch": 18, "steps": 15, "epochs": 2, "shift": False}
 
 
-def run_of(preset: str = "best", **changes: Any) -> Retrain:
-    fitting = Fit(**{**QUICK, **changes})
-    return Retrain(preset=preset, data=parts.DATA, tower=Tower(widths="8-16-16"), fit=fitting).resolved()
+def run_of(preset: str = "best", **changes: Any) -> RunConfig:
+    fitting = TrainingConfig(**{**QUICK, **changes})
+    return RunConfig(preset=preset, data=parts.DATA, tower=TowerConfig(widths="8-16-16"), fit=fitting).resolved()
 
 
 def batches(seed: int = 1, **changes: Any) -> BalancedBatches:
-    given = {"rows": ROWS, "batch": (3, 8), "steps": 12, "seed": seed, "change": Change(True, 0.0, ROWS[0]), **changes}
+    given = {
+        "rows": ROWS,
+        "batch": (3, 8),
+        "steps": 12,
+        "seed": seed,
+        "change": Augmentation(True, 0.0, ROWS[0]),
+        **changes,
+    }
     return BalancedBatches(**given)
 
 
@@ -52,14 +59,14 @@ def trained(bank):
     return functools.cache(lambda name: fit(bank, with_distance(name))[0])
 
 
-def with_distance(name: str) -> Retrain:
+def with_distance(name: str) -> RunConfig:
     return run_of(distance=name, epochs=6, temperature=0.5)
 
 
 def auroc(tower, bank, config):
-    judge = trained_judge("x", embedder(tower), trained_distance(config.fit), config.fit.prototype, bank)
+    judge = fit_prototypes("x", make_embed(tower), trained_distance(config.fit), config.fit.prototype, bank)
     rows = bank.rows("test")
-    return pair_figures(judge.to_modes(bank.maps[rows]), bank.mode[rows])["auroc"]
+    return pair_metrics(judge.mode_distances(bank.maps[rows]), bank.mode[rows])["auroc"]
 
 
 def test_a_batch_is_p_modes_of_k_records_mode_by_mode():
@@ -95,7 +102,7 @@ def test_order_follows_from_seed_and_epoch():
 
 def test_maps_move_by_a_cell_with_their_edges_repeated():
     """0 1 2 / 3 4 5: the steps are none, up and down by one, left and right, and both."""
-    places = moved(2, 3)
+    places = shift_indices(2, 3)
     assert places[0].tolist() == [0, 1, 2, 3, 4, 5]
     assert places[1].tolist() == [0, 0, 1, 3, 3, 4]
     assert places[8].tolist() == [4, 5, 5, 4, 5, 5]
@@ -106,7 +113,7 @@ def test_maps_move_by_a_cell_with_their_edges_repeated():
 
 def test_a_good_record_is_laid_over_some():
     """Half of them under a good one, the others under themselves, which changes nothing."""
-    plain, half = drawn(batches()), drawn(batches(change=Change(False, 0.5, ROWS[0])))
+    plain, half = drawn(batches()), drawn(batches(change=Augmentation(False, 0.5, ROWS[0])))
     assert np.array_equal(plain[:, :, 0], plain[:, :, 2])
     other = half[:, :, 0] != half[:, :, 2]
     assert 0.4 < other.mean() < 0.6
@@ -116,7 +123,7 @@ def test_a_good_record_is_laid_over_some():
 @pytest.mark.parametrize(("records", "steps"), [(100, 25), (1800, 25), (2880, 40), (3600, 50), (10**6, 50)])
 def test_few_records_get_fewer_steps(records, steps):
     """30 looks at 2 880 records in 18 epochs of batches of 120 are 40 steps; 25 at least, 50 at most."""
-    assert _steps(Retrain().resolved().fit, records, 120) == steps
+    assert _steps(RunConfig().resolved().fit, records, 120) == steps
 
 
 @pytest.mark.parametrize("preset", ["best", "rt"])
@@ -140,9 +147,9 @@ def test_every_distance_trains_and_judges(bank, trained, name):
     config, tower = with_distance(name), trained(name)
     found = auroc(tower, bank, config)
     assert found > 0.9
-    judge = trained_judge("x", embedder(tower), trained_distance(config.fit), config.fit.prototype, bank)
+    judge = fit_prototypes("x", make_embed(tower), trained_distance(config.fit), config.fit.prototype, bank)
     rows = bank.rows("test")
-    turned = pair_figures(-judge.to_modes(bank.maps[rows]), bank.mode[rows])["auroc"]
+    turned = pair_metrics(-judge.mode_distances(bank.maps[rows]), bank.mode[rows])["auroc"]
     assert turned == pytest.approx(1 - found)
 
 
@@ -151,7 +158,7 @@ def test_swapping_positive_and_negative_raises_the_loss(bank, trained, name):
     from tasks.model.losses import all_triplets
 
     tower, measure = trained(name), trained_distance(with_distance(name).fit)
-    embedded = embedder(tower)(bank.maps)
+    embedded = make_embed(tower)(bank.maps)
     matrix = measure.matrix(embedded, embedded).T
     alike = bank.mode[:, None] == bank.mode
     near, far = (np.stack([row[one][:20] for row, one in zip(matrix, side, strict=True)]) for side in (alike, ~alike))

@@ -16,16 +16,18 @@ from support import inspected_parts as parts
 from support.project import ROOT
 
 from tasks.core.results import Epoch
-from tasks.model.checkpoint import Training, load_training, save_training
+from tasks.model.checkpoint import TrainingCheckpoint, load_checkpoint, save_checkpoint
 
 LINE = Epoch(1, 0.5, 0.4, 0.9, norm=1.0, spread=0.8, seconds=0.1)
-STATE = Training([np.arange(6.0).reshape(2, 3), np.ones(2)], [np.array(7), np.zeros(3)], [np.full((2, 3), 2.0)], [LINE])
+STATE = TrainingCheckpoint(
+    [np.arange(6.0).reshape(2, 3), np.ones(2)], [np.array(7), np.zeros(3)], [np.full((2, 3), 2.0)], [LINE]
+)
 # A process that ends itself as kill -9 would, at the end of an epoch or in the middle of writing one.
 DYING = """
 import os, signal, sys
 import tasks.model.monitor, tasks.model.checkpoint
 from tasks.train import main
-saved, epoch, midway = tasks.model.monitor.save_training, int(sys.argv[1]), sys.argv[2] == "midway"
+saved, epoch, midway = tasks.model.monitor.save_checkpoint, int(sys.argv[1]), sys.argv[2] == "midway"
 def dying(path, state):
     if len(state.log) < epoch:
         return saved(path, state)
@@ -34,14 +36,14 @@ def dying(path, state):
     else:
         saved(path, state)
     os.kill(os.getpid(), signal.SIGKILL)
-tasks.model.monitor.save_training = dying
+tasks.model.monitor.save_checkpoint = dying
 sys.exit(main(sys.argv[3:]))
 """
 SETTINGS = ("tower.widths=16-8", "fit.learning_rate=0.003", "fit.epochs=8", "fit.patience=8")
 WORDS = [word for setting in SETTINGS for word in ("--set", setting)]
 
 
-def same(one: Training, two: Training) -> bool:
+def same(one: TrainingCheckpoint, two: TrainingCheckpoint) -> bool:
     lists = ((getattr(one, name), getattr(two, name)) for name in ("tower", "optimizer", "best"))
     equal = all(np.array_equal(a, b) and a.dtype == b.dtype for x, y in lists for a, b in zip(x, y, strict=True))
     return equal and one.log == two.log
@@ -49,43 +51,43 @@ def same(one: Training, two: Training) -> bool:
 
 class TestTheFile:
     def test_what_was_saved_is_loaded(self, tmp_path):
-        save_training(tmp_path / "state.npz", STATE)
-        assert same(load_training(tmp_path / "state.npz"), STATE)
+        save_checkpoint(tmp_path / "state.npz", STATE)
+        assert same(load_checkpoint(tmp_path / "state.npz"), STATE)
         assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
 
     def test_more_than_ten_variables_keep_their_order(self, tmp_path):
-        many = Training([np.array(i) for i in range(12)], [], [], [LINE])
-        save_training(tmp_path / "state.npz", many)
-        assert [int(value) for value in load_training(tmp_path / "state.npz").tower] == list(range(12))
+        many = TrainingCheckpoint([np.array(i) for i in range(12)], [], [], [LINE])
+        save_checkpoint(tmp_path / "state.npz", many)
+        assert [int(value) for value in load_checkpoint(tmp_path / "state.npz").tower] == list(range(12))
 
     def test_none_is_no_error(self, tmp_path):
-        assert load_training(tmp_path / "state.npz") is None
+        assert load_checkpoint(tmp_path / "state.npz") is None
 
     @pytest.mark.parametrize("share", [0, 0.3, 0.9], ids=["empty", "a third", "most"])
     def test_a_cut_file_is_removed_and_training_starts_anew(self, tmp_path, share):
         path = tmp_path / "state.npz"
-        save_training(path, STATE)
+        save_checkpoint(path, STATE)
         content = path.read_bytes()
         path.write_bytes(content[: int(share * len(content))])
-        assert load_training(path) is None
+        assert load_checkpoint(path) is None
         assert not path.exists()
 
     def test_every_flipped_byte_of_the_arrays_is_seen(self, tmp_path):
         """The file's checksums cover the arrays; a flip elsewhere is seen or changes nothing."""
         path = tmp_path / "state.npz"
-        save_training(path, STATE)
+        save_checkpoint(path, STATE)
         content = path.read_bytes()
         for place in range(0, len(content), 7):
             flipped = bytearray(content)
             flipped[place] ^= 0xFF
             path.write_bytes(flipped)
-            found = load_training(path)
+            found = load_checkpoint(path)
             assert found is None or same(found, STATE), place
 
     def test_another_kind_of_file_is_refused_without_unpickling(self, tmp_path):
         path = tmp_path / "state.npz"
         np.savez(path, log=np.array([object()], dtype=object))
-        assert load_training(path) is None
+        assert load_checkpoint(path) is None
 
 
 @pytest.fixture(scope="module")
@@ -162,5 +164,5 @@ def test_saving_is_quick(tmp_path):
     """A tower of the notebook's size with Adam's moments (4 MB each) within a second."""
     big = [np.zeros((1404, 700), np.float32)]
     began = time.monotonic()
-    save_training(tmp_path / "state.npz", Training(big, big * 2, big, [LINE]))
+    save_checkpoint(tmp_path / "state.npz", TrainingCheckpoint(big, big * 2, big, [LINE]))
     assert time.monotonic() - began < 1

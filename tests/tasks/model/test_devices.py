@@ -13,9 +13,9 @@ import pytest
 from support.inspected_parts import banked, configured, inspected
 from support.project import ROOT
 
-from tasks.config.run import Fit
+from tasks.config.model import TrainingConfig
 from tasks.core.errors import BadSetting
-from tasks.model.devices import spread
+from tasks.model.devices import distribute_over
 from tasks.train import fit
 
 SPLIT = """
@@ -25,7 +25,7 @@ from pathlib import Path
 import jax, keras
 sys.path.insert(0, "tests")
 from support.inspected_parts import banked, configured, inspected
-from tasks.config.run import Fit, Tower
+from tasks.config.model import TrainingConfig, TowerConfig
 from tasks.model.devices import AlongBatches
 from tasks.train import fit
 seen = set()
@@ -39,9 +39,9 @@ bank, found = banked(inspected(modes=3, each=60)), {"devices": len(jax.devices()
 for preset, batch in (("notebook", 32), ("best", 30)):
     given = {"epochs": 2, "batch": batch, "steps": 10, "modes_per_batch": 3, "records_per_mode": 10}
     for devices in (1, 2):
-        config = configured(Path(), preset=preset, fit=Fit(devices=devices, **given))
+        config = configured(Path(), preset=preset, fit=TrainingConfig(devices=devices, **given))
         if preset == "best":
-            config = replace(config, tower=Tower(widths="8-16-16", dropout=0.0))
+            config = replace(config, tower=TowerConfig(widths="8-16-16", dropout=0.0))
         _, log, _ = fit(bank, config.resolved())
         found[f"{preset} {devices}"] = [[line.loss, line.val_loss] for line in log]
 found["layouts"] = sorted(map(str, seen))
@@ -68,7 +68,7 @@ def test_two_devices_train_as_one():
 def test_more_devices_than_there_are_are_refused():
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     wanted = "expected at most" if backend == "jax" else "expected KERAS_BACKEND=jax for more than one device"
-    config = configured(Path(), fit=Fit(epochs=1, devices=64)).resolved()
+    config = configured(Path(), fit=TrainingConfig(epochs=1, devices=64)).resolved()
     with pytest.raises(BadSetting, match=rf"fit\.devices: {wanted}"):
         fit(banked(inspected()), config)
 
@@ -76,6 +76,6 @@ def test_more_devices_than_there_are_are_refused():
 def test_one_device_is_left_alone():
     import keras
 
-    with spread(1):
+    with distribute_over(1):
         assert keras.distribution.distribution() is None
     assert configured(Path()).resolved().fit.devices == 1

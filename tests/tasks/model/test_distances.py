@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tasks.config.model import DISTANCES
-from tasks.config.run import Fit, Retrain
+from tasks.config.model import DISTANCES, TrainingConfig
+from tasks.config.run import RunConfig
 from tasks.model.distances import Distance, distance, trained_distance
 
 RNG = np.random.default_rng(0)
@@ -139,14 +139,14 @@ def test_it_names_itself(name):
 def test_options_travel_with_the_name():
     one = distance("rt", blocks=2, shrink=0.1)
     np.testing.assert_array_equal(distance(**one.get_config()).matrix(A, B), one.matrix(A, B))
-    assert trained_distance(Retrain(preset="rt", fit=Fit(blocks=2)).resolved().fit).blocks == 2
+    assert trained_distance(RunConfig(preset="rt", fit=TrainingConfig(blocks=2)).resolved().fit).blocks == 2
 
 
 def test_ones_own_distance_is_taken_by_its_path():
     own = distance("support.custom_models:City")
     assert own.matrix(np.array([[1.0, 2.0]]), np.array([[0.0, 0.0], [1.0, 1.0]])).tolist() == [[3.0, 1.0]]
     assert type(distance(**own.get_config())).__name__ == "City"
-    assert Fit(distance="support.custom_models:City").distance == "support.custom_models:City"
+    assert TrainingConfig(distance="support.custom_models:City").distance == "support.custom_models:City"
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ import pytest
 from support.inspected_parts import configured, map_column, source
 from support.inspected_parts import line as walk
 
-from tasks.config.run import Evaluate, Tower
+from tasks.config.model import TowerConfig
+from tasks.config.run import EvaluateConfig
 from tasks.model.fused_score import Fusion, peak, rank
-from tasks.registry.champion import champion
-from tasks.registry.loading import champion_judge
+from tasks.registry.champion import current_champion
+from tasks.registry.loading import load_classifier
 from tasks.score import score
 
 
@@ -63,9 +64,9 @@ def test_a_defect_that_the_distance_does_not_see_is_seen_by_the_peak():
 def line(tmp_path_factory, hidden):
     """A run judged by the fused score, released; its report's stage."""
     folder = tmp_path_factory.mktemp("line")
-    config = configured(folder, evaluate=Evaluate(score="fused", bootstrap=100))
+    config = configured(folder, evaluate=EvaluateConfig(score="fused", bootstrap=100))
     fit = replace(config.fit, epochs=12, learning_rate=0.01, prototype="mean-embedding")
-    config = replace(config, fit=fit, tower=Tower(widths="64-32-8"))
+    config = replace(config, fit=fit, tower=TowerConfig(widths="64-32-8"))
     made = walk(hidden(), folder, config)
     assert made["outcome"].status == "released"
     return config, json.loads((Path(made["report"].path) / "report.json").read_text())
@@ -86,10 +87,10 @@ def test_the_release_scores_new_parts_by_the_same_score(line, hidden, tmp_path):
     config, _ = line
     fresh, out = hidden(each=20, seed=1), tmp_path / "out.parquet"
     score(source(map_column(fresh), tmp_path / "new"), config, None, str(out))
-    release = champion(Path(config.artifacts_folder))
+    release = current_champion(Path(config.artifacts_folder))
     with np.load(release.path / "anchors.npz") as file:
         fusion = Fusion(file["reference_distance"], file["reference_peak"])
-    distance = champion_judge(release).to_good(fresh.maps)
+    distance = load_classifier(release).good_distances(fresh.maps)
     rows = pq.read_table(out)
     np.testing.assert_allclose(rows["score"].to_numpy(), fusion(distance, peak(fresh.maps)), rtol=1e-6)
     cut = json.loads((release.path / "threshold.json").read_text())["thresholds"][0]["value"]

@@ -13,7 +13,7 @@ from tasks.model.losses import (
     all_triplets,
     cross_entropy,
     multi_similarity,
-    places,
+    pair_indices,
     prototype_logits,
     semi_hard,
 )
@@ -29,7 +29,7 @@ def numbers(found):
 
 
 def test_places_of_two_modes_of_three():
-    positives, negatives = places(2, 3)
+    positives, negatives = pair_indices(2, 3)
     assert positives.tolist() == [[1, 2], [0, 2], [0, 1], [4, 5], [3, 5], [3, 4]]
     assert negatives.tolist() == [[3, 4, 5]] * 3 + [[0, 1, 2]] * 3
 

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tasks.config.run import Retrain, Tower
+from tasks.config.model import TowerConfig
+from tasks.config.run import RunConfig
 from tasks.core.errors import BadSetting
-from tasks.model.tower import build_tower, learnt, weights_digest
+from tasks.model.tower import build_tower, fit_scaling, weights_digest
 
-BEST, NOTEBOOK = (Retrain(preset=name).resolved().tower for name in ("best", "notebook"))
+BEST, NOTEBOOK = (RunConfig(preset=name).resolved().tower for name in ("best", "notebook"))
 RNG = np.random.default_rng(2)
 MAPS = np.square(RNG.normal(size=(200, 20))).astype(np.float32)
 
@@ -56,8 +57,8 @@ def test_maps_without_negative_values_are_rooted(scaling):
 def test_the_zero_of_sparse_maps_stays_one():
     """One cell in ten is not empty: the others are nothing, before and after."""
     maps = np.where(RNG.random((200, 20)) < 0.1, MAPS, 0).astype(np.float32)
-    assert learnt(maps, "auto").sparse
-    assert not learnt(MAPS, "auto").sparse
+    assert fit_scaling(maps, "auto").sparse
+    assert not fit_scaling(MAPS, "auto").sparse
     found = scaled("auto", maps, maps)
     assert found.std() == pytest.approx(1, rel=1e-3)
     assert np.abs(found[maps == 0]).max() < 0.01
@@ -68,7 +69,7 @@ def test_signed_maps_are_centred(scaling):
     maps = (RNG.normal(size=(100, 20)) * 3 + 1).astype(np.float32)
     found = scaled(scaling, maps, maps)
     assert (found.mean(), found.std()) == pytest.approx((0, 1), abs=1e-3)
-    assert not learnt(maps, scaling).sparse
+    assert not fit_scaling(maps, scaling).sparse
 
 
 @pytest.mark.parametrize("maps", [np.zeros((4, 20)), np.full((4, 20), 7.0)])
@@ -114,4 +115,4 @@ def test_a_tower_that_is_not_to_be_had(kind):
 
 def test_a_convolutional_tower_needs_filters():
     with pytest.raises(BadSetting, match="expected filters and the embedding, such as 24-32-64-128, found '64'"):
-        Retrain(tower=Tower(widths="64"))
+        RunConfig(tower=TowerConfig(widths="64"))

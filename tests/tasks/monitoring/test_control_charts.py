@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from tasks.monitoring.control_charts import charted, components, spread_of
+from tasks.monitoring.control_charts import components, control_chart, variance_of
 
 
 def series(rng, lots, each, between=0.0, shift=0.0):
@@ -34,8 +34,8 @@ def test_components_by_hand():
 
 def test_too_few_lots_tell_nothing_of_lots():
     values, lots, _ = series(np.random.default_rng(1), 2, 50, between=3)
-    assert spread_of(values, lots).between == 0
-    assert spread_of(values, np.full(100, "")).lots == 0
+    assert variance_of(values, lots).between == 0
+    assert variance_of(values, np.full(100, "")).lots == 0
 
 
 @pytest.mark.slow
@@ -46,7 +46,7 @@ def test_without_drift_alarms_are_as_rare_as_they_say(lots, between):
     for seed in range(300):
         old = series(rng, 8, 40, between)
         new = series(rng, lots, 240 // lots, between)
-        alarms += charted("level", "1", old[:2], new, seed).p <= 0.05
+        alarms += control_chart("level", "1", old[:2], new, seed).p <= 0.05
     assert binomtest(alarms, 300, 0.05, alternative="greater").pvalue > 0.001, alarms
 
 
@@ -54,7 +54,7 @@ def test_a_shift_is_seen_and_when_it_began():
     rng = np.random.default_rng(5)
     old, (values, lots, rows) = series(rng, 8, 40), series(rng, 1, 1000)
     values[500:] += 1
-    found = charted("level", "1", old[:2], (values, lots, rows), 0)
+    found = control_chart("level", "1", old[:2], (values, lots, rows), 0)
     assert found.p < 0.001
     assert 500 <= found.since <= 600
     assert found.effect == pytest.approx(1, abs=0.3)
@@ -64,18 +64,18 @@ def test_a_shift_that_lots_make_anyway_is_none():
     rng = np.random.default_rng(6)
     old = series(rng, 8, 40, between=1.0)
     values, lots, rows = series(rng, 1, 500, shift=1.0)
-    assert charted("level", "1", old[:2], (values, lots, rows), 0).p > 0.05
-    assert charted("level", "1", series(rng, 8, 40)[:2], (values, lots, rows), 0).p < 0.01
+    assert control_chart("level", "1", old[:2], (values, lots, rows), 0).p > 0.05
+    assert control_chart("level", "1", series(rng, 8, 40)[:2], (values, lots, rows), 0).p < 0.01
 
 
 def test_too_few_make_no_chart():
     rng = np.random.default_rng(7)
-    assert charted("score", None, series(rng, 3, 5)[:2], series(rng, 1, 100), 0) is None
-    assert charted("score", None, series(rng, 3, 20)[:2], series(rng, 1, 49), 0) is None
+    assert control_chart("score", None, series(rng, 3, 5)[:2], series(rng, 1, 100), 0) is None
+    assert control_chart("score", None, series(rng, 3, 20)[:2], series(rng, 1, 49), 0) is None
 
 
 def test_a_million_parts_make_a_chart_of_a_few_hundred_points():
     rng = np.random.default_rng(8)
-    found = charted("score", None, series(rng, 3, 200)[:2], series(rng, 1, 1_000_000), 0)
+    found = control_chart("score", None, series(rng, 3, 200)[:2], series(rng, 1, 1_000_000), 0)
     assert len(found.means) <= 400
     assert found.first[1] == 2500

@@ -13,12 +13,12 @@ from scipy.stats import false_discovery_control
 from support.inspected_parts import configured, map_column, source
 
 from tasks.core.errors import NothingToCompare
-from tasks.core.stages import MANIFEST, seal
-from tasks.data.map_statistics import Moments
+from tasks.core.stages import MANIFEST, seal_folder
+from tasks.data.map_statistics import RunningMoments
 from tasks.drift import drift
-from tasks.monitoring.drift_tests import cells_of, holm, mix_of
+from tasks.monitoring.drift_tests import holm, test_cells, verdict_mix
 from tasks.monitoring.reference import Reference, read_reference
-from tasks.registry.loading import opened_release
+from tasks.registry.loading import load_release
 
 
 def compared(config, parts, folder, table=None):
@@ -26,7 +26,7 @@ def compared(config, parts, folder, table=None):
 
 
 def test_the_reference_holds_what_the_release_was_not_trained_on(small_line):
-    release = opened_release(Path(small_line.artifacts_folder)).release
+    release = load_release(Path(small_line.artifacts_folder)).release
     reference = read_reference(release.path)
     with np.load(release.path / "split.npz") as split:
         assert len(reference.mode) == int((split["part"] != 0).sum())
@@ -76,9 +76,9 @@ def test_a_release_without_a_reference_is_refused(small_line, hidden, tmp_path):
     shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts")
     folder = tmp_path / "artifacts" / "releases" / "v1"
     (folder / "reference.npz").unlink()
-    manifest = opened_release(Path(small_line.artifacts_folder)).release.manifest
+    manifest = load_release(Path(small_line.artifacts_folder)).release.manifest
     (folder / MANIFEST).unlink()
-    seal(folder, {key: value for key, value in manifest.items() if key != "files"})
+    seal_folder(folder, {key: value for key, value in manifest.items() if key != "files"})
     with pytest.raises(NothingToCompare, match="from before there was any"):
         compared(config, hidden(each=50), tmp_path)
 
@@ -95,7 +95,7 @@ def test_labels_are_not_needed(small_line, hidden, tmp_path):
 
 def test_moments_are_numpys():
     maps = np.random.default_rng(0).normal(3, 2, (500, 7)).astype(np.float32)
-    moments = Moments(7)
+    moments = RunningMoments(7)
     for start in range(0, 500, 77):
         moments.take(maps[start : start + 77])
     moments.take(maps[:0])
@@ -119,15 +119,15 @@ def test_cells_are_corrected_for_their_number():
     for moved in (0, 40):
         new = rng.normal(size=(200, 2000))
         new[:, :moved] += 1
-        moments = Moments(2000)
+        moments = RunningMoments(2000)
         moments.take(new)
-        found = cells_of(reference, moments, 1, (40, 50))
+        found = test_cells(reference, moments, 1, (40, 50))
         assert found.drifted == pytest.approx(moved, abs=2)
         assert (found.p <= 0.05) == (moved > 0)
     assert false_discovery_control(found.q.ravel()).min() <= found.q.min() * 2000
 
 
 def test_the_mix_needs_a_large_change():
-    assert not mix_of(np.array([500, 500, 0]), np.array([5000, 5300, 0]))["changed"]
-    assert mix_of(np.array([500, 500, 0]), np.array([300, 700, 0]))["changed"]
-    assert not mix_of(np.array([10, 0, 0]), np.array([30, 0, 0]))["changed"]
+    assert not verdict_mix(np.array([500, 500, 0]), np.array([5000, 5300, 0]))["changed"]
+    assert verdict_mix(np.array([500, 500, 0]), np.array([300, 700, 0]))["changed"]
+    assert not verdict_mix(np.array([10, 0, 0]), np.array([30, 0, 0]))["changed"]

@@ -16,8 +16,8 @@ from tasks.core.errors import DamagedRelease, FrozenSetMoved
 from tasks.data.bank import Bank
 from tasks.data.split import PARTS
 from tasks.publish import publish
-from tasks.registry.frozen_sets import digest_of_test, frozen_set, frozen_sets, keep
-from tasks.registry.releases import rejected, releases
+from tasks.registry.frozen_sets import digest_of_test, frozen_sets, identify_frozen_set, register_frozen_set
+from tasks.registry.releases import rejected_drafts, releases
 
 TEST = PARTS.index("test")
 
@@ -43,9 +43,9 @@ def changed(bank: Bank, name: str, value: Any, part: int = TEST) -> Bank:
 
 def kept(artifacts: Path, bank: Bank, revision: str = "r1", **facts: Any) -> str:
     artifacts.mkdir(exist_ok=True)
-    frozen = frozen_set(bank, artifacts)
+    frozen = identify_frozen_set(bank, artifacts)
     source = {"source": "acme/boards", "revision": revision}
-    keep(artifacts, frozen, {"train": source, "test": None, **facts}, "2026-01-02T03:04:05+00:00")
+    register_frozen_set(artifacts, frozen, {"train": source, "test": None, **facts}, "2026-01-02T03:04:05+00:00")
     return frozen["version"]
 
 
@@ -111,11 +111,11 @@ def test_it_names_the_revision_that_the_test_records_come_from(tmp_path, bank):
 
 
 def test_a_name_that_another_run_took_is_refused(tmp_path, bank):
-    frozen = frozen_set(bank, tmp_path)
+    frozen = identify_frozen_set(bank, tmp_path)
     kept(tmp_path, changed(bank, "hash", b"f" * 32))
     before = (tmp_path / "frozen.json").read_text()
     with pytest.raises(FrozenSetMoved, match="f1 to its own test set; run again"):
-        keep(tmp_path, frozen, {"train": {}, "test": None}, "")
+        register_frozen_set(tmp_path, frozen, {"train": {}, "test": None}, "")
     assert (tmp_path / "frozen.json").read_text() == before
 
 
@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_read_stops_the_run(tmp_path, bank, text):
     """To name the sets anew would make a set of today one of before."""
     (tmp_path / "frozen.json").write_text(text)
     with pytest.raises(DamagedRelease, match=r"frozen\.json: expected JSON"):
-        frozen_set(bank, tmp_path)
+        identify_frozen_set(bank, tmp_path)
 
 
 def test_release_draft_and_card_name_the_set(tmp_path):
@@ -136,7 +136,10 @@ def test_release_draft_and_card_name_the_set(tmp_path):
         assert outcome.as_json()["frozen"] == {"version": "f1", "digest": "d" * 64, "records": 40, "modes": 3}
         assert "(frozen set f1, `dddddddddddd`)" in (Path(outcome.path) / "README.md").read_text()
     artifacts = tmp_path / "artifacts"
-    assert [one.manifest["frozen"]["version"] for one in (*releases(artifacts), *rejected(artifacts))] == ["f1", "f1"]
+    assert [one.manifest["frozen"]["version"] for one in (*releases(artifacts), *rejected_drafts(artifacts))] == [
+        "f1",
+        "f1",
+    ]
     found = json.loads((artifacts / "frozen.json").read_text())
     assert (list(found), found["f1"]["revision"]) == (["f1", "seal"], "0123abc")
     assert found["f1"]["created"] == releases(artifacts)[0].manifest["created"]
@@ -148,4 +151,4 @@ def test_a_set_that_moved_stops_the_release_before_anything_is_placed(tmp_path):
     (artifacts / "frozen.json").write_text(json.dumps({"f1": {"digest": "of another run"}}))
     with pytest.raises(FrozenSetMoved):
         publish(parts.judged(tmp_path), parts.configured(tmp_path), None, "a" * 64, parts.FACTS)
-    assert releases(artifacts) == rejected(artifacts) == []
+    assert releases(artifacts) == rejected_drafts(artifacts) == []

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from tasks.core.errors import DamagedRelease, NewerRelease, UnfitRelease, UnknownRelease
-from tasks.core.stages import MANIFEST, seal
-from tasks.registry.loading import opened_release
-from tasks.scoring.verdicts import verdicts_on
+from tasks.core.stages import MANIFEST, seal_folder
+from tasks.registry.loading import load_release
+from tasks.scoring.verdicts import predict
 
 
 @pytest.fixture
@@ -29,20 +29,20 @@ def resealed(artifacts, name, change, **facts):
         change(told)
         (folder / name).write_text(json.dumps(told))
     manifest = json.loads((folder / MANIFEST).read_text())
-    seal(folder, {key: value for key, value in manifest.items() if key != "files"} | facts)
+    seal_folder(folder, {key: value for key, value in manifest.items() if key != "files"} | facts)
 
 
 def test_the_champion_is_opened_by_default(artifacts, hidden):
-    opened = opened_release(artifacts)
+    opened = load_release(artifacts)
     assert (opened.release.version, opened.judge.modes) == ("v1", ["0", "1", "2"])
-    found = verdicts_on(opened, hidden(each=20, seed=3).maps)
-    np.testing.assert_array_equal(found.verdict == "good", found.score <= opened.cut)
-    np.testing.assert_allclose(found.margin, opened.cut - found.score)
+    found = predict(opened, hidden(each=20, seed=3).maps)
+    np.testing.assert_array_equal(found.verdict == "good", found.score <= opened.defect_threshold)
+    np.testing.assert_allclose(found.margin, opened.defect_threshold - found.score)
     np.testing.assert_allclose(found.score, opened.judge.score(hidden(each=20, seed=3).maps), rtol=1e-6)
 
 
 def test_the_gallery_holds_training_records_of_every_mode(artifacts):
-    opened = opened_release(artifacts)
+    opened = load_release(artifacts)
     gallery = opened.gallery
     with np.load(artifacts / "releases" / "v1" / "split.npz") as split:
         trained = set(split["hash"][split["part"] == 0].tolist())
@@ -56,34 +56,34 @@ def test_the_gallery_holds_training_records_of_every_mode(artifacts):
 def test_a_threshold_of_another_distance_is_refused(artifacts):
     resealed(artifacts, "threshold.json", lambda told: told["thresholds"][0].update(distance="cosine"))
     with pytest.raises(UnfitRelease, match="'good or defect' in euclidean, found one in cosine"):
-        opened_release(artifacts)
+        load_release(artifacts)
 
 
 def test_judging_with_another_distance_than_the_trained_is_refused(artifacts):
     resealed(artifacts, "threshold.json", lambda told: told.update(distance={"name": "cosine"}))
     with pytest.raises(UnfitRelease, match="euclidean distance that was trained, found cosine"):
-        opened_release(artifacts)
+        load_release(artifacts)
 
 
 def test_another_map_size_is_refused(artifacts):
     resealed(artifacts, "threshold.json", lambda told: told.update(rows=5, cols=4))
     with pytest.raises(UnfitRelease, match="4×5 maps, found 20 values and 5×4"):
-        opened_release(artifacts)
+        load_release(artifacts)
 
 
 def test_a_release_of_a_later_kensa_is_refused(artifacts):
     resealed(artifacts, None, None, format=99)
     with pytest.raises(NewerRelease, match="found 99"):
-        opened_release(artifacts)
+        load_release(artifacts)
 
 
 def test_a_release_that_is_sealed_and_broken_is_damaged(artifacts):
     (artifacts / "releases" / "v1" / "anchors.npz").write_bytes(b"no arrays")
     resealed(artifacts, None, None)
     with pytest.raises(DamagedRelease, match="cannot be opened"):
-        opened_release(artifacts)
+        load_release(artifacts)
 
 
 def test_an_unknown_release_is_named(artifacts):
     with pytest.raises(UnknownRelease, match="there are v1"):
-        opened_release(artifacts, "v9")
+        load_release(artifacts, "v9")

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from support import inspected_parts as parts
 
-from flows.service.prefect_api import Api
+from flows.service.prefect_api import PrefectApi
 from flows.service.retention import prune_runs
 from kensa.cli.main import main
 from tasks.core.errors import DamagedRelease, ServerUnreachable
-from tasks.core.stages import drafting, sound, stage
-from tasks.registry.champion import champion, promote
-from tasks.registry.prune import prune, spare
+from tasks.core.stages import get_or_make_stage, scratch_folder, verified_manifest
+from tasks.registry.champion import current_champion, promote
+from tasks.registry.prune import find_removable, prune
 
 OLD = time.time() - 30 * 24 * 3600
 
@@ -35,7 +35,7 @@ def staged(data: Path, kind: str, digest: str) -> Path:
         return {}
 
     (data / "stages").mkdir(parents=True, exist_ok=True)
-    made = Path(stage(data / "stages", kind, digest, make).path)
+    made = Path(get_or_make_stage(data / "stages", kind, digest, make).path)
     aged(made)
     return made
 
@@ -72,11 +72,11 @@ def test_what_nothing_needs_goes_and_what_a_release_names_stays(place, capsys):
     told = json.loads(capsys.readouterr().out)
     assert len(told["gone"]) == 7
     assert told["bytes"] >= 5 * 6400
-    assert sound(named) is not None
+    assert verified_manifest(named) is not None
     assert [path.exists() for path in others] == [False] * 5 + [True] * 3
     assert not damaged.exists()
     assert not half.exists()
-    assert champion(artifacts).version == "v1"
+    assert current_champion(artifacts).version == "v1"
     assert prune(data, artifacts, 3) == []
 
 
@@ -84,12 +84,12 @@ def test_what_is_young_stays(place):
     data, artifacts, _, others, *_ = place
     for folder in others:
         os.utime(folder / "manifest.json")
-    assert not {one.path for one in spare(data, artifacts, keep=0)} & set(others)
+    assert not {one.path for one in find_removable(data, artifacts, keep=0)} & set(others)
 
 
 def test_what_a_living_process_writes_stays(place):
     data, artifacts, *_ = place
-    with drafting(data / "stages", "model") as draft:
+    with scratch_folder(data / "stages", "model") as draft:
         prune(data, artifacts, 0)
         assert draft.exists()
 
@@ -122,7 +122,7 @@ def test_numbers_out_of_bounds_are_refused(place, words, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def patient(api: Api, path: str, body: dict) -> dict:
+def patient(api: PrefectApi, path: str, body: dict) -> dict:
     """The answer of a server that is busy for a moment: SQLite lets one write at a time."""
     for _ in range(20):
         try:
@@ -134,7 +134,7 @@ def patient(api: Api, path: str, body: dict) -> dict:
 
 def test_old_runs_leave_the_server(server):
     """Ended ones of the flows that are named, and no other; with their logs, which hang on them."""
-    api = Api(server.env["PREFECT_API_URL"])
+    api = PrefectApi(server.env["PREFECT_API_URL"])
     ids = {}
     for name, state in (("old", "COMPLETED"), ("old", "RUNNING"), ("another", "COMPLETED")):
         flow = patient(api, "/flows/", {"name": f"prune-{name}"})["id"]

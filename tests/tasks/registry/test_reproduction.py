@@ -10,9 +10,15 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import NewerRelease, SourceChanged, UnknownRelease
-from tasks.core.results import Resolved, Stage
-from tasks.core.stages import MANIFEST, seal
-from tasks.registry.reproduction import compared, gone, same_source, settings, subject
+from tasks.core.results import PinnedSource, Stage
+from tasks.core.stages import MANIFEST, seal_folder
+from tasks.registry.reproduction import (
+    compare_with_release,
+    find_target,
+    require_same_source,
+    source_missing,
+    target_config,
+)
 
 
 @pytest.fixture
@@ -24,7 +30,9 @@ def artifacts(small_line, tmp_path):
 def resealed(artifacts, version="v1", **facts):
     folder = artifacts / "releases" / version
     manifest = json.loads((folder / MANIFEST).read_text())
-    seal(folder, {key: value for key, value in manifest.items() if key != "files"} | {"version": version} | facts)
+    seal_folder(
+        folder, {key: value for key, value in manifest.items() if key != "files"} | {"version": version} | facts
+    )
 
 
 def calibrated_anew(artifacts, version, parent):
@@ -42,17 +50,17 @@ def again(found, weights=None, **metrics):
 
 
 def test_the_same_training_is_equal_and_has_no_difference(artifacts):
-    found = subject(artifacts, "v1")
-    told = compared(found, again(found), found.origin.manifest["git_commit"])
+    found = find_target(artifacts, "v1")
+    told = compare_with_release(found, again(found), found.origin.manifest["git_commit"])
     assert (told.verdict, told.release, told.differences) == ("equal", "v1", ())
     assert {"auroc", "mode_accuracy", "good_auroc"} <= set(told.figures)
     assert all(figure["within"] for figure in told.figures.values())
 
 
 def test_other_weights_with_figures_within_the_intervals_are_equivalent(artifacts):
-    found = subject(artifacts, "v1")
-    low, _ = compared(found, again(found), None).figures["auroc"]["interval"]
-    told = compared(found, again(found, "f" * 64, auroc=low), "abc")
+    found = find_target(artifacts, "v1")
+    low, _ = compare_with_release(found, again(found), None).figures["auroc"]["interval"]
+    told = compare_with_release(found, again(found, "f" * 64, auroc=low), "abc")
     weights = found.release.manifest["weights"][:12]
     assert told.verdict == "equivalent"
     assert told.differences[0] == f"weights {weights}, now {'f' * 12}"
@@ -62,16 +70,16 @@ def test_other_weights_with_figures_within_the_intervals_are_equivalent(artifact
 
 
 def test_a_figure_outside_its_interval_differs(artifacts):
-    found = subject(artifacts, "v1")
-    low, _ = compared(found, again(found), None).figures["auroc"]["interval"]
-    told = compared(found, again(found, "f" * 64, auroc=low - 1e-6), None)
+    found = find_target(artifacts, "v1")
+    low, _ = compare_with_release(found, again(found), None).figures["auroc"]["interval"]
+    told = compare_with_release(found, again(found, "f" * 64, auroc=low - 1e-6), None)
     assert told.verdict == "differs"
     assert ", outside [" in told.differences[-1]
 
 
 def test_a_rate_at_a_threshold_is_told_and_does_not_decide(artifacts):
-    found = subject(artifacts, "v1")
-    told = compared(found, again(found, "f" * 64, good_fpr=0.9), None)
+    found = find_target(artifacts, "v1")
+    told = compare_with_release(found, again(found, "f" * 64, good_fpr=0.9), None)
     assert told.verdict == "equivalent"
     assert told.differences[-1].startswith("good_fpr ")
     assert "now 0.9000, outside [" in told.differences[-1]
@@ -80,22 +88,24 @@ def test_a_rate_at_a_threshold_is_told_and_does_not_decide(artifacts):
 def test_other_packages_and_the_first_other_stage_are_named(artifacts):
     packages = json.loads((artifacts / "releases" / "v1" / MANIFEST).read_text())["packages"]
     resealed(artifacts, packages=packages | {"keras": "3.0.0", "python": "3.1.4"})
-    found = subject(artifacts, "v1")
+    found = find_target(artifacts, "v1")
     stages = again(found)
     stages |= {name: replace(stages[name], digest="e" * 64) for name in ("triplets", "model")}
-    told = compared(found, stages, found.origin.manifest["git_commit"])
+    told = compare_with_release(found, stages, found.origin.manifest["git_commit"])
     then = found.origin.manifest["stages"]["triplets"]
     assert told.differences[0] == f"stage triplets {then[:12]}, now {'e' * 12}"
     assert told.differences[1].startswith("keras 3.0.0, now 3.")
     assert told.differences[2].startswith("python 3.1.4, now 3.")
     assert len(told.differences) == 3
     stages = again(found) | {"model": replace(again(found)["model"], digest="e" * 64)}
-    assert "(another setting, stage version or Keras backend)" in compared(found, stages, None).differences[0]
+    assert (
+        "(another setting, stage version or Keras backend)" in compare_with_release(found, stages, None).differences[0]
+    )
 
 
 def test_the_settings_are_those_of_the_manifest(artifacts, small_line, tmp_path):
-    config = settings(subject(artifacts, "v1"), tmp_path)
-    assert config.science() == small_line.science()
+    config = target_config(find_target(artifacts, "v1"), tmp_path)
+    assert config.fingerprint_fields() == small_line.fingerprint_fields()
     assert config.data_folder == str(tmp_path)
 
 
@@ -103,29 +113,29 @@ def test_a_setting_that_nobody_knows_is_told_in_one_line(artifacts, tmp_path):
     config = json.loads((artifacts / "releases" / "v1" / MANIFEST).read_text())["config"]
     resealed(artifacts, config=config | {"fit": config["fit"] | {"magic": 1}})
     with pytest.raises(NewerRelease, match=r"v1: expected settings that this Kensa knows .*magic"):
-        settings(subject(artifacts, "v1"), tmp_path)
+        target_config(find_target(artifacts, "v1"), tmp_path)
 
 
 @pytest.mark.parametrize("parent", ["v1", {"version": "v1", "digest": "0" * 64}], ids=["name", "record"])
 def test_a_release_that_was_only_calibrated_anew_is_trained_as_its_parent(artifacts, parent):
     calibrated_anew(artifacts, "v2", parent)
     calibrated_anew(artifacts, "v3", "v2")
-    found = subject(artifacts, "v3")
+    found = find_target(artifacts, "v3")
     assert (found.release.version, found.origin.version) == ("v3", "v1")
-    assert compared(found, again(found), None).release == "v3"
+    assert compare_with_release(found, again(found), None).release == "v3"
 
 
 def test_a_lost_parent_is_told(artifacts):
     calibrated_anew(artifacts, "v2", "v7")
     with pytest.raises(UnknownRelease, match="v7: no such release"):
-        subject(artifacts, "v2")
+        find_target(artifacts, "v2")
 
 
 def test_a_source_that_is_another_by_now_is_refused(artifacts):
-    found = subject(artifacts, "v1")
+    found = find_target(artifacts, "v1")
     told = found.sources["train"]
-    same = Resolved(told["source"], told["kind"], told["source"], told["revision"])
-    assert same_source(found, "train", same) is same
+    same = PinnedSource(told["source"], told["kind"], told["source"], told["revision"])
+    assert require_same_source(found, "train", same) is same
     with pytest.raises(SourceChanged, match="on which it was trained, to be there still: its content is 999999999999"):
-        same_source(found, "train", replace(same, revision="9" * 40))
-    assert "v1: expected" in str(gone(found, "train", "no such folder"))
+        require_same_source(found, "train", replace(same, revision="9" * 40))
+    assert "v1: expected" in str(source_missing(found, "train", "no such folder"))

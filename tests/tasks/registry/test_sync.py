@@ -11,8 +11,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tasks.core.errors import BadSetting, ChampionMoved, DamagedRelease, UnusableFolder
-from tasks.core.stages import MANIFEST, seal, sound
-from tasks.registry.champion import pointer, promote, rollback
+from tasks.core.stages import MANIFEST, seal_folder, verified_manifest
+from tasks.registry.champion import champion_state, promote, rollback
 from tasks.registry.sync import Store, pull, push
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -52,9 +52,9 @@ def released(artifacts: Path, version: str, note: str = "") -> None:
     """One more release, sealed, and champion."""
     folder = artifacts / "releases" / version
     shutil.copytree(artifacts / "releases" / "v1", folder)
-    manifest = sound(folder)
+    manifest = verified_manifest(folder)
     (folder / "README.md").write_text(f"{version} {note}")
-    seal(folder, {**{k: v for k, v in manifest.items() if k not in ("files", "seal")}, "version": version})
+    seal_folder(folder, {**{k: v for k, v in manifest.items() if k not in ("files", "seal")}, "version": version})
     promote(artifacts, version)
 
 
@@ -95,14 +95,14 @@ def test_no_machine_writes_over_what_it_has_not_seen(small_line, tmp_path, store
     pull(*second, store.address)
     released(first[1], "v2")
     push(*first, store.address)
-    rollbacks = pointer(second[1])
+    rollbacks = champion_state(second[1])
     released(second[1], "v3")
     with pytest.raises(ChampionMoved, match="the store's champion has moved since both were the same; pull first"):
         push(*second, store.address)
     with pytest.raises(ChampionMoved, match="this folder's champion has moved since both were the same; push it first"):
         pull(*second, store.address)
     assert rollbacks["champion"] == "v1"
-    assert pointer(second[1])["champion"] == "v3"
+    assert champion_state(second[1])["champion"] == "v3"
     assert b'"v2"' in Store(store.address).read("artifacts/champion.json")
 
 

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.config.run import Gate, Retrain
+from tasks.config.run import GateConfig, RunConfig
 from tasks.data.split import PARTS
-from tasks.evaluation.bootstrap import draws_of, intervals, macro_intervals
-from tasks.evaluation.gate import reasons_to_reject, verdict
-from tasks.evaluation.metrics import macro, pair_figures, per_mode_figures
-from tasks.evaluation.paired_bootstrap import paired
-from tasks.evaluation.report_data import Contrast, Evidence, Example, Mistake
+from tasks.evaluation.bootstrap import bootstrap_weights, intervals, macro_intervals
+from tasks.evaluation.gate import comparison_summary, reasons_to_reject
+from tasks.evaluation.metrics import macro, pair_metrics, per_mode_metrics
+from tasks.evaluation.paired_bootstrap import paired_differences
+from tasks.evaluation.report_data import Misclassification, PairContrast, ReportData, TripletExample
 from tasks.report.charts import heat_maps, mistake_maps
 from tasks.report.confusion import confusion, projection
 from tasks.report.curves import RATES, curves, precision_recall, readings, roc
 from tasks.report.evaluation_page import render
-from tasks.report.leaderboard import differences
+from tasks.report.leaderboard import difference_axis
 
 HOSTILE = '</bdi><script>alert("x")</script><img src=http://evil/x onerror=alert(1)> & $\\frac$ \u202e'
 SECTIONS = [
@@ -58,7 +58,7 @@ class Page(HTMLParser):
         return [attrs for tag, attrs in self.tags if tag == name]
 
 
-def made(modes: list[str], good: bool = True, records: int = 120, epochs: int = 5) -> tuple[dict[str, Any], Evidence]:
+def made(modes: list[str], good: bool = True, records: int = 120, epochs: int = 5) -> tuple[dict[str, Any], ReportData]:
     """A report and its evidence, of noisy points around one prototype for each mode."""
     rng = np.random.default_rng(7)
     mode = np.arange(records) % len(modes)
@@ -74,7 +74,7 @@ def made(modes: list[str], good: bool = True, records: int = 120, epochs: int = 
         for i in range(1, epochs + 1)
     ]
     is_good = (mode == 0) & good
-    evidence = Evidence(
+    evidence = ReportData(
         modes=modes,
         distances=distances,
         mode=mode,
@@ -83,26 +83,29 @@ def made(modes: list[str], good: bool = True, records: int = 120, epochs: int = 
         embeddings=embeddings,
         baseline_distances=raw,
         history={"best_epoch": epochs, "epochs": log},
-        examples=[Example(*maps, modes[0], modes[1], 0.5, 1.25), Example(*(maps - 0.5), modes[1], modes[0], 2.5, 1.5)],
-        weights=draws_of(np.arange(records), 100, 1),
+        examples=[
+            TripletExample(*maps, modes[0], modes[1], 0.5, 1.25),
+            TripletExample(*(maps - 0.5), modes[1], modes[0], 2.5, 1.5),
+        ],
+        weights=bootstrap_weights(np.arange(records), 100, 1),
         contrasts=contrasted(distances, mode, good),
-        mistakes=[Mistake(*maps, modes[1], modes[0], "L07", 0.9173, 0.2846, 1.5351, 0.6428)] * 2,
+        mistakes=[Misclassification(*maps, modes[1], modes[0], "L07", 0.9173, 0.2846, 1.5351, 0.6428)] * 2,
     )
     return report_of(evidence), evidence
 
 
-def contrasted(distances: np.ndarray, mode: np.ndarray, good: bool) -> list[Contrast]:
+def contrasted(distances: np.ndarray, mode: np.ndarray, good: bool) -> list[PairContrast]:
     own = np.arange(distances.shape[1]) == mode[:, None]
     near, far = distances[own], distances[~own]
     kinds = [("own prototype", "other prototype"), ("one mode", "two modes"), ("two good", "good and bad")]
-    return [Contrast(*names, near, far) for names in kinds[: 3 if good else 2]]
+    return [PairContrast(*names, near, far) for names in kinds[: 3 if good else 2]]
 
 
-def report_of(evidence: Evidence) -> dict[str, Any]:
+def report_of(evidence: ReportData) -> dict[str, Any]:
     names, mode, good = evidence.modes, evidence.mode, evidence.good
-    per_mode = per_mode_figures(evidence.distances, mode, names)
-    weights = draws_of(np.arange(len(mode)), 100, 1)
-    figures = pair_figures(evidence.distances, mode) | {
+    per_mode = per_mode_metrics(evidence.distances, mode, names)
+    weights = bootstrap_weights(np.arange(len(mode)), 100, 1)
+    figures = pair_metrics(evidence.distances, mode) | {
         "recall_at_1": 0.6171,
         "map_at_r": 0.4182,
         "triplet_accuracy": 0.9193,
@@ -137,12 +140,12 @@ def report_of(evidence: Evidence) -> dict[str, Any]:
         poor = {"n": 59, "good": 0, "mode_accuracy": 0.4136, "auroc": 0.6157, "tpr": 0.5237}
         figures["per_group"] = {HOSTILE: fine, "L01": poor}
     counts = {name: dict.fromkeys(PARTS, 10 + i) for i, name in enumerate(names)}
-    baselines = {name: pair_figures(values, mode) for name, values in evidence.baseline_distances.items()}
+    baselines = {name: pair_metrics(values, mode) for name, values in evidence.baseline_distances.items()}
     report = {
         "train": source("acme/boards"),
         "test": None,
         "figures": figures,
-        "baselines": baselines | {"untrained tower": pair_figures(evidence.distances[::-1], mode)},
+        "baselines": baselines | {"untrained tower": pair_metrics(evidence.distances[::-1], mode)},
         "thresholds": [threshold("good or defect", "target_fpr", 1.3579)] * bool(good.any())
         + [threshold("same mode", "youden", 1.4682)],
         "certificate": paper(),
@@ -173,10 +176,10 @@ def report_of(evidence: Evidence) -> dict[str, Any]:
         ],
         "model": {"weights": "3a" * 32, "parameters": 883584, "best_epoch": 3},
         "history": evidence.history,
-        "settings": Retrain(preset="notebook").science() | {"seed": 7},
+        "settings": RunConfig(preset="notebook").fingerprint_fields() | {"seed": 7},
         "preset": "notebook",
     }
-    return json.loads(json.dumps(report | {"reasons": reasons_to_reject(report, Gate())}))
+    return json.loads(json.dumps(report | {"reasons": reasons_to_reject(report, GateConfig())}))
 
 
 def paper(**more: Any) -> dict[str, Any]:
@@ -218,10 +221,10 @@ def threshold(name: str, rule: str, value: float | None, refused: str | None = N
     return found | {"value": value, "interval": edges, "refused": refused}
 
 
-def against(evidence: Evidence, champion: np.ndarray, names: list[str] | None = None, **more: Any) -> dict[str, Any]:
+def against(evidence: ReportData, champion: np.ndarray, names: list[str] | None = None, **more: Any) -> dict[str, Any]:
     """What a report has more with a champion, v3, whose distances to the prototypes are `champion`."""
     mode, names = evidence.mode, names or evidence.modes
-    found = paired(evidence.distances, champion, mode, np.arange(len(mode)), 0.95, 1000, 1)
+    found = paired_differences(evidence.distances, champion, mode, np.arange(len(mode)), 0.95, 1000, 1)
     few = found["few"] and found["few"] | {"modes": [names[code] for code in found["few"]["modes"]]}
     comparison = {
         "version": "v3",
@@ -235,8 +238,8 @@ def against(evidence: Evidence, champion: np.ndarray, names: list[str] | None = 
         "unjudged": [],
         "impossible": None,
         "same_model": False,
-        "challenger": pair_figures(evidence.distances, mode),
-        "champion": pair_figures(champion, mode),
+        "challenger": pair_metrics(evidence.distances, mode),
+        "champion": pair_metrics(champion, mode),
         "figures": found["figures"],
         "modes": {names[code]: entry for code, entry in found["modes"].items()},
         "few": few,
@@ -247,11 +250,11 @@ def against(evidence: Evidence, champion: np.ndarray, names: list[str] | None = 
         "confidence": 0.95,
         **more,
     }
-    return json.loads(json.dumps({"comparison": comparison, "verdict": verdict(comparison, Gate())}))
+    return json.loads(json.dumps({"comparison": comparison, "verdict": comparison_summary(comparison, GateConfig())}))
 
 
 @pytest.fixture(scope="module")
-def usual() -> tuple[dict[str, Any], Evidence, str]:
+def usual() -> tuple[dict[str, Any], ReportData, str]:
     report, evidence = made(["0", "1", "2"])
     return report, evidence, render(report, evidence)
 
@@ -344,7 +347,7 @@ def test_mistakes_stand_beside_both_neighbours(usual):
 
 def test_a_model_without_mistakes_says_so():
     report, evidence = made(["0", "1"])
-    html = render(report, Evidence(**{**vars(evidence), "mistakes": []}))
+    html = render(report, ReportData(**{**vars(evidence), "mistakes": []}))
     assert "None: every test record is nearest to its own mode’s prototype." in Page(html).text
 
 
@@ -444,7 +447,7 @@ def test_permuted_modes_are_told(chance, said):
 def test_a_leak_is_the_first_thing_that_is_told():
     report, evidence = made(["0", "1", "2"])
     report["certificate"] = paper(leaks=["3 records stand on two sides"], verdict="The test is not clean: 3 records.")
-    report["reasons"] = reasons_to_reject(report, Gate())
+    report["reasons"] = reasons_to_reject(report, GateConfig())
     assert report["reasons"][0] == "leakage: 3 records stand on two sides"
     text = Page(render(report, evidence)).text
     assert "✗ The test is not clean: 3 records." in " ".join(text.split())
@@ -471,7 +474,7 @@ def test_sixty_modes_without_good_records_and_worse_than_the_champion():
     report, evidence = made(modes, good=False, records=180, epochs=1)
     report |= against(evidence, evidence.distances - 0.5 * (np.arange(60) == evidence.mode[:, None]))
     report["thresholds"].insert(0, threshold("good or defect", "target_fpr", None, "12 good calibration records"))
-    report["reasons"] = reasons_to_reject(report, Gate())
+    report["reasons"] = reasons_to_reject(report, GateConfig())
     html = render(report, evidence)
     text = Page(html).text
     assert "✗ REJECTED" in text
@@ -496,11 +499,11 @@ def better() -> tuple[dict[str, Any], str]:
     own = taken["distances"].copy()
     burr = taken["mode"] == 3
     own[burr] = own[burr][:, [0, 1, 3, 2, 4]]
-    evidence = Evidence(**{**vars(evidence), **taken, "distances": own, "baseline_distances": raw})
+    evidence = ReportData(**{**vars(evidence), **taken, "distances": own, "baseline_distances": raw})
     noise = np.random.default_rng(3).normal(0, 1.5, own.shape)
     report = report_of(evidence)
     report |= against(evidence, taken["distances"] + noise, unjudged=["crack"], lost=["void"])
-    report["reasons"] = reasons_to_reject(report, Gate())
+    report["reasons"] = reasons_to_reject(report, GateConfig())
     return report, render(report, evidence)
 
 
@@ -528,7 +531,7 @@ def test_the_mode_that_fell_is_marked_and_named_in_the_verdict(better):
     head, _, rest = html.partition("</header>")
     assert "mode burr is worse than the champion v3" in Page(head).text
     assert "no longer knows void, which the champion v3 does" in Page(head).text
-    drawn = differences(report["comparison"], report["settings"]["gate"])
+    drawn = difference_axis(report["comparison"], report["settings"]["gate"])
     assert [line.who for line in drawn["modes"].lines if line.vetoes] == ["burr"]
     assert not any(line.vetoes for line in drawn["figures"].lines)
     assert rest.count('class="track self vetoes"') == 1
@@ -546,12 +549,12 @@ def test_places_on_the_axis_by_hand():
         "modes": {"a": {"difference": -1.0, "interval": None}},
         "few": None,
     }
-    drawn = differences(comparison, {"figure": "auroc", "mode_margin": 0.5})
+    drawn = difference_axis(comparison, {"figure": "auroc", "mode_margin": 0.5})
     (line,) = drawn["figures"].lines
     assert (line.place, line.ends, line.vetoes) == (60.0, (20.0, 70.0), True)
     assert drawn["figures"].ticks == [("-0.05", 0.0), ("0", 50.0), ("+0.05", 100.0)]
     assert (drawn["modes"].asked, drawn["modes"].lines[0].place, drawn["modes"].hidden) == (25.0, 0.0, 0)
-    assert differences(None, {}) is None
+    assert difference_axis(None, {}) is None
 
 
 def test_long_training_logs_are_thinned_but_keep_the_saved_epoch():
@@ -566,7 +569,7 @@ def test_confusion_rows_add_up_and_the_commonest_mistake_leads():
     """Four records of mode 0, three nearest to mode 1, and one of mode 1, right: 25 %, 75 % and 100 %."""
     evidence = made(["0", "1"])[1]
     distances = np.array([[0, 1], [1, 0], [1, 0], [1, 0], [1, 0]], float)
-    shown = confusion(Evidence(**{**vars(evidence), "distances": distances, "mode": np.array([0, 0, 0, 0, 1])}))
+    shown = confusion(ReportData(**{**vars(evidence), "distances": distances, "mode": np.array([0, 0, 0, 0, 1])}))
     assert [(row, column, share) for row, column, share, *_ in shown.cells] == [(0, 0, 0.25), (0, 1, 0.75), (1, 1, 1.0)]
     assert shown.mistakes == [(0, 1, 3, 4)]
 
@@ -582,20 +585,20 @@ def test_projection_keeps_all_variance_of_points_in_a_plane():
 def test_a_mistake_has_one_scale_and_names_its_modes():
     """Values 0, 1 and 9: the middle of the square root's scale is 9/4. One cell of 2700 at 100 does not stretch it."""
     maps = [np.full((3, 4), value, np.float32) for value in (0, 1, 9)]
-    shown = mistake_maps(Mistake(*maps, "a", "b", "", 1.0, 0.5, 1.0, 0.5))
+    shown = mistake_maps(Misclassification(*maps, "a", "b", "", 1.0, 0.5, 1.0, 0.5))
     assert shown.ticks == ["9", "2.25", "0"]
     assert [one.alt.rpartition(" ")[2] for one in shown.maps] == ["a", "a", "b"]
     maps = [np.full((30, 30), value, np.float32) for value in (0, 1, 9)]
     maps[0][0, 0] = 100
-    assert mistake_maps(Mistake(*maps, "a", "b", "", 1.0, 0.5, 1.0, 0.5)).ticks == ["≥ 9", "2.25", "0"]
+    assert mistake_maps(Misclassification(*maps, "a", "b", "", 1.0, 0.5, 1.0, 0.5)).ticks == ["≥ 9", "2.25", "0"]
 
 
 def test_one_scale_for_the_maps_of_a_triplet():
     """Values 0, 1 and 4 lie at 0, ½ and 1 of the square root's scale; with −1 among them it is linear."""
     maps = [np.full((3, 4), value, np.float32) for value in (0, 1, 4)]
-    shown = heat_maps(Example(*maps, "a", "b", 1.0, 2.0))
+    shown = heat_maps(TripletExample(*maps, "a", "b", 1.0, 2.0))
     assert shown.ticks == ["4", "1", "0"]
-    assert not heat_maps(Example(maps[0] - 1, *maps[1:], "a", "b", 1.0, 2.0)).rooted
+    assert not heat_maps(TripletExample(maps[0] - 1, *maps[1:], "a", "b", 1.0, 2.0)).rooted
     for one in shown.maps:
         assert base64.b64decode(one.uri.partition(",")[2]).startswith(b"\x89PNG")
         assert (one.width, one.height) == (240, 180)

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from support import inspected_parts as parts
 
-from tasks.config.run import Data, Evaluate, Fit, Retrain
+from tasks.config.model import TrainingConfig
+from tasks.config.run import DataConfig, EvaluateConfig, RunConfig
 from tasks.report.model_card import model_card
 
 HOSTILE = [
@@ -28,7 +29,7 @@ HOSTILE = [
 ]
 
 
-def manifest(source: str = "acme/boards", kind: str = "hub", config: Retrain | None = None) -> dict[str, Any]:
+def manifest(source: str = "acme/boards", kind: str = "hub", config: RunConfig | None = None) -> dict[str, Any]:
     figures = parts.report()["figures"]
     return {
         "version": "v3",
@@ -40,7 +41,7 @@ def manifest(source: str = "acme/boards", kind: str = "hub", config: Retrain | N
         "frozen": parts.report()["frozen"],
         "comparison": None,
         "metrics": {name: value for name, value in figures.items() if isinstance(value, float | int)},
-        "config": dataclasses.asdict((config or Retrain()).resolved()),
+        "config": dataclasses.asdict((config or RunConfig()).resolved()),
     }
 
 
@@ -102,14 +103,14 @@ def test_no_name_ends_its_inline_code(name):
 
 
 def test_no_setting_breaks_out_of_its_table():
-    config = Retrain(preset="notebook", data=Data(good="a|b`c", group="x\n| y"))
+    config = RunConfig(preset="notebook", data=DataConfig(good="a|b`c", group="x\n| y"))
     _, body = card(config=config)
     rows = [line for line in body.splitlines() if line.startswith("| **data.")]
     assert rows == ["| **data.good** | `` a\\|b`c `` |", "| **data.group** | `x \\| y` |"]
 
 
 def test_settings_that_differ_come_first():
-    _, body = card(config=Retrain(preset="notebook", fit=Fit(margin=0.7, epochs=20)))
+    _, body = card(config=RunConfig(preset="notebook", fit=TrainingConfig(margin=0.7, epochs=20)))
     rows = body.split("## Settings")[1].split("## ")[0].strip().splitlines()[2:]
     assert rows[0] == "| **fit.margin** | `0.7` |"
     assert not any("**" in row for row in rows[1:])  # epochs=20 is the preset's own
@@ -181,5 +182,5 @@ def test_no_modes_name_in_a_reason_becomes_markdown_or_html():
 
 def test_the_fused_score_is_told_where_it_is_used():
     said = "good or defect by the ranks of that distance and of the map's peak"
-    assert said in card(config=Retrain(evaluate=Evaluate(score="fused")))[1]
+    assert said in card(config=RunConfig(evaluate=EvaluateConfig(score="fused")))[1]
     assert said not in card()[1]

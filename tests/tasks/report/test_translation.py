@@ -10,7 +10,7 @@ from support.project import ROOT
 
 from tasks.config.run import LANGUAGES
 from tasks.report.templating import environment
-from tasks.report.translation import catalogue, sentences, teller, translator
+from tasks.report.translation import catalogue, sentence_translator, sentences, translator
 
 TEMPLATES = sorted((ROOT / "tasks" / "report" / "templates").glob("*.html"))
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -89,7 +89,7 @@ def held(text, sources):
 
 
 def test_a_kept_sentence_is_told_with_what_stands_in_it():
-    tell = teller("ja")
+    tell = sentence_translator("ja")
     told = tell(
         "not shown to be better than the champion v1: auroc difference +0.0010 [-0.0040, +0.0060] at 95 % confidence, "
         "on the same 90 test records of f1; the lower end must exceed 0"
@@ -99,7 +99,7 @@ def test_a_kept_sentence_is_told_with_what_stands_in_it():
         "凍結集合 f1 の同じ試験記録 90 件。下端は 0 を超えなければならない"
     )
     assert tell("something new") == "something new"
-    assert teller("en")("a tie with the champion v1") == "a tie with the champion v1"
+    assert sentence_translator("en")("a tie with the champion v1") == "a tie with the champion v1"
 
 
 def test_english_is_what_stands_in_the_code():

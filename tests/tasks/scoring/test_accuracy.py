@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from tasks.data.decode import Decoded
-from tasks.scoring.accuracy import BINS, MOST_STRANGE, Labelled, rate
+from tasks.data.decode import DecodedBlock
+from tasks.scoring.accuracy import BINS, MAX_UNKNOWN_MODES, LabelledMetrics, rate_with_interval
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def labelled(tmp_path):
     digest = hashlib.blake2b(np.full(2, 7, np.float32), digest_size=16).hexdigest()
     np.savez(tmp_path / "split.npz", hash=np.array([digest, "ab" * 16], "S32"), part=np.array([0, 3]))
     release = SimpleNamespace(path=tmp_path)
-    return Labelled(
+    return LabelledMetrics(
         SimpleNamespace(judge=SimpleNamespace(modes=["0", "1"]), data=SimpleNamespace(good="0"), release=release)
     )
 
@@ -28,7 +28,7 @@ def labelled(tmp_path):
 def records(label, mode=None, maps=None):
     """Records with those labels and modes; of maps that were never seen, unless given."""
     maps = np.zeros((len(label), 2), np.float32) if maps is None else np.asarray(maps, np.float32)
-    return Decoded(None, maps, label, mode or [None] * len(label), [None] * len(label), np.zeros(len(label), bool))
+    return DecodedBlock(None, maps, label, mode or [None] * len(label), [None] * len(label), np.zeros(len(label), bool))
 
 
 def said(verdict, score=None, mode=None):
@@ -79,8 +79,8 @@ def test_records_that_the_release_has_seen_are_counted_and_left_out(labelled):
 def test_names_of_modes_cannot_fill_the_memory(labelled):
     labelled.take(said(["good"] * 500), records(["0"] * 500, [f"mode {i}" for i in range(500)]))
     strange = labelled.figures()["strange_modes"]
-    assert len(strange) == MOST_STRANGE + 1
-    assert strange["others"] == 500 - MOST_STRANGE
+    assert len(strange) == MAX_UNKNOWN_MODES + 1
+    assert strange["others"] == 500 - MAX_UNKNOWN_MODES
 
 
 @pytest.mark.parametrize("count", [200, 5 * BINS])
@@ -111,7 +111,7 @@ def test_the_aurocs_interval_is_as_wide_as_theory_says(labelled):
 
 
 def test_nothing_seen_is_not_nothing_possible():
-    found = rate(0, 100, 0.95)
+    found = rate_with_interval(0, 100, 0.95)
     assert found["interval"][0] == 0
     assert 0.02 < found["interval"][1] < 0.05
-    assert rate(0, 0, 0.95) is None
+    assert rate_with_interval(0, 0, 0.95) is None

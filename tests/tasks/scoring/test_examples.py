@@ -8,25 +8,25 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from tasks.registry.loading import opened_release
-from tasks.scoring.examples import Shown
-from tasks.scoring.verdicts import verdicts_on
+from tasks.registry.loading import load_release
+from tasks.scoring.examples import ExampleCollector
+from tasks.scoring.verdicts import predict
 
 
 @pytest.fixture(scope="module")
 def opened(small_line):
-    return opened_release(Path(small_line.artifacts_folder))
+    return load_release(Path(small_line.artifacts_folder))
 
 
 @pytest.fixture(scope="module")
 def judged(opened, hidden):
     maps = hidden(each=100, seed=5).maps
-    return maps, verdicts_on(opened, maps)
+    return maps, predict(opened, maps)
 
 
 def rows(opened, judged, batch, most=6, seed=42):
     maps, found = judged
-    shown = Shown(opened, most, seed)
+    shown = ExampleCollector(opened, most, seed)
     for start in range(0, len(maps), batch):
         part = slice(start, start + batch)
         some = type(found)(*(getattr(found, name)[part] for name in found.__dataclass_fields__))

@@ -9,15 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.registry.loading import opened_release
-from tasks.scoring.flips import SCHEMA, Flips
-from tasks.scoring.verdicts import verdicts_on
+from tasks.registry.loading import load_release
+from tasks.scoring.flips import SCHEMA, FlipCollector
+from tasks.scoring.verdicts import predict
 
 
 @pytest.fixture(scope="module")
 def two(small_line):
     """A release, and itself with a threshold half as high."""
-    opened = opened_release(Path(small_line.artifacts_folder))
+    opened = load_release(Path(small_line.artifacts_folder))
     strict = {name: {**one} for name, one in opened.thresholds.items()}
     strict["good or defect"]["value"] *= 0.5
     return opened, replace(opened, thresholds=strict)
@@ -25,12 +25,12 @@ def two(small_line):
 
 def collected(two, parts, batch):
     opened, strict = two
-    flips, tables = Flips(opened, strict, most=4), []
+    flips, tables = FlipCollector(opened, strict, most=4), []
     for start in range(0, len(parts.maps), batch):
         maps = parts.maps[start : start + batch]
         label = [str(value) for value in parts.label[start : start + batch]]
         mode = [str(value) for value in parts.mode[start : start + batch]]
-        found, theirs = verdicts_on(opened, maps), verdicts_on(strict, maps)
+        found, theirs = predict(opened, maps), predict(strict, maps)
         tables.append(flips.take(start, maps, found, theirs, (label, mode, [None] * len(maps))))
     return flips, pa.Table.from_batches(tables, SCHEMA)
 
@@ -38,7 +38,7 @@ def collected(two, parts, batch):
 def test_every_flip_is_a_row_and_counted(two, hidden):
     parts = hidden(each=60, seed=4)
     flips, table = collected(two, parts, 50)
-    ours, theirs = (verdicts_on(one, parts.maps).verdict for one in two)
+    ours, theirs = (predict(one, parts.maps).verdict for one in two)
     rows = np.flatnonzero(ours != theirs)
     assert len(rows) > 3, "else nothing is tested"
     assert table["row"].to_pylist() == rows.tolist()
