@@ -13,6 +13,7 @@ from tasks.core.errors import NotExportable, UnusableFolder
 from tasks.core.files import ensure_writable, file_digest, write_json
 from tasks.core.results import ExportResult
 from tasks.core.stages import MANIFEST, scratch_folder, seal_folder, verified_manifest
+from tasks.core.text import one_line
 from tasks.registry.loading import LoadedRelease, load_release
 from tasks.scoring import standalone
 from tasks.scoring.export_formats import FORMATS, require_format
@@ -124,10 +125,9 @@ def _write(opened: LoadedRelease, kind: str, facts: dict[str, Any], draft: Path)
     try:
         model = verdict_model(opened, tower)
     except (TypeError, ValueError, AttributeError, NotImplementedError) as error:  # a formula of one's own
-        reason = " ".join(str(error).split())[:200]
         raise NotExportable(
             f"{opened.release.version}: expected a distance in keras.ops, found {opened.judge.distance.name}, which "
-            f"is none ({reason}); write its pair() with xp alone"
+            f"is none ({one_line(error)}); write its pair() with xp alone"
         ) from None
     parity = gate(opened, FORMATS[kind](model, facts, draft))
     write_json(draft / "parity.json", parity)

@@ -24,6 +24,7 @@ from typing import Literal
 
 from tasks.core.errors import DamagedLedger, UnusableFolder
 from tasks.core.files import ensure_writable
+from tasks.core.text import one_line
 
 REANNOUNCE_SECONDS = 600  # seconds after which an event that started no run counts as lost
 RETRY_SECONDS = 300  # seconds before a failed version is tried again
@@ -91,10 +92,9 @@ class Ledger:
             raise self._damaged(f"the state {odd[0]!r} is none")
 
     def _damaged(self, found: str) -> DamagedLedger:
-        said = " ".join(found.split())[:200]  # SQLite takes several lines
         return DamagedLedger(
-            f"{self.path}: is no whole ledger ({said}); restore it from a backup, or remove it with its -wal and "
-            "-shm: each line's head is then looked up anew, and what was concluded is found unchanged"
+            f"{self.path}: is no whole ledger ({one_line(found)}); restore it from a backup, or remove it with its "
+            "-wal and -shm: each line's head is then looked up anew, and what was concluded is found unchanged"
         )
 
     def note(self, line: str, revision: str) -> bool:

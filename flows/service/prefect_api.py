@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from tasks.core.errors import ServerUnreachable
-from tasks.core.text import redact
+from tasks.core.text import one_line
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class PrefectApi:
         try:
             url = httpx.URL(self.address)
         except httpx.InvalidURL:
-            return redact(self.address)
+            return one_line(self.address)
         return str(url.copy_with(userinfo=b"")) if url.userinfo else self.address
 
     def _asked(self, method: str, path: str, body: Any) -> Any:
@@ -57,4 +57,4 @@ class PrefectApi:
             if status in (401, 403):
                 return f"the Prefect server answers {status}; is PREFECT_API_AUTH_STRING (user:password) right?"
             return f"the Prefect server answers {status}"
-        return f"no Prefect server answers ({redact(error)})"
+        return f"no Prefect server answers ({one_line(error)})"

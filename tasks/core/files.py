@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import UnusableFolder
+from tasks.core.text import one_line
 
 CHECKSUM_KEY = "seal"  # the key under which a JSON file holds the digest of all its other keys
 
@@ -84,16 +85,15 @@ def checksum_matches(value: dict[str, Any]) -> bool:
 
 @contextlib.contextmanager
 def translate_disk_errors(folder: Path) -> Iterator[None]:
-    """Say in one line what the disk refuses; raises UnusableFolder."""
+    """Raise UnusableFolder, which says in one line what the disk refuses, for an OSError of a disk."""
     try:
         yield
     except OSError as error:
         if error.errno not in DISK_ERRORS or (error.errno is None and type(error) is not OSError):
             raise  # such as a lock's time that is over
-        said = error.strerror or " ".join(str(error).split())[:200]
         raise UnusableFolder(
-            f"{folder}: cannot be written ({said}); make room or mend its permissions, and run again: "
-            "nothing half-written is left"
+            f"{folder}: cannot be written ({error.strerror or one_line(error)}); make room or mend its permissions, "
+            "and run again: nothing half-written is left"
         ) from error
 
 

@@ -1,28 +1,106 @@
-"""Whether the Hub's files are what it named: each lies in the client's cache under the digest of its content.
+"""The Hub: which commit a revision is, whether the files are what it named, and its errors in Kensa's words.
 
-The client compares sizes alone. A proxy that serves another file under the same name, or a disk that turns
-a bit, would be trained on; here the file is removed, so that the next try fetches it anew.
+The Hub's client compares only the sizes of files. A proxy that serves another file under the same name, or a disk
+that turns a bit, would be trained on: here each file's digest is compared with its name in the client's cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tasks.core.errors import KensaError, NoPermission, SourceUnreachable, UnknownRevision, UnknownSource, UnreadableSource, UnusableFolder
-from tasks.core.files import DISK_ERRORS, file_digest, checksum_matches, ensure_writable, add_checksum, write_json
-from tasks.core.text import redact
 import hashlib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.core.errors import (
+    KensaError,
+    NoPermission,
+    SourceUnreachable,
+    UnknownRepository,
+    UnknownRevision,
+    UnknownSource,
+    UnreadableSource,
+    UnusableFolder,
+)
+from tasks.core.files import DISK_ERRORS, add_checksum, checksum_matches, ensure_writable, file_digest, write_json
+from tasks.core.text import one_line
 
 READ_BYTES = 1 << 20
 
 
-def verify_snapshot(folder: Path, title: str) -> None:
-    """Raise SourceUnreachable, which may pass, where a file of a snapshot has not the digest of its name.
+@dataclass(frozen=True)
+class HubRepository:
+    """A kind of repository in the words of its errors: what HF_TOKEN must allow, what to do offline or at a failure."""
 
-    Files that are no links into the client's cache have no such name, and are taken as they are.
+    noun: str
+    right: str
+    offline: str
+    retry: str
+    missing: type[KensaError]
+
+
+DATASET = HubRepository(
+    noun="dataset",
+    right="read this dataset",
+    offline=" and its files are not on this machine; go online once",
+    retry="try again later",
+    missing=UnknownSource,
+)
+MODEL_REPOSITORY = HubRepository(
+    noun="model repository",
+    right="write there",
+    offline="; a push needs the Hub",
+    retry="push again later: what was sent is not sent again",
+    missing=UnknownRepository,
+)
+
+
+def hub_revision(name: str, revision: str, data_folder: Path) -> str:
+    """The commit that a branch or tag of a dataset points to; without a network, the last one that was seen."""
+    from huggingface_hub import HfApi, constants
+
+    head = data_folder / "heads" / f"{name.replace('/', '--')}@{revision.replace('/', '--')}.json"
+    if constants.HF_HUB_OFFLINE:
+        return _offline_revision(name, revision, head)
+    with translate_hub_errors(f"{name}@{revision}"):
+        sha = str(HfApi().dataset_info(name, revision=revision, timeout=30).sha)
+    if not _is_commit(sha):
+        raise SourceUnreachable(f"{name}@{revision}: expected a commit from the Hub, found {sha[:60]!r}; try again")
+    ensure_writable(head.parent)
+    write_json(head, add_checksum({"sha": sha}))
+    return sha
+
+
+def _offline_revision(name: str, revision: str, head: Path) -> str:
+    if sha := last_seen_head(head):
+        return sha
+    if _is_commit(revision):
+        return revision
+    raise UnknownRevision(
+        f"{name}@{revision}: HF_HUB_OFFLINE is set and no earlier run saw this revision; "
+        "go online once, or name a commit that was downloaded"
+    )
+
+
+def _is_commit(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9a-f]{40}", text))
+
+
+def last_seen_head(head: Path) -> str | None:
+    """The commit that an earlier run wrote down; None where there is none, or the file is damaged."""
+    try:
+        entry = json.loads(head.read_text())
+        return entry["sha"] if checksum_matches(entry) or set(entry) == {"sha"} else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def verify_snapshot(folder: Path, title: str) -> None:
+    """Raise SourceUnreachable, which may pass, when a file's digest differs from its blob name; the file is removed.
+
+    Files that are no links into the client's cache have no blob name: they are not checked.
     """
     for path in sorted(folder.rglob("*")):
         if not path.is_symlink():
@@ -43,7 +121,7 @@ def matches_blob_name(blob: Path) -> bool:
     """
     if re.fullmatch(r"[0-9a-f]{64}", blob.name):
         return file_digest(blob) == blob.name
-    if not re.fullmatch(r"[0-9a-f]{40}", blob.name):
+    if not _is_commit(blob.name):
         return True
     git, plain = hashlib.sha1(b"blob %d\0" % blob.stat().st_size), hashlib.sha1()  # noqa: S324  # git's own
     with blob.open("rb") as file:
@@ -53,77 +131,62 @@ def matches_blob_name(blob: Path) -> bool:
     return blob.name in (git.hexdigest(), plain.hexdigest())
 
 
-def hub_revision(name: str, revision: str, data: Path) -> str:
-    """The commit that a branch or tag points to; without a network, the last one that was seen."""
-    from huggingface_hub import HfApi, constants
-
-    head = data / "heads" / f"{name.replace('/', '--')}@{revision.replace('/', '--')}.json"
-    if constants.HF_HUB_OFFLINE:
-        if known := last_seen_head(head):
-            return known
-        if re.fullmatch(r"[0-9a-f]{40}", revision):
-            return revision
-        raise UnknownRevision(
-            f"{name}@{revision}: HF_HUB_OFFLINE is set and no earlier run saw this revision; "
-            "go online once, or name a commit that was downloaded"
-        )
-    with translate_hub_errors(f"{name}@{revision}"):
-        sha = str(HfApi().dataset_info(name, revision=revision, timeout=30).sha)
-    if not re.fullmatch(r"[0-9a-f]{40}", sha):
-        raise SourceUnreachable(f"{name}@{revision}: expected a commit from the Hub, found {sha[:60]!r}; try again")
-    ensure_writable(head.parent)
-    write_json(head, add_checksum({"sha": sha}))
-    return sha
-
-
-def last_seen_head(head: Path) -> str | None:
-    """The commit that an earlier run wrote down; None where there is none, or the disk has damaged it."""
-    try:
-        told = json.loads(head.read_text())
-        return told["sha"] if checksum_matches(told) or set(told) == {"sha"} else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
 @contextmanager
-def translate_hub_errors(title: str) -> Iterator[None]:
-    """Say what the Hub's clients raise in Kensa's words, and whether it may pass."""
+def translate_hub_errors(title: str, repository: HubRepository = DATASET) -> Iterator[None]:
+    """Raise Kensa's error, in one line, for what the Hub's client raises inside; Kensa's own errors pass.
+
+    Raises NoPermission, UnknownRevision, `repository.missing`, SourceUnreachable (which may pass), UnreadableSource
+    for an answer that cannot be used or a Hub that is switched off, and UnusableFolder for what the disk refuses.
+    """
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx
 
     try:
         yield
+    except KensaError:  # BadSetting is a ValueError, too
+        raise
     except errors.LocalEntryNotFoundError as error:
-        raise _explained(title, error.__cause__ or error) from None
+        raise _translate(title, repository, error.__cause__ or error) from None
     except (errors.HfHubHTTPError, httpx.HTTPError, OSError) as error:
         if isinstance(error, OSError) and error.errno in DISK_ERRORS - {None}:
             raise UnusableFolder(f"{title}: cannot be kept ({error.strerror}); make room, or set HF_HOME") from None
-        raise _explained(title, error) from None
-    except (ValueError, KeyError, TypeError) as error:  # an answer that is no answer, or a name that leads elsewhere
+        raise _translate(title, repository, error) from None
+    except (ValueError, KeyError, TypeError) as error:  # no JSON, other keys, or a name that leads elsewhere
         raise UnreadableSource(
-            f"{title}: the Hub's answer cannot be used ({redact(error)}); tell the dataset's owner"
+            f"{title}: the Hub's answer cannot be used ({one_line(error)}); tell the {repository.noun}'s owner"
         ) from None
 
 
-def _explained(title: str, error: BaseException) -> KensaError:
+def _translate(title: str, repository: HubRepository, error: BaseException) -> KensaError:
     from huggingface_hub import errors
 
+    noun = repository.noun
     if isinstance(error, errors.GatedRepoError):  # before its base class, RepositoryNotFoundError
-        return NoPermission(f"{title}: the dataset is gated; ask for access on its page and set HF_TOKEN")
+        return NoPermission(f"{title}: the {noun} is gated; ask for access on its page and set HF_TOKEN")
     if isinstance(error, errors.RevisionNotFoundError):
-        return UnknownRevision(f"{title}: expected a branch, tag or commit of the dataset, found none of that name")
+        return UnknownRevision(f"{title}: expected a branch, tag or commit of the {noun}, found none of that name")
     if isinstance(error, errors.RepositoryNotFoundError):
-        return UnknownSource(f"{title}: no such dataset on the Hub, or a private one; check the name, or set HF_TOKEN")
+        return _missing(title, repository)
     if isinstance(error, errors.OfflineModeIsEnabled):
-        return UnreadableSource(f"{title}: HF_HUB_OFFLINE is set and its files are not on this machine; go online once")
+        return UnreadableSource(f"{title}: HF_HUB_OFFLINE is set{repository.offline}")
+    if isinstance(error, errors.EntryNotFoundError):  # a 404 of one file
+        return SourceUnreachable(f"{title}: the Hub lacks a file that it names; {repository.retry}")
     if isinstance(error, errors.HfHubHTTPError):
-        return _by_status(title, error.response.status_code)
+        return _translate_status(title, repository, error.response.status_code)
     return SourceUnreachable(
         f"{title}: no answer from the Hub ({type(error).__name__}); check the network and HF_ENDPOINT"
     )
 
 
-def _by_status(title: str, status: int) -> KensaError:
+def _translate_status(title: str, repository: HubRepository, status: int) -> KensaError:
     if status in {401, 403}:
-        return NoPermission(f"{title}: the Hub answers {status}; set an HF_TOKEN that may read this dataset")
-    return SourceUnreachable(f"{title}: the Hub answers {status}; try again later")
+        return NoPermission(f"{title}: the Hub answers {status}; set an HF_TOKEN that may {repository.right}")
+    if status == 404:
+        return _missing(title, repository)
+    return SourceUnreachable(f"{title}: the Hub answers {status}; {repository.retry}")
+
+
+def _missing(title: str, repository: HubRepository) -> KensaError:
+    return repository.missing(
+        f"{title}: no such {repository.noun} on the Hub, or a private one; check the name, or set HF_TOKEN"
+    )

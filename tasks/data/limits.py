@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from tasks.config.run import DataConfig
 from tasks.core.errors import UnreadableSource
+from tasks.core.text import one_line
 from tasks.data.unpacked_size import MAX_BATCH_BYTES, arrow_sizes
 
 CARDS = ("README.md", ".huggingface.yaml")  # where the library looks for patterns of files
@@ -65,8 +66,7 @@ def _patterns(card: Path, source: str) -> Iterator[str]:
         )
         told = yaml.safe_load(head[1]) if head else None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise UnreadableSource(f"{source}: its {card.name} cannot be read: {said}") from None
+        raise UnreadableSource(f"{source}: its {card.name} cannot be read: {one_line(error)}") from None
     yield from _texts(told.get("configs") if isinstance(told, dict) else None)
 
 
@@ -138,8 +138,7 @@ def _of_arrow(path: Path, source: str) -> int:
     try:
         sizes = list(arrow_sizes(path))
     except (pa.ArrowException, OSError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise UnreadableSource(f"{source}: {path.name} is no whole Arrow file: {said}") from None
+        raise UnreadableSource(f"{source}: {path.name} is no whole Arrow file: {one_line(error)}") from None
     if max(sizes, default=0) > MAX_BATCH_BYTES:
         raise UnreadableSource(
             f"{source}: expected batches of at most {MAX_BATCH_BYTES:,} bytes, unpacked, found one of {max(sizes):,} in "
@@ -156,5 +155,5 @@ def _unpacked(path: Path, source: str, most: int) -> int:
             while size <= most and (chunk := file.read(READ_BYTES)):
                 size += len(chunk)
     except (OSError, EOFError, zlib.error) as error:
-        raise UnreadableSource(f"{source}: {path.name} is no whole gzip file: {error}") from None
+        raise UnreadableSource(f"{source}: {path.name} is no whole gzip file: {one_line(error)}") from None
     return size

@@ -17,6 +17,7 @@ from tasks.config.run import DataConfig
 from tasks.imaging.demo import make_demo
 from tasks.core.errors import BadInput, BadSetting, UnreadableSource
 from tasks.core.results import DownloadedSource
+from tasks.core.text import one_line
 from tasks.data.schema import detect_layout
 from tasks.data.unpacked_size import MAX_TEXT_BYTES, find_oversized_text
 
@@ -158,7 +159,7 @@ def _require_fit(folder: Path, source: str, data: DataConfig) -> None:
 
 @contextmanager
 def _translate_reader_errors(source: str) -> Iterator[None]:
-    """What the library cannot read, in one line; StopIteration is its word for a JSON file without a record."""
+    """Raise UnreadableSource, in one line, for what the readers raise: StopIteration is a JSON file without records."""
     import yaml
     from datasets.exceptions import DatasetsError
 
@@ -210,5 +211,4 @@ def _cause(error: BaseException) -> str:
     """The innermost cause in one line: the outer ones only say that something failed."""
     while error.__cause__ is not None:
         error = error.__cause__
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else text[:297] + "..."
+    return one_line(error)

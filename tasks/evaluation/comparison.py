@@ -14,6 +14,7 @@ import numpy as np
 
 from tasks.config.run import RunConfig
 from tasks.core.errors import NotComparable
+from tasks.core.text import one_line
 from tasks.data.bank import Bank
 from tasks.data.split import PARTS
 from tasks.evaluation.bootstrap import bootstrap_units
@@ -96,9 +97,9 @@ def _champion_distances(champion: Release, left: ComparableRecords, bank: Bank) 
 
 
 def _unusable(champion: Release, error: Exception) -> NotComparable:
-    said = " ".join(f"{type(error).__name__}: {error}".split())
+    reason = one_line(f"{type(error).__name__}: {error}")
     return NotComparable(
-        f"{champion.path.name} cannot be used ({said[:300]}); promote a release that can, or use another --artifacts"
+        f"{champion.path.name} cannot be used ({reason}); promote a release that can, or use another --artifacts"
     )
 
 

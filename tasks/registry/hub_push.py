@@ -23,7 +23,7 @@ from tasks.core.errors import (
 )
 from tasks.core.results import PushResult
 from tasks.core.stages import MANIFEST
-from tasks.core.text import redact
+from tasks.core.text import one_line
 from tasks.registry.releases import Release, get_release, verify_release
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _upload(api: HfApi, release: Release, repository: str) -> list[CommitOperati
         try:
             api.preupload_lfs_files(repository, additions[-1:])
         except ValueError as error:  # what the client makes of an answer that has errors of single files
-            raise NoPermission(f"{repository}: the Hub does not take {name} ({redact(error)})") from None
+            raise NoPermission(f"{repository}: the Hub does not take {name} ({one_line(error)})") from None
     return additions
 
 

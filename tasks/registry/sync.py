@@ -21,7 +21,7 @@ from tasks.core.errors import BadSetting, ChampionMoved, DamagedRelease, Missing
 from tasks.core.files import CHECKSUM_KEY, checksum_matches, ensure_writable, replace_durably, write_json
 from tasks.core.results import StoreResult
 from tasks.core.stages import MANIFEST, quarantine, scratch_folder, verified_manifest
-from tasks.core.text import redact
+from tasks.core.text import one_line
 from tasks.registry.champion import POINTER, champion_state, registry_lock
 
 SHARED_FOLDERS = ("data/cache", "data/stages", "artifacts/releases")  # whose folders are sealed and never change
@@ -219,6 +219,6 @@ def translate_store_errors(address: str) -> Iterator[None]:
         if isinstance(error, BadSetting):  # a ValueError of ours
             raise
         raise UnusableFolder(
-            f"{redact(address)}: cannot be read or written ({redact(error)}); check the address, the network and "
+            f"{one_line(address)}: cannot be read or written ({one_line(error)}); check the address, the network and "
             "the credentials in the environment"
         ) from None

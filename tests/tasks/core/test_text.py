@@ -8,14 +8,14 @@ import pytest
 
 from flows.service.prefect_api import PrefectApi
 from tasks.core.errors import ServerUnreachable
-from tasks.core.text import INVISIBLE, MAX_TEXT, escape_markdown, redact
+from tasks.core.text import INVISIBLE, MAX_TEXT, escape_markdown, one_line
 from tasks.report.model_card import _plain
 
 TOKEN = "hf_AbCdEf0123456789"
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("text", "expected"),
     [
         (f"bad token {TOKEN}.", "bad token …."),
         ("Authorization: Bearer abc.def-1= refused", "Authorization: … refused"),
@@ -27,12 +27,16 @@ TOKEN = "hf_AbCdEf0123456789"
         ("two\n lines\tof  text", "two lines of text"),
     ],
 )
-def test_secrets_are_hidden_and_the_rest_is_told(said, told):
-    assert redact(said) == told
+def test_secrets_are_hidden_and_the_rest_is_told(text, expected):
+    assert one_line(ValueError(text)) == expected
 
 
 def test_a_long_answer_is_cut():
-    assert len(redact("x" * 1000)) == MAX_TEXT
+    assert one_line("x" * 1000) == "x" * (MAX_TEXT - 1) + "…"
+
+
+def test_an_error_without_words_is_told_by_its_name():
+    assert one_line(TimeoutError()) == "TimeoutError"
 
 
 @pytest.mark.parametrize("address", ["http://me:hidden@127.0.0.1:none/api", "http://me:hidden@[::1/api"])
