@@ -51,7 +51,7 @@ def _check_all_lines(lines: list[ProductLine], out: str) -> list[DriftResult]:
 def _check_line(line: ProductLine, source: str | None, release: str | None, out: str) -> DriftResult:
     if source is None:
         raise BadSetting(f"line {line.name}: expected drift in kensa.toml, or a source, to compare; found neither")
-    resolved = steps.resolve(source, None, line.config)
+    resolved = steps.resolve(source, None, line.config.data_path)
     found = steps.drift(steps.download(resolved), line.config, release, str(Path(out) / f"{line.name}.html"))
     artifacts.drifted(found, line)
     notify.drifted(found, line.name)

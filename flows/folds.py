@@ -31,7 +31,7 @@ def fold_results(triplets: Stage, config: RunConfig) -> tuple[dict[str, Any], ..
         return _run_folds(planned, lambda fold: _fold(triplets, fold, config), config)
     require_cluster(address, "evaluate.dask")
     triplets = replace(triplets, path=str(Path(triplets.path).resolve()))  # as a Dask worker needs it
-    config = replace(config, data_folder=str(Path(config.data_folder).resolve()))
+    config = replace(config, data_folder=str(config.data_path.resolve()))
     return folds.with_options(task_runner=runner(address))(triplets, planned, config)
 
 

@@ -68,7 +68,7 @@ def _pinned(found: ReproductionTarget, name: str, config: RunConfig) -> PinnedSo
     """The source at the release's revision; SourceChanged where it is gone or another by now."""
     told = found.sources[name]
     try:
-        resolved = steps.resolve(told["source"], told["revision"] if told["kind"] == "hub" else None, config)
+        resolved = steps.resolve(told["source"], told["revision"] if told["kind"] == "hub" else None, config.data_path)
     except (UnknownSource, UnknownRevision) as error:
         raise source_missing(found, name, str(error)) from None
     return require_same_source(found, name, resolved)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -61,7 +60,7 @@ def _retrain_version(lines: FactoryConfig, name: str, revision: str) -> RetrainR
     """
     line, ledger, run = lines[name], lines.ledger(), flow_run.get_id()
     ledger.note(name, revision)
-    ledger.head(name, steps.resolve(line.config.train, line.config.revision, line.config).revision)
+    ledger.head(name, steps.resolve(line.config.train, line.config.revision, line.config.data_path).revision)
     answer = ledger.claim(name, revision, run)
     if answer != "train":
         artifacts.not_trained(line, revision, answer)
@@ -77,11 +76,11 @@ def _retrain_version(lines: FactoryConfig, name: str, revision: str) -> RetrainR
 
 def _retrain_once(config: RunConfig) -> RetrainResult:
     """Pin the sources, and walk the line unless the same was concluded before, by one run at a time."""
-    source = steps.resolve(config.train, config.revision, config)
-    test_source = steps.resolve(config.test, None, config) if config.test else None
+    source = steps.resolve(config.train, config.revision, config.data_path)
+    test_source = steps.resolve(config.test, None, config.data_path) if config.test else None
     artifacts.name_run(source, config)
     identity = fingerprint(source, test_source, config)
-    with exclusive_run(Path(config.artifacts_folder)):
+    with exclusive_run(config.artifacts_path):
         known = steps.find_previous_result(config, identity)
         outcome = known or _run_line(source, test_source, steps.champion(config), identity, config)
     artifacts.verdict(outcome, config)
@@ -116,7 +115,7 @@ def cached(source: PinnedSource, config: RunConfig, held_out: bool = False) -> C
     """The source in Kensa's form; its checks reach the UI whether they pass or not."""
     downloaded = steps.download(source)
     try:
-        cached = steps.cache(downloaded, config, held_out)
+        cached = steps.cache(downloaded, config.data, config.data_path, held_out)
     except UnfitData as unfit:
         artifacts.findings(source.source, unfit.findings, config)
         raise

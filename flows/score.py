@@ -34,7 +34,7 @@ def score(
     steps.log_known_errors_in_one_line()
     with guarded_run():
         config = read_lines()[line].config if line else RunConfig()
-        resolved = steps.resolve(source, None, config)
+        resolved = steps.resolve(source, None, config.data_path)
         page = str(Path(out).with_suffix(".html"))
         scored = steps.score(steps.download(resolved), config, release, str(Path(out)), page, against)
         artifacts.verdicts(scored, config.report.language)

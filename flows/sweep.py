@@ -40,8 +40,8 @@ def sweep(plan: Sweep) -> SweepResult:
     steps.log_known_errors_in_one_line()
     config = replace(plan.run, data_folder=str(Path(plan.run.data_folder).resolve()))  # as a Dask worker needs it
     plan = replace(plan, run=config)
-    source = steps.resolve(config.train, config.revision, config)
-    test_source = steps.resolve(config.test, None, config) if config.test else None
+    source = steps.resolve(config.train, config.revision, config.data_path)
+    test_source = steps.resolve(config.test, None, config.data_path) if config.test else None
     train_set = cached(source, config)
     test_set = cached(test_source, config, held_out=True) if test_source else None
     trials = plan.trials()

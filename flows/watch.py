@@ -51,7 +51,7 @@ def _check_lines(lines: FactoryConfig) -> list[str]:
 
 def _note_head(line: ProductLine, ledger: Ledger) -> bool:
     try:
-        head = steps.resolve(line.config.train, line.config.revision, line.config)
+        head = steps.resolve(line.config.train, line.config.revision, line.config.data_path)
     except KensaError:
         return False  # its task has failed with the reason, and the run will say so
     ledger.head(line.name, head.revision)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.config.fingerprints import cache_digest
-from tasks.config.run import DataConfig, RunConfig
+from tasks.config.run import DataConfig
 from tasks.core.errors import UnfitData
 from tasks.core.files import ensure_writable
 from tasks.core.progress import RecordCounter
@@ -29,18 +29,20 @@ from tasks.data.readers import TableSource, open_source
 from tasks.data.schema import TableLayout, detect_layout
 
 
-def cache(downloaded: DownloadedSource, config: RunConfig, held_out: bool = False) -> CachedSource:
-    """The source in Kensa's form, made unless it is there already and sound.
+def cache(downloaded: DownloadedSource, data: DataConfig, data_folder: Path, held_out: bool = False) -> CachedSource:
+    """The source in Kensa's form below `data_folder`, made unless it is there already and intact.
+
+    `held_out` prefers the split `test` over `train`.
 
     Raises UnfitData with all findings where a required check fails; then nothing is written.
     """
-    root = ensure_writable(Path(config.data_folder) / "cache")
+    root = ensure_writable(data_folder / "cache")
     resolved = downloaded.resolved
-    digest = cache_digest(resolved.revision, config.data, held_out)
+    digest = cache_digest(resolved.revision, data, held_out)
 
     def make(draft: Path) -> dict[str, Any]:
-        with open_source(downloaded, config.data, held_out, root) as table:
-            return _write(table, resolved.source, config.data, draft)
+        with open_source(downloaded, data, held_out, root) as table:
+            return _write(table, resolved.source, data, draft)
 
     made = get_or_make_stage(root, "records", digest, make)
     return CachedSource(resolved, made, tuple(Finding(**finding) for finding in made.facts["findings"]))

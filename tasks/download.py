@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.config.run import RunConfig
 from tasks.core.errors import UnknownSource, UnreadableSource
 from tasks.core.files import file_digest
 from tasks.core.results import DownloadedSource, PinnedSource
@@ -27,8 +26,8 @@ PATTERNS = [f"*.{kind}" for kind in TABLES] + [f"*.{kind}.gz" for kind in ("csv"
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
-def resolve(source: str, revision: str | None, config: RunConfig) -> PinnedSource:
-    """Pin `source` (`org/name[@revision]`, a folder, or `demo`) to one revision.
+def resolve(source: str, revision: str | None, data_folder: Path) -> PinnedSource:
+    """Pin `source` (`org/name[@revision]`, a folder, or `demo`) to one revision; `data_folder` keeps the heads seen.
 
     Raises UnknownSource, UnknownRevision, NoPermission, UnreadableSource or SourceUnreachable.
     """
@@ -41,7 +40,7 @@ def resolve(source: str, revision: str | None, config: RunConfig) -> PinnedSourc
         raise UnknownSource(
             f"{source}: expected org/name[@revision] on the Hub, a folder of tables, or demo; found no such folder"
         )
-    sha = hub_revision(name, revision or asked or "main", Path(config.data_folder))
+    sha = hub_revision(name, revision or asked or "main", data_folder)
     return PinnedSource(name, "hub", name, sha)
 
 

@@ -33,7 +33,7 @@ def drift(
     Raises what opening a release and reading a source do, and NothingToCompare for a release without a
     reference, or fewer records than two points of a chart.
     """
-    opened = load_release(Path(config.artifacts_folder), version)
+    opened = load_release(config.artifacts_path, version)
     reference = read_reference(opened.release.path)
     if reference is None:
         raise NothingToCompare(

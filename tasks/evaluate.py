@@ -62,7 +62,7 @@ def evaluate(
     config = config.resolved()
     whole = load_bank(triplets.path)
     bank = subsample(whole, config.evaluate.most_records)
-    frozen = identify_frozen_set(bank, Path(config.artifacts_folder))
+    frozen = identify_frozen_set(bank, config.artifacts_path)
     against = [champion and [champion.version, champion.manifest["files"]], frozen]
     digest = report_digest(model.digest, config, against, [facts, folds])
 
@@ -92,7 +92,7 @@ def evaluate(
         metrics = plain_numbers(judgement["figures"]) | _fold_means(report)
         return {"metrics": metrics, "reasons": judgement["reasons"]}
 
-    return get_or_make_stage(Path(config.data_folder) / "stages", "report", digest, make)
+    return get_or_make_stage(config.stages_path, "report", digest, make)
 
 
 def _defect_threshold(judgement: dict[str, Any]) -> float | None:

@@ -61,9 +61,7 @@ def make_fold_bank(triplets: Stage, one: Fold, config: RunConfig) -> Stage:
         names = {f"triplets_{part}": len(rows) for part, rows in made.triplets.items()}
         return {"fold": one.title, "size": triplets.facts["size"], "records": counts, **names}
 
-    return get_or_make_stage(
-        Path(config.data_folder) / "stages", "fold", fold_digest(triplets.digest, one, config), make
-    )
+    return get_or_make_stage(config.stages_path, "fold", fold_digest(triplets.digest, one, config), make)
 
 
 def fold_metrics(triplets: Stage, variant: Stage, model: Stage, fold: Fold, config: RunConfig) -> Stage:
@@ -81,4 +79,4 @@ def fold_metrics(triplets: Stage, variant: Stage, model: Stage, fold: Fold, conf
             figures = permuted_label_metrics(judge, known, config)
         return {"figures": {"kind": fold.kind, "name": fold.name, **figures}}
 
-    return get_or_make_stage(Path(config.data_folder) / "stages", "fold-figures", digest, make)
+    return get_or_make_stage(config.stages_path, "fold-figures", digest, make)

@@ -49,7 +49,7 @@ def find_previous_result(config: RunConfig, fingerprint: str) -> RetrainResult |
     A release that was never made champion because its run died is made so now, if the champion is
     still the one that it was compared with. A rejection, too, counts only against the champion of today.
     """
-    artifacts = Path(config.artifacts_folder)
+    artifacts = config.artifacts_path
     for release in readable_releases(artifacts):
         if (
             release.manifest["fingerprint"] == fingerprint
@@ -88,7 +88,7 @@ def publish(
     Raises ChampionMoved where another run changed the champion meanwhile, and FrozenSetMoved where it
     took the name of the frozen test set.
     """
-    artifacts = ensure_writable(Path(config.artifacts_folder))
+    artifacts = ensure_writable(config.artifacts_path)
     report = json.loads((Path(stages["report"].path) / "report.json").read_text())
     manifest = _manifest(stages, config, champion, fingerprint, facts, report)
     with scratch_folder(artifacts, "draft") as draft:

@@ -45,7 +45,7 @@ def score(
     Raises what opening a release does, UnreadableSource where the maps do not fit, and UnfitRelease where the
     two releases take other maps.
     """
-    opened = load_release(Path(config.artifacts_folder), version)
+    opened = load_release(config.artifacts_path, version)
     other = None if against is None else _load_other(config, against, opened)
     target, twin = Path(out), Path(out).with_suffix(".flips.parquet")
     folder = ensure_writable(target.parent)
@@ -68,7 +68,7 @@ def score(
 
 
 def _load_other(config: RunConfig, against: str, opened: LoadedRelease) -> LoadedRelease:
-    other = load_release(Path(config.artifacts_folder), against)
+    other = load_release(config.artifacts_path, against)
     if other.anchors.shape[1] != opened.anchors.shape[1]:
         size, wanted = (f"{one.data.rows}×{one.data.cols}" for one in (other, opened))
         raise UnfitRelease(f"{against}: expected a release for {wanted} maps to compare with, found one for {size}")

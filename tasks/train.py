@@ -58,7 +58,7 @@ def train(triplets: Stage, config: RunConfig, report: ReportEpoch | None = None)
         write_json(draft / "history.json", {"best_epoch": best, "epochs": [asdict(line) for line in log]})
         return {"weights": weights_digest(tower), "parameters": tower.count_params(), "best_epoch": best}
 
-    stages = ensure_writable(Path(config.data_folder) / "stages")
+    stages = ensure_writable(config.stages_path)
     state = stages / f".training-{digest[:16]}.npz"
     try:
         made = get_or_make_stage(stages, "model", digest, make)

@@ -35,7 +35,7 @@ def run_trial(triplets: Stage, config: RunConfig, run: Run) -> Stage:
         except (TrainingDiverged, TrainingCollapsed) as dead:
             return {"failed": str(dead)}
 
-    stages = ensure_writable(Path(config.data_folder) / "stages")
+    stages = ensure_writable(config.stages_path)
     with FileLock(stages / f".trial-{digest[:16]}.lock"):  # another sweep may be at the same trial
         return get_or_make_stage(stages, "trial", digest, make)
 

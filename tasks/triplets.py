@@ -39,7 +39,7 @@ def triplets(train: CachedSource, test: CachedSource | None, config: RunConfig) 
         bank.save(draft, maps=draft / "maps.npy")
         return facts
 
-    return get_or_make_stage(Path(config.data_folder) / "stages", "triplets", digest, make)
+    return get_or_make_stage(config.stages_path, "triplets", digest, make)
 
 
 def _make(train: CachedSource, test: CachedSource | None, config: RunConfig, maps: Path) -> tuple[Bank, dict[str, Any]]:

@@ -75,7 +75,10 @@ def _fold(name: str, folders: tuple[Path, Path | None], out: Path) -> list[dict[
 def triplets_of(config: RunConfig) -> Stage:
     """The triplets stage of a run, by the steps before it."""
     sources = [(config.train, False), *([(config.test, True)] if config.test else [])]
-    cached = [cache(download(resolve(source, None, config)), config, held) for source, held in sources]
+    cached = [
+        cache(download(resolve(source, None, config.data_path)), config.data, config.data_path, held)
+        for source, held in sources
+    ]
     return triplets(cached[0], cached[1] if config.test else None, config)
 
 

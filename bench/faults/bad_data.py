@@ -256,7 +256,7 @@ def check_source(folder: Path, table: pa.Table | None, content: bytes, name: str
         pq.write_table(table, folder / "source" / "t.parquet")
     config = RunConfig(data=DataConfig(rows=ROWS, cols=COLS), data_folder=str(folder / "data"))
     try:
-        cache(download(resolve(str(folder / "source"), None, config)), config)
+        cache(download(resolve(str(folder / "source"), None, config.data_path)), config.data, config.data_path)
     except KensaError as error:
         return one_line(error)
     finally:

@@ -63,7 +63,7 @@ def _same(prepared: Prepared, row: Row, tries: int) -> None:
 
 
 def _ended(prepared: Prepared, config: RunConfig, history: list[str]) -> str:
-    artifacts = Path(config.artifacts_folder)
+    artifacts = config.artifacts_path
     if wrong := whole(artifacts):
         return wrong
     if champion_state(artifacts)["history"] != history:
@@ -77,7 +77,7 @@ def _different(prepared: Prepared, row: Row, tries: int) -> None:
         config = prepared.without(None)
         other = replace(config, evaluate=replace(config.evaluate, target=0.06))
         ends = both(lambda c=config: walk(c).status, lambda c=other: walk(c).status)
-        artifacts = Path(config.artifacts_folder)
+        artifacts = config.artifacts_path
         if any(end.value not in ("released", "rejected") for end in ends) or whole(artifacts):
             row.count(f"{ends}")
             continue
@@ -92,7 +92,7 @@ def _score(prepared: Prepared, row: Row, tries: int) -> None:
     parts_folder = written(hidden(20, seed=9), prepared.work.parent / "new")
     for _ in range(tries):
         config = prepared.without(None)
-        found = DownloadedSource(resolve(str(parts_folder), None, config), str(parts_folder))
+        found = DownloadedSource(resolve(str(parts_folder), None, config.data_path), str(parts_folder))
         out = str(prepared.work / "verdicts.parquet")
         ends = both(
             lambda c=config: walk(c).status, lambda c=config, f=found, o=out: score(f, c, None, o).as_json()["release"]

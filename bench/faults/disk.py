@@ -192,7 +192,7 @@ def _named(name: str, told: str) -> str:
 
 def _after_damage(prepared: Prepared, config: RunConfig, name: Path, before: bytes, found: bytes | None) -> str:
     """Refused with one line and mended by the file's return, or recovered: never used."""
-    artifacts = Path(config.artifacts_folder)
+    artifacts = config.artifacts_path
     ended = apart(lambda: walk(config).status)
     if not ended.error:
         if name.parts[0] == "data":
@@ -207,7 +207,7 @@ def _after_damage(prepared: Prepared, config: RunConfig, name: Path, before: byt
 
 def _beside_the_point(prepared: Prepared, config: RunConfig, name: Path, before: bytes, found: bytes | None) -> str:
     """A run that went on over a damaged file of the artifacts must have been right to, or have told it."""
-    artifacts = Path(config.artifacts_folder)
+    artifacts = config.artifacts_path
     same = found is not None and name.suffix == ".json" and found.split() == before.split()
     if same:  # white space that turned into other white space
         return RECOVERED

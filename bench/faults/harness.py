@@ -69,13 +69,13 @@ def small(folder: Path, epochs: int = 15) -> RunConfig:
 
 def walk(config: RunConfig) -> RetrainResult:
     """The line as flows/retrain.py walks it, in this process and without Prefect."""
-    source = resolve(config.train, config.revision, config)
+    source = resolve(config.train, config.revision, config.data_path)
     identity = fingerprint(source, None, config)
-    with exclusive_run(Path(config.artifacts_folder)):
+    with exclusive_run(config.artifacts_path):
         if known := find_previous_result(config, identity):
             return known
         champion = comparable_champion(config)
-        records = cache(download(source), config)
+        records = cache(download(source), config.data, config.data_path)
         bank = triplets(records, None, config)
         model = train(bank, config)
         told = {"source": "parts", "kind": source.kind, "revision": source.revision, "source_kind": "map"}

@@ -77,7 +77,7 @@ def _names(folder: Path, row: Row) -> None:
         "a/b\n/c",
     ]
     for name in names:
-        asked(row, lambda name=name: resolve(name, None, config), name)
+        asked(row, lambda name=name: resolve(name, None, config.data_path), name)
 
 
 def _files(folder: Path, row: Row) -> None:
@@ -111,7 +111,7 @@ def _source(folder: Path, card: str = "") -> Path:
 
 def _cached(source: Path, **data: int) -> object:
     config = RunConfig(data=DataConfig(rows=ROWS, cols=COLS, **data), data_folder=str(source.parent / "data"))
-    return cache(download(resolve(str(source), None, config)), config)
+    return cache(download(resolve(str(source), None, config.data_path)), config.data, config.data_path)
 
 
 def _cards(folder: Path, row: Row) -> None:
@@ -197,11 +197,11 @@ def _models(folder: Path, row: Row) -> None:
     makers = {"lambda": _lambda, "custom": _custom, "module": _module, "pickle": _pickle, "pickled arrays": _arrays}
     for name, make in makers.items():
         config = prepared.without(None)
-        release = Path(config.artifacts_folder) / "releases" / "v1"
+        release = config.artifacts_path / "releases" / "v1"
         made = apart(lambda make=make, release=release: make(release, ran))
         assert not made.error, made
         seal_folder(release, {k: v for k, v in json.loads((release / MANIFEST).read_text()).items() if k != "files"})
-        asked(row, lambda config=config: load_release(Path(config.artifacts_folder)), name)
+        asked(row, lambda config=config: load_release(config.artifacts_path), name)
         if ran.exists():
             row.count(f"{name}: its code ran")
 

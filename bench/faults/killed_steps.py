@@ -82,7 +82,7 @@ def _writes(flags: Any) -> bool:
 
 def after_a_kill(prepared: Prepared, config: RunConfig) -> str:
     """How the next run finds things after a kill, and ends."""
-    artifacts = Path(config.artifacts_folder)
+    artifacts = config.artifacts_path
     if wrong := whole(artifacts):
         return f"after the kill: {wrong}"
     if (champion := champion_state(artifacts)["champion"]) not in ("v1", "v2"):
@@ -128,7 +128,7 @@ def of_the_pointer(prepared: Prepared, row: Row) -> None:
     for move, wanted in ((lambda folder: promote(folder, "v1"), "v1"), (rollback, "v1")):
         for number in range(1, LATER):
             config = prepared.without(None)
-            artifacts = Path(config.artifacts_folder)
+            artifacts = config.artifacts_path
             apart(lambda config=config: walk(config).status)
 
             def dying(number: int = number, artifacts: Path = artifacts, move: Any = move) -> str:

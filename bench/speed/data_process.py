@@ -40,7 +40,7 @@ def main() -> None:
 
     config = RunConfig(preset="notebook", train=source, data_folder=data, artifacts_folder=f"{data}-artifacts")
     before, start = largest(), time.perf_counter()
-    cached = cache(download(resolve(source, None, config)), config)
+    cached = cache(download(resolve(source, None, config.data_path)), config.data, config.data_path)
     made = triplets(cached, None, config)
     bank = load_bank(made.path)
     maps = np.array(bank.maps)

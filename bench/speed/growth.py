@@ -62,7 +62,8 @@ def step(name: str, folder: Path) -> None:
     if name == "cache":
         from tasks.cache import cache
 
-        cache(DownloadedSource(PinnedSource(str(source), "folder", str(source), "0" * 40), str(source)), config)
+        downloaded = DownloadedSource(PinnedSource(str(source), "folder", str(source), "0" * 40), str(source))
+        cache(downloaded, config.data, config.data_path)
     elif name == "triplets":
         from tasks.triplets import triplets
 

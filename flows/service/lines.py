@@ -22,7 +22,7 @@ from zoneinfo import available_timezones
 
 from flows.service.ledger import Ledger
 from tasks.config.overrides import _parse_run
-from tasks.config.run import RunConfig
+from tasks.config.run import DATA_FOLDER, RunConfig
 from tasks.core.errors import BadSetting
 
 LINES_FILE = Path("kensa.toml")
@@ -64,7 +64,7 @@ class FactoryConfig:
 
     def ledger(self) -> Ledger:
         """The one ledger of all lines, beside the caches."""
-        return Ledger(RunConfig().data_folder, self.tries)
+        return Ledger(DATA_FOLDER, self.tries)
 
 
 def read_lines(path: Path = LINES_FILE) -> FactoryConfig:
@@ -104,7 +104,7 @@ def _line(path: Path, name: str, told: Any, above: Schedule | None) -> ProductLi
     if drift is not None and not isinstance(drift, str):
         raise BadSetting(f'{where}: expected drift as a source of new parts such as "acme/inspected", found {drift!r}')
     when = read_schedule(where, told, above)
-    return ProductLine(name, replace(config, artifacts_folder=str(Path(config.artifacts_folder) / name)), when, drift)
+    return ProductLine(name, replace(config, artifacts_folder=str(config.artifacts_path / name)), when, drift)
 
 
 SCHEDULE_KEYS = {"schedule", "timezone"}

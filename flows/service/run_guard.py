@@ -9,7 +9,7 @@ from pathlib import Path
 from prefect.runtime import deployment, flow_run
 
 from flows.service.run_locks import hold_run_lock as locked
-from tasks.config.run import RunConfig
+from tasks.config.run import DATA_FOLDER
 from tasks.core.errors import GaveUp
 from tasks.core.gc_tuning import relax_gc
 
@@ -28,5 +28,5 @@ def guarded_run() -> Iterator[None]:
         yield
         return
     relax_gc()
-    with locked(Path(RunConfig().data_folder), str(flow_run.id)):
+    with locked(Path(DATA_FOLDER), str(flow_run.id)):
         yield

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from flows.service.lines import LINES_FILE, read_lines
 from flows.service.prefect_api import PrefectApi
 from flows.service.recovery import RunRecovery
-from tasks.config.run import RunConfig
+from tasks.config.run import DATA_FOLDER
 from tasks.core.errors import BadSetting, NotPrepared, ServerUnreachable, UnusableFolder
 from tasks.core.files import ensure_writable
 
@@ -123,9 +123,7 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
             "PREFECT_API_URL": address,
             "KENSA_ROOT": str(Path.cwd()),
         }
-        again = RunRecovery(
-            PrefectApi(address, environment.get("PREFECT_API_AUTH_STRING")), Path(RunConfig().data_folder)
-        )
+        again = RunRecovery(PrefectApi(address, environment.get("PREFECT_API_AUTH_STRING")), Path(DATA_FOLDER))
         services = _services(environment, port, webhook_port)
         try:
             services[0].start()

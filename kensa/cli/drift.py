@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tasks.drift import drift
 
     config = RunConfig(artifacts_folder=arguments.artifacts)
-    downloaded = download(resolve(arguments.source, None, config))
+    downloaded = download(resolve(arguments.source, None, config.data_path))
     found = drift(downloaded, config, arguments.release, arguments.report, arguments.language)
     print(json.dumps(found.as_json()) if arguments.json else format_result(found))
     return 0

@@ -117,8 +117,8 @@ def pinned(config: RunConfig) -> tuple[PinnedSource, PinnedSource | None] | None
 
     try:
         return (
-            resolve(config.train, config.revision, config),
-            resolve(config.test, None, config) if config.test else None,
+            resolve(config.train, config.revision, config.data_path),
+            resolve(config.test, None, config.data_path) if config.test else None,
         )
     except SourceUnreachable:
         return None  # the flow shows each try

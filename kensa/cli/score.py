@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tasks.score import score as judge
 
     config = RunConfig(artifacts_folder=arguments.artifacts)
-    downloaded = download(resolve(arguments.source, None, config))
+    downloaded = download(resolve(arguments.source, None, config.data_path))
     scored = judge(
         downloaded, config, arguments.release, arguments.out, arguments.report, arguments.against, arguments.language
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from tasks.config.fields import ValidatedConfig, require_scheduler, section, setting
@@ -16,6 +17,7 @@ from tasks.config.model import PRESETS, TowerConfig, TrainingConfig, parse_width
 from tasks.core.errors import BadSetting
 
 LANGUAGES = ("en", "ja")
+DATA_FOLDER, ARTIFACTS_FOLDER = "data", "artifacts"  # below the working folder, unless the run says otherwise
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,8 @@ class RunConfig(ValidatedConfig):
     revision: str | None = setting(None, "Branch, tag or commit of the training source; main by default")
     preset: Literal["best", "rt", "notebook"] = setting("best", "Named set of values for what is None in tower and fit")
     seed: int = setting(42, "Seed of the triplets, the weights and the batches", 0, 2**31 - 1)
-    data_folder: str = setting("data", "Folder of the caches and stages")
-    artifacts_folder: str = setting("artifacts", "Folder of the releases and drafts")
+    data_folder: str = setting(DATA_FOLDER, "Folder of the caches and stages")
+    artifacts_folder: str = setting(ARTIFACTS_FOLDER, "Folder of the releases and drafts")
     data: DataConfig = section(DataConfig, "How the tables are read")
     split: SplitConfig = section(SplitConfig, "How the records are split")
     triplets: TripletsConfig = section(TripletsConfig, "How triplets are made")
@@ -166,6 +168,21 @@ class RunConfig(ValidatedConfig):
             raise BadSetting(
                 "fit.prototype: expected mean-embedding for the RT distance, found mean-map, which has no V"
             )
+
+    @property
+    def data_path(self) -> Path:
+        """The folder of the caches and stages."""
+        return Path(self.data_folder)
+
+    @property
+    def stages_path(self) -> Path:
+        """The folder of the stages, below that of the data."""
+        return self.data_path / "stages"
+
+    @property
+    def artifacts_path(self) -> Path:
+        """The folder of the releases and drafts."""
+        return Path(self.artifacts_folder)
 
     def resolved(self) -> RunConfig:
         """The same run with every None of tower and fit filled in from the preset."""

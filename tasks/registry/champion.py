@@ -142,7 +142,7 @@ def _write(artifacts: Path, version: str | None, history: list[str], ever: list[
 
 def comparable_champion(config: RunConfig) -> Release | None:
     """The champion that a run must not fall behind; MapSizeChanged where it takes other maps."""
-    found = current_champion(ensure_writable(Path(config.artifacts_folder)))
+    found = current_champion(ensure_writable(config.artifacts_path))
     if found is None:
         return None
     sizes = [(found.manifest["config"]["data"][name], getattr(config.data, name)) for name in ("rows", "cols")]

@@ -134,7 +134,8 @@ def configured(folder: Path, **changes: Any) -> RunConfig:
 
 def cached(table: pa.Table, folder: Path, config: RunConfig | None = None, name: str = "source") -> CachedSource:
     """The table after the step `cache`; a test source has another name than `source`."""
-    return cache(source(table, folder / name), config or configured(folder), held_out=name != "source")
+    config = config or configured(folder)
+    return cache(source(table, folder / name), config.data, config.data_path, held_out=name != "source")
 
 
 def split_stage(table: pa.Table, folder: Path, config: RunConfig | None = None) -> Stage:
@@ -235,7 +236,7 @@ def line(records: Parts, folder: Path, config: RunConfig, fingerprint: str = "f"
 
     known = cached(map_column(records), folder, config)
     bank = triplets(known, None, config)
-    model, before = train(bank, config), current_champion(Path(config.artifacts_folder))
+    model, before = train(bank, config), current_champion(config.artifacts_path)
     told = {"source": "parts", "kind": "folder", "revision": "0" * 40, "records": len(records.maps), "modes": 3}
     facts = {"train": {**told, "source_kind": "map", "triplets": 1}, "test": None, "changes": None}
     report = evaluate(bank, model, config, before, facts, known.findings)

@@ -22,14 +22,15 @@ from tasks.data.records import Records, maps_of, read_records
 
 TWIN = """
 import sys
+from pathlib import Path
 from tasks.cache import cache
-from tasks.config.run import DataConfig, RunConfig
+from tasks.config.run import DataConfig
 from tasks.core.results import DownloadedSource, PinnedSource
 folder, data = sys.argv[1:]
 print("ready", flush=True)
 sys.stdin.readline()
 source = DownloadedSource(PinnedSource("s", "folder", folder, "r1"), folder)
-made = cache(source, RunConfig(data_folder=data, data=DataConfig(4, 5)))
+made = cache(source, DataConfig(4, 5), Path(data))
 print(made.stage.path)
 """
 
@@ -107,9 +108,8 @@ def test_arrays_of_the_datasets_library_are_maps(tmp_path, part):
     rows = {"map": part.maps.reshape(-1, 4, 5).tolist(), "label": part.label.tolist(), "fmode": part.mode.tolist()}
     (tmp_path / "source").mkdir()
     Dataset.from_dict(rows, features).to_parquet(tmp_path / "source" / "table.parquet")
-    made = cache(
-        DownloadedSource(PinnedSource("s", "folder", "", "r1"), str(tmp_path / "source")), parts.configured(tmp_path)
-    )
+    source = DownloadedSource(PinnedSource("s", "folder", "", "r1"), str(tmp_path / "source"))
+    made = cache(source, parts.DATA, tmp_path / "data")
     records = read_records(made.stage.path)
     np.testing.assert_array_equal(maps_in(records), part.maps)
     np.testing.assert_array_equal(records.mode, part.mode.astype(str))
@@ -186,7 +186,9 @@ def test_a_damaged_cache_is_set_aside_and_made_again(tmp_path, part, damage):
 def test_twin_processes_make_one_folder(tmp_path, part, damaged):
     source = parts.source(parts.map_column(part), tmp_path / "source").folder
     if damaged:
-        first = cache(DownloadedSource(PinnedSource("s", "folder", source, "r1"), source), parts.configured(tmp_path))
+        first = cache(
+            DownloadedSource(PinnedSource("s", "folder", source, "r1"), source), parts.DATA, tmp_path / "data"
+        )
         (Path(first.stage.path) / "records.parquet").write_bytes(b"")
     twins = [
         subprocess.Popen(
@@ -234,9 +236,8 @@ def test_unfit_data_late_in_the_file_leaves_nothing_behind(tmp_path, part, monke
 def test_a_folder_that_cannot_be_made(tmp_path, part):
     (tmp_path / "file").write_text("")
     source = parts.source(parts.map_column(part), tmp_path / "source")
-    config = parts.configured(tmp_path, data_folder=str(tmp_path / "file" / "data"))
     with pytest.raises(UnusableFolder, match="choose another with --data") as error:
-        cache(source, config)
+        cache(source, parts.DATA, tmp_path / "file" / "data")
     assert error.value.exit_code == 2
 
 

@@ -50,7 +50,7 @@ class NumpyOnly(Distance):
 
 @pytest.fixture(scope="module")
 def artifacts(small_line):
-    return Path(small_line.artifacts_folder)
+    return small_line.artifacts_path
 
 
 @pytest.fixture(scope="module")

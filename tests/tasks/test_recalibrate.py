@@ -35,7 +35,7 @@ def config(small_line, tmp_path):
 
 @pytest.fixture
 def artifacts(config):
-    return Path(config.artifacts_folder)
+    return config.artifacts_path
 
 
 def asked(target=0.2, rule="target_fpr", cost=CostConfig()):
@@ -82,7 +82,7 @@ def test_a_retraining_finds_what_it_concluded_and_compares_with_a_recalibrated_c
     assert find_previous_result(config, "f" * 64).release == "v1", (
         "the run is known, though its release is champion no more"
     )
-    outcome = line(hidden(each=260), Path(config.data_folder).parent, config, fingerprint="e" * 64)["outcome"]
+    outcome = line(hidden(each=260), config.data_path.parent, config, fingerprint="e" * 64)["outcome"]
     assert outcome.comparison["version"] == "v2"
     assert outcome.champion in ("v2", "v3")
 

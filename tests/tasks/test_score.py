@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -53,7 +52,7 @@ def test_one_row_a_record_in_order(judged):
 
 def test_the_verdict_follows_from_the_releases_own_thresholds(judged, config):
     _, rows = judged
-    told = json.loads((Path(config.artifacts_folder) / "releases" / "v1" / "threshold.json").read_text())
+    told = json.loads((config.artifacts_path / "releases" / "v1" / "threshold.json").read_text())
     cut = {entry["name"]: entry["value"] for entry in told["thresholds"]}
     for row in rows.to_pylist():
         assert row["margin"] == pytest.approx(cut["good or defect"] - row["score"])
@@ -64,7 +63,7 @@ def test_the_verdict_follows_from_the_releases_own_thresholds(judged, config):
 
 def test_distances_and_rt_coordinates_are_the_releases(judged, config, fresh):
     _, rows = judged
-    release = current_champion(Path(config.artifacts_folder))
+    release = current_champion(config.artifacts_path)
     distances = load_classifier(release).mode_distances(fresh.maps)
     np.testing.assert_allclose(rows["distance"].to_numpy(), distances.min(axis=1), rtol=1e-5)
     with np.load(release.path / "anchors.npz") as file:
@@ -125,7 +124,7 @@ def test_without_a_release_nothing_can_be_judged(parts, tmp_path):
 
 
 def test_a_damaged_release_is_not_used(config, parts, tmp_path):
-    threshold = Path(config.artifacts_folder) / "releases" / "v1" / "threshold.json"
+    threshold = config.artifacts_path / "releases" / "v1" / "threshold.json"
     whole = threshold.read_bytes()
     threshold.write_bytes(whole.replace(b"euclidean", b"euclidian"))
     try:

@@ -20,7 +20,7 @@ from tasks.core.errors import UnreadableSource
 def cached(folder, tmp_path, **data):
     """The folder after download and cache."""
     config = parts.configured(tmp_path, data=DataConfig(rows=parts.ROWS, cols=parts.COLS, **data))
-    return cache(download(resolve(str(folder), None, config)), config)
+    return cache(download(resolve(str(folder), None, config.data_path)), config.data, config.data_path)
 
 
 @pytest.fixture

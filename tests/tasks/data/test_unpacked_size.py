@@ -32,7 +32,7 @@ folder, data = sys.argv[1:]
 config = RunConfig(data=DataConfig(rows=4, cols=5), data_folder=data)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    cache(download(resolve(folder, None, config)), config)
+    cache(download(resolve(folder, None, config.data_path)), config.data, config.data_path)
 except UnreadableSource as error:
     print(error)
     print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
@@ -95,7 +95,7 @@ def test_a_stream_of_arrow_is_counted_too(tmp_path):
 
 def cached(folder: Path, tmp_path: Path, **data: int) -> object:
     config = parts.configured(tmp_path, data=replace(DataConfig(rows=parts.ROWS, cols=parts.COLS), **data))
-    return cache(download(resolve(str(folder), None, config)), config)
+    return cache(download(resolve(str(folder), None, config.data_path)), config.data, config.data_path)
 
 
 def test_an_arrow_bomb_is_refused_unread(tmp_path, monkeypatch):

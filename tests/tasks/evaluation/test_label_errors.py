@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -79,6 +78,6 @@ def test_a_clean_set_gives_an_empty_page(tmp_path):
 
 
 def test_a_release_brings_its_queue(small_line):
-    folder = load_release(Path(small_line.artifacts_folder)).release.path
+    folder = load_release(small_line.artifacts_path).release.path
     assert (folder / "labels.html").read_text().count('<figure class="triplet">') <= MAX_SHOWN
     assert 'href="labels.html"' in (folder / "report.html").read_text()

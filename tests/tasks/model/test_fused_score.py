@@ -87,7 +87,7 @@ def test_the_release_scores_new_parts_by_the_same_score(line, hidden, tmp_path):
     config, _ = line
     fresh, out = hidden(each=20, seed=1), tmp_path / "out.parquet"
     score(source(map_column(fresh), tmp_path / "new"), config, None, str(out))
-    release = current_champion(Path(config.artifacts_folder))
+    release = current_champion(config.artifacts_path)
     with np.load(release.path / "anchors.npz") as file:
         fusion = Fusion(file["reference_distance"], file["reference_peak"])
     distance = load_classifier(release).good_distances(fresh.maps)

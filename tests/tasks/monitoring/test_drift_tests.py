@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +25,7 @@ def compared(config, parts, folder, table=None):
 
 
 def test_the_reference_holds_what_the_release_was_not_trained_on(small_line):
-    release = load_release(Path(small_line.artifacts_folder)).release
+    release = load_release(small_line.artifacts_path).release
     reference = read_reference(release.path)
     with np.load(release.path / "split.npz") as split:
         assert len(reference.mode) == int((split["part"] != 0).sum())
@@ -76,7 +75,7 @@ def test_a_release_without_a_reference_is_refused(small_line, hidden, tmp_path):
     shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts")
     folder = tmp_path / "artifacts" / "releases" / "v1"
     (folder / "reference.npz").unlink()
-    manifest = load_release(Path(small_line.artifacts_folder)).release.manifest
+    manifest = load_release(small_line.artifacts_path).release.manifest
     (folder / MANIFEST).unlink()
     seal_folder(folder, {key: value for key, value in manifest.items() if key != "files"})
     with pytest.raises(NothingToCompare, match="from before there was any"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.stats import chisquare
@@ -15,7 +13,7 @@ from tasks.scoring.verdicts import predict
 
 @pytest.fixture(scope="module")
 def opened(small_line):
-    return load_release(Path(small_line.artifacts_folder))
+    return load_release(small_line.artifacts_path)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +16,7 @@ from tasks.scoring.verdicts import predict
 @pytest.fixture(scope="module")
 def two(small_line):
     """A release, and itself with a threshold half as high."""
-    opened = load_release(Path(small_line.artifacts_folder))
+    opened = load_release(small_line.artifacts_path)
     strict = {name: {**one} for name, one in opened.thresholds.items()}
     strict["good or defect"]["value"] *= 0.5
     return opened, replace(opened, thresholds=strict)
