@@ -21,7 +21,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from flows.service.ledger import Ledger
-from tasks.config.overrides import _parse_run
+from tasks.config.overrides import parse_run
 from tasks.config.run import DATA_FOLDER, RunConfig
 from tasks.core.errors import BadSetting
 
@@ -99,7 +99,7 @@ def _line(path: Path, name: str, told: Any, above: Schedule | None) -> ProductLi
         raise BadSetting(f"{where}: expected a name of small letters, digits and hyphens")
     if name == "all":
         raise BadSetting(f"{where}: expected another name, for this one means every line")
-    config = _parse_run(where, told, SCHEDULE_KEYS | {"drift"})
+    config = parse_run(where, told, SCHEDULE_KEYS | {"drift"})
     drift = told.get("drift")
     if drift is not None and not isinstance(drift, str):
         raise BadSetting(f'{where}: expected drift as a source of new parts such as "acme/inspected", found {drift!r}')

@@ -1,8 +1,14 @@
-"""Fields that explain and check themselves: what the settings of a run are made of."""
+"""Settings that describe and check themselves: dataclass fields with a description and bounds.
+
+By hand, not by pydantic: a frozen pydantic dataclass checks the same in about as many lines (its errors need a
+translation into one line), but it adds 0.27 s to the 0.09 s that the settings take at the start of every command,
+and one more package to a machine that only trains. Prefect's form reads descriptions and bounds from here.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import types
 import typing
@@ -11,12 +17,13 @@ from typing import Any, ClassVar, Literal
 
 from tasks.core.errors import BadSetting
 
+BOUND_WORDS = {"minimum": "at least", "maximum": "at most"}
 
-def setting(default: Any, description: str, least: float | None = None, most: float | None = None) -> Any:
-    """A dataclass field with its description and inclusive bounds."""
-    extra = {key: value for key, value in (("minimum", least), ("maximum", most)) if value is not None}
-    metadata = {"description": description, "least": least, "most": most, "json_schema_extra": extra}
-    return field(default=default, metadata=metadata)
+
+def setting(default: Any, description: str, minimum: float | None = None, maximum: float | None = None) -> Any:
+    """A dataclass field with its description and inclusive bounds, both by the names of JSON schemas."""
+    bounds = {name: value for name, value in (("minimum", minimum), ("maximum", maximum)) if value is not None}
+    return field(default=default, metadata={"description": description, "json_schema_extra": bounds})
 
 
 def section(kind: type, description: str) -> Any:
@@ -24,13 +31,58 @@ def section(kind: type, description: str) -> Any:
     return field(default_factory=kind, metadata={"description": description})
 
 
-def allowed_values(annotation: Any) -> tuple[Any, ...]:
-    """The types (or, for a Literal, the values) that an annotation names, None included."""
+class ValidatedConfig:
+    """Base of frozen dataclasses of settings: checks every field against its annotation and bounds."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # Prefect's form and API would drop unknown keys silently
+
+    def __post_init__(self) -> None:
+        """Raise BadSetting for the first field of the wrong type or out of bounds; whole numbers become floats."""
+        for part in dataclasses.fields(self):
+            options, value = allowed_values(type(self), part.name), getattr(self, part.name)
+            if type(value) is int and float in options and int not in options:
+                value = float(value)  # 1 and 1.0 give the same digest
+                object.__setattr__(self, part.name, value)
+            _require_type(part.name, value, options)
+            _require_bounds(part, value)
+
+
+@functools.cache
+def allowed_values(kind: type, name: str) -> tuple[Any, ...]:
+    """The types (or, for a Literal, the values) that the field `name` of `kind` takes, NoneType included."""
+    return _options(_type_hints(kind)[name])
+
+
+_type_hints = functools.cache(typing.get_type_hints)  # it evaluates every annotation anew
+
+
+def _options(annotation: Any) -> tuple[Any, ...]:
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
-        return tuple(part for option in typing.get_args(annotation) for part in allowed_values(option))
-    if typing.get_origin(annotation) is Literal:
-        return typing.get_args(annotation)
-    return (annotation,)
+        return tuple(value for option in typing.get_args(annotation) for value in _options(option))
+    return typing.get_args(annotation) if typing.get_origin(annotation) is Literal else (annotation,)
+
+
+def _require_type(name: str, value: Any, options: tuple[Any, ...]) -> None:
+    kinds = tuple(option for option in options if isinstance(option, type))
+    literals = tuple(option for option in options if not isinstance(option, type))
+    fits = bool in kinds if isinstance(value, bool) else isinstance(value, kinds) or value in literals
+    if not fits:
+        expected = " or ".join(_printable(option) for option in options)
+        raise BadSetting(f"{name}: expected {expected}, found {value!r}")
+
+
+def _printable(option: Any) -> str:
+    """A type or value as a message names it: None is typed as `none`."""
+    return "none" if option is type(None) else getattr(option, "__name__", repr(option))
+
+
+def _require_bounds(part: dataclasses.Field, value: Any) -> None:
+    bounds = part.metadata.get("json_schema_extra")
+    if not bounds or value is None:
+        return
+    if not bounds.get("minimum", value) <= value <= bounds.get("maximum", value):
+        expected = " and ".join(f"{BOUND_WORDS[name]} {bound}" for name, bound in bounds.items())
+        raise BadSetting(f"{part.name}: expected {expected}, found {value}")
 
 
 def require_scheduler(address: str | None, word: str) -> None:
@@ -39,50 +91,7 @@ def require_scheduler(address: str | None, word: str) -> None:
         raise BadSetting(f"{word} {address}: expected a scheduler's address such as tcp://127.0.0.1:8786")
 
 
-class ValidatedConfig:
-    """Checks every field against its annotation and bounds; raises BadSetting."""
-
-    __pydantic_config__: ClassVar = {"extra": "forbid"}  # Prefect's form and API would drop unknown keys silently
-
-    def __post_init__(self) -> None:
-        """Raise BadSetting for the first field of the wrong type or out of bounds."""
-        hints = typing.get_type_hints(type(self))
-        for part in dataclasses.fields(self):
-            self._check_type(part, allowed_values(hints[part.name]))
-            self._check_bounds(part)
-
-    def _check_type(self, part: dataclasses.Field, options: tuple[Any, ...]) -> None:
-        value = getattr(self, part.name)
-        kinds = tuple(option for option in options if isinstance(option, type))
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if whole and float in kinds and int not in kinds:
-            object.__setattr__(self, part.name, float(value))
-        elif not (bool in kinds if isinstance(value, bool) else _named(value, options) or isinstance(value, kinds)):
-            expected = " or ".join(_printable(option) for option in options)
-            raise BadSetting(f"{part.name}: expected {expected}, found {value!r}")
-
-    def _check_bounds(self, part: dataclasses.Field) -> None:
-        value, least, most = getattr(self, part.name), part.metadata.get("least"), part.metadata.get("most")
-        if value is None or not isinstance(value, int | float):
-            return
-        if (least is not None and not value >= least) or (most is not None and not value <= most):
-            bounds = " and ".join(
-                f"{word} {edge}" for word, edge in (("at least", least), ("at most", most)) if edge is not None
-            )
-            raise BadSetting(f"{part.name}: expected {bounds}, found {value}")
-
-
-def _named(value: Any, options: tuple[Any, ...]) -> bool:
-    """Whether `value` is one of the values of a Literal."""
-    return any(not isinstance(option, type) and value == option for option in options)
-
-
-def _printable(option: Any) -> str:
-    """A type or value as the message names it: None is typed as `none`."""
-    return "none" if option is type(None) else getattr(option, "__name__", repr(option))
-
-
-def require_path(name: str, value: str, known: str) -> None:
-    """Raise BadSetting where `value` has not the form `module:name`."""
+def require_path(name: str, value: str, builtin: str) -> None:
+    """Raise BadSetting where `value`, which is none of the built-in ones, does not have the form `module:name`."""
     if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", value):
-        raise BadSetting(f"{name}: expected {known}, or module:name of one's own, found {value!r}")
+        raise BadSetting(f"{name}: expected {builtin}, or module:name of your own, found {value!r}")

@@ -1,7 +1,7 @@
-"""What names each stage: a digest of what went in, the settings it reads, and the stage's own version.
+"""The digest that names each stage: of its input, the settings that it reads, and the stage's own version.
 
-Raise a version when its stage would make something else of the same input; everything after it is
-then made anew too. Standard library alone: finding that nothing changed must not wait for TensorFlow.
+Raise a version when its stage would make something else of the same input; all later stages are then made again, too.
+Standard library alone: a run that changes nothing must not wait for TensorFlow.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ REPORT_VERSION = 9
 TRIAL_VERSION = 1
 FOLD_VERSION = 1
 SWEEP_VERSION = 1
-RELEASE_FORMAT = 2  # the form of a release; one of a higher number is left to a later Kensa
+RELEASE_FORMAT = 2  # a release of a higher format needs a later Kensa
 
 
 def cache_digest(revision: str, data: DataConfig, held_out: bool) -> str:
@@ -44,22 +44,22 @@ def model_digest(triplets: str, config: RunConfig, backend: str) -> str:
 
 
 def trial_digest(triplets: str, config: RunConfig, backend: str) -> str:
-    """Names a trial of a sweep: its model, judged on the calibration part of its own bank."""
+    """Names a trial of a sweep: its model, evaluated on the calibration part of its bank."""
     return digest_of("trial", TRIAL_VERSION, model_digest(triplets, config, backend))
 
 
 def fold_digest(triplets: str, fold: Fold, config: RunConfig) -> str:
-    """Names a variant of a bank: one mode left out, or the modes dealt out anew."""
+    """Names a variant of a bank: one mode left out, or the modes permuted."""
     return digest_of("fold", FOLD_VERSION, triplets, asdict(fold), asdict(config.triplets), config.seed)
 
 
 def fold_metrics_digest(variant: str, model: str, config: RunConfig) -> str:
-    """Names what a model trained on a variant is worth."""
+    """Names the metrics of a model trained on a variant of a bank."""
     return digest_of("fold figures", FOLD_VERSION, variant, model, config.evaluate.fingerprint_fields(), config.seed)
 
 
 def report_digest(model: str, config: RunConfig, champion: Any, facts: Any) -> str:
-    """Names the judgement of a model; `champion` is what identifies the one it is compared with."""
+    """Names the evaluation of a model; `champion` identifies the release that it is compared with."""
     sections = (config.gate, config.cost, config.report)
     evaluation = [config.evaluate.fingerprint_fields(), *map(asdict, sections)]
     settings = (evaluation, config.data.fingerprint_fields(), config.seed)
@@ -67,9 +67,9 @@ def report_digest(model: str, config: RunConfig, champion: Any, facts: Any) -> s
 
 
 def sweep_digest(run: RunConfig, values: list[dict[str, str]], figure: str, outcomes: list[dict[str, Any]]) -> str:
-    """Names the conclusion of a sweep: what was asked, and what came of each trial."""
-    asked = (run.fingerprint_fields(), run.train, run.test, run.preset, values, figure)
-    return digest_of("sweep", SWEEP_VERSION, *asked, outcomes)
+    """Names the conclusion of a sweep: its search, and the outcome of each trial."""
+    search = (run.fingerprint_fields(), run.train, run.test, run.preset, values, figure)
+    return digest_of("sweep", SWEEP_VERSION, *search, outcomes)
 
 
 def fingerprint(train: PinnedSource, test: PinnedSource | None, config: RunConfig) -> str:

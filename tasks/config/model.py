@@ -1,4 +1,4 @@
-"""The settings of a model and its training: the network and the fit, of which `tasks/config/run.py` makes a run."""
+"""The settings of the model and its training, and the presets that give their values."""
 
 from __future__ import annotations
 
@@ -8,40 +8,38 @@ from typing import Any, Literal
 from tasks.config.fields import ValidatedConfig, require_path, setting
 from tasks.core.errors import BadSetting
 
+TOWERS = ("mlp", "conv")
 DISTANCES = ("euclidean", "squared-euclidean", "cosine", "snr", "rt")
+MAX_WIDTH = 65536
 
 
 @dataclass(frozen=True)
 class TowerConfig(ValidatedConfig):
     """The network that embeds a map; None is the preset's value."""
 
-    kind: str | None = setting(None, "mlp, conv, or module:function of one's own (see docs/models.md)")
+    kind: str | None = setting(None, "Network: mlp, conv, or module:function of your own (docs/models.md)")
     widths: str | None = setting(
-        None,
-        "Widths of the layers, the embedding last: 512-256-128 (mlp), 24-32-64-128 (conv: filters, then embedding)",
+        None, "Widths of the layers, the embedding last: 512-256-128 (mlp), 24-32-64-128 (conv: filters, embedding)"
     )
     scaling: Literal["none", "standard", "root", "auto"] | None = setting(
-        None,
-        "What the tower does to a raw map first, learnt from training records; auto: root where no value is negative",
+        None, "Scaling of raw maps, fitted on training records; auto: a root first if no value is negative"
     )
-    dropout: float | None = setting(
-        None, "Share of the values before the embedding that a training step leaves out", 0, 0.9
-    )
-    normalise: bool | None = setting(None, "Bring every embedding to length 1")
+    dropout: float | None = setting(None, "Dropout rate before the embedding", 0, 0.9)
+    normalise: bool | None = setting(None, "Normalise embeddings to length 1")
 
     def __post_init__(self) -> None:
-        """Raise BadSetting for widths that are no positive numbers too: long before the network is built."""
+        """Raise BadSetting for widths that are no positive numbers, and for a kind that does not exist, too."""
         super().__post_init__()
         if self.widths is not None:
             parse_widths(self.widths)
-        if self.kind is not None and self.kind not in ("mlp", "conv"):
-            require_path("kind", self.kind, "mlp, conv")
+        if self.kind is not None and self.kind not in TOWERS:
+            require_path("kind", self.kind, ", ".join(TOWERS))
 
 
 def parse_widths(text: str) -> list[int]:
     """`512-256-128` as numbers; raises BadSetting."""
     words = text.split("-")
-    if not all(word.isdecimal() and len(word) <= 5 and 0 < int(word) <= 65536 for word in words):
+    if not all(word.isdecimal() and len(word) <= 5 and 0 < int(word) <= MAX_WIDTH for word in words):
         raise BadSetting(f"widths: expected positive numbers such as 512-256-128, found {text!r}")
     return [int(word) for word in words]
 
@@ -54,54 +52,50 @@ class TrainingConfig(ValidatedConfig):
         None, "Train on offline triplets, or on balanced batches of records with mining in the batch"
     )
     distance: str | None = setting(
-        None, f"The one distance of loss, threshold, evaluation and verdict: {', '.join(DISTANCES)}, or module:Class"
+        None, f"Distance of loss, thresholds, metrics and verdicts: {', '.join(DISTANCES)}, or module:Class of your own"
     )
     blocks: int | None = setting(
-        None, "RT distance: parts of the embedding, each with its own two coordinates", 1, 4096
+        None, "RT distance: number of blocks of the embedding, each reduced to two coordinates", 1, 4096
     )
     prototype: Literal["mean-map", "mean-embedding"] | None = setting(
-        None, "A mode's prototype: its embedded mean map, or the mean of its embeddings"
+        None, "Prototype of a mode: the embedding of its mean map, or the mean of its embeddings"
     )
     margin: float | None = setting(None, "Margin of the triplet loss, in units of the distance", 0, 1e6)
     mining: Literal["all", "semi-hard", "multi-similarity"] | None = setting(
-        None, "Which triplets of a balanced batch count"
+        None, "Which triplets of a balanced batch enter the loss"
     )
-    triplet_weight: float | None = setting(None, "Weight of the mined triplets in the loss", 0, 1e6)
+    triplet_weight: float | None = setting(None, "Weight of the triplets in the loss", 0, 1e6)
     prototype_weight: float | None = setting(None, "Weight of the prototypes' cross-entropy in the loss", 0, 1e6)
-    temperature: float | None = setting(None, "Squared distance that is worth one unit of log-odds", 1e-6, 1e6)
-    learn_temperature: bool | None = setting(None, "Learn the temperature; it then only starts as given")
-    learning_rate: float | None = setting(None, "Adam's learning rate", 1e-9, 10)
+    temperature: float | None = setting(None, "Squared distance that counts as one unit of log-odds", 1e-6, 1e6)
+    learn_temperature: bool | None = setting(None, "Learn the temperature, starting from the value given")
+    learning_rate: float | None = setting(None, "Learning rate of Adam", 1e-9, 10)
     schedule: Literal["constant", "cosine"] | None = setting(
-        None, "The learning rate stays, or falls to 0 over all steps"
+        None, "Learning rate: constant, or cosine decay to 0 over all steps"
     )
-    batch: int | None = setting(None, "Triplets a batch; records of a balanced one, where that is more", 1, 65536)
-    modes_per_batch: int | None = setting(None, "Modes in a balanced batch, at most", 2, 4096)
-    records_per_mode: int | None = setting(None, "Records of each mode in a balanced batch, at least", 2, 4096)
-    steps: int | None = setting(None, "Balanced batches an epoch, at most", 1, 1000000)
+    batch: int | None = setting(None, "Triplets per batch; for balanced batches, the minimum of records", 1, 65536)
+    modes_per_batch: int | None = setting(None, "Maximum modes in a balanced batch", 2, 4096)
+    records_per_mode: int | None = setting(None, "Minimum records per mode in a balanced batch", 2, 4096)
+    steps: int | None = setting(None, "Maximum balanced batches per epoch", 1, 1000000)
     looks: int | None = setting(
         None,
-        "Looks at each record in the whole training, which shorten an epoch to half its batches at the least",
+        "How often each record is seen in the whole training; small sets get fewer steps, at least half",
         1,
         1000000,
     )
-    shift: bool | None = setting(None, "Move each map by up to one cell in training, edges repeated")
+    shift: bool | None = setting(None, "Shift each map by up to one cell in training; edges are repeated")
     overlay: float | None = setting(
-        None,
-        "Sparse maps: share of the records over which a good one is laid in training, the larger value standing",
-        0,
-        1,
+        None, "Sparse maps: fraction of records augmented by the element-wise maximum with a good map", 0, 1
     )
-    noise: float | None = setting(None, "Deviation of the noise on scaled maps in training", 0, 100)
-    epochs: int | None = setting(None, "Epochs at most", 1, 100000)
-    patience: int | None = setting(None, "Epochs without a better validation loss before training stops", 1, 100000)
+    noise: float | None = setting(None, "Standard deviation of the noise added to scaled maps in training", 0, 100)
+    epochs: int | None = setting(None, "Maximum epochs", 1, 100000)
+    patience: int | None = setting(None, "Epochs without a lower validation loss before training stops", 1, 100000)
     keep: Literal["best", "last"] | None = setting(
-        None, "Keep the weights of the best validation loss and stop early, or train all epochs and keep the last"
+        None, "Keep the weights of the lowest validation loss and stop early, or train all epochs and keep the last"
     )
-
-    devices: int | None = setting(None, "Devices to train on at once (KERAS_BACKEND=jax alone); 0 takes all", 0, 4096)
+    devices: int | None = setting(None, "Devices to train on (only with KERAS_BACKEND=jax); 0 takes all", 0, 4096)
 
     def __post_init__(self) -> None:
-        """Raise BadSetting for a distance that is neither known nor a path, and for a loss without any term."""
+        """Raise BadSetting for a distance that does not exist, and for a loss without any term, too."""
         super().__post_init__()
         if self.distance is not None and self.distance not in DISTANCES:
             require_path("distance", self.distance, ", ".join(DISTANCES))
@@ -138,7 +132,6 @@ BEST: dict[str, dict[str, Any]] = {
         "devices": 1,
     },
 }
-
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "best": BEST,

@@ -1,13 +1,13 @@
-"""Turns `--set key=value` words into a checked `Retrain`."""
+"""Settings as text: `--set key=value` words, and the files that hold a run."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import operator
 import tomllib
-import typing
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,72 +17,78 @@ from tasks.config.run import RunConfig
 from tasks.core.errors import BadSetting
 
 OPTIONS = {"train", "test", "revision", "preset", "data_folder", "artifacts_folder"}  # not for --set
+RUN_KEYS = {"train", "test", "preset", "set"}  # of a run in a file
+NOT_IN_SET = {"train", "test", "preset", "revision"}  # there: keys of their own, or part of train
 
 
+@functools.cache
 def setting_fields() -> dict[str, dataclasses.Field]:
     """Every setting of a run by its dotted key, in the order of the form."""
-    found: dict[str, dataclasses.Field] = {}
+    fields: dict[str, dataclasses.Field] = {}
     for part in dataclasses.fields(RunConfig):
         if part.default_factory is dataclasses.MISSING:
-            found[part.name] = part
+            fields[part.name] = part
         else:
-            found |= {f"{part.name}.{inner.name}": inner for inner in dataclasses.fields(part.default_factory)}
-    return found
+            fields |= {f"{part.name}.{inner.name}": inner for inner in dataclasses.fields(part.default_factory)}
+    return fields
 
 
-def types_of(key: str) -> set[Any]:
-    """The types and values that the setting `key`, a known one, takes."""
-    place, _, name = key.rpartition(".")
-    holder = type(getattr(RunConfig(), place)) if place else RunConfig
-    return set(allowed_values(typing.get_type_hints(holder)[name]))
+def types_of(key: str) -> tuple[Any, ...]:
+    """The types and values that the existing setting `key` takes."""
+    holder, name = _holder(RunConfig(), key)
+    return allowed_values(type(holder), name)
 
 
 def read_value(config: RunConfig, key: str) -> Any:
-    """The value of the setting `key`, a known one."""
+    """The value of the existing setting `key`."""
     return operator.attrgetter(key)(config)
 
 
+def _holder(config: RunConfig, key: str) -> tuple[ValidatedConfig, str]:
+    """The section that holds a setting, or the run itself, and the setting's name there."""
+    section, _, name = key.rpartition(".")
+    return (getattr(config, section) if section else config), name
+
+
 def to_overrides(config: RunConfig) -> list[str]:
-    """The `key=value` words that make `config` from one with its source, preset and folders alone."""
-    plain, words = RunConfig(), []
-    for key in setting_fields():
-        if key in OPTIONS:
-            continue
-        value = read_value(config, key)
-        if value != read_value(plain, key):
-            words.append(f"{key}={'none' if value is None else value}")
-    return words
+    """The `key=value` words that turn a run with the same source, preset and folders into `config`."""
+    default = RunConfig()
+    values = {key: read_value(config, key) for key in setting_fields() if key not in OPTIONS}
+    return [
+        f"{key}={'none' if value is None else value}"
+        for key, value in values.items()
+        if value != read_value(default, key)
+    ]
 
 
-def apply_overrides(config: RunConfig, words: list[str]) -> RunConfig:
-    """`config` with every `key=value` of `words` applied; BadSetting names key, value and cure."""
+def apply_overrides(config: RunConfig, words: Iterable[str]) -> RunConfig:
+    """`config` with every `key=value` of `words` applied, the last wins; BadSetting names key, value and cure."""
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
             raise BadSetting(f"--set {word}: expected key=value, such as --set fit.epochs=5")
-        config = _apply_one(config, key.strip(), text.strip())
+        config = _apply_override(config, key.strip(), text.strip())
     return config
 
 
-def _apply_one(config: RunConfig, key: str, text: str) -> RunConfig:
-    if key not in setting_fields():
-        near = difflib.get_close_matches(key, setting_fields(), n=3, cutoff=0.3) or sorted(setting_fields())
+def _apply_override(config: RunConfig, key: str, text: str) -> RunConfig:
+    fields = setting_fields()
+    if key not in fields:
+        near = difflib.get_close_matches(key, fields, n=3, cutoff=0.3) or sorted(fields)
         raise BadSetting(f"--set {key}: unknown setting; did you mean {', '.join(near)}?")
-    place, _, name = key.rpartition(".")
-    holder = getattr(config, place) if place else config
+    holder, name = _holder(config, key)
     try:
-        changed = replace(holder, **{name: parse(text, type(holder), name)})
+        changed = replace(holder, **{name: parse(text, allowed_values(type(holder), name))})
     except BadSetting as error:
         raise BadSetting(f"--set {key}={text}: {error}") from None
-    return replace(config, **{place: changed}) if place else changed
+    return changed if holder is config else replace(config, **{key.partition(".")[0]: changed})
 
 
-def parse(text: str, holder: type[ValidatedConfig], name: str) -> Any:
-    """`text` as the type that the field `name` of `holder` is annotated with.
+def parse(text: str, options: tuple[Any, ...]) -> Any:
+    """`text` as the first of the types `options` that it fits.
 
     Text that fits none of the types stays text, so that the field's own check names what it expected.
     """
-    options = allowed_values(typing.get_type_hints(holder)[name])
     if type(None) in options and text.lower() in ("none", ""):
         return None
     if bool in options and text.lower() in ("true", "false"):
@@ -96,33 +102,27 @@ def parse(text: str, holder: type[ValidatedConfig], name: str) -> Any:
     return text
 
 
-RUN_KEYS = {"train", "test", "preset", "set"}
-
-
-RUN_KEYS_NOT_SETTINGS = {"train", "test", "preset", "revision"}  # no settings here: keys of their own, or part of train
-
-
 def read_run(path: Path) -> RunConfig:
-    """The run that a settings file asks for, with the keys of one line at its top; BadSetting."""
+    """The run of a settings file: the keys of RUN_KEYS at its top; BadSetting."""
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSetting(f"--settings {path}: cannot be read: {error}") from None
-    return _parse_run(f"--settings {path}", told)
+    return parse_run(f"--settings {path}", table)
 
 
-def _parse_run(where: str, told: Any, also: Set[str] = frozenset()) -> RunConfig:
-    known = RUN_KEYS | also
-    if not isinstance(told, dict) or not set(told) <= known or not isinstance(told.get("train"), str):
-        raise BadSetting(f"{where}: expected train and, at will, {', '.join(sorted(known - {'train'}))}")
-    words = told.get("set", [])
+def parse_run(where: str, table: Any, other_keys: Set[str] = frozenset()) -> RunConfig:
+    """The run of a table of a TOML file, which may hold `other_keys` beside; BadSetting says where it is wrong."""
+    keys = RUN_KEYS | other_keys
+    if not isinstance(table, dict) or not set(table) <= keys or not isinstance(table.get("train"), str):
+        raise BadSetting(f"{where}: expected train and, at will, {', '.join(sorted(keys - {'train'}))}")
+    words = table.get("set", [])
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise BadSetting(f'{where}: expected set as a list such as ["fit.epochs=5"], found {words!r}')
-    if surplus := {word.partition("=")[0].strip() for word in words} & RUN_KEYS_NOT_SETTINGS:
+    if surplus := {word.partition("=")[0].strip() for word in words} & NOT_IN_SET:
         raise BadSetting(f"{where}: expected no {', '.join(sorted(surplus))} in set; give train, test, preset as keys")
+    options = {key: value for key, value in table.items() if key in RUN_KEYS - {"set"}}
     try:
-        return apply_overrides(
-            RunConfig(**{key: value for key, value in told.items() if key in RUN_KEYS - {"set"}}), words
-        )
+        return apply_overrides(RunConfig(**options), words)
     except BadSetting as error:
         raise BadSetting(f"{where}: {str(error).replace('--set ', 'set ')}") from None

@@ -1,10 +1,10 @@
-"""What a sweep tries: its settings, values and seeds, all checked before anything starts.
+"""The search space of a sweep: settings, values and seeds, all checked before anything starts.
 
-    fit.margin=0.2,0.4              these values
-    fit.learning_rate=1e-4..1e-2:log    a range, drawn from by a random search
-    fit.learning_rate=1e-4..1e-2:log:5  the same in five steps, for a grid too
+    fit.margin=0.2,0.4                  two values
+    fit.learning_rate=1e-4..1e-2:log    a range on a logarithmic scale, for --random
+    fit.learning_rate=1e-4..1e-2:log:5  five values of that range
 
-Standard library alone: a mistyped setting must not wait for any library to be told.
+Standard library alone, so that a mistyped setting is reported at once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tasks.config.fields import ValidatedConfig, require_scheduler, section, setting
@@ -32,27 +32,20 @@ MetricName = Literal[
     "macro_mode_accuracy",
     "good_auroc",
 ]  # more is better in all of them
-MAX_TRIALS = 2000  # trainings of one sweep: more is a slip of the pen
-EVALUATION_SETTINGS = (
-    "data",
-    "split",
-    "evaluate",
-    "gate",
-    "cost",
-    "report",
-)  # sections that change the judgement, not the training
+MAX_TRIALS = 2000  # trainings of one sweep: more is a mistake
+EVALUATION_SECTIONS = {"data", "split", "evaluate", "gate", "cost", "report"}  # change the evaluation, not the training
 FIXED_SETTINGS = OPTIONS - {"preset"}
-MAX_MISSED_DRAWS = 200  # draws in a row that were drawn before: then there are no more
+MAX_REPEATED_DRAWS = 200  # draws in a row that were drawn before: then there are no more
 OPTIMISM_NOTE = (
-    "Trials are judged on the calibration part; the test part is not read. The figure of the winner is "
-    "optimistic, for it was chosen by that very figure: kensa retrain --settings best.toml trains it and judges it "
-    "on the test part."
+    "Trials are evaluated on the calibration part; the test part is not read. The winner's metric is optimistic, "
+    "because the winner was chosen by it: kensa retrain --settings best.toml trains it and evaluates it on the test "
+    "part."
 )
 
 
 @dataclass(frozen=True)
 class SearchAxis:
-    """One setting of the search: its values as text, or `draw`, which makes a value within a range."""
+    """One setting of the search: its values as text, or the ends of a range from which `draw` draws."""
 
     key: str
     values: tuple[str, ...]
@@ -62,7 +55,7 @@ class SearchAxis:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One combination of values, as text by key, and the run that it stands for."""
+    """One combination of values, as text by key, and the run with these values."""
 
     values: dict[str, str]
     config: RunConfig
@@ -84,58 +77,58 @@ class Trial:
 
 @dataclass(frozen=True)
 class Sweep(ValidatedConfig):
-    """A whole search. Raises BadSetting for anything that could not be trained, or not be compared."""
+    """A whole search. Raises BadSetting for whatever could not be trained, or not be compared."""
 
-    run: RunConfig = section(RunConfig, "The source, and every setting that the search leaves alone")
-    grid: tuple = field(default=(), metadata={"description": "Settings and values, such as fit.margin=0.2,0.4"})
-    seeds: int = setting(3, "Seeds of each combination, counted up from the run's", 1, 1000)
-    random: int | None = setting(None, "Combinations drawn at random; without it every one is tried", 1, MAX_TRIALS)
-    figure: MetricName = setting("auroc", "The figure that chooses, on the calibration part")
-    workers: int = setting(2, "Trials at once, each in a process of its own; without effect on a Dask cluster", 1, 256)
+    run: RunConfig = section(RunConfig, "The source and the settings that all trials share")
+    grid: tuple = setting((), "Settings to search and their values, such as fit.margin=0.2,0.4")
+    seeds: int = setting(3, "Seeds per combination, counted up from the run's", 1, 1000)
+    random: int | None = setting(None, "Number of random combinations; default: all of them", 1, MAX_TRIALS)
+    figure: MetricName = setting("auroc", "Metric on the calibration part that chooses the winner")
+    workers: int = setting(2, "Trials at the same time, each in its own process; no effect on a Dask cluster", 1, 256)
     dask: str | None = setting(None, "Address of an existing Dask scheduler, such as tcp://10.0.0.5:8786")
     out: str = setting("artifacts/sweeps", "Folder of the sweeps")
 
     def __post_init__(self) -> None:
-        """Raise BadSetting for the first thing that is wrong, in whatever combination it stands."""
+        """Raise BadSetting for the first mistake in any combination, too."""
         super().__post_init__()
         require_scheduler(self.dask, "--dask")
         self.trials()
 
     def axes(self) -> list[SearchAxis]:
         """The settings of the search."""
-        found = [parse_axis(word, self.run) for word in self.grid]
-        if not found:
+        axes = [parse_axis(word, self.run) for word in self.grid]
+        if not axes:
             raise BadSetting("--grid: expected at least one setting to search, such as --grid fit.margin=0.2,0.4")
-        names = [axis.key for axis in found]
-        if twice := next((name for name in names if names.count(name) > 1), None):
-            raise BadSetting(f"--grid {twice}: expected each setting once; name all its values there")
-        return found
+        keys = [axis.key for axis in axes]
+        if repeated := next((key for key in keys if keys.count(key) > 1), None):
+            raise BadSetting(f"--grid {repeated}: expected each setting once; name all its values there")
+        return axes
 
     def candidates(self) -> list[Candidate]:
-        """Every combination once, in order: those that come to the same run stand there as the first of them."""
-        axes, found = self.axes(), {}
+        """Every combination in order; of several that give the same run, the first."""
+        axes, candidates = self.axes(), {}
         for values in _grid(axes) if self.random is None else _draw(axes, self.random, self.run.seed):
             config = _with(self.run, values)
-            found.setdefault(digest_of(config.fingerprint_fields()), Candidate(values, config))
-            if len(found) == self.random:
+            candidates.setdefault(digest_of(config.fingerprint_fields()), Candidate(values, config))
+            if len(candidates) == self.random:
                 break
-        return list(found.values())
+        return list(candidates.values())
 
     def trials(self) -> list[Trial]:
-        """Every candidate with every seed, seed by seed: a sweep that is cut short has tried every candidate."""
+        """Every candidate with every seed, seed by seed, so that a sweep that stops early has tried all candidates."""
         candidates = self.candidates()
         if len(candidates) * self.seeds > MAX_TRIALS:
             raise BadSetting(f"expected at most {MAX_TRIALS} trials, found {len(candidates)} × {self.seeds} seeds")
         seeds = range(self.run.seed, self.run.seed + self.seeds)
         return [
-            Trial(number, f"{one.title} seed {seed}", replace(one.config, seed=seed))
+            Trial(number, f"{candidate.title} seed {seed}", replace(candidate.config, seed=seed))
             for seed in seeds
-            for number, one in enumerate(candidates)
+            for number, candidate in enumerate(candidates)
         ]
 
 
 def parse_axis(word: str, run: RunConfig) -> SearchAxis:
-    """`key=values` as an axis whose values all fit the setting; BadSetting tells what does not."""
+    """`key=values` as an axis whose values all fit the setting; raises BadSetting."""
     key, equals, text = (part.strip() for part in word.partition("="))
     if not equals or not text:
         raise BadSetting(f"--grid {word}: expected key=values, such as --grid fit.margin=0.2,0.4")
@@ -143,7 +136,7 @@ def parse_axis(word: str, run: RunConfig) -> SearchAxis:
     axis = _range(key, text) if ".." in text else SearchAxis(key, tuple(value.strip() for value in text.split(",")))
     if "" in axis.values:
         raise BadSetting(f"--grid {word}: expected a value on each side of every comma; none is the preset's")
-    if len(axis.values) > MAX_TRIALS:  # before each is looked at, which takes minutes of so many
+    if len(axis.values) > MAX_TRIALS:  # before each is checked
         raise BadSetting(
             f"--grid {key}: expected at most {MAX_TRIALS} values, found {len(axis.values)}; take fewer steps"
         )
@@ -153,18 +146,16 @@ def parse_axis(word: str, run: RunConfig) -> SearchAxis:
 
 
 def _require_searchable(key: str, run: RunConfig) -> None:
+    """Raise BadSetting for a setting by which trials would not differ, or not be comparable."""
     if key not in setting_fields():
-        _with(run, {key: ""})  # says which are known
+        _with(run, {key: ""})  # raises: which settings there are
     if key == "seed":
         raise BadSetting("--grid seed: expected a number of seeds as --seeds N; the first is --set seed=…")
-    if key in FIXED_SETTINGS or key.partition(".")[0] in EVALUATION_SETTINGS:
-        known = ", ".join(
-            name
-            for name in setting_fields()
-            if name.partition(".")[0] not in {*EVALUATION_SETTINGS, *FIXED_SETTINGS, "seed"}
-        )
+    excluded = EVALUATION_SECTIONS | FIXED_SETTINGS | {"seed"}
+    if key.partition(".")[0] in excluded:
+        searchable = ", ".join(name for name in setting_fields() if name.partition(".")[0] not in excluded)
         raise BadSetting(
-            f"--grid {key}: trials would not be judged alike, or not differ at all; expected one of {known}"
+            f"--grid {key}: trials would not be judged alike, or not differ at all; expected one of {searchable}"
         )
 
 
@@ -176,33 +167,32 @@ def _with(run: RunConfig, values: dict[str, str]) -> RunConfig:
 
 
 def _range(key: str, text: str) -> SearchAxis:
-    """`low..high`, `low..high:log`, and either with `:steps`; the ends are its values where it has no steps."""
+    """`low..high[:log][:steps]`; without steps its values are the two ends, and `draw` draws between them."""
     ends, *rest = text.split(":")
     low_text, _, high_text = ends.partition("..")
     log = rest[:1] == ["log"]
-    steps = rest[log:]
-    whole = int in types_of(key)
+    integer = int in types_of(key)
     try:
-        low, high = (int(end) if whole else float(end) for end in (low_text, high_text))
-        count = [int(step) for step in steps]
+        low, high = (int(end) if integer else float(end) for end in (low_text, high_text))
+        steps = [int(step) for step in rest[log:]]
     except ValueError:
-        low, high, count = math.nan, math.nan, []
-    sound = math.isfinite(high - low) and low < high and (low > 0 or not log) and len(count) < 2
-    if not sound or not {int, float} & types_of(key) or any(step < 2 for step in count):
-        kind = "whole numbers" if whole else "numbers"
+        low, high, steps = math.nan, math.nan, []
+    valid = math.isfinite(high - low) and low < high and (low > 0 or not log) and len(steps) < 2
+    if not valid or not {int, float} & set(types_of(key)) or any(count < 2 for count in steps):
+        kind = "whole numbers" if integer else "numbers"
         raise BadSetting(
             f"--grid {key}={text}: expected LOW..HIGH of {kind}, rising, then at will :log (above 0) and :STEPS "
             "(2 or more), such as fit.learning_rate=1e-4..1e-2:log:5"
         )
 
-    def at(share: float) -> str:
+    def value_at(share: float) -> str:
         value = low * (high / low) ** share if log else low + (high - low) * share
-        return str(round(value)) if whole else f"{value:.4g}"
+        return str(round(value)) if integer else f"{value:.4g}"
 
-    if count:
-        stepped = dict.fromkeys(at(step / (count[0] - 1)) for step in range(count[0]))
-        return SearchAxis(key, tuple(stepped), log=log)
-    return SearchAxis(key, (low_text.strip(), high_text.strip()), draw=lambda dice: at(dice.random()), log=log)
+    if steps:
+        values = dict.fromkeys(value_at(step / (steps[0] - 1)) for step in range(steps[0]))
+        return SearchAxis(key, tuple(values), log=log)
+    return SearchAxis(key, (low_text.strip(), high_text.strip()), draw=lambda rng: value_at(rng.random()), log=log)
 
 
 def _grid(axes: list[SearchAxis]) -> Iterator[dict[str, str]]:
@@ -222,17 +212,17 @@ def _grid(axes: list[SearchAxis]) -> Iterator[dict[str, str]]:
 
 
 def _draw(axes: list[SearchAxis], count: int, seed: int) -> Iterator[dict[str, str]]:
-    """Combinations at random, the same for the same seed; more draws begin with the fewer.
+    """Random combinations, the same for the same seed; a larger number begins with those of a smaller one.
 
-    Where no range is among the axes and all combinations are asked for, that is every one of them.
+    All of them, where there is no range and no more combinations than `count`.
     """
     if not any(axis.draw for axis in axes) and math.prod(len(axis.values) for axis in axes) <= count:
         yield from _grid(axes)
         return
-    dice, seen, missed = random.Random(seed), set(), 0  # noqa: S311  # no secret is drawn
-    while missed < MAX_MISSED_DRAWS:
-        values = tuple(axis.draw(dice) if axis.draw else dice.choice(axis.values) for axis in axes)
-        missed = missed + 1 if values in seen else 0
-        if not missed:
+    rng, seen, repeated = random.Random(seed), set(), 0  # noqa: S311  # no secret is drawn
+    while repeated < MAX_REPEATED_DRAWS:
+        values = tuple(axis.draw(rng) if axis.draw else rng.choice(axis.values) for axis in axes)
+        repeated = repeated + 1 if values in seen else 0
+        if not repeated:
             seen.add(values)
             yield dict(zip((axis.key for axis in axes), values, strict=True))

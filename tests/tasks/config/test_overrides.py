@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.config.model import TrainingConfig
-from tasks.config.overrides import apply_overrides, read_value, setting_fields, to_overrides
+from tasks.config.overrides import apply_overrides, read_run, read_value, setting_fields, to_overrides
 from tasks.config.run import DataConfig, RunConfig, TripletsConfig
 from tasks.core.errors import BadSetting
 
@@ -31,9 +31,9 @@ from tasks.core.errors import BadSetting
     ],
 )
 def test_text_becomes_the_settings_type(word, value):
-    found = read_value(apply_overrides(RunConfig(), [word]), word.partition("=")[0].strip())
-    assert found == value
-    assert type(found) is type(value)
+    parsed = read_value(apply_overrides(RunConfig(), [word]), word.partition("=")[0].strip())
+    assert parsed == value
+    assert type(parsed) is type(value)
 
 
 def test_none_gives_the_presets_value_back():
@@ -50,7 +50,7 @@ def test_the_last_word_wins_and_the_given_run_stays():
 
 
 @pytest.mark.parametrize(
-    ("word", "told"),
+    ("word", "text"),
     [
         ("fit.epochs", "--set fit.epochs: expected key=value"),
         ("fit.epoch=5", "did you mean fit.epochs"),
@@ -71,18 +71,18 @@ def test_the_last_word_wins_and_the_given_run_stays():
         ("tower.widths=512-x", "--set tower.widths=512-x: widths: expected positive numbers"),
     ],
 )
-def test_mistakes_are_told_with_their_cure(word, told):
+def test_mistakes_are_told_with_their_cure(word, text):
     with pytest.raises(BadSetting) as error:
         apply_overrides(RunConfig(), [word])
-    assert told in str(error.value)
+    assert text in str(error.value)
     assert error.value.exit_code == 2
 
 
 def test_keys_are_all_settings_in_the_order_of_the_form():
-    found = list(setting_fields())
-    assert found[0] == "train"
-    assert found.index("fit.distance") < found.index("fit.margin") < found.index("gate.figure")
-    assert not {"fit", "data", "split", "tower"} & set(found)
+    keys = list(setting_fields())
+    assert keys[0] == "train"
+    assert keys.index("fit.distance") < keys.index("fit.margin") < keys.index("gate.figure")
+    assert not {"fit", "data", "split", "tower"} & set(keys)
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,29 @@ def test_words_name_only_what_is_unusual_and_no_source():
     assert to_overrides(RunConfig(train="acme/boards", data_folder="elsewhere", fit=TrainingConfig(epochs=3))) == [
         "fit.epochs=3"
     ]
+
+
+def test_a_file_holds_a_run(tmp_path):
+    (tmp_path / "best.toml").write_text('train = "acme/boards"\npreset = "rt"\nset = ["fit.epochs=3"]\n')
+    assert read_run(tmp_path / "best.toml") == RunConfig("acme/boards", preset="rt", fit=TrainingConfig(epochs=3))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("train = ", "cannot be read"),
+        ("test = 'x'", "expected train and, at will, preset, set, test"),
+        ("train = 'x'\nnope = 1", "expected train and, at will, preset, set, test"),
+        ("train = 'x'\nset = 'fit.epochs=3'", 'expected set as a list such as ["fit.epochs=5"]'),
+        ("train = 'x'\nset = ['revision=main']", "expected no revision in set"),
+        ("train = 'x'\nset = ['fit.epochs=0']", "set fit.epochs=0: epochs: expected at least 1"),
+        ("train = 'x'\npreset = 7", "preset: expected 'best'"),
+    ],
+)
+def test_mistakes_of_a_file_are_told_with_its_name(tmp_path, text, expected):
+    path = tmp_path / "best.toml"
+    path.write_text(text)
+    with pytest.raises(BadSetting) as error:
+        read_run(path)
+    assert str(error.value).startswith(f"--settings {path}: ")
+    assert expected in str(error.value)

@@ -14,17 +14,17 @@ from tasks.core.errors import BadSetting
 RATE = "fit.learning_rate"
 
 
-def tried(*grid, **options):
-    return [one.values for one in Sweep(grid=grid, **options).candidates()]
+def combinations(*grid, **options):
+    return [candidate.values for candidate in Sweep(grid=grid, **options).candidates()]
 
 
 def values_of(word, **options):
-    return [next(iter(values.values())) for values in tried(word, **options)]
+    return [next(iter(values.values())) for values in combinations(word, **options)]
 
 
 def test_a_grid_is_every_combination_in_order():
-    found = tried("fit.margin=0.2, 0.4", f"{RATE}=1e-3,3e-3")
-    assert [tuple(values.values()) for values in found] == [
+    values = combinations("fit.margin=0.2, 0.4", f"{RATE}=1e-3,3e-3")
+    assert [tuple(chosen.values()) for chosen in values] == [
         ("0.2", "1e-3"),
         ("0.2", "3e-3"),
         ("0.4", "1e-3"),
@@ -34,8 +34,8 @@ def test_a_grid_is_every_combination_in_order():
 
 def test_every_candidate_is_tried_before_the_next_seed():
     sweep = Sweep(run=RunConfig(seed=7), grid=("fit.margin=0.2,0.3",), seeds=2)
-    found = [(trial.candidate, trial.config.seed, trial.config.fit.margin) for trial in sweep.trials()]
-    assert found == [(0, 7, 0.2), (1, 7, 0.3), (0, 8, 0.2), (1, 8, 0.3)]
+    trials = [(trial.candidate, trial.config.seed, trial.config.fit.margin) for trial in sweep.trials()]
+    assert trials == [(0, 7, 0.2), (1, 7, 0.3), (0, 8, 0.2), (1, 8, 0.3)]
     assert sweep.trials()[3].title == "margin=0.3 seed 8"
 
 
@@ -57,40 +57,40 @@ def test_a_trial_keeps_what_the_search_leaves_alone():
         ("fit.margin=0.4,0.40,none,0.5", ["0.4", "0.5"]),  # the preset's margin is 0.4
     ],
 )
-def test_values(word, expected):
+def test_values_of_an_axis(word, expected):
     assert values_of(word) == expected
 
 
 @pytest.mark.parametrize("word", ["fit.margin=0.1..10:log", "fit.margin=0.1..10", "fit.epochs=5..50"])
 def test_a_range_is_drawn_from_within(word):
-    found = [float(value) for value in values_of(word, random=20)]
+    drawn = [float(value) for value in values_of(word, random=20)]
     low, high = (float(end) for end in word.partition("=")[2].removesuffix(":log").split(".."))
-    assert len(set(found)) == 20
-    assert all(low <= value <= high for value in found)
+    assert len(set(drawn)) == 20
+    assert all(low <= value <= high for value in drawn)
     middle = (low * high) ** 0.5 if "log" in word else (low + high) / 2
-    assert 4 <= sum(value < middle for value in found) <= 16, "on both sides of the scale's middle"
+    assert 4 <= sum(value < middle for value in drawn) <= 16, "on both sides of the scale's middle"
 
 
 def test_draws_are_the_same_for_the_same_seed_and_begin_with_the_fewer():
     words = ("fit.margin=0.1..1", "fit.batch=16,32,64")
-    few, many = tried(*words, random=4), tried(*words, random=9)
+    few, many = combinations(*words, random=4), combinations(*words, random=9)
     assert (len(few), many[:4]) == (4, few)
-    assert tried(*words, random=4, run=RunConfig(seed=1)) != few
+    assert combinations(*words, random=4, run=RunConfig(seed=1)) != few
 
 
 def test_no_more_is_drawn_than_there_is():
     words = ("fit.margin=0.1,0.2", "fit.batch=16,32")
-    assert tried(*words, random=4) == tried(*words, random=50) == tried(*words)
-    assert len({tuple(values.items()) for values in tried(*words, random=3)}) == 3
+    assert combinations(*words, random=4) == combinations(*words, random=50) == combinations(*words)
+    assert len({tuple(values.items()) for values in combinations(*words, random=3)}) == 3
     assert sorted(values_of("fit.epochs=1..3", random=10)) == ["1", "2", "3"]
 
 
 def test_a_preset_can_be_searched():
-    assert tried("preset=notebook") == [{"preset": "notebook"}]
+    assert combinations("preset=notebook") == [{"preset": "notebook"}]
 
 
 @pytest.mark.parametrize(
-    ("grid", "options", "said"),
+    ("grid", "options", "text"),
     [
         ((), {}, "--grid: expected at least one setting"),
         (("fit.margin",), {}, "--grid fit.margin: expected key=values, such as"),
@@ -127,9 +127,9 @@ def test_a_preset_can_be_searched():
         (("fit.margin=1",), {"dask": "file://x:1"}, "expected a scheduler's address"),
     ],
 )
-def test_mistakes_are_told_in_one_line(grid, options, said):
+def test_mistakes_are_told_in_one_line(grid, options, text):
     with pytest.raises(BadSetting) as error:
         Sweep(grid=grid, **options)
-    assert said in str(error.value)
+    assert text in str(error.value)
     assert "\n" not in str(error.value)
     assert "--set" not in str(error.value).replace("--set seed", "")

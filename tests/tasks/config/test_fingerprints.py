@@ -1,0 +1,68 @@
+"""Each digest changes with what its stage reads and with nothing else; tests/test_samples.py holds their values."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.config.fingerprints import (
+    cache_digest,
+    fingerprint,
+    fold_digest,
+    fold_metrics_digest,
+    model_digest,
+    report_digest,
+    sweep_digest,
+    trial_digest,
+    triplets_digest,
+)
+from tasks.config.overrides import apply_overrides
+from tasks.config.run import RunConfig
+from tasks.core.results import Fold, PinnedSource
+
+SOURCE = PinnedSource("acme/boards", "hub", "acme/boards", "a" * 40)
+DIGESTS = {
+    "cache": lambda run: cache_digest("a" * 40, run.data, False),
+    "triplets": lambda run: triplets_digest("cache", None, run),
+    "fold": lambda run: fold_digest("triplets", Fold("without", "3"), run),
+    "model": lambda run: model_digest("triplets", run, "jax"),
+    "trial": lambda run: trial_digest("triplets", run, "jax"),
+    "fold metrics": lambda run: fold_metrics_digest("fold", "model", run),
+    "report": lambda run: report_digest("model", run, None, None),
+    "sweep": lambda run: sweep_digest(run, [], "auroc", []),
+    "retrain": lambda run: fingerprint(SOURCE, None, run),
+}
+
+
+@pytest.mark.parametrize(
+    ("word", "changed"),
+    [
+        ("data.good=1", {"cache", "triplets", "report", "sweep", "retrain"}),
+        ("data.rows=35", {"cache", "model", "trial", "report", "sweep", "retrain"}),
+        ("data.most_records=7", set()),
+        ("split.test=0.2", {"triplets", "sweep", "retrain"}),
+        ("triplets.per_record=3", {"triplets", "fold", "sweep", "retrain"}),
+        ("fit.margin=0.5", {"model", "trial", "sweep", "retrain"}),
+        ("fit.margin=0.4", set()),  # as in the preset
+        ("evaluate.bootstrap=200", {"fold metrics", "report", "sweep", "retrain"}),
+        ("evaluate.dask=tcp://10.0.0.5:8786", set()),
+        ("gate.figure=mode_accuracy", {"report", "sweep", "retrain"}),
+        ("cost.prevalence=0.1", {"report"}),
+        ("report.language=ja", {"report"}),
+        ("seed=7", set(DIGESTS) - {"cache"}),
+    ],
+)
+def test_a_setting_changes_the_digests_of_the_stages_that_read_it(word, changed):
+    plain, other = RunConfig(), apply_overrides(RunConfig(), [word])
+    assert {name for name, digest in DIGESTS.items() if digest(plain) != digest(other)} == changed
+
+
+def test_a_digest_depends_on_the_input_of_its_stage():
+    run = RunConfig()
+    assert cache_digest("a", run.data, False) != cache_digest("b", run.data, False)
+    assert cache_digest("a", run.data, False) != cache_digest("a", run.data, True)
+    assert triplets_digest("a", None, run) != triplets_digest("a", "b", run)
+    assert model_digest("a", run, "jax") != model_digest("a", run, "tensorflow")
+    assert fold_digest("a", Fold("without", "1"), run) != fold_digest("a", Fold("permuted", "1"), run)
+    assert report_digest("a", run, None, None) != report_digest("a", run, "v1", None)
+    assert sweep_digest(run, [], "auroc", []) != sweep_digest(run, [], "mode_accuracy", [])
+    assert fingerprint(SOURCE, None, run) != fingerprint(SOURCE, SOURCE, run)
