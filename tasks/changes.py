@@ -9,6 +9,7 @@ import numpy as np
 from tasks.core.results import Stage
 from tasks.data.bank import load_bank
 from tasks.data.map_statistics import MAP_SUMMARIES, map_summaries
+from tasks.registry.release_files import ReleaseFiles
 from tasks.registry.releases import Release
 
 SIGNIFICANT = 0.01  # of the whole family of tests, by Bonferroni's bound
@@ -26,8 +27,8 @@ def changes(triplets: Stage, champion: Release | None) -> dict[str, Any] | None:
     if champion is None:
         return None
     bank = load_bank(triplets.path)
-    with np.load(champion.path / "split.npz", allow_pickle=False) as split:
-        old = {name: split[name] for name in ("hash", "mode", "good", "summary")}
+    split = ReleaseFiles(champion.path).split()
+    old = {name: getattr(split, name) for name in ("hash", "mode", "good", "summary")}
     new = {
         "hash": bank.hash,
         "mode": np.array(bank.modes)[bank.mode],

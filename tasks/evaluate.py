@@ -17,14 +17,13 @@ import numpy as np
 
 from tasks.config.fingerprints import report_digest
 from tasks.config.run import RunConfig
-from tasks.core.files import write_json
 from tasks.core.results import Finding, Stage
 from tasks.core.stages import get_or_make_stage
 from tasks.data.bank import Bank, load_bank
 from tasks.data.bank_variants import sampled_share, subsample
 from tasks.data.map_statistics import map_summaries
 from tasks.evaluation.ablation import left_out_mode_summary, permutation_summary
-from tasks.evaluation.calibration_scores import collect_scores, write_scores
+from tasks.evaluation.calibration_scores import collect_scores
 from tasks.evaluation.comparison import compare_with_champion
 from tasks.evaluation.gate import comparison_summary, reasons_to_reject
 from tasks.evaluation.holdout import baseline_metrics, calibrate_thresholds, holdout_metrics
@@ -35,9 +34,17 @@ from tasks.model.distances import distance, trained_distance
 from tasks.model.tower import build_tower
 from tasks.monitoring.reference import build_reference, write_reference
 from tasks.registry.frozen_sets import identify_frozen_set
-from tasks.registry.gallery import build_gallery, write_gallery
-from tasks.registry.loading import LoadedRelease, load_trained
-from tasks.registry.releases import DEFECT_THRESHOLD, Release
+from tasks.registry.gallery import build_gallery
+from tasks.registry.loading import CalibratedClassifier, load_trained
+from tasks.registry.release_files import (
+    DEFECT_THRESHOLD,
+    ClassifierArrays,
+    ReleaseFiles,
+    SplitRecords,
+    Threshold,
+    ThresholdSettings,
+)
+from tasks.registry.releases import Release
 from tasks.report.cost_page import cost_section
 from tasks.report.evaluation_page import render
 from tasks.report.label_page import write_labels
@@ -81,14 +88,15 @@ def evaluate(
         evidence = collect_report_data(judge, baselines[:3], bank, history, config)
         size, language = (config.data.rows, config.data.cols), config.report.language
         report["labels"] = write_labels(judge, bank, size, draft, language)
-        write_json(draft / "report.json", report)
+        files = ReleaseFiles(draft)
+        files.write_report(report)
         scores = collect_scores(judge, bank)
-        write_scores(scores, draft)
+        files.write_scores(scores)
         costs = cost_section(scores, _defect_threshold(judgement), config.cost, config.evaluate.confidence)
         (draft / "report.html").write_text(render(report, evidence, language, costs), encoding="utf-8")
-        write_gallery(build_gallery(judge, bank), draft)
-        write_reference(build_reference(_as_released(judge, bank, judgement["thresholds"], config), bank), draft)
-        _write_classifier(draft, judge, whole, judgement["thresholds"], config)
+        files.write_gallery(build_gallery(judge, bank))
+        write_reference(build_reference(_calibrated(judge, bank, judgement["thresholds"], config), bank), draft)
+        _write_classifier(files, judge, whole, judgement["thresholds"], config)
         metrics = plain_numbers(judgement["figures"]) | _fold_means(report)
         return {"metrics": metrics, "reasons": judgement["reasons"]}
 
@@ -154,31 +162,30 @@ def _refit(judge: PrototypeClassifier, config: RunConfig) -> Callable[[Bank], Pr
     return lambda alone: fit_prototypes(judge.name, judge.embed, judge.distance, config.fit.prototype, alone)
 
 
-def _as_released(
+def _calibrated(
     judge: PrototypeClassifier, bank: Bank, thresholds: list[dict[str, Any]], config: RunConfig
-) -> LoadedRelease:
-    """The judge as new parts will meet it, before it is released."""
-    cuts = {entry["name"]: entry for entry in thresholds}
-    return LoadedRelease(None, judge, bank.anchors.astype(np.float64), config.data, cuts, None)
+) -> CalibratedClassifier:
+    """The classifier as new parts will meet it."""
+    by_name = {entry["name"]: Threshold.from_json(entry) for entry in thresholds}
+    return CalibratedClassifier(judge, bank.anchors.astype(np.float64), config.data, by_name)
 
 
 def _write_classifier(
-    draft: Path, judge: PrototypeClassifier, bank: Bank, thresholds: list[dict[str, Any]], config: RunConfig
+    files: ReleaseFiles, judge: PrototypeClassifier, bank: Bank, thresholds: list[dict[str, Any]], config: RunConfig
 ) -> None:
     """What a release needs beside the tower to judge new parts, and to be compared fairly later."""
-    prototypes = {f"prototype_{name}": value for name, value in judge.prototypes.items()}
-    prototypes |= {f"good_{name}": value for name, value in (judge.good or {}).items()}
-    if judge.fusion is not None:
-        prototypes |= {"reference_distance": judge.fusion.distance, "reference_peak": judge.fusion.peak}
-    np.savez(draft / "anchors.npz", modes=np.array(judge.modes, str), maps=bank.anchors, **prototypes)
-    mode, summary = np.array(bank.modes, str)[bank.mode], map_summaries(bank.maps)
-    np.savez(draft / "split.npz", hash=bank.hash, part=bank.part, mode=mode, good=bank.good, summary=summary)
-    settings = {
-        "distance": judge.distance.get_config(),
-        "score": "fused" if judge.fused else "distance",
-        "prototype": config.fit.prototype,
-        "rows": config.data.rows,
-        "cols": config.data.cols,
-        "thresholds": thresholds,
-    }
-    write_json(draft / "threshold.json", settings)
+    files.write_classifier_arrays(
+        ClassifierArrays(judge.modes, bank.anchors, judge.prototypes, judge.good, judge.fusion)
+    )
+    modes = np.array(bank.modes, str)[bank.mode]
+    files.write_split(SplitRecords(bank.hash, bank.part, modes, bank.good, map_summaries(bank.maps)))
+    files.write_threshold_settings(
+        ThresholdSettings(
+            distance=judge.distance.get_config(),
+            score="fused" if judge.fused else "distance",
+            prototype=config.fit.prototype,
+            rows=config.data.rows,
+            cols=config.data.cols,
+            thresholds=tuple(map(Threshold.from_json, thresholds)),
+        )
+    )

@@ -102,7 +102,7 @@ def facts_of(opened: LoadedRelease, kind: str) -> dict[str, Any]:
         "verdicts": list(CODES),
         "distance": judge.distance.get_config(),
         "units": {"distance": judge.distance.name, "score": judge.unit},
-        "thresholds": {name: dict(entry) for name, entry in opened.thresholds.items()},
+        "thresholds": {name: threshold.as_json() for name, threshold in opened.thresholds.items()},
     }
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
-import json
 import platform
 import shutil
 import subprocess
@@ -25,21 +24,10 @@ from tasks.core.stages import scratch_folder, seal_folder, verified_manifest
 from tasks.registry.champion import champion_state, init_champion_file, next_version, registry_lock, set_champion
 from tasks.registry.frozen_sets import register_frozen_set
 from tasks.registry.manifest import read_manifest
+from tasks.registry.release_files import EVALUATION_FILES, MODEL_FILE, ReleaseFiles
 from tasks.registry.releases import Release, readable_releases, rejected_drafts, verify_release
 from tasks.report.model_card import model_card
 
-REPORT_FILES = (  # what a release has of the report stage
-    "anchors.npz",
-    "threshold.json",
-    "split.npz",
-    "gallery.npz",
-    "reference.npz",
-    "scores.npz",
-    "labels.parquet",
-    "labels.html",
-    "report.html",
-    "report.json",
-)
 PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow", "datasets", "scikit-learn", "scipy", "prefect")
 
 
@@ -89,7 +77,7 @@ def publish(
     took the name of the frozen test set.
     """
     artifacts = ensure_writable(config.artifacts_path)
-    report = json.loads((Path(stages["report"].path) / "report.json").read_text())
+    report = ReleaseFiles(Path(stages["report"].path)).report()
     manifest = _manifest(stages, config, champion, fingerprint, facts, report)
     with scratch_folder(artifacts, "draft") as draft:
         _fill(draft, stages)
@@ -101,8 +89,8 @@ def publish(
 
 
 def _fill(draft: Path, stages: dict[str, Stage]) -> None:
-    shutil.copyfile(Path(stages["model"].path) / "model.keras", draft / "model.keras")
-    for name in REPORT_FILES:
+    shutil.copyfile(Path(stages["model"].path) / MODEL_FILE, draft / MODEL_FILE)
+    for name in EVALUATION_FILES:
         shutil.copyfile(Path(stages["report"].path) / name, draft / name)
 
 

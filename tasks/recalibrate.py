@@ -20,11 +20,11 @@ from tasks.core.files import digest_of, ensure_writable, replace_durably, write_
 from tasks.core.results import RecalibrateResult
 from tasks.core.stages import MANIFEST, scratch_folder, seal_folder, verified_manifest
 from tasks.evaluation.bootstrap import bootstrap_weights, threshold_metrics
-from tasks.evaluation.calibration_scores import CalibrationScores, read_scores
 from tasks.evaluation.costs import CHEAPEST, ThresholdRequest, cheapest_threshold, threshold_cost
-from tasks.evaluation.thresholds import Rule, Threshold, calibrate
+from tasks.evaluation.thresholds import Rule, calibrate
 from tasks.registry.champion import champion_state, next_version, registry_lock, select_release, set_champion
-from tasks.registry.releases import DEFECT_THRESHOLD, Release, readable_releases, verify_release
+from tasks.registry.release_files import DEFECT_THRESHOLD, CalibrationScores, ReleaseFiles, Threshold
+from tasks.registry.releases import Release, readable_releases, verify_release
 from tasks.report.model_card import model_card
 
 REWRITTEN_FILES = ("threshold.json", "report.json", "report.html", "README.md", MANIFEST)  # made anew
@@ -69,7 +69,7 @@ def _fingerprint(parent: Release, asked: ThresholdRequest) -> str:
 
 
 def _make_release(artifacts: Path, parent: Release, asked: ThresholdRequest, fingerprint: str) -> Release:
-    scores, evaluate = read_scores(parent.path), EvaluateConfig(**parent.manifest["config"]["evaluate"])
+    scores, evaluate = ReleaseFiles(parent.path).scores(), EvaluateConfig(**parent.manifest["config"]["evaluate"])
     told = json.loads((parent.path / "threshold.json").read_text())
     old = next(entry for entry in told["thresholds"] if entry["name"] == DEFECT_THRESHOLD)
     new = find_threshold(scores, asked, evaluate, old["distance"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -16,17 +15,13 @@ from tasks.config.run import RunConfig
 from tasks.core.errors import NotComparable
 from tasks.core.text import one_line
 from tasks.data.bank import Bank
-from tasks.data.split import PARTS
 from tasks.evaluation.bootstrap import bootstrap_units
 from tasks.evaluation.metrics import pair_metrics
 from tasks.evaluation.paired_bootstrap import min_units_for_significance, paired_differences, required_draws
 from tasks.model.classifier import PrototypeClassifier
-from tasks.registry.loading import _arrays, load_classifier
+from tasks.registry.loading import load_classifier
+from tasks.registry.release_files import UNREADABLE_RELEASE, ReleaseFiles
 from tasks.registry.releases import Release
-
-# What a release of another Kensa can raise: a file that is missing, cut or of another form; a distance, a
-# layer or a map's size that this one does not know. All else is a mistake of ours, and fails the run.
-UNUSABLE_RELEASE = (OSError, EOFError, BadZipFile, KeyError, TypeError, ValueError)
 
 
 def compare_with_champion(
@@ -85,14 +80,14 @@ def _side_by_side(
 def _remaining_records(champion: Release, bank: Bank) -> ComparableRecords:
     try:
         return comparable_records(champion, bank)
-    except UNUSABLE_RELEASE as error:
+    except UNREADABLE_RELEASE as error:
         raise _unusable(champion, error) from error
 
 
 def _champion_distances(champion: Release, left: ComparableRecords, bank: Bank) -> np.ndarray:
     try:
         return _distances(load_classifier(champion), left, bank, f"the champion {champion.version}")
-    except UNUSABLE_RELEASE as error:
+    except UNREADABLE_RELEASE as error:
         raise _unusable(champion, error) from error
 
 
@@ -136,10 +131,9 @@ class ComparableRecords:
 
 def comparable_records(release: Release, bank: Bank) -> ComparableRecords:
     """What is left of the test part: a record that the champion has seen would flatter it."""
-    with _arrays(release, "split.npz") as split:
-        seen = np.isin(bank.hash[bank.rows("test")], split["hash"][split["part"] != PARTS.index("test")])
-    with _arrays(release, "anchors.npz") as anchors:
-        known = [str(mode) for mode in anchors["modes"]]
+    files = ReleaseFiles(release.path)
+    seen = np.isin(bank.hash[bank.rows("test")], files.split().seen)
+    known = files.classifier_arrays().modes
     rows = bank.rows("test")
     both = np.isin(np.array(bank.modes)[bank.mode[rows]], known)
     left = rows[~seen & both]

@@ -18,7 +18,7 @@ from scipy.stats import beta
 
 from tasks.config.run import CostConfig
 from tasks.core.errors import BadSetting
-from tasks.evaluation.calibration_scores import CalibrationScores
+from tasks.registry.release_files import CalibrationScores
 
 PARTS_PER_COST = 10_000
 

@@ -26,8 +26,9 @@ from tasks.evaluation.metrics import (
     per_mode_metrics,
     retrieval_metrics,
 )
-from tasks.evaluation.thresholds import Rule, Threshold, calibrate
+from tasks.evaluation.thresholds import Rule, calibrate
 from tasks.model.classifier import PrototypeClassifier
+from tasks.registry.release_files import Threshold
 
 
 def calibrate_thresholds(judge: PrototypeClassifier, bank: Bank, config: RunConfig) -> list[Threshold]:

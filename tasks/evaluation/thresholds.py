@@ -4,35 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-
-@dataclass(frozen=True)
-class Threshold:
-    """A calibrated cut: a score above `value` is an anomaly (or a pair of different modes).
-
-    `value` and `interval` are in units of `distance`. It was found on `units` calibration records (or
-    groups), of whose scores `negatives` were good (or of the same mode); `interval` is the bootstrap
-    interval over those units; `refused` says why there is no value.
-    """
-
-    name: str
-    rule: str
-    target: float | None
-    distance: str
-    units: int
-    negatives: int
-    value: float | None
-    interval: tuple[float, float] | None = None
-    refused: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values for `threshold.json`."""
-        return asdict(self)
+from tasks.registry.release_files import Threshold
 
 
 def target_fpr(score: np.ndarray, positive: np.ndarray, target: float) -> float:

@@ -11,16 +11,17 @@ labels; and as many maps of parts called good as a test of each cell needs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from tasks.core.npz import load_npz, save_npz
 from tasks.data.bank import Bank
-from tasks.registry.loading import LoadedRelease
+from tasks.registry.loading import CalibratedClassifier
+from tasks.registry.release_files import REFERENCE_FILE
 from tasks.scoring.verdicts import VERDICTS, predict
 
-REFERENCE_FILE = "reference.npz"
 MOST, MOST_MAPS = 20_000, 1000  # records and maps: 2 and 6 MB of a release
 HELD_OUT_PARTS = ("stop", "calibrate", "test")
 
@@ -40,7 +41,7 @@ class Reference:
     map_lot: np.ndarray
 
 
-def build_reference(opened: LoadedRelease, bank: Bank) -> Reference:
+def build_reference(opened: CalibratedClassifier, bank: Bank) -> Reference:
     """The reference that the bank's held-out records are; a sample by their hashes where they are many."""
     rows = np.concatenate([bank.rows(part) for part in HELD_OUT_PARTS])
     rows = rows[np.argsort(bank.hash[rows], kind="stable")][:MOST]
@@ -60,12 +61,10 @@ def build_reference(opened: LoadedRelease, bank: Bank) -> Reference:
 
 def write_reference(reference: Reference, folder: Path) -> None:
     """Write `reference.npz` into a folder."""
-    np.savez(folder / REFERENCE_FILE, **{field.name: getattr(reference, field.name) for field in fields(Reference)})
+    save_npz(reference, folder / REFERENCE_FILE)
 
 
 def read_reference(folder: Path) -> Reference | None:
-    """The reference of a release's folder; None for a release from before there was one."""
-    if not (folder / REFERENCE_FILE).exists():
-        return None
-    with np.load(folder / REFERENCE_FILE, allow_pickle=False) as file:
-        return Reference(**{field.name: file[field.name] for field in fields(Reference)})
+    """The reference of a release's folder; None for a release that is older than references."""
+    path = folder / REFERENCE_FILE
+    return load_npz(Reference, path) if path.exists() else None

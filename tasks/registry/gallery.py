@@ -2,15 +2,11 @@
 
 A release must explain itself where the training data is out of reach, and must not grow with it: it
 keeps a sample, spread evenly over the modes, which content alone decides.
-
-    gallery.npz    maps (g, values) float32, embedded (g, d) float32, mode (g,) code of the release's
-                   modes, good (g,) bool, group (g,) str, hash (g,) S32
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,14 +14,17 @@ from tasks.data.bank import Bank
 from tasks.model.classifier import PrototypeClassifier
 from tasks.model.distances import Distance
 
-GALLERY_FILE = "gallery.npz"
 MAX_GALLERY_RECORDS = 2000  # records: 11 MB of 36 × 39 maps
 MIN_MODE_RECORDS = 5  # however many modes there are
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """The kept training records; see the module's docstring for shapes and types."""
+    """The g training records that a release keeps, with their embeddings of d values.
+
+    maps (g, values) float32, embedded (g, d) float32, mode (g,) code of the release's modes, good (g,) bool,
+    group (g,) str, hash (g,) S32.
+    """
 
     maps: np.ndarray
     embedded: np.ndarray
@@ -57,16 +56,3 @@ def build_gallery(judge: PrototypeClassifier, bank: Bank, most: int = MAX_GALLER
     maps = np.asarray(bank.maps[chosen], np.float32)
     embedded = judge.embed(maps).astype(np.float32)
     return Gallery(maps, embedded, bank.mode[chosen], bank.good[chosen], bank.group[chosen], bank.hash[chosen])
-
-
-def write_gallery(gallery: Gallery, folder: Path) -> None:
-    """Write `gallery.npz` into a folder."""
-    np.savez(folder / GALLERY_FILE, **{field.name: getattr(gallery, field.name) for field in fields(Gallery)})
-
-
-def read_gallery(folder: Path) -> Gallery | None:
-    """The gallery of a release's folder; None for a release from before there was one."""
-    if not (folder / GALLERY_FILE).exists():
-        return None
-    with np.load(folder / GALLERY_FILE, allow_pickle=False) as file:
-        return Gallery(**{field.name: file[field.name] for field in fields(Gallery)})

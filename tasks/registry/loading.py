@@ -1,13 +1,12 @@
-"""A release opened to judge new parts: from its own folder alone, and refused where its parts do not fit together."""
+"""Classifiers from disk: a trained one from its stage, a calibrated one from the folder of its release.
+
+A release is opened from its own folder alone, and refused where its parts do not fit together.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -15,121 +14,130 @@ import numpy as np
 from tasks.config.run import DataConfig, RunConfig
 from tasks.core.errors import DamagedRelease, UnfitRelease
 from tasks.core.results import Stage
+from tasks.core.text import one_line
 from tasks.data.bank import Bank
 from tasks.model.classifier import PrototypeClassifier, fit_prototypes, from_prototypes, make_embed, with_fused_score
 from tasks.model.distances import distance, trained_distance
-from tasks.model.fused_score import Fusion
 from tasks.registry.champion import select_release
-from tasks.registry.gallery import Gallery, read_gallery
-from tasks.registry.releases import DEFECT_THRESHOLD, MODE_THRESHOLD, Release
+from tasks.registry.gallery import Gallery
+from tasks.registry.release_files import (
+    DEFECT_THRESHOLD,
+    MODE_THRESHOLD,
+    MODEL_FILE,
+    UNREADABLE_RELEASE,
+    ClassifierArrays,
+    ReleaseFiles,
+    Threshold,
+    ThresholdSettings,
+)
+from tasks.registry.releases import Release
 
 
 @dataclass(frozen=True)
-class LoadedRelease:
-    """What a release judges with.
+class CalibratedClassifier:
+    """A classifier with the thresholds by which new parts get their verdicts.
 
-    anchors: (modes, values) float64, the modes' mean maps; data: how tables are read; thresholds: as in
-    `threshold.json`, by name; gallery: the training records it keeps, None in a release from before.
+    anchors: (modes, values) float64, the modes' mean maps; data: how tables are read; thresholds: by name.
     """
 
-    release: Release | None  # None while it is being made
     judge: PrototypeClassifier
     anchors: np.ndarray
     data: DataConfig
-    thresholds: dict[str, dict[str, Any]]
-    gallery: Gallery | None
+    thresholds: dict[str, Threshold]
 
     @property
     def defect_threshold(self) -> float:
-        """The score above which a part is no good one; NaN where the release has no such threshold."""
+        """The score above which a part is a defect; NaN where there is no such threshold."""
         return self._value(DEFECT_THRESHOLD)
 
     @property
     def mode_radius(self) -> float:
-        """The distance to the nearest mode above which a part is of none; NaN where there is no such threshold."""
+        """The distance to the nearest mode above which a part belongs to no mode; NaN where there is no threshold."""
         return self._value(MODE_THRESHOLD)
 
     def _value(self, name: str) -> float:
-        value = self.thresholds.get(name, {"value": None})["value"]
-        return np.nan if value is None else float(value)
+        threshold = self.thresholds.get(name)
+        return np.nan if threshold is None or threshold.value is None else float(threshold.value)
+
+
+@dataclass(frozen=True)
+class LoadedRelease(CalibratedClassifier):
+    """A release, ready to classify. gallery: the training records that it keeps, None in a release without one."""
+
+    release: Release
+    gallery: Gallery | None
 
 
 def load_release(artifacts: Path, version: str | None = None) -> LoadedRelease:
-    """The release of that name, or the champion, ready to judge.
+    """The release of that name, or the champion, ready to classify.
 
-    Raises what `chosen` does, and UnfitRelease where the thresholds are of another distance or another
+    Raises what `select_release` does, and UnfitRelease where the thresholds are of another distance or another
     map size than the model.
     """
     return load_verified_release(select_release(artifacts, version))
 
 
 def load_verified_release(release: Release) -> LoadedRelease:
-    """A verified release, ready to judge; raises UnfitRelease, or DamagedRelease where a file is not what it should."""
+    """A verified release, ready to classify; raises UnfitRelease, or DamagedRelease for a file of another form."""
+    files = ReleaseFiles(release.path)
     try:
-        told = json.loads((release.path / "threshold.json").read_text())
-        with np.load(release.path / "anchors.npz", allow_pickle=False) as file:
-            anchors = file["maps"].astype(np.float64)
-        judge = load_classifier(release)
-        data = DataConfig(**release.manifest["config"]["data"])
-        thresholds = {entry["name"]: entry for entry in told["thresholds"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        settings, arrays = files.threshold_settings(), files.classifier_arrays()
+        loaded = LoadedRelease(
+            judge=_classifier(release, settings, arrays),
+            anchors=arrays.anchors,
+            data=DataConfig(**release.manifest["config"]["data"]),
+            thresholds=settings.by_name,
+            release=release,
+            gallery=files.gallery(),
+        )
+    except UNREADABLE_RELEASE as error:
         raise DamagedRelease(
-            f"{release.path}: cannot be opened ({error}); restore it, or use another release"
+            f"{release.path}: cannot be opened ({one_line(error)}); restore it, or use another release"
         ) from None
-    opened = LoadedRelease(release, judge, anchors, data, thresholds, read_gallery(release.path))
-    _require_fit(opened, told)
-    return opened
+    _require_fit(loaded, settings)
+    return loaded
 
 
-def _require_fit(opened: LoadedRelease, told: dict[str, Any]) -> None:
-    """Training with one distance and judging with another is what Kensa exists to end."""
-    release, judge, data = opened.release, opened.judge, opened.data
+def _require_fit(loaded: LoadedRelease, settings: ThresholdSettings) -> None:
+    """Training with one distance and classifying with another is what Kensa exists to end."""
+    release, judge, data = loaded.release, loaded.judge, loaded.data
     trained = release.manifest["config"].get("fit", {}).get("distance")
-    if trained is not None and trained != told["distance"]["name"]:
+    if trained is not None and trained != settings.distance["name"]:
         raise UnfitRelease(
             f"{release.version}: expected to judge with the {trained} distance that was trained, found "
-            f"{told['distance']['name']} in threshold.json; retrain, or use another release"
+            f"{settings.distance['name']} in threshold.json; retrain, or use another release"
         )
     for name, unit in ((DEFECT_THRESHOLD, judge.unit), (MODE_THRESHOLD, judge.distance.name)):
-        found = opened.thresholds.get(name, {}).get("distance", unit)
-        if found != unit:
+        threshold = loaded.thresholds.get(name)
+        if threshold is not None and threshold.distance not in (None, unit):
             raise UnfitRelease(
-                f"{release.version}: expected the threshold {name!r} in {unit}, found one in {found}; "
+                f"{release.version}: expected the threshold {name!r} in {unit}, found one in {threshold.distance}; "
                 "retrain, or use another release"
             )
-    if opened.anchors.shape[1] != data.rows * data.cols or (told["rows"], told["cols"]) != (data.rows, data.cols):
+    size, values = (data.rows, data.cols), loaded.anchors.shape[1]
+    if values != data.rows * data.cols or (settings.rows, settings.cols) != size:
         raise UnfitRelease(
             f"{release.version}: expected anchors and thresholds for {data.rows}×{data.cols} maps, found "
-            f"{opened.anchors.shape[1]} values and {told['rows']}×{told['cols']}; retrain, or use another release"
+            f"{values} values and {settings.rows}×{settings.cols}; retrain, or use another release"
         )
 
 
 def load_trained(model: Stage, bank: Bank, config: RunConfig) -> PrototypeClassifier:
-    """The judge of `evaluate.score`; `config` must be resolved."""
-    tower = keras.saving.load_model(Path(model.path) / "model.keras", compile=False)
+    """The classifier of `evaluate.score`; `config` must be resolved."""
+    tower = keras.saving.load_model(Path(model.path) / MODEL_FILE, compile=False)
     measure = trained_distance(config.fit)
     judge = fit_prototypes("trained tower", make_embed(tower), measure, config.fit.prototype, bank)
     return with_fused_score(judge, bank, config.evaluate.score)
 
 
 def load_classifier(release: Release) -> PrototypeClassifier:
-    """The judge that a release is."""
-    tower = keras.saving.load_model(release.path / "model.keras", compile=False)
-    settings = json.loads((release.path / "threshold.json").read_text())
-    with _arrays(release, "anchors.npz") as file:
-        modes = [str(mode) for mode in file["modes"]]
-        prototypes, good = (
-            {name.removeprefix(kind): file[name] for name in file.files if name.startswith(kind)}
-            for kind in ("prototype_", "good_")
-        )
-        fusion = Fusion(file["reference_distance"], file["reference_peak"]) if "reference_peak" in file.files else None
-    measure = distance(**settings["distance"])
-    judge = from_prototypes(release.version, make_embed(tower), measure, modes, prototypes, good or None)
-    return replace(judge, fusion=fusion, fused=settings.get("score") == "fused")
+    """The classifier of a release; raises one of UNREADABLE_RELEASE where a file is missing or of another form."""
+    files = ReleaseFiles(release.path)
+    return _classifier(release, files.threshold_settings(), files.classifier_arrays())
 
 
-@contextmanager
-def _arrays(release: Release, name: str) -> Iterator[Any]:
-    """A file of arrays, closed even where it turns out to be none."""
-    with (release.path / name).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        yield arrays
+def _classifier(release: Release, settings: ThresholdSettings, arrays: ClassifierArrays) -> PrototypeClassifier:
+    tower = keras.saving.load_model(release.path / MODEL_FILE, compile=False)
+    measure = distance(**settings.distance)
+    judge = from_prototypes(release.version, make_embed(tower), measure, arrays.modes, arrays.prototypes, arrays.good)
+    return replace(judge, fusion=arrays.fusion, fused=settings.score == "fused")

@@ -21,9 +21,6 @@ from tasks.core.errors import DamagedRelease, NewerRelease, UnknownRelease
 from tasks.core.stages import verified_manifest
 from tasks.registry.manifest import read_manifest
 
-DEFECT_THRESHOLD, MODE_THRESHOLD = "good or defect", "same mode"  # the names of a release's thresholds
-
-
 VERSION_NAME = re.compile(r"v[1-9][0-9]*")
 
 

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from tasks.config.run import CostConfig, EvaluateConfig
-from tasks.evaluation.calibration_scores import CalibrationScores
 from tasks.evaluation.costs import ThresholdCost, ThresholdRequest, cost_curve, threshold_cost
-from tasks.registry.releases import DEFECT_THRESHOLD, Release
+from tasks.registry.release_files import DEFECT_THRESHOLD, CalibrationScores
+from tasks.registry.releases import Release
 from tasks.report.pictures import BLACK, BLUE, GREEN, GREY, VERMILLION, Picture, chart
 from tasks.report.templating import environment
 

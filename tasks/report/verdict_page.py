@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tasks.registry.loading import LoadedRelease
-from tasks.registry.releases import DEFECT_THRESHOLD
+from tasks.registry.release_files import DEFECT_THRESHOLD
 from tasks.report.pictures import HeatMaps, Picture, difference_map, intensity_map, on_one_scale
 from tasks.report.templating import environment
 from tasks.scoring.examples import ExampleCollector, ScoredRecord

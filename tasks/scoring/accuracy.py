@@ -16,8 +16,8 @@ import numpy as np
 from scipy.stats import binomtest
 
 from tasks.data.decode import DecodedBlock
-from tasks.data.split import PARTS
 from tasks.registry.loading import LoadedRelease
+from tasks.registry.release_files import ReleaseFiles
 from tasks.scoring.verdicts import VERDICTS, Predictions
 
 MAX_UNKNOWN_MODES = 50  # modes that the release does not know and that are told by name
@@ -122,8 +122,7 @@ class LabelledMetrics:
 
 def _trained_on(opened: LoadedRelease) -> frozenset[bytes]:
     """The hashes of the records that the release has seen: all of its own but the test part."""
-    with np.load(opened.release.path / "split.npz", allow_pickle=False) as split:
-        seen = split["hash"][split["part"] != PARTS.index("test")]
+    seen = ReleaseFiles(opened.release.path).split().seen
     return frozenset(bytes.fromhex(key.decode()) for key in seen.tolist())
 
 

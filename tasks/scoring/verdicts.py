@@ -9,7 +9,7 @@ import numpy as np
 
 from tasks.imaging import rt
 from tasks.model.fused_score import peak
-from tasks.registry.loading import LoadedRelease
+from tasks.registry.loading import CalibratedClassifier
 
 VERDICTS = ("good", "defect", "unknown")
 
@@ -34,7 +34,7 @@ class Predictions:
     embedded: np.ndarray
 
 
-def predict(opened: LoadedRelease, maps: np.ndarray) -> Predictions:
+def predict(opened: CalibratedClassifier, maps: np.ndarray) -> Predictions:
     """The verdicts on finite maps (n, values).
 
     Good is what scores at or below the threshold; the others are of the nearest mode (defect), or of none
@@ -56,7 +56,7 @@ def verdict_codes(score: Any, near: Any, cut: float, reach: float, xp: Any = np)
     return xp.where(score <= cut, 0, xp.where(near > reach, 2, 1))
 
 
-def anomaly_score(opened: LoadedRelease, embedded: np.ndarray, maps: np.ndarray) -> np.ndarray:
+def anomaly_score(opened: CalibratedClassifier, embedded: np.ndarray, maps: np.ndarray) -> np.ndarray:
     """The release's one score (n,), from embeddings that are there already."""
     judge = opened.judge
     if judge.good is None:

@@ -23,7 +23,7 @@ from tasks.core.stages import get_or_make_stage, seal_folder
 from tasks.data.bank import Bank
 from tasks.data.sampling import triplets_by_part
 from tasks.data.split import PARTS, split_units
-from tasks.publish import REPORT_FILES
+from tasks.registry.release_files import EVALUATION_FILES
 from tasks.triplets import triplets
 
 ROWS, COLS = 4, 5
@@ -204,7 +204,7 @@ def judged(folder: Path, reasons: tuple[str, ...] = ()) -> dict[str, Stage]:
         return {"weights": "w" * 64}
 
     def judgement(draft: Path) -> dict[str, Any]:
-        for name in set(REPORT_FILES) - {"report.json"}:
+        for name in set(EVALUATION_FILES) - {"report.json"}:
             (draft / name).write_text(name)
         write_json(draft / "report.json", told)
         return {"metrics": metrics}
@@ -219,7 +219,7 @@ def release(artifacts: Path, version: str, **facts: Any) -> Path:
     """A sealed release folder; no pointer is moved."""
     folder = artifacts / "releases" / version
     folder.mkdir(parents=True)
-    for name in ("model.keras", "README.md", *REPORT_FILES):
+    for name in ("model.keras", "README.md", *EVALUATION_FILES):
         (folder / name).write_bytes(name.encode() * 9)
     manifest = {"version": version, "fingerprint": f"print of {version}", "status": "released", "reasons": []}
     manifest |= {"compared_with": None, "metrics": {}, **FACTS, "config": {"data": {"rows": ROWS, "cols": COLS}}}

@@ -11,6 +11,7 @@ from support.inspected_parts import configured, inspected, map_column, split_sta
 from tasks.changes import changes
 from tasks.data.bank import load_bank
 from tasks.data.map_statistics import map_summaries
+from tasks.registry.release_files import ReleaseFiles, SplitRecords
 from tasks.registry.releases import Release
 
 EACH = 40
@@ -35,7 +36,7 @@ def champion(tmp_path):
         bank, folder = load_bank(stage.path), tmp_path / "champion"
         folder.mkdir()
         mode, summary = np.array(bank.modes)[bank.mode], map_summaries(np.asarray(bank.maps))
-        np.savez(folder / "split.npz", hash=bank.hash, mode=mode, good=bank.good, summary=summary)
+        ReleaseFiles(folder).write_split(SplitRecords(bank.hash, bank.part, mode, bank.good, summary))
         return Release("v1", folder, {"train": {"revision": "a" * 40}})
 
     return make

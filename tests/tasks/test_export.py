@@ -20,6 +20,7 @@ from tasks.model.classifier import from_prototypes
 from tasks.model.distances import Distance, distance
 from tasks.model.fused_score import Fusion, peak
 from tasks.registry.loading import load_release
+from tasks.registry.release_files import Threshold
 from tasks.scoring.export_formats import FORMATS, NEEDS, run_onnx, run_savedmodel
 from tasks.scoring.export_graph import CODES, OUTPUTS, verdict_model
 from tasks.scoring.export_parity import gate, gate_maps
@@ -65,6 +66,12 @@ def exported(artifacts, tmp_path_factory):
     return {kind: export(artifacts, "v1", kind, folder / kind) for kind in FORMATS}
 
 
+def _thresholds(cut, reach=None):
+    """A release's thresholds of these values."""
+    values = {"good or defect": cut, "same mode": reach}
+    return {name: Threshold(name, "youden", None, None, 10, 5, value) for name, value in values.items()}
+
+
 def measured_by(opened, measure, fused=False):
     """The release as if it had been trained in another distance, with prototypes and thresholds of it."""
     maps, mode, good = opened.gallery.maps, opened.gallery.mode, opened.gallery.good
@@ -77,7 +84,7 @@ def measured_by(opened, measure, fused=False):
         judge = replace(judge, fusion=Fusion(judge.good_distances(maps[good]), peak(maps[good])), fused=True)
     cut = float(np.quantile(judge.score(maps[good]), 0.9))
     reach = float(np.quantile(judge.mode_distances(maps).min(axis=1), 0.8))
-    return replace(opened, judge=judge, thresholds={"good or defect": {"value": cut}, "same mode": {"value": reach}})
+    return replace(opened, judge=judge, thresholds=_thresholds(cut, reach))
 
 
 def written(opened, kind, folder, facts=None):
@@ -158,7 +165,7 @@ def test_after_a_lost_gate_nothing_is_left(artifacts, tmp_path, monkeypatch):
     monkeypatch.setattr(
         module,
         "verdict_model",
-        lambda opened, tower: real(replace(opened, thresholds={"good or defect": {"value": 0.0}}), tower),
+        lambda opened, tower: real(replace(opened, thresholds=_thresholds(0.0)), tower),
     )
     with pytest.raises(ParityLost):
         export(artifacts, "v1", "onnx", tmp_path / "out")

@@ -16,8 +16,9 @@ from tasks.core.errors import ChampionMoved, DamagedRelease, UnusableFolder
 from tasks.core.files import file_digest
 from tasks.core.results import RetrainResult
 from tasks.core.stages import MANIFEST, verified_manifest
-from tasks.publish import REPORT_FILES, find_previous_result, git_commit, publish
+from tasks.publish import find_previous_result, git_commit, publish
 from tasks.registry.champion import champion_state, promote, rollback
+from tasks.registry.release_files import EVALUATION_FILES
 from tasks.registry.releases import rejected_drafts, releases
 
 RIVAL = """
@@ -61,7 +62,7 @@ def test_a_release_is_complete_sealed_and_champion(tmp_path):
     assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1"}
     folder = Path(made.path)
     manifest = json.loads((folder / MANIFEST).read_text())
-    names = {"model.keras", "README.md", *REPORT_FILES}
+    names = {"model.keras", "README.md", *EVALUATION_FILES}
     assert {path.name for path in folder.iterdir()} == names | {MANIFEST}
     assert manifest["files"] == {name: file_digest(folder / name) for name in names}
     assert (manifest["version"], manifest["status"], manifest["compared_with"]) == ("v1", "released", None)

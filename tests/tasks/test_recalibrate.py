@@ -15,12 +15,12 @@ from support.inspected_parts import line, map_column, source
 from tasks.config.run import CostConfig
 from tasks.core.errors import BadSetting, CannotCalibrate, NothingToCalibrate
 from tasks.core.stages import MANIFEST, seal_folder
-from tasks.evaluation.calibration_scores import read_scores
 from tasks.evaluation.costs import CHEAPEST, ThresholdRequest
 from tasks.evaluation.thresholds import target_fpr
 from tasks.publish import find_previous_result
 from tasks.recalibrate import recalibrate
 from tasks.registry.champion import champion_state, current_champion, promote, rollback
+from tasks.registry.release_files import ReleaseFiles
 from tasks.registry.releases import get_release
 from tasks.score import score
 
@@ -44,7 +44,7 @@ def asked(target=0.2, rule="target_fpr", cost=CostConfig()):
 
 def test_the_threshold_is_the_rules_on_the_calibration_records(artifacts):
     made = recalibrate(artifacts, None, asked(), promote=False)
-    scores = read_scores(artifacts / "releases" / "v1")
+    scores = ReleaseFiles(artifacts / "releases" / "v1").scores()
     value, defect, _ = scores.part(False)
     assert made.threshold["value"] == target_fpr(value, defect, 0.2)
     told = get_release(artifacts, "v2").manifest

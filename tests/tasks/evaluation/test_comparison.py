@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from tasks.model.classifier import PrototypeClassifier, fit_prototypes, make_emb
 from tasks.model.distances import distance
 from tasks.model.tower import build_tower
 from tasks.registry.loading import load_classifier
+from tasks.registry.release_files import ClassifierArrays, ReleaseFiles, SplitRecords, ThresholdSettings
 from tasks.registry.releases import Release
 
 TOWER = RunConfig(preset="notebook", tower=TowerConfig(widths="16-8")).resolved().tower
@@ -39,10 +39,12 @@ def released(folder: Path, bank: parts.Bank, seed: int = 1) -> Release:
     tower = build_tower(TOWER, (parts.ROWS, parts.COLS))
     judge = fit_prototypes("v1", make_embed(tower), distance("euclidean"), "mean-map", bank)
     tower.save(folder / "model.keras")
-    points = {"prototype_mean": judge.prototypes["mean"], "good_mean": judge.good["mean"]}
-    np.savez(folder / "anchors.npz", modes=judge.modes, **points)
-    np.savez(folder / "split.npz", hash=bank.hash, part=bank.part)
-    (folder / "threshold.json").write_text(json.dumps({"distance": {"name": "euclidean"}}))
+    files = ReleaseFiles(folder)
+    files.write_classifier_arrays(ClassifierArrays(judge.modes, bank.anchors, judge.prototypes, judge.good, None))
+    files.write_split(SplitRecords(bank.hash, bank.part, bank.mode, bank.good, np.empty((len(bank.hash), 0))))
+    files.write_threshold_settings(
+        ThresholdSettings({"name": "euclidean"}, "distance", "mean-map", parts.ROWS, parts.COLS, ())
+    )
     return Release("v1", folder, {})
 
 
@@ -278,7 +280,8 @@ def test_an_impossible_comparison_says_why(tmp_path, bank):
 
 def _break(folder: Path, what: str) -> None:
     if what == "distance":
-        (folder / "threshold.json").write_text(json.dumps({"distance": {"name": "of another Kensa"}}))
+        settings = ReleaseFiles(folder).threshold_settings()
+        ReleaseFiles(folder).write_threshold_settings(replace(settings, distance={"name": "of another Kensa"}))
     elif what == "no distance":
         (folder / "threshold.json").write_text("{}")
     elif what == "gone":

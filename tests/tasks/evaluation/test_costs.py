@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tasks.config.run import CostConfig
-from tasks.evaluation.calibration_scores import CalibrationScores
 from tasks.evaluation.costs import cheapest_threshold, cost_curve, error_rate, threshold_cost
+from tasks.registry.release_files import CalibrationScores
 
 COST = CostConfig(prevalence=0.02, escape=100, overkill=5)
 

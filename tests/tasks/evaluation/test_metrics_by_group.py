@@ -11,9 +11,9 @@ from tasks.config.run import RunConfig
 from tasks.evaluation.holdout import calibrate_thresholds
 from tasks.evaluation.holdout import holdout_metrics as figures_of
 from tasks.evaluation.metrics import balanced_accuracy, per_group_metrics
-from tasks.evaluation.thresholds import Threshold
 from tasks.model.classifier import raw_map_baseline
 from tasks.model.distances import distance
+from tasks.registry.release_files import Threshold
 
 
 def test_balanced_accuracy_by_hand():

@@ -11,6 +11,7 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from tasks.data.decode import DecodedBlock
+from tasks.registry.release_files import ReleaseFiles, SplitRecords
 from tasks.scoring.accuracy import BINS, MAX_UNKNOWN_MODES, LabelledMetrics, rate_with_interval
 
 
@@ -18,7 +19,8 @@ from tasks.scoring.accuracy import BINS, MAX_UNKNOWN_MODES, LabelledMetrics, rat
 def labelled(tmp_path):
     """An empty collection for a release of two modes that has seen the map 7, 7."""
     digest = hashlib.blake2b(np.full(2, 7, np.float32), digest_size=16).hexdigest()
-    np.savez(tmp_path / "split.npz", hash=np.array([digest, "ab" * 16], "S32"), part=np.array([0, 3]))
+    split = SplitRecords(np.array([digest, "ab" * 16], "S32"), np.array([0, 3]), *np.zeros((3, 2)))
+    ReleaseFiles(tmp_path).write_split(split)
     release = SimpleNamespace(path=tmp_path)
     return LabelledMetrics(
         SimpleNamespace(judge=SimpleNamespace(modes=["0", "1"]), data=SimpleNamespace(good="0"), release=release)

@@ -17,9 +17,8 @@ from tasks.scoring.verdicts import predict
 def two(small_line):
     """A release, and itself with a threshold half as high."""
     opened = load_release(small_line.artifacts_path)
-    strict = {name: {**one} for name, one in opened.thresholds.items()}
-    strict["good or defect"]["value"] *= 0.5
-    return opened, replace(opened, thresholds=strict)
+    halved = replace(opened.thresholds["good or defect"], value=opened.defect_threshold / 2)
+    return opened, replace(opened, thresholds=opened.thresholds | {halved.name: halved})
 
 
 def collected(two, parts, batch):

@@ -1,0 +1,252 @@
+"""The files of a release's folder: their names, what they hold, and how they are read and written.
+
+model.keras       the tower
+anchors.npz       modes (m,) str; maps (m, values), the modes' mean maps; prototypes of the modes and of good parts
+                  in the embedding, as `prototype_<name>` and `good_<name>`; with a fused score, the scores of the
+                  reference records as `reference_distance` and `reference_peak`
+threshold.json    distance, kind of score, map size, and the calibrated thresholds
+split.npz         the records that the model was trained, calibrated and tested on
+scores.npz        the scores that the threshold was found and tested on
+gallery.npz       training records to be shown beside a verdict
+reference.npz     held-out records that drift is measured against (tasks/monitoring/reference.py)
+labels.parquet    records whose label may be wrong; labels.html shows them
+report.json       the evaluation; report.html shows it
+README.md         the model card
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from tasks.core.errors import NothingToCalibrate
+from tasks.core.files import write_json
+from tasks.core.npz import load_npz, save_npz
+from tasks.data.split import PARTS
+from tasks.model.distances import Prototype
+from tasks.model.fused_score import Fusion
+from tasks.registry.gallery import Gallery
+
+MODEL_FILE, CARD_FILE = "model.keras", "README.md"
+ANCHORS_FILE, THRESHOLD_FILE, SPLIT_FILE = "anchors.npz", "threshold.json", "split.npz"
+SCORES_FILE, GALLERY_FILE, REFERENCE_FILE = "scores.npz", "gallery.npz", "reference.npz"
+LABELS_FILE, LABELS_PAGE = "labels.parquet", "labels.html"
+REPORT_FILE, REPORT_PAGE = "report.json", "report.html"
+EVALUATION_FILES = (  # what a release has from the stage `report`
+    *(ANCHORS_FILE, THRESHOLD_FILE, SPLIT_FILE, GALLERY_FILE, REFERENCE_FILE, SCORES_FILE),
+    *(LABELS_FILE, LABELS_PAGE, REPORT_PAGE, REPORT_FILE),
+)
+DEFECT_THRESHOLD, MODE_THRESHOLD = "good or defect", "same mode"  # names of a release's thresholds
+
+# What reading a file can raise that is missing, cut off or of another form, or that names an unknown distance.
+UNREADABLE_RELEASE = (OSError, EOFError, BadZipFile, KeyError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A calibrated threshold: a score above `value` is an anomaly (or a pair of different modes).
+
+    `value` and its bootstrap `interval` are in units of `distance`; None where there is no threshold, and `refused`
+    says why. It was found on `units` calibration records (or groups), of whose scores `negatives` were good (or of
+    the same mode).
+    """
+
+    name: str
+    rule: str
+    target: float | None
+    distance: str | None
+    units: int
+    negatives: int
+    value: float | None
+    interval: tuple[float, float] | None = None
+    refused: str | None = None
+
+    @classmethod
+    def from_json(cls, entry: dict[str, Any]) -> Threshold:
+        """The threshold of an entry in `threshold.json`; keys of a later Kensa are left out."""
+        values = {field.name: entry.get(field.name) for field in fields(cls)}
+        return cls(**values | {"interval": None if values["interval"] is None else tuple(values["interval"])})
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for `threshold.json`."""
+        return asdict(self) | {"interval": None if self.interval is None else list(self.interval)}
+
+
+@dataclass(frozen=True)
+class ThresholdSettings:
+    """What `threshold.json` holds.
+
+    distance: the distance's name and parameters; score: `distance` or `fused`; prototype: how prototypes were made;
+    rows, cols: the size of a map; thresholds: one entry each.
+    """
+
+    distance: dict[str, Any]
+    score: str
+    prototype: str
+    rows: int
+    cols: int
+    thresholds: tuple[Threshold, ...]
+
+    @classmethod
+    def from_json(cls, entries: dict[str, Any]) -> ThresholdSettings:
+        """The settings as they are stored. Raises KeyError where one is missing that every release has."""
+        return cls(
+            distance=entries["distance"],
+            score=entries.get("score", "distance"),
+            prototype=entries.get("prototype", ""),
+            rows=entries["rows"],
+            cols=entries["cols"],
+            thresholds=tuple(Threshold.from_json(entry) for entry in entries["thresholds"]),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for `threshold.json`."""
+        return asdict(self) | {"thresholds": [threshold.as_json() for threshold in self.thresholds]}
+
+    @property
+    def by_name(self) -> dict[str, Threshold]:
+        """The thresholds by their names."""
+        return {threshold.name: threshold for threshold in self.thresholds}
+
+
+@dataclass(frozen=True)
+class ClassifierArrays:
+    """The arrays of `anchors.npz`, from which a classifier is made again.
+
+    modes: m names; anchors (m, values) float64, the modes' mean maps; prototypes: arrays with a row for each mode;
+    good: arrays with one row, None without good records; fusion: the reference of a fused score, if there is one.
+    """
+
+    modes: list[str]
+    anchors: np.ndarray
+    prototypes: Prototype
+    good: Prototype | None
+    fusion: Fusion | None
+
+
+@dataclass(frozen=True)
+class SplitRecords:
+    """The records of a release: hash (n,) S32, part (n,) code of PARTS, mode (n,) str, good (n,) bool.
+
+    summary: (n, statistics) float, the maps' statistics of tasks/data/map_statistics.py.
+    """
+
+    hash: np.ndarray
+    part: np.ndarray
+    mode: np.ndarray
+    good: np.ndarray
+    summary: np.ndarray
+
+    @property
+    def seen(self) -> np.ndarray:
+        """The hashes (k,) of the records that the model has seen: all but those of the test part."""
+        return self.hash[self.part != PARTS.index("test")]
+
+
+@dataclass(frozen=True)
+class CalibrationScores:
+    """The scores that a release's threshold was found and tested on; empty where there is no good prototype.
+
+    score: (n,) float64 in the release's own unit; good: (n,) bool; test: (n,) bool, of the test part, else of the
+    calibration part; unit: (n,) int, what a bootstrap draws as one, within each part; unit_kind: () str, `record` or
+    `group`.
+    """
+
+    score: np.ndarray
+    good: np.ndarray
+    test: np.ndarray
+    unit: np.ndarray
+    unit_kind: np.ndarray
+
+    def part(self, test: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Score, defect and unit of the test part, or of the calibration part: (k,) each."""
+        rows = self.test == test
+        return self.score[rows], ~self.good[rows], self.unit[rows]
+
+
+@dataclass(frozen=True)
+class ReleaseFiles:
+    """Reads and writes the files of a release's folder, or of the stage or draft that becomes one.
+
+    A reader raises one of UNREADABLE_RELEASE where its file is missing or of another form.
+    """
+
+    folder: Path
+
+    def threshold_settings(self) -> ThresholdSettings:
+        """What `threshold.json` holds."""
+        return ThresholdSettings.from_json(json.loads((self.folder / THRESHOLD_FILE).read_text()))
+
+    def write_threshold_settings(self, settings: ThresholdSettings) -> None:
+        """Write `threshold.json`."""
+        write_json(self.folder / THRESHOLD_FILE, settings.as_json())
+
+    def classifier_arrays(self) -> ClassifierArrays:
+        """What `anchors.npz` holds."""
+        with (self.folder / ANCHORS_FILE).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            fused = "reference_peak" in arrays.files
+            return ClassifierArrays(
+                modes=[str(mode) for mode in arrays["modes"]],
+                anchors=arrays["maps"].astype(np.float64),
+                prototypes=_with_prefix(arrays, "prototype_"),
+                good=_with_prefix(arrays, "good_") or None,
+                fusion=Fusion(arrays["reference_distance"], arrays["reference_peak"]) if fused else None,
+            )
+
+    def write_classifier_arrays(self, arrays: ClassifierArrays) -> None:
+        """Write `anchors.npz`."""
+        points = {f"prototype_{name}": value for name, value in arrays.prototypes.items()}
+        points |= {f"good_{name}": value for name, value in (arrays.good or {}).items()}
+        if arrays.fusion is not None:
+            points |= {"reference_distance": arrays.fusion.distance, "reference_peak": arrays.fusion.peak}
+        np.savez(self.folder / ANCHORS_FILE, modes=np.array(arrays.modes, str), maps=arrays.anchors, **points)
+
+    def split(self) -> SplitRecords:
+        """What `split.npz` holds."""
+        return load_npz(SplitRecords, self.folder / SPLIT_FILE)
+
+    def write_split(self, records: SplitRecords) -> None:
+        """Write `split.npz`."""
+        save_npz(records, self.folder / SPLIT_FILE)
+
+    def scores(self) -> CalibrationScores:
+        """What `scores.npz` holds; NothingToCalibrate where the release has none, or knows no good parts."""
+        path = self.folder / SCORES_FILE
+        scores = load_npz(CalibrationScores, path) if path.exists() else None
+        if scores is None or not len(scores.score):
+            raise NothingToCalibrate(
+                f"{self.folder.name}: expected a release with the scores of good and defective parts, found none; "
+                "retrain on data with good parts"
+            )
+        return scores
+
+    def write_scores(self, scores: CalibrationScores) -> None:
+        """Write `scores.npz`."""
+        save_npz(scores, self.folder / SCORES_FILE)
+
+    def gallery(self) -> Gallery | None:
+        """What `gallery.npz` holds; None for a release that is older than galleries."""
+        path = self.folder / GALLERY_FILE
+        return load_npz(Gallery, path) if path.exists() else None
+
+    def write_gallery(self, gallery: Gallery) -> None:
+        """Write `gallery.npz`."""
+        save_npz(gallery, self.folder / GALLERY_FILE)
+
+    def report(self) -> dict[str, Any]:
+        """What `report.json` holds."""
+        return json.loads((self.folder / REPORT_FILE).read_text())
+
+    def write_report(self, report: dict[str, Any]) -> None:
+        """Write `report.json`."""
+        write_json(self.folder / REPORT_FILE, report)
+
+
+def _with_prefix(arrays: np.lib.npyio.NpzFile, prefix: str) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with `prefix`, by the rest of their names."""
+    return {name.removeprefix(prefix): arrays[name] for name in arrays.files if name.startswith(prefix)}

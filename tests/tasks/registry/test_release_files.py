@@ -1,0 +1,138 @@
+"""The files of a release: each is read as it was written, and older or later forms of them are understood."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from tasks.core.errors import NothingToCalibrate
+from tasks.model.fused_score import Fusion
+from tasks.registry.gallery import Gallery
+from tasks.registry.release_files import (
+    UNREADABLE_RELEASE,
+    CalibrationScores,
+    ClassifierArrays,
+    ReleaseFiles,
+    SplitRecords,
+    Threshold,
+    ThresholdSettings,
+)
+
+CUT = Threshold("good or defect", "target_fpr", 0.05, "euclidean", 40, 20, 1.25, (1.0, 1.5))
+REFUSED = Threshold("same mode", "youden", None, "euclidean", 3, 2, None, None, "too few")
+SETTINGS = ThresholdSettings({"name": "rt", "ridge": 0.1}, "fused", "mean-map", 4, 5, (CUT, REFUSED))
+SCORES = CalibrationScores(
+    np.array([1.0, 2, 3]),
+    np.array([True, False, True]),
+    np.array([False, True, True]),
+    np.arange(3),
+    np.array("record"),
+)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """An empty folder, to be filled."""
+    return ReleaseFiles(tmp_path)
+
+
+def equal(first, second):
+    """Whether two records hold the same arrays."""
+    return all(np.array_equal(getattr(first, field.name), getattr(second, field.name)) for field in fields(first))
+
+
+def test_threshold_settings_are_read_as_they_were_written(files):
+    files.write_threshold_settings(SETTINGS)
+    assert files.threshold_settings() == SETTINGS
+    assert files.threshold_settings().by_name["good or defect"].interval == (1.0, 1.5)
+
+
+def test_the_stored_names_of_thresholds_stay(files):
+    files.write_threshold_settings(SETTINGS)
+    stored = json.loads((files.folder / "threshold.json").read_text())
+    assert list(stored) == ["distance", "score", "prototype", "rows", "cols", "thresholds"]
+    assert stored["thresholds"][0] == {
+        "name": "good or defect",
+        "rule": "target_fpr",
+        "target": 0.05,
+        "distance": "euclidean",
+        "units": 40,
+        "negatives": 20,
+        "value": 1.25,
+        "interval": [1.0, 1.5],
+        "refused": None,
+    }
+
+
+def test_thresholds_of_an_older_and_of_a_later_form_are_read(files):
+    entries = SETTINGS.as_json()
+    del entries["score"], entries["prototype"], entries["thresholds"][0]["distance"]
+    entries["thresholds"][0]["later"] = 1
+    (files.folder / "threshold.json").write_text(json.dumps(entries | {"later": 1}))
+    settings = files.threshold_settings()
+    assert (settings.score, settings.thresholds[0].distance, settings.thresholds[0].value) == ("distance", None, 1.25)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"distance": {}, "rows": 1, "cols": 1, "thresholds": 3}', "null"])
+def test_settings_of_another_form_raise_a_known_error(files, text):
+    (files.folder / "threshold.json").write_text(text)
+    with pytest.raises(UNREADABLE_RELEASE):
+        files.threshold_settings()
+
+
+@pytest.mark.parametrize("good", [None, {"mean": np.full((1, 2), 7.0)}])
+@pytest.mark.parametrize("fusion", [None, Fusion(np.arange(3.0), np.arange(3.0) + 1)])
+def test_a_classifiers_arrays_are_read_as_they_were_written(files, good, fusion):
+    prototypes = {"mean": np.arange(4.0).reshape(2, 2), "inverse": np.ones((2, 2, 2))}
+    files.write_classifier_arrays(
+        ClassifierArrays(["0", "欠け"], np.arange(6, dtype=np.float32).reshape(2, 3), prototypes, good, fusion)
+    )
+    arrays = files.classifier_arrays()
+    assert arrays.modes == ["0", "欠け"]
+    assert arrays.anchors.dtype == np.float64
+    assert arrays.anchors.tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert {name: value.tolist() for name, value in arrays.prototypes.items()} == {
+        name: value.tolist() for name, value in prototypes.items()
+    }
+    assert (arrays.good is None) == (good is None)
+    assert good is None or arrays.good["mean"].tolist() == good["mean"].tolist()
+    assert (arrays.fusion is None) == (fusion is None)
+    assert fusion is None or equal(arrays.fusion, fusion)
+
+
+def test_the_records_that_a_model_has_seen_are_all_but_those_of_the_test_part(files):
+    hashes = np.array([b"a", b"b", b"c", b"d"], "S32")
+    part = np.array([0, 3, 1, 2])
+    files.write_split(SplitRecords(hashes, part, np.array(["0"] * 4), np.ones(4, bool), np.zeros((4, 3))))
+    assert files.split().seen.tolist() == [b"a", b"c", b"d"]
+
+
+def test_scores_are_read_part_by_part(files):
+    files.write_scores(SCORES)
+    score, defect, unit = files.scores().part(True)
+    assert (score.tolist(), defect.tolist(), unit.tolist()) == ([2, 3], [True, False], [1, 2])
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_release_without_scores_has_nothing_to_calibrate(files, stored):
+    if stored:
+        files.write_scores(CalibrationScores(*(value[:0] for value in (np.zeros(1),) * 4), np.array("record")))
+    with pytest.raises(NothingToCalibrate, match="expected a release with the scores of good and defective parts"):
+        files.scores()
+
+
+def test_a_gallery_may_be_missing(files):
+    assert files.gallery() is None
+    gallery = Gallery(
+        np.ones((2, 3)), np.ones((2, 4)), np.arange(2), np.ones(2, bool), np.array(["", ""]), np.arange(2)
+    )
+    files.write_gallery(gallery)
+    assert equal(files.gallery(), gallery)
+
+
+def test_a_report_is_read_as_it_was_written(files):
+    files.write_report({"figures": {"auroc": 0.5}, "reasons": ["too weak"]})
+    assert files.report() == {"figures": {"auroc": 0.5}, "reasons": ["too weak"]}
