@@ -56,7 +56,7 @@ def _write(table: TableSource, source: str, data: DataConfig, draft: Path) -> di
         parts = list(decode(batch, shape, data))
         hashes = [tally.add(part, rows) for part in parts]
         rows += batch.num_rows
-        told(rows)
+        told.update(rows)
         if writers:
             writers.add(parts, hashes)
     findings = (*shape.findings, *tally.findings(shape))

@@ -85,7 +85,7 @@ def _write(found: list[Photo], measure: Standard, draft: Path) -> tuple[Counter[
                 if photo.name in wanted:
                     shown.append((photo.name, seen, registered, values))
             writer.write_table(_table(some, rows, schema))
-            progress(start + len(some))
+            progress.update(start + len(some))
     return counts, unregistered, shown
 
 

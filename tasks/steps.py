@@ -106,10 +106,10 @@ def fold_metrics(triplets: Stage, variant: Stage, model: Stage, fold: Fold, conf
 def fold_in_process(triplets: Stage, one: Fold, config: RunConfig) -> Stage:
     """A whole fold in a process of its own, on whichever machine; its figures."""
     log_known_errors_in_one_line()  # a Dask worker has not done so
-    with WorkerProcess() as there:
-        variant = there("tasks.folds:make_fold_bank", triplets, one, config)
-        model = there("tasks.train:train", variant, config)
-        return there("tasks.folds:fold_metrics", triplets, variant, model, one, config)
+    with WorkerProcess() as worker:
+        variant = worker.call("tasks.folds:make_fold_bank", triplets, one, config)
+        model = worker.call("tasks.train:train", variant, config)
+        return worker.call("tasks.folds:fold_metrics", triplets, variant, model, one, config)
 
 
 def conclude_sweep(*args: Any, **kwargs: Any) -> SweepResult:
@@ -121,9 +121,9 @@ def conclude_sweep(*args: Any, **kwargs: Any) -> SweepResult:
 
 def train_in_process(triplets: Stage, config: RunConfig, backend: str) -> dict[str, Any]:
     """Train and judge one trial of a sweep, in a process of its own; see tasks/core/worker_process.py."""
-    with WorkerProcess(KERAS_BACKEND=backend) as there:
-        model = there("tasks.train:train", triplets, config)
-        return there("tasks.evaluation.trial_metrics:trial_facts", triplets, model, config)
+    with WorkerProcess(KERAS_BACKEND=backend) as worker:
+        model = worker.call("tasks.train:train", triplets, config)
+        return worker.call("tasks.evaluation.trial_metrics:trial_facts", triplets, model, config)
 
 
 def trial(triplets: Stage, trial: Trial) -> Stage | State:

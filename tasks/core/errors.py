@@ -1,47 +1,47 @@
 """What can go wrong, one class for each situation.
 
-KensaError                  anything Kensa says in one line, without a traceback
-├── BadInput                the person who started the run can mend it (exit code 2)
+KensaError                  any error that is reported in one line, without a traceback
+├── BadInput                the person who started the run can correct it (exit code 2)
 │   ├── BadSetting          a setting that is unknown, of the wrong type or out of bounds
 │   ├── UnknownSource       no such folder, or no such dataset on the Hub
 │   ├── UnknownRevision     the dataset exists, the revision does not
-│   ├── NoPermission        private or gated, and the token does not open it
-│   ├── SourceUnreachable   no answer from the Hub: may pass, so it is worth a retry
+│   ├── NoPermission        a private or gated repository that the token does not open
+│   ├── SourceUnreachable   no usable answer from the Hub; temporary, so a retry can help
 │   ├── UnreadableSource    files that cannot be read as a table
-│   ├── UnfitData           a required check failed; carries all findings
+│   ├── UnfitData           a required check of the data failed; carries all findings
 │   ├── UnusableFolder      the data or artifacts folder, or the store of both, cannot be used
 │   ├── UnknownRelease      no such release, or nothing to roll back to
 │   ├── UnfitRelease        a release whose distance, thresholds or map size do not belong together
 │   ├── NewerRelease        a release made by a later Kensa
 │   ├── NothingToCalibrate  a release without the scores that another threshold needs
-│   ├── CannotCalibrate     calibration records that do not give the threshold that is asked for
-│   ├── NothingToCompare    too few records, or a release without a reference, to tell of drift
+│   ├── CannotCalibrate     calibration records that cannot give the requested threshold
+│   ├── NothingToCompare    too few records, or a release without a reference, to test for drift
 │   ├── UnreadablePhotos    photographs that are missing, broken, of another size, or wrongly labelled
-│   ├── UnfitStandard       good photographs of which no standard can be made
-│   ├── NotExportable       a release whose formula cannot be written in the format that is asked for
+│   ├── UnfitStandard       good photographs that give no standard, or a standard that does not fit
+│   ├── NotExportable       a release whose distance or tower cannot be exported in the requested format
 │   ├── MissingExtra        an optional package that the command needs is not installed
-│   ├── UnknownRepository   no such model repository on the Hub, or no right to make it
-│   ├── AlreadyPublished    the Hub has another content under the release's tag
-│   ├── SourceChanged       a source is no longer what a release was trained on
+│   ├── UnknownRepository   no such model repository on the Hub, or no permission to create it
+│   ├── AlreadyPublished    the release's tag on the Hub holds something else
+│   ├── SourceChanged       a source has changed since a release was trained on it
 │   ├── MapSizeChanged      the champion takes maps of another size
-│   ├── DamagedStage        a folder given as a stage that is none, or not sound
+│   ├── DamagedStage        a folder given as a stage is none, or is damaged
 │   ├── ServerUnreachable   no Prefect server answers where one is configured
 │   └── ClusterUnreachable  no Dask cluster with workers at the address, or no client for it
 └── Failure                 the run itself failed (exit code 1)
-    ├── TrainingDiverged    the loss is no number any more
+    ├── TrainingDiverged    the loss is no finite number any more
     ├── TrainingCollapsed   every record has the same embedding
-    ├── ParityLost          an exported file says something else than its release: it is not kept
-    ├── DamagedRelease      a release whose files do not have their digests
-    ├── DamagedLedger       the ledger of dataset versions is no whole database
+    ├── ParityLost          an exported file gives other results than its release; it is not kept
+    ├── DamagedRelease      a release whose files do not match their digests
+    ├── DamagedLedger       the ledger of dataset versions is a damaged database
     ├── ChampionMoved       another run, or another machine of the store, changed the champion in the meantime
-    ├── FrozenSetMoved      another run gave the frozen test set's name to a set of its own
-    ├── NotComparable       the champion cannot be judged beside the challenger: told as a rejection
+    ├── FrozenSetMoved      another run gave the frozen test set's name to another set
+    ├── NotComparable       champion and challenger cannot be compared: the run ends in a rejection
     ├── NotPrepared         the server did not take pool, deployments or automations
     ├── SomeLinesFailed     some product lines failed; the others were done
     ├── ProcessDied         the process of a trial ended before it answered
     ├── TrialFailed         a trial of a sweep diverged or collapsed; the others go on
     ├── NoTrialLeft         every trial of a sweep failed
-    └── GaveUp              a run that crashed too often is not taken up again
+    └── GaveUp              a run crashed too often to be resumed again
 """
 
 from __future__ import annotations
@@ -53,18 +53,18 @@ if TYPE_CHECKING:
 
 
 class KensaError(Exception):
-    """Base of all errors that are told in one line; `exit_code` is the command's."""
+    """Base of all errors that are reported in one line; `exit_code` is the command's."""
 
     exit_code = 1
-    may_pass = False  # True where trying again later can help
+    may_pass = False  # True where a later retry can help
 
     def __str__(self) -> str:
-        """One line, whatever a name or a library has put into it: no new line, nothing that steers a terminal."""
-        return "".join(one if one.isprintable() else " " for one in super().__str__())
+        """The text without line breaks and control characters, which a name or a library may have put into it."""
+        return "".join(character if character.isprintable() else " " for character in super().__str__())
 
 
 class BadInput(KensaError):
-    """Something that the person who started the run can mend."""
+    """Something that the person who started the run can correct."""
 
     exit_code = 2
 
@@ -85,11 +85,11 @@ class UnknownRevision(BadInput):
 
 
 class NoPermission(BadInput):
-    """A private or gated dataset that the token does not open."""
+    """A private or gated repository that the token does not open."""
 
 
 class SourceUnreachable(BadInput):
-    """The Hub gave no usable answer; it may later."""
+    """The Hub gave no usable answer; a retry can help."""
 
     may_pass = True
 
@@ -101,7 +101,7 @@ class UnreadableSource(BadInput):
 class UnfitData(BadInput):
     """A required check of the data failed.
 
-    `findings` holds all of them, also those that passed, so that the table can be shown.
+    `findings` holds all checks, also those that passed, for the table that people see.
     """
 
     def __init__(self, source: str, findings: tuple[Finding, ...]) -> None:
@@ -110,16 +110,17 @@ class UnfitData(BadInput):
         self.findings = findings
 
     def __str__(self) -> str:
-        failed = [f for f in self.findings if f.required and not f.success]
-        return f"{self.source} cannot be trained on: " + "; ".join(f"{f.name}: {f.notes}" for f in failed)
+        failed = (finding for finding in self.findings if finding.required and not finding.success)
+        reasons = "; ".join(f"{finding.name}: {finding.notes}" for finding in failed)
+        return f"{self.source} cannot be trained on: {reasons}"
 
 
 class UnusableFolder(BadInput):
-    """A folder that Kensa must write to and cannot."""
+    """A folder, or a store of folders, that cannot be read or written."""
 
 
 class UnknownRelease(BadInput):
-    """No release of that name, or none to go back to."""
+    """No such release, or none to roll back to."""
 
 
 class UnfitRelease(BadInput):
@@ -127,7 +128,7 @@ class UnfitRelease(BadInput):
 
 
 class NewerRelease(BadInput):
-    """A release in a form that only a later Kensa knows."""
+    """A release in a format that only a later Kensa can read."""
 
 
 class NothingToCalibrate(BadInput):
@@ -135,11 +136,11 @@ class NothingToCalibrate(BadInput):
 
 
 class CannotCalibrate(BadInput):
-    """Calibration records that do not give the threshold that is asked for."""
+    """Calibration records that cannot give the requested threshold."""
 
 
 class NothingToCompare(BadInput):
-    """Too few records, or a release without a reference, to tell whether parts drifted."""
+    """Too few records, or a release without a reference, to test for drift."""
 
 
 class UnreadablePhotos(BadInput):
@@ -147,11 +148,11 @@ class UnreadablePhotos(BadInput):
 
 
 class UnfitStandard(BadInput):
-    """Good photographs of which no standard can be made, or a standard that does not fit."""
+    """Good photographs that give no standard, or a standard that does not fit."""
 
 
 class NotExportable(BadInput):
-    """A release whose distance or tower cannot be written in the format that is asked for."""
+    """A release whose distance or tower cannot be exported in the requested format."""
 
 
 class MissingExtra(BadInput):
@@ -159,15 +160,15 @@ class MissingExtra(BadInput):
 
 
 class UnknownRepository(BadInput):
-    """No such model repository on the Hub, and no right to make it."""
+    """No such model repository on the Hub, or no permission to create it."""
 
 
 class AlreadyPublished(BadInput):
-    """The Hub has another content under the release's tag."""
+    """The release's tag on the Hub holds something else."""
 
 
 class SourceChanged(BadInput):
-    """A source is no longer what a release was trained on, so that the release cannot be made again."""
+    """A source has changed since a release was trained on it, so that the release cannot be reproduced."""
 
 
 class MapSizeChanged(BadInput):
@@ -175,7 +176,7 @@ class MapSizeChanged(BadInput):
 
 
 class DamagedStage(BadInput):
-    """A folder given as a stage that is none, or whose files do not have their digests."""
+    """A folder given as a stage is none, or its files do not match their digests."""
 
 
 class ServerUnreachable(BadInput):
@@ -199,27 +200,27 @@ class TrainingCollapsed(Failure):
 
 
 class ParityLost(Failure):
-    """An exported file, run by its own runtime, says something else than the release that it comes from."""
+    """An exported file, run by its own runtime, gives other results than its release."""
 
 
 class DamagedRelease(Failure):
-    """A release whose files do not have the digests of its manifest."""
+    """A release whose files do not match the digests of its manifest."""
 
 
 class DamagedLedger(Failure):
-    """The ledger of dataset versions is no whole database, or says what was never written."""
+    """The ledger of dataset versions is a damaged database, or holds what was never written."""
 
 
 class ChampionMoved(Failure):
-    """Another run changed the champion while this one compared itself with it."""
+    """Another run changed the champion while this one compared with it."""
 
 
 class FrozenSetMoved(Failure):
-    """Another run gave the name of this run's frozen test set to a set of its own."""
+    """Another run gave the name of this run's frozen test set to another set."""
 
 
 class NotComparable(Failure):
-    """The champion cannot be judged beside the challenger; the run ends in a rejection that says why."""
+    """Champion and challenger cannot be compared; the run ends in a rejection that says why."""
 
 
 class NotPrepared(Failure):
@@ -243,4 +244,4 @@ class NoTrialLeft(Failure):
 
 
 class GaveUp(Failure):
-    """A run that crashed too often is not taken up again."""
+    """A run crashed too often to be resumed again."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: atomic writes, digests, seals, and what the disk refuses in one line."""
+"""Files that are complete or not there: atomic writes, digests, checksums, and errors of the disk in one line."""
 
 from __future__ import annotations
 
@@ -19,13 +19,8 @@ from tasks.core.errors import UnusableFolder
 from tasks.core.text import one_line
 
 CHECKSUM_KEY = "seal"  # the key under which a JSON file holds the digest of all its other keys
-
-
-# What a disk says that is full, read-only, failing, over its quota or not ours; numpy and HDF5 give no number.
-DISK_ERRORS = {
-    None,
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
-}
+# A disk that is full, over its quota, read-only, failing or not ours; numpy and HDF5 give no number.
+DISK_ERRORS = {None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
 def digest_of(*parts: Any) -> str:
@@ -42,10 +37,10 @@ def file_digest(path: Path) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, never half of it; raises UnusableFolder."""
-    text = json.dumps(value, indent=2, allow_nan=False) + "\n"  # first: what cannot be told leaves no file behind
+    text = json.dumps(value, indent=2, allow_nan=False) + "\n"  # first: what is no JSON leaves no file behind
     with translate_disk_errors(path.parent):
         remove_stale_drafts(path.parent, path.name)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_draft_prefix(path.name))
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=draft_prefix(path.name))
         beside = Path(name)
         try:
             with os.fdopen(descriptor, "w") as file:
@@ -59,12 +54,13 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def replace_durably(draft: Path, place: Path) -> None:
-    """Give what is finished its name, and bring the name to the disk too: what comes next relies on it."""
+    """Rename a finished draft to `place`, and bring the new name to the disk, too: what follows relies on it."""
     draft.replace(place)
-    _sync(place.parent)
+    sync_to_disk(place.parent)
 
 
-def _sync(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
+    """Bring the bytes of a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -73,14 +69,14 @@ def _sync(path: Path) -> None:
 
 
 def add_checksum(value: dict[str, Any]) -> dict[str, Any]:
-    """The value with its own digest beside it, as it will be read again from JSON."""
-    told = {key: one for key, one in value.items() if key != CHECKSUM_KEY}
-    return {**told, CHECKSUM_KEY: digest_of(json.loads(json.dumps(told, allow_nan=False)))}
+    """The value with the digest of all its other keys, as JSON gives them back."""
+    content = {key: item for key, item in value.items() if key != CHECKSUM_KEY}
+    return {**content, CHECKSUM_KEY: digest_of(json.loads(json.dumps(content, allow_nan=False)))}
 
 
 def checksum_matches(value: dict[str, Any]) -> bool:
-    """Whether what was read is what was sealed; False where there is no seal."""
-    return value.get(CHECKSUM_KEY) == digest_of({key: one for key, one in value.items() if key != CHECKSUM_KEY})
+    """Whether a value is as `add_checksum` made it; False without a checksum."""
+    return value.get(CHECKSUM_KEY) == digest_of({key: item for key, item in value.items() if key != CHECKSUM_KEY})
 
 
 @contextlib.contextmanager
@@ -90,7 +86,7 @@ def translate_disk_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno not in DISK_ERRORS or (error.errno is None and type(error) is not OSError):
-            raise  # such as a lock's time that is over
+            raise  # such as the timeout of a lock
         raise UnusableFolder(
             f"{folder}: cannot be written ({error.strerror or one_line(error)}); make room or mend its permissions, "
             "and run again: nothing half-written is left"
@@ -98,7 +94,7 @@ def translate_disk_errors(folder: Path) -> Iterator[None]:
 
 
 def ensure_writable(folder: Path) -> Path:
-    """`folder`, created and proved writable; raises UnusableFolder."""
+    """`folder`, created where it is missing, after a test that it can be written; raises UnusableFolder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -110,29 +106,29 @@ def ensure_writable(folder: Path) -> Path:
         ) from None
 
 
-def _draft_prefix(name: str) -> str:
-    """How the name begins of what is written here beside `name`; machine and process say whose it is."""
+def draft_prefix(name: str) -> str:
+    """The beginning of the names of drafts of `name`: it holds the machine and the process that write them."""
     machine = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
     return f".{name}-{machine}-{os.getpid()}-"
 
 
 def remove_stale_drafts(root: Path, name: str) -> None:
-    """Remove what killed processes of this machine left half-written beside `name`."""
-    start = _draft_prefix(name).rsplit("-", 2)[0]
-    for left in root.glob(f"{glob.escape(start)}-*-*"):
-        if _process_is_alive(left.name.removeprefix(start + "-").split("-")[0]):
+    """Remove the drafts of `name` that killed processes of this machine left behind."""
+    start = draft_prefix(name).rsplit("-", 2)[0]
+    for draft in root.glob(f"{glob.escape(start)}-*-*"):
+        if _process_is_alive(draft.name.removeprefix(start + "-").split("-")[0]):
             continue
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
         else:
-            left.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
 
 
 def _process_is_alive(process: str) -> bool:
     if not process.isdecimal():
-        return True  # not a name of ours: not ours to sweep
+        return True  # no draft of ours: not ours to remove
     try:
-        os.kill(int(process), 0)  # signal 0 only asks
+        os.kill(int(process), 0)  # signal 0 only checks
     except PermissionError:
         return True
     except ProcessLookupError:

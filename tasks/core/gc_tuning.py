@@ -11,10 +11,10 @@ GC_THRESHOLD = (50_000, 10, 10)  # Python's own are 700, 10, 10
 
 
 def relax_gc() -> None:
-    """Have the collector look seldom, and not at all at the end.
+    """Let the garbage collector run rarely, and not at all when the process ends.
 
-    TensorFlow's import makes a million objects that all stay: walking them takes a second while they are
-    made, and one more when the process ends.
+    TensorFlow's import creates a million objects that all stay: to traverse them takes a second during the import,
+    and another one at the end.
     """
     gc.set_threshold(*GC_THRESHOLD)
     atexit.register(gc.freeze)
@@ -22,9 +22,9 @@ def relax_gc() -> None:
 
 @contextmanager
 def collect_on_exit() -> Iterator[None]:
-    """Free at once what the work inside leaves in cycles: of a training that is the model with its record bank.
+    """Free at the end what the work inside left in reference cycles: after a training, the model and its record bank.
 
-    What was there before is passed over from now on: to walk it takes half a second.
+    Objects that exist already are exempt from now on: to traverse them takes half a second.
     """
     if not gc.get_freeze_count():
         gc.freeze()

@@ -1,4 +1,4 @@
-"""Progress of a training on stderr: a bar within the epoch where a person looks, a line for each epoch."""
+"""Progress on stderr: a line for each epoch, a bar within it on a terminal, and counts of records."""
 
 from __future__ import annotations
 
@@ -8,42 +8,41 @@ import time
 from tasks.core.results import Epoch
 
 BAR_WIDTH = 24
+COUNTER_SECONDS = 5.0
 
 
 class Progress:
-    """Writes to stderr alone, so that stdout stays free for `--json`."""
+    """The progress of a training; stdout stays free for `--json`."""
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
-        self.live = sys.stderr.isatty()
+        self.is_terminal = sys.stderr.isatty()
 
     def batch(self, epoch: int, done: int, of: int, loss: float) -> None:
-        """Redraw the bar after batch `done` of `of`; nothing where nobody looks."""
-        if self.live:
+        """Redraw the bar after batch `done` of `of`; nothing where stderr is no terminal."""
+        if self.is_terminal:
             filled = BAR_WIDTH * done // max(of, 1)
             bar = "█" * filled + "·" * (BAR_WIDTH - filled)
             sys.stderr.write(f"\r  epoch {epoch:>3}/{self.epochs} {bar} loss {loss:.4f}")
             sys.stderr.flush()
 
     def epoch(self, line: Epoch) -> None:
-        """Write an epoch's line."""
-        sys.stderr.write(("\r\x1b[K" if self.live else "") + epoch_line(line, self.epochs) + "\n")
+        """Write the line of an epoch."""
+        sys.stderr.write(("\r\x1b[K" if self.is_terminal else "") + epoch_line(line, self.epochs) + "\n")
         sys.stderr.flush()
 
 
 class RecordCounter:
-    """Writes how many records are done, every few seconds; nothing for what is done before that."""
-
-    SECONDS = 5.0
+    """Writes every few seconds how many records are done; nothing for work that is done before."""
 
     def __init__(self, verb: str) -> None:
         self.verb, self.start = verb, time.monotonic()
         self.last_printed = self.start
 
-    def __call__(self, records: int) -> None:
-        """Tell of the records so far, if it is time to."""
+    def update(self, records: int) -> None:
+        """Write the number of records so far, unless the last line is recent."""
         now = time.monotonic()
-        if now - self.last_printed >= self.SECONDS:
+        if now - self.last_printed >= COUNTER_SECONDS:
             self.last_printed = now
             rate = records / (now - self.start)
             sys.stderr.write(f"  {records:,} records {self.verb}, {rate:,.0f} a second\n")
@@ -51,7 +50,7 @@ class RecordCounter:
 
 
 def fold_line(title: str, number: int, of: int) -> None:
-    """Write which of the folds is trained next."""
+    """Write which fold is trained next."""
     sys.stderr.write(f"  fold {number}/{of}: {title}\n")
     sys.stderr.flush()
 

@@ -1,4 +1,4 @@
-"""The small frozen records that one step hands to the next: paths, digests, figures, never arrays."""
+"""Small frozen records: what one step passes to the next, and how commands end. Paths and metrics, never arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check of the data saw. A required one that fails stops the run before training."""
+    """The result of one check of the data. A required check that fails stops the run before training."""
 
     name: str
     success: bool
@@ -19,7 +19,9 @@ class Finding:
     @property
     def verdict(self) -> str:
         """`ok`, `warning` or `failed`."""
-        return "ok" if self.success else "failed" if self.required else "warning"
+        if self.success:
+            return "ok"
+        return "failed" if self.required else "warning"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class DownloadedSource:
 
 @dataclass(frozen=True)
 class Stage:
-    """A sealed stage folder. `facts` is its manifest; `reused` says that it was found good."""
+    """A sealed stage folder. `facts` is its manifest; `reused`: it was there already, and intact."""
 
     path: str
     digest: str
@@ -66,7 +68,7 @@ class CachedSource:
 
 @dataclass(frozen=True)
 class Fold:
-    """A training that is made to judge the judgement: without a mode, or with the modes dealt out anew.
+    """An extra training that tests the evaluation: with one mode left out, or with permuted modes.
 
     `name` is the mode that is left out, or the number of the permutation.
     """
@@ -93,9 +95,17 @@ class Epoch:
     seconds: float
 
 
+class CommandResult:
+    """How a command ended: a frozen dataclass whose fields are the keys that the command prints with `--json`."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields as one JSON object."""
+        return dataclasses.asdict(self)
+
+
 @dataclass(frozen=True)
-class RetrainResult:
-    """How a retraining ended; `as_json` is what `kensa retrain --json` prints."""
+class RetrainResult(CommandResult):
+    """How a retraining ended."""
 
     status: Literal["released", "rejected", "unchanged"]
     release: str | None
@@ -110,23 +120,12 @@ class RetrainResult:
 
     def as_json(self) -> dict[str, Any]:
         """The outcome as one JSON object."""
-        return {
-            "status": self.status,
-            "release": self.release,
-            "path": self.path,
-            "train": self.train,
-            "test": self.test,
-            "metrics": self.metrics,
-            "champion": self.champion,
-            "reasons": list(self.reasons),
-            "frozen": self.frozen,
-            "comparison": self.comparison,
-        }
+        return {**super().as_json(), "reasons": list(self.reasons)}
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What came of one trial of a sweep: its candidate's number and seed, and its facts or why it failed."""
+    """One trial of a sweep: its candidate's number, its seed, and its facts or the reason why it failed."""
 
     candidate: int
     seed: int
@@ -134,13 +133,13 @@ class TrialResult:
     failed: str | None = None
 
     def value(self, figure: str) -> float | None:
-        """The trial's figure of that name; None where it failed, or its data does not have that figure."""
+        """The trial's metric of that name; None where the trial failed, or its data does not give that metric."""
         return self.facts.get("figures", {}).get(figure)
 
 
 @dataclass(frozen=True)
-class SweepResult:
-    """A sweep that has ended: its folder, how its trials ended, and the table's rows, the best mean first."""
+class SweepResult(CommandResult):
+    """A finished sweep: its folder, the numbers of trials, and the rows of its table, the best mean first."""
 
     path: str
     figure: str
@@ -151,15 +150,15 @@ class SweepResult:
 
     def as_json(self) -> dict[str, Any]:
         """The sweep as one JSON object."""
-        return {**dataclasses.asdict(self), "settings_file": f"{self.path}/best.toml"}
+        return {**super().as_json(), "settings_file": f"{self.path}/best.toml"}
 
 
 @dataclass(frozen=True)
-class ScoreResult:
-    """Verdicts on a source: the file, how many records are good, defect and unknown, and what they are worth.
+class ScoreResult(CommandResult):
+    """Verdicts on a source: their file, and how many records are good, defect and unknown.
 
-    `figures` are those of tasks/scoring/accuracy.py, None where the records have no labels; `flips` what another
-    release says otherwise, and `page` the page for people, each None where it was not asked for.
+    `figures` are the metrics of tasks/scoring/accuracy.py, None where the records have no labels; `flips` the
+    verdicts that another release changes, and `page` the page for people, each None unless requested.
     """
 
     source: str
@@ -171,14 +170,10 @@ class ScoreResult:
     flips: dict[str, Any] | None = field(default=None, repr=False)
     page: str | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """The verdicts' summary as one JSON object."""
-        return dataclasses.asdict(self)
-
 
 @dataclass(frozen=True)
-class RecalibrateResult:
-    """A release with another threshold: its name and parent, the threshold, what it costs, and today's champion."""
+class RecalibrateResult(CommandResult):
+    """A release with another threshold: its name and parent, the threshold, its cost, and the current champion."""
 
     status: Literal["released", "unchanged"]
     release: str
@@ -188,17 +183,13 @@ class RecalibrateResult:
     facts: dict[str, Any] = field(repr=False)
     champion: str | None
 
-    def as_json(self) -> dict[str, Any]:
-        """The release as one JSON object."""
-        return dataclasses.asdict(self)
-
 
 @dataclass(frozen=True)
-class DriftResult:
-    """What came of comparing new parts with a release's reference.
+class DriftResult(CommandResult):
+    """New parts compared with a release's reference.
 
-    `standing` is the verdict; `charts` the control charts without their points, the clearest first; `cells` what
-    the test of each cell found, None where maps were too few; `mix` the shares of the verdicts then and now.
+    `standing` is the verdict; `charts` the control charts without their points, the most significant first; `cells`
+    the tests of the map's cells, None for too few maps; `mix` the shares of the verdicts then and now.
     """
 
     source: str
@@ -213,17 +204,16 @@ class DriftResult:
 
     @property
     def clear(self) -> list[dict[str, Any]]:
-        """The charts that drifted for sure."""
+        """The charts with significant drift, p ≤ 0.05."""
         return [chart for chart in self.charts if chart["p"] <= 0.05]
-
-    def as_json(self) -> dict[str, Any]:
-        """The comparison as one JSON object."""
-        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True)
-class MapsResult:
-    """Photographs turned into a source of maps: its folder, records by mode, those that could not be registered."""
+class MapsResult(CommandResult):
+    """A source of maps made of photographs: its folder, records by mode, and photographs that were not registered.
+
+    `standard` is the number of photographs of the standard, `overlap` how many of them are among the records, too.
+    """
 
     path: str
     records: int
@@ -232,17 +222,10 @@ class MapsResult:
     standard: int
     overlap: int
 
-    def as_json(self) -> dict[str, Any]:
-        """The source as one JSON object."""
-        return dataclasses.asdict(self)
-
 
 @dataclass(frozen=True)
-class ExportResult:
-    """A release as a file of another kind: where it lies, and what the parity gate found.
-
-    See tasks/scoring/export_parity.py.
-    """
+class ExportResult(CommandResult):
+    """A release in another file format: its folder, and the result of the parity gate (scoring/export_parity.py)."""
 
     status: Literal["exported", "unchanged"]
     release: str
@@ -252,7 +235,7 @@ class ExportResult:
 
 
 @dataclass(frozen=True)
-class PushResult:
+class PushResult(CommandResult):
     """A release on the Hub: its repository, tag and commit."""
 
     status: Literal["pushed", "unchanged"]
@@ -263,8 +246,8 @@ class PushResult:
 
 
 @dataclass(frozen=True)
-class StoreResult:
-    """What a store and the folders here have in common now: which folders went, and the champion of both."""
+class StoreResult(CommandResult):
+    """A store and the folders here, now in step: which folders were copied, and the champion of both."""
 
     status: Literal["pushed", "pulled", "unchanged"]
     store: str
@@ -273,8 +256,8 @@ class StoreResult:
 
 
 @dataclass(frozen=True)
-class ReproduceResult:
-    """A release trained anew: whether it is the same, and what differs, in words."""
+class ReproduceResult(CommandResult):
+    """A release trained again: whether the result is the same, and what differs, in words."""
 
     verdict: Literal["equal", "equivalent", "differs"]
     release: str

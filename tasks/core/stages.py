@@ -1,8 +1,8 @@
-"""Stage folders: named by a digest of what went in, written beside, sealed, then renamed into place.
+"""Stage folders: named by a digest of their input, made as a draft beside, sealed, then renamed into place.
 
-A folder is either complete (its `manifest.json` lists the SHA-256 of every file) or not there at all.
-One that fails its check is set aside as `<name>.damaged` and made again. What describes others is sealed
-itself: a manifest or pointer in which one bit has turned is still JSON, and says something else.
+A folder is complete (its `manifest.json` lists the SHA-256 of every file) or not there at all. One that fails its
+check is moved to `<name>.damaged` and made again. Files that describe others hold their own checksum: a manifest with
+a single flipped bit would still be JSON, with another meaning.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any
 
 from tasks.core.files import (
     CHECKSUM_KEY,
-    _draft_prefix,
-    _sync,
     add_checksum,
     checksum_matches,
+    draft_prefix,
     ensure_writable,
     file_digest,
     remove_stale_drafts,
     replace_durably,
+    sync_to_disk,
     translate_disk_errors,
     write_json,
 )
@@ -33,57 +33,47 @@ from tasks.core.results import Stage
 MANIFEST = "manifest.json"
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file under `folder` but its manifest, by relative name."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+def get_or_make_stage(root: Path, name: str, digest: str, make: Callable[[Path], dict[str, Any]]) -> Stage:
+    """The intact folder `root/name-digest`, made by `make(draft) -> facts` unless it is there already.
 
-
-def seal_folder(folder: Path, facts: dict[str, Any]) -> None:
-    """Write the folder's manifest and bring every byte to the disk before anyone may rely on it."""
-    write_json(folder / MANIFEST, add_checksum({**facts, "files": digests(folder)}))
-    for path in [*folder.rglob("*"), folder]:
-        _sync(path)
-
-
-def verified_manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest of a folder whose files all have their digests, and it its own, else None."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-        whole = isinstance(manifest, dict) and manifest_is_intact(manifest)
-        return manifest if whole and manifest.get("files") == digests(folder) else None
-    except (OSError, ValueError, RecursionError):
-        return None
-
-
-def manifest_is_intact(manifest: dict[str, Any]) -> bool:
-    """Whether a manifest is as it was sealed. Releases of the first form had no seal yet."""
-    first = "fingerprint" in manifest and manifest.get("format", 1) == 1 and CHECKSUM_KEY not in manifest
-    return first or checksum_matches(manifest)
-
-
-def quarantine(folder: Path) -> None:
-    """Move a damaged folder out of the way; the last damaged one is kept for inspection.
-
-    A twin may have done so in the meantime, and even have made the folder again: then it stays.
+    When two processes make the same folder at once, the first to finish wins and the other takes the winner's:
+    the digest says that both are the same. Raises UnusableFolder for what the disk refuses.
     """
-    aside = folder.with_name(folder.name + ".damaged")
-    if folder.exists() and verified_manifest(folder) is None:
-        shutil.rmtree(aside, ignore_errors=True)
-        with contextlib.suppress(FileNotFoundError):
-            folder.rename(aside)
+    folder = root / f"{name}-{digest[:16]}"
+    manifest = verified_manifest(folder)
+    if manifest is not None:
+        return Stage(str(folder), digest, manifest, reused=True)
+    ensure_writable(root)
+    with translate_disk_errors(root):
+        quarantine(folder)
+    with scratch_folder(root, name) as draft:
+        seal_folder(draft, {**make(draft), "digest": digest})
+        manifest = _move_into_place(draft, folder)
+    return Stage(str(folder), digest, manifest, reused=False)
+
+
+def _move_into_place(draft: Path, folder: Path) -> dict[str, Any]:
+    """The manifest of what is at `folder` in the end: of the draft, or of another process that was first."""
+    manifest = json.loads((draft / MANIFEST).read_text())
+    try:
+        replace_durably(draft, folder)
+    except OSError:
+        manifest = verified_manifest(folder)
+        if manifest is None:  # nobody was first: a real error
+            raise
+    return manifest
 
 
 @contextlib.contextmanager
 def scratch_folder(root: Path, name: str) -> Iterator[Path]:
-    """A folder to work in beside the finished ones, gone afterwards unless it was renamed.
+    """A folder to work in beside the finished ones, removed at the end unless it was renamed.
 
-    Its name holds machine and process, so that what a killed one left is swept by the next on the
-    same machine; of another's processes nothing can be known here.
+    Its name holds machine and process, so that the next run on the same machine removes what a killed one left;
+    the processes of another machine cannot be checked from here.
     """
     remove_stale_drafts(root, name)
     with translate_disk_errors(root):
-        draft = Path(tempfile.mkdtemp(prefix=_draft_prefix(name), dir=root))
+        draft = Path(tempfile.mkdtemp(prefix=draft_prefix(name), dir=root))
         draft.chmod(0o755)
         try:
             yield draft
@@ -91,32 +81,42 @@ def scratch_folder(root: Path, name: str) -> Iterator[Path]:
             shutil.rmtree(draft, ignore_errors=True)
 
 
-def get_or_make_stage(root: Path, name: str, digest: str, make: Callable[[Path], dict[str, Any]]) -> Stage:
-    """The sound folder `root/name-digest`, made by `make(draft) -> facts` unless it is there already.
-
-    When two processes make the same folder at once, the first to finish wins and the other takes
-    the winner's: the digest says that both are the same.
-    """
-    folder = root / f"{name}-{digest[:16]}"
-    found = verified_manifest(folder)
-    if found is not None:
-        return Stage(str(folder), digest, found, reused=True)
-    ensure_writable(root)
-    with translate_disk_errors(root):
-        quarantine(folder)
-    with scratch_folder(root, name) as draft:
-        seal_folder(draft, {**make(draft), "digest": digest})
-        found = _move_into_place(draft, folder)
-    return Stage(str(folder), digest, found, reused=False)
+def seal_folder(folder: Path, facts: dict[str, Any]) -> None:
+    """Write the folder's manifest and bring every byte to the disk, before anyone relies on it."""
+    write_json(folder / MANIFEST, add_checksum({**facts, "files": digests(folder)}))
+    for path in [*folder.rglob("*"), folder]:
+        sync_to_disk(path)
 
 
-def _move_into_place(draft: Path, folder: Path) -> dict[str, Any]:
-    """The manifest of what lies at `folder` in the end: the draft, or what a twin put there first."""
-    manifest = json.loads((draft / MANIFEST).read_text())
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file under `folder` but its manifest, by relative name."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+
+
+def verified_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a folder if it and all files have their digests, else None."""
     try:
-        replace_durably(draft, folder)
-    except OSError:
-        manifest = verified_manifest(folder)
-        if manifest is None:  # no twin that finished first: a real error
-            raise
-    return manifest
+        manifest = json.loads((folder / MANIFEST).read_text())
+        intact = isinstance(manifest, dict) and manifest_is_intact(manifest)
+        return manifest if intact and manifest.get("files") == digests(folder) else None
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def manifest_is_intact(manifest: dict[str, Any]) -> bool:
+    """Whether a manifest has its checksum. Releases of the first format had none yet."""
+    first_format = "fingerprint" in manifest and manifest.get("format", 1) == 1 and CHECKSUM_KEY not in manifest
+    return first_format or checksum_matches(manifest)
+
+
+def quarantine(folder: Path) -> None:
+    """Rename a damaged folder to `<name>.damaged`, in place of the last one there: it is kept for inspection.
+
+    An intact folder stays: another process may have made it again in the meantime.
+    """
+    damaged = folder.with_name(folder.name + ".damaged")
+    if folder.exists() and verified_manifest(folder) is None:
+        shutil.rmtree(damaged, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(damaged)

@@ -1,8 +1,8 @@
-"""Runs functions in a process of its own, one after the other, and hands back what they return.
+"""A child process that runs functions one after the other and returns their values.
 
-Keras keeps its seed for a whole process: of two trainings in two threads of one process, each would
-change the other's weights. The process ends by itself when the one that started it is gone, however
-that ended: its standard input closes then. What was half done is taken up by the next one.
+Keras keeps its seed for a whole process: of two trainings in two threads of one process, each would change the
+other's weights. The child ends by itself when its parent is gone, however that ended, because its standard input
+closes then. The next one resumes what was half done.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import importlib
 import os
 import pickle
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,31 +22,29 @@ from typing import Any, BinaryIO
 from tasks.core.errors import KensaError, ProcessDied
 from tasks.core.gc_tuning import relax_gc
 
-GPU_VARIABLES = {
-    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-}  # several share its memory
+# Several processes share the memory of a GPU.
+GPU_VARIABLES = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
 class WorkerProcess:
-    """A process for `with`; `env` is added to this one's environment."""
+    """A child process for `with`; `env` is added to this process's environment."""
 
     def __init__(self, **env: str) -> None:
         self.env = {**GPU_VARIABLES, **os.environ, **env}
 
     def __enter__(self) -> WorkerProcess:
-        self.said = tempfile.TemporaryFile()
+        self.stderr = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tasks.core.worker_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self.said,
+            stderr=self.stderr,
             env=self.env,
         )
         return self
 
-    def __call__(self, function: str, *arguments: Any) -> Any:
-        """The value of `module:function` there. Raises the KensaError that it raised, or ProcessDied."""
+    def call(self, function: str, *arguments: Any) -> Any:
+        """The value of `module:function` in the child; raises the KensaError that it raised, or ProcessDied."""
         try:
             pickle.dump((function, arguments), self.process.stdin)
             self.process.stdin.flush()
@@ -57,29 +56,29 @@ class WorkerProcess:
         return answer
 
     def _end(self) -> str:
-        """How the process ended, and what it said last."""
+        """The exit code of the child, and its last line on stderr."""
         code = self.process.wait()
-        self.said.seek(0)
-        lines = self.said.read().decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
-        killed = " (killed; was there memory enough?)" if code == -9 else ""
+        self.stderr.seek(0)
+        lines = self.stderr.read().decode(errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "no output")
+        killed = " (killed; was there enough memory?)" if code == -signal.SIGKILL else ""
         return f"ended with {code}{killed}: {last}"
 
     def __exit__(self, *error: object) -> None:
-        with contextlib.suppress(BrokenPipeError):  # it has died, and took no request any more
+        with contextlib.suppress(BrokenPipeError):  # it has died with a request unread
             self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait()
-        self.said.close()
+        self.stderr.close()
 
 
 def main() -> None:
-    """Answer requests until standard input closes."""
+    """The child: answer requests until standard input closes."""
     relax_gc()
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print must not stand among the answers
+    os.dup2(2, 1)  # what libraries print must not mix with the answers
     requests: queue.SimpleQueue[tuple[str, tuple[Any, ...]]] = queue.SimpleQueue()
-    source = os.fdopen(os.dup(0), "rb")  # sys.stdin would be closed at a crash, under the thread that reads it
+    source = os.fdopen(os.dup(0), "rb")  # a crash closes sys.stdin under the thread that reads it
     threading.Thread(target=_listen, args=(source, requests), daemon=True).start()
     while True:
         function, arguments = requests.get()
@@ -97,7 +96,7 @@ def _listen(source: BinaryIO, requests: queue.SimpleQueue[tuple[str, tuple[Any, 
         try:
             requests.put(pickle.load(source))  # noqa: S301  # from the process that started this one
         except EOFError:
-            os._exit(0)  # in the midst of a training, if need be
+            os._exit(0)  # at once, even during a training
 
 
 if __name__ == "__main__":

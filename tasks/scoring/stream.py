@@ -31,7 +31,7 @@ def score_batches(
             (part,) = decode(batch, shape, opened.data)
             yield start, part, predict(opened, _finite(part, start, opened))
             start += batch.num_rows
-            progress(start)
+            progress.update(start)
     if not start:
         raise UnreadableSource(f"{source}: expected records to judge, found none")
 

@@ -25,8 +25,8 @@ def triplets(tmp_path):
 
 
 def trained_apart(triplets, config):
-    with WorkerProcess() as there:
-        return there("tasks.train:train", triplets, config).facts["weights"]
+    with WorkerProcess() as worker:
+        return worker.call("tasks.train:train", triplets, config).facts["weights"]
 
 
 @pytest.mark.slow

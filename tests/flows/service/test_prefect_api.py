@@ -61,3 +61,10 @@ def test_the_words_are_never_shown(address):
 def test_nobody_answers():
     with pytest.raises(ServerUnreachable, match="no Prefect server answers"):
         PrefectApi("http://127.0.0.1:9/api").post("/events", [])
+
+
+@pytest.mark.parametrize("address", ["http://me:hidden@127.0.0.1:none/api", "http://me:hidden@[::1/api"])
+def test_an_address_that_is_none_does_not_tell_its_password(address):
+    with pytest.raises(ServerUnreachable) as error:
+        PrefectApi(address).get("/health")
+    assert "hidden" not in str(error.value)

@@ -1,11 +1,10 @@
-"""A stage folder is complete or not there, its every byte is accounted for, and twins share one."""
+"""A stage folder is complete or not there, every byte of it is checked, and two processes share one."""
 
 from __future__ import annotations
 
 import errno
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import UnusableFolder
-from tasks.core.files import _draft_prefix, digest_of, ensure_writable, translate_disk_errors, write_json
+from tasks.core.files import digest_of, translate_disk_errors
 from tasks.core.stages import digests, get_or_make_stage, quarantine, scratch_folder, seal_folder, verified_manifest
 
 DIGEST = digest_of("x")
@@ -33,7 +32,7 @@ def everything(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_a_make_that_dies_leaves_nothing(tmp_path, error):
+def test_a_step_that_fails_leaves_nothing(tmp_path, error):
     def dying(draft: Path) -> dict[str, Any]:
         make(draft)
         raise error
@@ -50,7 +49,7 @@ def test_facts_that_are_no_json_leave_nothing(tmp_path):
 
 
 def test_a_killed_process_leaves_no_stage(tmp_path):
-    """Not even half of one under its name; the next run makes it, and sweeps what the dead one left."""
+    """Nor half of one: the next run makes it, and removes what the dead process left."""
     script = (
         "import os, sys; from pathlib import Path; from tasks.core.stages import get_or_make_stage\n"
         "def make(draft): (draft / 'a').write_text('half'); os.kill(os.getpid(), 9)\n"
@@ -65,7 +64,7 @@ def test_a_killed_process_leaves_no_stage(tmp_path):
 
 
 def test_what_another_machine_is_writing_is_left_alone(tmp_path):
-    """Its process numbers mean nothing here, where a process of that number may have ended long ago."""
+    """Its process numbers mean nothing here: the same number may have ended here long ago."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     with scratch_folder(tmp_path, "thing") as draft:
@@ -130,7 +129,7 @@ def test_only_the_last_damaged_one_is_kept(tmp_path):
 
 
 def test_a_good_folder_is_never_set_aside(tmp_path):
-    """A twin may have mended it between our look and our move."""
+    """Another process may have made it again after our check."""
     folder = Path(get_or_make_stage(tmp_path, "thing", DIGEST, make).path)
     quarantine(folder)
     assert verified_manifest(folder)
@@ -139,16 +138,16 @@ def test_a_good_folder_is_never_set_aside(tmp_path):
 
 
 def test_the_first_twin_wins(tmp_path):
-    """Another run finishes the same stage while this one is making it: both have the winner's."""
+    """Another run finishes the same stage while this one makes it: both get the winner's."""
 
     def overtaken(draft: Path) -> dict[str, Any]:
         get_or_make_stage(tmp_path, "thing", DIGEST, lambda twin: make(twin) | {"figure": 2.5})
         return make(draft)
 
-    found = get_or_make_stage(tmp_path, "thing", DIGEST, overtaken)
-    assert found.facts["figure"] == 2.5
-    assert found.facts == json.loads((Path(found.path) / "manifest.json").read_text())
-    assert [path.name for path in tmp_path.iterdir()] == [Path(found.path).name]
+    stage = get_or_make_stage(tmp_path, "thing", DIGEST, overtaken)
+    assert stage.facts["figure"] == 2.5
+    assert stage.facts == json.loads((Path(stage.path) / "manifest.json").read_text())
+    assert [path.name for path in tmp_path.iterdir()] == [Path(stage.path).name]
 
 
 def test_a_rename_that_fails_for_another_reason_is_an_error(tmp_path):
@@ -168,47 +167,6 @@ def test_others_may_read_a_stage(tmp_path):
     assert (folder / "manifest.json").stat().st_mode & 0o777 == 0o644
 
 
-def test_json_is_written_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "state.json"
-    write_json(path, {"a": 1})
-    for bad in ({"a": math.nan}, {"a": math.inf}, {"a": {1}}):
-        with pytest.raises((ValueError, TypeError)):
-            write_json(path, bad)
-    assert json.loads(path.read_text()) == {"a": 1}
-    assert everything(tmp_path) == {"state.json"}
-
-
-def test_usable_makes_the_folder(tmp_path):
-    assert ensure_writable(tmp_path / "a" / "b") == tmp_path / "a" / "b"
-    assert everything(tmp_path) == {"a", "a/b"}
-
-
-@pytest.mark.parametrize("below", ["file", "file/deeper", "file/deeper/still"])
-def test_a_file_is_no_folder(tmp_path, below):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UnusableFolder, match=r"expected a folder that can be written, found .*--data or --artifacts"):
-        ensure_writable(tmp_path / below)
-
-
-def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
-    """Tests may run as root, whom no permission stops; the system says it here instead."""
-
-    def refused(dir: Path) -> None:
-        raise OSError(30, "Read-only file system")
-
-    monkeypatch.setattr("tempfile.TemporaryFile", refused)
-    with pytest.raises(UnusableFolder, match="found Read-only file system"):
-        ensure_writable(tmp_path)
-
-
-def test_digests_name_values_not_their_order():
-    assert digest_of({"a": 1, "b": [1.5, None]}) == digest_of({"b": [1.5, None], "a": 1})
-    distinct = [("1",), (1,), (True,), (None,), ("",), (), ([],), ("1", ""), ("", "1"), (["1", ""],)]
-    assert len({digest_of(*parts) for parts in distinct}) == len(distinct)
-    with pytest.raises(ValueError, match="JSON"):
-        digest_of(math.nan)
-
-
 def test_sealing_again_follows_the_change(tmp_path):
     seal_folder(tmp_path, {"n": 1})
     (tmp_path / "file").write_text("new")
@@ -218,7 +176,7 @@ def test_sealing_again_follows_the_change(tmp_path):
 
 
 def test_a_disk_that_refuses_is_told_in_one_line_and_nothing_is_left(tmp_path):
-    """The disk's own words, and a way on; a lock's time that is over is no word of a disk."""
+    """The disk's own words, and what to do; the timeout of a lock is no error of a disk."""
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
 
         def make(draft: Path, number: int = number) -> dict[str, Any]:
@@ -230,14 +188,3 @@ def test_a_disk_that_refuses_is_told_in_one_line_and_nothing_is_left(tmp_path):
         assert list(tmp_path.iterdir()) == []
     with pytest.raises(TimeoutError), translate_disk_errors(tmp_path):
         raise TimeoutError("a lock")
-
-
-def test_half_a_file_of_a_killed_process_is_swept(tmp_path):
-    """Its name holds machine and process."""
-    half = tmp_path / f"{_draft_prefix('champion.json').replace(str(os.getpid()), '4000000')}x1"
-    half.write_text("{")
-    mine = tmp_path / f"{_draft_prefix('champion.json')}x2"
-    mine.write_text("{")
-    write_json(tmp_path / "champion.json", {"a": 1})
-    assert not half.exists()
-    assert mine.exists()

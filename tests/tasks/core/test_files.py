@@ -1,0 +1,90 @@
+"""Files are written completely or not at all, and refusals of the disk are one line."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import UnusableFolder
+from tasks.core.files import (
+    add_checksum,
+    checksum_matches,
+    digest_of,
+    draft_prefix,
+    ensure_writable,
+    file_digest,
+    write_json,
+)
+
+
+def everything(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def test_json_is_written_completely_or_not_at_all(tmp_path):
+    path = tmp_path / "state.json"
+    write_json(path, {"a": 1})
+    for bad in ({"a": math.nan}, {"a": math.inf}, {"a": {1}}):
+        with pytest.raises((ValueError, TypeError)):
+            write_json(path, bad)
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert everything(tmp_path) == {"state.json"}
+
+
+def test_a_missing_folder_is_created(tmp_path):
+    assert ensure_writable(tmp_path / "a" / "b") == tmp_path / "a" / "b"
+    assert everything(tmp_path) == {"a", "a/b"}
+
+
+@pytest.mark.parametrize("below", ["file", "file/deeper", "file/deeper/still"])
+def test_a_file_is_no_folder(tmp_path, below):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UnusableFolder, match=r"expected a folder that can be written, found .*--data or --artifacts"):
+        ensure_writable(tmp_path / below)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    """Tests may run as root, who may write everywhere: here the system refuses."""
+
+    def refused(dir: Path) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refused)
+    with pytest.raises(UnusableFolder, match="found Read-only file system"):
+        ensure_writable(tmp_path)
+
+
+def test_digests_name_values_not_their_order():
+    assert digest_of({"a": 1, "b": [1.5, None]}) == digest_of({"b": [1.5, None], "a": 1})
+    distinct = [("1",), (1,), (True,), (None,), ("",), (), ([],), ("1", ""), ("", "1"), (["1", ""],)]
+    assert len({digest_of(*parts) for parts in distinct}) == len(distinct)
+    with pytest.raises(ValueError, match="JSON"):
+        digest_of(math.nan)
+
+
+def test_a_draft_of_a_killed_process_is_removed(tmp_path):
+    half = tmp_path / f"{draft_prefix('champion.json').replace(str(os.getpid()), '4000000')}x1"
+    half.write_text("{")
+    mine = tmp_path / f"{draft_prefix('champion.json')}x2"
+    mine.write_text("{")
+    write_json(tmp_path / "champion.json", {"a": 1})
+    assert not half.exists()
+    assert mine.exists()
+
+
+def test_the_digest_of_a_file_is_its_sha256(tmp_path):
+    """Of `abc`, as FIPS 180 gives it."""
+    (tmp_path / "file").write_text("abc")
+    assert file_digest(tmp_path / "file") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_checksum_matches_until_a_value_changes():
+    sealed = add_checksum({"a": (1, 2), "b": None})
+    assert checksum_matches(json.loads(json.dumps(sealed)))
+    assert add_checksum(sealed) == sealed
+    assert not checksum_matches({**sealed, "b": 0})
+    assert not checksum_matches({"a": 1})
