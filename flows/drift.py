@@ -1,4 +1,4 @@
-"""Compares new parts with those that a release was made with, and tells people when they drifted."""
+"""Compares new parts with a release's reference, and notifies people of a drift."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from flows.service.run_guard import guarded_run
 from flows.ui import artifacts, notify
 from tasks import steps
 from tasks.core.errors import BadSetting, SomeLinesFailed
-from tasks.core.results import DriftResult
+from tasks.core.inspection import DriftResult
 
 
 @flow(name="drift", persist_result=False, on_failure=[notify.failed])
 def drift(
     line: str = "all", source: str | None = None, release: str | None = None, out: str = "drift"
 ) -> list[DriftResult]:
-    """Draw control charts of new parts and test their cells; a drift completes the run, and is told.
+    """Draw control charts of new parts and test their cells; a run that finds a drift completes, and notifies.
 
     Args:
-        line: The product line of kensa.toml whose champion is asked, or all: each that names its new parts as drift.
-        source: The new parts in place of the line's own: org/name[@revision] on the Hub, a folder of tables, or demo.
-        release: A release such as v3 that is asked in the champion's place.
+        line: The product line of kensa.toml whose champion is used, or all: each line with a setting drift.
+        source: The new parts in place of the line's setting: org/name[@revision] on the Hub, a folder, or demo.
+        release: A release such as v3 to use in place of the champion.
         out: The folder of the pages, one for each line, in the worker's folder.
     """
     steps.log_known_errors_in_one_line()
@@ -34,25 +34,26 @@ def drift(
             return [_check_line(lines[line], source or lines[line].drift, release, out)]
         if source or release:
             raise BadSetting("line all: expected no source and no release, which are a single line's")
-        return _check_all_lines([one for one in lines.by_name.values() if one.drift], out)
+        return _check_all_lines([entry for entry in lines.by_name.values() if entry.drift], out)
 
 
 def _check_all_lines(lines: list[ProductLine], out: str) -> list[DriftResult]:
-    """Each line in turn; one that fails does not keep the others from being looked at."""
+    """Each line in turn; a line that fails does not stop the others."""
     if not lines:
         get_run_logger().info("no line of kensa.toml names its new parts as drift; nothing to compare")
-    states = {one.name: drift(line=one.name, out=out, return_state=True) for one in lines}
+    states = {line.name: drift(line=line.name, out=out, return_state=True) for line in lines}
     failed = [name for name, state in states.items() if not state.is_completed()]
     if failed:
         raise SomeLinesFailed(f"{', '.join(failed)} failed, {len(lines) - len(failed)} of {len(lines)} lines were done")
-    return [found for state in states.values() for found in state.result()]
+    return [result for state in states.values() for result in state.result()]
 
 
 def _check_line(line: ProductLine, source: str | None, release: str | None, out: str) -> DriftResult:
     if source is None:
         raise BadSetting(f"line {line.name}: expected drift in kensa.toml, or a source, to compare; found neither")
     resolved = steps.resolve(source, None, line.config.data_path)
-    found = steps.drift(steps.download(resolved), line.config, release, str(Path(out) / f"{line.name}.html"))
-    artifacts.drifted(found, line)
-    notify.drifted(found, line.name)
-    return found
+    page = Path(out) / f"{line.name}.html"
+    result = steps.drift(steps.download(resolved), line.config.artifacts_path, page, version=release)
+    artifacts.drifted(result, line)
+    notify.drifted(result, line.name)
+    return result

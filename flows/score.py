@@ -1,4 +1,4 @@
-"""Judges new parts with the champion, or with a release of one's choice."""
+"""Scores new parts with the champion or with another release."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from flows.service.lines import read_lines
 from flows.service.run_guard import guarded_run
 from flows.ui import artifacts
 from tasks import steps
-from tasks.config.run import RunConfig
-from tasks.core.results import ScoreResult
+from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER
+from tasks.core.inspection import ScoreRequest, ScoreResult
 
 
 @flow(name="score", persist_result=False)
@@ -22,20 +22,23 @@ def score(
     against: str | None = None,
     out: str = "verdicts.parquet",
 ) -> ScoreResult:
-    """Write the verdict on every record of a source to a file: good, defect or unknown, and why.
+    """Write the verdict on every record of a source to a file, good, defect or unknown, and a page that explains it.
 
     Args:
-        source: What is to be judged: org/name[@revision] on the Hub, a folder of tables, or demo.
-        line: The product line of kensa.toml whose champion judges; without it, the champion of artifacts/.
-        release: A release such as v3 that judges in the champion's place.
+        source: The records to score: org/name[@revision] on the Hub, a folder of tables, or demo.
+        line: The product line of kensa.toml whose champion is used; without it, the champion of artifacts/.
+        release: A release such as v3 to use in place of the champion.
         against: Another release; the records whose verdict it would change are listed and shown.
-        out: The Parquet file that the verdicts are written to, in the worker's folder; the page lies beside it.
+        out: The Parquet file of the verdicts, in the worker's folder; the page lies beside it.
     """
     steps.log_known_errors_in_one_line()
     with guarded_run():
-        config = read_lines()[line].config if line else RunConfig()
-        resolved = steps.resolve(source, None, config.data_path)
-        page = str(Path(out).with_suffix(".html"))
-        scored = steps.score(steps.download(resolved), config, release, str(Path(out)), page, against)
-        artifacts.verdicts(scored, config.report.language)
-        return scored
+        data, releases, language = Path(DATA_FOLDER), Path(ARTIFACTS_FOLDER), "en"
+        if line:
+            config = read_lines()[line].config
+            data, releases, language = config.data_path, config.artifacts_path, config.report.language
+        page = Path(out).with_suffix(".html")
+        request = ScoreRequest(out=Path(out), page=page, version=release, against=against)
+        result = steps.score(steps.download(steps.resolve(source, None, data)), releases, request)
+        artifacts.verdicts(result, language)
+        return result

@@ -1,30 +1,28 @@
-"""Writes a release as one file that judges without Kensa and Keras, and keeps it only where it says the same."""
+"""The step `export`: a release as one model file that runs without Kensa and Keras, if it gives the same verdicts."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
 from tasks.core.errors import NotExportable, UnusableFolder
-from tasks.core.files import ensure_writable, file_digest, write_json
-from tasks.core.results import ExportResult
-from tasks.core.stages import MANIFEST, scratch_folder, seal_folder, verified_manifest
+from tasks.core.files import ensure_writable, write_json
+from tasks.core.results import ExportParity, ExportResult
+from tasks.core.stages import scratch_folder, seal_folder, verified_manifest
 from tasks.core.text import one_line
 from tasks.registry.loading import LoadedRelease, load_release
 from tasks.scoring import standalone
+from tasks.scoring.export_facts import ExportFacts, export_facts
 from tasks.scoring.export_formats import FORMATS, require_format
-from tasks.scoring.export_graph import CODES, INPUT, OUTPUTS, verdict_model
-from tasks.scoring.export_parity import gate
+from tasks.scoring.export_graph import verdict_model
+from tasks.scoring.export_parity import ParityReport, gate
 
-EXPORT_FILES = 1  # the form of an export; raise it when another is made of the same release
-
-EXPORT_FORMAT_NAMES = ("tolerance", "records", "largest_difference")
-
-ONNX = """`verdict.py` reads it with numpy and onnxruntime alone: `python verdict.py maps.npy`, or
+ONNX_USAGE = """`verdict.py` runs it with numpy and onnxruntime alone: `python verdict.py maps.npy`, or
 
 ```python
 import numpy as np
@@ -36,7 +34,7 @@ for verdict in inspector.verdicts(maps):
     print(verdict["verdict"], verdict["mode"], verdict["margin"])
 print(inspector.facts["release"], inspector.facts["thresholds"])
 ```"""
-SAVED = """TensorFlow alone reads it:
+SAVEDMODEL_USAGE = """TensorFlow alone runs it:
 
 ```python
 import json
@@ -46,106 +44,93 @@ import tensorflow as tf
 model = tf.saved_model.load("model")
 facts = json.loads(model.facts().numpy())
 maps = np.load("maps.npy").astype("float32").reshape(-1, {values})   # {rows} × {cols}, row by row
-found = model.serve(maps)
-print([facts["verdicts"][code] for code in found["verdict"].numpy()])
+outputs = model.serve(maps)
+print([facts["verdicts"][code] for code in outputs["verdict"].numpy()])
 ```"""
-CARD = """# {release} as {format}
+README = """# {release} as {format}
 
-A release of Kensa that judges without Kensa and Keras: tower, prototypes, anchors and thresholds lie within.
-{usage}
+A release of Kensa that gives verdicts without Kensa and Keras. The file contains the tower, prototypes, anchors and
+thresholds. {usage}
 
-Input `map` (n, {values}) float32. Outputs: `distances` (n, modes) and `distance` to the nearest, `mode` and
-`verdict` as codes (places in `modes` and `verdicts` of `facts.json`), `score` (larger is more anomalous) and
+Input: `map` (n, {values}) float32. Outputs: `distances` (n, modes) and `distance` to the nearest mode, `mode` and
+`verdict` as codes (positions in `modes` and `verdicts` of `facts.json`), `score` (larger is more anomalous),
 `margin` (threshold minus score), `beta` and `sqrt_ve` against the nearest mode's anchor. A map with a value that
-is no finite number has the verdict `unreadable`. `facts.json` stands in the model too; `parity.json` says on
-which maps the file gave the verdicts of the release, and within what.
+is not finite has the verdict `unreadable`. `facts.json` is also inside the model. `parity.json` says on which maps
+the file was compared with the release, and how large the differences are.
 """
 
 
-def export(artifacts: Path, version: str, kind: str, out: Path | None) -> ExportResult:
-    """The folder `out`, by default `exports/VERSION-FORMAT` below the artifacts, with the release as `kind`.
+def export(artifacts: Path, version: str, export_format: str, out: Path | None) -> ExportResult:
+    """Write the release as `onnx` or `savedmodel` into `out`, by default `exports/VERSION-FORMAT` of the artifacts.
 
-    It is there already where it was made from the same release; raises UnusableFolder where `out` holds
-    something else, NotExportable, MissingExtra, what opening a release does, and ParityLost, after which
-    nothing is left.
+    A folder that already holds this export is left as it is. Raises UnusableFolder where `out` holds anything else,
+    NotExportable, MissingExtra, what loading a release does, and ParityLost; after an error nothing is written.
     """
-    require_format(kind)
-    opened = load_release(artifacts, version)
-    target = out or artifacts / "exports" / f"{opened.release.version}-{kind}"
-    facts = facts_of(opened, kind)
-    found = _existing(target, facts)
-    if found is not None:
-        return _to_result(target, found, "unchanged")
+    require_format(export_format)
+    release = load_release(artifacts, version)
+    target = out or artifacts / "exports" / f"{release.version}-{export_format}"
+    facts = export_facts(release, export_format)
+    manifest = _existing_manifest(target, facts)
+    if manifest is not None:
+        parity = ExportParity(**{field.name: manifest["parity"][field.name] for field in fields(ExportParity)})
+        return _to_result("unchanged", facts, target, parity)
     with scratch_folder(ensure_writable(target.parent), "export") as draft:
-        parity = _write(opened, kind, facts, draft)
-        seal_folder(
-            draft, {**facts, "parity": {name: parity[name] for name in ("tolerance", "records", "largest_difference")}}
-        )
-        _place(draft, target)
-    return _to_result(target, json.loads((target / MANIFEST).read_text()), "exported")
+        report = _write(release, facts, draft)
+        seal_folder(draft, {**facts.as_json(), "parity": asdict(report.summary)})
+        _move(draft, target)
+    return _to_result("exported", facts, target, report.summary)
 
 
-def facts_of(opened: LoadedRelease, kind: str) -> dict[str, Any]:
-    """What an exported model says of itself; thresholds with value, rule, unit and interval."""
-    release, judge, data = opened.release, opened.judge, opened.data
-    return {
-        "export": EXPORT_FILES,
-        "format": kind,
-        "release": release.version,
-        "manifest": file_digest(release.path / MANIFEST),
-        "weights": release.manifest["weights"],
-        "rows": data.rows,
-        "cols": data.cols,
-        "input": INPUT,
-        "outputs": list(OUTPUTS),
-        "modes": judge.modes,
-        "verdicts": list(CODES),
-        "distance": judge.distance.get_config(),
-        "units": {"distance": judge.distance.name, "score": judge.unit},
-        "thresholds": {name: threshold.as_json() for name, threshold in opened.thresholds.items()},
-    }
-
-
-def _existing(target: Path, facts: dict[str, Any]) -> dict[str, Any] | None:
-    """The manifest of the same export where it is there already; raises UnusableFolder for anything else."""
+def _existing_manifest(target: Path, facts: ExportFacts) -> dict[str, Any] | None:
+    """The manifest of the same export in the target folder, None for an empty one; raises UnusableFolder."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return None
-    found = verified_manifest(target) if target.is_dir() else None
-    if found is not None and all(found.get(name) == value for name, value in facts.items()):
-        return found
+    manifest = verified_manifest(target) if target.is_dir() else None
+    if manifest is not None and all(manifest.get(name) == value for name, value in facts.as_json().items()):
+        return manifest
     raise UnusableFolder(
-        f"{target}: expected an empty folder, or the same export of {facts['release']}, found something else; "
+        f"{target}: expected an empty folder, or the same export of {facts.release}, found something else; "
         "choose another with --out"
     )
 
 
-def _write(opened: LoadedRelease, kind: str, facts: dict[str, Any], draft: Path) -> dict[str, Any]:
-    """The model and all that lies beside it, once the written file has passed the gate."""
-    tower = keras.saving.load_model(opened.release.path / "model.keras", compile=False)
+def _write(release: LoadedRelease, facts: ExportFacts, draft: Path) -> ParityReport:
+    """Write the model and the files beside it; raises NotExportable and ParityLost."""
+    model = _verdict_model(release)
+    report = gate(release, FORMATS[facts.format](model, json.dumps(facts.as_json()), draft))
+    write_json(draft / "parity.json", report.as_json())
+    write_json(draft / "facts.json", facts.as_json())
+    (draft / "README.md").write_text(_readme(facts), encoding="utf-8")
+    if facts.format == "onnx":
+        shutil.copyfile(standalone.__file__, draft / "verdict.py")
+    return report
+
+
+def _verdict_model(release: LoadedRelease) -> keras.Model:
+    tower = keras.saving.load_model(release.path / "model.keras", compile=False)
     try:
-        model = verdict_model(opened, tower)
-    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:  # a formula of one's own
+        return verdict_model(release, tower)
+    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:  # a user's own distance in numpy
         raise NotExportable(
-            f"{opened.release.version}: expected a distance in keras.ops, found {opened.judge.distance.name}, which "
+            f"{release.version}: expected a distance in keras.ops, found {release.judge.distance.name}, which "
             f"is none ({one_line(error)}); write its pair() with xp alone"
         ) from None
-    parity = gate(opened, FORMATS[kind](model, facts, draft))
-    write_json(draft / "parity.json", parity)
-    write_json(draft / "facts.json", facts)
-    size = {"rows": facts["rows"], "cols": facts["cols"], "values": facts["rows"] * facts["cols"]}
-    usage = (ONNX if kind == "onnx" else SAVED).format(**size)
-    (draft / "README.md").write_text(CARD.format(usage=usage, **facts, values=size["values"]), encoding="utf-8")
-    if kind == "onnx":
-        shutil.copyfile(standalone.__file__, draft / "verdict.py")
-    return parity
 
 
-def _place(draft: Path, target: Path) -> None:
+def _readme(facts: ExportFacts) -> str:
+    size = {"rows": facts.rows, "cols": facts.cols, "values": facts.rows * facts.cols}
+    usage = (ONNX_USAGE if facts.format == "onnx" else SAVEDMODEL_USAGE).format(**size)
+    return README.format(usage=usage, release=facts.release, format=facts.format, values=size["values"])
+
+
+def _move(draft: Path, target: Path) -> None:
     try:
-        draft.rename(target)  # onto an empty folder, or where none is
+        draft.rename(target)  # also onto an empty folder
     except OSError as error:
         raise UnusableFolder(f"{target}: cannot be made ({error.strerror}); choose another with --out") from None
 
 
-def _to_result(target: Path, manifest: dict[str, Any], status: str) -> ExportResult:
-    return ExportResult(status, manifest["release"], manifest["format"], str(target), manifest["parity"])
+def _to_result(
+    status: Literal["exported", "unchanged"], facts: ExportFacts, target: Path, parity: ExportParity
+) -> ExportResult:
+    return ExportResult(status, facts.release, facts.format, str(target), parity)

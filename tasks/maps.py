@@ -144,6 +144,6 @@ def _readme(told: MapsResult, photos: Path, standard: Path, measure: Standard) -
 
 
 def _draw(shown: list[Any], measure: Standard, draft: Path) -> None:
-    from tasks.report.photo_sheet import photo_sheet  # matplotlib
+    from tasks.report.photo_sheet import SheetRow, photo_sheet  # matplotlib
 
-    photo_sheet(shown, measure.mean, draft / "maps.png")
+    photo_sheet([SheetRow(*row) for row in shown], measure.mean, draft / "maps.png")

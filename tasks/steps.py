@@ -22,7 +22,8 @@ from tasks.changes import changes
 from tasks.config.run import RunConfig
 from tasks.config.search_space import Trial
 from tasks.core.errors import KensaError, TrialFailed
-from tasks.core.results import CachedSource, DriftResult, Fold, ScoreResult, Stage, SweepResult
+from tasks.core.inspection import DriftResult, ScoreResult
+from tasks.core.results import CachedSource, Fold, Stage, SweepResult
 from tasks.core.worker_process import WorkerProcess
 from tasks.download import download, resolve
 from tasks.folds import make_fold_bank, plan_folds

@@ -234,6 +234,24 @@ def small_line(tmp_path_factory, hidden):
     return config
 
 
+@pytest.fixture(scope="session")
+def small_release(small_line):
+    """The release v1 of `small_line`, loaded; frozen, so that all tests may share it."""
+    from tasks.registry.loading import load_release  # Keras
+
+    return load_release(small_line.artifacts_path, "v1")
+
+
+@pytest.fixture(scope="session")
+def plain_release(small_release):
+    """`small_release` without a tower: the raw map is the embedding, by the Euclidean distance."""
+    from support.scored_parts import with_distance
+
+    from tasks.model.distances import distance
+
+    return with_distance(small_release, distance("euclidean"), embed=lambda maps: np.asarray(maps, float))
+
+
 @dataclass
 class Boards:
     """A Hub with the dataset acme/boards, and the run that retrained on its first commit.

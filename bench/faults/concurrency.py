@@ -18,6 +18,7 @@ from bench.faults.killed_steps import Prepared
 from bench.faults.result_row import RECOVERED, REFUSED, Row
 from flows.service.ledger import Ledger
 from tasks.config.run import RunConfig
+from tasks.core.inspection import ScoreRequest
 from tasks.core.results import DownloadedSource
 from tasks.download import resolve
 from tasks.registry.champion import champion_state, promote, rollback
@@ -93,9 +94,9 @@ def _score(prepared: Prepared, row: Row, tries: int) -> None:
     for _ in range(tries):
         config = prepared.without(None)
         found = DownloadedSource(resolve(str(parts_folder), None, config.data_path), str(parts_folder))
-        out = str(prepared.work / "verdicts.parquet")
+        request, artifacts = ScoreRequest(prepared.work / "verdicts.parquet"), config.artifacts_path
         ends = both(
-            lambda c=config: walk(c).status, lambda c=config, f=found, o=out: score(f, c, None, o).as_json()["release"]
+            lambda c=config: walk(c).status, lambda a=artifacts, f=found, r=request: score(f, a, r).as_json()["release"]
         )
         fine = ends[0].value == "released" and ends[1].value in ("v1", "v2")
         row.count(_ended(prepared, config, ["v1", "v2"]) if fine else f"{ends}")

@@ -20,14 +20,13 @@ from prefect.runtime import flow_run
 from flows.service.lines import ProductLine
 from flows.ui.markdown import drift_lines, unseen_text, verdict_lines
 from tasks.config.run import RunConfig
+from tasks.core.inspection import DriftResult, ScoreResult
 from tasks.core.results import (
-    DriftResult,
     Epoch,
     Finding,
     Fold,
     PinnedSource,
     RetrainResult,
-    ScoreResult,
     Stage,
     SweepResult,
 )
@@ -260,5 +259,5 @@ def drifted(found: DriftResult, line: ProductLine) -> None:
     told = drift_lines(found, translator(line.config.report.language))
     lines = [*told, f"[Page]({page.as_uri()}) (`{page}`)"]
     create_markdown_artifact(
-        "\n\n".join(lines), key=f"drift-{line.name}", description=f"{found.standing}: {escape_markdown(found.source)}"
+        "\n\n".join(lines), key=f"drift-{line.name}", description=f"{found.status}: {escape_markdown(found.source)}"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.core.results import DriftResult, ScoreResult
+from tasks.core.inspection import DriftResult, ScoreResult
 from tasks.core.text import escape_markdown
 from tasks.report.translation import Translate
 
@@ -55,32 +55,32 @@ def _head(say: Translate, *titles: str) -> str:
 
 def verdict_lines(scored: ScoreResult, say: Translate = str) -> list[str]:
     """What verdicts are worth where labels are known, and how many another release would change."""
-    lines, figures = [], scored.figures or {}
+    lines = []
     for name, title in (("false_alarms", "false alarms"), ("escapes", "escapes"), ("mode_accuracy", "mode accuracy")):
-        if found := figures.get(name):
-            span, of = " – ".join(f"{end:.3f}" for end in found["interval"]), f"{found['count']} / {found['of']}"
-            lines.append(f"| {say(title)} | {found['rate']:.3f} | {span} | {of} |")
+        if scored.figures and (rate := getattr(scored.figures, name)):
+            low, high = rate.interval
+            lines.append(f"| {say(title)} | {rate.rate:.3f} | {low:.3f} – {high:.3f} | {rate.count} / {rate.of} |")
     if lines:
         heads = _head(say, "by the labels", "rate", "interval", "records")
         lines = ["\n".join([heads, "| --- | ---: | --- | ---: |", *lines])]
     if scored.flips:
         changed = say("**{flipped}** verdicts differ from those of **{against}**.")
-        lines.append(changed.format(flipped=scored.flips["flipped"], against=scored.flips["against"]))
+        lines.append(changed.format(flipped=scored.flips.flipped, against=scored.flips.against))
     return lines
 
 
 def drift_lines(found: DriftResult, say: Translate = str) -> list[str]:
     """The verdict on a drift, and the charts that are clearest."""
     rows = [_head(say, "series", "then", "now", "p", "since part"), "| --- | ---: | ---: | ---: | ---: |"]
-    for one in found.charts[:5]:
-        whose = f" ({escape_markdown(one['mode'])})" if one["mode"] is not None else ""
-        since = "–" if one["since"] is None else one["since"]
-        rows.append(f"| {say(one['title'])}{whose} | {one['then']:.4g} | {one['now']:.4g} | {one['p']:.2g} | {since} |")
+    for chart in found.charts[:5]:
+        mode = "" if chart.mode is None else f" ({escape_markdown(chart.mode)})"
+        since = "–" if chart.since is None else chart.since
+        rows.append(f"| {say(chart.title)}{mode} | {chart.then:.4g} | {chart.now:.4g} | {chart.p:.2g} | {since} |")
     against = say("{records} records of {source} at `{revision}` against **{release}**.").format(
         records=found.records, source=escape_markdown(found.source), revision=found.revision[:12], release=found.release
     )
-    lines = [f"# {say(found.standing.upper())}", against, "\n".join(rows)]
+    lines = [f"# {say(found.status.upper())}", against, "\n".join(rows)]
     if found.cells:
         moved = say("{count} cells of good parts moved (p {p}).")
-        lines.append(moved.format(count=found.cells["drifted"], p=f"{found.cells['p']:.2g}"))
+        lines.append(moved.format(count=found.cells.drifted, p=f"{found.cells.p:.2g}"))
     return lines

@@ -13,7 +13,8 @@ from prefect.logging import get_run_logger
 from prefect.logging.loggers import flow_run_logger
 
 from flows.service.lines import LINES_FILE, read_lines
-from tasks.core.results import DriftResult, RetrainResult
+from tasks.core.inspection import DriftResult
+from tasks.core.results import RetrainResult
 
 # What stands in a message's way: a mistake in kensa.toml, no such block, an address or service that refuses.
 REFUSALS = (NotificationError, httpx.HTTPError, OSError, RuntimeError, ValueError)
@@ -52,9 +53,9 @@ def ended(outcome: RetrainResult) -> None:
 
 def drifted(found: DriftResult, line: str) -> None:
     """On a drift alone: what is steady or to be watched stands in the UI."""
-    if found.standing != "drifted":
+    if found.status != "drifted":
         return
-    clear = [f"{one['title']} of mode {one['mode']}" if one["mode"] else one["title"] for one in found.clear]
+    clear = [f"{chart.title} of mode {chart.mode}" if chart.mode else chart.title for chart in found.significant_charts]
     body = f"{found.source}@{found.revision[:12]}: {', '.join(clear) or 'cells'}, against {found.release}; {found.page}"
     send(f"Kensa: {line} drifted", body, get_run_logger())
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from kensa.cli.options import artifacts_word, json_word
-from tasks.config.run import LANGUAGES, RunConfig
-from tasks.core.results import DriftResult
+from tasks.config.run import DATA_FOLDER, LANGUAGES
+from tasks.core.inspection import DriftResult
 
 
 def words(commands: Any) -> None:
@@ -32,22 +33,20 @@ def run(arguments: argparse.Namespace) -> int:
     from tasks.download import download, resolve
     from tasks.drift import drift
 
-    config = RunConfig(artifacts_folder=arguments.artifacts)
-    downloaded = download(resolve(arguments.source, None, config.data_path))
-    found = drift(downloaded, config, arguments.release, arguments.report, arguments.language)
-    print(json.dumps(found.as_json()) if arguments.json else format_result(found))
+    source, artifacts = download(resolve(arguments.source, None, Path(DATA_FOLDER))), Path(arguments.artifacts)
+    page, options = Path(arguments.report), {"version": arguments.release, "language": arguments.language}
+    result = drift(source, artifacts, page, **options)
+    print(json.dumps(result.as_json()) if arguments.json else format_result(result))
     return 0
 
 
-def format_result(found: DriftResult) -> str:
+def format_result(result: DriftResult) -> str:
     """The verdict, and the clearest charts, as text."""
-    lines = [f"{found.standing}: {found.records:,} records against {found.release}  ({found.page})"]
-    for chart in found.charts[:3]:
-        whose = f" of mode {chart['mode']}" if chart["mode"] is not None else ""
-        since = f", since part {chart['since']:,}" if chart["since"] is not None else ""
-        lines.append(
-            f"  {chart['title'] + whose:<28}{chart['then']:.4g} → {chart['now']:.4g}  p {chart['p']:.2g}{since}"
-        )
-    if found.cells is not None:
-        lines.append(f"  {found.cells['drifted']:,} cells moved  p {found.cells['p']:.2g}")
+    lines = [f"{result.status}: {result.records:,} records against {result.release}  ({result.page})"]
+    for chart in result.charts[:3]:
+        title = chart.title if chart.mode is None else f"{chart.title} of mode {chart.mode}"
+        since = "" if chart.since is None else f", since part {chart.since:,}"
+        lines.append(f"  {title:<28}{chart.then:.4g} → {chart.now:.4g}  p {chart.p:.2g}{since}")
+    if result.cells is not None:
+        lines.append(f"  {result.cells.drifted:,} cells moved  p {result.cells.p:.2g}")
     return "\n".join(lines)

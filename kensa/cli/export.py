@@ -40,7 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(asdict(done)))
         return 0
-    records, largest, allowed = (done.parity[name] for name in ("records", "largest_difference", "tolerance"))
+    parity = done.parity
     print(f"{done.status}: {done.release} as {done.format} in {done.path}")
-    print(f"  the release's own verdicts on {records} maps, distances within {largest:.1g} ({allowed:g} allowed)")
+    print(
+        f"  the release's own verdicts on {parity.records} maps, distances within {parity.largest_difference:.1g} "
+        f"({parity.tolerance:g} allowed)"
+    )
     return 0

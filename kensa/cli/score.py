@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from kensa.cli.options import artifacts_word, json_word
-from tasks.config.run import LANGUAGES, RunConfig
-from tasks.core.results import ScoreResult
+from tasks.config.run import DATA_FOLDER, LANGUAGES
+from tasks.core.inspection import LabelledResult, ScoreRequest, ScoreResult
 
 
 def words(commands: Any) -> None:
@@ -34,11 +35,15 @@ def run(arguments: argparse.Namespace) -> int:
     from tasks.download import download, resolve
     from tasks.score import score as judge
 
-    config = RunConfig(artifacts_folder=arguments.artifacts)
-    downloaded = download(resolve(arguments.source, None, config.data_path))
-    scored = judge(
-        downloaded, config, arguments.release, arguments.out, arguments.report, arguments.against, arguments.language
+    request = ScoreRequest(
+        out=Path(arguments.out),
+        page=Path(arguments.report) if arguments.report else None,
+        version=arguments.release,
+        against=arguments.against,
+        language=arguments.language,
     )
+    source = download(resolve(arguments.source, None, Path(DATA_FOLDER)))
+    scored = judge(source, Path(arguments.artifacts), request)
     print(json.dumps(scored.as_json()) if arguments.json else format_result(scored))
     return 0
 
@@ -48,26 +53,30 @@ def format_result(scored: ScoreResult) -> str:
     counts = ", ".join(f"{count:,} {name}" for name, count in scored.counts.items())
     lines = [f"{scored.path}: {counts}, by {scored.release}"]
     if scored.flips:
-        changed = ", ".join(f"{one['count']:,} {one['from']} → {one['to']}" for one in scored.flips["pairs"])
-        lines.append(f"  {scored.flips['flipped']:,} changed from {scored.flips['against']}: {changed or 'none'}")
+        changes = ", ".join(f"{pair.count:,} {pair.before} → {pair.after}" for pair in scored.flips.pairs)
+        lines.append(f"  {scored.flips.flipped:,} changed from {scored.flips.against}: {changes or 'none'}")
     if scored.page:
         lines.append(f"  why: {scored.page}")
     return "\n".join(lines + (figure_lines(scored.figures, scored.release) if scored.figures else []))
 
 
-def figure_lines(figures: dict[str, Any], release: str) -> list[str]:
-    """What the verdicts are worth, by the labels."""
-    lines = [f"  {seen:,} records it was trained on are left out of:"] if (seen := figures["seen"]) else []
-    for name, of in (("false_alarms", "good parts"), ("escapes", "defects"), ("mode_accuracy", "known modes")):
-        if found := figures[name]:
-            low, high = found["interval"]
-            lines.append(
-                f"  {name.replace('_', ' '):<16}{found['rate']:.3f} [{low:.3f}, {high:.3f}]  "
-                f"{found['count']:,} of {found['of']:,} {of}"
-            )
-    if figures["good_auroc"] is not None:
-        low, high = figures["good_auroc_interval"]
-        lines.append(f"  {'good auroc':<16}{figures['good_auroc']:.3f} [{low:.3f}, {high:.3f}]")
-    if strange := figures["strange_modes"]:
-        lines.append(f"  {sum(strange.values()):,} records of modes that {release} does not know")
+def figure_lines(labelled: LabelledResult, release: str) -> list[str]:
+    """How well the verdicts agree with the labels."""
+    lines = []
+    if labelled.seen:
+        lines.append(f"  metrics exclude {labelled.seen:,} training, validation and calibration records")
+    rates = {
+        ("false alarms", "good parts"): labelled.false_alarms,
+        ("escapes", "defects"): labelled.escapes,
+        ("mode accuracy", "known modes"): labelled.mode_accuracy,
+    }
+    for (name, of), rate in rates.items():
+        if rate is not None:
+            low, high = rate.interval
+            lines.append(f"  {name:<16}{rate.rate:.3f} [{low:.3f}, {high:.3f}]  {rate.count:,} of {rate.of:,} {of}")
+    if labelled.good_auroc is not None:
+        low, high = labelled.good_auroc_interval
+        lines.append(f"  {'good auroc':<16}{labelled.good_auroc:.3f} [{low:.3f}, {high:.3f}]")
+    if strange_modes := labelled.strange_modes:
+        lines.append(f"  {sum(strange_modes.values()):,} records of modes that {release} does not know")
     return lines

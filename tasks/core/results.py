@@ -154,24 +154,6 @@ class SweepResult(CommandResult):
 
 
 @dataclass(frozen=True)
-class ScoreResult(CommandResult):
-    """Verdicts on a source: their file, and how many records are good, defect and unknown.
-
-    `figures` are the metrics of tasks/scoring/accuracy.py, None where the records have no labels; `flips` the
-    verdicts that another release changes, and `page` the page for people, each None unless requested.
-    """
-
-    source: str
-    revision: str
-    release: str
-    path: str
-    counts: dict[str, int]
-    figures: dict[str, Any] | None = field(default=None, repr=False)
-    flips: dict[str, Any] | None = field(default=None, repr=False)
-    page: str | None = None
-
-
-@dataclass(frozen=True)
 class RecalibrateResult(CommandResult):
     """A release with another threshold: its name and parent, the threshold, its cost, and the current champion."""
 
@@ -182,30 +164,6 @@ class RecalibrateResult(CommandResult):
     threshold: dict[str, Any]
     facts: dict[str, Any] = field(repr=False)
     champion: str | None
-
-
-@dataclass(frozen=True)
-class DriftResult(CommandResult):
-    """New parts compared with a release's reference.
-
-    `standing` is the verdict; `charts` the control charts without their points, the most significant first; `cells`
-    the tests of the map's cells, None for too few maps; `mix` the shares of the verdicts then and now.
-    """
-
-    source: str
-    revision: str
-    release: str
-    standing: Literal["steady", "watch", "drifted"]
-    records: int
-    charts: list[dict[str, Any]] = field(repr=False)
-    cells: dict[str, Any] | None = field(repr=False)
-    mix: dict[str, Any] = field(repr=False)
-    page: str = ""
-
-    @property
-    def clear(self) -> list[dict[str, Any]]:
-        """The charts with significant drift, p ≤ 0.05."""
-        return [chart for chart in self.charts if chart["p"] <= 0.05]
 
 
 @dataclass(frozen=True)
@@ -224,6 +182,15 @@ class MapsResult(CommandResult):
 
 
 @dataclass(frozen=True)
+class ExportParity:
+    """How many maps the exported file was compared on, and the allowed and the largest difference of a distance."""
+
+    tolerance: float
+    records: int
+    largest_difference: float
+
+
+@dataclass(frozen=True)
 class ExportResult(CommandResult):
     """A release in another file format: its folder, and the result of the parity gate (scoring/export_parity.py)."""
 
@@ -231,7 +198,7 @@ class ExportResult(CommandResult):
     release: str
     format: str
     path: str
-    parity: dict[str, Any]
+    parity: ExportParity
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Do new parts still look like those of the reference? Control charts, a test of each cell, and one verdict.
+"""Tests whether new parts still look like the reference: control charts, a test of each cell, and one verdict.
 
-Level (β), shape (√V_e) and score are charted (tasks/monitoring/control_charts.py), and the maps of parts
-called good are compared cell by cell. All that is looked at shares one probability of a false alarm (Holm), and what is
-significant but tiny is no drift: with enough parts everything is significant.
+Level (β), shape (√V_e) and score are charted (tasks/monitoring/control_charts.py), and the maps of records predicted
+good are compared cell by cell. All tests share one probability of a false alarm (Holm). A change that is significant
+but tiny is no drift: with enough parts everything is significant.
 
 Sources: S. Holm, *A simple sequentially rejective multiple test procedure* (1979); R. J. Simes, *An improved
 Bonferroni procedure for multiple tests of significance* (1986); Y. Benjamini, Y. Hochberg, *Controlling the
@@ -13,154 +13,202 @@ distribution of estimates of variance components* (1946).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
 
+from tasks.core.inspection import CellsSummary, ChartSummary, DriftStatus, Region, VerdictMix
 from tasks.data.map_statistics import RunningMoments
-from tasks.monitoring.control_charts import ControlChart, components, control_chart
+from tasks.monitoring.control_charts import ControlChart, Series, components, control_chart, variance_of
+from tasks.monitoring.new_parts import NewParts
 from tasks.monitoring.reference import Reference
-from tasks.scoring.explain import Region, hottest_region
+from tasks.scoring.explain import hottest_region
 
-ALPHA, WATCHED = 0.02, 0.1  # of the whole verdict; less than the 5 % promised, for a reference may be an unlucky draw
-LEAST_EFFECT, LEAST_CELL = 0.25, 0.5  # in deviations of single records
-MIN_MIX_CHANGE = 0.1  # Cramér's V of the verdicts' shares, and at one in a thousand
+# Levels of the adjusted p-value. That of a drift is below the promised 5 %: a reference may be an unlucky sample.
+DRIFT_LEVEL, WATCH_LEVEL = 0.02, 0.1
+MIN_EFFECT, MIN_CELL_EFFECT = 0.25, 0.5  # in standard deviations of single records
+MIX_LEVEL, MIN_MIX_EFFECT = 0.001, 0.1  # of the shares of the verdicts; the effect is Cramér's V
 MIN_MAPS = 20
-
-MIN_MODE_PARTS = {"level": "beta", "shape": "sqrt_ve"}
-
-DriftStatus = Literal["steady", "watch", "drifted"]
+MODE_SERIES = {"level": "beta", "shape": "sqrt_ve"}  # charted for each mode: title and field
 
 
 @dataclass(frozen=True)
 class CellTests:
-    """The maps of parts called good against the reference's, cell by cell; (rows, cols).
+    """The maps of records predicted good against the reference's, cell by cell; (rows, cols).
 
-    effect: new mean less reference mean in deviations of single records; q: p-values by Benjamini and
-    Hochberg; p: of all cells together, by Simes; drifted: how many are significant and large enough; place: where
-    most of them lie, rising or falling.
+    effect: new mean minus reference mean in standard deviations of single records; q: p-values by Benjamini and
+    Hochberg; p: of all cells together, by Simes; drifted: how many are significant and large enough; region: where
+    most of them lie, all rising or all falling.
     """
 
     effect: np.ndarray
     q: np.ndarray
     p: float
     drifted: int
-    place: Region | None
+    region: Region | None
     rises: bool
 
 
 @dataclass(frozen=True)
 class DriftVerdict:
-    """What was found: the verdict, every chart with its p-value by Holm, the clearest first, cells and mix."""
+    """The verdict, every chart with its p-value adjusted by Holm, the clearest first, cells and verdict mix."""
 
-    standing: DriftStatus
+    status: DriftStatus
     charts: list[tuple[ControlChart, float]]
     cells: CellTests | None
     cells_p: float
-    mix: dict[str, Any]
+    mix: VerdictMix
 
     @property
     def leading(self) -> ControlChart | None:
-        """The chart that speaks for the verdict, if one does."""
-        if self.standing == "steady" or not self.charts:
+        """The first chart where it is a reason for the verdict."""
+        if self.status == "steady" or not self.charts:
             return None
         chart, p = self.charts[0]
-        return chart if p <= WATCHED and abs(chart.effect) >= LEAST_EFFECT else None
+        return chart if _is_drift(chart, p, WATCH_LEVEL) else None
+
+    @property
+    def chart_summaries(self) -> list[ChartSummary]:
+        """The charts without their points."""
+        return [
+            ChartSummary(
+                title=chart.title,
+                mode=chart.mode,
+                then=chart.spread.mean,
+                now=chart.spread.mean + chart.shift,
+                effect=chart.effect,
+                p=p,
+                points=len(chart.means),
+                beyond=chart.beyond,
+                since=chart.since,
+                lots=chart.spread.lots,
+            )
+            for chart, p in self.charts
+        ]
+
+    @property
+    def cells_summary(self) -> CellsSummary | None:
+        """The cells without their maps."""
+        cells = self.cells
+        return None if cells is None else CellsSummary(cells.drifted, self.cells_p, cells.rises, cells.region)
 
 
-def test_for_drift(
-    reference: Reference, new: dict[str, np.ndarray], maps: RunningMoments, modes: list[str], size: tuple[int, int]
+def compare_with_reference(
+    reference: Reference, new: NewParts, modes: list[str], size: tuple[int, int]
 ) -> DriftVerdict:
-    """The verdict on new records, in their order.
-
-    new: `mode` codes, `beta`, `sqrt_ve`, `score`, `good` (called good), `lot` and `verdict` (codes), (m,) each;
-    maps: moments of the called-good maps; size: rows and columns of a map.
-    """
+    """The verdict on new parts; modes: the release's names by code; size: rows and columns of a map."""
     charts = _charts(reference, new, modes)
-    cells = test_cells(reference, maps, len(np.unique(new["lot"])), size)
+    cells = compare_cells(reference, new.maps, len(np.unique(new.lot)), size)
     adjusted = holm([*(chart.p for chart in charts), *([cells.p] if cells else [])])
     ranked = sorted(zip(charts, adjusted[: len(charts)], strict=True), key=_clearness)
     cells_p = adjusted[-1] if cells else 1.0
-    mix = verdict_mix(reference.verdicts, np.bincount(new["verdict"], minlength=3))
+    mix = verdict_mix(reference.verdicts, new.verdicts)
     return DriftVerdict(_status(ranked, cells, cells_p, mix), ranked, cells, cells_p, mix)
 
 
 def _clearness(ranked: tuple[ControlChart, float]) -> tuple[bool, float]:
-    """What is sure comes first, the largest effect before the others: a lamp moves level and shape at once."""
+    """Significant charts first, the largest effect before the others: another lamp changes level and shape at once."""
     chart, p = ranked
-    return (True, p) if p > ALPHA else (False, -abs(chart.effect))
+    return (True, p) if p > DRIFT_LEVEL else (False, -abs(chart.effect))
+
+
+def _is_drift(chart: ControlChart, p: float, level: float) -> bool:
+    return p <= level and abs(chart.effect) >= MIN_EFFECT
 
 
 def _status(
-    ranked: list[tuple[ControlChart, float]], cells: CellTests | None, cells_p: float, mix: dict[str, Any]
+    ranked: list[tuple[ControlChart, float]], cells: CellTests | None, cells_p: float, mix: VerdictMix
 ) -> DriftStatus:
-    # Where defects are more, more of them slip through, and what is called good scores higher: no drift.
-    told = [(chart, p) for chart, p in ranked if not (mix["changed"] and chart.title == "score")]
+    # With more defects more of them pass as good, and the score of parts predicted good rises: that is no drift.
+    charts = [(chart, p) for chart, p in ranked if not (mix.changed and chart.title == "score")]
 
-    def beyond(level: float) -> bool:
-        series = any(p <= level and abs(chart.effect) >= LEAST_EFFECT for chart, p in told)
-        return series or bool(cells and cells_p <= level and cells.drifted)
+    def drifted_at(level: float) -> bool:
+        by_cells = cells is not None and cells_p <= level and cells.drifted > 0
+        return by_cells or any(_is_drift(chart, p, level) for chart, p in charts)
 
-    if beyond(ALPHA):
+    if drifted_at(DRIFT_LEVEL):
         return "drifted"
-    return "watch" if beyond(WATCHED) or mix["changed"] else "steady"
+    return "watch" if drifted_at(WATCH_LEVEL) or mix.changed else "steady"
 
 
-def _charts(reference: Reference, new: dict[str, np.ndarray], modes: list[str]) -> list[ControlChart]:
-    """The score of what was called good, and level and shape of each mode that was called."""
+def _charts(reference: Reference, new: NewParts, modes: list[str]) -> list[ControlChart]:
+    """The score of records predicted good, and level and shape of each predicted mode."""
     series: list[tuple[str, str, int | None]] = [("score", "score", None)]
-    series += [(title, name, code) for code in range(len(modes)) for title, name in MIN_MODE_PARTS.items()]
-    found, rows = [], np.arange(len(new["mode"]))
+    series += [(title, name, code) for code in range(len(modes)) for title, name in MODE_SERIES.items()]
+    charts = []
     for seed, (title, name, code) in enumerate(series):
-        then, now = ((one["good"] if code is None else one["mode"] == code) for one in (vars(reference), new))
-        old = (getattr(reference, name)[then].astype(np.float64), reference.lot[then])
-        fresh = (new[name][now].astype(np.float64), new["lot"][now], rows[now])
-        if np.isfinite(old[0]).all() and np.isfinite(fresh[0]).all():
-            found.append(control_chart(title, None if code is None else modes[code], old, fresh, seed))
-    return [chart for chart in found if chart is not None]
+        old, current = _series(reference, name, code), _series(new, name, code)
+        if np.isfinite(old.values).all() and np.isfinite(current.values).all():
+            spread = variance_of(old.values, old.lots)
+            mode = None if code is None else modes[code]
+            charts.append(None if spread is None else control_chart(title, mode, spread, current, seed))
+    return [chart for chart in charts if chart is not None]
 
 
-def test_cells(reference: Reference, new: RunningMoments, new_lots: int, size: tuple[int, int]) -> CellTests | None:
-    """Welch's test of each cell, widened by what lots do, of which `new_lots` are new; None of too few maps."""
+def _series(records: Reference | NewParts, name: str, code: int | None) -> Series:
+    """One number of the records of a predicted mode, or of those predicted good where the code is None."""
+    rows = np.flatnonzero(records.good if code is None else records.mode == code)
+    return Series(getattr(records, name)[rows].astype(np.float64), records.lot[rows], rows)
+
+
+def compare_cells(reference: Reference, new: RunningMoments, new_lots: int, size: tuple[int, int]) -> CellTests | None:
+    """Welch's test of each cell, with the variation between lots added; None where either has fewer than MIN_MAPS.
+
+    new_lots: how many lots the new maps come from.
+    """
     if len(reference.maps) < MIN_MAPS or new.count < MIN_MAPS:
         return None
     old = reference.maps.astype(np.float64)
     deviation = old.std(axis=0, ddof=1)
-    live = deviation > 0
-    within, between, lots = components(old[:, live], reference.map_lot)
-    # A cell's own estimate from a few lots is often zero by chance: all cells lend one another theirs.
-    between = np.sqrt(np.maximum(between**2, within**2 * np.mean(between**2 / within**2)))
-    shift = (new.mean - old.mean(axis=0))[live]
-    sampling = within**2 / len(old) + new.variance[live] / new.count
-    of_lots = between**2 * (1 / max(lots, 1) + 1 / new_lots)
-    freedom = (sampling + of_lots) ** 2 / (sampling**2 / (len(old) - 1) + of_lots**2 / max(lots - 1, 1))
-    p = 2 * stats.t.sf(np.abs(shift) / np.sqrt(sampling + of_lots), freedom)
+    varying = deviation > 0
+    shift = (new.mean - old.mean(axis=0))[varying]
+    p = _cell_p_values(old[:, varying], reference.map_lot, shift, new.variance[varying] / new.count, new_lots)
     effect, q = np.zeros(old.shape[1]), np.ones(old.shape[1])
-    effect[live], q[live] = shift / deviation[live], stats.false_discovery_control(p)
-    large = (q <= ALPHA) & (np.abs(effect) >= LEAST_CELL)
+    effect[varying], q[varying] = shift / deviation[varying], stats.false_discovery_control(p)
+    large = (q <= DRIFT_LEVEL) & (np.abs(effect) >= MIN_CELL_EFFECT)
     rises = bool(np.where(large, effect, 0).sum() >= 0)
-    heat = np.where(large, effect if rises else -effect, 0).reshape(size)
-    simes = float(min(1.0, (np.sort(p) * len(p) / np.arange(1, len(p) + 1)).min())) if len(p) else 1.0
-    return CellTests(effect.reshape(size), q.reshape(size), simes, int(large.sum()), hottest_region(heat), rises)
+    heatmap = np.where(large, effect if rises else -effect, 0).reshape(size)
+    return CellTests(effect.reshape(size), q.reshape(size), simes(p), int(large.sum()), hottest_region(heatmap), rises)
 
 
-def verdict_mix(then: np.ndarray, now: np.ndarray) -> dict[str, Any]:
-    """Shares of good, defect and unknown then and now, Cramér's V, and whether they changed; no drift by itself."""
+def _cell_p_values(
+    old: np.ndarray, lots: np.ndarray, shift: np.ndarray, new_sampling: np.ndarray, new_lots: int
+) -> np.ndarray:
+    """Two-sided p-values (cells,) of shifts (cells,) between reference maps (n, cells) and new ones.
+
+    new_sampling (cells,): squared standard error of the new means. Degrees of freedom by Satterthwaite.
+    """
+    within, between, lot_count = components(old, lots)
+    # A cell's own estimate from a few lots is often zero by chance: each has at least the average of all cells.
+    between = np.sqrt(np.maximum(between**2, within**2 * np.mean(between**2 / within**2)))
+    sampling = within**2 / len(old) + new_sampling
+    of_lots = between**2 * (1 / max(lot_count, 1) + 1 / new_lots)
+    freedom = (sampling + of_lots) ** 2 / (sampling**2 / (len(old) - 1) + of_lots**2 / max(lot_count - 1, 1))
+    return 2 * stats.t.sf(np.abs(shift) / np.sqrt(sampling + of_lots), freedom)
+
+
+def verdict_mix(then: np.ndarray, now: np.ndarray) -> VerdictMix:
+    """Compares counts (3,) of good, defect and unknown by a χ² test; a changed mix is no drift by itself."""
     table = np.stack([then, now])
     table = table[:, table.sum(axis=0) > 0]
-    p, v = 1.0, 0.0
+    p, effect = 1.0, 0.0
     if table.shape[1] > 1:
-        tested = stats.chi2_contingency(table, correction=False)
-        p, v = float(tested.pvalue), float((tested.statistic / table.sum()) ** 0.5)
-    shares = [(side / max(side.sum(), 1)).tolist() for side in (then, now)]
-    return {"then": shares[0], "now": shares[1], "p": p, "effect": v, "changed": p < 0.001 and v >= MIN_MIX_CHANGE}
+        test = stats.chi2_contingency(table, correction=False)
+        p, effect = float(test.pvalue), float((test.statistic / table.sum()) ** 0.5)
+    shares = [(counts / max(counts.sum(), 1)).tolist() for counts in (then, now)]
+    return VerdictMix(*shares, p, effect, changed=p < MIX_LEVEL and effect >= MIN_MIX_EFFECT)
 
 
 def holm(p: list[float]) -> list[float]:
-    """The p-values, each adjusted for all."""
+    """The p-values, each adjusted for all by Holm."""
     order = np.argsort(p)
     steps = np.maximum.accumulate(np.minimum(1.0, np.array(p)[order] * np.arange(len(p), 0, -1)))
     adjusted = np.empty(len(p))
     adjusted[order] = steps
     return adjusted.tolist()
+
+
+def simes(p: np.ndarray) -> float:
+    """One p-value of all p-values (n,) together, by Simes; 1 for none."""
+    ranks = np.arange(1, len(p) + 1)
+    return float(np.min(np.sort(p) * len(p) / ranks, initial=1.0))

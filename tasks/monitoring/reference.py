@@ -1,12 +1,12 @@
-"""What parts looked like when a release was made: the reference that drift is measured against.
+"""The reference that drift is measured against: the predictions on records when the release was made.
 
-It comes from records that the tower was not trained on, for it has drawn the trained ones together, and
-every new part would lie beyond them. What the release itself says of them is kept, since new parts have no
-labels; and as many maps of parts called good as a test of each cell needs.
+They come from records that the tower was not trained on: training has drawn the trained ones together, and every new
+part would lie beyond them. The release's own predictions are stored, since new parts have no labels, and as
+many maps of records predicted good as a test of each cell needs.
 
-    reference.npz    mode (n,) code called, beta, sqrt_ve, score (n,) float32, good (n,) bool: called good,
+    reference.npz    mode (n,) predicted code, beta, sqrt_ve, score (n,) float32, good (n,) bool: predicted good,
                      lot (n,) str, verdicts (3,) counts of good, defect and unknown,
-                     maps (k, values) float32 of called-good records, map_lot (k,) str
+                     maps (k, values) float32 of records predicted good, map_lot (k,) str
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from tasks.registry.loading import CalibratedClassifier
 from tasks.registry.release_files import REFERENCE_FILE
 from tasks.scoring.verdicts import VERDICTS, predict
 
-MOST, MOST_MAPS = 20_000, 1000  # records and maps: 2 and 6 MB of a release
+MAX_REFERENCE_RECORDS, MAX_REFERENCE_MAPS = 20_000, 1000  # 2 and 6 MB of a release
 HELD_OUT_PARTS = ("stop", "calibrate", "test")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The held-out records as the release judges them; see the module's docstring for shapes and types."""
+    """The release's predictions on held-out records; see the module's docstring for shapes and types."""
 
     mode: np.ndarray
     beta: np.ndarray
@@ -41,21 +41,23 @@ class Reference:
     map_lot: np.ndarray
 
 
-def build_reference(opened: CalibratedClassifier, bank: Bank) -> Reference:
-    """The reference that the bank's held-out records are; a sample by their hashes where they are many."""
+def build_reference(release: CalibratedClassifier, bank: Bank) -> Reference:
+    """The reference of the bank's held-out records; a sample by their hashes where they are many."""
     rows = np.concatenate([bank.rows(part) for part in HELD_OUT_PARTS])
-    rows = rows[np.argsort(bank.hash[rows], kind="stable")][:MOST]
-    found = predict(opened, np.asarray(bank.maps[rows], np.float32))
-    good = found.verdict == "good"
-    shown = rows[good][:MOST_MAPS]
+    rows = rows[np.argsort(bank.hash[rows], kind="stable")][:MAX_REFERENCE_RECORDS]
+    predictions = predict(release, np.asarray(bank.maps[rows], np.float32))
+    good = predictions.verdict == "good"
+    map_rows = rows[good][:MAX_REFERENCE_MAPS]
     return Reference(
-        mode=found.mode.astype(np.int32),
-        **{name: getattr(found, name).astype(np.float32) for name in ("beta", "sqrt_ve", "score")},
+        mode=predictions.mode.astype(np.int32),
+        beta=predictions.beta.astype(np.float32),
+        sqrt_ve=predictions.sqrt_ve.astype(np.float32),
+        score=predictions.score.astype(np.float32),
         good=good,
         lot=bank.group[rows],
-        verdicts=np.array([(found.verdict == name).sum() for name in VERDICTS]),
-        maps=np.asarray(bank.maps[shown], np.float32),
-        map_lot=bank.group[shown],
+        verdicts=np.array([(predictions.verdict == name).sum() for name in VERDICTS]),
+        maps=np.asarray(bank.maps[map_rows], np.float32),
+        map_lot=bank.group[map_rows],
     )
 
 
@@ -65,6 +67,6 @@ def write_reference(reference: Reference, folder: Path) -> None:
 
 
 def read_reference(folder: Path) -> Reference | None:
-    """The reference of a release's folder; None for a release that is older than references."""
+    """The reference of a release's folder; None for a release that predates drift references."""
     path = folder / REFERENCE_FILE
     return load_npz(Reference, path) if path.exists() else None

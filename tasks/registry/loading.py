@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -66,6 +67,26 @@ class LoadedRelease(CalibratedClassifier):
 
     release: Release
     gallery: Gallery | None
+
+    @property
+    def version(self) -> str:
+        """The release's name, such as v3."""
+        return self.release.version
+
+    @property
+    def path(self) -> Path:
+        """The release's folder."""
+        return self.release.path
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The release's manifest."""
+        return self.release.manifest
+
+    @property
+    def language(self) -> str:
+        """The language of the release's reports, `en` or `ja`."""
+        return self.manifest["config"].get("report", {}).get("language", "en")
 
 
 def load_release(artifacts: Path, version: str | None = None) -> LoadedRelease:

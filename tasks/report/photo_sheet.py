@@ -1,8 +1,9 @@
-"""A sheet of photographs and their maps, for the engineer's eye."""
+"""A sheet of photographs and their maps, for an engineer to check the registration by eye."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -10,27 +11,37 @@ from matplotlib.figure import Figure
 
 from tasks.report.pictures import STYLE
 
-Shown = tuple[str, np.ndarray, np.ndarray, np.ndarray]
+BRIGHT_SHARE = 0.999  # share of a map's values at which the colours end
+TITLES = ("photograph", "registered", "mean of good parts", "map")
 
 
-def photo_sheet(shown: list[Shown], mean: np.ndarray, path: Path) -> None:
-    """Draw a row for each of `shown` (name, photograph, registered, map) as a PNG: with the standard's mean between."""
+class SheetRow(NamedTuple):
+    """One photograph: its name, pixels 0..1 (height, width) or (height, width, 3) in BGR, the same after registration,
+    and its map (rows, cols)."""
+
+    name: str
+    photograph: np.ndarray
+    registered: np.ndarray
+    map: np.ndarray
+
+
+def photo_sheet(rows: list[SheetRow], mean: np.ndarray, path: Path) -> None:
+    """Draw a PNG with a line for each row; `mean` is the standard's mean photograph. All maps share one scale."""
+    largest = max(float(np.quantile(row.map, BRIGHT_SHARE)) for row in rows)
     with mpl.rc_context({**STYLE, "axes.grid": False}):
-        figure = Figure(figsize=(8.4, 2.05 * len(shown) + 0.3), layout="constrained")
-        rows = figure.subplots(len(shown), 4, squeeze=False)
-        top = max(float(np.quantile(values, 0.999)) for *_, values in shown)
-        for axes, (name, seen, registered, values) in zip(rows, shown, strict=True):
-            for ax, picture in zip(axes, (seen, registered, mean), strict=False):
-                ax.imshow(_colours(picture), cmap="gray", vmin=0, vmax=1)
-            axes[3].imshow(np.sqrt(values / max(top, 1e-9)), cmap="cividis", vmin=0, vmax=1)
-            axes[0].set_ylabel(name[-28:], fontsize=7)
+        figure = Figure(figsize=(8.4, 2.05 * len(rows) + 0.3), layout="constrained")
+        grid = figure.subplots(len(rows), len(TITLES), squeeze=False)
+        for axes, row in zip(grid, rows, strict=True):
+            for ax, picture in zip(axes[:3], (row.photograph, row.registered, mean), strict=True):
+                ax.imshow(_to_rgb(picture), cmap="gray", vmin=0, vmax=1)
+            axes[3].imshow(np.sqrt(row.map / max(largest, 1e-9)), cmap="cividis", vmin=0, vmax=1)
+            axes[0].set_ylabel(row.name[-28:], fontsize=7)
             for ax in axes:
                 ax.set(xticks=[], yticks=[])
-        for ax, title in zip(rows[0], ("photograph", "registered", "mean of good parts", "map"), strict=True):
+        for ax, title in zip(grid[0], TITLES, strict=True):
             ax.set_title(title)
         figure.savefig(path, dpi=90)
 
 
-def _colours(picture: np.ndarray) -> np.ndarray:
-    """Red first, as it is drawn."""
+def _to_rgb(picture: np.ndarray) -> np.ndarray:
     return picture if picture.ndim == 2 else picture[:, :, ::-1].clip(0, 1)

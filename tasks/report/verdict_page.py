@@ -1,93 +1,109 @@
-"""The page of verdicts on new parts: what was judged, what it is worth, and why, with pictures."""
+"""The page of verdicts on new parts: how many, how well they agree with labels, and explanations with pictures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from tasks.core.inspection import ScoreResult
 from tasks.registry.loading import LoadedRelease
 from tasks.registry.release_files import DEFECT_THRESHOLD
 from tasks.report.pictures import HeatMaps, Picture, difference_map, intensity_map, on_one_scale
 from tasks.report.templating import environment
-from tasks.scoring.examples import ExampleCollector, ScoredRecord
+from tasks.scoring.batch import ScoredRecord
 from tasks.scoring.explain import Explanation, explain
-from tasks.scoring.flips import FlipCollector
 
-BRIGHT_SHARE = 0.998  # share of the values at which a case's colours end: one strong mark would hide what is weak
+BRIGHT_SHARE = 0.998  # share of the values at which an example's colours end: one strong mark would hide weak ones
 
 
 @dataclass(frozen=True)
 class IllustratedCase:
-    """One case as the page shows it: its reasons, its map beside the nearest mode's mean and training records, on
-    one scale, the signed difference of map and mean, and what a window of it alone brings."""
+    """One record as the page shows it.
 
-    why: Explanation
+    maps: its map, the mean of the nearest mode, and the most similar training records, on one scale; difference: map
+    minus mean; heatmap: the explanation's; mode: the nearest mode's name.
+    """
+
+    explanation: Explanation
     maps: HeatMaps
     difference: Picture
-    revealed: Picture
+    heatmap: Picture
     mode: str
 
     @property
-    def case(self) -> ScoredRecord:
-        """The record and its verdict."""
-        return self.why.case
+    def record(self) -> ScoredRecord:
+        """The record and its predictions."""
+        return self.explanation.record
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Another release, and records with changed verdicts as the page's release and as the other sees them."""
+
+    release: LoadedRelease
+    examples: list[tuple[ScoredRecord, ScoredRecord]]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """A release's thresholds; None for one that it does not have."""
+
+    defect: float | None
+    radius: float | None
 
 
 def render_verdicts(
-    opened: LoadedRelease, shown: ExampleCollector, flips: FlipCollector | None, facts: dict[str, Any], language: str
+    release: LoadedRelease,
+    result: ScoreResult,
+    examples: dict[str, list[ScoredRecord]],
+    comparison: Comparison | None,
+    language: str,
 ) -> str:
-    """The page as HTML text.
-
-    `facts` are what `Scored.as_json` tells: source, revision, release, path, counts, figures.
-    """
-    kinds = {name: illustrate(opened, cases) for name, cases in shown.cases().items()}
-    changed = [] if flips is None else flips.cases()
-    ours = illustrate(opened, [one for one, _ in changed])
-    theirs = [] if flips is None else illustrate(flips.against, [other for _, other in changed])
+    """The page as HTML text; examples: `worst`, `uncertain` and `random`."""
+    flipped, others = [], []
+    if comparison is not None:
+        flipped = illustrate(release, [record for record, _ in comparison.examples])
+        others = illustrate(comparison.release, [other for _, other in comparison.examples])
     return (
         environment(language)
         .get_template("verdicts.html")
         .render(
-            opened=opened,
-            cut=_known(opened.defect_threshold),
-            reach=_known(opened.mode_radius),
-            rule=opened.thresholds.get(DEFECT_THRESHOLD),
-            facts=facts,
-            total=sum(facts["counts"].values()),
-            kinds=kinds,
-            flips=None if flips is None else flips.as_json(),
-            flipped=list(zip(ours, theirs, strict=True)),
-            other=None
-            if flips is None
-            else {"cut": _known(flips.against.defect_threshold), "reach": _known(flips.against.mode_radius)},
+            result=result,
+            score_unit=release.judge.unit,
+            thresholds=_thresholds(release),
+            other_thresholds=None if comparison is None else _thresholds(comparison.release),
+            rule=release.thresholds.get(DEFECT_THRESHOLD),
+            total=sum(result.counts.values()),
+            examples={name: illustrate(release, records) for name, records in examples.items()},
+            flipped=list(zip(flipped, others, strict=True)),
             language=language,
         )
     )
 
 
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else value
+def _thresholds(release: LoadedRelease) -> Thresholds:
+    values = (release.defect_threshold, release.mode_radius)
+    return Thresholds(*(None if np.isnan(value) else value for value in values))
 
 
-def illustrate(opened: LoadedRelease, cases: list[ScoredRecord]) -> list[IllustratedCase]:
-    """The cases with their reasons and pictures."""
-    return [_illustrate(opened, reasons) for reasons in explain(opened, cases)]
+def illustrate(release: LoadedRelease, records: list[ScoredRecord]) -> list[IllustratedCase]:
+    """The records with their explanations and pictures."""
+    return [_illustrate(release, explain(release, record)) for record in records]
 
 
-def _illustrate(opened: LoadedRelease, reasons: Explanation) -> IllustratedCase:
-    mode = opened.judge.modes[reasons.case.nearest]
-    values = (reasons.map, reasons.anchor, *(neighbour.map for neighbour in reasons.neighbours))
+def _illustrate(release: LoadedRelease, explanation: Explanation) -> IllustratedCase:
+    mode, neighbours = release.judge.modes[explanation.record.nearest], explanation.neighbours
+    maps = (explanation.map, explanation.anchor, *(neighbour.map for neighbour in neighbours))
     alts = (
-        f"heat map of record {reasons.case.row}",
+        f"heat map of record {explanation.record.row}",
         f"heat map of the mean of mode {mode}",
-        *(f"heat map of a training record of mode {neighbour.mode}" for neighbour in reasons.neighbours),
+        *(f"heat map of a training record of mode {neighbour.mode}" for neighbour in neighbours),
     )
     return IllustratedCase(
-        reasons,
-        on_one_scale(values, alts, reasons, BRIGHT_SHARE),
-        difference_map(reasons.level + reasons.shape, f"map of the difference from the mean of mode {mode}"),
-        intensity_map(reasons.revealed, "map of what each place alone adds to the score"),
-        mode,
+        explanation=explanation,
+        maps=on_one_scale(maps, alts, explanation, BRIGHT_SHARE),
+        difference=difference_map(explanation.level + explanation.shape, f"difference from the mean of mode {mode}"),
+        heatmap=intensity_map(explanation.heatmap, "heat map of how much each window raises the score"),
+        mode=mode,
     )

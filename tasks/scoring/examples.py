@@ -1,109 +1,66 @@
-"""The records of a stream that are worth showing: the worst, the most uncertain, and a fair sample.
+"""Examples out of a stream of scored records: the worst, the most uncertain, and a random sample.
 
-Memory is that of a few records, however many pass by, and the choice is the same for any size of batch.
+Memory is that of a few records, however many pass by, and the choice does not depend on the size of the batches.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tasks.registry.loading import LoadedRelease
-from tasks.scoring.verdicts import Predictions
+from tasks.scoring.batch import ScoredBatch, ScoredRecord
 
-
-@dataclass(frozen=True)
-class ScoredRecord:
-    """One judged record: its row in the source, its map (values,), and what was said of it (see Verdicts).
-
-    label, mode and group are the source's own texts, None where it has none.
-    """
-
-    row: int
-    map: np.ndarray
-    nearest: int
-    distance: float
-    score: float
-    verdict: str
-    margin: float
-    beta: float
-    sqrt_ve: float
-    embedded: np.ndarray
-    label: str | None
-    mode: str | None
-    group: str | None
-
-
-Texts = list[str | None]
-
-
-def scored_record(
-    start: int, i: int, maps: np.ndarray, found: Predictions, texts: tuple[Texts, Texts, Texts]
-) -> ScoredRecord:
-    """The i-th record of a batch that begins with row `start`; texts are labels, modes and groups."""
-    numbers = (found.distance, found.score)
-    return ScoredRecord(
-        start + int(i),
-        maps[i].copy(),
-        int(found.mode[i]),
-        *(float(values[i]) for values in numbers),
-        str(found.verdict[i]),
-        *(float(values[i]) for values in (found.margin, found.beta, found.sqrt_ve)),
-        found.embedded[i].copy(),
-        *(column[i] for column in texts),
-    )
+MAX_EXAMPLES = 6  # of each kind
 
 
 class TopK:
-    """The `most` records with the smallest keys so far; of equal ones, the earlier."""
+    """The `k` records with the smallest keys so far; of equal keys, the earlier record."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.kept: list[tuple[float, ScoredRecord]] = []
+    def __init__(self, k: int) -> None:
+        self.k = k
+        self.entries: list[tuple[float, ScoredRecord]] = []
 
-    def take(
-        self, keys: np.ndarray, start: int, maps: np.ndarray, found: Predictions, texts: tuple[Texts, Texts, Texts]
-    ) -> None:
-        """Offer a batch; a key that is no number is no candidate."""
-        worst = self.kept[-1][0] if len(self.kept) == self.most else np.inf
-        (rows,) = np.nonzero(keys < worst)
-        rows = rows[np.argsort(keys[rows], kind="stable")][: self.most]
-        new = [(float(keys[i]), scored_record(start, i, maps, found, texts)) for i in rows]
-        self.kept = sorted([*self.kept, *new], key=lambda pair: (pair[0], pair[1].row))[: self.most]
+    def update(self, batch: ScoredBatch, keys: np.ndarray) -> None:
+        """Offer a batch with its keys (n,); a record whose key is NaN is no candidate."""
+        largest = self.entries[-1][0] if len(self.entries) == self.k else np.inf
+        (candidates,) = np.nonzero(keys < largest)
+        candidates = candidates[np.argsort(keys[candidates], kind="stable")][: self.k]
+        entries = [*self.entries, *((float(keys[i]), batch.record(i)) for i in candidates)]
+        self.entries = sorted(entries, key=lambda entry: (entry[0], entry[1].row))[: self.k]
 
-    def cases(self) -> list[ScoredRecord]:
-        """The kept ones, the smallest key first."""
-        return [case for _, case in self.kept]
+    def result(self) -> list[ScoredRecord]:
+        """The records, the smallest key first."""
+        return [record for _, record in self.entries]
 
 
 class ExampleCollector:
-    """Collects `most` records of each kind while batches pass by."""
+    """Collects `k` records of each kind while batches pass by."""
 
-    def __init__(self, opened: LoadedRelease, most: int = 6, seed: int = 42) -> None:
-        self.mode_radius = opened.mode_radius
+    def __init__(self, release: LoadedRelease, k: int = MAX_EXAMPLES, seed: int = 42) -> None:
+        self.mode_radius = release.mode_radius
         self.seed = seed
-        self.kinds = {name: TopK(most) for name in ("worst", "uncertain", "random")}
+        self.kinds = {name: TopK(k) for name in ("worst", "uncertain", "random")}
 
-    def take(self, start: int, maps: np.ndarray, found: Predictions, label: Texts, mode: Texts, group: Texts) -> None:
-        """Look at a batch whose first record has the row number `start`."""
-        scored = np.isfinite(found.score)
-        near = np.where(np.isfinite(found.margin), np.abs(found.margin), np.abs(self.mode_radius - found.distance))
+    def update(self, batch: ScoredBatch) -> None:
+        """Look at a batch. A release without good parts has no score: its distances take the score's place."""
+        predictions = batch.predictions
+        score, margin = predictions.score, predictions.margin
+        from_radius = np.abs(self.mode_radius - predictions.distance)
         keys = {
-            "worst": -np.where(scored, found.score, found.distance),
-            "uncertain": near,
-            "random": _random_keys(np.arange(start, start + len(maps)), self.seed),
+            "worst": -np.where(np.isfinite(score), score, predictions.distance),
+            "uncertain": np.where(np.isfinite(margin), np.abs(margin), from_radius),
+            "random": _random_keys(batch.rows, self.seed),
         }
-        for name, best in self.kinds.items():
-            best.take(keys[name], start, maps, found, (label, mode, group))
+        for name, top in self.kinds.items():
+            top.update(batch, keys[name])
 
-    def cases(self) -> dict[str, list[ScoredRecord]]:
-        """The cases by the names `worst`, `uncertain` and `random`."""
-        return {name: best.cases() for name, best in self.kinds.items()}
+    def result(self) -> dict[str, list[ScoredRecord]]:
+        """The records under the names `worst`, `uncertain` and `random`."""
+        return {name: top.result() for name, top in self.kinds.items()}
 
 
 def _random_keys(rows: np.ndarray, seed: int) -> np.ndarray:
-    """A number 0..1 for each row, the same whatever batch it comes in.
+    """A number 0..1 for each row, whatever batch the row comes in.
 
     Source: Steele, Lea, Flood, *Fast splittable pseudorandom number generators* (2014), its mixing function.
     """

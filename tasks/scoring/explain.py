@@ -1,14 +1,13 @@
-"""Why a map got its verdict: level or shape, where the tower looks, and what it is like.
+"""Explanations of a verdict: level or shape, where the map is anomalous, and which training records are most similar.
 
-Three answers that need no trust in one another. RT's decomposition compares the raw map x with the mean
-map m of the nearest mode: |x − m|² = (β − 1)² r + S_e, the level's part and the shape's, cell by cell.
-Revealing asks the tower: a small window of the part is laid on an otherwise usual map, and where that
-alone raises the score most, there lies what the verdict rests on. The nearest training records show what
-the part is like.
+The three are independent of one another. RT's decomposition compares the raw map x with the mean map m of the
+nearest mode: |x − m|² = (β − 1)² r + S_e, a part for the level and a part for the shape. The insertion heatmap asks
+the tower: one small window of the record at a time is put into a normal map, and the verdict rests on the window that
+raises the score most. The nearest training records show what the record looks like.
 
-Revealing finds the place of a defect more often than hiding does, or than the gradient times the
-difference (300 defects on boards never seen: .91 against .80 and .88, docs/verdicts.md): what one
-window hides, another still shows, and a score far beyond the threshold hardly moves.
+Insertion finds the place of a defect more often than hiding windows does, or than the gradient times the difference
+(300 defects on boards never seen: .91 against .80 and .88, docs/verdicts.md): where one window is hidden, the
+others still show the defect, and a score far beyond the threshold hardly changes.
 """
 
 from __future__ import annotations
@@ -18,24 +17,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from tasks.core.inspection import Region
 from tasks.registry.loading import LoadedRelease
-from tasks.scoring.examples import ScoredRecord
+from tasks.scoring.batch import ScoredRecord
 from tasks.scoring.verdicts import anomaly_score
 
-WINDOW_DIVISOR = (
-    6  # of the map's side is a window's; a third of that lies between two, so that a map takes 300 looks at most
-)
-HALF_MAXIMUM = 0.5  # of the largest rise of the score: the cells around it that are as hot belong to the place
-SHOWN_NEIGHBOURS = 3
-
-
-@dataclass(frozen=True)
-class Region:
-    """A part of the map: first and last row and column, from 1, and where that lies, such as `upper left`."""
-
-    rows: tuple[int, int]
-    cols: tuple[int, int]
-    where: str
+# A window is a sixth of the map's side long, and the next begins a third of a window later: at most 300 a map.
+WINDOW_DIVISOR = 6
+HALF_MAXIMUM = 0.5  # of the largest rise of the score: neighbouring cells above it belong to the region
+MAX_NEIGHBOURS = 3
 
 
 @dataclass(frozen=True)
@@ -50,106 +40,105 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Of one case; maps are (rows, cols), in the map's unit.
+    """Explains one record; maps are (rows, cols), in the map's unit.
 
-    map, anchor: the record, and the mean map of the nearest mode. level: (β − 1)·m, what the change of level
-    is in each cell; shape: x − βm, the rest. level_share: the level's part of |x − m|², 0..1. revealed: by
-    how much the score rises, in its own unit, where a window around the cell is all that a usual map has of
-    the part. place: where it rises most, None where it rises nowhere. neighbours: nearest first; none where the
-    release keeps no training records.
+    map, anchor: the record, and the mean map of the nearest mode. level: (β − 1)·m, the change of level in each
+    cell; shape: x − βm, the rest. level_share: the level's part of |x − m|², 0..1. heatmap: see insertion_heatmap.
+    region: where the heatmap is largest, None where it is nowhere positive. neighbours: nearest first; none where
+    the release keeps no training records.
     """
 
-    case: ScoredRecord
+    record: ScoredRecord
     map: np.ndarray
     anchor: np.ndarray
     level: np.ndarray
     shape: np.ndarray
     level_share: float
-    revealed: np.ndarray
-    place: Region | None
+    heatmap: np.ndarray
+    region: Region | None
     neighbours: tuple[Neighbour, ...]
 
 
-def explain(opened: LoadedRelease, cases: list[ScoredRecord]) -> list[Explanation]:
-    """The reasons for each case, in order."""
-    return [_explain(opened, case) for case in cases]
-
-
-def _explain(opened: LoadedRelease, case: ScoredRecord) -> Explanation:
-    size = opened.data.rows, opened.data.cols
-    x, m = case.map.astype(np.float64), opened.anchors[case.nearest]
-    level, shape = (case.beta - 1) * m, x - case.beta * m
-    squares = float(np.square(level).sum()), float(np.square(shape).sum())
-    heat = insertion_heatmap(opened, case)
+def explain(release: LoadedRelease, record: ScoredRecord) -> Explanation:
+    """The explanation of one record."""
+    size = release.data.rows, release.data.cols
+    x, m = record.map.astype(np.float64), release.anchors[record.nearest]
+    level, shape = (record.beta - 1) * m, x - record.beta * m
+    level_squares, shape_squares = float(np.square(level).sum()), float(np.square(shape).sum())
+    squares = level_squares + shape_squares
+    heatmap = insertion_heatmap(release, record)
     return Explanation(
-        case,
-        *(values.reshape(size) for values in (x, m, level, shape)),
-        level_share=squares[0] / sum(squares) if any(squares) else 0.0,
-        revealed=heat,
-        place=hottest_region(heat),
-        neighbours=_neighbours(opened, case),
+        record=record,
+        map=x.reshape(size),
+        anchor=m.reshape(size),
+        level=level.reshape(size),
+        shape=shape.reshape(size),
+        level_share=level_squares / squares if squares else 0.0,
+        heatmap=heatmap,
+        region=hottest_region(heatmap),
+        neighbours=_neighbours(release, record),
     )
 
 
-def reference_map(opened: LoadedRelease, case: ScoredRecord) -> np.ndarray:
-    """The usual map (values,): the mean good one, or that of the nearest mode without good ones.
+def reference_map(release: LoadedRelease, record: ScoredRecord) -> np.ndarray:
+    """A normal map (values,): the mean of the good training records that the release keeps.
 
-    The mean of the good training records that the release keeps; a release from before keeps none.
+    The mean map of the record's nearest mode where the release has no good parts or keeps no records.
     """
-    gallery = opened.gallery
-    if opened.judge.good is None or gallery is None or not gallery.good.any():
-        return opened.anchors[case.nearest].astype(np.float32)
+    gallery = release.gallery
+    if release.judge.good is None or gallery is None or not gallery.good.any():
+        return release.anchors[record.nearest].astype(np.float32)
     return gallery.maps[gallery.good].mean(axis=0)
 
 
-def insertion_heatmap(opened: LoadedRelease, case: ScoredRecord) -> np.ndarray:
-    """By how much each cell's windows (rows, cols), laid on the usual map, raise its score; below zero, they lower it.
+def insertion_heatmap(release: LoadedRelease, record: ScoredRecord) -> np.ndarray:
+    """By how much the score rises, in its own unit, where a window around a cell is put into a normal map.
 
-    A cell has the mean of the windows that hold it. Without a good prototype the distance to the nearest
-    mode stands for the score, and what is far from its mean map is found.
+    (rows, cols); a cell has the mean of the windows that contain it. Without a good prototype the distance to the
+    nearest mode takes the score's place.
     """
-    size = opened.data.rows, opened.data.cols
-    windows = [(r, c) for r in _windows(size[0]) for c in _windows(size[1])]
-    part, blank = case.map.reshape(size), reference_map(opened, case).reshape(size)
-    shown = np.repeat(blank[None], len(windows) + 1, axis=0)
-    for one, window in zip(shown, windows, strict=False):  # the last shows nothing
-        one[window] = part[window]
-    *scores, nothing = _anomaly_score(opened, shown.reshape(len(shown), -1), case.nearest)
+    size = release.data.rows, release.data.cols
+    windows = [(rows, cols) for rows in insertion_windows(size[0]) for cols in insertion_windows(size[1])]
+    map_, normal = record.map.reshape(size), reference_map(release, record).reshape(size)
+    inserted = np.repeat(normal[None], len(windows) + 1, axis=0)  # the last stays as it is
+    for i, window in enumerate(windows):
+        inserted[i][window] = map_[window]
+    *scores, score_of_normal = _scores(release, inserted.reshape(len(inserted), -1), record.nearest)
     total, covered = np.zeros(size), np.zeros(size)
     for score, window in zip(scores, windows, strict=True):
-        total[window] += score - nothing
+        total[window] += score - score_of_normal
         covered[window] += 1
     return total / covered
 
 
-def _windows(cells: int) -> list[slice]:
-    """Overlapping windows over one side, the last at its end."""
-    long = max(1, cells // WINDOW_DIVISOR)
-    starts = [*range(0, cells - long, max(1, long // 3)), cells - long]
-    return [slice(start, start + long) for start in starts]
+def insertion_windows(cells: int) -> list[slice]:
+    """Overlapping windows along one side of the map, the last at its end."""
+    length = max(1, cells // WINDOW_DIVISOR)
+    starts = [*range(0, cells - length, max(1, length // 3)), cells - length]
+    return [slice(start, start + length) for start in starts]
 
 
-def _anomaly_score(opened: LoadedRelease, maps: np.ndarray, nearest: int) -> np.ndarray:
-    embedded = opened.judge.embed(maps)
-    if opened.judge.good is not None:
-        return anomaly_score(opened, embedded, maps)
-    return opened.judge.distance.to_prototypes(embedded, opened.judge.prototypes)[:, nearest]
+def _scores(release: LoadedRelease, maps: np.ndarray, nearest: int) -> np.ndarray:
+    embedded = release.judge.embed(maps)
+    if release.judge.good is not None:
+        return anomaly_score(release, embedded, maps)
+    return release.judge.distance.to_prototypes(embedded, release.judge.prototypes)[:, nearest]
 
 
-def hottest_region(heat: np.ndarray) -> Region | None:
-    """The connected cells around the hottest that are at least half as hot; None where none is above zero."""
-    top = float(heat.max())
-    if not top > 0:
+def hottest_region(heatmap: np.ndarray) -> Region | None:
+    """The connected cells around the largest that are at least half as large; None where none is positive."""
+    largest = float(heatmap.max())
+    if not largest > 0:
         return None
-    parts, _ = ndimage.label(heat >= HALF_MAXIMUM * top)
-    hottest = np.unravel_index(int(heat.argmax()), heat.shape)
-    rows, cols = ndimage.find_objects(parts)[parts[hottest] - 1]
-    middle = ((rows.start + rows.stop) / 2 / heat.shape[0], (cols.start + cols.stop) / 2 / heat.shape[1])
-    return Region((rows.start + 1, rows.stop), (cols.start + 1, cols.stop), _where(*middle))
+    labels, _ = ndimage.label(heatmap >= HALF_MAXIMUM * largest)
+    hottest = np.unravel_index(int(heatmap.argmax()), heatmap.shape)
+    rows, cols = ndimage.find_objects(labels)[labels[hottest] - 1]
+    down, across = (rows.start + rows.stop) / 2 / heatmap.shape[0], (cols.start + cols.stop) / 2 / heatmap.shape[1]
+    return Region((rows.start + 1, rows.stop), (cols.start + 1, cols.stop), _where(down, across))
 
 
 def _where(down: float, across: float) -> str:
-    """Where a point lies, by thirds of the map: shares 0..1 from the top and from the left."""
+    """Where a point lies, by thirds of the map; `down` and `across` are shares 0..1 from the top left corner."""
     vertical = ("upper", "middle", "lower")[min(int(3 * down), 2)]
     horizontal = ("left", "middle", "right")[min(int(3 * across), 2)]
     if vertical == horizontal:
@@ -157,13 +146,13 @@ def _where(down: float, across: float) -> str:
     return f"{vertical} {horizontal}"
 
 
-def _neighbours(opened: LoadedRelease, case: ScoredRecord) -> tuple[Neighbour, ...]:
-    gallery = opened.gallery
+def _neighbours(release: LoadedRelease, record: ScoredRecord) -> tuple[Neighbour, ...]:
+    gallery, modes = release.gallery, release.judge.modes
     if gallery is None or not len(gallery):
         return ()
-    (rows,), (distances,) = gallery.nearest(opened.judge.distance, case.embedded[None], SHOWN_NEIGHBOURS)
-    size, modes = (opened.data.rows, opened.data.cols), opened.judge.modes
+    (rows,), (distances,) = gallery.nearest(release.judge.distance, record.embedded[None], MAX_NEIGHBOURS)
+    size = release.data.rows, release.data.cols
     return tuple(
-        Neighbour(gallery.maps[row].reshape(size), float(far), modes[gallery.mode[row]], str(gallery.group[row]))
-        for row, far in zip(rows, distances, strict=True)
+        Neighbour(gallery.maps[row].reshape(size), float(distance), modes[gallery.mode[row]], str(gallery.group[row]))
+        for row, distance in zip(rows, distances, strict=True)
     )

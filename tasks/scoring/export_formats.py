@@ -3,61 +3,59 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import logging
 import warnings
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from tasks.core.errors import MissingExtra, NotExportable
+from tasks.core.text import one_line
 from tasks.scoring.export_graph import INPUT, OUTPUTS
 from tasks.scoring.export_parity import Run
 
-BATCH = 1024  # maps that are run at once
+MAPS_PER_CALL = 1024
 
 
-def write_onnx(model: keras.Model, facts: dict[str, Any], folder: Path) -> Run:
-    """Write `model.onnx` with its facts as metadata, and open it by ONNX Runtime; raises NotExportable."""
+def write_onnx(model: keras.Model, facts: str, folder: Path) -> Run:
+    """Write `model.onnx` with its facts (JSON) as metadata, and open it by ONNX Runtime; raises NotExportable."""
     import onnx
 
     path = folder / "model.onnx"
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot write, the runtime refuses below
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # the runtime refuses below what tf2onnx cannot write
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="In the future `np.object`", category=FutureWarning)  # tf2onnx
         spec = keras.InputSpec(shape=(None, model.input_shape[1]), dtype="float32", name=INPUT)
         model.export(path, format="onnx", verbose=False, input_signature=[spec])
-    written = onnx.load(path)
-    for value in (*written.graph.input, *written.graph.output):
+    proto = onnx.load(path)
+    for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "n"
-    written.producer_name = "kensa"
-    onnx.helper.set_model_props(written, {"kensa": json.dumps(facts)})
-    onnx.save(written, path)
+    proto.producer_name = "kensa"
+    onnx.helper.set_model_props(proto, {"kensa": facts})
+    onnx.save(proto, path)
     return run_onnx(path)
 
 
 def run_onnx(path: Path) -> Run:
-    """The file as a function; raises NotExportable where the runtime does not take it."""
+    """The file as a function; raises NotExportable where the runtime refuses it."""
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     try:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except (state.Fail, state.InvalidGraph, state.NotImplemented, state.InvalidArgument) as error:
-        reason = str(error).splitlines()[0][-200:]
         raise NotExportable(
-            f"onnx: expected operations that ONNX has, found others ({reason}); use savedmodel"
+            f"onnx: expected operations that ONNX has, found others ({one_line(error)}); use savedmodel"
         ) from None
-    return _batched(lambda maps: dict(zip(OUTPUTS, session.run(list(OUTPUTS), {INPUT: maps}), strict=True)))
+    return _in_batches(lambda maps: dict(zip(OUTPUTS, session.run(list(OUTPUTS), {INPUT: maps}), strict=True)))
 
 
-def write_savedmodel(model: keras.Model, facts: dict[str, Any], folder: Path) -> Run:
-    """Write the folder `model`, whose endpoint `facts` tells what it is, and open it by TensorFlow."""
+def write_savedmodel(model: keras.Model, facts: str, folder: Path) -> Run:
+    """Write the folder `model`, whose endpoint `facts` returns the facts (JSON), and open it by TensorFlow."""
     import tensorflow as tf
 
-    values, told = model.input_shape[1], json.dumps(facts)
+    values = model.input_shape[1]
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint(
@@ -65,7 +63,7 @@ def write_savedmodel(model: keras.Model, facts: dict[str, Any], folder: Path) ->
         lambda maps: model(maps, training=False),
         input_signature=[tf.TensorSpec((None, values), tf.float32, name=INPUT)],
     )
-    archive.add_endpoint("facts", lambda: tf.constant(told), input_signature=[])
+    archive.add_endpoint("facts", lambda: tf.constant(facts), input_signature=[])
     archive.write_out(str(folder / "model"), verbose=False)
     return run_savedmodel(folder / "model")
 
@@ -75,16 +73,16 @@ def run_savedmodel(path: Path) -> Run:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(path))
-    return _batched(lambda maps: {name: value.numpy() for name, value in loaded.serve(tf.constant(maps)).items()})
+    return _in_batches(lambda maps: {name: value.numpy() for name, value in loaded.serve(tf.constant(maps)).items()})
 
 
 FORMATS = {"onnx": write_onnx, "savedmodel": write_savedmodel}
-NEEDS = {"onnx": ("tf2onnx", "onnx", "onnxruntime"), "savedmodel": ()}
+PACKAGES = {"onnx": ("tf2onnx", "onnx", "onnxruntime"), "savedmodel": ()}
 
 
 def require_format(name: str) -> None:
-    """Raise MissingExtra where a package is not there, NotExportable on another backend than TensorFlow."""
-    missing = [package for package in NEEDS[name] if importlib.util.find_spec(package) is None]
+    """Raise MissingExtra where a package is not installed, NotExportable on another backend than TensorFlow."""
+    missing = [package for package in PACKAGES[name] if importlib.util.find_spec(package) is None]
     if missing:
         raise MissingExtra(f"--format {name}: needs {', '.join(missing)}; install kensa[onnx]")
     if keras.backend.backend() != "tensorflow":
@@ -93,12 +91,12 @@ def require_format(name: str) -> None:
         )
 
 
-def _batched(run: Run) -> Run:
-    """In batches, so that memory does not grow with the maps."""
+def _in_batches(run: Run) -> Run:
+    """The function called with MAPS_PER_CALL maps at a time, so that memory does not grow with their number."""
 
-    def batched(maps: np.ndarray) -> dict[str, np.ndarray]:
+    def run_in_batches(maps: np.ndarray) -> dict[str, np.ndarray]:
         values = np.ascontiguousarray(maps, np.float32)
-        parts = [run(values[i : i + BATCH]) for i in range(0, len(values), BATCH)]
+        parts = [run(values[i : i + MAPS_PER_CALL]) for i in range(0, len(values), MAPS_PER_CALL)]
         return {name: np.concatenate([part[name] for part in parts]) for name in OUTPUTS}
 
-    return batched
+    return run_in_batches

@@ -1,138 +1,175 @@
-"""The gate of an export: the written file, run by its own runtime, must say what the release says.
+"""The gate of an export: the exported file, run by its own runtime, must give the release's verdicts.
 
-Both judge the same frozen maps: the training records that the release keeps, mixtures of two of them
-(which lie between the modes, where a verdict is most easily lost), noise, and edge cases. Distances may
-differ by the last digits of the tower's float32; modes and verdicts must not, but where the release's
-own answer is nearer to the border than that.
+Both get the same maps: the training records that the release keeps, mixtures of two of them (which lie between the
+modes, where a verdict changes most easily), noise, and edge cases. Distances may differ in the last digits of the
+tower's float32. Modes and verdicts must be equal, except where the release's own answer is closer to the border
+than that difference.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from tasks.core.errors import ParityLost
+from tasks.core.results import ExportParity
 from tasks.model.fused_score import peak
 from tasks.registry.loading import LoadedRelease
 from tasks.scoring.export_graph import UNREADABLE_CODE
-from tasks.scoring.verdicts import VERDICTS, predict
+from tasks.scoring.verdicts import VERDICTS, Predictions, predict
 
-TOLERANCE = 1e-4  # of a distance: as a share of it, or absolute below 1
-LAST_DIGITS = 1e-9  # of a sum of ranks in float64
+TOLERANCE = 1e-4  # of a distance: relative, or absolute below 1
+RANK_TOLERANCE = 1e-9  # of a sum of ranks in float64
 SEED = 42
-MIXTURES = 500  # mixtures, and maps of noise
+MIXTURES = 500  # and as many maps of noise
+EDGE_RECORDS = 16
 
-Run = Callable[
-    [np.ndarray], dict[str, np.ndarray]
-]  # maps (n, values) float32 to the outputs of tasks/scoring/export_graph.py
+Outputs = dict[str, np.ndarray]  # by the names of tasks/scoring/export_graph.py
+Run = Callable[[np.ndarray], Outputs]  # from maps (n, values) float32
 
 
-def gate_maps(opened: LoadedRelease) -> dict[str, np.ndarray]:
-    """The sets of maps (n, values) float32 by name; a release from before there was a gallery has its anchors."""
+@dataclass(frozen=True)
+class SetParity:
+    """One set of maps: how many, the largest relative differences, and modes and verdicts that differ at the border.
+
+    score is None where the release knows no good parts; at_the_border: maps on which a difference is allowed.
+    """
+
+    records: int
+    distance: float
+    score: float | None
+    other_modes: int
+    other_verdicts: int
+    at_the_border: int
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """What the gate measured on each set of maps; the content of `parity.json`."""
+
+    sets: dict[str, SetParity]
+
+    @property
+    def summary(self) -> ExportParity:
+        """All sets together."""
+        records = sum(entry.records for entry in self.sets.values())
+        return ExportParity(TOLERANCE, records, max(entry.distance for entry in self.sets.values()))
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as one JSON object."""
+        return {**asdict(self.summary), "seed": SEED, **asdict(self)}
+
+
+def gate_maps(release: LoadedRelease) -> dict[str, np.ndarray]:
+    """The sets of maps (n, values) float32 by name; a release that keeps no training records has its anchors."""
     rng = np.random.default_rng(SEED)
-    kept = np.asarray(opened.anchors if opened.gallery is None else opened.gallery.maps, np.float32)
-    first, second = kept[rng.integers(len(kept), size=(2, MIXTURES))]
+    records = np.asarray(release.anchors if release.gallery is None else release.gallery.maps, np.float32)
+    first, second = records[rng.integers(len(records), size=(2, MIXTURES))]
     share = rng.uniform(size=(MIXTURES, 1)).astype(np.float32)
-    spread = float(kept.std()) or 1.0
-    noise = rng.normal(kept.mean(), spread, (MIXTURES, kept.shape[1])).astype(np.float32)
-    few = kept[:16]
-    edges = [0 * few[:1], -few, few * 1000, few / 1000, np.full_like(few[:1], spread), np.full_like(few[:1], -spread)]
+    deviation = float(records.std()) or 1.0
+    noise = rng.normal(records.mean(), deviation, (MIXTURES, records.shape[1])).astype(np.float32)
+    some = records[:EDGE_RECORDS]
+    constants = [np.full_like(some[:1], value) for value in (0, deviation, -deviation)]
     return {
-        "anchors" if opened.gallery is None else "gallery": kept,
+        "anchors" if release.gallery is None else "gallery": records,
         "mixtures": share * first + (1 - share) * second,
         "noise": noise,
-        "edges": np.concatenate(edges),
+        "edges": np.concatenate([*constants, -some, some * 1000, some / 1000]),
     }
 
 
-def gate(opened: LoadedRelease, run: Run) -> dict[str, Any]:
-    """The sets, the tolerance and the largest differences, as `parity.json` has them; raises ParityLost."""
-    facts = {name: _compare(opened, maps, run, name) for name, maps in gate_maps(opened).items()}
-    _require_unreadable(opened, run)
-    return {
-        "tolerance": TOLERANCE,
-        "seed": SEED,
-        "records": sum(found["records"] for found in facts.values()),
-        "largest_difference": max(found["distance"] for found in facts.values()),
-        "sets": facts,
-    }
+def gate(release: LoadedRelease, run: Run) -> ParityReport:
+    """Compare the exported model `run` with the release on every set; raises ParityLost."""
+    sets = {name: _compare(release, maps, run, name) for name, maps in gate_maps(release).items()}
+    _require_unreadable(release, run)
+    return ParityReport(sets)
 
 
-def _compare(opened: LoadedRelease, maps: np.ndarray, run: Run, name: str) -> dict[str, Any]:
-    """The largest differences on one set, in units of what TOLERANCE allows for; raises ParityLost."""
-    told, judge = run(maps), opened.judge
-    expected = predict(opened, maps)
-    distances = judge.distance.to_prototypes(expected.embedded, judge.prototypes)
-    off = _relative(told["distances"], distances)
-    _require(off <= TOLERANCE, f"distances of {name}", float(off.max()))
-    low, high = _score_bounds(opened, expected.embedded, maps)
-    within = (told["score"] >= low) & (told["score"] <= high) | np.isnan(expected.score) & np.isnan(told["score"])
-    _require(within, f"scores of {name}", float(np.nanmax(np.abs(told["score"] - expected.score), initial=0)))
-    near = np.sort(distances, axis=1)[:, :2]
-    tied = _relative(near[:, 0], near[:, -1]) <= 2 * TOLERANCE if near.shape[1] > 1 else np.zeros(len(maps), bool)
-    _require((told["mode"] == expected.mode) | tied, f"modes of {name}")
-    border = (low <= opened.defect_threshold) & (opened.defect_threshold <= high) | (
-        _relative(expected.distance, opened.mode_radius) <= TOLERANCE
+def _compare(release: LoadedRelease, maps: np.ndarray, run: Run, name: str) -> SetParity:
+    outputs, expected = run(maps), predict(release, maps)
+    distances = release.judge.distance.to_prototypes(expected.embedded, release.judge.prototypes)
+    difference = _relative(outputs["distances"], distances)
+    _require(difference <= TOLERANCE, f"distances of {name}", float(difference.max()))
+    low, high = _score_bounds(release, expected.embedded, maps)
+    _require_scores(outputs["score"], expected.score, low, high, name)
+    tied = _tied(distances)
+    same_mode = outputs["mode"] == expected.mode
+    _require(same_mode | tied, f"modes of {name}")
+    near_threshold = (low <= release.defect_threshold) & (release.defect_threshold <= high)
+    border = near_threshold | (_relative(expected.distance, release.mode_radius) <= TOLERANCE)
+    same_verdict = np.array(VERDICTS)[np.clip(outputs["verdict"], 0, len(VERDICTS) - 1)] == expected.verdict
+    _require(same_verdict | border, f"verdicts of {name}")
+    _require_level_and_shape(outputs, expected, tied, name)
+    _require_same_alone(run, maps, outputs, name)
+    return SetParity(
+        records=len(maps),
+        distance=float(difference.max()),
+        score=None if release.judge.good is None else float(np.abs(outputs["score"] - expected.score).max()),
+        other_modes=int((~same_mode).sum()),
+        other_verdicts=int((~same_verdict).sum()),
+        at_the_border=int((border | tied).sum()),
     )
-    same = np.array(VERDICTS)[np.clip(told["verdict"], 0, len(VERDICTS) - 1)] == expected.verdict
-    _require(same | border, f"verdicts of {name}")
-    _require_shape(told, expected, tied, name)
-    _require_alone(run, maps, told, name)
-    return {
-        "records": len(maps),
-        "distance": float(off.max()),
-        "score": float(np.abs(told["score"] - expected.score).max()) if judge.good is not None else None,
-        "other_modes": int((told["mode"] != expected.mode).sum()),
-        "other_verdicts": int((~same).sum()),
-        "at_the_border": int((border | tied).sum()),
-    }
 
 
-def _score_bounds(opened: LoadedRelease, embedded: np.ndarray, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The least and largest score (n,) that a distance within the tolerance gives: ranks rise with the distance."""
-    judge = opened.judge
+def _score_bounds(release: LoadedRelease, embedded: np.ndarray, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest and largest score (n,) of a distance within the tolerance: a score never falls with distance."""
+    judge = release.judge
     if judge.good is None:
         return np.full(len(maps), np.nan), np.full(len(maps), np.nan)
     distance = judge.distance.to_prototypes(embedded, judge.good)[:, 0]
     slack = TOLERANCE * np.maximum(np.abs(distance), 1)
-    ends = (distance - slack, distance + slack)
-    low, high = (judge.fusion(end, peak(maps)) for end in ends) if judge.fused else ends
-    return low - LAST_DIGITS * np.maximum(np.abs(low), 1), high + LAST_DIGITS * np.maximum(np.abs(high), 1)
+    bounds = (distance - slack, distance + slack)
+    low, high = (judge.fusion(bound, peak(maps)) for bound in bounds) if judge.fused else bounds
+    return low - RANK_TOLERANCE * np.maximum(np.abs(low), 1), high + RANK_TOLERANCE * np.maximum(np.abs(high), 1)
 
 
-def _require_shape(told: dict[str, np.ndarray], expected: Any, tied: np.ndarray, name: str) -> None:
+def _tied(distances: np.ndarray) -> np.ndarray:
+    """Whether the two nearest modes (n, modes) are equally far within the tolerance, bool (n,)."""
+    if distances.shape[1] == 1:
+        return np.zeros(len(distances), bool)
+    nearest, second = np.sort(distances, axis=1)[:, :2].T
+    return _relative(nearest, second) <= 2 * TOLERANCE
+
+
+def _require_scores(score: np.ndarray, expected: np.ndarray, low: np.ndarray, high: np.ndarray, name: str) -> None:
+    within = (score >= low) & (score <= high) | np.isnan(expected) & np.isnan(score)
+    _require(within, f"scores of {name}", float(np.nanmax(np.abs(score - expected), initial=0)))
+
+
+def _require_level_and_shape(outputs: Outputs, expected: Predictions, tied: np.ndarray, name: str) -> None:
     """RT's level and shape come from the map alone, so that only another mode's anchor can change them."""
     for key in ("beta", "sqrt_ve"):
-        found = getattr(expected, key)
-        same = (_relative(told[key], found) <= TOLERANCE) | tied
-        _require(same | (np.isnan(found) & np.isnan(told[key])), f"{key} of {name}")
+        value = getattr(expected, key)
+        same = (_relative(outputs[key], value) <= TOLERANCE) | tied
+        _require(same | (np.isnan(value) & np.isnan(outputs[key])), f"{key} of {name}")
 
 
-def _require_alone(run: Run, maps: np.ndarray, told: dict[str, np.ndarray], name: str) -> None:
-    """One map by itself has the answer that it has among others."""
+def _require_same_alone(run: Run, maps: np.ndarray, outputs: Outputs, name: str) -> None:
+    """A single map gets the same distances as among others."""
     alone = run(maps[:1])
-    _require(_relative(alone["distances"], told["distances"][:1]) <= TOLERANCE, f"a single map of {name}")
+    _require(_relative(alone["distances"], outputs["distances"][:1]) <= TOLERANCE, f"a single map of {name}")
 
 
-def _require_unreadable(opened: LoadedRelease, run: Run) -> None:
-    """A map with a value that is no number must not get a verdict."""
-    broken = np.repeat(np.asarray(opened.anchors[:1], np.float32), 2, axis=0)
+def _require_unreadable(release: LoadedRelease, run: Run) -> None:
+    """A map with a value that is not finite must not get a verdict."""
+    broken = np.repeat(np.asarray(release.anchors[:1], np.float32), 2, axis=0)
     broken[:, 0] = np.nan, np.inf
-    _require(run(broken)["verdict"] == UNREADABLE_CODE, "verdicts of maps that are no numbers")
+    _require(run(broken)["verdict"] == UNREADABLE_CODE, "verdicts of maps with values that are not finite")
 
 
-def _relative(found: np.ndarray, expected: Any) -> np.ndarray:
-    """The difference as a share of what is expected, or absolute below 1."""
-    return np.abs(found - expected) / np.maximum(np.abs(expected), 1)
+def _relative(values: np.ndarray, expected: Any) -> np.ndarray:
+    """The difference relative to what is expected, or absolute below 1."""
+    return np.abs(values - expected) / np.maximum(np.abs(expected), 1)
 
 
 def _require(same: np.ndarray, what: str, largest: float | None = None) -> None:
     if not np.all(same):
-        told = "" if largest is None else f", by {largest:.2g} at most"
+        size = "" if largest is None else f", by {largest:.2g} at most"
         count = int(np.size(same) - np.count_nonzero(same))
         raise ParityLost(
             f"export: expected the {what} as the release has them within {TOLERANCE:g}, found {count} "
-            f"that differ{told}; nothing was exported"
+            f"that differ{size}; nothing was exported"
         )

@@ -1,18 +1,21 @@
-"""Records whose verdict changes from one release to another: counted, listed, and the farthest kept to be shown."""
+"""Records whose verdict differs between two releases: counted, written as a table, the clearest kept as examples."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from tasks.core.inspection import FlipSummary, RightVerdicts, VerdictChange
 from tasks.registry.loading import LoadedRelease
-from tasks.scoring.examples import ScoredRecord, Texts, TopK, scored_record
-from tasks.scoring.verdicts import Predictions
+from tasks.scoring.batch import ScoredBatch, ScoredRecord
+from tasks.scoring.examples import MAX_EXAMPLES, TopK
+from tasks.scoring.table import Write
+from tasks.scoring.verdicts import Predictions, predict
 
-SCHEMA = pa.schema(
+FLIPS_SCHEMA = pa.schema(
     [
         ("row", pa.int64()),
         ("label", pa.string()),
@@ -24,68 +27,94 @@ SCHEMA = pa.schema(
 )  # fmt: skip
 
 
+# Whether this release is right and whether the other is. Both are wrong where one calls a good part a defect and the
+# other unknown, and both are right where a defect is called so.
+RIGHT_SIDES = {(True, False): "this", (False, True): "against", (True, True): "neither", (False, False): "neither"}
+
+
+@dataclass(frozen=True)
+class Flips:
+    """The changed verdicts: their counts, and examples as this release and as the other sees them."""
+
+    summary: FlipSummary
+    examples: list[tuple[ScoredRecord, ScoredRecord]]
+
+
 class FlipCollector:
-    """Collects, while batches pass by, what `opened` says otherwise than `against`; both judge the same maps."""
+    """Compares the predictions of `release` with those of `against` on the same maps, batch by batch.
 
-    def __init__(self, opened: LoadedRelease, against: LoadedRelease, most: int = 6) -> None:
-        self.opened, self.against = opened, against
+    `write` takes the changed records of each batch as rows of FLIPS_SCHEMA.
+    """
+
+    def __init__(self, release: LoadedRelease, against: LoadedRelease, write: Write, k: int = MAX_EXAMPLES) -> None:
+        self.release, self.against, self.write = release, against, write
         self.records = 0
-        self.counts: Counter[tuple[str, str]] = Counter()
+        self.changes: Counter[tuple[str, str]] = Counter()
         self.right = Counter({"this": 0, "against": 0, "neither": 0})
-        self.best = TopK(most)
-        self.theirs: dict[int, ScoredRecord] = {}
+        self.top = TopK(k)
+        self.others: dict[int, ScoredRecord] = {}  # what `against` says of the records in `top`, by row
 
-    def take(
-        self, start: int, maps: np.ndarray, found: Predictions, theirs: Predictions, texts: tuple[Texts, Texts, Texts]
-    ) -> pa.RecordBatch:
-        """The flipped records of a batch as rows of SCHEMA; texts are labels, modes and groups."""
-        flipped = found.verdict != theirs.verdict
-        self.records += len(maps)
-        self.counts.update(zip(theirs.verdict[flipped].tolist(), found.verdict[flipped].tolist(), strict=True))
-        self._judge(found, theirs, flipped, texts[0])
-        far = np.abs(_relative(self.opened, found) - _relative(self.against, theirs))
-        passed = (found.verdict == "good") != (theirs.verdict == "good")
-        first = np.where(passed, 1.0, 2.0) + 1 / (1 + far)  # what goes or stays comes before what it is called
-        self.best.take(np.where(flipped, first, np.nan), start, maps, found, texts)
-        kept = {case.row for case in self.best.cases()}
-        new = {row: scored_record(start, row - start, maps, theirs, texts) for row in kept if row >= start}
-        self.theirs = {row: case for row, case in (self.theirs | new).items() if row in kept}
-        return self._rows(start, np.flatnonzero(flipped), found, theirs, texts)
+    def update(self, batch: ScoredBatch) -> None:
+        """Predict the batch's maps with the other release, and compare."""
+        other = ScoredBatch(batch.start, batch.records, predict(self.against, batch.records.maps))
+        before, after = other.predictions.verdict, batch.predictions.verdict
+        flipped = np.flatnonzero(before != after)
+        self.records += len(batch)
+        self.changes.update(zip(before[flipped].tolist(), after[flipped].tolist(), strict=True))
+        self._count_right(batch, other, flipped)
+        self._update_examples(batch, other, flipped)
+        self.write(self._to_record_batch(batch, other, flipped))
 
-    def cases(self) -> list[tuple[ScoredRecord, ScoredRecord]]:
-        """Each kept record as this release sees it and as the other does, the largest change first."""
-        return [(case, self.theirs[case.row]) for case in self.best.cases()]
+    def result(self) -> Flips:
+        """The counts, and the examples with the largest change first."""
+        pairs = tuple(VerdictChange(*verdicts, count) for verdicts, count in self.changes.most_common())
+        right = RightVerdicts(**self.right) if self.right.total() else None
+        summary = FlipSummary(self.against.version, self.records, self.changes.total(), pairs, right)
+        return Flips(summary, [(record, self.others[record.row]) for record in self.top.result()])
 
-    def as_json(self) -> dict[str, Any]:
-        """How many verdicts changed, from which to which, and with labels how often which of the two is right."""
-        pairs = [{"from": old, "to": new, "count": count} for (old, new), count in self.counts.most_common()]
-        labelled = dict(self.right) if sum(self.right.values()) else None
-        told = {"against": self.against.release.version, "records": self.records, "flipped": self.counts.total()}
-        return told | {"pairs": pairs, "right": labelled}
+    def _count_right(self, batch: ScoredBatch, other: ScoredBatch, flipped: np.ndarray) -> None:
+        """A good part called good is right, and a defect called defect or unknown."""
+        for i in flipped:
+            if batch.records.label[i] is not None:
+                good = batch.records.label[i] == self.release.data.good
+                right = [(side.predictions.verdict[i] == "good") == good for side in (batch, other)]
+                self.right[RIGHT_SIDES[right[0], right[1]]] += 1
 
-    def _judge(self, found: Predictions, theirs: Predictions, flipped: np.ndarray, label: Texts) -> None:
-        """Right is who calls a good part good, or a defect defect or unknown; of both kinds of defect neither is."""
-        for i in np.flatnonzero(flipped):
-            if label[i] is not None:
-                good = label[i] == self.opened.data.good
-                ours, other = ((one.verdict[i] == "good") == good for one in (found, theirs))
-                if ours != other:
-                    self.right["this" if ours else "against"] += 1
-                else:
-                    self.right["neither"] += 1
+    def _update_examples(self, batch: ScoredBatch, other: ScoredBatch, flipped: np.ndarray) -> None:
+        """Between good and not good comes before between defect and unknown; then the largest change of margin."""
+        change = np.abs(_relative_margin(self.release, batch) - _relative_margin(self.against, other))
+        passes, passed = batch.predictions.verdict == "good", other.predictions.verdict == "good"
+        keys = np.full(len(batch), np.nan)
+        keys[flipped] = (np.where(passes != passed, 1.0, 2.0) + 1 / (1 + change))[flipped]
+        self.top.update(batch, keys)
+        rows = {record.row for record in self.top.result()}
+        new = {row: other.record(row - batch.start) for row in rows if row >= batch.start}
+        self.others = {row: record for row, record in (self.others | new).items() if row in rows}
 
-    def _rows(
-        self, start: int, rows: np.ndarray, found: Predictions, theirs: Predictions, texts: tuple[Texts, Texts, Texts]
-    ) -> pa.RecordBatch:
-        columns: list[Any] = [start + rows, *([column[i] for i in rows] for column in texts[:2])]
-        for opened, one in ((self.opened, found), (self.against, theirs)):
-            names = np.array(opened.judge.modes, object)[one.mode[rows]]
-            columns += [names, one.verdict[rows].astype(object), one.score[rows], one.margin[rows]]
-        return pa.record_batch([pa.array(v, kind.type) for v, kind in zip(columns, SCHEMA, strict=True)], SCHEMA)
+    def _to_record_batch(self, batch: ScoredBatch, other: ScoredBatch, flipped: np.ndarray) -> pa.RecordBatch:
+        records = batch.records
+        columns = {
+            "row": batch.rows[flipped],
+            "label": [records.label[i] for i in flipped],
+            "fmode": [records.mode[i] for i in flipped],
+            **_columns(self.release, batch.predictions, flipped, ""),
+            **_columns(self.against, other.predictions, flipped, "_against"),
+        }
+        return pa.RecordBatch.from_pydict(columns, FLIPS_SCHEMA)
 
 
-def _relative(opened: LoadedRelease, found: Predictions) -> np.ndarray:
-    """Margins (n,) in units of the release's own threshold, so that two releases can be compared; 0 without one."""
-    if not np.isfinite(opened.defect_threshold) or opened.defect_threshold == 0:
-        return np.zeros(len(found.margin))
-    return found.margin / abs(opened.defect_threshold)
+def _columns(release: LoadedRelease, predictions: Predictions, rows: np.ndarray, suffix: str) -> dict[str, np.ndarray]:
+    """Those columns of FLIPS_SCHEMA that each of the two releases has."""
+    return {
+        f"mode{suffix}": np.array(release.judge.modes, object)[predictions.mode[rows]],
+        f"verdict{suffix}": predictions.verdict[rows].astype(object),
+        f"score{suffix}": predictions.score[rows],
+        f"margin{suffix}": predictions.margin[rows],
+    }
+
+
+def _relative_margin(release: LoadedRelease, batch: ScoredBatch) -> np.ndarray:
+    """Margins (n,) in units of the release's threshold, which makes two releases comparable; 0 without a threshold."""
+    if not np.isfinite(release.defect_threshold) or release.defect_threshold == 0:
+        return np.zeros(len(batch))
+    return batch.predictions.margin / abs(release.defect_threshold)

@@ -1,13 +1,22 @@
-"""Verdicts on maps by an exported model: a program for the shop floor, with numpy and onnxruntime alone.
+"""Verdicts on inspection maps by an exported Kensa model. It needs numpy and onnxruntime, nothing else.
 
-    python verdict.py maps.npy
+    python verdict.py maps.npy              one JSON object a map, on the standard output
+    python verdict.py maps.npy > verdicts.jsonl
 
-prints one JSON object a map. `maps.npy` holds float values (n, rows·cols) or (n, rows, cols), row by row.
-It lies beside `model.onnx`, which holds modes, prototypes and thresholds, and knows nothing else.
+`maps.npy` holds numbers, n maps of rows × cols values: its shape is (n, rows, cols) or (n, rows·cols). A single map
+(rows, cols) will do. The model lies beside this program as `model.onnx`, and contains its modes and thresholds.
+
+In another Python program:
+
+    from verdict import Inspector
+    inspector = Inspector("model.onnx")
+    inspector.verdicts(maps)                # a list of dictionaries
+    inspector.facts                         # release, map size, modes, units, thresholds
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -16,43 +25,97 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+MODEL = Path(__file__).with_name("model.onnx")
+NUMBERS = ("distance", "score", "margin", "beta", "sqrt_ve")
+FIELDS = """each verdict has:
+  verdict   good, defect (of the nearest mode), unknown (far from every mode), or unreadable (not finite)
+  mode      the nearest failure mode
+  distance  how far that mode is
+  score     larger is more anomalous; null where the model knows no good parts
+  margin    threshold minus score: negative for a part that is not good
+  beta      level of the map: 1 is that of the mode's mean map
+  sqrt_ve   how much the map's shape differs from the mode's mean map, in the map's unit
+"""
+
 
 class Inspector:
-    """An exported model, opened once; `facts` says what it is: release, modes, units, thresholds."""
+    """An exported model; `facts` says what it is: release, map size, modes, units, thresholds.
 
-    def __init__(self, path: str | Path = Path(__file__).with_name("model.onnx")) -> None:
+    Raises ValueError for a model that Kensa did not export.
+    """
+
+    def __init__(self, path: str | Path = MODEL) -> None:
         self.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        self.facts = json.loads(self.session.get_modelmeta().custom_metadata_map["kensa"])
+        metadata = self.session.get_modelmeta().custom_metadata_map
+        if "kensa" not in metadata:
+            raise ValueError(f"{path}: expected a model exported by Kensa, found another")
+        self.facts = json.loads(metadata["kensa"])
         self.names = [output.name for output in self.session.get_outputs()]
 
     def outputs(self, maps: np.ndarray) -> dict[str, np.ndarray]:
-        """Every output by name, of maps (n, rows·cols) or (n, rows, cols), or one map (rows, cols)."""
+        """Every output by name, of maps (n, rows·cols) or (n, rows, cols), or of one map (rows, cols).
+
+        Raises ValueError for another shape.
+        """
         rows, cols = self.facts["rows"], self.facts["cols"]
         values = np.asarray(maps, np.float32)
         values = values[None] if values.shape == (rows, cols) else values
         if values.shape[1:] not in ((rows * cols,), (rows, cols)):
             raise ValueError(f"expected maps of {rows}×{cols} values, found the shape {values.shape}")
-        return dict(
-            zip(self.names, self.session.run(self.names, {"map": values.reshape(len(values), -1)}), strict=True)
-        )
+        flat = values.reshape(len(values), rows * cols)
+        return dict(zip(self.names, self.session.run(self.names, {"map": flat}), strict=True))
 
     def verdicts(self, maps: np.ndarray) -> list[dict[str, Any]]:
         """One dictionary a map: verdict, mode (nearest), distance to it, score, margin, beta and sqrt_ve.
 
-        A number that is none (a score where the model knows no good parts) is None.
+        A number that is not finite is None.
         """
-        found = self.outputs(maps)
-        numbers = ("distance", "score", "margin", "beta", "sqrt_ve")
+        outputs = self.outputs(maps)
         return [
             {
-                "verdict": self.facts["verdicts"][found["verdict"][i]],
-                "mode": self.facts["modes"][found["mode"][i]],
-                **{name: float(found[name][i]) if np.isfinite(found[name][i]) else None for name in numbers},
+                "verdict": self.facts["verdicts"][outputs["verdict"][i]],
+                "mode": self.facts["modes"][outputs["mode"][i]],
+                **{name: _finite(outputs[name][i]) for name in NUMBERS},
             }
-            for i in range(len(found["verdict"]))
+            for i in range(len(outputs["verdict"]))
         ]
 
 
+def load_maps(path: Path) -> np.ndarray:
+    """The maps of a file; raises OSError where it cannot be read, and ValueError where it holds no numbers."""
+    try:
+        maps = np.load(path)
+    except (ValueError, EOFError):
+        maps = None
+    if not isinstance(maps, np.ndarray) or maps.dtype.kind not in "iuf":
+        raise ValueError(f"{path}: expected numbers as numpy.save writes them, found something else")
+    return maps
+
+
+def _finite(number: np.floating) -> float | None:
+    return float(number) if np.isfinite(number) else None
+
+
+def main(words: list[str] | None = None) -> int:
+    """Print the verdicts on a file of maps; 0, or 2 where the maps or the model cannot be used."""
+    parser = argparse.ArgumentParser(
+        description="Print the verdict on each inspection map of a file, as one JSON object a line.",
+        epilog=FIELDS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("maps", type=Path, metavar="MAPS.npy", help="maps as numpy.save writes them, (n, rows, cols)")
+    parser.add_argument("--model", type=Path, default=MODEL, metavar="FILE", help="model.onnx beside it by default")
+    arguments = parser.parse_args(words)
+    try:
+        if not arguments.model.is_file():
+            raise FileNotFoundError(f"{arguments.model}: no such model; name it with --model")
+        for verdict in Inspector(arguments.model).verdicts(load_maps(arguments.maps)):
+            print(json.dumps(verdict))
+    except (OSError, ValueError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 if __name__ == "__main__":
-    for verdict in Inspector().verdicts(np.load(sys.argv[1])):
-        print(json.dumps(verdict))
+    sys.exit(main())

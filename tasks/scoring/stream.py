@@ -1,4 +1,4 @@
-"""A source walked record by record with a release: what scoring and drift have in common."""
+"""A source scored batch by batch with a release: what the steps `score` and `drift` have in common."""
 
 from __future__ import annotations
 
@@ -14,48 +14,50 @@ from tasks.data.decode import DecodedBlock, decode
 from tasks.data.readers import stream_source
 from tasks.data.schema import TableLayout, detect_layout, map_columns
 from tasks.registry.loading import LoadedRelease
-from tasks.scoring.verdicts import Predictions, predict
+from tasks.scoring.batch import ScoredBatch
+from tasks.scoring.verdicts import predict
 
 
-def score_batches(
-    downloaded: DownloadedSource, opened: LoadedRelease
-) -> Iterator[tuple[int, DecodedBlock, Predictions]]:
-    """The first row's number, the records and the verdicts of each batch of a source.
+def score_batches(source: DownloadedSource, release: LoadedRelease) -> Iterator[ScoredBatch]:
+    """The records of a source and the release's predictions on them, in the source's order.
 
-    Raises UnreadableSource for maps of another size, values that are not finite, or no record at all.
+    Raises UnreadableSource for maps of another size, values that are not finite, or a source without records.
     """
-    source, start, progress = downloaded.resolved.source, 0, RecordCounter("judged")
-    with stream_source(downloaded, opened.data, True) as batches:
+    name, start, progress = source.resolved.source, 0, RecordCounter("judged")
+    with stream_source(source, release.data, True) as batches:
         for batch in batches:
-            shape = require_matching_layout(batch.schema, opened, source)
-            (part,) = decode(batch, shape, opened.data)
-            yield start, part, predict(opened, _finite(part, start, opened))
+            layout = require_matching_layout(batch.schema, release, name)
+            (records,) = decode(batch, layout, release.data)
+            _require_finite(records, start, release)
+            yield ScoredBatch(start, records, predict(release, records.maps))
             start += batch.num_rows
             progress.update(start)
     if not start:
-        raise UnreadableSource(f"{source}: expected records to judge, found none")
+        raise UnreadableSource(f"{name}: expected records to judge, found none")
 
 
-def require_matching_layout(schema: pa.Schema, opened: LoadedRelease, source: str) -> TableLayout:
-    """The shape of a source whose records the release can judge; labels and modes are not needed."""
-    settings = opened.data
-    shape = detect_layout(schema, settings)
-    if len(shape.blocks) != 1 or len(shape.columns[0]) != len(map_columns(shape.blocks[0], settings)):
+def require_matching_layout(schema: pa.Schema, release: LoadedRelease, source: str) -> TableLayout:
+    """The layout of a table that the release can score; labels and modes are not needed.
+
+    Raises UnreadableSource for a table without maps of the release's size.
+    """
+    data = release.data
+    layout = detect_layout(schema, data)
+    if len(layout.blocks) != 1 or len(layout.columns[0]) != len(map_columns(layout.blocks[0], data)):
         raise UnreadableSource(
-            f"{source}: expected records with {settings.rows}×{settings.cols} maps (data0… or map), which "
-            f"{opened.release.version} judges, found {shape.kind} that are not; score another source, or with "
+            f"{source}: expected records with {data.rows}×{data.cols} maps (data0… or map), which "
+            f"{release.version} judges, found {layout.kind} that are not; score another source, or with "
             "another --release"
         )
-    return shape
+    return layout
 
 
-def _finite(part: DecodedBlock, start: int, opened: LoadedRelease) -> np.ndarray:
-    whole = np.isfinite(part.maps).all(axis=1)
-    if not whole.all():
-        row = int(np.argmin(whole))
-        found = "one of another size" if part.odd[row] else "values that are not"
+def _require_finite(records: DecodedBlock, start: int, release: LoadedRelease) -> None:
+    finite = np.isfinite(records.maps).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        problem = "one of another size" if records.odd[row] else "values that are not"
         raise UnreadableSource(
-            f"row {start + row}: expected a map of {opened.data.rows}×{opened.data.cols} finite values, as "
-            f"{opened.release.version} was trained on, found {found}; mend or remove the record"
+            f"row {start + row}: expected a map of {release.data.rows}×{release.data.cols} finite values, as "
+            f"{release.version} was trained on, found {problem}; correct or remove the record"
         )
-    return part.maps

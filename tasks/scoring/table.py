@@ -1,17 +1,19 @@
-"""The table of verdicts as it is written: a row a record, and from what it was made."""
+"""The Parquet table of verdicts: one row a record, with the release and source that it comes from."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
 
-from tasks.core.results import DownloadedSource
+from tasks.core.results import PinnedSource
 from tasks.registry.loading import LoadedRelease
-from tasks.scoring.verdicts import Predictions
+from tasks.scoring.batch import ScoredBatch
+from tasks.scoring.verdicts import VERDICTS
 
-SCHEMA = pa.schema(
+VERDICTS_SCHEMA = pa.schema(
     [
         ("row", pa.int64()),
         ("mode", pa.string()),
@@ -25,25 +27,44 @@ SCHEMA = pa.schema(
 )
 
 
-def file_metadata(
-    downloaded: DownloadedSource, opened: LoadedRelease, against: LoadedRelease | None = None
-) -> dict[str, str]:
+Write = Callable[[pa.RecordBatch], None]  # such as a ParquetWriter's write_batch
+
+
+class VerdictWriter:
+    """Writes the verdicts of batches as rows of VERDICTS_SCHEMA, and counts them."""
+
+    def __init__(self, release: LoadedRelease, write: Write) -> None:
+        self.modes, self.write = release.judge.modes, write
+        self.counts = dict.fromkeys(VERDICTS, 0)
+
+    def update(self, batch: ScoredBatch) -> None:
+        """Write and count the batch's verdicts."""
+        self.write(to_record_batch(batch, self.modes))
+        for verdict, count in zip(*np.unique(batch.predictions.verdict, return_counts=True), strict=True):
+            self.counts[str(verdict)] += int(count)
+
+    def result(self) -> dict[str, int]:
+        """How many records have each of VERDICTS."""
+        return self.counts
+
+
+def file_metadata(source: PinnedSource, release: LoadedRelease, against: LoadedRelease | None = None) -> dict[str, str]:
     """The file's metadata: release, source and revision as JSON under `kensa`."""
-    resolved = downloaded.resolved
-    told = {"release": opened.release.version, "source": resolved.source, "revision": resolved.revision}
-    return {"kensa": json.dumps(told if against is None else {**told, "against": against.release.version})}
+    origin = {"release": release.version, "source": source.source, "revision": source.revision}
+    return {"kensa": json.dumps(origin if against is None else {**origin, "against": against.version})}
 
 
-def to_record_batch(found: Predictions, opened: LoadedRelease, start: int) -> pa.RecordBatch:
-    """The verdicts of a batch that begins with row `start`."""
-    columns = [
-        np.arange(start, start + len(found.mode)),
-        np.array(opened.judge.modes, object)[found.mode],
-        found.distance,
-        found.score,
-        found.verdict.astype(object),
-        found.margin,
-        found.beta,
-        found.sqrt_ve,
-    ]
-    return pa.record_batch([pa.array(values, kind.type) for values, kind in zip(columns, SCHEMA, strict=True)], SCHEMA)
+def to_record_batch(batch: ScoredBatch, modes: list[str]) -> pa.RecordBatch:
+    """A batch's verdicts as rows of VERDICTS_SCHEMA."""
+    predictions = batch.predictions
+    columns = {
+        "row": batch.rows,
+        "mode": np.array(modes, object)[predictions.mode],
+        "distance": predictions.distance,
+        "score": predictions.score,
+        "verdict": predictions.verdict.astype(object),
+        "margin": predictions.margin,
+        "beta": predictions.beta,
+        "sqrt_ve": predictions.sqrt_ve,
+    }
+    return pa.RecordBatch.from_pydict(columns, VERDICTS_SCHEMA)

@@ -1,4 +1,4 @@
-"""What a release says of maps: the nearest mode, how odd the part is, and the verdict that follows."""
+"""The predictions of a release on maps: the nearest mode, an anomaly score, and the verdict that follows from both."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ VERDICTS = ("good", "defect", "unknown")
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of n maps, each (n,) but the embeddings.
+    """Predictions on n maps; every array is (n,) but for `embedded`.
 
-    mode: code of the nearest of the release's modes; distance: to it, in the release's own; score: larger
-    is more anomalous, NaN where the release knows no good parts; verdict: text of VERDICTS; margin:
-    threshold minus score, below zero for what is not good; beta, sqrt_ve: RT's level and shape against
-    the nearest mode's anchor; embedded (n, d) float64.
+    mode: code of the nearest of the release's modes; distance: to it, in the release's distance; score: larger is
+    more anomalous, NaN where the release knows no good parts; verdict: one of VERDICTS; margin: threshold minus
+    score, negative for what is not good; beta, sqrt_ve: RT's level and shape against the nearest mode's anchor;
+    embedded: (n, d) float64.
     """
 
     mode: np.ndarray
@@ -34,41 +34,50 @@ class Predictions:
     embedded: np.ndarray
 
 
-def predict(opened: CalibratedClassifier, maps: np.ndarray) -> Predictions:
-    """The verdicts on finite maps (n, values).
+def predict(release: CalibratedClassifier, maps: np.ndarray) -> Predictions:
+    """Predictions on finite maps (n, values), which are embedded once.
 
-    Good is what scores at or below the threshold; the others are of the nearest mode (defect), or of none
-    that is known (unknown): farther from every mode than two records of one mode lie apart.
+    A record is good where its score is at most the threshold. Otherwise it is a defect of the nearest mode, or
+    unknown where it is farther from every mode than two records of one mode are from each other.
     """
-    judge = opened.judge
+    judge = release.judge
     embedded = judge.embed(maps)
     distances = judge.distance.to_prototypes(embedded, judge.prototypes)
-    nearest = distances.argmin(axis=1)
-    near = distances[np.arange(len(maps)), nearest]
-    score = anomaly_score(opened, embedded, maps)
-    beta, sqrt_ve = level_and_shape(maps, opened.anchors, nearest)
-    verdict = np.array(VERDICTS)[verdict_codes(score, near, opened.defect_threshold, opened.mode_radius)]
-    return Predictions(nearest, near, score, verdict, opened.defect_threshold - score, beta, sqrt_ve, embedded)
+    mode = distances.argmin(axis=1)
+    distance = distances[np.arange(len(maps)), mode]
+    score = anomaly_score(release, embedded, maps)
+    beta, sqrt_ve = level_and_shape(maps, release.anchors, mode)
+    codes = verdict_codes(score, distance, release.defect_threshold, release.mode_radius)
+    return Predictions(
+        mode=mode,
+        distance=distance,
+        score=score,
+        verdict=np.array(VERDICTS)[codes],
+        margin=release.defect_threshold - score,
+        beta=beta,
+        sqrt_ve=sqrt_ve,
+        embedded=embedded,
+    )
 
 
-def verdict_codes(score: Any, near: Any, cut: float, reach: float, xp: Any = np) -> Any:
-    """The verdicts as places in VERDICTS (n,), from scores and distances to the nearest mode; `xp` as in a distance."""
-    return xp.where(score <= cut, 0, xp.where(near > reach, 2, 1))
+def verdict_codes(score: Any, distance: Any, defect_threshold: float, mode_radius: float, xp: Any = np) -> Any:
+    """Positions in VERDICTS (n,), from scores and distances to the nearest mode; `xp` as in a distance."""
+    return xp.where(score <= defect_threshold, 0, xp.where(distance > mode_radius, 2, 1))
 
 
-def anomaly_score(opened: CalibratedClassifier, embedded: np.ndarray, maps: np.ndarray) -> np.ndarray:
-    """The release's one score (n,), from embeddings that are there already."""
-    judge = opened.judge
+def anomaly_score(release: CalibratedClassifier, embedded: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """The release's score (n,) of maps (n, values) and their embeddings (n, d); NaN without a good prototype."""
+    judge = release.judge
     if judge.good is None:
         return np.full(len(maps), np.nan)
     distance = judge.distance.to_prototypes(embedded, judge.good)[:, 0]
     return judge.fusion(distance, peak(maps)) if judge.fused else distance
 
 
-def level_and_shape(maps: np.ndarray, anchors: np.ndarray, nearest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """RT's β (no unit) and √V_e (the map's unit), each (n,), of maps against their modes' anchors (modes, values)."""
+def level_and_shape(maps: np.ndarray, anchors: np.ndarray, mode: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """RT's β (no unit) and √V_e (the map's unit), each (n,), of maps against the anchors (modes, values) of `mode`."""
     beta, sqrt_ve = np.empty(len(maps)), np.empty(len(maps))
-    for code in np.unique(nearest):
-        rows = np.flatnonzero(nearest == code)
+    for code in np.unique(mode):
+        rows = np.flatnonzero(mode == code)
         beta[rows], sqrt_ve[rows] = rt.coordinates(maps[rows], anchors[code]).T
     return beta, sqrt_ve

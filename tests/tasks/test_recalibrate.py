@@ -14,6 +14,7 @@ from support.inspected_parts import line, map_column, source
 
 from tasks.config.run import CostConfig
 from tasks.core.errors import BadSetting, CannotCalibrate, NothingToCalibrate
+from tasks.core.inspection import ScoreRequest
 from tasks.core.stages import MANIFEST, seal_folder
 from tasks.evaluation.costs import CHEAPEST, ThresholdRequest
 from tasks.evaluation.thresholds import target_fpr
@@ -68,7 +69,7 @@ def test_new_parts_are_judged_by_the_new_threshold(config, artifacts, hidden, tm
     new = source(map_column(hidden(each=40, seed=8)), tmp_path / "new")
     counts = {}
     for version in ("v1", "v2"):
-        score(new, config, version, str(tmp_path / f"{version}.parquet"))
+        score(new, config.artifacts_path, ScoreRequest(tmp_path / f"{version}.parquet", version=version))
         counts[version] = (pq.read_table(tmp_path / f"{version}.parquet")["verdict"].to_numpy() == "good").sum()
     assert counts["v2"] < counts["v1"]
     rows = pq.read_table(tmp_path / "v2.parquet")

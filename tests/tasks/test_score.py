@@ -1,26 +1,19 @@
-"""Verdicts on new parts: one row a record, from a release alone, and nothing half-written."""
+"""The step `score`: files of verdicts from a release alone, figures where there are labels, nothing half-written."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from support.inspected_parts import configured, map_column, source, wide_records
+from support.inspected_parts import map_column, source, wide_records
 
-from tasks.core.errors import DamagedRelease, UnknownRelease, UnreadableSource
-from tasks.imaging import rt
-from tasks.registry.champion import current_champion
-from tasks.registry.loading import load_classifier
+from tasks.core.errors import DamagedRelease, UnfitRelease, UnknownRelease, UnreadableSource
+from tasks.core.inspection import ScoreRequest
 from tasks.score import score
-
-
-@pytest.fixture(scope="module")
-def parts(hidden):
-    """Records to train on."""
-    return hidden(each=200)
 
 
 @pytest.fixture(scope="module")
@@ -30,105 +23,100 @@ def fresh(hidden):
 
 
 @pytest.fixture(scope="module")
-def config(small_line):
-    """A folder with one release, trained on generated parts."""
-    return small_line
+def two(small_line, tmp_path_factory):
+    """Artifacts with the small line's release twice, under two names."""
+    artifacts = Path(shutil.copytree(small_line.artifacts_folder, tmp_path_factory.mktemp("two") / "artifacts"))
+    shutil.copytree(artifacts / "releases" / "v1", artifacts / "releases" / "v2")
+    return artifacts
 
 
-@pytest.fixture
-def judged(config, fresh, tmp_path):
-    """The verdicts on some parts that were not trained on."""
-    out = tmp_path / "verdicts.parquet"
-    return score(source(map_column(fresh), tmp_path / "new"), config, None, str(out)), pq.read_table(out)
+@pytest.fixture(scope="module")
+def scored(two, fresh, tmp_path_factory):
+    """The result, and its folder: verdicts on labelled parts, compared with another release."""
+    folder = tmp_path_factory.mktemp("scored")
+    request = ScoreRequest(folder / "v.parquet", folder / "v.html", version="v1", against="v2")
+    return score(source(map_column(fresh), folder / "new"), two, request), folder
 
 
-def test_one_row_a_record_in_order(judged):
-    scored, rows = judged
-    assert rows.column_names == ["row", "mode", "distance", "score", "verdict", "margin", "beta", "sqrt_ve"]
-    assert rows["row"].to_pylist() == list(range(60))
-    assert sum(scored.counts.values()) == 60
-    assert scored.release == "v1"
-
-
-def test_the_verdict_follows_from_the_releases_own_thresholds(judged, config):
-    _, rows = judged
-    told = json.loads((config.artifacts_path / "releases" / "v1" / "threshold.json").read_text())
-    cut = {entry["name"]: entry["value"] for entry in told["thresholds"]}
-    for row in rows.to_pylist():
-        assert row["margin"] == pytest.approx(cut["good or defect"] - row["score"])
-        assert (row["verdict"] == "good") == (row["score"] <= cut["good or defect"])
+def test_the_table_holds_a_verdict_of_the_releases_thresholds_for_each_record(scored, small_release):
+    result, folder = scored
+    table = pq.read_table(folder / "v.parquet")
+    assert (result.release, result.path) == ("v1", str(folder / "v.parquet"))
+    assert json.loads(table.schema.metadata[b"kensa"])["revision"] == result.revision
+    verdicts = table["verdict"].to_pylist()
+    assert result.counts == {name: verdicts.count(name) for name in ("good", "defect", "unknown")}
+    for row in table.to_pylist():
+        assert row["margin"] == pytest.approx(small_release.defect_threshold - row["score"])
+        assert (row["verdict"] == "good") == (row["margin"] >= 0)
         if row["verdict"] == "unknown":
-            assert row["distance"] > cut["same mode"]
+            assert row["distance"] > small_release.mode_radius
 
 
-def test_distances_and_rt_coordinates_are_the_releases(judged, config, fresh):
-    _, rows = judged
-    release = current_champion(config.artifacts_path)
-    distances = load_classifier(release).mode_distances(fresh.maps)
-    np.testing.assert_allclose(rows["distance"].to_numpy(), distances.min(axis=1), rtol=1e-5)
-    with np.load(release.path / "anchors.npz") as file:
-        anchor = file["maps"][distances.argmin(axis=1)[7]]
-    beta, sqrt_ve = rt.coordinates(fresh.maps[7:8], anchor)[0]
-    assert rows["beta"][7].as_py() == pytest.approx(beta)
-    assert rows["sqrt_ve"][7].as_py() == pytest.approx(sqrt_ve)
+def test_labels_give_figures(scored, fresh):
+    result, folder = scored
+    table = pq.read_table(folder / "v.parquet")
+    positive = table["verdict"].to_numpy(zero_copy_only=False) != "good"
+    figures = result.figures
+    assert figures.records == 60
+    assert figures.false_alarms.count == int(positive[fresh.label == 0].sum())
+    assert figures.escapes.count == int((~positive[fresh.label == 1]).sum())
+    np.testing.assert_array_equal(np.sum(figures.confusion, axis=1), np.bincount(fresh.mode))
+    right = table["mode"].to_numpy(zero_copy_only=False) == fresh.mode.astype(str)
+    assert figures.mode_accuracy.rate == pytest.approx(right.mean())
 
 
-def test_the_file_names_release_source_and_revision(judged):
-    scored, rows = judged
-    told = json.loads(rows.schema.metadata[b"kensa"])
-    assert told == {"release": "v1", "source": scored.source, "revision": scored.revision}
+def test_page_and_flips_lie_beside_the_verdicts(scored):
+    result, folder = scored
+    assert {path.name for path in folder.iterdir()} == {"new", "v.parquet", "v.flips.parquet", "v.html"}
+    assert result.page == str(folder / "v.html")
+    assert (result.flips.flipped, result.flips.against) == (0, "v2")
+    assert result.flips.path == str(folder / "v.flips.parquet")
+    assert pq.read_table(folder / "v.flips.parquet").num_rows == 0
 
 
-def test_labels_say_what_the_verdicts_are_worth(judged, fresh):
-    scored, rows = judged
-    called = rows["verdict"].to_numpy() != "good"
-    told = scored.figures
-    assert told["records"] == 60
-    assert told["false_alarms"]["count"] == int(called[fresh.label == 0].sum())
-    assert told["escapes"]["count"] == int((~called[fresh.label == 1]).sum())
-    np.testing.assert_array_equal(np.sum(told["confusion"], axis=1), np.bincount(fresh.mode))
-    right = rows["mode"].to_numpy() == fresh.mode.astype(str)
-    assert told["mode_accuracy"]["rate"] == pytest.approx(right.mean())
+def test_labels_are_not_needed_and_the_champion_is_the_default(two, hidden, tmp_path):
+    table = wide_records(hidden(each=3)).drop_columns(["label", "fmode"])
+    result = score(source(table, tmp_path / "new"), two, ScoreRequest(tmp_path / "out.parquet"))
+    assert (sum(result.counts.values()), result.release) == (9, "v1")
+    assert (result.figures, result.flips, result.page) == (None, None, None)
+    assert {path.name for path in tmp_path.iterdir()} == {"new", "out.parquet"}
 
 
-def test_an_empty_source_is_refused(config, parts, tmp_path):
-    with pytest.raises(UnreadableSource, match="without rows"):
-        score(source(map_column(parts).slice(0, 0), tmp_path / "new"), config, None, str(tmp_path / "out.parquet"))
-    assert not (tmp_path / "out.parquet").exists()
+def test_what_does_not_fit_is_refused_and_leaves_nothing(two, hidden, tmp_path):
+    parts = hidden(each=3)
+    parts.maps[4, 2] = np.nan
+    out = tmp_path / "out"
+    request = ScoreRequest(out / "v.parquet", out / "v.html", against="v2")
+    with pytest.raises(UnreadableSource, match="row 4"):
+        score(source(map_column(parts), tmp_path / "new"), two, request)
+    assert list(out.iterdir()) == []
 
 
-def test_labels_are_not_needed(config, parts, tmp_path):
-    table = wide_records(parts).drop_columns(["label", "fmode"])
-    scored = score(source(table, tmp_path / "new"), config, "v1", str(tmp_path / "out.parquet"))
-    assert sum(scored.counts.values()) == len(parts.maps)
-    assert scored.figures is None
-
-
-@pytest.mark.parametrize("broken", ["size", "nan", "shape"])
-def test_what_does_not_fit_is_refused_and_leaves_nothing(config, parts, tmp_path, broken):
-    maps = parts.maps[:5].copy()
-    if broken == "nan":
-        maps[3, 2] = np.nan
-    table = pa.table({"map": list(maps[:, :-1] if broken == "size" else maps)})
-    if broken == "shape":
-        table = pa.table({"weight": [1.0, 2.0]})
-    out = tmp_path / "out" / "verdicts.parquet"
-    with pytest.raises(UnreadableSource, match="expected"):
-        score(source(table, tmp_path / "new"), config, None, str(out))
-    assert list(out.parent.iterdir()) == []
-
-
-def test_without_a_release_nothing_can_be_judged(parts, tmp_path):
+def test_without_the_release_nothing_is_written(two, fresh, tmp_path):
+    new, out = source(map_column(fresh), tmp_path / "new"), tmp_path / "out"
     with pytest.raises(UnknownRelease, match="champion"):
-        score(source(map_column(parts), tmp_path / "new"), configured(tmp_path), None, str(tmp_path / "out.parquet"))
+        score(new, tmp_path / "artifacts", ScoreRequest(out / "v.parquet"))
+    with pytest.raises(UnknownRelease, match="v9"):
+        score(new, two, ScoreRequest(out / "v.parquet", against="v9"))
+    assert not out.exists()
 
 
-def test_a_damaged_release_is_not_used(config, parts, tmp_path):
-    threshold = config.artifacts_path / "releases" / "v1" / "threshold.json"
-    whole = threshold.read_bytes()
-    threshold.write_bytes(whole.replace(b"euclidean", b"euclidian"))
-    try:
-        with pytest.raises(DamagedRelease):
-            score(source(map_column(parts), tmp_path / "new"), config, None, str(tmp_path / "out.parquet"))
-    finally:
-        threshold.write_bytes(whole)
+def test_releases_of_other_map_sizes_are_not_compared(two, fresh, tmp_path, monkeypatch):
+    import tasks.score as module
+
+    load = module.load_release
+
+    def of_another_size(artifacts, version):
+        release = load(artifacts, version)
+        return release if version != "v2" else module.replace(release, anchors=release.anchors[:, :-1])
+
+    monkeypatch.setattr(module, "load_release", of_another_size)
+    with pytest.raises(UnfitRelease, match="v2: expected a release for 4×5 maps to compare with"):
+        score(source(map_column(fresh), tmp_path / "new"), two, ScoreRequest(tmp_path / "v.parquet", against="v2"))
+
+
+def test_a_damaged_release_is_not_used(two, fresh, tmp_path):
+    threshold = two / "releases" / "v2" / "threshold.json"
+    threshold.write_bytes(threshold.read_bytes().replace(b"euclidean", b"euclidian"))
+    with pytest.raises(DamagedRelease):
+        score(source(map_column(fresh), tmp_path / "new"), two, ScoreRequest(tmp_path / "v.parquet", version="v2"))

@@ -8,7 +8,6 @@ import pytest
 
 from tasks.core.results import (
     CommandResult,
-    DriftResult,
     Fold,
     MapsResult,
     PinnedSource,
@@ -54,9 +53,3 @@ def test_a_result_is_printed_as_json(result):
 
 def test_a_sweep_names_its_settings_file():
     assert SweepResult("out/s1", "auroc", {}, [], 4, 1).as_json()["settings_file"] == "out/s1/best.toml"
-
-
-def test_the_clear_charts_are_the_significant_ones():
-    charts = [{"p": 0.01}, {"p": 0.05}, {"p": 0.06}]
-    result = DriftResult("s", "r", "v1", "watch", 10, charts, None, {})
-    assert result.clear == charts[:2]

@@ -14,6 +14,7 @@ from support.inspected_parts import line as walk
 
 from tasks.config.model import TowerConfig
 from tasks.config.run import EvaluateConfig
+from tasks.core.inspection import ScoreRequest
 from tasks.model.fused_score import Fusion, peak, rank
 from tasks.registry.champion import current_champion
 from tasks.registry.loading import load_classifier
@@ -86,7 +87,7 @@ def test_the_release_scores_new_parts_by_the_same_score(line, hidden, tmp_path):
     """The verdict follows from the release's files alone: its reference records, its threshold."""
     config, _ = line
     fresh, out = hidden(each=20, seed=1), tmp_path / "out.parquet"
-    score(source(map_column(fresh), tmp_path / "new"), config, None, str(out))
+    score(source(map_column(fresh), tmp_path / "new"), config.artifacts_path, ScoreRequest(out))
     release = current_champion(config.artifacts_path)
     with np.load(release.path / "anchors.npz") as file:
         fusion = Fusion(file["reference_distance"], file["reference_peak"])

@@ -1,85 +1,74 @@
-"""The page of verdicts: by the real walk, hostile names escaped, whatever is missing left out, no script or request."""
+"""The page of verdicts: hostile names escaped, whatever is missing left out, no script and no request."""
 
 from __future__ import annotations
 
-import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from playwright.sync_api import sync_playwright
-from support.inspected_parts import configured, map_column, source
+from support.inspected_parts import map_column, source
 
-from tasks.core.errors import UnknownRelease
+from tasks.core.inspection import ScoreRequest
 from tasks.score import score
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
 
 
 @pytest.fixture(scope="module")
-def config(small_line, tmp_path_factory):
-    """The small line with its release twice, under two names."""
-    folder = tmp_path_factory.mktemp("two")
-    shutil.copytree(small_line.artifacts_folder, folder / "artifacts")
-    shutil.copytree(folder / "artifacts" / "releases" / "v1", folder / "artifacts" / "releases" / "v2")
-    return configured(folder)
+def against(small_line, small_release):
+    """Loads the small release as v1, and with a threshold half as high as v2."""
+    halved = replace(small_release.thresholds["good or defect"], value=small_release.defect_threshold / 2)
+    thresholds = small_release.thresholds | {halved.name: halved}
+    strict = replace(small_release, thresholds=thresholds, release=replace(small_release.release, version="v2"))
+    return lambda artifacts, version=None: strict if version == "v2" else small_release
 
 
-@pytest.fixture(scope="module")
-def made(config, hidden, tmp_path_factory):
-    """A page on labelled records with a hostile group, compared with another release; its folder."""
-    folder = tmp_path_factory.mktemp("page")
+def scored(table, folder, **options):
+    """The page on a table."""
+    request = ScoreRequest(folder / "v.parquet", folder / "v.html", **options)
+    score(source(table, folder / "new"), Path("unused"), request)
+    return folder / "v.html"
+
+
+def test_hostile_text_is_text_and_nothing_is_loaded(against, hidden, tmp_path, monkeypatch, page):
+    """Labelled records with a hostile group, compared with another release, as wide as a telephone."""
+    monkeypatch.setattr("tasks.score.load_release", against)
     table = map_column(hidden(each=20, seed=2))
-    table = table.append_column("group", pa.array([HOSTILE] * len(table)))
-    scored = score(source(table, folder / "new"), config, "v1", str(folder / "v.parquet"), str(folder / "v.html"), "v2")
-    return folder, scored
+    html = scored(table.append_column("group", pa.array([HOSTILE] * len(table))), tmp_path, against="v2")
+    assert HOSTILE not in html.read_text()
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.goto(html.as_uri())
+    assert page.locator("#flips article.case").count() > 0
+    assert page.locator("#worst article.case, #uncertain article.case, #random article.case").count() == 18
+    assert page.locator("#labels .confused").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    assert page.complaints == []
+    assert [url for url in page.asked if not url.startswith(("file:", "data:"))] == []
 
 
-def test_page_and_flips_lie_beside_the_verdicts(made):
-    folder, scored = made
-    assert {path.name for path in folder.iterdir()} == {"new", "v.parquet", "v.flips.parquet", "v.html"}
-    assert scored.page == str(folder / "v.html")
-    assert scored.flips["flipped"] == 0
-
-
-def test_hostile_text_is_text_and_nothing_is_loaded(made):
-    folder, _ = made
-    assert HOSTILE not in (folder / "v.html").read_text()
-    said, asked = [], []
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 400, "height": 800})
-        page.on("console", lambda message: said.append(message.text))
-        page.on("dialog", lambda dialog: said.append(dialog.message))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((folder / "v.html").as_uri())
-        assert page.locator("article.case").count() == 18
-        assert page.evaluate("document.documentElement.scrollWidth") <= 400
-        assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
-        browser.close()
-    assert said == []
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
-
-
-def test_without_labels_nothing_is_said_of_their_worth(config, hidden, tmp_path):
-    table = map_column(hidden(each=3, seed=2)).select(["map"])
-    score(source(table, tmp_path / "new"), config, "v1", str(tmp_path / "v.parquet"), str(tmp_path / "v.html"))
-    text = (tmp_path / "v.html").read_text()
-    assert "What the verdicts are worth" not in text
+def test_one_record_without_label_is_enough(against, hidden, tmp_path, monkeypatch):
+    monkeypatch.setattr("tasks.score.load_release", against)
+    text = scored(map_column(hidden(each=1, seed=2)).select(["map"]).slice(0, 1), tmp_path).read_text()
+    assert "Agreement with labels" not in text
     assert "differ from those of" not in text
-    assert text.count('<article class="case">') == 18
+    assert text.count('<article class="case">') == 3
 
 
-def test_one_record_is_enough(config, hidden, tmp_path):
-    table = map_column(hidden(each=1, seed=2)).slice(0, 1)
-    score(source(table, tmp_path / "new"), config, "v1", str(tmp_path / "v.parquet"), str(tmp_path / "v.html"))
-    assert (tmp_path / "v.html").read_text().count('<article class="case">') == 3
+def test_a_release_without_good_parts_says_so_in_the_readers_language(small_release, hidden, tmp_path, monkeypatch):
+    judge = replace(small_release.judge, good=None, good_distances=None)
+    release = replace(small_release, judge=judge, thresholds={})
+    monkeypatch.setattr("tasks.score.load_release", lambda *_: release)
+    text = scored(map_column(hidden(each=1, seed=2)), tmp_path, language="ja").read_text()
+    assert "このリリースには良品がない" in text
+    assert "nan" not in text
 
 
-def test_a_mistake_leaves_no_page(config, hidden, tmp_path):
-    parts = hidden(each=3)
-    parts.maps[4, 2] = np.nan
-    out = tmp_path / "out"
-    with pytest.raises(UnknownRelease):
-        score(source(map_column(hidden(each=3)), tmp_path / "a"), config, "v1", str(out / "v.parquet"), against="v9")
-    assert not out.exists()
+def test_records_that_made_the_release_are_named_as_left_out(small_release, hidden, tmp_path, monkeypatch, against):
+    monkeypatch.setattr("tasks.score.load_release", against)
+    with np.load(small_release.path / "split.npz") as split:
+        assert len(split["hash"]) == 600
+    text = scored(map_column(hidden().take(slice(0, 30))), tmp_path).read_text()
+    assert "These metrics exclude" in text

@@ -1,4 +1,4 @@
-"""Why a verdict fell: level and shape add up, the place is where the defect is, the neighbours are the nearest."""
+"""Explanations: level and shape add up, the region is where the defect is, the neighbours are the nearest."""
 
 from __future__ import annotations
 
@@ -6,80 +6,68 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.scored_parts import scored_batches
 
-from tasks.registry.loading import load_release
-from tasks.scoring.examples import scored_record
-from tasks.scoring.explain import _windows, explain, hottest_region
-from tasks.scoring.verdicts import predict
+from tasks.scoring.explain import explain, hottest_region, insertion_windows
 
 
 @pytest.fixture(scope="module")
-def opened(small_line):
-    return load_release(small_line.artifacts_path)
+def records(small_release, hidden):
+    (batch,) = scored_batches(small_release, hidden(each=2, seed=9), 6)
+    return [batch.record(i) for i in range(6)]
 
 
-@pytest.fixture(scope="module")
-def cases(opened, hidden):
-    maps = hidden(each=8, seed=9).maps
-    found, nothing = predict(opened, maps), [None] * len(maps)
-    return [scored_record(0, i, maps, found, (nothing, nothing, nothing)) for i in range(len(maps))]
-
-
-def test_level_and_shape_are_the_whole_difference(opened, cases):
+def test_level_and_shape_are_the_whole_difference(small_release, records):
     """|x − m|² = (β − 1)² r + S_e, for the shape is at right angles to the mean map."""
-    for one in explain(opened, cases):
-        np.testing.assert_allclose(one.level + one.shape, one.map - one.anchor, atol=1e-5)
-        assert abs((one.anchor * one.shape).sum()) < 1e-4
-        whole = np.square(one.map - one.anchor).sum()
-        assert one.level_share == pytest.approx(np.square(one.level).sum() / whole, rel=1e-4)
-        assert np.square(one.shape).sum() == pytest.approx(one.case.sqrt_ve**2 * (one.map.size - 1), rel=1e-4)
+    for explanation in (explain(small_release, record) for record in records):
+        difference = explanation.map - explanation.anchor
+        np.testing.assert_allclose(explanation.level + explanation.shape, difference, atol=1e-5)
+        assert abs((explanation.anchor * explanation.shape).sum()) < 1e-4
+        squares = np.square(explanation.level).sum(), np.square(explanation.shape).sum()
+        assert explanation.level_share == pytest.approx(squares[0] / np.square(difference).sum(), rel=1e-4)
+        assert squares[1] == pytest.approx(explanation.record.sqrt_ve**2 * (difference.size - 1), rel=1e-4)
 
 
-def test_a_brighter_mean_map_is_a_change_of_level_alone(opened, cases):
-    bright = 1.5 * opened.anchors[cases[0].nearest]
-    (one,) = explain(opened, [replace(cases[0], map=bright.astype(np.float32), beta=1.5, sqrt_ve=0.0)])
-    assert one.level_share == pytest.approx(1, abs=1e-6)
+def test_a_brighter_mean_map_is_a_change_of_level_alone(small_release, records):
+    bright = (1.5 * small_release.anchors[records[0].nearest]).astype(np.float32)
+    explanation = explain(small_release, replace(records[0], map=bright, beta=1.5, sqrt_ve=0.0))
+    assert explanation.level_share == pytest.approx(1, abs=1e-6)
 
 
-def test_what_is_odd_is_found_where_it_is(opened, cases):
+def test_what_is_odd_is_found_where_it_is(plain_release, records):
     """Judged by the plain map, a part that is usual but for one cell is odd in that cell and nowhere else."""
-    plain = replace(
-        opened.judge,
-        embed=lambda maps: np.asarray(maps, float),
-        prototypes={"mean": opened.anchors},
-        good={"mean": opened.gallery.maps[opened.gallery.good].mean(axis=0, keepdims=True)},
-    )
+    gallery = plain_release.gallery
     for cell in (0, 7, 19):
-        odd = plain.good["mean"][0].copy()
+        odd = gallery.maps[gallery.good].mean(axis=0)
         odd[cell] += 3
-        (one,) = explain(replace(opened, judge=plain), [replace(cases[0], map=odd.astype(np.float32))])
-        assert one.revealed.ravel()[cell] == pytest.approx(3, rel=1e-4)
-        assert np.abs(np.delete(one.revealed.ravel(), cell)).max() < 1e-3
+        explanation = explain(plain_release, replace(records[0], map=odd))
+        heat = explanation.heatmap.ravel()
+        assert heat[cell] == pytest.approx(3, rel=1e-4)
+        assert np.abs(np.delete(heat, cell)).max() < 1e-3
         row, col = divmod(cell, 5)
-        assert (one.place.rows, one.place.cols) == ((row + 1, row + 1), (col + 1, col + 1))
+        assert (explanation.region.rows, explanation.region.cols) == ((row + 1, row + 1), (col + 1, col + 1))
 
 
-def test_neighbours_are_the_nearest_that_the_release_keeps(opened, cases):
-    (one,) = explain(opened, cases[:1])
-    distances = opened.judge.distance.matrix(cases[0].embedded[None], opened.gallery.embedded)[0]
-    np.testing.assert_allclose([near.distance for near in one.neighbours], np.sort(distances)[:3])
+def test_neighbours_are_the_nearest_that_the_release_keeps(small_release, records):
+    explanation = explain(small_release, records[0])
+    embedded = small_release.gallery.embedded
+    distances = small_release.judge.distance.matrix(records[0].embedded[None], embedded)[0]
+    neighbours = [neighbour.distance for neighbour in explanation.neighbours]
+    np.testing.assert_allclose(neighbours, np.sort(distances)[:3])
 
 
-def test_a_release_without_kept_records_still_says_why(opened, cases):
-    (one,) = explain(replace(opened, gallery=None), cases[:1])
-    assert one.neighbours == ()
-    assert np.isfinite(one.revealed).all()
-
-
-def test_a_release_without_good_parts_still_says_why(opened, cases):
-    (one,) = explain(replace(opened, judge=replace(opened.judge, good=None)), cases[:1])
-    assert np.isfinite(one.revealed).all()
+def test_a_release_without_kept_records_or_good_parts_still_explains(small_release, records):
+    explanation = explain(replace(small_release, gallery=None), records[0])
+    assert explanation.neighbours == ()
+    assert np.isfinite(explanation.heatmap).all()
+    without_good = replace(small_release, judge=replace(small_release.judge, good=None, good_distances=None))
+    assert np.isfinite(explain(without_good, records[0]).heatmap).all()
 
 
 @pytest.mark.parametrize("cells", [1, 2, 3, 4, 5, 6, 7, 12, 36, 39, 144, 1000])
 def test_windows_cover_every_cell_and_are_not_many(cells):
     covered = np.zeros(cells, int)
-    windows = _windows(cells)
+    windows = insertion_windows(cells)
     for window in windows:
         covered[window] += 1
     assert covered.min() >= 1
@@ -87,11 +75,11 @@ def test_windows_cover_every_cell_and_are_not_many(cells):
     assert all(window.stop <= cells for window in windows)
 
 
-def test_a_place_is_the_hottest_connected_part():
-    heat = np.zeros((36, 39))
-    heat[3:6, 30:34] = 1
-    heat[20, 5] = 0.9
-    place = hottest_region(heat)
-    assert (place.rows, place.cols, place.where) == ((4, 6), (31, 34), "upper right")
+def test_a_region_is_the_hottest_connected_part():
+    heatmap = np.zeros((36, 39))
+    heatmap[3:6, 30:34] = 1
+    heatmap[20, 5] = 0.9
+    region = hottest_region(heatmap)
+    assert (region.rows, region.cols, region.where) == ((4, 6), (31, 34), "upper right")
     assert hottest_region(np.full((3, 3), -1.0)) is None
     assert hottest_region(np.eye(1)).where == "centre"

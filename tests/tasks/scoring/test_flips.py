@@ -1,4 +1,4 @@
-"""What two releases say otherwise: counted both ways, who is right, the farthest shown, a row for each."""
+"""Verdicts that differ between two releases: counted both ways, who is right, the clearest shown, a row for each."""
 
 from __future__ import annotations
 
@@ -7,62 +7,59 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
+from support.scored_parts import scored_batches
 
-from tasks.registry.loading import load_release
-from tasks.scoring.flips import SCHEMA, FlipCollector
+from tasks.scoring.flips import FLIPS_SCHEMA, FlipCollector
 from tasks.scoring.verdicts import predict
 
 
 @pytest.fixture(scope="module")
-def two(small_line):
-    """A release, and itself with a threshold half as high."""
-    opened = load_release(small_line.artifacts_path)
-    halved = replace(opened.thresholds["good or defect"], value=opened.defect_threshold / 2)
-    return opened, replace(opened, thresholds=opened.thresholds | {halved.name: halved})
+def strict(small_release):
+    """The release with a threshold half as high."""
+    halved = replace(small_release.thresholds["good or defect"], value=small_release.defect_threshold / 2)
+    return replace(small_release, thresholds=small_release.thresholds | {halved.name: halved})
 
 
-def collected(two, parts, batch):
-    opened, strict = two
-    flips, tables = FlipCollector(opened, strict, most=4), []
-    for start in range(0, len(parts.maps), batch):
-        maps = parts.maps[start : start + batch]
-        label = [str(value) for value in parts.label[start : start + batch]]
-        mode = [str(value) for value in parts.mode[start : start + batch]]
-        found, theirs = predict(opened, maps), predict(strict, maps)
-        tables.append(flips.take(start, maps, found, theirs, (label, mode, [None] * len(maps))))
-    return flips, pa.Table.from_batches(tables, SCHEMA)
+@pytest.fixture(scope="module")
+def parts(hidden):
+    return hidden(each=60, seed=4)
 
 
-def test_every_flip_is_a_row_and_counted(two, hidden):
-    parts = hidden(each=60, seed=4)
-    flips, table = collected(two, parts, 50)
-    ours, theirs = (predict(one, parts.maps).verdict for one in two)
-    rows = np.flatnonzero(ours != theirs)
+def collected(release, against, parts, size):
+    tables = []
+    collector = FlipCollector(release, against, tables.append, k=4)
+    for batch in scored_batches(release, parts, size):
+        collector.update(batch)
+    return collector.result(), pa.Table.from_batches(tables, FLIPS_SCHEMA)
+
+
+def test_every_flip_is_a_row_and_counted(small_release, strict, parts):
+    flips, table = collected(small_release, strict, parts, 50)
+    verdict, other = (predict(release, parts.maps).verdict for release in (small_release, strict))
+    rows = np.flatnonzero(verdict != other)
     assert len(rows) > 3, "else nothing is tested"
     assert table["row"].to_pylist() == rows.tolist()
-    assert table["verdict"].to_pylist() == ours[rows].tolist()
-    assert table["verdict_against"].to_pylist() == theirs[rows].tolist()
-    told = flips.as_json()
-    assert (told["records"], told["flipped"]) == (180, len(rows))
-    assert sum(pair["count"] for pair in told["pairs"]) == len(rows)
+    assert table["fmode"].to_pylist() == parts.mode[rows].astype(str).tolist()
+    assert table["verdict"].to_pylist() == verdict[rows].tolist()
+    assert table["verdict_against"].to_pylist() == other[rows].tolist()
+    assert (flips.summary.records, flips.summary.flipped) == (180, len(rows))
+    assert sum(pair.count for pair in flips.summary.pairs) == len(rows)
+    assert all(pair.after == "good" for pair in flips.summary.pairs), "the stricter release is the one before"
     good = parts.label[rows] == 0
-    assert told["right"]["this"] == int(good.sum()), "a higher threshold is right about the good ones alone"
-    assert told["right"]["against"] == int((~good).sum())
+    assert flips.summary.right.this == int(good.sum()), "a higher threshold is right about the good ones alone"
+    assert flips.summary.right.against == int((~good).sum())
 
 
-def test_batches_do_not_matter_and_the_shown_are_seen_by_both(two, hidden):
-    parts = hidden(each=60, seed=4)
-    whole = collected(two, parts, 180)[0].cases()
-    small = collected(two, parts, 11)[0].cases()
-    assert [ours.row for ours, _ in whole] == [ours.row for ours, _ in small]
-    for ours, theirs in small:
-        assert ours.row == theirs.row
-        assert ours.verdict != theirs.verdict
-        assert ours.margin != theirs.margin
+def test_batches_do_not_matter_and_examples_are_seen_by_both(small_release, strict, parts):
+    large, _ = collected(small_release, strict, parts, 180)
+    small, _ = collected(small_release, strict, parts, 11)
+    assert [record.row for record, _ in large.examples] == [record.row for record, _ in small.examples]
+    for record, other in small.examples:
+        assert record.row == other.row
+        assert record.verdict != other.verdict
+        assert record.margin != other.margin
 
 
-def test_the_same_release_changes_nothing(two, hidden):
-    flips, table = collected((two[0], two[0]), hidden(each=20, seed=4), 30)
-    assert flips.as_json()["flipped"] == 0
-    assert len(table) == 0
-    assert flips.cases() == []
+def test_the_same_release_changes_nothing(small_release, parts):
+    flips, table = collected(small_release, small_release, parts, 90)
+    assert (flips.summary.flipped, flips.summary.right, flips.examples, len(table)) == (0, None, [], 0)

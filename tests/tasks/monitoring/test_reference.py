@@ -1,0 +1,48 @@
+"""The drift reference of a release: what it was not trained on, written and read."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+from support.inspected_parts import banked
+
+from tasks.monitoring import reference as module
+from tasks.monitoring.reference import build_reference, read_reference, write_reference
+from tasks.scoring.verdicts import predict
+
+
+def test_the_reference_of_a_release_is_of_the_records_that_it_was_not_trained_on(small_release):
+    reference = read_reference(small_release.path)
+    with np.load(small_release.path / "split.npz") as split:
+        assert len(reference.mode) == int((split["part"] != 0).sum())
+    assert reference.verdicts.sum() == len(reference.mode)
+    assert len(reference.maps) == int(reference.good.sum())
+
+
+def test_it_holds_the_releases_own_predictions_and_is_read_as_written(small_release, hidden, tmp_path):
+    bank = banked(hidden(each=30, seed=6))
+    reference = build_reference(small_release, bank)
+    held_out = np.flatnonzero(bank.part != 0)
+    predictions = predict(small_release, bank.maps[held_out])
+    np.testing.assert_allclose(np.sort(reference.score), np.sort(predictions.score), rtol=1e-5)
+    assert reference.good.sum() == (predictions.verdict == "good").sum()
+    write_reference(reference, tmp_path)
+    again = read_reference(tmp_path)
+    for field in fields(reference):
+        np.testing.assert_array_equal(getattr(again, field.name), getattr(reference, field.name))
+
+
+def test_many_records_are_sampled_by_their_hashes(small_release, hidden, monkeypatch):
+    bank = banked(hidden(each=30, seed=6))
+    monkeypatch.setattr(module, "MAX_REFERENCE_RECORDS", 10)
+    monkeypatch.setattr(module, "MAX_REFERENCE_MAPS", 2)
+    reference = build_reference(small_release, bank)
+    first = np.sort(bank.hash[bank.part != 0])[:10]
+    scores = predict(small_release, bank.maps[np.isin(bank.hash, first)]).score
+    np.testing.assert_allclose(np.sort(reference.score), np.sort(scores), rtol=1e-5)
+    assert len(reference.maps) <= 2
+
+
+def test_a_release_that_predates_references_has_none(tmp_path):
+    assert read_reference(tmp_path) is None

@@ -1,0 +1,34 @@
+"""The table of verdicts: a row a record, counted, with where it comes from."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+from support.scored_parts import scored_batches
+
+from tasks.core.results import PinnedSource
+from tasks.scoring.table import VERDICTS_SCHEMA, VerdictWriter, file_metadata
+from tasks.scoring.verdicts import predict
+
+COLUMNS = ["row", "mode", "distance", "score", "verdict", "margin", "beta", "sqrt_ve"]
+
+
+def test_a_row_a_record_in_order_and_counted(small_release, hidden):
+    parts, batches = hidden(each=20, seed=1), []
+    writer = VerdictWriter(small_release, batches.append)
+    for batch in scored_batches(small_release, parts, 50):
+        writer.update(batch)
+    table, predictions = pa.Table.from_batches(batches, VERDICTS_SCHEMA), predict(small_release, parts.maps)
+    assert table.column_names == COLUMNS
+    assert table["row"].to_pylist() == list(range(60))
+    assert table["mode"].to_pylist() == [small_release.judge.modes[code] for code in predictions.mode]
+    assert table["verdict"].to_pylist() == predictions.verdict.tolist()
+    assert writer.result() == {name: predictions.verdict.tolist().count(name) for name in ("good", "defect", "unknown")}
+
+
+def test_metadata_name_releases_source_and_revision(small_release):
+    source = PinnedSource("acme/boards", "hub", "acme/boards", "abc")
+    origin = {"release": "v1", "source": "acme/boards", "revision": "abc"}
+    assert json.loads(file_metadata(source, small_release)["kensa"]) == origin
+    assert json.loads(file_metadata(source, small_release, small_release)["kensa"]) == {**origin, "against": "v1"}

@@ -1,0 +1,42 @@
+"""The step `drift`: a page and a summary of new parts, or one line that says why not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from support.inspected_parts import map_column, source
+
+from tasks.core.errors import NothingToCompare
+from tasks.core.stages import MANIFEST, seal_folder
+from tasks.drift import drift
+
+
+def test_the_page_and_the_summary_agree(small_line, hidden, tmp_path):
+    parts = hidden(each=100, seed=22)
+    parts.maps[:] *= 1.5
+    new = source(map_column(parts).select(["map"]), tmp_path / "new")
+    result = drift(new, small_line.artifacts_path, tmp_path / "out" / "d.html", language="ja")
+    assert (result.status, result.records, result.release) == ("drifted", 300, "v1")
+    assert (result.source, result.revision) == (new.resolved.source, new.resolved.revision)
+    assert result.page == str(tmp_path / "out" / "d.html")
+    text = (tmp_path / "out" / "d.html").read_text()
+    assert "ドリフトあり" in text
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["d.html"]
+
+
+def test_a_release_that_predates_drift_references_is_refused(small_line, small_release, hidden, tmp_path):
+    artifacts = Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts"))
+    folder = artifacts / "releases" / "v1"
+    (folder / "reference.npz").unlink()
+    (folder / MANIFEST).unlink()
+    seal_folder(folder, {key: value for key, value in small_release.manifest.items() if key != "files"})
+    with pytest.raises(NothingToCompare, match="this release predates drift references"):
+        drift(source(map_column(hidden(each=50)), tmp_path / "new"), artifacts, tmp_path / "d.html")
+
+
+def test_a_handful_of_parts_is_refused_and_leaves_no_page(small_line, hidden, tmp_path):
+    with pytest.raises(NothingToCompare, match="at least 50 records"):
+        drift(source(map_column(hidden(each=5)), tmp_path / "new"), small_line.artifacts_path, tmp_path / "d.html")
+    assert not (tmp_path / "d.html").exists()
