@@ -16,6 +16,7 @@ from tasks import steps
 from tasks.config.fingerprints import fingerprint
 from tasks.config.run import RunConfig
 from tasks.core.errors import SomeLinesFailed, UnfitData
+from tasks.core.facts import BankFacts
 from tasks.core.results import CachedSource, PinnedSource, RetrainResult, Stage
 from tasks.registry.champion import exclusive_run
 
@@ -130,12 +131,12 @@ def _facts(train_set: CachedSource, test_set: CachedSource | None, triplets: Sta
             "source": cached.resolved.source,
             "kind": cached.resolved.kind,
             "revision": cached.resolved.revision,
-            "source_kind": cached.stage.facts["source_kind"],
-            "records": cached.stage.facts["records"],
-            "modes": len(cached.stage.facts["modes"]),
+            "source_kind": cached.facts.source_kind,
+            "records": cached.facts.records,
+            "modes": len(cached.facts.modes),
         }
         for name, cached in (("train", train_set), ("test", test_set))
         if cached
     }
-    told["train"]["triplets"] = triplets.facts["triplets_train"]
+    told["train"]["triplets"] = BankFacts.from_json(triplets.facts).triplets["triplets_train"]
     return {"test": None, **told}

@@ -52,9 +52,9 @@ def make_fold_bank(triplets: Stage, one: Fold, config: RunConfig) -> Stage:
     def make(draft: Path) -> dict[str, Any]:
         bank = load_bank(triplets.path)
         made = (
-            with_permuted_modes(bank, int(one.name), config)
+            with_permuted_modes(bank, int(one.name), config.triplets.per_record, config.seed)
             if one.kind == "permuted"
-            else without_mode(bank, one.name, config)
+            else without_mode(bank, one.name, config.triplets.per_record, config.seed)
         )
         made.save(draft, maps=Path(triplets.path) / "maps.npy")
         counts = {part: len(made.rows(part)) for part in PARTS}

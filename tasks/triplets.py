@@ -1,7 +1,7 @@
-"""Splits the cached records and makes triplets of them, whichever kind came in.
+"""Splits the cached records and makes triplets of them, for every layout of the source.
 
-Split first, by record and group; then anchors from training records alone; then triplets within each
-part. What is dropped or crosses is counted.
+Split first, by record and group; then anchors from training records alone; then triplets within each part. Whatever
+is dropped is counted.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from tasks.config.fingerprints import triplets_digest
-from tasks.config.run import RunConfig
+from tasks.config.run import RunConfig, SplitConfig
 from tasks.core.errors import UnfitData
+from tasks.core.facts import BankFacts
 from tasks.core.results import CachedSource, Finding, Stage
 from tasks.core.stages import get_or_make_stage
 from tasks.data.bank import Bank, write_maps
@@ -22,98 +23,97 @@ from tasks.data.checks import MIN_MODE_RECORDS
 from tasks.data.map_statistics import ModeMeans, tee_means
 from tasks.data.records import Records, read_records
 from tasks.data.sampling import triplets_by_part
-from tasks.data.split import PARTS, components, split_units
+from tasks.data.split import PARTS, linked_components, split_units
 
-GIANT_COMPONENT = 0.5  # a component with this share of all records cannot be kept whole
+GIANT_COMPONENT = 0.5  # share of all records; a component of more than that cannot stay together
+TEST = PARTS.index("test")
 
 
 def triplets(train: CachedSource, test: CachedSource | None, config: RunConfig) -> Stage:
     """The stage folder with the record bank (see tasks/data/bank.py) and its triplets.
 
-    Raises UnfitData where too little is left to split.
+    Its facts are BankFacts. Raises UnfitData where too little is left to split.
     """
     digest = triplets_digest(train.stage.digest, test.stage.digest if test else None, config)
 
     def make(draft: Path) -> dict[str, Any]:
         bank, facts = _make(train, test, config, draft / "maps.npy")
         bank.save(draft, maps=draft / "maps.npy")
-        return facts
+        return facts.as_json()
 
     return get_or_make_stage(config.stages_path, "triplets", digest, make)
 
 
-def _make(train: CachedSource, test: CachedSource | None, config: RunConfig, maps: Path) -> tuple[Bank, dict[str, Any]]:
-    records = read_records(train.stage.path)
-    kept, counts = _keep(records)
-    brought = len(records.triplets)
-    records = records.take(kept)
-    counts["dropped_triplets"] = brought - len(records.triplets)
-    part, split_facts = _split(records, config, has_test=test is not None)
+def _make(train: CachedSource, test: CachedSource | None, config: RunConfig, maps: Path) -> tuple[Bank, BankFacts]:
+    """The bank, whose maps are written to the file `maps` while they are read, and its facts."""
+    source = read_records(train.stage.path)
+    records, dropped = _usable(source)
+    part, split_by = _split(records, config.split, has_test=test is not None)
     if test is not None:
-        extra, overlap = _held_out(read_records(test.stage.path), records)
-        counts |= overlap
-        records = records.joined(extra)
-        part = np.concatenate([part, np.full(len(extra), PARTS.index("test"), np.int8)])
+        test_records, overlap = _held_out(read_records(test.stage.path), records)
+        dropped |= overlap
+        records = records.append(test_records)
+        part = np.concatenate([part, np.full(len(test_records), TEST, np.int8)])
     trained = np.isin(records.mode, records.mode[part == 0])
-    counts["dropped_untrained_mode"] = int((~trained).sum())
-    known = records.take(np.flatnonzero(trained))
-    counts["dropped_triplets"] += len(records.triplets) - len(known.triplets)
-    bank, triplet_counts = _bank(known, part[trained], config, maps)
+    dropped["dropped_untrained_mode"] = int((~trained).sum())
+    records, part = records.select(np.flatnonzero(trained)), part[trained]
+    dropped["dropped_triplets"] = len(source.triplets) - len(records.triplets)
+    bank, counts = _bank(records, part, config, maps)
     _require_enough(bank, train.resolved.source)
-    size = {"size": [config.data.rows, config.data.cols]}
-    return bank, {
-        **counts,
-        **split_facts,
-        **triplet_counts,
-        **_summary(bank),
-        **size,
-        **_brought_anchors(records, bank),
-    }
+    facts = BankFacts(
+        size=(config.data.rows, config.data.cols),
+        split_by=split_by,
+        **_part_counts(bank),
+        dropped=dropped,
+        triplets=counts,
+        brought_anchors=_compare_anchors(source, bank),
+    )
+    return bank, facts
 
 
-def _keep(records: Records) -> tuple[np.ndarray, dict[str, int]]:
-    """Which records are used: no contradictory labels, no mode too small to be split."""
+def _usable(records: Records) -> tuple[Records, dict[str, int]]:
+    """The records without contradictory ones and without modes too small to be split, and how many are dropped."""
     names, codes, sizes = np.unique(records.mode, return_inverse=True, return_counts=True)
     contradictory = records.contradictory
     sizes = sizes - np.bincount(codes, weights=contradictory, minlength=len(names)).astype(int)
     small = (sizes < MIN_MODE_RECORDS)[codes] & ~contradictory
     counts = {"dropped_contradictory": int(contradictory.sum()), "dropped_small_modes": int(small.sum())}
-    return np.flatnonzero(~contradictory & ~small), counts
+    return records.select(np.flatnonzero(~contradictory & ~small)), counts
 
 
-def _split(records: Records, config: RunConfig, has_test: bool) -> tuple[np.ndarray, dict[str, Any]]:
-    """The part of each record, and what was kept together."""
-    units, how = (records.hash, "record") if config.split.unit == "record" else _units(records)
+def _split(records: Records, settings: SplitConfig, has_test: bool) -> tuple[np.ndarray, str]:
+    """The part (n,) of each record, and which records stay together."""
+    units, unit = (records.hash, "record") if settings.unit == "record" else _units(records)
     codes = np.unique(records.mode, return_inverse=True)[1]
-    shares = [getattr(config.split, part) for part in PARTS]
+    shares = [getattr(settings, part) for part in PARTS]
     if has_test:
-        shares[PARTS.index("test")] = 0.0
+        shares[TEST] = 0.0
     needed = sum(share > 0 for share in shares)
-    if how in ("group", "component") and len(np.unique(units)) < needed:
-        units, how = records.hash, f"record (fewer than {needed} {how}s)"
-    return split_units(units, codes, shares, config.split.seed), {"split_by": how}
+    if unit in ("group", "component") and len(np.unique(units)) < needed:
+        units, unit = records.hash, f"record (fewer than {needed} {unit}s)"
+    return split_units(units, codes, shares, settings.seed), unit
 
 
 def _units(records: Records) -> tuple[np.ndarray, str]:
-    """What stays together: a group if the data names any, else linked records, else each record."""
+    """The unit (n,) of each record: its group if the data names any, else its linked records, else itself."""
     if (records.group != "").any():
         return np.where(records.group != "", records.group, records.hash.astype(str)), "group"
     if len(records.triplets):
-        linked = components(len(records), records.triplets[:, 1:])
-        if np.bincount(linked).max() <= GIANT_COMPONENT * len(records):
-            return np.char.add("c", linked.astype(str)), "component"
+        component = linked_components(len(records), records.triplets[:, 1:])
+        if np.bincount(component).max() <= GIANT_COMPONENT * len(records):
+            return np.char.add("c", component.astype(str)), "component"
         return records.hash, "record (one giant component)"
     return records.hash, "record"
 
 
 def _held_out(test: Records, train: Records) -> tuple[Records, dict[str, int]]:
-    """The test records that the training source has not, of groups that it has not, whose mode it knows."""
+    """The test records with a known mode that the training source shares neither by record nor by group."""
     same = np.isin(test.hash, train.hash)
     grouped = np.isin(test.group, train.group[train.group != ""]) & ~same
     shared = same | grouped
     unknown = ~np.isin(test.mode, train.mode) & ~shared
     contradictory = test.contradictory & ~shared & ~unknown
-    return test.take(np.flatnonzero(~shared & ~unknown & ~contradictory)), {
+    return test.select(np.flatnonzero(~shared & ~unknown & ~contradictory)), {
         "test_in_train": int(same.sum()),
         "test_group_in_train": int(grouped.sum()),
         "test_unknown_mode": int(unknown.sum()),
@@ -122,21 +122,29 @@ def _held_out(test: Records, train: Records) -> tuple[Records, dict[str, int]]:
 
 
 def _bank(records: Records, part: np.ndarray, config: RunConfig, maps: Path) -> tuple[Bank, dict[str, int]]:
-    """The bank, whose maps are written to a file as they are read."""
+    """The bank, and the numbers of its triplets."""
     modes = sorted(set(records.mode.tolist()), key=natural_order)
-    code = {name: i for i, name in enumerate(modes)}
-    mode = np.array([code[name] for name in records.mode], np.int32)
-    settings = config.triplets
-    made, counts = triplets_by_part(
-        mode, part, records.triplets[:, 1:], settings.per_record, settings.replace_crossing, config.seed
-    )
-    means = ModeMeans(len(modes), config.data.rows * config.data.cols)
+    codes = {name: code for code, name in enumerate(modes)}
+    mode = np.array([codes[name] for name in records.mode], np.int32)
+    pairs, settings = records.triplets[:, 1:], config.triplets
+    triplets, counts = triplets_by_part(mode, part, pairs, settings.per_record, settings.replace_crossing, config.seed)
+    values = config.data.rows * config.data.cols
+    means = ModeMeans(len(modes), values)
     blocks = tee_means(records.blocks(), np.where(part == 0, mode, -1), means)
-    write_maps(maps, blocks, (len(records), config.data.rows * config.data.cols))
-    good = records.label == config.data.good
-    linked = components(len(records), records.triplets[:, 1:]) if len(records.triplets) else np.empty(0, np.int32)
-    named = (records.hash, records.group, modes, made, linked)
-    return Bank(np.load(maps, mmap_mode="r", allow_pickle=False), means.means(), mode, good, part, *named), counts
+    write_maps(maps, blocks, (len(records), values))
+    bank = Bank(
+        maps=np.load(maps, mmap_mode="r", allow_pickle=False),
+        anchors=means.result(),
+        mode=mode,
+        good=records.label == config.data.good,
+        part=part,
+        hash=records.hash,
+        group=records.group,
+        modes=modes,
+        triplets=triplets,
+        component=linked_components(len(records), pairs) if len(pairs) else np.empty(0, np.int32),
+    )
+    return bank, counts
 
 
 def natural_order(name: str) -> tuple[bool, int, str]:
@@ -146,45 +154,42 @@ def natural_order(name: str) -> tuple[bool, int, str]:
 
 
 def _require_enough(bank: Bank, source: str) -> None:
-    """Raise UnfitData where nothing can be learnt or judged with what the split left."""
+    """Raise UnfitData where the split leaves too little for training or evaluation."""
     sizes = {part: len(bank.triplets[part]) for part in PARTS}
-    notes = ", ".join(f"{size} {part} triplets" for part, size in sizes.items())
     if len(bank.modes) < 2 or not all(sizes.values()):
-        finding = Finding(
-            "enough to split", False, True, f"{len(bank.modes)} modes to train on, {notes}; bring more records"
-        )
-        raise UnfitData(source, (finding,))
+        counts = ", ".join(f"{size} {part} triplets" for part, size in sizes.items())
+        notes = f"{len(bank.modes)} modes to train on, {counts}; bring more records"
+        raise UnfitData(source, (Finding("enough to split", False, True, notes),))
 
 
-def _summary(bank: Bank) -> dict[str, Any]:
-    """What the run's table of the data shows: counts by part, mode and goodness."""
-    counts = {
-        name: {part: int(((bank.mode == i) & (bank.part == code)).sum()) for code, part in enumerate(PARTS)}
-        for i, name in enumerate(bank.modes)
-    }
-    good = {part: int(bank.good[bank.rows(part)].sum()) for part in PARTS}
-    groups = {part: len(set(bank.group[bank.rows(part)].tolist()) - {""}) for part in PARTS}
+def _part_counts(bank: Bank) -> dict[str, Any]:
+    """The numbers of records, modes, good records and groups by part."""
+    rows = {part: bank.rows(part) for part in PARTS}
     return {
-        "records": {part: len(bank.rows(part)) for part in PARTS},
-        "modes": counts,
-        "good": good,
-        "groups": groups,
-        "values": int(bank.maps.shape[1]),
+        "records": {part: len(rows[part]) for part in PARTS},
+        "modes": {
+            name: {part: int((bank.mode[rows[part]] == code).sum()) for part in PARTS}
+            for code, name in enumerate(bank.modes)
+        },
+        "good": {part: int(bank.good[rows[part]].sum()) for part in PARTS},
+        "groups": {part: len(set(bank.group[rows[part]].tolist()) - {""}) for part in PARTS},
     }
 
 
-def _brought_anchors(records: Records, bank: Bank) -> dict[str, Any]:
-    """How far the anchors that a wide source brought lie from those of the training records.
+def _compare_anchors(records: Records, bank: Bank) -> dict[str, Any] | None:
+    """How far the anchors of a wide source are from the bank's, relative to the norm of the bank's; None without any.
 
-    Relative to the anchor's own norm. They are compared, never used: a mean over all records has
-    seen the test.
+    They are compared, never used: a mean over all records of the source contains the test set.
     """
-    code = {name: i for i, name in enumerate(bank.modes)}
-    known = np.array([name in code for name in records.brought_mode], bool)
+    codes = {name: code for code, name in enumerate(bank.modes)}
+    known = np.array([name in codes for name in records.anchor_mode], bool)
     if not known.any():
-        return {}
-    own = bank.anchors[[code[name] for name in records.brought_mode[known]]].astype(np.float64)
-    off = np.linalg.norm(records.brought[known] - own, axis=1) / np.maximum(np.linalg.norm(own, axis=1), 1e-12)
+        return None
+    expected = bank.anchors[[codes[name] for name in records.anchor_mode[known]]].astype(np.float64)
+    difference = np.linalg.norm(records.anchors[known] - expected, axis=1)
+    difference /= np.maximum(np.linalg.norm(expected, axis=1), 1e-12)
     return {
-        "brought_anchors": {"count": len(off), "median_difference": float(np.median(off)), "largest": float(off.max())}
+        "count": len(difference),
+        "median_difference": float(np.median(difference)),
+        "largest": float(difference.max()),
     }

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from tasks.config.model import TrainingConfig
 from tasks.config.run import RunConfig, TripletsConfig
+from tasks.core.facts import CacheFacts
 from tasks.core.results import CachedSource, DownloadedSource, PinnedSource, Stage
 
 VALUES, MODES, BLOCK = 36 * 39, 10, 8192
@@ -68,7 +69,8 @@ def step(name: str, folder: Path) -> None:
         from tasks.triplets import triplets
 
         resolved = PinnedSource(str(source), "folder", str(source), "0" * 40)
-        triplets(CachedSource(resolved, _stage(folder / "data" / "cache", "records"), ()), None, config)
+        stage = _stage(folder / "data" / "cache", "records")
+        triplets(CachedSource(resolved, stage, CacheFacts.from_json(stage.facts)), None, config)
     elif name == "evaluate":
         from tasks.evaluate import evaluate
 

@@ -20,6 +20,7 @@ from prefect.runtime import flow_run
 from flows.service.lines import ProductLine
 from flows.ui.markdown import drift_lines, unseen_text, verdict_lines
 from tasks.config.run import RunConfig
+from tasks.core.facts import BankFacts
 from tasks.core.inspection import DriftResult, ScoreResult
 from tasks.core.results import (
     Epoch,
@@ -80,18 +81,18 @@ def findings(source: str, found: tuple[Finding, ...], config: RunConfig) -> None
 
 def data(triplets: Stage, config: RunConfig) -> None:
     """How many records of each mode lie in each part, and what was dropped."""
-    facts = triplets.facts
-    parts = list(facts["records"])
+    facts = BankFacts.from_json(triplets.facts)
+    parts = list(facts.records)
     say = translator(config.report.language)
     lines = [f"| {say('mode')} | {' | '.join(map(say, parts))} |", "| --- |" + " ---: |" * len(parts)]
-    for mode, counts in facts["modes"].items():
+    for mode, counts in facts.modes.items():
         lines.append(f"| {escape_markdown(mode)} | {' | '.join(str(counts[part]) for part in parts)} |")
-    lines.append(f"| **{say('all')}** | {' | '.join(str(facts['records'][part]) for part in parts)} |")
-    dropped = ", ".join(
-        f"{name.replace('_', ' ')} {facts[name]}" for name in facts if name.startswith(("dropped", "test_"))
+    lines.append(f"| **{say('all')}** | {' | '.join(str(facts.records[part]) for part in parts)} |")
+    dropped = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in facts.dropped.items())
+    crossed = (
+        f"{facts.triplets['triplets_crossing']} of {facts.triplets['triplets_brought']} triplets crossed the split"
     )
-    crossed = f"{facts['triplets_crossing']} of {facts['triplets_brought']} triplets crossed the split"
-    notes = f"Split by {facts['split_by']}; {dropped}; {crossed}."
+    notes = f"Split by {facts.split_by}; {dropped}; {crossed}."
     create_markdown_artifact(
         "\n".join([*lines, "", notes]), key=key(config, "data"), description="Records by mode and part"
     )

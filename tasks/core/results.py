@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from tasks.core.facts import CacheFacts
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,12 @@ class CachedSource:
 
     resolved: PinnedSource
     stage: Stage
-    findings: tuple[Finding, ...]
+    facts: CacheFacts = field(repr=False)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The checks of the source, all required ones passed."""
+        return self.facts.findings
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from tasks.data.split import PARTS
 
 @dataclass(frozen=True)
 class Bank:
-    """A stage folder's arrays; see the module's docstring for shapes and types."""
+    """The arrays of a stage folder; the module's docstring gives shapes and types."""
 
     maps: np.ndarray
     anchors: np.ndarray
@@ -38,11 +38,11 @@ class Bank:
     component: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
 
     def rows(self, part: str) -> np.ndarray:
-        """The row numbers of a part's records."""
+        """The row numbers of the records of a part."""
         return np.flatnonzero(self.part == PARTS.index(part))
 
     def save(self, folder: Path, maps: Path | None = None) -> None:
-        """Write the three files. `maps`: a file of the same maps, which is shared, not written again."""
+        """Write the three files; `maps` is an existing file of the same maps, which is linked instead of written."""
         if maps is None:
             write_maps(folder / "maps.npy", [self.maps], self.maps.shape)
         elif maps != folder / "maps.npy":
@@ -63,7 +63,7 @@ class Bank:
 
 
 def write_maps(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int]) -> None:
-    """Write blocks of maps, (n, values) in all, as one `.npy` file; no more than a block lies in memory."""
+    """Write blocks of maps, (n, values) together, as one `.npy` file, with one block in memory at a time."""
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
         for block in blocks:
@@ -71,7 +71,7 @@ def write_maps(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int])
 
 
 def _share(file: Path, name: Path) -> None:
-    """One more name for a file that nobody changes any more; a copy where the disk knows no such thing."""
+    """A hard link to a file that is not changed any more; a copy where the disk has no links."""
     try:
         name.hardlink_to(file)
     except OSError:

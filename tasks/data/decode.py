@@ -1,7 +1,8 @@
-"""Turns Arrow batches into maps: float32 values, text labels and modes, and each record's hash."""
+"""Arrow batches to maps: float32 values, text labels and modes, and each record's hash."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 from collections.abc import Iterator
@@ -20,8 +21,8 @@ class DecodedBlock:
     """One block of a batch, row by row.
 
     maps: (rows, values) float32, C order; fewer values than a map's where columns are unfit.
-    label, mode, group: text, None where the cell is empty or the column is not there.
-    odd: (rows,) bool, which rows held a map of another size (their values here are NaN).
+    label, mode, group: text, None where the cell is empty or the column is missing.
+    wrong_size: (rows,) bool, the rows that held a map of another size (their values here are NaN).
     """
 
     block: MapBlock
@@ -29,22 +30,23 @@ class DecodedBlock:
     label: list[str | None]
     mode: list[str | None]
     group: list[str | None]
-    odd: np.ndarray
+    wrong_size: np.ndarray
 
+    @functools.cached_property
     def hashes(self) -> list[bytes]:
-        """The 16-byte BLAKE2b hash of each row's float32 values, by which a record is known."""
+        """The 16-byte BLAKE2b hash of each row's float32 values, which identifies a record."""
         return [hashlib.blake2b(row, digest_size=16).digest() for row in self.maps]
 
 
-def decode(batch: pa.RecordBatch, shape: TableLayout, data: DataConfig) -> Iterator[DecodedBlock]:
+def decode(batch: pa.RecordBatch, layout: TableLayout, data: DataConfig) -> Iterator[DecodedBlock]:
     """Every block of the batch."""
-    for block, columns in zip(shape.blocks, shape.columns, strict=True):
+    for block, columns in zip(layout.blocks, layout.columns, strict=True):
         if block.prefix == "map":
-            maps, odd = _listed_maps(batch, columns, data)
+            maps, wrong_size = _listed_maps(batch, columns, data)
         else:
-            maps, odd = _wide_maps(batch, columns), np.zeros(batch.num_rows, bool)
+            maps, wrong_size = _wide_maps(batch, columns), np.zeros(batch.num_rows, bool)
         texts = [as_text(batch, column) for column in (block.label, block.mode, block.group)]
-        yield DecodedBlock(block, maps, *texts, odd=odd)
+        yield DecodedBlock(block, maps, *texts, wrong_size=wrong_size)
 
 
 def _wide_maps(batch: pa.RecordBatch, columns: tuple[str, ...]) -> np.ndarray:
@@ -60,7 +62,7 @@ def _wide_maps(batch: pa.RecordBatch, columns: tuple[str, ...]) -> np.ndarray:
 def _listed_maps(batch: pa.RecordBatch, columns: tuple[str, ...], data: DataConfig) -> tuple[np.ndarray, np.ndarray]:
     """The maps of a list column, flat or nested to any depth, and which rows have another size.
 
-    A nested map must have the rows of a map outermost, or one channel: 39×36 is no 36×39.
+    The outermost list of a nested map must hold its rows, or one channel: 39×36 is not 36×39.
     """
     if not columns:
         return np.empty((batch.num_rows, 0), np.float32), np.zeros(batch.num_rows, bool)
@@ -71,12 +73,12 @@ def _listed_maps(batch: pa.RecordBatch, columns: tuple[str, ...], data: DataConf
     while pa.types.is_nested(values.type):
         bounds, ends = np.concatenate([[0], np.cumsum(_lengths(values))]), np.cumsum(lengths)
         lengths = bounds[ends] - bounds[ends - lengths]
-        values = pc.list_flatten(values)  # a list that is null has length 0 and gives nothing
-    right = (lengths == size) & np.isin(outermost, (size, data.rows, 1))
+        values = pc.list_flatten(values)  # a null list has length 0 and gives nothing
+    fits = (lengths == size) & np.isin(outermost, (size, data.rows, 1))
     maps = np.full((batch.num_rows, size), np.nan, np.float32)
     flat = _as_float32(values.to_numpy(zero_copy_only=False))
-    maps[right] = flat[np.repeat(right, lengths)].reshape(-1, size)
-    return maps, ~right
+    maps[fits] = flat[np.repeat(fits, lengths)].reshape(-1, size)
+    return maps, ~fits
 
 
 def _lengths(lists: pa.Array) -> np.ndarray:
@@ -84,7 +86,7 @@ def _lengths(lists: pa.Array) -> np.ndarray:
 
 
 def _as_float32(values: np.ndarray) -> np.ndarray:
-    """Contiguous float32 without negative zeros, which would hash apart from zeros.
+    """Contiguous float32 without negative zeros, whose hash would differ from that of zeros.
 
     A value beyond float32 becomes infinite here, and the check for finite values reports it.
     """
@@ -93,7 +95,7 @@ def _as_float32(values: np.ndarray) -> np.ndarray:
 
 
 def as_text(batch: pa.RecordBatch, column: str | None) -> list[str | None]:
-    """A column as text: 1, 1.0 and "1" are the same label, as CSV and Parquet disagree about them."""
+    """A column as text: 1, 1.0 and "1" are the same label, because CSV and Parquet write them differently."""
     if column is None or column not in batch.schema.names:
         return [None] * batch.num_rows
     return [_cell(value) for value in batch.column(column).to_pylist()]

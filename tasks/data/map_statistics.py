@@ -1,4 +1,4 @@
-"""The anchors: the mean map of each mode, added up block by block, so that maps need not lie in memory.
+"""Statistics of maps that are collected batch by batch, so that all maps need not be in memory at once.
 
 numpy and the standard library alone.
 """
@@ -6,35 +6,38 @@ numpy and the standard library alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 
-MAPS_PER_BLOCK = 4096  # maps at a time
+MAPS_PER_BLOCK = 4096
+MAP_SUMMARIES = ("mean", "deviation", "peak")  # of a map's values, in their unit
 
 
 class ModeMeans:
-    """Means of the maps of `modes` modes, (modes, values), in float64 sums."""
+    """Collects the mean map of each of `modes` modes, in float64 sums of maps with `values` values."""
 
     def __init__(self, modes: int, values: int) -> None:
         self.sums, self.counts = np.zeros((modes, values)), np.zeros(modes, np.int64)
 
-    def add(self, maps: np.ndarray, mode: np.ndarray) -> None:
-        """Add maps (n, values) of modes (n,); those of a negative code are left out."""
+    def update(self, maps: np.ndarray, mode: np.ndarray) -> None:
+        """Add maps (n, values) of modes (n,) codes; a negative code leaves a map out."""
         for code in np.unique(mode[mode >= 0]):
-            own = mode == code
-            self.sums[code] += maps[own].sum(axis=0, dtype=np.float64)
-            self.counts[code] += own.sum()
+            of_mode = mode == code
+            self.sums[code] += maps[of_mode].sum(axis=0, dtype=np.float64)
+            self.counts[code] += of_mode.sum()
 
-    def means(self) -> np.ndarray:
+    def result(self) -> np.ndarray:
         """(modes, values) float32; NaN for a mode without a record."""
         with np.errstate(invalid="ignore"):
             return (self.sums / self.counts[:, None]).astype(np.float32)
 
 
 def tee_means(blocks: Iterator[np.ndarray], mode: np.ndarray, means: ModeMeans) -> Iterator[np.ndarray]:
-    """The blocks of maps as they are, each added to `means` on its way; mode (n,): of all of them, in order."""
+    """The blocks of maps unchanged, each added to `means` on its way; mode (n,): codes of all maps, in order."""
     start = 0
     for maps in blocks:
-        means.add(maps, mode[start : start + len(maps)])
+        means.update(maps, mode[start : start + len(maps)])
         start += len(maps)
         yield maps
 
@@ -42,16 +45,28 @@ def tee_means(blocks: Iterator[np.ndarray], mode: np.ndarray, means: ModeMeans) 
 def mode_means(maps: np.ndarray, mode: np.ndarray, modes: int) -> np.ndarray:
     """The mean map of each mode, (modes, values) float32; maps (n, values) may be memory-mapped.
 
-    mode: (n,) codes; a record of a negative one is left out.
+    mode: (n,) codes; a negative code leaves a record out.
     """
     means = ModeMeans(modes, maps.shape[1])
     for start in range(0, len(maps), MAPS_PER_BLOCK):
-        means.add(np.asarray(maps[start : start + MAPS_PER_BLOCK]), mode[start : start + MAPS_PER_BLOCK])
-    return means.means()
+        means.update(np.asarray(maps[start : start + MAPS_PER_BLOCK]), mode[start : start + MAPS_PER_BLOCK])
+    return means.result()
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of `count` maps: `mean` and `variance` (values,), in the maps' unit and its square.
+
+    The variance is unbiased, and zero for fewer than two maps.
+    """
+
+    count: int
+    mean: np.ndarray
+    variance: np.ndarray
 
 
 class RunningMoments:
-    """Of maps (n, values): `count`, `mean` and `variance` (values,), in the maps' unit and its square.
+    """Collects mean and variance of maps with `values` values.
 
     Source: T. F. Chan, G. H. Golub, R. J. LeVeque, *Updating formulae and a pairwise algorithm for computing
     sample variances* (1979).
@@ -62,33 +77,27 @@ class RunningMoments:
         self.mean = np.zeros(values)
         self.squares = np.zeros(values)
 
-    def take(self, maps: np.ndarray) -> None:
-        """Add a batch, which may be empty."""
+    def update(self, maps: np.ndarray) -> None:
+        """Add maps (n, values), n ≥ 0."""
         if not len(maps):
             return
         maps = maps.astype(np.float64)
         mean, squares = maps.mean(axis=0), np.square(maps - maps.mean(axis=0)).sum(axis=0)
-        total, apart = self.count + len(maps), mean - self.mean
-        self.squares += squares + np.square(apart) * self.count * len(maps) / total
-        self.mean += apart * len(maps) / total
+        total, difference = self.count + len(maps), mean - self.mean
+        self.squares += squares + np.square(difference) * self.count * len(maps) / total
+        self.mean += difference * len(maps) / total
         self.count = total
 
-    @property
-    def variance(self) -> np.ndarray:
-        """The unbiased variance; zero of fewer than two maps."""
-        return self.squares / max(self.count - 1, 1)
-
-
-MAP_SUMMARIES = ("mean", "deviation", "peak")  # of a map's values, in their unit
-
-
-MAPS_PER_BLOCK = 4096  # maps that are looked at at once
+    def result(self) -> Moments:
+        """The moments of all maps so far."""
+        return Moments(self.count, self.mean, self.squares / max(self.count - 1, 1))
 
 
 def map_summaries(maps: np.ndarray) -> np.ndarray:
     """Mean, standard deviation and largest value of each of maps (n, values), memory-mapped or not: (n, 3) float32."""
-    found = np.empty((len(maps), len(MAP_SUMMARIES)), np.float32)
+    summaries = np.empty((len(maps), len(MAP_SUMMARIES)), np.float32)
     for start in range(0, len(maps), MAPS_PER_BLOCK):
-        some = np.asarray(maps[start : start + MAPS_PER_BLOCK])
-        found[start : start + MAPS_PER_BLOCK] = np.stack([some.mean(axis=1), some.std(axis=1), some.max(axis=1)], axis=1)
-    return found
+        block = np.asarray(maps[start : start + MAPS_PER_BLOCK])
+        columns = block.mean(axis=1), block.std(axis=1), block.max(axis=1)
+        summaries[start : start + MAPS_PER_BLOCK] = np.stack(columns, axis=1)
+    return summaries

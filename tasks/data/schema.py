@@ -1,7 +1,7 @@
-"""The shapes in which data arrives, declared once, and the checks of their columns.
+"""The layouts in which data arrives, declared once, and the checks of their columns.
 
-Three kinds are told apart by their columns: wide triplets (`arch0… pos0… neg0…`), wide records
-(`data0…`) and records with one list column `map`.
+A table's columns tell which of three layouts it has: wide triplets (`arch0… pos0… neg0…`), wide records (`data0…`),
+or records with one list column `map`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import pyarrow as pa
 
 from tasks.config.run import DataConfig
 from tasks.core.results import Finding
+
+MAP_COLUMN_LAYOUT = "records with a map column"
+TEXT_TYPES = (pa.types.is_boolean, pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,13 @@ LAYOUTS: dict[str, tuple[MapBlock, ...]] = {
         MapBlock("record", "neg", "nmode", "nlabel", "n"),
     ),
     "wide records": (MapBlock("record", "data", "fmode", "label", ""),),
-    "records with a map column": (MapBlock("record", "map", "fmode", "label", ""),),
+    MAP_COLUMN_LAYOUT: (MapBlock("record", "map", "fmode", "label", ""),),
 }
 
 
 @dataclass(frozen=True)
 class TableLayout:
-    """A recognised source: its kind, its blocks, and the columns of each that are fit to be read."""
+    """A recognised source: its kind, its blocks, the readable map columns of each, and the checks of all columns."""
 
     kind: str
     blocks: tuple[MapBlock, ...]
@@ -58,25 +61,24 @@ class TableLayout:
         return all(finding.success or not finding.required for finding in self.findings)
 
     def names(self, schema: pa.Schema) -> list[str]:
-        """The columns of a table that are read, in their order there: maps, and what describes them."""
-        told = {column for block in self.blocks for column in (*block.described, block.group)}
-        wanted = told.union(*self.columns)
+        """The columns of a table that are read, in the table's order: maps, and what describes them."""
+        wanted = {column for block in self.blocks for column in (*block.described, block.group)}.union(*self.columns)
         return [name for name in dict.fromkeys(schema.names) if name in wanted]
 
 
 def detect_layout(schema: pa.Schema, data: DataConfig) -> TableLayout:
-    """The shape of a table with all findings about its columns; never raises."""
+    """The layout of a table with all findings about its columns; never raises."""
     kind = _kind(schema.names)
     blocks = tuple(_with_group(block, schema.names, data.group) for block in LAYOUTS[kind])
-    if kind == "records with a map column" and "fmode" not in schema.names and "mode" in schema.names:
+    if kind == MAP_COLUMN_LAYOUT and "fmode" not in schema.names and "mode" in schema.names:
         blocks = tuple(replace(block, mode="mode") for block in blocks)
     columns = tuple(tuple(_fit_columns(schema, block, data)) for block in blocks)
-    return TableLayout(kind, blocks, columns, tuple(_findings(schema, kind, blocks, data)))
+    return TableLayout(kind, blocks, columns, _findings(schema, kind, blocks, data))
 
 
 def _kind(names: list[str]) -> str:
     if "map" in names:
-        return "records with a map column"
+        return MAP_COLUMN_LAYOUT
     wide = {prefix: sum(bool(re.fullmatch(rf"{prefix}\d+", name)) for name in names) for prefix in ("pos", "data")}
     return "wide triplets" if wide["pos"] > wide["data"] else "wide records"
 
@@ -91,6 +93,16 @@ def _with_group(block: MapBlock, names: list[str], group: str) -> MapBlock:
 def map_columns(block: MapBlock, data: DataConfig) -> list[str]:
     """The names of a block's map columns, in row-major order of the map."""
     return ["map"] if block.prefix == "map" else [f"{block.prefix}{i}" for i in range(data.rows * data.cols)]
+
+
+def _fit_columns(schema: pa.Schema, block: MapBlock, data: DataConfig) -> Iterator[str]:
+    present = set(schema.names)
+    return (name for name in map_columns(block, data) if name in present and _holds_values(schema, name))
+
+
+def _holds_values(schema: pa.Schema, column: str) -> bool:
+    kind = schema.field(column).type
+    return _is_map(kind) if column == "map" else is_number(kind)
 
 
 def is_number(kind: pa.DataType) -> bool:
@@ -109,51 +121,34 @@ def _is_map(kind: pa.DataType) -> bool:
     return False
 
 
-def _fits(schema: pa.Schema, column: str) -> bool:
+def _holds_text(schema: pa.Schema, column: str) -> bool:
     kind = schema.field(column).type
-    return _is_map(kind) if column == "map" else is_number(kind)
+    return is_number(kind) or any(is_text(kind) for is_text in TEXT_TYPES)
 
 
-def _fit_columns(schema: pa.Schema, block: MapBlock, data: DataConfig) -> Iterator[str]:
-    present = set(schema.names)
-    return (name for name in map_columns(block, data) if name in present and _fits(schema, name))
+def _findings(schema: pa.Schema, kind: str, blocks: tuple[MapBlock, ...], data: DataConfig) -> tuple[Finding, ...]:
+    """The checks of all columns; that of the group column only where the others passed."""
+    expected = list(dict.fromkeys(name for block in blocks for name in (*map_columns(block, data), *block.described)))
+    present = _columns_present(schema, expected, kind, data)
+    types = _column_types(schema, expected, blocks)
+    findings = (present, _no_surplus_columns(schema, expected, blocks), types)
+    return (*findings, _group_column(blocks)) if present.success and types.success else findings
 
 
-def _findings(schema: pa.Schema, kind: str, blocks: tuple[MapBlock, ...], data: DataConfig) -> Iterator[Finding]:
-    expected = [name for block in blocks for name in (*map_columns(block, data), *block.described)]
-    expected = list(dict.fromkeys(expected))
-    present = set(schema.names)  # Arrow makes the list anew each time it is asked
+def _columns_present(schema: pa.Schema, expected: list[str], kind: str, data: DataConfig) -> Finding:
+    present = set(schema.names)  # Arrow makes a new list each time
     missing = [name for name in expected if name not in present]
     size = f"{data.rows}×{data.cols} = {data.rows * data.cols} values a map"
-    yield Finding(
-        "columns present",
-        not missing,
-        True,
-        f"{kind}, {size}"
-        if not missing
-        else f"missing {listed(missing)} of {len(expected)} columns expected for {kind} ({size}); "
-        "rename the columns, or set data.rows and data.cols",
-    )
-    yield _surplus(schema, expected, blocks)
-    wrong = [n for n in expected if n in present and not _type_fits(schema, n, blocks)]
-    kinds = sorted({str(schema.field(name).type) for name in wrong})
-    yield Finding(
-        "column types",
-        not wrong,
-        True,
-        "numbers where numbers belong"
-        if not wrong
-        else f"expected numbers, found {', '.join(kinds)} in {listed(wrong)}",
-    )
-    if wrong or missing:
-        return
-    groups = [block.group for block in blocks if block.group]
-    yield Finding("group column", True, False, f"splits keep {listed(groups)} together" if groups else "none")
+    if not missing:
+        return Finding("columns present", True, True, f"{kind}, {size}")
+    notes = f"missing {listed(missing)} of {len(expected)} columns expected for {kind} ({size}); "
+    return Finding("columns present", False, True, notes + "rename the columns, or set data.rows and data.cols")
 
 
-def _surplus(schema: pa.Schema, expected: list[str], blocks: tuple[MapBlock, ...]) -> Finding:
-    known = {*expected, *(block.group for block in blocks)}
-    surplus = [name for name in schema.names if name not in known]
+def _no_surplus_columns(schema: pa.Schema, expected: list[str], blocks: tuple[MapBlock, ...]) -> Finding:
+    """A surplus value of a map is a failure, because the map's size is set wrong; other columns are ignored."""
+    used = {*expected, *(block.group for block in blocks)}
+    surplus = [name for name in schema.names if name not in used]
     prefixes = "|".join(block.prefix for block in blocks if block.prefix != "map") or "map"
     values = [name for name in surplus if re.fullmatch(rf"({prefixes})\d+", name)]
     if values:
@@ -162,22 +157,25 @@ def _surplus(schema: pa.Schema, expected: list[str], blocks: tuple[MapBlock, ...
     return Finding("no surplus columns", not surplus, False, f"ignored: {listed(surplus)}" if surplus else "none")
 
 
-def _type_fits(schema: pa.Schema, column: str, blocks: tuple[MapBlock, ...]) -> bool:
-    if any(column in block.described for block in blocks):
-        kind = schema.field(column).type
-        return is_number(kind) or any(
-            is_kind(kind)
-            for is_kind in (
-                pa.types.is_boolean,
-                pa.types.is_string,
-                pa.types.is_large_string,
-                pa.types.is_string_view,
-            )
-        )
-    return _fits(schema, column)
+def _column_types(schema: pa.Schema, expected: list[str], blocks: tuple[MapBlock, ...]) -> Finding:
+    present, texts = set(schema.names), {column for block in blocks for column in block.described}
+    wrong = [
+        name
+        for name in expected
+        if name in present and not (_holds_text if name in texts else _holds_values)(schema, name)
+    ]
+    if not wrong:
+        return Finding("column types", True, True, "numeric columns are numeric")
+    kinds = sorted({str(schema.field(name).type) for name in wrong})
+    return Finding("column types", False, True, f"expected numbers, found {', '.join(kinds)} in {listed(wrong)}")
+
+
+def _group_column(blocks: tuple[MapBlock, ...]) -> Finding:
+    groups = [block.group for block in blocks if block.group]
+    return Finding("group column", True, False, f"splits keep {listed(groups)} together" if groups else "none")
 
 
 def listed(names: list[str], most: int = 4) -> str:
     """The first few names and how many more there are."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+    first = ", ".join(names[:most])
+    return first if len(names) <= most else f"{first} and {len(names) - most} more"

@@ -1,7 +1,8 @@
-"""How large a packed table is once it is read: counted in its own words and lengths, before memory is spent.
+"""The size of a packed table once it is read, from the lengths that it declares, before any memory is allocated.
 
-Two kinds of bomb pass a look at a file's metadata. Parquet may name one long text a million times over, a byte
-each; and a compressed batch of Arrow tells the size of each buffer in the buffer alone.
+Two kinds of bomb do not show in a file's metadata. Parquet can repeat one long text a million times at one byte
+each; and a compressed batch of Arrow declares the size of each buffer only in the buffer itself. Arrow has no limit
+for its reader, so that these lengths are read here, by the layout of its `Message.fbs`.
 """
 
 from __future__ import annotations
@@ -14,88 +15,76 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from flatbuffers import encode, packer
+from flatbuffers.table import Table
 
-SMALL_FILE_BYTES = 1 << 17  # bytes of a column's texts, below which no batch of rows can grow large
-MAX_TEXT_BYTES = 10_000  # bytes of one text: a label, a mode or a group is a name
-MAX_BATCH_BYTES = 2 << 30  # bytes of one batch of Arrow, which is unpacked as a whole
-FILE_MAGIC, DICTIONARY, BATCH = b"ARROW1", 2, 3  # Arrow's Message.fbs: DictionaryBatch, RecordBatch
+SMALL_COLUMN_BYTES = 1 << 17  # of a column's texts; below it no batch of rows can grow large
+MAX_TEXT_BYTES = 10_000  # of one text: a label, a mode or a group is a name
+MAX_BATCH_BYTES = 2 << 30  # of one batch of Arrow, which is unpacked as a whole
+FILE_MAGIC = b"ARROW1"
+# Offsets of fields in the tables of Message.fbs: number n of a table stands at 4 + 2n.
+MESSAGE_HEADER, DICTIONARY_DATA, BATCH_BUFFERS, BATCH_COMPRESSION = 8, 6, 8, 10
 
 
 def find_oversized_text(path: Path, names: list[str]) -> str | None:
-    """What is wrong with a Parquet file's columns of text, if one holds a text longer than MOST_TEXT.
+    """A description of the first text longer than MAX_TEXT_BYTES in these columns of a Parquet file; None without one.
 
-    They are read as numbers of words, so that each word lies in memory once.
+    The columns are read as dictionaries, so that each text is in memory once.
     """
-    told = pq.read_metadata(path)
-    columns = [
-        told.row_group(number).column(place)
-        for number in range(told.num_row_groups)
-        for place in range(told.num_columns)
-    ]
     large = {
-        one.path_in_schema for one in columns if one.physical_type == "BYTE_ARRAY" and one.total_uncompressed_size > SMALL_FILE_BYTES
+        column.path_in_schema
+        for column in column_chunks(pq.read_metadata(path))
+        if column.physical_type == "BYTE_ARRAY" and column.total_uncompressed_size > SMALL_COLUMN_BYTES
     }
-    wanted = [name for name in names if name in large]
-    if not wanted:
+    columns = [name for name in names if name in large]
+    if not columns:
         return None
-    reader = pq.ParquetFile(path, read_dictionary=wanted, pre_buffer=False)
-    for batch in reader.iter_batches(columns=wanted):
+    reader = pq.ParquetFile(path, read_dictionary=columns, pre_buffer=False)
+    for batch in reader.iter_batches(columns=columns):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            words = column.dictionary if isinstance(column, pa.DictionaryArray) else column
-            longest = pc.max(pc.binary_length(words)).as_py() or 0
+            texts = column.dictionary if isinstance(column, pa.DictionaryArray) else column
+            longest = pc.max(pc.binary_length(texts)).as_py() or 0
             if longest > MAX_TEXT_BYTES:
                 return f"one of {longest:,} bytes in the column {name}"
     return None
 
 
-def arrow_sizes(path: Path) -> Iterator[int]:
-    """The bytes of every batch of an Arrow file once it is unpacked, by the lengths before its buffers.
+def column_chunks(metadata: pq.FileMetaData) -> Iterator[pq.ColumnChunkMetaData]:
+    """The metadata of every column of every row group of a Parquet file."""
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        yield from map(group.column, range(metadata.num_columns))
 
-    Raises ArrowInvalid for what is no Arrow.
-    """
+
+def arrow_batch_sizes(path: Path) -> Iterator[int]:
+    """The bytes of every batch and dictionary of an Arrow file once it is unpacked; ArrowInvalid for what is no Arrow."""
     with pa.memory_map(str(path)) as file:
         file.seek(8 if file.read(6) == FILE_MAGIC else 0)
         for message in pa.ipc.MessageReader.open_stream(file):
             if message.type in ("record batch", "dictionary"):
-                yield _of_message(np.frombuffer(message.metadata, np.uint8).tobytes(), message.body)
+                yield _message_size(message)
 
 
-def _of_message(head: bytes, body: pa.Buffer) -> int:
-    """A batch's buffers: as they lie there, or as long as each says of itself where they are compressed."""
+def _message_size(message: pa.ipc.Message) -> int:
+    """The bytes of a batch's buffers: their own, or the length before each where they are compressed."""
     try:
-        batch = _table(head, _root(head), 2)
-        if _scalar(head, _root(head), 1, "<B") == DICTIONARY:
-            batch = _table(head, batch, 1)
-        buffers = _table(head, batch, 2)
-        count, size = struct.unpack_from("<I", head, buffers)[0], 0
-        packed = _field(head, batch, 3) is not None
-        for number in range(count):
-            start, length = struct.unpack_from("<qq", head, buffers + 4 + 16 * number)
-            told = struct.unpack_from("<q", body, start)[0] if packed and length >= 8 else -1
-            size += max(length, told)
-    except (struct.error, TypeError):
-        raise pa.ArrowInvalid("a batch whose head does not say what it holds") from None
-    return size
+        metadata = np.frombuffer(message.metadata, np.uint8).tobytes()
+        batch = _child(Table(metadata, encode.Get(packer.uoffset, metadata, 0)), MESSAGE_HEADER)
+        if message.type == "dictionary":
+            batch = _child(batch, DICTIONARY_DATA)
+        if not (vector := batch.Offset(BATCH_BUFFERS)):
+            return 0
+        buffers = np.frombuffer(metadata, "<i8", 2 * batch.VectorLen(vector), batch.Vector(vector)).reshape(-1, 2)
+        if not batch.Offset(BATCH_COMPRESSION):
+            return int(buffers[:, 1].sum())
+        return sum(_unpacked_bytes(message.body, int(start), int(length)) for start, length in buffers)
+    except (struct.error, ValueError, TypeError):
+        raise pa.ArrowInvalid("a batch whose metadata does not say what it holds") from None
 
 
-def _root(head: bytes) -> int:
-    return struct.unpack_from("<I", head, 0)[0]
+def _child(table: Table, field: int) -> Table:
+    return Table(table.Bytes, table.Indirect(table.Pos + table.Offset(field)))
 
 
-def _field(head: bytes, table: int, number: int) -> int | None:
-    """Where a field of a flatbuffer's table lies; None where it is not set."""
-    layout = table - struct.unpack_from("<i", head, table)[0]
-    size = struct.unpack_from("<H", head, layout)[0]
-    place = struct.unpack_from("<H", head, layout + 4 + 2 * number)[0] if 4 + 2 * number < size else 0
-    return table + place if place else None
-
-
-def _table(head: bytes, table: int, number: int) -> int:
-    """Where the table or vector lies to which a field points."""
-    place = _field(head, table, number)
-    return place + struct.unpack_from("<I", head, place)[0]
-
-
-def _scalar(head: bytes, table: int, number: int, kind: str) -> int:
-    place = _field(head, table, number)
-    return 0 if place is None else struct.unpack_from(kind, head, place)[0]
+def _unpacked_bytes(body: pa.Buffer, start: int, length: int) -> int:
+    """The bytes of a compressed buffer once unpacked; −1 before it says that it is stored as it is."""
+    return max(length, int(np.frombuffer(body, "<i8", 1, start)[0])) if length >= 8 else length

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import stats
 
 from tasks.core.inspection import CellsSummary, ChartSummary, DriftStatus, Region, VerdictMix
-from tasks.data.map_statistics import RunningMoments
+from tasks.data.map_statistics import Moments
 from tasks.monitoring.control_charts import ControlChart, Series, components, control_chart, variance_of
 from tasks.monitoring.new_parts import NewParts
 from tasks.monitoring.reference import Reference
@@ -151,7 +151,7 @@ def _series(records: Reference | NewParts, name: str, code: int | None) -> Serie
     return Series(getattr(records, name)[rows].astype(np.float64), records.lot[rows], rows)
 
 
-def compare_cells(reference: Reference, new: RunningMoments, new_lots: int, size: tuple[int, int]) -> CellTests | None:
+def compare_cells(reference: Reference, new: Moments, new_lots: int, size: tuple[int, int]) -> CellTests | None:
     """Welch's test of each cell, with the variation between lots added; None where either has fewer than MIN_MAPS.
 
     new_lots: how many lots the new maps come from.

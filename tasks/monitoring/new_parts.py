@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.data.map_statistics import RunningMoments
+from tasks.data.map_statistics import Moments, RunningMoments
 from tasks.registry.loading import LoadedRelease
 from tasks.scoring.batch import ScoredBatch
 from tasks.scoring.verdicts import VERDICTS
@@ -26,7 +26,7 @@ class NewParts:
     good: np.ndarray
     lot: np.ndarray
     verdicts: np.ndarray
-    maps: RunningMoments
+    maps: Moments
 
     def __len__(self) -> int:
         """How many records there are."""
@@ -46,7 +46,7 @@ class NewPartsCollector:
         """Add a batch."""
         predictions = batch.predictions
         good = predictions.verdict == "good"
-        self.maps.take(batch.records.maps[good])
+        self.maps.update(batch.records.maps[good])
         self.verdicts += [(predictions.verdict == name).sum() for name in VERDICTS]
         numbers = (predictions.beta, predictions.sqrt_ve, predictions.score)
         lots = [self.lots.setdefault(name or "", len(self.lots)) for name in batch.records.group]
@@ -55,4 +55,4 @@ class NewPartsCollector:
 
     def result(self) -> NewParts:
         """The records of all batches; there must be one at least."""
-        return NewParts(*map(np.concatenate, zip(*self.columns, strict=True)), self.verdicts, self.maps)
+        return NewParts(*map(np.concatenate, zip(*self.columns, strict=True)), self.verdicts, self.maps.result())

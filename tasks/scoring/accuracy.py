@@ -57,7 +57,7 @@ class LabelledMetrics:
             self._count_mode(records.mode[i], int(predictions.mode[i]))
 
     def _seen(self, records: DecodedBlock) -> np.ndarray:
-        return np.array([key in self.used_hashes for key in records.hashes()], bool)
+        return np.array([key in self.used_hashes for key in records.hashes], bool)
 
     def _count_mode(self, mode: str | None, predicted: int) -> None:
         if mode in self.codes:

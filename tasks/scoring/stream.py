@@ -56,7 +56,7 @@ def _require_finite(records: DecodedBlock, start: int, release: LoadedRelease) -
     finite = np.isfinite(records.maps).all(axis=1)
     if not finite.all():
         row = int(np.argmin(finite))
-        problem = "one of another size" if records.odd[row] else "values that are not"
+        problem = "one of another size" if records.wrong_size[row] else "values that are not"
         raise UnreadableSource(
             f"row {start + row}: expected a map of {release.data.rows}×{release.data.cols} finite values, as "
             f"{release.version} was trained on, found {problem}; correct or remove the record"

@@ -14,7 +14,7 @@ from tasks.config.run import SplitConfig, TripletsConfig
 from tasks.core.errors import UnfitData
 from tasks.core.results import Stage
 from tasks.data.bank import Bank, load_bank
-from tasks.data.split import PARTS, components
+from tasks.data.split import PARTS, linked_components
 from tasks.triplets import natural_order, triplets
 
 
@@ -120,7 +120,7 @@ def test_small_components_of_a_wide_set_stay_whole(tmp_path):
     bank, facts = made(parts.wide_triplets(part, pairs), tmp_path)
     assert (facts["split_by"], facts["triplets_crossing"]) == ("component", 0)
     assert sum(facts[f"triplets_{name}"] for name in PARTS) == facts["triplets_brought"] == 600
-    linked = components(72, np.concatenate([bank.triplets[name][:, 1:] for name in PARTS]))
+    linked = linked_components(72, np.concatenate([bank.triplets[name][:, 1:] for name in PARTS]))
     assert all(len(set(bank.part[linked == one])) == 1 for one in set(linked))
 
 

@@ -19,14 +19,13 @@ Findings = dict[str, tuple[str, str]]
 
 def findings(table: pa.Table, data: DataConfig = parts.DATA, batch: int = 1000) -> Findings:
     """Name → verdict and notes of all checks, as the cache makes them."""
-    shape, tally, start = detect_layout(table.schema, data), DataChecks(data), 0
+    layout = detect_layout(table.schema, data)
+    checks = DataChecks(layout, data)
     for rows in table.to_batches(max_chunksize=batch):
-        for part in decode(rows, shape, data):
-            tally.add(part, start)
-        start += rows.num_rows
-    found = [*shape.findings, *tally.findings(shape)]
-    assert len({finding.name for finding in found}) == len(found)
-    return {finding.name: (finding.verdict, finding.notes) for finding in found}
+        checks.update(list(decode(rows, layout, data)))
+    results = [*layout.findings, *checks.result()]
+    assert len({finding.name for finding in results}) == len(results)
+    return {finding.name: (finding.verdict, finding.notes) for finding in results}
 
 
 def spoilt(rows: Any, values: Any, **columns: Any) -> pa.Table:
@@ -133,7 +132,7 @@ def test_few_contradictions_are_a_warning_and_many_a_failure():
         )
         return findings(parts.map_column(both))
 
-    notes = "records stand there with different labels or modes; they are left out"
+    notes = "records occur with different labels or modes; they are left out"
     assert contradicting(3)["labels agree"] == ("warning", f"3 {notes}")  # 3 of 60: just 5 %
     assert contradicting(4)["labels agree"] == ("failed", f"4 {notes}")
 

@@ -34,9 +34,9 @@ def test_all_kinds_give_one_record_one_hash():
     (wide,) = decoded(parts.wide_records(part), parts.DATA)
     (column,) = decoded(parts.map_column(part), parts.DATA)
     _, positive, negative = decoded(parts.wide_triplets(part, pairs), parts.DATA)
-    assert wide.hashes() == column.hashes()
-    assert positive.hashes() + negative.hashes()[-1:] == wide.hashes()
-    assert len(set(wide.hashes())) == 12
+    assert wide.hashes == column.hashes
+    assert positive.hashes + negative.hashes[-1:] == wide.hashes
+    assert len(set(wide.hashes)) == 12
     np.testing.assert_array_equal(wide.maps, part.maps)
     assert wide.label == [str(label) for label in part.label]
 
@@ -63,7 +63,7 @@ def test_lists_of_every_form_hold_the_same_map(maps, kind):
     (found,) = decoded(listed([maps, maps], kind))
     np.testing.assert_array_equal(found.maps, [MAP, MAP])
     assert found.maps.dtype == np.float32
-    assert not found.odd.any()
+    assert not found.wrong_size.any()
 
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.list_(FLOATS)), pa.list_(pa.list_(FLOATS, 3), 2)], ids=str)
@@ -98,7 +98,7 @@ def test_tensors_of_datasets_and_arrow_are_maps():
 def test_maps_of_another_size_are_odd_and_disturb_no_neighbour(maps, kind):
     whole = NESTED if pa.types.is_nested(kind.value_type) else MAP
     (found,) = decoded(listed([whole, maps, whole], kind))
-    assert found.odd.tolist() == [False, True, False]
+    assert found.wrong_size.tolist() == [False, True, False]
     assert np.isnan(found.maps[1]).all()
     np.testing.assert_array_equal(found.maps[[0, 2]], [MAP, MAP])
 
@@ -125,7 +125,7 @@ def test_values_beyond_float32_become_infinite():
 
 def test_negative_zero_is_zero():
     (found,) = decoded(listed([[0.0] * 6, [-0.0] * 6]))
-    assert len(set(found.hashes())) == 1
+    assert len(set(found.hashes)) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.data.split import PARTS, components, split_units
+from tasks.data.split import PARTS, linked_components, split_units
 
 SHARES = (0.65, 0.05, 0.15, 0.15)
 TRAIN, STOP, CALIBRATE, TEST = range(4)
@@ -156,12 +156,12 @@ def test_a_group_counts_for_its_commonest_mode():
 
 
 def test_components():
-    found = components(7, np.array([[0, 1], [1, 2], [4, 3], [0, 1]]))
+    found = linked_components(7, np.array([[0, 1], [1, 2], [4, 3], [0, 1]]))
     same = found[:, None] == found
     np.testing.assert_array_equal(np.flatnonzero(same[0]), [0, 1, 2])
     np.testing.assert_array_equal(np.flatnonzero(same[3]), [3, 4])
     assert same.sum() == 9 + 4 + 1 + 1
-    assert len(set(components(3, np.empty((0, 2), int)))) == 3
+    assert len(set(linked_components(3, np.empty((0, 2), int)))) == 3
 
 
 def test_the_parts_have_their_places():

@@ -19,7 +19,7 @@ from tasks.cache import cache
 from tasks.config.run import DataConfig
 from tasks.download import download, resolve
 from tasks.core.errors import UnreadableSource
-from tasks.data.unpacked_size import arrow_sizes, find_oversized_text
+from tasks.data.unpacked_size import arrow_batch_sizes, find_oversized_text
 
 READ = """
 import resource, sys
@@ -77,7 +77,7 @@ def test_batches_of_arrow_tell_their_size_unpacked(tmp_path, compression):
     """Three batches of 8 and 4 bytes a row, and the dictionary before them."""
     columns = {"a": np.zeros(3000), "m": pa.array(["x"] * 3000).dictionary_encode()}
     pf.write_feather(pa.table(columns), tmp_path / "t.arrow", compression=compression, chunksize=1000)
-    *first, one, two, three = arrow_sizes(tmp_path / "t.arrow")
+    *first, one, two, three = arrow_batch_sizes(tmp_path / "t.arrow")
     assert (one, two, three) == (12_000,) * 3
     assert len(first) == 1
 
@@ -90,7 +90,7 @@ def test_a_stream_of_arrow_is_counted_too(tmp_path):
         pa.ipc.new_stream(file, table.schema, options=options) as to,
     ):
         to.write_table(table)
-    assert list(arrow_sizes(tmp_path / "t.arrow")) == [24_000]
+    assert list(arrow_batch_sizes(tmp_path / "t.arrow")) == [24_000]
 
 
 def cached(folder: Path, tmp_path: Path, **data: int) -> object:

@@ -96,12 +96,12 @@ def test_cells_are_corrected_for_their_number():
         new = rng.normal(size=(200, 2000))
         new[:, :moved] += 1
         moments = RunningMoments(2000)
-        moments.take(new)
-        cells = compare_cells(reference, moments, 1, (40, 50))
+        moments.update(new)
+        cells = compare_cells(reference, moments.result(), 1, (40, 50))
         assert cells.drifted == pytest.approx(moved, abs=2)
         assert (cells.p <= 0.05) == (moved > 0)
     assert false_discovery_control(cells.q.ravel()).min() <= cells.q.min() * 2000
-    assert compare_cells(reference, RunningMoments(2000), 1, (40, 50)) is None, "too few new maps"
+    assert compare_cells(reference, RunningMoments(2000).result(), 1, (40, 50)) is None, "too few new maps"
 
 
 def test_the_mix_needs_a_large_change():

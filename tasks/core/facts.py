@@ -1,0 +1,71 @@
+"""The facts of stages that later steps read; their JSON is part of the stage's manifest."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tasks.core.results import Finding
+
+
+@dataclass(frozen=True)
+class CacheFacts:
+    """A cached source: its layout, its rows and distinct records, the records of each mode and label, its checks."""
+
+    source_kind: str
+    rows: int
+    records: int
+    modes: dict[str, int]
+    labels: dict[str, int]
+    groups: list[str]
+    findings: tuple[Finding, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The facts as the manifest holds them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, manifest: dict[str, Any]) -> CacheFacts:
+        """The facts of a manifest."""
+        values = {name: manifest[name] for name in ("source_kind", "rows", "records", "modes", "labels", "groups")}
+        return cls(**values, findings=tuple(Finding(**finding) for finding in manifest["findings"]))
+
+
+@dataclass(frozen=True)
+class BankFacts:
+    """A record bank: what is in each part of the split, and what was dropped.
+
+    `size`: rows and columns of a map. `records`, `good` and `groups`: numbers by part; `modes`: numbers by mode and
+    part. `dropped`: numbers by reason (`dropped_…`, and `test_…` for records of a test source). `triplets`: numbers by
+    part (`triplets_train`, …), and of the source's triplets (`triplets_brought`, `triplets_crossing`, …).
+    `brought_anchors`: how far the source's anchors are from those of the training records; None without any.
+    """
+
+    size: tuple[int, int]
+    split_by: str
+    records: dict[str, int]
+    modes: dict[str, dict[str, int]]
+    good: dict[str, int]
+    groups: dict[str, int]
+    dropped: dict[str, int]
+    triplets: dict[str, int]
+    brought_anchors: dict[str, Any] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The facts as the manifest holds them."""
+        rows, cols = self.size
+        counts = {name: getattr(self, name) for name in ("records", "modes", "good", "groups")}
+        values = {"split_by": self.split_by, **self.triplets, **counts, "values": rows * cols, "size": [rows, cols]}
+        anchors = {} if self.brought_anchors is None else {"brought_anchors": self.brought_anchors}
+        return {**self.dropped, **values, **anchors}
+
+    @classmethod
+    def from_json(cls, manifest: dict[str, Any]) -> BankFacts:
+        """The facts of a manifest."""
+        return cls(
+            size=tuple(manifest["size"]),
+            **{name: manifest[name] for name in ("split_by", "records", "modes", "good", "groups")},
+            dropped={name: count for name, count in manifest.items() if name.startswith(("dropped_", "test_"))},
+            triplets={name: count for name, count in manifest.items() if name.startswith("triplets_")},
+            brought_anchors=manifest.get("brought_anchors"),
+        )
