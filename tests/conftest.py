@@ -6,6 +6,7 @@ interface alone.
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import io
 import json
@@ -225,12 +226,20 @@ def hidden():
 
 @pytest.fixture(scope="session")
 def small_line(tmp_path_factory, hidden):
-    """The settings of a folder with one release, v1, trained on 600 hidden parts; not to be changed: copy it."""
-    folder = tmp_path_factory.mktemp("line")
+    """The settings of a folder with one release, v1, trained on 600 hidden parts; not to be changed: copy it.
+
+    All processes of a test session share it: the first that needs it trains, the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "line"
+    folder.mkdir(exist_ok=True)
     config = configured(folder)
     fit = replace(config.fit, epochs=15, learning_rate=0.01, prototype="mean-embedding")
     config = replace(config, fit=fit, tower=TowerConfig(widths="64-32-8"))
-    assert line(hidden(), folder, config)["outcome"].status == "released"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (config.artifacts_path / "champion.json").exists():
+            assert line(hidden(), folder, config)["outcome"].status == "released"
     return config
 
 

@@ -62,9 +62,7 @@ def test_cells_are_shown_with_their_region(small_release):
     effect[3, 4], q[3, 4] = 1.25, 0.001
     cells = CellTests(effect, q, 0.001, 1, Region((3, 4), (5, 5), "lower right"), True)
     text = rendered(small_release, "drifted", [], cells)
-    assert (
-        "Changed cells of parts predicted good: 1. The largest rise is in rows 3–4, columns 5 (lower right)." in text
-    )
+    assert "Changed cells of parts predicted good: 1. The largest rise is in rows 3–4, columns 5 (lower right)." in text
     assert "largest change 1.25 standard deviations" in text
     assert "Too few parts for a chart." in text
 
