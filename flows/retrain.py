@@ -101,7 +101,7 @@ def _run_line(
     progress = artifacts.TrainingProgress(config)
     model = steps.train(triplets, config, progress)
     progress.ended(model)
-    facts = {**_facts(train_set, test_set, triplets), "changes": changed}
+    facts = {**_facts(train_set, test_set, triplets), "changes": changed and changed.as_json()}
     findings = train_set.findings + (test_set.findings if test_set else ())
     folds = fold_results(triplets, config)
     report = steps.evaluate(triplets, model, config, champion, facts, findings, folds)

@@ -1,18 +1,17 @@
-"""Photographs to a source of maps: one row a photograph, with the standard they were measured against.
+"""Turns photographs into a source of maps: one row a photograph, with the standard that they are measured against.
 
 maps.parquet     map (rows·cols float32), label, fmode and group where they are known, file, registered (bool)
-standard.npz     see tasks/imaging/standard.py: next month's photographs are measured against the same
+standard.npz     see tasks/imaging/standard.py; later photographs can be measured against the same standard
 maps.png         some photographs, as they were registered, and their maps
-README.md        from what, and how
+README.md        what the maps were made from, and how
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,126 +23,150 @@ from tasks.core.progress import RecordCounter
 from tasks.core.results import MapsResult
 from tasks.core.stages import scratch_folder
 from tasks.imaging.photos import Photo, content_digest, list_photos, require_opencv
-from tasks.imaging.standard import MapOptions, Standard, make_standard, read_standard, write_standard
+from tasks.imaging.standard import (
+    STANDARD_FILE,
+    MapOptions,
+    MeasuredPhoto,
+    Standard,
+    make_standard,
+    read_standard,
+    write_standard,
+)
 
-GROUP_ROWS, SHEET_PHOTOS = 512, 6
-MAX_UNREGISTERED = 0.1  # share of photographs beyond which something is wrong with the camera or the standard
+GROUP_ROWS = 512  # of a row group
+SHEET_PHOTOS = 6
+MAX_UNREGISTERED = 0.1  # share of the photographs; with more, something is wrong with the camera or the standard
 
 
 def make_maps(
-    photos: Path, standard: Path, out: Path, asked: MapOptions, good: str, most_unregistered: float
+    photos: Path,
+    standard: Path,
+    out: Path,
+    options: MapOptions,
+    good: str = "good",
+    max_unregistered: float = MAX_UNREGISTERED,
 ) -> MapsResult:
     """Write the source `out`, a new folder, from photographs and a standard.
 
     `standard` is a folder of photographs of good parts, or one (or a file) that holds a `standard.npz`, whose
-    settings then win over `asked`. Raises MissingExtra, UnreadablePhotos, UnfitStandard, and UnusableFolder
-    where `out` holds something.
+    settings then replace `options`; `good` is the subfolder of good parts. Raises MissingExtra, UnreadablePhotos, also
+    for more than the share `max_unregistered` without registration, UnfitStandard, and UnusableFolder where `out`
+    holds something.
     """
     require_opencv()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UnusableFolder(f"{out}: expected a new or an empty folder, found something in it; choose another --out")
-    found = list_photos(photos, good)
-    measure = _standard(standard, asked, photos)
+    listed = list_photos(photos, good)
+    measure = _standard(standard, options)
     with scratch_folder(ensure_writable(out.parent), "maps") as draft:
-        counts, unregistered, shown = _write(found, measure, draft)
-        if len(unregistered) > most_unregistered * len(found):
-            raise UnreadablePhotos(
-                f"{photos}: expected at most {most_unregistered:.0%} of the photographs to lie elsewhere than the "
-                f"standard, found {len(unregistered)} of {len(found)}, such as {unregistered[0]}; check the camera, or "
-                "allow more with --max-shift, --max-turn and --most-unregistered"
-            )
+        written = _write_maps(listed, measure, draft)
+        _require_registered(photos, written.unregistered, len(listed), max_unregistered)
         write_standard(measure, draft)
-        _draw(shown, measure, draft)
-        overlap = sum(content_digest(photo) in measure.photos for photo in found)
-        told = MapsResult(str(out), len(found), dict(counts), tuple(unregistered), len(measure.photos), overlap)
-        (draft / "README.md").write_text(_readme(told, photos, standard, measure), encoding="utf-8")
+        _draw(written.sheet, measure, draft)
+        overlap = sum(content_digest(photo) in measure.photos for photo in listed)
+        result = MapsResult(
+            path=str(out),
+            records=len(listed),
+            modes=dict(written.modes),
+            unregistered=tuple(written.unregistered),
+            standard=len(measure.photos),
+            overlap=overlap,
+        )
+        (draft / "README.md").write_text(_readme(result, photos, standard, measure.options), encoding="utf-8")
         if out.exists():
             out.rmdir()
         draft.rename(out)
-    return told
+    return result
 
 
-def _standard(place: Path, asked: MapOptions, photos: Path) -> Standard:
-    if place.is_file() or (place / "standard.npz").exists():
-        return read_standard(place)
-    return make_standard(list_photos(place), asked)
+def _standard(path: Path, options: MapOptions) -> Standard:
+    if path.is_file() or (path / STANDARD_FILE).exists():
+        return read_standard(path)
+    return make_standard(list_photos(path), options)
 
 
-def _write(found: list[Photo], measure: Standard, draft: Path) -> tuple[Counter[str], list[str], list[Any]]:
-    """Records by mode, the names of those that could not be registered, and what is to be shown."""
-    counts, unregistered, shown = Counter(), [], []
-    wanted = {found[i].name for i in np.linspace(0, len(found) - 1, min(SHEET_PHOTOS, len(found))).astype(int)}
-    progress = RecordCounter("mapped")
-    schema = _schema(found, measure)
+def _require_registered(photos: Path, unregistered: list[str], count: int, maximum: float) -> None:
+    if len(unregistered) > maximum * count:
+        raise UnreadablePhotos(
+            f"{photos}: expected at most {maximum:.0%} of the photographs to lie elsewhere than the "
+            f"standard, found {len(unregistered)} of {count}, such as {unregistered[0]}; check the camera, or "
+            "allow more with --max-shift, --max-turn and --most-unregistered"
+        )
+
+
+@dataclass
+class _WrittenMaps:
+    """Records by mode, the names of photographs that were not registered, and the photographs for the sheet."""
+
+    modes: Counter[str] = field(default_factory=Counter)
+    unregistered: list[str] = field(default_factory=list)
+    sheet: list[tuple[str, MeasuredPhoto]] = field(default_factory=list)
+
+
+def _write_maps(photos: list[Photo], standard: Standard, draft: Path) -> _WrittenMaps:
+    written, progress = _WrittenMaps(), RecordCounter("mapped")
+    on_sheet = {photos[i].name for i in np.linspace(0, len(photos) - 1, min(SHEET_PHOTOS, len(photos))).astype(int)}
+    schema = _schema(photos, standard.options)
     with pq.ParquetWriter(draft / "maps.parquet", schema, use_dictionary=False) as writer:
-        for start in range(0, len(found), GROUP_ROWS):
-            some, rows = found[start : start + GROUP_ROWS], []
-            for photo, (values, seen, registered, move) in zip(some, _maps(some, measure), strict=True):
-                rows.append((values, move.registered))
-                counts[photo.mode or "unlabelled"] += 1
-                unregistered += [] if move.registered else [photo.name]
-                if photo.name in wanted:
-                    shown.append((photo.name, seen, registered, values))
-            writer.write_table(_table(some, rows, schema))
-            progress.update(start + len(some))
-    return counts, unregistered, shown
+        for start in range(0, len(photos), GROUP_ROWS):
+            group = photos[start : start + GROUP_ROWS]
+            rows = []
+            for photo in group:
+                measured = standard.to_map(photo)
+                rows.append((measured.map.ravel(), measured.alignment.registered))
+                written.modes[photo.mode or "unlabelled"] += 1
+                written.unregistered += [] if measured.alignment.registered else [photo.name]
+                written.sheet += [(photo.name, measured)] if photo.name in on_sheet else []
+            writer.write_table(_table(group, rows, schema))
+            progress.update(start + len(group))
+    return written
 
 
-def _maps(some: list[Photo], measure: Standard) -> Iterator[tuple[Any, ...]]:
-    return (measure.to_map(photo) for photo in some)
-
-
-def _schema(found: list[Photo], measure: Standard) -> pa.Schema:
-    """Columns that no photograph fills are not there: Kensa then takes the source for one without labels."""
-    values = measure.asked.rows * measure.asked.cols
-    fields = [("map", pa.list_(pa.float32(), values))]
-    fields += [("label", pa.string()), ("fmode", pa.string())] if found[0].mode is not None else []
-    fields += [("group", pa.string())] if any(photo.group for photo in found) else []
+def _schema(photos: list[Photo], options: MapOptions) -> pa.Schema:
+    """The columns that some photograph fills: without labels, Kensa then recognises a source without labels."""
+    fields = [("map", pa.list_(pa.float32(), options.rows * options.cols))]
+    fields += [("label", pa.string()), ("fmode", pa.string())] if photos[0].mode is not None else []
+    fields += [("group", pa.string())] if any(photo.group for photo in photos) else []
     return pa.schema([*fields, ("file", pa.string()), ("registered", pa.bool_())])
 
 
-def _table(some: list[Photo], rows: list[tuple[np.ndarray, bool]], schema: pa.Schema) -> pa.Table:
-    flat = pa.array(np.stack([values for values, _ in rows]).ravel())
+def _table(photos: list[Photo], rows: list[tuple[np.ndarray, bool]], schema: pa.Schema) -> pa.Table:
+    values = pa.array(np.concatenate([values for values, _ in rows]))
     columns = {
-        "map": pa.FixedSizeListArray.from_arrays(flat, schema.field("map").type.list_size),
-        "label": [photo.label for photo in some],
-        "fmode": [photo.mode for photo in some],
-        "group": [photo.group for photo in some],
-        "file": [photo.name for photo in some],
-        "registered": [held for _, held in rows],
+        "map": pa.FixedSizeListArray.from_arrays(values, schema.field("map").type.list_size),
+        "label": [photo.label for photo in photos],
+        "fmode": [photo.mode for photo in photos],
+        "group": [photo.group for photo in photos],
+        "file": [photo.name for photo in photos],
+        "registered": [registered for _, registered in rows],
     }
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
-def _readme(told: MapsResult, photos: Path, standard: Path, measure: Standard) -> str:
-    """The folder's card; its front matter names the one table, so that nothing else is taken for data."""
-    asked = measure.asked
-    front = {"configs": [{"config_name": "default", "data_files": "maps.parquet"}], "tags": ["kensa"]}
-    lines = [f"{key}: {json.dumps(value)}" for key, value in front.items()]
-    modes = "\n".join(f"| {json.dumps(mode)} | {count} |" for mode, count in sorted(told.modes.items()))
-    return "\n".join(
-        [
-            "---",
-            *lines,
-            "---",
-            "",
-            f"# RT maps of {told.records} photographs",
-            "",
-            f"Maps of {asked.rows}×{asked.cols} RT distances of the photographs in {json.dumps(str(photos))} from the "
-            f"standard of {told.standard} good ones in {json.dumps(str(standard))} (`standard.npz`), "
-            f"registered: {asked.register}.",
-            f"{len(told.unregistered)} could not be brought onto the standard (column `registered`); "
-            f"{told.overlap} of the photographs are in the standard, too.",
-            "",
-            "| mode | records |",
-            "| --- | ---: |",
-            modes,
-            "",
-        ]
-    )
+def _readme(result: MapsResult, photos: Path, standard: Path, options: MapOptions) -> str:
+    """The folder's card; its front matter names the one table, so that no other file is read as data."""
+    modes = "\n".join(f"| {json.dumps(mode)} | {count} |" for mode, count in sorted(result.modes.items()))
+    return f"""\
+---
+configs: [{{"config_name": "default", "data_files": "maps.parquet"}}]
+tags: ["kensa"]
+---
+
+# RT maps of {result.records} photographs
+
+Maps of {options.rows}×{options.cols} RT distances of the photographs in {json.dumps(str(photos))} from the standard \
+of {result.standard} good ones in {json.dumps(str(standard))} (`standard.npz`), registered: {options.register}.
+{len(result.unregistered)} could not be brought onto the standard (column `registered`); {result.overlap} of the \
+photographs are in the standard, too.
+
+| mode | records |
+| --- | ---: |
+{modes}
+"""
 
 
-def _draw(shown: list[Any], measure: Standard, draft: Path) -> None:
+def _draw(sheet: list[tuple[str, MeasuredPhoto]], standard: Standard, draft: Path) -> None:
     from tasks.report.photo_sheet import SheetRow, photo_sheet  # matplotlib
 
-    photo_sheet([SheetRow(*row) for row in shown], measure.mean, draft / "maps.png")
+    rows = [SheetRow(name, photo.values, photo.registered, photo.map) for name, photo in sheet]
+    photo_sheet(rows, standard.mean, draft / "maps.png")

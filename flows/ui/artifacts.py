@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from prefect import get_client
@@ -20,7 +19,7 @@ from prefect.runtime import flow_run
 from flows.service.lines import ProductLine
 from flows.ui.markdown import drift_lines, unseen_text, verdict_lines
 from tasks.config.run import RunConfig
-from tasks.core.facts import BankFacts
+from tasks.core.facts import BankFacts, DataChanges
 from tasks.core.inspection import DriftResult, ScoreResult
 from tasks.core.results import (
     Epoch,
@@ -98,24 +97,24 @@ def data(triplets: Stage, config: RunConfig) -> None:
     )
 
 
-def changes(found: dict[str, Any] | None, config: RunConfig) -> None:
+def changes(found: DataChanges | None, config: RunConfig) -> None:
     """What the revision brings against the champion's."""
     if found is None:
         return
     lines = [
-        f"Against **{found['against']}** (`{found['revision'][:12]}`): {found['added']} records added, "
-        f"{found['removed']} removed, {found['relabelled']} relabelled.",
+        f"Against **{found.against}** (`{found.revision[:12]}`): {found.added} records added, "
+        f"{found.removed} removed, {found.relabelled} relabelled.",
         "",
         "| mode | then | now |",
         "| --- | ---: | ---: |",
-        *(f"| {escape_markdown(mode)} | {then} | {now} |" for mode, (then, now) in found["modes"].items()),
+        *(f"| {escape_markdown(mode)} | {then} | {now} |" for mode, (then, now) in found.modes.items()),
         "",
         *(
-            f"- drift: the {row['of']} of mode {escape_markdown(row['mode'])} went from {row['then']:.4g} "
-            f"to {row['now']:.4g} (p = {row['p']:.1e})"
-            for row in found["drift"]
+            f"- drift: the {row.of} of mode {escape_markdown(row.mode)} went from {row.then:.4g} "
+            f"to {row.now:.4g} (p = {row.p:.1e})"
+            for row in found.drift
         ),
-        "" if found["drift"] else "No mode's maps have drifted (Kolmogorov–Smirnov, 1 % over all tests).",
+        "" if found.drift else "No mode's maps have drifted (Kolmogorov–Smirnov, 1 % over all tests).",
     ]
     create_markdown_artifact("\n".join(lines), key=key(config, "changes"), description="What changed in the data")
 

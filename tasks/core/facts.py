@@ -69,3 +69,35 @@ class BankFacts:
             triplets={name: count for name, count in manifest.items() if name.startswith("triplets_")},
             brought_anchors=manifest.get("brought_anchors"),
         )
+
+
+@dataclass(frozen=True)
+class MapDrift:
+    """A summary of a mode's maps (`of`: mean, deviation or peak) that changed: p-value, medians then and now."""
+
+    mode: str
+    of: str
+    p: float
+    then: float
+    now: float
+
+
+@dataclass(frozen=True)
+class DataChanges:
+    """A dataset revision against the one that the release `against` was made from.
+
+    `added`, `removed` and `relabelled`: numbers of records; `modes`: numbers of records then and now by mode;
+    `drift`: the significant tests of the maps, the smallest p first.
+    """
+
+    against: str
+    revision: str
+    added: int
+    removed: int
+    relabelled: int
+    modes: dict[str, list[int]]
+    drift: list[MapDrift]
+
+    def as_json(self) -> dict[str, Any]:
+        """The changes as reports and manifests hold them."""
+        return asdict(self)

@@ -1,13 +1,11 @@
 """The built-in demonstration part: simulated photographs of a ring terminal, and their RT maps.
 
-A bright stamped ring with a crimp barrel lies on a dark ground, a little turned and shifted, under
-light and tooling that change from part to part and from lot to lot. Mode 0 is good; modes 1 to 9
-carry one defect (nick, dent, pit, scratch or stain) in that cell of a 3 × 3 grid over the part,
-1 upper left, 9 lower right, row by row.
+A bright stamped ring with a crimp barrel on a dark ground, slightly turned and shifted, with light and tooling that
+change from part to part and from lot to lot. Mode 0 is good; modes 1 to 9 have one defect (nick, dent, pit, scratch
+or stain) in that cell of a 3 × 3 grid over the part: 1 upper left, 9 lower right, row by row.
 
-Every record has a random stream of its own, named by seed, mode and number: adding records never
-changes those before. The good photographs of the unit space are a draw of their own, from lots of
-their own, so nothing of a record is in the maps of another.
+Every record has its own random stream, given by seed, mode and number: more records never change earlier ones. The
+good photographs of the unit space come from other streams and other lots, so that no map depends on another record.
 """
 
 from __future__ import annotations
@@ -25,9 +23,10 @@ from tasks.imaging.windows import WindowGrid, fit_windows, rt_maps
 
 DEMO_VERSION = "1"  # part of the revision: raise it with every change that alters a record
 
-LOTS, UNIT_RECORDS, CHUNK = 12, 200, 128
+LOTS, UNIT_RECORDS = 12, 200
+CHUNK_RECORDS = 128  # drawn at once
 RECORD, LOT, UNIT, UNIT_LOT = range(4)  # kinds of random stream
-Name = tuple[int, int]  # mode, and number within the mode
+RecordName = tuple[int, int]  # mode, and number within the mode
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class DemoPart:
 
 
 def demo_revision(seed: int = 42, good: int = 600, per_mode: int = 100, revise: int = 0) -> str:
-    """What stands for a commit: 40 hex digits of the version and the settings; nothing is generated."""
+    """The revision, as 40 hex digits of the version and the settings; no record is generated."""
     _check(seed, good, per_mode, revise)
     return digest_of("kensa demo", DEMO_VERSION, seed, good, per_mode, revise)[:40]
 
@@ -55,24 +54,24 @@ def demo_revision(seed: int = 42, good: int = 600, per_mode: int = 100, revise: 
 def make_demo(seed: int = 42, good: int = 600, per_mode: int = 100, revise: int = 0, photos: bool = False) -> DemoPart:
     """`good` records of mode 0 and `per_mode` of each mode 1..9, spread evenly over twelve lots.
 
-    Each step of `revise` is a later version of the dataset: the same records, then a tenth more.
-    Same settings, same bits on one kind of processor. `photos` keeps the photographs (90 kB each).
+    Each step of `revise` is a later version of the dataset: the same records, and a tenth more. The same settings
+    give the same bits on one kind of processor. `photos` keeps the photographs (90 kB each).
     Raises ValueError for a negative setting, or no good record.
     """
     _check(seed, good, per_mode, revise)
     names, grid = record_names(good, per_mode, revise), demo_grid(seed)
-    maps, kept = np.empty((len(names), grid.rows * grid.cols), dtype=np.float32), []
-    for start in range(0, len(names), CHUNK):
-        shots = demo_photographs(names[start : start + CHUNK], seed)
-        maps[start : start + CHUNK] = rt_maps(shots, grid).reshape(len(shots), -1)
-        kept += [shots] if photos else []
+    maps, photographs = np.empty((len(names), grid.rows * grid.cols), dtype=np.float32), []
+    for start in range(0, len(names), CHUNK_RECORDS):
+        chunk = demo_photographs(names[start : start + CHUNK_RECORDS], seed)
+        maps[start : start + CHUNK_RECORDS] = rt_maps(chunk, grid).reshape(len(chunk), -1)
+        photographs += [chunk] if photos else []
     fmode = np.array([mode for mode, _ in names], dtype=np.int64)
     group = np.array([f"L{_lot(*name):02d}" for name in names])
-    return DemoPart(maps, (fmode > 0).astype(np.int64), fmode, group, np.concatenate(kept) if photos else None)
+    return DemoPart(maps, (fmode > 0).astype(np.int64), fmode, group, np.concatenate(photographs) if photos else None)
 
 
-def record_names(good: int = 600, per_mode: int = 100, revise: int = 0) -> list[Name]:
-    """(mode, number) of every record in the order of `make_demo`: by mode, then what each revision adds."""
+def record_names(good: int = 600, per_mode: int = 100, revise: int = 0) -> list[RecordName]:
+    """(mode, number) of every record in the order of `make_demo`: by mode, then the additions of each revision."""
     _check(0, good, per_mode, revise)
     counts = [good, *[per_mode] * (MODES - 1)]
     names = [(mode, number) for mode, count in enumerate(counts) for number in range(count)]
@@ -83,7 +82,7 @@ def record_names(good: int = 600, per_mode: int = 100, revise: int = 0) -> list[
     return names
 
 
-def demo_photographs(names: Iterable[Name], seed: int = 42) -> Pixels:
+def demo_photographs(names: Iterable[RecordName], seed: int = 42) -> Pixels:
     """The photographs (n, 144, 156) float32 of the records `names`, grey values 0..1 in 8-bit steps.
 
     Raises ValueError for a mode other than 0..9.
@@ -95,7 +94,7 @@ def demo_photographs(names: Iterable[Name], seed: int = 42) -> Pixels:
 
 
 def demo_grid(seed: int = 42) -> WindowGrid:
-    """The unit spaces of the windows, from 200 good photographs that are no records."""
+    """The unit spaces of the windows, from good photographs that are no records."""
     return fit_windows(good_photographs(UNIT_RECORDS, seed))
 
 
@@ -106,8 +105,8 @@ def good_photographs(count: int, seed: int = 42) -> Pixels:
 
 
 def _check(seed: int, good: int, per_mode: int, revise: int) -> None:
-    least = {"seed": (seed, 0), "good": (good, 1), "per_mode": (per_mode, 0), "revise": (revise, 0)}
-    for name, (value, bound) in least.items():
+    minimum = {"seed": (seed, 0), "good": (good, 1), "per_mode": (per_mode, 0), "revise": (revise, 0)}
+    for name, (value, bound) in minimum.items():
         if value < bound:
             raise ValueError(f"{name}: expected at least {bound}, received {value}")
 

@@ -1,13 +1,14 @@
-"""Photographs in a folder: which there are, what they are labelled, and their values 0..1.
+"""Photographs in a folder: their files, their labels, and their values 0..1.
 
-Labels come from `labels.csv` (file, label, fmode, and group at will), or from subfolders named for the mode, or
-there are none. Every photograph is reduced to whole windows by area means, which lose no light.
+Labels come from `labels.csv` (file, label, fmode, and optionally group), or from subfolders with the names of the
+modes, or there are none. Photographs are reduced to whole windows by area means, which keep the mean brightness.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +17,15 @@ import numpy as np
 from tasks.core.errors import MissingExtra, UnreadablePhotos
 
 PHOTO_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
-MAX_PIXELS = 100_000_000  # of one photograph: larger is no photograph of a part, or an attack
+MAX_PIXELS = 100_000_000  # of one photograph: a larger one is no photograph of a part, or an attack
 LABELS_FILE = "labels.csv"
+LABEL_COLUMNS = {"file", "label", "fmode"}
 MAX_VALUE = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 
 
 @dataclass(frozen=True)
 class Photo:
-    """One file, its name below the folder, and what it is labelled; None where nothing says so."""
+    """One file, its name below the folder, and its label, mode and group; None where nothing gives them."""
 
     path: Path
     name: str
@@ -41,80 +43,76 @@ def require_opencv() -> None:
 
 
 def list_photos(folder: Path, good: str = "good") -> list[Photo]:
-    """Every photograph below a folder, in order of name; `good` is the subfolder of good parts.
+    """Every photograph below a folder, sorted by name; `good` is the subfolder of good parts.
 
     Raises UnreadablePhotos for a folder that is none or has no photograph, and for labels that do not fit.
     """
     if not folder.is_dir():
         raise UnreadablePhotos(f"{folder}: expected a folder of photographs, found none")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
-    if not found:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
+    if not paths:
         raise UnreadablePhotos(f"{folder}: expected photographs ({', '.join(sorted(PHOTO_SUFFIXES))}), found none")
-    names = [path.relative_to(folder).as_posix() for path in found]
+    by_name = {path.relative_to(folder).as_posix(): path for path in paths}
     if (folder / LABELS_FILE).exists():
-        return _listed(folder, dict(zip(names, found, strict=True)))
-    inside = ["/" in name for name in names]
-    if any(inside) and not all(inside):
-        loose = names[inside.index(False)]
+        return _photos_of_table(folder, by_name)
+    loose = [name for name in by_name if "/" not in name]
+    if loose and len(loose) < len(by_name):
         raise UnreadablePhotos(
-            f"{folder}: expected all photographs in subfolders named for their mode, found {loose} beside them; "
+            f"{folder}: expected all photographs in subfolders named for their mode, found {loose[0]} beside them; "
             f"move it, or give {LABELS_FILE}"
         )
-    modes = [name.split("/")[0] if within else None for name, within in zip(names, inside, strict=True)]
-    return [
-        Photo(path, name, None if mode is None else "0" if mode == good else "1", mode)
-        for path, name, mode in zip(found, names, modes, strict=True)
-    ]
+    if loose:
+        return [Photo(path, name) for name, path in by_name.items()]
+    return [_photo_in_folder(path, name, good) for name, path in by_name.items()]
 
 
-def _listed(folder: Path, found: dict[str, Path]) -> list[Photo]:
-    """The photographs of labels.csv, each once, and no other."""
+def _photo_in_folder(path: Path, name: str, good: str) -> Photo:
+    mode = name.split("/", maxsplit=1)[0]
+    return Photo(path, name, "0" if mode == good else "1", mode)
+
+
+def _photos_of_table(folder: Path, by_name: dict[str, Path]) -> list[Photo]:
+    """The photographs of labels.csv, which lists each of the folder exactly once."""
     table = folder / LABELS_FILE
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UnreadablePhotos(f"{table}: cannot be read as a table: {error}") from None
-    missing = {"file", "label", "fmode"} - set(rows[0] if rows else ())
-    if missing:
+    if missing := LABEL_COLUMNS - set(rows[0] if rows else ()):
         raise UnreadablePhotos(
             f"{table}: expected columns file, label and fmode, found no {', '.join(sorted(missing))}"
         )
-    listed = [row["file"] for row in rows]
-    if unknown := [name for name in listed if name not in found]:
-        raise UnreadablePhotos(f"{table}: expected files of {folder}, found {unknown[0]!r}, which is not there")
-    if twice := next((name for name in set(listed) if listed.count(name) > 1), None):
-        raise UnreadablePhotos(f"{table}: expected each file once, found {twice!r} twice")
-    if left := sorted(set(found) - set(listed)):
-        raise UnreadablePhotos(f"{table}: expected every photograph of {folder}, found no row for {left[0]!r}")
+    _require_same_files(table, [row["file"] for row in rows], by_name)
     return [
-        Photo(found[row["file"]], row["file"], row["label"], row["fmode"], row.get("group") or None) for row in rows
+        Photo(by_name[row["file"]], row["file"], row["label"], row["fmode"], row.get("group") or None) for row in rows
     ]
 
 
+def _require_same_files(table: Path, names: list[str], photos: Iterable[str]) -> None:
+    folder, photos = table.parent, set(photos)
+    if unknown := next((name for name in names if name not in photos), None):
+        raise UnreadablePhotos(f"{table}: expected files of {folder}, found {unknown!r}, which is not there")
+    if repeated := next((name for name in set(names) if names.count(name) > 1), None):
+        raise UnreadablePhotos(f"{table}: expected each file once, found {repeated!r} twice")
+    if missing := min(photos - set(names), default=None):
+        raise UnreadablePhotos(f"{table}: expected every photograph of {folder}, found no row for {missing!r}")
+
+
 def content_digest(photo: Photo) -> str:
-    """SHA-256 (hex) of the file: the same photograph under another name."""
+    """SHA-256 (hex) of the file, which recognises the same photograph under another name."""
     with photo.path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_photo(photo: Photo) -> np.ndarray:
-    """The values 0..1 (h, w) or (h, w, 3), float32, blue first; a channel of transparency is dropped.
+    """The values 0..1 (h, w) or (h, w, 3), float32, in the order blue, green, red; without transparency.
 
-    Raises UnreadablePhotos for what is no whole photograph, or has more than MOST_PIXELS.
+    Raises UnreadablePhotos for what is no whole photograph, or has more than MAX_PIXELS.
     """
     import cv2
-    from PIL import Image, UnidentifiedImageError
 
-    try:
-        with Image.open(photo.path) as head:
-            pixels = head.width * head.height
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
-        raise UnreadablePhotos(f"{photo.name}: expected a photograph, found none: {error}; mend or remove it") from None
-    if pixels > MAX_PIXELS:
-        raise UnreadablePhotos(
-            f"{photo.name}: expected at most {MAX_PIXELS:,} pixels, found {pixels:,}; make it smaller"
-        )
+    _require_photo(photo)
     values = cv2.imdecode(np.frombuffer(photo.path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype not in MAX_VALUE:
         raise UnreadablePhotos(
@@ -126,7 +124,22 @@ def read_photo(photo: Photo) -> np.ndarray:
     return np.ascontiguousarray(scaled)
 
 
-def reduce_to_grey(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _require_photo(photo: Photo) -> None:
+    """Raise UnreadablePhotos for what is no photograph, or too large a one, by the file's head alone."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(photo.path) as head:
+            pixels = head.width * head.height
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+        raise UnreadablePhotos(f"{photo.name}: expected a photograph, found none: {error}; mend or remove it") from None
+    if pixels > MAX_PIXELS:
+        raise UnreadablePhotos(
+            f"{photo.name}: expected at most {MAX_PIXELS:,} pixels, found {pixels:,}; make it smaller"
+        )
+
+
+def resize(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The photograph brought to `size` (height, width) by area means."""
     import cv2
 

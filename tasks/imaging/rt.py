@@ -4,8 +4,8 @@ A pattern x of k items is reduced to two coordinates against the mean pattern m 
 Y1 = β = Σmx / r ("the level changed") and Y2 = √V_e ("the shape changed"), with r = Σm². The RT
 distance is D = √(½ (Y−Ȳ)ᵀ V⁻¹ (Y−Ȳ)), with Ȳ and V the mean and covariance of Y over the unit space.
 
-Everything works on many unit spaces side by side: axes between the first (records) and the last
-(items) are kept, so that (n, k) is one unit space and (n, windows, k) is one for each window.
+Everything works on many unit spaces at once: axes between the first (records) and the last (items) stay, so that
+(n, k) is one unit space and (n, windows, k) is one for each window.
 
 Source: Teshima, Hasegawa, Tatebayashi, *Quality Recognition and Prediction* (2012), the recognition method.
 """
@@ -19,17 +19,17 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-LEAST_RECORDS = 3  # one record gives V = 0, two a singular V
-RIDGE = 1e-12  # a deviation of a millionth of the pattern's level: regular V, and D unchanged to nine digits
+MIN_RECORDS = 3  # one record gives V = 0, two a singular V
+RIDGE = 1e-12  # a standard deviation of a millionth of the pattern's level: V is regular, D the same to nine digits
 
 
 @dataclass(frozen=True)
 class UnitSpace:
-    """What a unit space of n records × k items is reduced to; `...` are unit spaces side by side.
+    """The parameters of a unit space of n records × k items; `...` are several unit spaces at once.
 
     `m` (..., k) mean pattern in the items' unit; `r` (...) effective divisor Σm²; `mean_y` (..., 2)
     and `V` (..., 2, 2) mean and covariance of (β, √V_e), without the ridge; `precision` (..., 2, 2)
-    inverse of V with the ridge; `n` records, `ddof` what V's divisor n was lessened by.
+    inverse of V with the ridge; `n` records; V's divisor is n − `ddof`.
     """
 
     m: Floats
@@ -46,8 +46,8 @@ def fit(unit: ArrayLike, ddof: int = 0, ridge: ArrayLike = RIDGE) -> UnitSpace:
 
     `ddof` 0 makes the mean of D² over the unit space exactly 1 (up to the ridge), 1 gives the
     unbiased V. `ridge` (a number, or one for each unit space) is a share without unit: it adds
-    ridge·(V + diag(1, r/(k−1))) to V's diagonal, a least deviation of √ridge of the pattern's own
-    level; larger where the unit space holds few or nearly equal records.
+    ridge·(V + diag(1, r/(k−1))) to V's diagonal, a minimum standard deviation of √ridge of the pattern's level;
+    choose it larger for few or nearly equal records.
     Raises ValueError for too few records or items, values that are not finite, a zero mean pattern.
     """
     unit = np.asarray(unit, dtype=np.float64)
@@ -95,8 +95,8 @@ def distance(x: ArrayLike, unit: UnitSpace, adjugate: bool = False) -> Floats:
 def _check_unit(unit: Floats, ddof: int) -> None:
     if unit.ndim < 2 or unit.shape[-1] < 2:
         raise ValueError(f"expected a unit space of shape (n, ..., k) with k ≥ 2 items, received {unit.shape}")
-    if len(unit) < LEAST_RECORDS:
-        raise ValueError(f"expected a unit space of at least {LEAST_RECORDS} records, received {len(unit)}")
+    if len(unit) < MIN_RECORDS:
+        raise ValueError(f"expected a unit space of at least {MIN_RECORDS} records, received {len(unit)}")
     if ddof not in (0, 1):
         raise ValueError(f"expected ddof 0 or 1, received {ddof}")
     if not np.isfinite(unit).all():

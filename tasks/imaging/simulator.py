@@ -53,7 +53,7 @@ class Defect(NamedTuple):
 
 
 def perturb_setup(rng: Generator, about: Setup, share: float = 1.0) -> Setup:
-    """A setup near `about`, off by normal deviates of `share` times DEVIATION."""
+    """A setup near `about`, with normal deviations of `share` times DEVIATION."""
     return Setup(*(np.array(about) + share * np.array(DEVIATION) * rng.standard_normal(len(about))).tolist())
 
 
@@ -85,7 +85,7 @@ def _part_coordinates(part: Setup) -> tuple[Pixels, Pixels]:
 
 
 def _depth(u: NDArray, v: NDArray, part: Setup) -> NDArray:
-    """How many pixels deep the points lie inside the metal, negative outside: a signed distance."""
+    """The depth of the points inside the metal in pixels, negative outside: a signed distance."""
     radius = np.hypot(u, v - RING_V)
     ring = radius - (RING + part.ring)
     beside, beyond = np.abs(u) - (BARREL_U + part.crimp - 5), np.abs(v - BARREL_V) - (BARREL_HALF - 5)
@@ -95,7 +95,7 @@ def _depth(u: NDArray, v: NDArray, part: Setup) -> NDArray:
 
 
 def _surface(u: Pixels, v: Pixels, depth: Pixels, part: Setup, rng: Generator) -> Pixels:
-    """Brightness of sound metal lit from the upper left: bevelled edges, rolling traces, the rolled barrel."""
+    """Brightness of metal without a defect, lit from the upper left: bevelled edges, rolling traces, rolled barrel."""
     down, right = np.gradient(depth)
     bevel = np.exp(-np.square((depth - 1.5) / 2.2)) * (0.26 * right + 0.20 * down)
     trace = np.convolve(rng.normal(0, 0.03, WIDTH + 8), np.ones(3) / 3, "same").astype(np.float32)

@@ -1,8 +1,8 @@
-"""Photographs of parts to RT maps: how far each small window lies from the good parts' windows.
+"""Photographs of parts to RT maps: the distance of each small window from the same window of good parts.
 
-A photograph is cut into rows × columns windows (144 × 156 pixels into 36 × 39 windows of 4 × 4).
-The good photographs give each window its own unit space; the map holds the RT distance D of
-every window from it. On good parts the mean of D² is about 1, a defect reaches tens.
+A photograph is cut into rows × columns windows (144 × 156 pixels into 36 × 39 windows of 4 × 4). The good photographs
+give each window its own unit space; the map holds the RT distance D of every window from it. On good parts the mean
+of D² is about 1, a defect reaches tens.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from tasks.imaging import rt
 
 ROWS, COLS = 36, 39
-PEDESTAL = 8 / 255  # grey levels under which a window counts as dark
-NOISE = 1 / 255  # the least deviation that a pixel is granted
-CHUNK = 64  # photographs at once: 64 × 144 × 156 pixels in float64 are 11 MB, with a few copies
+PEDESTAL = 8 / 255  # added to all values: a window below a few grey levels counts as dark
+MIN_PIXEL_DEVIATION = 1 / 255  # standard deviation of a pixel: one grey level
+CHUNK_PHOTOS = 64  # at once: 64 × 144 × 156 pixels in float64 are 11 MB, with a few copies
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class WindowGrid:
 
 
 def windows(photos: NDArray, rows: int = ROWS, cols: int = COLS) -> NDArray:
-    """`photos` (n, h, w) or (n, h, w, channels) cut into (n, rows·cols, k) windows of all their pixels' values.
+    """`photos` (n, h, w) or (n, h, w, channels) cut into windows (n, rows·cols, k) of all their pixels' values.
 
-    k is h/rows × w/cols, times the channels: a change of colour that leaves the brightness is seen, too.
+    k is h/rows × w/cols × channels: a change of colour with the same brightness is seen, too.
     Raises ValueError where the photographs do not divide into whole windows of two pixels or more.
     """
     if photos.ndim not in (3, 4):
@@ -58,13 +58,13 @@ def fit_windows(good: NDArray, rows: int = ROWS, cols: int = COLS) -> WindowGrid
 
     Raises ValueError for too few photographs or a size that does not divide.
     """
-    # β is a ratio to the mean window: where that is black, every speck would be an infinite change of
-    # level. A pedestal of a few grey levels keeps r away from zero and leaves bright windows alone.
+    # β is a ratio to the mean window: where that is black, every speck would be an infinite change of level.
+    # A pedestal of a few grey levels keeps r away from zero and hardly changes bright windows.
     items = windows(good, rows, cols) + PEDESTAL
-    # A flat window (saturated, or background without noise) has V near 0, and D would count the
-    # camera's last bit. The ridge is what one grey level of noise per pixel adds to (β, √V_e).
+    # A flat window (saturated, or background without noise) has V near 0, and D would measure the camera's
+    # last bit. The ridge is what one grey level of noise per pixel adds to (β, √V_e).
     mean = items.mean(axis=0, dtype=np.float64)
-    unit = rt.fit(items, ridge=NOISE**2 / np.square(mean).sum(axis=-1))
+    unit = rt.fit(items, ridge=MIN_PIXEL_DEVIATION**2 / np.square(mean).sum(axis=-1))
     return WindowGrid(rows, cols, *good.shape[1:3], unit)
 
 
@@ -79,7 +79,7 @@ def rt_maps(photos: NDArray, good: NDArray | WindowGrid, rows: int = ROWS, cols:
     if photos.shape[1:3] != (grid.height, grid.width):
         raise ValueError(f"expected photographs of {grid.height} × {grid.width} pixels, received {photos.shape}")
     maps = np.empty((len(photos), grid.rows, grid.cols), dtype=np.float32)
-    for start in range(0, len(photos), CHUNK):
-        items = windows(photos[start : start + CHUNK], grid.rows, grid.cols) + PEDESTAL
-        maps[start : start + CHUNK] = rt.distance(items, grid.unit).reshape(-1, grid.rows, grid.cols)
+    for start in range(0, len(photos), CHUNK_PHOTOS):
+        items = windows(photos[start : start + CHUNK_PHOTOS], grid.rows, grid.cols) + PEDESTAL
+        maps[start : start + CHUNK_PHOTOS] = rt.distance(items, grid.unit).reshape(-1, grid.rows, grid.cols)
     return maps

@@ -136,7 +136,7 @@ def rt_baseline(bank: Bank) -> PrototypeClassifier:
     rows = bank.rows("train")
     maps, mode, good = np.asarray(bank.maps[rows], np.float64), bank.mode[rows], bank.good[rows]
     spaces = [_unit_space(maps[mode == code]) for code in range(len(bank.modes))]
-    centre = _unit_space(maps[good]) if good.sum() >= rt.LEAST_RECORDS else None
+    centre = _unit_space(maps[good]) if good.sum() >= rt.MIN_RECORDS else None
     return PrototypeClassifier(
         "raw map, rt",
         bank.modes,
@@ -146,7 +146,7 @@ def rt_baseline(bank: Bank) -> PrototypeClassifier:
 
 
 def _unit_space(maps: np.ndarray) -> rt.UnitSpace | None:
-    return rt.fit(maps, ridge=1e-6) if len(maps) >= rt.LEAST_RECORDS and np.any(maps.mean(axis=0)) else None
+    return rt.fit(maps, ridge=1e-6) if len(maps) >= rt.MIN_RECORDS and np.any(maps.mean(axis=0)) else None
 
 
 def _rt_distance(maps: np.ndarray, space: rt.UnitSpace | None) -> np.ndarray:

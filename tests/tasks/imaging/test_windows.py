@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.imaging import rt
-from tasks.imaging.windows import NOISE, PEDESTAL, fit_windows, rt_maps, windows
+from tasks.imaging.windows import MIN_PIXEL_DEVIATION, PEDESTAL, fit_windows, rt_maps, windows
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_a_map_is_rt_window_by_window(good: np.ndarray, photos: np.ndarray, row:
         return cut.reshape(len(of), 16).astype(np.float64) + PEDESTAL
 
     unit = window(good)
-    space = rt.fit(unit, ridge=NOISE**2 / np.square(unit.mean(axis=0)).sum())
+    space = rt.fit(unit, ridge=MIN_PIXEL_DEVIATION**2 / np.square(unit.mean(axis=0)).sum())
     np.testing.assert_allclose(rt_maps(photos, good)[:, row, col], rt.distance(window(photos), space), rtol=1e-5)
 
 
@@ -91,3 +91,19 @@ def test_photographs_of_another_size_than_the_good_ones_are_refused(good: np.nda
 def test_too_few_good_photographs_are_refused(good: np.ndarray) -> None:
     with pytest.raises(ValueError, match="at least 3 records, received 2"):
         fit_windows(good[:2])
+
+
+def test_a_colour_window_holds_all_channels() -> None:
+    """A change of colour alone, at the same grey: visible in the values of all channels and not in their mean."""
+    rng = np.random.default_rng(0)
+    level, noise = rng.normal(1, 0.02, (30, 1, 1, 1)), rng.normal(0, 0.01, (30, 12, 16, 3))
+    good = rng.uniform(0.3, 0.7, (1, 12, 16, 3)) * level + noise
+    odd = good[:1].copy()
+    odd[0, 4:6, 4:6] += np.array([0.2, -0.1, -0.1])
+    colour = rt_maps(odd, fit_windows(good, 6, 8))[0]
+    grey = rt_maps(odd.mean(axis=3), fit_windows(good.mean(axis=3), 6, 8))[0]
+    assert colour[2, 2] > 5 * np.median(colour)
+    assert grey[2, 2] < 5 * np.median(grey)
+    window = good[:, 4:6, 4:6].reshape(30, 12) + PEDESTAL
+    space = rt.fit(window, ridge=MIN_PIXEL_DEVIATION**2 / np.square(window.mean(axis=0)).sum())
+    assert colour[2, 2] == pytest.approx(rt.distance(odd[:, 4:6, 4:6].reshape(1, 12) + PEDESTAL, space)[0], rel=1e-4)

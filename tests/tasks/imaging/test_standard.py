@@ -1,0 +1,99 @@
+"""The standard: made of good photographs, read again as it was written, refused where it does not fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.photographs import write_photographs
+
+from tasks.core.errors import BadSetting, UnfitStandard, UnreadablePhotos
+from tasks.imaging.demo import demo_photographs, good_photographs
+from tasks.imaging.photos import list_photos
+from tasks.imaging.standard import MapOptions, make_standard, read_standard, write_standard
+from tasks.imaging.windows import fit_windows, rt_maps
+
+cv2 = pytest.importorskip("cv2", reason="needs kensa[photos]")
+
+OPTIONS = MapOptions(rows=6, cols=8, register="none")
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    return write_photographs(tmp_path_factory.mktemp("good"), good_photographs(8))
+
+
+def test_unregistered_maps_are_those_of_the_windows(tmp_path, good):
+    """Files of 8 bits hold exactly what the demonstration part draws."""
+    standard = make_standard(list_photos(good), MapOptions(register="none"))
+    photos = demo_photographs([(0, 0), (5, 0)])
+    listed = list_photos(write_photographs(tmp_path, photos))
+    maps = np.stack([standard.to_map(photo).map for photo in listed])
+    np.testing.assert_allclose(maps, rt_maps(photos, fit_windows(good_photographs(8))), rtol=1e-3, atol=1e-4)
+
+
+def test_a_standard_is_read_as_it_was_written(tmp_path, good):
+    standard = make_standard(list_photos(good), MapOptions(6, 8, "shift", 9, 3))
+    write_standard(standard, tmp_path)
+    for path in (tmp_path, tmp_path / "standard.npz"):
+        again = read_standard(path)
+        assert (again.options, again.original, again.photos) == (standard.options, (144, 156), standard.photos)
+        np.testing.assert_array_equal(again.mean, standard.mean)
+    photo = list_photos(good)[0]
+    np.testing.assert_array_equal(again.to_map(photo).map, standard.to_map(photo).map)
+    assert len(standard.photos) == 8
+
+
+def test_larger_photographs_are_reduced_to_whole_windows(tmp_path):
+    large = write_photographs(tmp_path, [cv2.resize(photo, (331, 307)) for photo in good_photographs(3)])
+    assert make_standard(list_photos(large), OPTIONS).mean.shape == (48, 64)
+
+
+@pytest.mark.parametrize(
+    ("photos", "text"),
+    [
+        (np.full((4, 48, 64), 0.5), "found flat ones"),
+        (np.random.default_rng(0).uniform(size=(2, 48, 64)), "at least 3 good photographs for a standard, found 2"),
+        (np.random.default_rng(0).uniform(size=(3, 4, 64)), "two pixels a window or more for 6×8 maps"),
+    ],
+    ids=["flat", "two", "small"],
+)
+def test_photographs_that_give_no_standard_are_refused(tmp_path, photos, text):
+    with pytest.raises(UnfitStandard, match=text):
+        make_standard(list_photos(write_photographs(tmp_path, photos)), OPTIONS)
+
+
+def test_photographs_of_nothing_in_common_cannot_be_registered(tmp_path):
+    noise = np.random.default_rng(0).uniform(size=(4, 48, 64))
+    with pytest.raises(UnfitStandard, match="that can be brought onto one another, found 0"):
+        make_standard(list_photos(write_photographs(tmp_path, noise)), MapOptions(6, 8, "shift", 0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("photo", "text"),
+    [
+        (np.zeros((50, 60)), "expected 144×156 pixels in grey as the standard, found 50×60"),
+        (np.zeros((144, 156, 3)), "found 144×156 pixels in colour"),
+    ],
+)
+def test_photographs_of_another_size_are_refused(tmp_path, good, photo, text):
+    standard = make_standard(list_photos(good), OPTIONS)
+    with pytest.raises(UnreadablePhotos, match=text):
+        standard.to_map(list_photos(write_photographs(tmp_path, [photo]))[0])
+
+
+def test_a_file_that_is_no_standard_is_refused(tmp_path, good):
+    (tmp_path / "standard.npz").write_bytes(b"none")
+    with pytest.raises(UnfitStandard, match="expected a standard as kensa maps writes it"):
+        read_standard(tmp_path)
+    write_standard(make_standard(list_photos(good), OPTIONS), tmp_path)
+    arrays = dict(np.load(tmp_path / "standard.npz"))
+    np.savez(tmp_path / "standard.npz", **arrays | {"format": 2})
+    with pytest.raises(UnfitStandard, match="a later Kensa made it"):
+        read_standard(tmp_path)
+
+
+def test_options_check_themselves():
+    with pytest.raises(BadSetting, match="rows: expected at least 1 and at most 4096, found 0"):
+        MapOptions(rows=0)
+    with pytest.raises(BadSetting, match="register: expected 'none' or 'shift' or 'rigid'"):
+        MapOptions(register="warp")
