@@ -33,7 +33,7 @@ def drift(
         collector.update(batch)
     new, pinned = collector.result(), source.resolved
     _require_enough(pinned.source, new, reference)
-    verdict = compare_with_reference(reference, new, release.judge.modes, (release.data.rows, release.data.cols))
+    verdict = compare_with_reference(reference, new, release.classifier.modes, (release.data.rows, release.data.cols))
     result = DriftResult(
         source=pinned.source,
         revision=pinned.revision,

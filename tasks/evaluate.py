@@ -29,13 +29,15 @@ from tasks.evaluation.gate import comparison_summary, reasons_to_reject
 from tasks.evaluation.holdout import baseline_metrics, calibrate_thresholds, holdout_metrics
 from tasks.evaluation.leakage import leakage_report
 from tasks.evaluation.report_data import collect_report_data
-from tasks.model.classifier import PrototypeClassifier, fit_prototypes, make_embed, raw_map_baseline, rt_baseline
+from tasks.evaluation.scored_records import ScoredRecords, score_part
+from tasks.model.classifier import PrototypeClassifier, fit_prototypes, raw_map_baseline, rt_baseline
 from tasks.model.distances import distance, trained_distance
+from tasks.model.embeddings import EmbeddedBank, make_encoder
 from tasks.model.tower import build_tower
 from tasks.monitoring.reference import build_reference, write_reference
 from tasks.registry.frozen_sets import identify_frozen_set
 from tasks.registry.gallery import build_gallery
-from tasks.registry.loading import CalibratedClassifier, load_trained
+from tasks.registry.loading import CalibratedClassifier, load_encoder, trained_classifier
 from tasks.registry.release_files import (
     DEFECT_THRESHOLD,
     ClassifierArrays,
@@ -75,28 +77,31 @@ def evaluate(
 
     def make(draft: Path) -> dict[str, Any]:
         history = json.loads((Path(model.path) / "history.json").read_text())
-        judge = load_trained(model, bank, config)
-        baselines = _baselines(bank, config)
-        judgement = _evaluate_holdout(judge, baselines, champion, bank, config, frozen)
-        paper = leakage_report(whole, bank, judge, _refit(judge, config), triplets.facts)
+        records = EmbeddedBank(load_encoder(model), bank)
+        classifier = trained_classifier(records, config)
+        test, calibration = (score_part(classifier, records, part) for part in ("test", "calibrate"))
+        baselines = _score_baselines(bank, config)
+        judgement = _evaluate_holdout(test, calibration, baselines, champion, config, frozen)
+        paper = leakage_report(whole, bank, classifier, _refit(classifier, records, config), triplets.facts)
         judgement |= _add_gate({"certificate": paper, **judgement}, config)
         report = {**facts, **judgement, "data": triplets.facts, "findings": [asdict(f) for f in findings]}
         report["judged"] = sampled_share(bank, whole)
         report |= {"unseen": left_out_mode_summary(folds, config), "permutation": permutation_summary(folds, config)}
         report |= {"model": model.facts, "history": history}
         report |= {"settings": config.fingerprint_fields(), "preset": config.preset}
-        evidence = collect_report_data(judge, baselines[:3], bank, history, config)
+        train = score_part(classifier, records, "train")
+        evidence = collect_report_data(test, train, baselines[:3], history, config)
         size, language = (config.data.rows, config.data.cols), config.report.language
-        report["labels"] = write_labels(judge, bank, size, draft, language)
+        report["labels"] = write_labels(classifier, records, size, draft, language)
         files = ReleaseFiles(draft)
         files.write_report(report)
-        scores = collect_scores(judge, bank)
+        scores = collect_scores(calibration, test)
         files.write_scores(scores)
         costs = cost_section(scores, _defect_threshold(judgement), config.cost, config.evaluate.confidence)
         (draft / "report.html").write_text(render(report, evidence, language, costs), encoding="utf-8")
-        files.write_gallery(build_gallery(judge, bank))
-        write_reference(build_reference(_calibrated(judge, bank, judgement["thresholds"], config), bank), draft)
-        _write_classifier(files, judge, whole, judgement["thresholds"], config)
+        files.write_gallery(build_gallery(records))
+        write_reference(build_reference(_calibrated(classifier, bank, judgement["thresholds"], config), records), draft)
+        _write_classifier(files, classifier, whole, judgement["thresholds"], config)
         metrics = plain_numbers(judgement["figures"]) | _fold_means(report)
         return {"metrics": metrics, "reasons": judgement["reasons"]}
 
@@ -119,35 +124,35 @@ def _fold_means(report: dict[str, Any]) -> dict[str, float]:
     return found | ({"permutation_auroc": permutation["mean"]} if permutation and permutation["auroc"] else {})
 
 
-def _baselines(bank: Bank, config: RunConfig) -> list[PrototypeClassifier]:
-    """The raw map with Euclidean, cosine and RT, and an untrained tower."""
+def _score_baselines(bank: Bank, config: RunConfig) -> list[ScoredRecords]:
+    """The test records by the raw map with Euclidean, cosine and RT, and by an untrained tower."""
     keras.utils.set_random_seed(config.seed)
-    untrained = make_embed(
-        build_tower(config.tower, (config.data.rows, config.data.cols), bank.maps[bank.rows("train")])
-    )
+    tower = build_tower(config.tower, (config.data.rows, config.data.cols), bank.maps[bank.rows("train")])
+    untrained, raw = EmbeddedBank(make_encoder(tower), bank), EmbeddedBank(np.asarray, bank)
+    tower_baseline = fit_prototypes("untrained tower", untrained, trained_distance(config.fit), config.fit.prototype)
     return [
-        raw_map_baseline(distance("euclidean"), bank),
-        raw_map_baseline(distance("cosine"), bank),
-        rt_baseline(bank),
-        fit_prototypes("untrained tower", untrained, trained_distance(config.fit), config.fit.prototype, bank),
+        score_part(raw_map_baseline(distance("euclidean"), bank), raw, "test"),
+        score_part(raw_map_baseline(distance("cosine"), bank), raw, "test"),
+        score_part(rt_baseline(bank), raw, "test"),
+        score_part(tower_baseline, untrained, "test"),
     ]
 
 
 def _evaluate_holdout(
-    judge: PrototypeClassifier,
-    baselines: list[PrototypeClassifier],
+    test: ScoredRecords,
+    calibration: ScoredRecords,
+    baselines: list[ScoredRecords],
     champion: Release | None,
-    bank: Bank,
     config: RunConfig,
     frozen: dict[str, Any],
 ) -> dict[str, Any]:
-    thresholds = calibrate_thresholds(judge, bank, config)
+    thresholds = calibrate_thresholds(calibration, config)
     return {
-        "figures": holdout_metrics(judge, bank, thresholds, config),
-        "baselines": {one.name: baseline_metrics(one, bank) for one in baselines},
+        "figures": holdout_metrics(test, thresholds, config),
+        "baselines": {records.classifier.name: baseline_metrics(records) for records in baselines},
         "thresholds": [threshold.as_json() for threshold in thresholds],
         "frozen": frozen,
-        "comparison": None if champion is None else compare_with_champion(champion, judge, bank, config, frozen),
+        "comparison": None if champion is None else compare_with_champion(champion, test, config, frozen),
     }
 
 
@@ -157,32 +162,44 @@ def _add_gate(judgement: dict[str, Any], config: RunConfig) -> dict[str, Any]:
     return judgement | {"verdict": told, "reasons": reasons_to_reject(judgement, config.gate)}
 
 
-def _refit(judge: PrototypeClassifier, config: RunConfig) -> Callable[[Bank], PrototypeClassifier]:
-    """Makes the judge anew from a bank, for the certificate."""
-    return lambda alone: fit_prototypes(judge.name, judge.embed, judge.distance, config.fit.prototype, alone)
+def _refit(
+    classifier: PrototypeClassifier, records: EmbeddedBank, config: RunConfig
+) -> Callable[[Bank], PrototypeClassifier]:
+    """Fits the prototypes again, to a bank of the training records alone, whose embeddings are known."""
+    train = {"train": records.part("train")} if config.fit.prototype == "mean-embedding" else {}
+
+    def refit(training_bank: Bank) -> PrototypeClassifier:
+        training_records = EmbeddedBank(classifier.encoder, training_bank, train)
+        return fit_prototypes(classifier.name, training_records, classifier.distance, config.fit.prototype)
+
+    return refit
 
 
 def _calibrated(
-    judge: PrototypeClassifier, bank: Bank, thresholds: list[dict[str, Any]], config: RunConfig
+    classifier: PrototypeClassifier, bank: Bank, thresholds: list[dict[str, Any]], config: RunConfig
 ) -> CalibratedClassifier:
     """The classifier as new parts will meet it."""
     by_name = {entry["name"]: Threshold.from_json(entry) for entry in thresholds}
-    return CalibratedClassifier(judge, bank.anchors.astype(np.float64), config.data, by_name)
+    return CalibratedClassifier(classifier, bank.anchors.astype(np.float64), config.data, by_name)
 
 
 def _write_classifier(
-    files: ReleaseFiles, judge: PrototypeClassifier, bank: Bank, thresholds: list[dict[str, Any]], config: RunConfig
+    files: ReleaseFiles,
+    classifier: PrototypeClassifier,
+    bank: Bank,
+    thresholds: list[dict[str, Any]],
+    config: RunConfig,
 ) -> None:
     """What a release needs beside the tower to judge new parts, and to be compared fairly later."""
     files.write_classifier_arrays(
-        ClassifierArrays(judge.modes, bank.anchors, judge.prototypes, judge.good, judge.fusion)
+        ClassifierArrays(classifier.modes, bank.anchors, classifier.prototypes, classifier.good, classifier.fusion)
     )
     modes = np.array(bank.modes, str)[bank.mode]
     files.write_split(SplitRecords(bank.hash, bank.part, modes, bank.good, map_summaries(bank.maps)))
     files.write_threshold_settings(
         ThresholdSettings(
-            distance=judge.distance.get_config(),
-            score="fused" if judge.fused else "distance",
+            distance=classifier.distance.get_config(),
+            score="fused" if classifier.fused else "distance",
             prototype=config.fit.prototype,
             rows=config.data.rows,
             cols=config.data.cols,

@@ -112,7 +112,7 @@ def _verdict_model(release: LoadedRelease) -> keras.Model:
         return verdict_model(release, tower)
     except (TypeError, ValueError, AttributeError, NotImplementedError) as error:  # a user's own distance in numpy
         raise NotExportable(
-            f"{release.version}: expected a distance in keras.ops, found {release.judge.distance.name}, which "
+            f"{release.version}: expected a distance in keras.ops, found {release.classifier.distance.name}, which "
             f"is none ({one_line(error)}); write its pair() with xp alone"
         ) from None
 

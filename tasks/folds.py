@@ -17,7 +17,9 @@ from tasks.data.bank import Bank, load_bank
 from tasks.data.bank_variants import FITTED_PARTS, subsample, with_permuted_modes, without_mode
 from tasks.data.split import PARTS
 from tasks.evaluation.ablation import permuted_label_metrics, unseen_metrics
-from tasks.registry.loading import load_trained
+from tasks.evaluation.scored_records import score_bank_part, score_part
+from tasks.model.embeddings import EmbeddedBank
+from tasks.registry.loading import load_encoder, trained_classifier
 
 PERMUTATIONS = 3  # where records are few or much alike, one alone may lie far from one half by chance
 
@@ -71,12 +73,13 @@ def fold_metrics(triplets: Stage, variant: Stage, model: Stage, fold: Fold, conf
 
     def make(draft: Path) -> dict[str, Any]:
         most = config.evaluate.most_records
-        known = subsample(load_bank(variant.path), most)
-        judge = load_trained(model, known, config)
+        records = EmbeddedBank(load_encoder(model), subsample(load_bank(variant.path), most))
+        classifier = trained_classifier(records, config)
         if fold.kind == "without":
-            figures = unseen_metrics(judge, known, subsample(load_bank(triplets.path), most), fold.name, config)
+            test = score_bank_part(classifier, subsample(load_bank(triplets.path), most), "test")
+            figures = unseen_metrics(test, score_part(classifier, records, "calibrate"), fold.name, config)
         else:
-            figures = permuted_label_metrics(judge, known, config)
+            figures = permuted_label_metrics(score_part(classifier, records, "test"), config)
         return {"figures": {"kind": fold.kind, "name": fold.name, **figures}}
 
     return get_or_make_stage(config.stages_path, "fold-figures", digest, make)

@@ -258,7 +258,7 @@ def plain_release(small_release):
 
     from tasks.model.distances import distance
 
-    return with_distance(small_release, distance("euclidean"), embed=lambda maps: np.asarray(maps, float))
+    return with_distance(small_release, distance("euclidean"), encoder=lambda maps: np.asarray(maps, float))
 
 
 @dataclass

@@ -30,8 +30,11 @@ from tasks.core.results import Stage
 from tasks.data.bank import Bank, load_bank
 from tasks.download import download, resolve
 from tasks.evaluation.holdout import baseline_metrics, calibrate_thresholds, holdout_metrics
-from tasks.model.classifier import PrototypeClassifier, fit_prototypes, make_embed, raw_map_baseline, rt_baseline
+from tasks.evaluation.scored_records import score_bank_part, score_part
+from tasks.model.classifier import fit_prototypes, raw_map_baseline, rt_baseline
 from tasks.model.distances import distance, trained_distance
+from tasks.model.embeddings import EmbeddedBank
+from tasks.registry.loading import load_encoder
 from tasks.train import train
 from tasks.triplets import triplets
 
@@ -60,12 +63,13 @@ def _fold(name: str, folders: tuple[Path, Path | None], out: Path) -> list[dict[
     config = replace(plain, train=str(folders[0]), test=folders[1] and str(folders[1]))
     stage = triplets_of(config)
     bank, rows = load_bank(stage.path), []
-    for one in (
+    for baseline in (
         raw_map_baseline(distance("euclidean"), bank),
         raw_map_baseline(distance("cosine"), bank),
         rt_baseline(bank),
     ):
-        rows.append({"fold": name, "who": one.name, "seed": None, **baseline_metrics(one, bank)})
+        metrics = baseline_metrics(score_bank_part(baseline, bank, "test"))
+        rows.append({"fold": name, "who": baseline.name, "seed": None, **metrics})
     for preset in PRESETS:
         for seed in SEEDS:
             rows.append(judged(name, stage, bank, replace(config, preset=preset, seed=seed).resolved(), out))
@@ -92,28 +96,23 @@ def judged(name: str, stage: Stage, bank: Bank, config: RunConfig, out: Path) ->
     kept = out / "results" / f"{result_name(name, config)}.json"
     if kept.exists():
         return json.loads(kept.read_text())
-    judge = _judge(train(stage, config), bank, config)
-    found = holdout_metrics(judge, bank, calibrate_thresholds(judge, bank, config), config)
+    records = EmbeddedBank(load_encoder(train(stage, config)), bank)
+    classifier = fit_prototypes("model", records, trained_distance(config.fit), config.fit.prototype)
+    thresholds = calibrate_thresholds(score_part(classifier, records, "calibrate"), config)
+    found = holdout_metrics(score_part(classifier, records, "test"), thresholds, config)
     row = {"fold": name, "who": config.preset, "seed": config.seed, **_flat(found)}
-    row |= {"test": len(bank.rows("test")), **_errors(judge, bank, found)}
+    row |= {"test": len(bank.rows("test")), **_errors(bank, found)}
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_json(kept, row)
     print({key: round(row[key], 4) for key in ("auroc", "mode_accuracy")}, name, config.preset, config.seed, flush=True)
     return row
 
 
-def _judge(model: Stage, bank: Bank, config: RunConfig) -> PrototypeClassifier:
-    import keras
-
-    tower = keras.saving.load_model(Path(model.path) / "model.keras", compile=False)
-    return fit_prototypes("model", make_embed(tower), trained_distance(config.fit), config.fit.prototype, bank)
-
-
 def _flat(found: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if isinstance(value, float | int)}
 
 
-def _errors(judge: PrototypeClassifier, bank: Bank, found: dict[str, Any]) -> dict[str, float]:
+def _errors(bank: Bank, found: dict[str, Any]) -> dict[str, float]:
     """False alarms and good records as counts, to be pooled over folds, and the balanced accuracy."""
     good = int(bank.good[bank.rows("test")].sum())
     balanced = np.mean([found["good_tpr"], 1 - found["good_fpr"]])

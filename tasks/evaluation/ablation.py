@@ -11,53 +11,50 @@ from typing import Any
 import numpy as np
 
 from tasks.config.run import RunConfig
-from tasks.data.bank import Bank
 from tasks.evaluation.bootstrap import auroc_with_interval, bootstrap_units, bootstrap_weights, intervals
 from tasks.evaluation.holdout import calibrate_thresholds
 from tasks.evaluation.metrics import pair_metrics
-from tasks.model.classifier import PrototypeClassifier
+from tasks.evaluation.scored_records import ScoredRecords
 
 CHANCE_LEVEL = (0.45, 0.55)  # where the pair AUROC of a model that was taught at random must lie
 
 
-def unseen_metrics(judge: PrototypeClassifier, known: Bank, bank: Bank, mode: str, config: RunConfig) -> dict[str, Any]:
-    """How test records of a mode that the judge does not know are told from good ones, and from all known ones.
+def unseen_metrics(test: ScoredRecords, calibration: ScoredRecords, mode: str, config: RunConfig) -> dict[str, Any]:
+    """How well test records of a mode that was left out of training are separated from good ones and from all others.
 
-    known: the bank without the mode; bank: the whole one. `scores` are AUROCs against the good test
-    records, `caught` is the share above the threshold that was calibrated without the mode, and `novelty`
-    the AUROC of the distance to the nearest known prototype against all test records of known modes.
+    test: the test part of the whole bank; calibration: the calibration part of the bank without the mode. `scores` are
+    AUROCs against the good test records, `caught` is the share above the threshold that was calibrated without the
+    mode, and `novelty` the AUROC of the distance to the nearest prototype against all test records of trained modes.
     """
-    rows = bank.rows("test")
-    strange = bank.mode[rows] == bank.modes.index(mode)
-    maps, units = np.asarray(bank.maps[rows]), bootstrap_units(bank, rows)[0]
+    classifier, good = test.classifier, test.good
+    strange = test.mode == test.bank.modes.index(mode)
+    units = bootstrap_units(test.bank, test.rows)[0]
     draws, confidence = config.evaluate.bootstrap, config.evaluate.confidence
     weights = bootstrap_weights(units, draws, config.seed)
-    nearest = judge.mode_distances(maps).min(axis=1)
+    nearest = test.distances.min(axis=1)
     found: dict[str, Any] = {
         "n": int(strange.sum()),
         "novelty": auroc_with_interval(nearest, strange, weights, confidence),
     }
-    good = bank.good[rows]
-    if judge.good_distances is None or not good.any():
+    if not classifier.knows_good or not good.any():
         return found
     asked = good | strange
-    scores = {name: values[asked] for name, values in judge.scores(maps).items()}
+    scores = {name: values[asked] for name, values in classifier.scores(test.embedded).items()}
     found["scores"] = {
         name: auroc_with_interval(values, strange[asked], weights[:, asked], confidence)
         for name, values in scores.items()
     }
-    found["used"] = "fused" if judge.fused else "distance"
-    cut = calibrate_thresholds(judge, known, config)[0].value
-    found["caught"] = None if cut is None else float((judge.score(maps[strange]) > cut).mean())
+    found["used"] = "fused" if classifier.fused else "distance"
+    cut = calibrate_thresholds(calibration, config)[0].value
+    found["caught"] = None if cut is None else float((test.score[strange] > cut).mean())
     return found
 
 
-def permuted_label_metrics(judge: PrototypeClassifier, bank: Bank, config: RunConfig) -> dict[str, Any]:
+def permuted_label_metrics(test: ScoredRecords, config: RunConfig) -> dict[str, Any]:
     """Pair AUROC with its interval, and mode accuracy, on test records, whose modes are the true ones."""
-    rows = bank.rows("test")
-    distances, mode = judge.mode_distances(np.asarray(bank.maps[rows])), bank.mode[rows]
+    distances, mode = test.distances, test.mode
     found = pair_metrics(distances, mode)
-    weights = bootstrap_weights(bootstrap_units(bank, rows)[0], config.evaluate.bootstrap, config.seed)
+    weights = bootstrap_weights(bootstrap_units(test.bank, test.rows)[0], config.evaluate.bootstrap, config.seed)
     edges = intervals(distances, mode, weights, config.evaluate.confidence)["auroc"]
     return {"auroc": found["auroc"], "interval": edges, "mode_accuracy": found["mode_accuracy"]}
 

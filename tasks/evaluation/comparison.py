@@ -18,14 +18,14 @@ from tasks.data.bank import Bank
 from tasks.evaluation.bootstrap import bootstrap_units
 from tasks.evaluation.metrics import pair_metrics
 from tasks.evaluation.paired_bootstrap import min_units_for_significance, paired_differences, required_draws
-from tasks.model.classifier import PrototypeClassifier
+from tasks.evaluation.scored_records import ScoredRecords, score_bank_part
 from tasks.registry.loading import load_classifier
 from tasks.registry.release_files import UNREADABLE_RELEASE, ReleaseFiles
 from tasks.registry.releases import Release
 
 
 def compare_with_champion(
-    champion: Release, judge: PrototypeClassifier, bank: Bank, config: RunConfig, frozen: dict[str, Any]
+    champion: Release, challenger: ScoredRecords, config: RunConfig, frozen: dict[str, Any]
 ) -> dict[str, Any]:
     """Challenger and champion on the same records of the frozen set, in the modes that both know.
 
@@ -37,17 +37,18 @@ def compare_with_champion(
         "version": champion.version,
         "frozen": frozen["version"],
         "champion_frozen": champion.manifest.get("frozen", {}).get("version"),
-        "test_records": len(bank.rows("test")),
+        "test_records": len(challenger),
         "records": 0,
         "impossible": None,
     }
+    bank = challenger.bank
     try:
         left = _remaining_records(champion, bank)
         told = ("seen", "unknown", "lost", "unjudged", "impossible")
         found |= {"records": len(left.rows), **{name: getattr(left, name) for name in told}}
         if left.impossible:
             return found
-        distances = [_distances(judge, left, bank, "this model"), _champion_distances(champion, left, bank)]
+        distances = [_distances(challenger, left, "this model"), _champion_distances(champion, left, bank)]
     except NotComparable as error:
         return found | {"impossible": str(error)}
     return found | _side_by_side(*distances, left, bank, config)
@@ -86,7 +87,9 @@ def _remaining_records(champion: Release, bank: Bank) -> ComparableRecords:
 
 def _champion_distances(champion: Release, left: ComparableRecords, bank: Bank) -> np.ndarray:
     try:
-        return _distances(load_classifier(champion), left, bank, f"the champion {champion.version}")
+        # all test records, as the challenger embeds them: in other batches a tower's last digits are others
+        records = score_bank_part(load_classifier(champion), bank, "test")
+        return _distances(records, left, f"the champion {champion.version}")
     except UNREADABLE_RELEASE as error:
         raise _unusable(champion, error) from error
 
@@ -98,10 +101,10 @@ def _unusable(champion: Release, error: Exception) -> NotComparable:
     )
 
 
-def _distances(judge: PrototypeClassifier, left: ComparableRecords, bank: Bank, who: str) -> np.ndarray:
+def _distances(records: ScoredRecords, left: ComparableRecords, who: str) -> np.ndarray:
     """Distances (n, modes) of the records that are left to the modes that are left."""
-    columns = [judge.modes.index(mode) for mode in left.modes]
-    found = np.asarray(judge.mode_distances(np.asarray(bank.maps[left.rows])))[:, columns]
+    columns = [records.classifier.modes.index(mode) for mode in left.modes]
+    found = records.take(np.isin(records.rows, left.rows)).distances[:, columns]
     if not np.isfinite(found).all():
         raise NotComparable(f"{who} gives distances that are no finite numbers")
     return found

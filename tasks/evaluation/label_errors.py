@@ -10,7 +10,7 @@ seen the wrong label, too, and still puts such records apart (docs/judgement.md 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from tasks.data.bank import Bank
 from tasks.data.split import PARTS
 from tasks.evaluation.report_data import Misclassification
 from tasks.model.classifier import PrototypeClassifier
+from tasks.model.distances import Prototype
+from tasks.model.embeddings import Embedded, EmbeddedBank
 
 FOLDS = 5
 MIN_REMAINING = 3  # training records of a mode that must be left, or it keeps its whole prototype
@@ -45,16 +47,16 @@ class LabelIssues:
     checked: int
 
 
-def find_label_issues(judge: PrototypeClassifier, bank: Bank) -> LabelIssues:
+def find_label_issues(classifier: PrototypeClassifier, records: EmbeddedBank) -> LabelIssues:
     """All records of the bank whose own mode is not the nearest."""
-    embedded = judge.embed(bank.maps)
-    distances = judge.distance.to_prototypes(embedded, judge.prototypes)
+    bank, embedded = records.bank, records.all()
+    distances = classifier.mode_distances(embedded)
     train = bank.part == PARTS.index("train")
     for rows in _cross_folds(bank, train):
         left = train.copy()
         left[rows] = False
-        made = _without(judge, bank, embedded, left)
-        distances[rows] = judge.distance.to_prototypes(embedded[rows], made)
+        held_out = replace(classifier, prototypes=_prototypes_of(classifier, bank, embedded, left))
+        distances[rows] = held_out.mode_distances(embedded.take(rows))
     every = np.arange(len(distances))
     own = distances[every, bank.mode].copy()
     distances[every, bank.mode] = np.inf
@@ -77,14 +79,16 @@ def _cross_folds(bank: Bank, train: np.ndarray) -> list[np.ndarray]:
     return [order[rank[order] % FOLDS == fifth] for fifth in range(FOLDS)]
 
 
-def _without(judge: PrototypeClassifier, bank: Bank, embedded: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
+def _prototypes_of(classifier: PrototypeClassifier, bank: Bank, embedded: Embedded, rows: np.ndarray) -> Prototype:
     """The modes' prototypes from the rows (n,) bool alone; a mode of which too few are left keeps its own."""
     left = [rows & (bank.mode == code) for code in range(len(bank.modes))]
     few = np.array([group.sum() < MIN_REMAINING for group in left])
     whole = [(bank.part == PARTS.index("train")) & (bank.mode == code) for code in range(len(bank.modes))]
-    groups = [embedded[all_of if too_few else group] for all_of, group, too_few in zip(whole, left, few, strict=True)]
-    made = judge.distance.prototypes(groups)
-    return {name: np.where(_beside(few, value), judge.prototypes[name], value) for name, value in made.items()}
+    groups = [
+        embedded.vectors[all_of if too_few else group] for all_of, group, too_few in zip(whole, left, few, strict=True)
+    ]
+    made = classifier.distance.prototypes(groups)
+    return {name: np.where(_beside(few, value), classifier.prototypes[name], value) for name, value in made.items()}
 
 
 def _beside(few: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -111,14 +115,15 @@ def write_label_issues(found: LabelIssues, bank: Bank, folder: Path) -> None:
 
 
 def illustrate_label_issues(
-    found: LabelIssues, judge: PrototypeClassifier, bank: Bank, size: tuple[int, int], most: int
+    found: LabelIssues, classifier: PrototypeClassifier, records: EmbeddedBank, size: tuple[int, int], most: int
 ) -> list[Misclassification]:
     """The first suspects beside the training records nearest to them, of their own mode and of the other."""
+    bank, embedded = records.bank, records.all()
     train = bank.rows("train")
-    embedded = judge.embed(np.asarray(bank.maps[train]))
+    every_distance = classifier.pair_distances(embedded.take(found.rows[:most]), embedded.take(train))
     shown = []
     for i, row in enumerate(found.rows[:most]):
-        far = judge.distance.matrix(judge.embed(np.asarray(bank.maps[[row]])), embedded)[0]
+        far = every_distance[i]
         far[train == row] = np.inf
         near = [np.where(bank.mode[train] == code, far, np.inf) for code in (bank.mode[row], found.other[i])]
         best = [int(values.argmin()) for values in near]

@@ -26,13 +26,13 @@ MAX_NAMED = 10  # groups on two sides that are named
 def leakage_report(
     bank: Bank,
     judged: Bank,
-    judge: PrototypeClassifier,
-    again: Callable[[Bank], PrototypeClassifier],
+    classifier: PrototypeClassifier,
+    refit: Callable[[Bank], PrototypeClassifier],
     facts: dict[str, Any],
 ) -> dict[str, Any]:
     """What stands on two sides, where anchors and prototypes come from, what was dropped, and the verdict.
 
-    judged: the records of the bank by which the judge was made and is judged, or the bank itself. `again`
+    judged: the records of the bank by which the judge was made and is judged, or the bank itself. `refit`
     makes the judge anew from a bank; it gets one that holds training records and nothing else. facts: those of
     the triplets stage. `leaks` are faults for which no model may be released; `cuts` are groups or components
     that the data did not allow to be kept whole.
@@ -46,7 +46,7 @@ def leakage_report(
         "groups": _components_kept(bank.group, bank.part, bank.group != ""),
         "components": _components(bank),
         "anchors": _provenance({"anchors": bank.anchors}, {"anchors": alone.anchors}),
-        "prototypes": _provenance(_points(judge), _points(again(alone))),
+        "prototypes": _provenance(_points(classifier), _points(refit(alone))),
         "dropped": {name: n for name, n in facts.items() if name.startswith(("dropped_", "test_"))},
         "split_by": facts["split_by"],
     }
@@ -113,12 +113,10 @@ def _components(bank: Bank) -> dict[str, Any] | None:
     }
 
 
-def _points(judge: PrototypeClassifier) -> dict[str, np.ndarray]:
-    """Every array of a judge's prototypes by name, the good one among them."""
-    given = judge.prototypes if isinstance(judge.prototypes, dict) else {"prototypes": judge.prototypes}
-    good = judge.good if isinstance(judge.good, dict) else {"": judge.good}
-    named = given | {f"good{name and ' '}{name}": values for name, values in good.items()}
-    return {name: np.asarray(values) for name, values in named.items() if values is not None}
+def _points(classifier: PrototypeClassifier) -> dict[str, np.ndarray]:
+    """Every array of a classifier's prototypes by name, the good one among them."""
+    good = {f"good {name}": values for name, values in (classifier.good or {}).items()}
+    return {name: np.asarray(values) for name, values in (classifier.prototypes | good).items()}
 
 
 def _provenance(used: dict[str, np.ndarray], again: dict[str, np.ndarray]) -> dict[str, Any]:

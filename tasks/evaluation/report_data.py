@@ -9,9 +9,8 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from tasks.config.run import RunConfig
-from tasks.data.bank import Bank
 from tasks.evaluation.bootstrap import bootstrap_units, bootstrap_weights
-from tasks.model.classifier import PrototypeClassifier
+from tasks.evaluation.scored_records import ScoredRecords
 
 
 @dataclass(frozen=True)
@@ -51,35 +50,35 @@ class ReportData:
 
 
 def collect_report_data(
-    judge: PrototypeClassifier,
-    baselines: list[PrototypeClassifier],
-    bank: Bank,
+    test: ScoredRecords,
+    train: ScoredRecords,
+    raw_baselines: list[ScoredRecords],
     history: dict[str, Any],
     config: RunConfig,
 ) -> ReportData:
-    """The evidence of a judgement on the bank's test part."""
-    rows, size = bank.rows("test"), (config.data.rows, config.data.cols)
-    maps, mode, good = np.asarray(bank.maps[rows]), bank.mode[rows], bank.good[rows]
-    distances, embedded = judge.mode_distances(maps), judge.embed(maps)
+    """What the report shows of the test records; `raw_baselines` are the same records by the raw-map baselines."""
+    size = config.data.rows, config.data.cols
+    units, _ = bootstrap_units(test.bank, test.rows)
     return ReportData(
-        modes=bank.modes,
-        distances=distances,
-        mode=mode,
-        good=good,
-        good_score=None if judge.good_distances is None else judge.score(maps),
-        embeddings=embedded,
-        baseline_distances={one.name: one.mode_distances(maps) for one in baselines},
+        modes=test.bank.modes,
+        distances=test.distances,
+        mode=test.mode,
+        good=test.good,
+        good_score=test.score if test.classifier.knows_good else None,
+        embeddings=test.embedded.vectors,
+        baseline_distances={records.classifier.name: records.distances for records in raw_baselines},
         history=history,
-        examples=_examples(bank, distances, size),
-        weights=bootstrap_weights(bootstrap_units(bank, rows)[0], config.evaluate.bootstrap, config.seed),
-        contrasts=pair_contrasts(judge, distances, embedded, mode, good),
-        mistakes=worst_misclassifications(judge, bank, distances, embedded, size),
+        examples=_examples(test, size),
+        weights=bootstrap_weights(units, config.evaluate.bootstrap, config.seed),
+        contrasts=pair_contrasts(test),
+        mistakes=worst_misclassifications(test, train, size),
     )
 
 
-def _examples(bank: Bank, distances: np.ndarray, size: tuple[int, int], most: int = 4) -> list[TripletExample]:
+def _examples(test: ScoredRecords, size: tuple[int, int], most: int = 4) -> list[TripletExample]:
     """The first test triplet of a few modes, spread evenly over all modes."""
-    number = {int(row): i for i, row in enumerate(bank.rows("test"))}
+    bank, distances = test.bank, test.distances
+    number = {int(row): i for i, row in enumerate(test.rows)}
     triplets = bank.triplets["test"]
     modes = np.unique(triplets[:, 0])
     chosen = modes[np.unique(np.linspace(0, len(modes) - 1, min(most, len(modes))).astype(int))]
@@ -121,13 +120,12 @@ class PairContrast:
         return float(roc_auc_score(np.repeat([False, True], [len(self.near_values), len(self.far_values)]), values))
 
 
-def pair_contrasts(
-    judge: PrototypeClassifier, distances: np.ndarray, embedded: np.ndarray, mode: np.ndarray, good: np.ndarray
-) -> list[PairContrast]:
+def pair_contrasts(test: ScoredRecords) -> list[PairContrast]:
     """Records against prototypes, defects against one another, and good parts against good and defective ones.
 
-    distances: (n, m) to the prototypes; embedded: (n, d); mode, good: (n,). What lacks a kind is left out.
+    A contrast that lacks one of its kinds is left out.
     """
+    distances, mode = test.distances, test.mode
     own = np.arange(distances.shape[1]) == mode[:, None]
     found = [
         PairContrast(
@@ -135,8 +133,9 @@ def pair_contrasts(
         )
     ]
     rows = np.unique(np.linspace(0, len(mode) - 1, min(MAX_CONTRAST_RECORDS, len(mode))).astype(int))
-    mode, good = mode[rows], good[rows]
-    between = judge.distance.matrix(embedded[rows], embedded[rows])
+    sample = test.take(rows)
+    mode, good = sample.mode, sample.good
+    between = test.classifier.pair_distances(sample.embedded, sample.embedded)
     # a distance need not be symmetric, so each pair is taken both ways; a record with itself is no pair
     pairs = ~np.eye(len(rows), dtype=bool)
     bad, same = pairs & ~good & ~good[:, None], mode == mode[:, None]
@@ -170,26 +169,21 @@ class Misclassification:
 
 
 def worst_misclassifications(
-    judge: PrototypeClassifier,
-    bank: Bank,
-    distances: np.ndarray,
-    embedded: np.ndarray,
-    size: tuple[int, int],
-    most: int = 6,
+    test: ScoredRecords, train: ScoredRecords, size: tuple[int, int], most: int = 6
 ) -> list[Misclassification]:
     """The misjudged test records that lie farthest behind the prototype they were taken for, worst first.
 
-    distances (n, m) and embedded (n, d) are of the bank's test part; `size` is rows and columns of a map.
-    Modes without a training record cannot occur: a bank has none.
+    `size` is rows and columns of a map. Every mode has a training record: a bank has no other modes.
     """
-    rows, place = bank.rows("test"), np.arange(len(distances))
-    mode, taken = bank.mode[rows], distances.argmin(axis=1)
+    bank, distances = test.bank, test.distances
+    rows, place = test.rows, np.arange(len(distances))
+    mode, taken = test.mode, distances.argmin(axis=1)
     behind = distances[place, mode] - distances[place, taken]
     worst = [i for i in np.argsort(-behind, kind="stable")[:most] if taken[i] != mode[i]]
     found = []
     for i in worst:
-        own_row, own_distance = _nearest(judge, bank, embedded[i], mode[i])
-        taken_row, taken_distance = _nearest(judge, bank, embedded[i], taken[i])
+        own_row, own_distance = _nearest(test.take(np.array([i])), train, mode[i])
+        taken_row, taken_distance = _nearest(test.take(np.array([i])), train, taken[i])
         maps = [np.asarray(bank.maps[row]).reshape(size) for row in (rows[i], own_row, taken_row)]
         names = bank.modes[mode[i]], bank.modes[taken[i]], str(bank.group[rows[i]])
         prototypes = float(distances[i, mode[i]]), float(distances[i, taken[i]])
@@ -197,9 +191,8 @@ def worst_misclassifications(
     return found
 
 
-def _nearest(judge: PrototypeClassifier, bank: Bank, embedded: np.ndarray, mode: int) -> tuple[int, float]:
-    """The row of the mode's training record that is nearest to an embedding (d,), and how far it is."""
-    rows = bank.rows("train")
-    rows = rows[bank.mode[rows] == mode]
-    distances = judge.distance.matrix(embedded[None], judge.embed(np.asarray(bank.maps[rows])))[0]
-    return int(rows[distances.argmin()]), float(distances.min())
+def _nearest(record: ScoredRecords, train: ScoredRecords, mode: int) -> tuple[int, float]:
+    """The row of the mode's training record that is nearest to a record, and its distance."""
+    candidates = train.take(train.mode == mode)
+    (distances,) = train.classifier.pair_distances(record.embedded, candidates.embedded)
+    return int(candidates.rows[distances.argmin()]), float(distances.min())

@@ -6,17 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
-
 from tasks.config.run import RunConfig
 from tasks.core.results import Stage
 from tasks.data.bank import Bank, load_bank
 from tasks.data.bank_variants import only_parts, subsample
-from tasks.evaluation.bootstrap import weighted_auroc
-from tasks.evaluation.metrics import pair_metrics
-from tasks.model.classifier import PrototypeClassifier, fit_prototypes, make_embed
+from tasks.evaluation.holdout import baseline_metrics
+from tasks.evaluation.scored_records import ScoredRecords, score_part
+from tasks.model.classifier import fit_prototypes
 from tasks.model.distances import trained_distance
+from tasks.model.embeddings import EmbeddedBank
+from tasks.registry.loading import load_encoder
 
 
 def trial_facts(triplets: Stage, model: Stage, config: RunConfig) -> dict[str, Any]:
@@ -24,7 +23,7 @@ def trial_facts(triplets: Stage, model: Stage, config: RunConfig) -> dict[str, A
     bank = only_parts(subsample(load_bank(triplets.path), config.evaluate.most_records))
     epochs = json.loads((Path(model.path) / "history.json").read_text())["epochs"]
     return {
-        "figures": calibration_metrics(_classifier(model, bank, config), bank),
+        "figures": baseline_metrics(_score_calibration_part(model, bank, config)),
         "parameters": model.facts["parameters"],
         "best_epoch": model.facts["best_epoch"],
         "seconds": round(sum(line["seconds"] for line in epochs), 3),
@@ -32,16 +31,7 @@ def trial_facts(triplets: Stage, model: Stage, config: RunConfig) -> dict[str, A
     }
 
 
-def _classifier(model: Stage, bank: Bank, config: RunConfig) -> PrototypeClassifier:
-    tower = keras.saving.load_model(Path(model.path) / "model.keras", compile=False)
-    return fit_prototypes("trial", make_embed(tower), trained_distance(config.fit), config.fit.prototype, bank)
-
-
-def calibration_metrics(judge: PrototypeClassifier, bank: Bank) -> dict[str, float]:
-    """The pair figures of the calibration records, and the good-or-defect AUROC where there are both."""
-    rows = bank.rows("calibrate")
-    maps, good = np.asarray(bank.maps[rows]), bank.good[rows]
-    found = pair_metrics(judge.mode_distances(maps), bank.mode[rows])
-    if judge.good_distances is not None and good.any() and not good.all():
-        found["good_auroc"] = float(weighted_auroc(judge.good_distances(maps), ~good, np.ones((1, len(good))))[0])
-    return found
+def _score_calibration_part(model: Stage, bank: Bank, config: RunConfig) -> ScoredRecords:
+    records = EmbeddedBank(load_encoder(model), bank)
+    classifier = fit_prototypes("trial", records, trained_distance(config.fit), config.fit.prototype)
+    return score_part(classifier, records, "calibrate")

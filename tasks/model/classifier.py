@@ -1,154 +1,202 @@
-"""Judges: a way to embed maps, one distance, and the prototypes of the modes that both belong to.
+"""Nearest-prototype classifiers: an encoder, one distance, and the prototypes of the modes and of good parts.
 
-A trained tower, an untrained one, the raw map and the champion are all judged through this one door.
+A map is embedded once, by `embed`; everything else is computed from the embeddings. A trained tower, an untrained
+one, the raw map and the champion are all evaluated through this one contract, `Classifier`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from tasks.data.bank import Bank
 from tasks.imaging import rt
 from tasks.model.distances import Distance, Prototype
-from tasks.model.fused_score import Fusion, peak
+from tasks.model.embeddings import Embedded, EmbeddedBank, Encoder, embed
+from tasks.model.fused_score import Fusion
 
-EMBED_BATCH = 1024  # maps that a tower embeds at once
+NO_UNIT_SPACE_DISTANCE = 1e12  # from a mode with too few records for a unit space: RT cannot classify it
 
-Embed = Callable[[np.ndarray], np.ndarray]
+
+class Classifier(Protocol):
+    """Distances of embedded maps to each mode and to good parts; a smaller distance means more alike."""
+
+    name: str
+    modes: list[str]
+
+    @property
+    def knows_good(self) -> bool:
+        """Whether there were good training records, so that there is a distance to good."""
+
+    def embed(self, maps: np.ndarray) -> Embedded:
+        """Embeds maps (n, values)."""
+
+    def mode_distances(self, embedded: Embedded) -> np.ndarray:
+        """Distances (n, modes) of n records to the prototypes of the modes."""
+
+    def good_distances(self, embedded: Embedded) -> np.ndarray:
+        """Distances (n,) of n records to the good prototype; NaN where there is none."""
+
+    def score(self, embedded: Embedded) -> np.ndarray:
+        """The anomaly score (n,) that thresholds, evaluation and verdicts use; larger is more anomalous."""
 
 
 @dataclass(frozen=True)
 class PrototypeClassifier:
-    """How far maps (n, values) are from each mode and from good: (n, modes), (n,).
+    """Classifies by the distances to prototypes in the embedding.
 
-    `embed` and `distance` are None for RT on the raw map, whose unit spaces are no points.
+    prototypes: arrays with a row for each mode; good: the same with one row, None where there were no good training
+    records; fusion: the reference records of the fused score, and `fused` whether the score uses them.
     """
 
     name: str
     modes: list[str]
-    mode_distances: Callable[[np.ndarray], np.ndarray]
-    good_distances: Callable[[np.ndarray], np.ndarray] | None
-    embed: Embed | None = None
-    distance: Distance | None = None
-    prototypes: Prototype | None = None
+    encoder: Encoder
+    distance: Distance
+    prototypes: Prototype
     good: Prototype | None = None
     fusion: Fusion | None = None
     fused: bool = False
 
-    def scores(self, maps: np.ndarray) -> dict[str, np.ndarray]:
-        """Every score (n,) of maps by which good may be told from defect; larger is more anomalous.
-
-        `distance` to good, `peak` of the raw map, and `fused`, both as one, where there are reference
-        records. There must be a good prototype.
-        """
-        found = {"distance": self.good_distances(maps), "peak": peak(maps)}
-        return found if self.fusion is None else {**found, "fused": self.fusion(found["distance"], found["peak"])}
-
-    def score(self, maps: np.ndarray) -> np.ndarray:
-        """The one score (n,) that thresholds, evaluation and verdicts use."""
-        return self.scores(maps)["fused"] if self.fused else self.good_distances(maps)
+    @property
+    def knows_good(self) -> bool:
+        """Whether there is a good prototype."""
+        return self.good is not None
 
     @property
     def unit(self) -> str:
         """What the score is measured in: the distance's name, or that it is a sum of ranks."""
         return f"ranks of {self.distance.name} and peak" if self.fused else self.distance.name
 
+    def embed(self, maps: np.ndarray) -> Embedded:
+        """Embeds maps (n, values)."""
+        return embed(self.encoder, maps)
 
-def with_fused_score(judge: PrototypeClassifier, bank: Bank, score: str) -> PrototypeClassifier:
-    """The judge with the bank's good calibration records as reference; `score` is the one that it uses.
+    def mode_distances(self, embedded: Embedded) -> np.ndarray:
+        """Distances (n, modes) of n records to the prototypes of the modes."""
+        return self.distance.to_prototypes(embedded.vectors, self.prototypes)
 
-    Without a good prototype or reference records there is nothing to fuse, and the distance stays.
+    def good_distances(self, embedded: Embedded) -> np.ndarray:
+        """Distances (n,) of n records to the good prototype; NaN where there is none."""
+        if self.good is None:
+            return np.full(len(embedded), np.nan)
+        return self.distance.to_prototypes(embedded.vectors, self.good)[:, 0]
+
+    def pair_distances(self, embedded: Embedded, others: Embedded) -> np.ndarray:
+        """Distances (n, m) of n records to m other records."""
+        return self.distance.matrix(embedded.vectors, others.vectors)
+
+    def scores(self, embedded: Embedded) -> dict[str, np.ndarray]:
+        """Every score (n,) that separates good parts from defects; larger is more anomalous.
+
+        `distance` to good, `peak` of the raw map, and, where there are reference records, `fused`, which is both in
+        one. Empty without a good prototype.
+        """
+        if self.good is None:
+            return {}
+        scores = {"distance": self.good_distances(embedded), "peak": embedded.peaks}
+        return scores if self.fusion is None else scores | {"fused": self.fusion(scores["distance"], embedded.peaks)}
+
+    def score(self, embedded: Embedded) -> np.ndarray:
+        """The one score (n,) that thresholds, evaluation and verdicts use; NaN without a good prototype."""
+        return self.score_at(self.good_distances(embedded), embedded.peaks)
+
+    def score_at(self, distances: Any, peaks: Any, xp: Any = np) -> Any:
+        """The score (n,) of records with these distances (n,) to good and these peaks (n,); `xp` as in a distance."""
+        return self.fusion(distances, peaks, xp) if self.fused else distances
+
+
+@dataclass(frozen=True)
+class UnitSpaceClassifier:
+    """RT on the raw map: a unit space for each mode, and one of the good records; a map is its own embedding.
+
+    A mode with too few records has no unit space, and is farther away than any other.
     """
-    rows = bank.rows("calibrate")
-    maps = np.asarray(bank.maps[rows[bank.good[rows]]])
-    if judge.good_distances is None or not len(maps):
-        return judge
-    return replace(judge, fusion=Fusion(judge.good_distances(maps), peak(maps)), fused=score == "fused")
+
+    name: str
+    modes: list[str]
+    spaces: list[rt.UnitSpace | None]
+    good_space: rt.UnitSpace | None
+
+    @property
+    def knows_good(self) -> bool:
+        """Whether there is a unit space of good records."""
+        return self.good_space is not None
+
+    def embed(self, maps: np.ndarray) -> Embedded:
+        """The maps (n, values) themselves."""
+        return embed(np.asarray, maps)
+
+    def mode_distances(self, embedded: Embedded) -> np.ndarray:
+        """Distances (n, modes) of n records from the modes' unit spaces."""
+        return np.stack([_rt_distance(embedded, space) for space in self.spaces], axis=1)
+
+    def good_distances(self, embedded: Embedded) -> np.ndarray:
+        """Distances (n,) of n records from the unit space of good records; NaN where there is none."""
+        return np.full(len(embedded), np.nan) if self.good_space is None else _rt_distance(embedded, self.good_space)
+
+    def score(self, embedded: Embedded) -> np.ndarray:
+        """The distance (n,) to good."""
+        return self.good_distances(embedded)
 
 
-def from_prototypes(
-    name: str, embed: Embed, distance: Distance, modes: list[str], prototypes: Prototype, good: Prototype | None
-) -> PrototypeClassifier:
-    """A judge by its prototypes in the embedding: of the modes, arrays with a row each, and of good parts, one row."""
-    return PrototypeClassifier(
-        name,
-        modes,
-        mode_distances=lambda maps: distance.to_prototypes(embed(maps), prototypes),
-        good_distances=None if good is None else lambda maps: distance.to_prototypes(embed(maps), good)[:, 0],
-        embed=embed,
-        distance=distance,
-        prototypes=prototypes,
-        good=good,
-    )
+def _rt_distance(embedded: Embedded, space: rt.UnitSpace | None) -> np.ndarray:
+    return np.full(len(embedded), NO_UNIT_SPACE_DISTANCE) if space is None else rt.distance(embedded.vectors, space)
 
 
-def fit_prototypes(name: str, embed: Embed, distance: Distance, prototype: str, bank: Bank) -> PrototypeClassifier:
-    """A judge whose prototypes come from the bank's training records alone.
+def fit_prototypes(name: str, records: EmbeddedBank, distance: Distance, prototype: str) -> PrototypeClassifier:
+    """A classifier whose prototypes come from the bank's training records alone.
 
-    prototype: `mean-map` embeds the mean map, `mean-embedding` takes the embeddings themselves.
+    prototype: `mean-map` embeds the modes' mean maps, `mean-embedding` reduces the embeddings of their records.
     """
-    rows = bank.rows("train")
-    maps, mode, good = np.asarray(bank.maps[rows]), bank.mode[rows], bank.good[rows]
+    bank = records.bank
+    count, good = len(bank.modes), bank.good[bank.rows("train")]
     if prototype == "mean-map":
-        centre = maps[good].mean(axis=0, keepdims=True) if good.any() else bank.anchors[:0]
-        found = {"mean": embed(np.concatenate([bank.anchors, centre]))}
+        points = {"mean": records.encoder(np.concatenate([bank.anchors, _good_mean_map(bank)]))}
     else:
-        embedded = embed(maps)
-        groups = [embedded[mode == code] for code in range(len(bank.modes))]
-        found = distance.prototypes([*groups, *([embedded[good]] if good.any() else [])])
-    count = len(bank.modes)
-    modes, last = ({key: value[part] for key, value in found.items()} for part in (slice(count), slice(count, None)))
-    return from_prototypes(name, embed, distance, bank.modes, modes, last if good.any() else None)
+        vectors, mode = records.part("train").vectors, bank.mode[bank.rows("train")]
+        groups = [vectors[mode == code] for code in range(count)]
+        points = distance.prototypes([*groups, *([vectors[good]] if good.any() else [])])
+    modes = {key: value[:count] for key, value in points.items()}
+    good_point = {key: value[count:] for key, value in points.items()} if good.any() else None
+    return PrototypeClassifier(name, bank.modes, records.encoder, distance, modes, good_point)
 
 
-def make_embed(tower: Any) -> Embed:
-    """A Keras tower as a function from maps (n, values) to embeddings (n, d) in float64.
+def _good_mean_map(bank: Bank) -> np.ndarray:
+    """The mean map (1, values) of the good training records; (0, values) where there are none."""
+    rows = bank.rows("train")
+    maps = bank.maps[rows[bank.good[rows]]]
+    return maps.mean(axis=0, keepdims=True) if len(maps) else bank.anchors[:0]
 
-    `predict_on_batch` is half as dear as `predict`, which prepares a data set each time. The last batch is
-    filled up to a power of two, so that a tower is compiled for a few sizes and not for each.
+
+def with_fused_score(classifier: PrototypeClassifier, records: EmbeddedBank, score: str) -> PrototypeClassifier:
+    """The classifier with the bank's good calibration records as reference; `score` is the one that it uses.
+
+    Without a good prototype or reference records there is nothing to fuse, and the score stays the distance.
     """
-
-    def batch(maps: np.ndarray) -> np.ndarray:
-        room = 1 << max(len(maps) - 1, 0).bit_length()
-        filled = np.concatenate([maps, np.zeros((room - len(maps), *maps.shape[1:]), maps.dtype)])
-        return np.asarray(tower.predict_on_batch(filled), np.float64)[: len(maps)]
-
-    def embed(maps: np.ndarray) -> np.ndarray:
-        maps = np.asarray(maps)
-        if not len(maps):
-            return np.empty((0, tower.output_shape[-1]))
-        return np.concatenate([batch(maps[start : start + EMBED_BATCH]) for start in range(0, len(maps), EMBED_BATCH)])
-
-    return embed
+    good = records.bank.good[records.bank.rows("calibrate")]
+    if not classifier.knows_good or not good.any():
+        return classifier
+    reference = records.part("calibrate").take(good)
+    fusion = Fusion(classifier.good_distances(reference), reference.peaks)
+    return replace(classifier, fusion=fusion, fused=score == "fused")
 
 
 def raw_map_baseline(distance: Distance, bank: Bank) -> PrototypeClassifier:
-    """The raw map itself: what a model must beat."""
-    return fit_prototypes(f"raw map, {distance.name}", np.asarray, distance, "mean-map", bank)
+    """The raw map itself as embedding: what a model must beat."""
+    return fit_prototypes(f"raw map, {distance.name}", EmbeddedBank(np.asarray, bank), distance, "mean-map")
 
 
-def rt_baseline(bank: Bank) -> PrototypeClassifier:
+def rt_baseline(bank: Bank) -> UnitSpaceClassifier:
     """RT on the raw map: one unit space for each mode, and one of the good records."""
     rows = bank.rows("train")
     maps, mode, good = np.asarray(bank.maps[rows], np.float64), bank.mode[rows], bank.good[rows]
     spaces = [_unit_space(maps[mode == code]) for code in range(len(bank.modes))]
-    centre = _unit_space(maps[good]) if good.sum() >= rt.MIN_RECORDS else None
-    return PrototypeClassifier(
-        "raw map, rt",
-        bank.modes,
-        mode_distances=lambda maps: np.stack([_rt_distance(maps, space) for space in spaces], axis=1),
-        good_distances=None if centre is None else lambda maps: _rt_distance(maps, centre),
-    )
+    good_space = _unit_space(maps[good]) if good.any() else None
+    return UnitSpaceClassifier("raw map, rt", bank.modes, spaces, good_space)
 
 
 def _unit_space(maps: np.ndarray) -> rt.UnitSpace | None:
     return rt.fit(maps, ridge=1e-6) if len(maps) >= rt.MIN_RECORDS and np.any(maps.mean(axis=0)) else None
-
-
-def _rt_distance(maps: np.ndarray, space: rt.UnitSpace | None) -> np.ndarray:
-    """A mode too small for a unit space is infinitely far: RT cannot judge it."""
-    return np.full(len(maps), 1e12) if space is None else rt.distance(maps, space)

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from tasks.core.npz import load_npz, save_npz
-from tasks.data.bank import Bank
+from tasks.model.embeddings import EmbeddedBank
 from tasks.registry.loading import CalibratedClassifier
 from tasks.registry.release_files import REFERENCE_FILE
-from tasks.scoring.verdicts import VERDICTS, predict
+from tasks.scoring.verdicts import VERDICTS, predict_embedded
 
 MAX_REFERENCE_RECORDS, MAX_REFERENCE_MAPS = 20_000, 1000  # 2 and 6 MB of a release
 HELD_OUT_PARTS = ("stop", "calibrate", "test")
@@ -41,11 +41,13 @@ class Reference:
     map_lot: np.ndarray
 
 
-def build_reference(release: CalibratedClassifier, bank: Bank) -> Reference:
+def build_reference(release: CalibratedClassifier, records: EmbeddedBank) -> Reference:
     """The reference of the bank's held-out records; a sample by their hashes where they are many."""
+    bank = records.bank
     rows = np.concatenate([bank.rows(part) for part in HELD_OUT_PARTS])
-    rows = rows[np.argsort(bank.hash[rows], kind="stable")][:MAX_REFERENCE_RECORDS]
-    predictions = predict(release, np.asarray(bank.maps[rows], np.float32))
+    sample = np.argsort(bank.hash[rows], kind="stable")[:MAX_REFERENCE_RECORDS]
+    rows, embedded = rows[sample], records.of_parts(HELD_OUT_PARTS).take(sample)
+    predictions = predict_embedded(release, np.asarray(bank.maps[rows], np.float32), embedded)
     good = predictions.verdict == "good"
     map_rows = rows[good][:MAX_REFERENCE_MAPS]
     return Reference(

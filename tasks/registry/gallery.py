@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.data.bank import Bank
-from tasks.model.classifier import PrototypeClassifier
 from tasks.model.distances import Distance
+from tasks.model.embeddings import EmbeddedBank
 
 MAX_GALLERY_RECORDS = 2000  # records: 11 MB of 36 × 39 maps
 MIN_MODE_RECORDS = 5  # however many modes there are
@@ -47,12 +46,12 @@ class Gallery:
         return rows, np.take_along_axis(distances, rows, axis=1)
 
 
-def build_gallery(judge: PrototypeClassifier, bank: Bank, most: int = MAX_GALLERY_RECORDS) -> Gallery:
+def build_gallery(records: EmbeddedBank, most: int = MAX_GALLERY_RECORDS) -> Gallery:
     """A sample of the bank's training records, `most` at most unless the modes are very many."""
-    rows = bank.rows("train")
+    bank, train = records.bank, records.bank.rows("train")
     quota = max(MIN_MODE_RECORDS, most // len(bank.modes))
-    rows = rows[np.argsort(bank.hash[rows], kind="stable")]  # a hash is as good as a draw, and stays the same
+    rows = train[np.argsort(bank.hash[train], kind="stable")]  # a hash is as good as a draw, and stays the same
     chosen = np.sort(np.concatenate([rows[bank.mode[rows] == code][:quota] for code in range(len(bank.modes))]))
     maps = np.asarray(bank.maps[chosen], np.float32)
-    embedded = judge.embed(maps).astype(np.float32)
+    embedded = records.part("train").vectors[np.searchsorted(train, chosen)].astype(np.float32)
     return Gallery(maps, embedded, bank.mode[chosen], bank.good[chosen], bank.group[chosen], bank.hash[chosen])

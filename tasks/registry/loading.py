@@ -5,7 +5,7 @@ A release is opened from its own folder alone, and refused where its parts do no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from tasks.config.run import DataConfig, RunConfig
 from tasks.core.errors import DamagedRelease, UnfitRelease
 from tasks.core.results import Stage
 from tasks.core.text import one_line
-from tasks.data.bank import Bank
-from tasks.model.classifier import PrototypeClassifier, fit_prototypes, from_prototypes, make_embed, with_fused_score
+from tasks.model.classifier import PrototypeClassifier, fit_prototypes, with_fused_score
 from tasks.model.distances import distance, trained_distance
+from tasks.model.embeddings import EmbeddedBank, Encoder, make_encoder
 from tasks.registry.champion import select_release
 from tasks.registry.gallery import Gallery
 from tasks.registry.release_files import (
@@ -41,7 +41,7 @@ class CalibratedClassifier:
     anchors: (modes, values) float64, the modes' mean maps; data: how tables are read; thresholds: by name.
     """
 
-    judge: PrototypeClassifier
+    classifier: PrototypeClassifier
     anchors: np.ndarray
     data: DataConfig
     thresholds: dict[str, Threshold]
@@ -104,7 +104,7 @@ def load_verified_release(release: Release) -> LoadedRelease:
     try:
         settings, arrays = files.threshold_settings(), files.classifier_arrays()
         loaded = LoadedRelease(
-            judge=_classifier(release, settings, arrays),
+            classifier=_classifier(release, settings, arrays),
             anchors=arrays.anchors,
             data=DataConfig(**release.manifest["config"]["data"]),
             thresholds=settings.by_name,
@@ -121,14 +121,14 @@ def load_verified_release(release: Release) -> LoadedRelease:
 
 def _require_fit(loaded: LoadedRelease, settings: ThresholdSettings) -> None:
     """Training with one distance and classifying with another is what Kensa exists to end."""
-    release, judge, data = loaded.release, loaded.judge, loaded.data
+    release, classifier, data = loaded.release, loaded.classifier, loaded.data
     trained = release.manifest["config"].get("fit", {}).get("distance")
     if trained is not None and trained != settings.distance["name"]:
         raise UnfitRelease(
             f"{release.version}: expected to judge with the {trained} distance that was trained, found "
             f"{settings.distance['name']} in threshold.json; retrain, or use another release"
         )
-    for name, unit in ((DEFECT_THRESHOLD, judge.unit), (MODE_THRESHOLD, judge.distance.name)):
+    for name, unit in ((DEFECT_THRESHOLD, classifier.unit), (MODE_THRESHOLD, classifier.distance.name)):
         threshold = loaded.thresholds.get(name)
         if threshold is not None and threshold.distance not in (None, unit):
             raise UnfitRelease(
@@ -143,12 +143,15 @@ def _require_fit(loaded: LoadedRelease, settings: ThresholdSettings) -> None:
         )
 
 
-def load_trained(model: Stage, bank: Bank, config: RunConfig) -> PrototypeClassifier:
-    """The classifier of `evaluate.score`; `config` must be resolved."""
-    tower = keras.saving.load_model(Path(model.path) / MODEL_FILE, compile=False)
-    measure = trained_distance(config.fit)
-    judge = fit_prototypes("trained tower", make_embed(tower), measure, config.fit.prototype, bank)
-    return with_fused_score(judge, bank, config.evaluate.score)
+def load_encoder(trained: Stage | Release) -> Encoder:
+    """The encoder that a model's stage or a release holds."""
+    return make_encoder(keras.saving.load_model(Path(trained.path) / MODEL_FILE, compile=False))
+
+
+def trained_classifier(records: EmbeddedBank, config: RunConfig) -> PrototypeClassifier:
+    """The classifier of a trained encoder, with the score of `evaluate.score`; `config` must be resolved."""
+    classifier = fit_prototypes("trained tower", records, trained_distance(config.fit), config.fit.prototype)
+    return with_fused_score(classifier, records, config.evaluate.score)
 
 
 def load_classifier(release: Release) -> PrototypeClassifier:
@@ -158,7 +161,13 @@ def load_classifier(release: Release) -> PrototypeClassifier:
 
 
 def _classifier(release: Release, settings: ThresholdSettings, arrays: ClassifierArrays) -> PrototypeClassifier:
-    tower = keras.saving.load_model(release.path / MODEL_FILE, compile=False)
-    measure = distance(**settings.distance)
-    judge = from_prototypes(release.version, make_embed(tower), measure, arrays.modes, arrays.prototypes, arrays.good)
-    return replace(judge, fusion=arrays.fusion, fused=settings.score == "fused")
+    return PrototypeClassifier(
+        name=release.version,
+        modes=arrays.modes,
+        encoder=load_encoder(release),
+        distance=distance(**settings.distance),
+        prototypes=arrays.prototypes,
+        good=arrays.good,
+        fusion=arrays.fusion,
+        fused=settings.score == "fused",
+    )

@@ -31,7 +31,7 @@ def render_drift(release: LoadedRelease, verdict: DriftVerdict, result: DriftRes
             cell_map=None if effect is None else difference_map(effect, "map of the change of each cell"),
             largest_effect=None if effect is None else float(np.abs(effect).max()),
             watch_level=WATCH_LEVEL,
-            score_unit=release.judge.unit,
+            score_unit=release.classifier.unit,
             language=language,
         )
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tasks.data.bank import Bank
 from tasks.data.split import PARTS
 from tasks.evaluation.label_errors import LabelIssues, find_label_issues, illustrate_label_issues, write_label_issues
 from tasks.model.classifier import PrototypeClassifier
+from tasks.model.embeddings import EmbeddedBank
 from tasks.report.charts import mistake_maps
 from tasks.report.templating import environment
 
@@ -16,20 +16,20 @@ MAX_SHOWN = 24
 
 
 def write_labels(
-    judge: PrototypeClassifier, bank: Bank, size: tuple[int, int], folder: Path, language: str
+    classifier: PrototypeClassifier, records: EmbeddedBank, size: tuple[int, int], folder: Path, language: str
 ) -> dict[str, Any]:
     """Write `labels.parquet` and `labels.html` into a folder; how many were checked, and how many are suspect."""
-    found = find_label_issues(judge, bank)
-    write_label_issues(found, bank, folder)
-    (folder / "labels.html").write_text(render_labels(found, judge, bank, size, language), encoding="utf-8")
+    found = find_label_issues(classifier, records)
+    write_label_issues(found, records.bank, folder)
+    (folder / "labels.html").write_text(render_labels(found, classifier, records, size, language), encoding="utf-8")
     return {"checked": found.checked, "suspects": len(found.rows)}
 
 
 def render_labels(
-    found: LabelIssues, judge: PrototypeClassifier, bank: Bank, size: tuple[int, int], language: str
+    found: LabelIssues, classifier: PrototypeClassifier, records: EmbeddedBank, size: tuple[int, int], language: str
 ) -> str:
     """The page as HTML text."""
-    shown = illustrate_label_issues(found, judge, bank, size, MAX_SHOWN)
+    shown, bank = illustrate_label_issues(found, classifier, records, size, MAX_SHOWN), records.bank
     return (
         environment(language)
         .get_template("labels.html")

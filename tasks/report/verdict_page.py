@@ -70,7 +70,7 @@ def render_verdicts(
         .get_template("verdicts.html")
         .render(
             result=result,
-            score_unit=release.judge.unit,
+            score_unit=release.classifier.unit,
             thresholds=_thresholds(release),
             other_thresholds=None if comparison is None else _thresholds(comparison.release),
             rule=release.thresholds.get(DEFECT_THRESHOLD),
@@ -93,7 +93,7 @@ def illustrate(release: LoadedRelease, records: list[ScoredRecord]) -> list[Illu
 
 
 def _illustrate(release: LoadedRelease, explanation: Explanation) -> IllustratedCase:
-    mode, neighbours = release.judge.modes[explanation.record.nearest], explanation.neighbours
+    mode, neighbours = release.classifier.modes[explanation.record.nearest], explanation.neighbours
     maps = (explanation.map, explanation.anchor, *(neighbour.map for neighbour in neighbours))
     alts = (
         f"heat map of record {explanation.record.row}",

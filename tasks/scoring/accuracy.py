@@ -28,7 +28,7 @@ class LabelledMetrics:
     """Compares predictions with labels and modes, where the records have any."""
 
     def __init__(self, release: LoadedRelease) -> None:
-        self.modes, self.good_label = release.judge.modes, release.data.good
+        self.modes, self.good_label = release.classifier.modes, release.data.good
         self.codes = {name: code for code, name in enumerate(self.modes)}
         self.used_hashes = _used_hashes(release)
         self.records = self.unlabelled = self.seen = 0

@@ -20,7 +20,6 @@ from scipy import ndimage
 from tasks.core.inspection import Region
 from tasks.registry.loading import LoadedRelease
 from tasks.scoring.batch import ScoredRecord
-from tasks.scoring.verdicts import anomaly_score
 
 # A window is a sixth of the map's side long, and the next begins a third of a window later: at most 300 a map.
 WINDOW_DIVISOR = 6
@@ -86,7 +85,7 @@ def reference_map(release: LoadedRelease, record: ScoredRecord) -> np.ndarray:
     The mean map of the record's nearest mode where the release has no good parts or keeps no records.
     """
     gallery = release.gallery
-    if release.judge.good is None or gallery is None or not gallery.good.any():
+    if not release.classifier.knows_good or gallery is None or not gallery.good.any():
         return release.anchors[record.nearest].astype(np.float32)
     return gallery.maps[gallery.good].mean(axis=0)
 
@@ -119,10 +118,9 @@ def insertion_windows(cells: int) -> list[slice]:
 
 
 def _scores(release: LoadedRelease, maps: np.ndarray, nearest: int) -> np.ndarray:
-    embedded = release.judge.embed(maps)
-    if release.judge.good is not None:
-        return anomaly_score(release, embedded, maps)
-    return release.judge.distance.to_prototypes(embedded, release.judge.prototypes)[:, nearest]
+    classifier = release.classifier
+    embedded = classifier.embed(maps)
+    return classifier.score(embedded) if classifier.knows_good else classifier.mode_distances(embedded)[:, nearest]
 
 
 def hottest_region(heatmap: np.ndarray) -> Region | None:
@@ -147,10 +145,10 @@ def _where(down: float, across: float) -> str:
 
 
 def _neighbours(release: LoadedRelease, record: ScoredRecord) -> tuple[Neighbour, ...]:
-    gallery, modes = release.gallery, release.judge.modes
+    gallery, modes = release.gallery, release.classifier.modes
     if gallery is None or not len(gallery):
         return ()
-    (rows,), (distances,) = gallery.nearest(release.judge.distance, record.embedded[None], MAX_NEIGHBOURS)
+    (rows,), (distances,) = gallery.nearest(release.classifier.distance, record.embedded[None], MAX_NEIGHBOURS)
     size = release.data.rows, release.data.cols
     return tuple(
         Neighbour(gallery.maps[row].reshape(size), float(distance), modes[gallery.mode[row]], str(gallery.group[row]))

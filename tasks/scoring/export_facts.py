@@ -43,7 +43,7 @@ class ExportFacts:
 
 def export_facts(release: LoadedRelease, export_format: str) -> ExportFacts:
     """The facts of a release exported in a format."""
-    judge, data = release.judge, release.data
+    classifier, data = release.classifier, release.data
     return ExportFacts(
         export=EXPORT_VERSION,
         format=export_format,
@@ -54,9 +54,9 @@ def export_facts(release: LoadedRelease, export_format: str) -> ExportFacts:
         cols=data.cols,
         input=INPUT,
         outputs=list(OUTPUTS),
-        modes=judge.modes,
+        modes=classifier.modes,
         verdicts=list(CODES),
-        distance=judge.distance.get_config(),
-        units={"distance": judge.distance.name, "score": judge.unit},
+        distance=classifier.distance.get_config(),
+        units={"distance": classifier.distance.name, "score": classifier.unit},
         thresholds={name: threshold.as_json() for name, threshold in release.thresholds.items()},
     )

@@ -55,9 +55,9 @@ class VerdictLayer(keras.layers.Layer):
 
     def call(self, maps: Any, embedded: Any) -> dict[str, Any]:
         """See the class."""
-        release, judge = self.release, self.release.judge
+        release = self.release
         embedded = ops.cast(embedded, "float64")
-        distances = self._distances(embedded, judge.prototypes)
+        distances = self._distances(embedded, release.classifier.prototypes)
         distance = ops.min(distances, axis=1)
         mode = _first_equal(distances, distance)
         score = self._score(maps, embedded)
@@ -77,14 +77,13 @@ class VerdictLayer(keras.layers.Layer):
 
     def _distances(self, embedded: Any, prototypes: dict[str, np.ndarray]) -> Any:
         tensors = {name: ops.convert_to_tensor(np.asarray(value, np.float64)) for name, value in prototypes.items()}
-        return self.release.judge.distance.to_prototypes(embedded, tensors, XP)
+        return self.release.classifier.distance.to_prototypes(embedded, tensors, XP)
 
     def _score(self, maps: Any, embedded: Any) -> Any:
-        judge = self.release.judge
-        if judge.good is None:
+        classifier = self.release.classifier
+        if classifier.good is None:
             return ops.full((ops.shape(maps)[0],), np.nan, "float64")
-        distance = self._distances(embedded, judge.good)[:, 0]
-        return judge.fusion(distance, peak(maps, ops), ops) if judge.fused else distance
+        return classifier.score_at(self._distances(embedded, classifier.good)[:, 0], peak(maps, ops), ops)
 
     def _level_and_shape(self, maps: Any, mode: Any) -> tuple[Any, Any]:
         """RT's coordinates, as in tasks/imaging/rt.py, against the anchor of each map's nearest mode."""

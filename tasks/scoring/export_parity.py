@@ -16,10 +16,11 @@ import numpy as np
 
 from tasks.core.errors import ParityLost
 from tasks.core.results import ExportParity
-from tasks.model.fused_score import peak
+from tasks.model.classifier import PrototypeClassifier
+from tasks.model.embeddings import Embedded
 from tasks.registry.loading import LoadedRelease
 from tasks.scoring.export_graph import UNREADABLE_CODE
-from tasks.scoring.verdicts import VERDICTS, Predictions, predict
+from tasks.scoring.verdicts import VERDICTS, Predictions, predict_embedded
 
 TOLERANCE = 1e-4  # of a distance: relative, or absolute below 1
 RANK_TOLERANCE = 1e-9  # of a sum of ranks in float64
@@ -89,11 +90,12 @@ def gate(release: LoadedRelease, run: Run) -> ParityReport:
 
 
 def _compare(release: LoadedRelease, maps: np.ndarray, run: Run, name: str) -> SetParity:
-    outputs, expected = run(maps), predict(release, maps)
-    distances = release.judge.distance.to_prototypes(expected.embedded, release.judge.prototypes)
+    embedded = release.classifier.embed(maps)
+    outputs, expected = run(maps), predict_embedded(release, maps, embedded)
+    distances = release.classifier.mode_distances(embedded)
     difference = _relative(outputs["distances"], distances)
     _require(difference <= TOLERANCE, f"distances of {name}", float(difference.max()))
-    low, high = _score_bounds(release, expected.embedded, maps)
+    low, high = _score_bounds(release.classifier, embedded)
     _require_scores(outputs["score"], expected.score, low, high, name)
     tied = _tied(distances)
     same_mode = outputs["mode"] == expected.mode
@@ -107,22 +109,21 @@ def _compare(release: LoadedRelease, maps: np.ndarray, run: Run, name: str) -> S
     return SetParity(
         records=len(maps),
         distance=float(difference.max()),
-        score=None if release.judge.good is None else float(np.abs(outputs["score"] - expected.score).max()),
+        score=float(np.abs(outputs["score"] - expected.score).max()) if release.classifier.knows_good else None,
         other_modes=int((~same_mode).sum()),
         other_verdicts=int((~same_verdict).sum()),
         at_the_border=int((border | tied).sum()),
     )
 
 
-def _score_bounds(release: LoadedRelease, embedded: np.ndarray, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The smallest and largest score (n,) of a distance within the tolerance: a score never falls with distance."""
-    judge = release.judge
-    if judge.good is None:
-        return np.full(len(maps), np.nan), np.full(len(maps), np.nan)
-    distance = judge.distance.to_prototypes(embedded, judge.good)[:, 0]
+def _score_bounds(classifier: PrototypeClassifier, embedded: Embedded) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest and largest score (n,) of a distance within the tolerance: a score never falls with distance.
+
+    NaN without a good prototype.
+    """
+    distance = classifier.good_distances(embedded)
     slack = TOLERANCE * np.maximum(np.abs(distance), 1)
-    bounds = (distance - slack, distance + slack)
-    low, high = (judge.fusion(bound, peak(maps)) for bound in bounds) if judge.fused else bounds
+    low, high = (classifier.score_at(bound, embedded.peaks) for bound in (distance - slack, distance + slack))
     return low - RANK_TOLERANCE * np.maximum(np.abs(low), 1), high + RANK_TOLERANCE * np.maximum(np.abs(high), 1)
 
 

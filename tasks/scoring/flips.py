@@ -106,7 +106,7 @@ class FlipCollector:
 def _columns(release: LoadedRelease, predictions: Predictions, rows: np.ndarray, suffix: str) -> dict[str, np.ndarray]:
     """Those columns of FLIPS_SCHEMA that each of the two releases has."""
     return {
-        f"mode{suffix}": np.array(release.judge.modes, object)[predictions.mode[rows]],
+        f"mode{suffix}": np.array(release.classifier.modes, object)[predictions.mode[rows]],
         f"verdict{suffix}": predictions.verdict[rows].astype(object),
         f"score{suffix}": predictions.score[rows],
         f"margin{suffix}": predictions.margin[rows],

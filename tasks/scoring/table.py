@@ -34,7 +34,7 @@ class VerdictWriter:
     """Writes the verdicts of batches as rows of VERDICTS_SCHEMA, and counts them."""
 
     def __init__(self, release: LoadedRelease, write: Write) -> None:
-        self.modes, self.write = release.judge.modes, write
+        self.modes, self.write = release.classifier.modes, write
         self.counts = dict.fromkeys(VERDICTS, 0)
 
     def update(self, batch: ScoredBatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tasks.imaging import rt
-from tasks.model.fused_score import peak
+from tasks.model.embeddings import Embedded
 from tasks.registry.loading import CalibratedClassifier
 
 VERDICTS = ("good", "defect", "unknown")
@@ -40,12 +40,15 @@ def predict(release: CalibratedClassifier, maps: np.ndarray) -> Predictions:
     A record is good where its score is at most the threshold. Otherwise it is a defect of the nearest mode, or
     unknown where it is farther from every mode than two records of one mode are from each other.
     """
-    judge = release.judge
-    embedded = judge.embed(maps)
-    distances = judge.distance.to_prototypes(embedded, judge.prototypes)
+    return predict_embedded(release, maps, release.classifier.embed(maps))
+
+
+def predict_embedded(release: CalibratedClassifier, maps: np.ndarray, embedded: Embedded) -> Predictions:
+    """Predictions on finite maps (n, values) that are embedded already."""
+    distances = release.classifier.mode_distances(embedded)
     mode = distances.argmin(axis=1)
     distance = distances[np.arange(len(maps)), mode]
-    score = anomaly_score(release, embedded, maps)
+    score = release.classifier.score(embedded)
     beta, sqrt_ve = level_and_shape(maps, release.anchors, mode)
     codes = verdict_codes(score, distance, release.defect_threshold, release.mode_radius)
     return Predictions(
@@ -56,22 +59,13 @@ def predict(release: CalibratedClassifier, maps: np.ndarray) -> Predictions:
         margin=release.defect_threshold - score,
         beta=beta,
         sqrt_ve=sqrt_ve,
-        embedded=embedded,
+        embedded=embedded.vectors,
     )
 
 
 def verdict_codes(score: Any, distance: Any, defect_threshold: float, mode_radius: float, xp: Any = np) -> Any:
     """Positions in VERDICTS (n,), from scores and distances to the nearest mode; `xp` as in a distance."""
     return xp.where(score <= defect_threshold, 0, xp.where(distance > mode_radius, 2, 1))
-
-
-def anomaly_score(release: CalibratedClassifier, embedded: np.ndarray, maps: np.ndarray) -> np.ndarray:
-    """The release's score (n,) of maps (n, values) and their embeddings (n, d); NaN without a good prototype."""
-    judge = release.judge
-    if judge.good is None:
-        return np.full(len(maps), np.nan)
-    distance = judge.distance.to_prototypes(embedded, judge.good)[:, 0]
-    return judge.fusion(distance, peak(maps)) if judge.fused else distance
 
 
 def level_and_shape(maps: np.ndarray, anchors: np.ndarray, mode: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

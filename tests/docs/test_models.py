@@ -13,8 +13,9 @@ from support.project import ROOT
 from tasks.config.model import PRESETS, TowerConfig, TrainingConfig
 from tasks.config.run import RunConfig
 from tasks.evaluation.metrics import pair_metrics
-from tasks.model.classifier import fit_prototypes, make_embed
+from tasks.model.classifier import fit_prototypes
 from tasks.model.distances import trained_distance
+from tasks.model.embeddings import EmbeddedBank, make_encoder
 from tasks.train import fit
 
 PAGE = (ROOT / "docs" / "models.md").read_text()
@@ -38,10 +39,11 @@ def test_the_pages_own_distance_and_tower_train_and_judge(own):
     tower, _, _ = fit(bank, config)
     measure = trained_distance(config.fit)
     assert measure.get_config() == {"name": "own:City"}
-    judge, rows = fit_prototypes("own", make_embed(tower), measure, "mean-embedding", bank), bank.rows("test")
-    distances = judge.mode_distances(bank.maps[rows])
-    embedded, mean = judge.embed(bank.maps[rows]), judge.prototypes["mean"]
-    np.testing.assert_allclose(distances, np.abs(embedded[:, None] - mean).sum(axis=-1), rtol=1e-6)
+    records, rows = EmbeddedBank(make_encoder(tower), bank), bank.rows("test")
+    classifier = fit_prototypes("own", records, measure, "mean-embedding")
+    vectors, mean = records.part("test").vectors, classifier.prototypes["mean"]
+    distances = classifier.mode_distances(records.part("test"))
+    np.testing.assert_allclose(distances, np.abs(vectors[:, None] - mean).sum(axis=-1), rtol=1e-6)
     assert pair_metrics(distances, bank.mode[rows])["auroc"] > 0.6  # it knows what there is, not where
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 from support.inspected_parts import Parts
 
 from tasks.data.decode import DecodedBlock
-from tasks.model.classifier import from_prototypes
+from tasks.model.classifier import PrototypeClassifier
 from tasks.model.distances import Distance
-from tasks.model.fused_score import Fusion, peak
+from tasks.model.embeddings import Encoder, embed
+from tasks.model.fused_score import Fusion
 from tasks.registry.loading import LoadedRelease
 from tasks.scoring.batch import ScoredBatch
 from tasks.scoring.verdicts import Predictions, predict
@@ -40,22 +41,24 @@ def predictions(verdict: list[str], **columns: Any) -> Predictions:
 
 
 def with_distance(
-    release: LoadedRelease, distance: Distance, fused: bool = False, embed: Callable[..., Any] | None = None
+    release: LoadedRelease, distance: Distance, fused: bool = False, encoder: Encoder | None = None
 ) -> LoadedRelease:
-    """The release as if it had been made with another distance (and embedding): its prototypes and thresholds.
+    """The release as if it had been made with another distance (and encoder): its prototypes and thresholds.
 
     They come from the training records that the release keeps; one record in ten is not good, two in ten are unknown.
     """
     maps, mode, good = release.gallery.maps, release.gallery.mode, release.gallery.good
-    embed = embed or release.judge.embed
-    embedded, modes = embed(maps), release.judge.modes
-    centres = distance.prototypes([*(embedded[mode == code] for code in range(len(modes))), embedded[good]])
-    prototypes, centre = ({name: v[rows] for name, v in centres.items()} for rows in (slice(-1), slice(-1, None)))
-    judge = from_prototypes("other", embed, distance, modes, prototypes, centre)
+    encoder, modes = encoder or release.classifier.encoder, release.classifier.modes
+    embedded = embed(encoder, maps)
+    groups = [*(embedded.vectors[mode == code] for code in range(len(modes))), embedded.vectors[good]]
+    points = distance.prototypes(groups)
+    prototypes, centre = ({name: v[rows] for name, v in points.items()} for rows in (slice(-1), slice(-1, None)))
+    classifier = PrototypeClassifier("other", modes, encoder, distance, prototypes, centre)
     if fused:
-        judge = replace(judge, fusion=Fusion(judge.good_distances(maps[good]), peak(maps[good])), fused=True)
-    threshold = float(np.quantile(judge.score(maps[good]), 0.9))
-    radius = float(np.quantile(judge.mode_distances(maps).min(axis=1), 0.8))
+        fusion = Fusion(classifier.good_distances(embedded.take(good)), embedded.take(good).peaks)
+        classifier = replace(classifier, fusion=fusion, fused=True)
+    threshold = float(np.quantile(classifier.score(embedded.take(good)), 0.9))
+    radius = float(np.quantile(classifier.mode_distances(embedded).min(axis=1), 0.8))
     values = {"good or defect": threshold, "same mode": radius}
     thresholds = {name: replace(release.thresholds[name], value=value) for name, value in values.items()}
-    return replace(release, judge=judge, thresholds=thresholds)
+    return replace(release, classifier=classifier, thresholds=thresholds)

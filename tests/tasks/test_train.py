@@ -28,9 +28,10 @@ from tasks.core.results import Epoch, Stage
 from tasks.data.bank import Bank, load_bank
 from tasks.evaluation.metrics import pair_metrics
 from tasks.model.batches import EpochBatches, TripletBatches
-from tasks.model.classifier import fit_prototypes, make_embed
+from tasks.model.classifier import fit_prototypes
 from tasks.model.device_maps import DeviceMaps
 from tasks.model.distances import distance
+from tasks.model.embeddings import EmbeddedBank, make_encoder
 from tasks.model.losses import hinge
 from tasks.model.monitor import TrainingMonitor, require_healthy
 from tasks.model.siamese import TripletModel
@@ -121,7 +122,7 @@ def test_one_tower_embeds_all_three(anchors):
     tower = build_tower(run_of().tower, (4, 5))
     rows = np.array([[0, 3, 2], [anchors - 1, 4, 3]], np.int32)
     found = ops.convert_to_numpy(TripletModel(tower, shelf(maps, anchors), EUCLIDEAN, 0.4)(rows))
-    np.testing.assert_allclose(found, make_embed(tower)(maps)[rows], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found, make_encoder(tower)(maps)[rows], rtol=1e-5, atol=1e-6)
 
 
 def test_every_triplet_once_an_epoch_in_an_order_of_seed_and_epoch():
@@ -203,9 +204,9 @@ def test_training_learns(bank):
     tower, log, _ = fit(bank, run_of(epochs=15, learning_rate=3e-4))
     assert log[-1].val_loss < 0.3 * log[0].val_loss
     assert log[-1].active < log[0].active
-    judge = fit_prototypes("x", make_embed(tower), EUCLIDEAN, "mean-map", bank)
+    judge = fit_prototypes("x", EmbeddedBank(make_encoder(tower), bank), EUCLIDEAN, "mean-map")
     rows = bank.rows("test")
-    assert pair_metrics(judge.mode_distances(bank.maps[rows]), bank.mode[rows])["auroc"] > 0.95
+    assert pair_metrics(judge.mode_distances(judge.embed(bank.maps[rows])), bank.mode[rows])["auroc"] > 0.95
 
 
 @pytest.mark.slow
@@ -228,8 +229,8 @@ def test_training_on_noise_learns_nothing_of_other_records():
         bank = parts.banked(parts.noise(6, 40, values=20, seed=seed))
         tower, _, _ = fit(bank, run_of(epochs=4))
         rows = bank.rows("test")
-        judge = fit_prototypes("x", make_embed(tower), EUCLIDEAN, "mean-map", bank)
-        worlds.append(pair_metrics(judge.mode_distances(bank.maps[rows]), bank.mode[rows])["auroc"])
+        judge = fit_prototypes("x", EmbeddedBank(make_encoder(tower), bank), EUCLIDEAN, "mean-map")
+        worlds.append(pair_metrics(judge.mode_distances(judge.embed(bank.maps[rows])), bank.mode[rows])["auroc"])
     assert np.mean(worlds) == pytest.approx(0.5, abs=0.06)
 
 
@@ -241,7 +242,7 @@ def test_the_log_is_the_loss_of_the_saved_weights():
     assert seen == log
     assert [line.epoch for line in log] == list(range(1, len(log) + 1))
     assert log[best - 1].val_loss == min(line.val_loss for line in log)
-    embed = make_embed(tower)
+    embed = make_encoder(tower)
     anchor, positive, negative = bank.triplets["stop"].T
     anchors, maps = embed(bank.anchors), embed(bank.maps)
     near, far = EUCLIDEAN.pair(anchors[anchor], maps[positive]), EUCLIDEAN.pair(anchors[anchor], maps[negative])
@@ -402,7 +403,7 @@ def test_the_saved_model_is_plain_and_loads_in_safe_mode(stage, tmp_path):
     assert "Lambda" not in config
     assert "tasks." not in config  # no class of ours: any Keras reads it
     maps = np.asarray(load_bank(stage.path).maps)
-    assert make_embed(loaded)(maps).shape == (180, 8)
+    assert make_encoder(loaded)(maps).shape == (180, 8)
 
 
 def test_weights_digests_know_values_shapes_and_types():

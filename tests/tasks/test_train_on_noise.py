@@ -10,14 +10,15 @@ from support import inspected_parts as parts
 
 from tasks.data.split import PARTS
 from tasks.evaluation.holdout import baseline_metrics
-from tasks.evaluation.metrics import pair_metrics
-from tasks.model.classifier import fit_prototypes, make_embed, raw_map_baseline, rt_baseline
+from tasks.evaluation.scored_records import score_bank_part
+from tasks.model.classifier import fit_prototypes, raw_map_baseline, rt_baseline
 from tasks.model.distances import distance, trained_distance
+from tasks.model.embeddings import EmbeddedBank, make_encoder
 from tasks.train import fit
 
 
 def auroc(bank: parts.Bank, name: str = "euclidean") -> float:
-    return baseline_metrics(raw_map_baseline(distance(name), bank), bank)["auroc"]
+    return baseline_metrics(score_bank_part(raw_map_baseline(distance(name), bank), bank, "test"))["auroc"]
 
 
 @pytest.mark.parametrize("name", ["euclidean", "cosine"])
@@ -38,8 +39,7 @@ def test_rt_on_noise_is_a_coin():
     worlds = []
     for seed in range(3):
         bank = parts.banked(parts.noise(6, 20, seed=seed))
-        rows = bank.rows("test")
-        worlds.append(pair_metrics(rt_baseline(bank).mode_distances(bank.maps[rows]), bank.mode[rows])["auroc"])
+        worlds.append(baseline_metrics(score_bank_part(rt_baseline(bank), bank, "test"))["auroc"])
     assert np.mean(worlds) == pytest.approx(0.5, abs=0.08)
 
 
@@ -76,7 +76,9 @@ def test_a_tower_trained_on_noise_is_a_coin(tmp_path):
         fit_settings = replace(config.fit, prototype="mean-embedding", learning_rate=0.01, epochs=6)
         config = replace(config, fit=fit_settings).resolved()
         tower, _, _ = fit(bank, config)
-        judge = fit_prototypes("x", make_embed(tower), trained_distance(config.fit), config.fit.prototype, bank)
-        found.append(baseline_metrics(judge, bank))
+        judge = fit_prototypes(
+            "x", EmbeddedBank(make_encoder(tower), bank), trained_distance(config.fit), config.fit.prototype
+        )
+        found.append(baseline_metrics(score_bank_part(judge, bank, "test")))
     assert np.mean([one["auroc"] for one in found]) == pytest.approx(0.5, abs=0.05)
     assert np.mean([one["good_auroc"] for one in found]) == pytest.approx(0.5, abs=0.08)

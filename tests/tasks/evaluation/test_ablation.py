@@ -17,8 +17,10 @@ from tasks.core.results import Fold
 from tasks.data.bank import load_bank
 from tasks.evaluate import evaluate
 from tasks.evaluation.ablation import left_out_mode_summary, permutation_summary
+from tasks.evaluation.scored_records import score_bank_part, score_part
 from tasks.folds import fold_metrics, make_fold_bank, plan_folds
-from tasks.registry.loading import load_trained
+from tasks.model.embeddings import EmbeddedBank
+from tasks.registry.loading import load_encoder, trained_classifier
 from tasks.train import train
 from tasks.triplets import triplets
 
@@ -59,11 +61,10 @@ def test_the_figure_is_that_of_the_model_that_never_saw_the_mode(line):
     config, _, bank, folds = line
     one = Fold("without", "1")
     variant = make_fold_bank(bank, one, config)
-    judge = load_trained(train(variant, config), load_bank(variant.path), config)
-    whole = load_bank(bank.path)
-    rows = whole.rows("test")
-    far = judge.good_distances(np.asarray(whole.maps[rows[whole.mode[rows] == 1]]))
-    near = judge.good_distances(np.asarray(whole.maps[rows[whole.good[rows]]]))
+    records = EmbeddedBank(load_encoder(train(variant, config)), load_bank(variant.path))
+    test = score_bank_part(trained_classifier(records, config), load_bank(bank.path), "test")
+    distances = test.classifier.good_distances(test.embedded)
+    far, near = distances[test.mode == 1], distances[test.good]
     assert folds[0]["scores"]["distance"]["auroc"] == pytest.approx((far[:, None] > near).mean())
 
 
@@ -74,10 +75,9 @@ def test_modes_dealt_out_anew_are_a_coin(line):
     found = permutation_summary(folds, config)
     assert found["mean"] == pytest.approx(0.5, abs=0.05)
     assert (len(set(found["auroc"])), found["chance"]) == (3, True)
-    judge = load_trained(train(bank, config), load_bank(bank.path), config)
-    whole = load_bank(bank.path)
-    rows = whole.rows("test")
-    assert (judge.mode_distances(np.asarray(whole.maps[rows])).argmin(axis=1) == whole.mode[rows]).mean() > 0.9
+    records = EmbeddedBank(load_encoder(train(bank, config)), load_bank(bank.path))
+    test = score_part(trained_classifier(records, config), records, "test")
+    assert (test.distances.argmin(axis=1) == test.mode).mean() > 0.9
 
 
 def test_what_is_no_coin_is_told():

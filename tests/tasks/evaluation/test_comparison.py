@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from tasks.data.split import PARTS
 from tasks.evaluation.comparison import MIN_COMPARED, comparable_records, compare_with_champion
 from tasks.evaluation.gate import comparison_summary, reasons_to_reject
 from tasks.evaluation.metrics import pair_metrics
-from tasks.model.classifier import PrototypeClassifier, fit_prototypes, make_embed
+from tasks.evaluation.scored_records import score_bank_part
+from tasks.model.classifier import Classifier, PrototypeClassifier, fit_prototypes, raw_map_baseline
 from tasks.model.distances import distance
+from tasks.model.embeddings import Embedded, EmbeddedBank, make_encoder
 from tasks.model.tower import build_tower
 from tasks.registry.loading import load_classifier
 from tasks.registry.release_files import ClassifierArrays, ReleaseFiles, SplitRecords, ThresholdSettings
@@ -37,7 +40,7 @@ def released(folder: Path, bank: parts.Bank, seed: int = 1) -> Release:
 
     keras.utils.set_random_seed(seed)
     tower = build_tower(TOWER, (parts.ROWS, parts.COLS))
-    judge = fit_prototypes("v1", make_embed(tower), distance("euclidean"), "mean-map", bank)
+    judge = fit_prototypes("v1", EmbeddedBank(make_encoder(tower), bank), distance("euclidean"), "mean-map")
     tower.save(folder / "model.keras")
     files = ReleaseFiles(folder)
     files.write_classifier_arrays(ClassifierArrays(judge.modes, bank.anchors, judge.prototypes, judge.good, None))
@@ -59,20 +62,24 @@ def test_a_release_judges_as_it_did_before_it_was_saved(tmp_path, bank):
     champion = load_classifier(released(tmp_path, bank))
     keras.utils.set_random_seed(1)
     same = build_tower(TOWER, (parts.ROWS, parts.COLS))
-    judge = fit_prototypes("again", make_embed(same), distance("euclidean"), "mean-map", bank)
-    np.testing.assert_allclose(champion.mode_distances(bank.maps), judge.mode_distances(bank.maps), rtol=1e-6)
-    np.testing.assert_allclose(champion.good_distances(bank.maps), judge.good_distances(bank.maps), rtol=1e-6)
+    judge = fit_prototypes("again", EmbeddedBank(make_encoder(same), bank), distance("euclidean"), "mean-map")
+    np.testing.assert_allclose(
+        champion.mode_distances(champion.embed(bank.maps)), judge.mode_distances(judge.embed(bank.maps)), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        champion.good_distances(champion.embed(bank.maps)), judge.good_distances(judge.embed(bank.maps)), rtol=1e-6
+    )
     assert champion.modes == judge.modes
 
 
 def raw(bank: parts.Bank) -> PrototypeClassifier:
-    return fit_prototypes("raw", np.asarray, distance("euclidean"), "mean-map", bank)
+    return raw_map_baseline(distance("euclidean"), bank)
 
 
 def compared(
-    release: Release, judge: PrototypeClassifier, bank: parts.Bank, config: RunConfig = RunConfig()
+    release: Release, classifier: Classifier, bank: parts.Bank, config: RunConfig = RunConfig()
 ) -> dict[str, Any]:
-    return compare_with_champion(release, judge, bank, config, {"version": "f2"})
+    return compare_with_champion(release, score_bank_part(classifier, bank, "test"), config, {"version": "f2"})
 
 
 def gated(comparison: dict[str, Any], settings: GateConfig = GateConfig()) -> list[str]:
@@ -135,8 +142,9 @@ def test_both_are_judged_on_the_same_records_and_modes(tmp_path, bank):
     rows = later.rows("test")[later.mode[later.rows("test")] < 3]
     assert (found["version"], found["records"], list(found["modes"])) == ("v1", len(rows), ["0", "1", "2"])
     assert (found["test_records"], found["unknown"]) == (len(later.rows("test")), len(later.rows("test")) - len(rows))
-    own = pair_metrics(judge.mode_distances(later.maps[rows])[:, :3], later.mode[rows])
-    other = pair_metrics(load_classifier(release).mode_distances(later.maps[rows]), later.mode[rows])
+    own = pair_metrics(judge.mode_distances(judge.embed(later.maps[rows]))[:, :3], later.mode[rows])
+    champion = load_classifier(release)
+    other = pair_metrics(champion.mode_distances(champion.embed(later.maps[rows])), later.mode[rows])
     assert found["challenger"] == pytest.approx(own)
     assert found["champion"] == pytest.approx(other)
     for name, entry in found["figures"].items():
@@ -180,16 +188,25 @@ def test_the_frozen_sets_of_both_are_named(tmp_path, bank):
 # The decision
 
 
-def noisy(bank: parts.Bank, deviation: float, seed: int) -> PrototypeClassifier:
+@dataclass(frozen=True)
+class Altered:
+    """A classifier of raw maps whose distances (n, modes) are altered by a function of them and the maps."""
+
+    exact: Classifier
+    alter: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.exact, name)
+
+    def mode_distances(self, embedded: Embedded) -> np.ndarray:
+        return self.alter(self.exact.mode_distances(embedded), embedded.vectors)
+
+
+def noisy(bank: parts.Bank, deviation: float, seed: int) -> Altered:
     """The raw map, its distances blurred: a worse model of the same kind."""
-    exact, rng = raw(bank), np.random.default_rng(seed)
-    blur = rng.normal(0, deviation, (len(bank.maps), len(bank.modes)))
+    blur = np.random.default_rng(seed).normal(0, deviation, (len(bank.maps), len(bank.modes)))
     place = {row.tobytes(): i for i, row in enumerate(np.asarray(bank.maps))}
-
-    def mode_distances(maps: np.ndarray) -> np.ndarray:
-        return exact.mode_distances(maps) + blur[[place[row.tobytes()] for row in maps]]
-
-    return replace(exact, mode_distances=mode_distances)
+    return Altered(raw(bank), lambda distances, maps: distances + blur[[place[row.tobytes()] for row in maps]])
 
 
 @pytest.fixture
@@ -201,9 +218,9 @@ def later() -> parts.Bank:
 def rival(tmp_path, bank, monkeypatch):
     """Makes a release whose judge is the one given: the same folder, loaded by the same door."""
 
-    def make(judge: PrototypeClassifier) -> Release:
+    def make(classifier: Classifier) -> Release:
         release = released(tmp_path, bank)
-        monkeypatch.setattr("tasks.evaluation.comparison.load_classifier", lambda _: judge)
+        monkeypatch.setattr("tasks.evaluation.comparison.load_classifier", lambda _: classifier)
         return release
 
     return make
@@ -237,9 +254,8 @@ def test_the_same_weights_are_a_tie(tmp_path, bank, later):
 
 def test_the_same_order_of_all_distances_is_a_tie(rival, later):
     """Twice the distance is another model, and no better one."""
-    judge = raw(later)
-    double = replace(judge, mode_distances=lambda maps: 2 * judge.mode_distances(maps))
-    found = compared(rival(judge), double, later)
+    double = Altered(raw(later), lambda distances, _: 2 * distances)
+    found = compared(rival(raw(later)), double, later)
     assert not found["same_model"]
     (reason,) = gated(found)
     assert reason.startswith("a tie with the champion v1: the same auroc")
@@ -249,8 +265,7 @@ def test_one_ruined_mode_is_refused_although_the_mean_gains(rival, later):
     """Mode 2's records are taken for mode 1; the others, six in seven of all, are told better than before."""
     few = (later.mode == 2) & (np.arange(len(later.mode)) // 3 % 3 > 0)  # mode 2 has a third of the others' records
     bank = replace(later, part=np.where(few & (later.part == PARTS.index("test")), 0, later.part))
-    good = noisy(bank, 0.3, 1)
-    swapped = replace(good, mode_distances=lambda maps: _swapped(good.mode_distances(maps), maps, bank))
+    swapped = Altered(noisy(bank, 0.3, 1), lambda distances, maps: _swapped(distances, maps, bank))
     found = compared(rival(noisy(bank, 4.0, 2)), swapped, bank)
     assert found["figures"]["mode_accuracy"]["interval"][0] > 0
     (reason,) = gated(found, GateConfig(figure="mode_accuracy"))
@@ -314,8 +329,7 @@ def test_a_champion_of_other_maps_rejects(tmp_path, bank, later):
 
 
 def test_distances_that_are_no_numbers_reject(tmp_path, bank, later):
-    judge = raw(later)
-    broken = replace(judge, mode_distances=lambda maps: judge.mode_distances(maps) * np.nan)
+    broken = Altered(raw(later), lambda distances, _: distances * np.nan)
     (reason,) = gated(compared(released(tmp_path, bank), broken, later))
     assert reason == "cannot be compared with the champion v1: this model gives distances that are no finite numbers"
 
@@ -323,8 +337,8 @@ def test_distances_that_are_no_numbers_reject(tmp_path, bank, later):
 def test_a_mistake_of_ours_is_not_taken_for_a_verdict(tmp_path, bank, later):
     """It fails the run, which releases nothing either, and shows where it is."""
 
-    def mistaken(maps: np.ndarray) -> np.ndarray:
+    def mistaken(distances: np.ndarray, maps: np.ndarray) -> np.ndarray:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        compared(released(tmp_path, bank), replace(raw(later), mode_distances=mistaken), later)
+        compared(released(tmp_path, bank), Altered(raw(later), mistaken), later)

@@ -12,12 +12,17 @@ from support.inspected_parts import banked, hidden_bank
 from tasks.evaluation.label_errors import find_label_issues, illustrate_label_issues, write_label_issues
 from tasks.model.classifier import fit_prototypes
 from tasks.model.distances import distance
+from tasks.model.embeddings import EmbeddedBank
 from tasks.registry.loading import load_release
 from tasks.report.label_page import MAX_SHOWN, write_labels
 
+EUCLIDEAN = distance("euclidean")
 
-def plain(x):
-    return np.asarray(x, float)
+
+def fitted(bank, measure=EUCLIDEAN):
+    """A classifier of the raw maps, and the bank as it embeds it."""
+    records = EmbeddedBank(lambda maps: np.asarray(maps, float), bank)
+    return fit_prototypes("plain", records, measure, "mean-embedding"), records
 
 
 @pytest.mark.parametrize("name", ["euclidean", "cosine", "rt"])
@@ -25,8 +30,7 @@ def test_flipped_labels_lead_the_queue(name):
     """Of 300 well separated records twelve have a wrong mode: they are the first twelve suspects, or nearly."""
     bank, flipped = hidden_bank(12)
     options = {"blocks": 2} if name == "rt" else {}
-    judge = fit_prototypes("plain", plain, distance(name, **options), "mean-embedding", bank)
-    found = find_label_issues(judge, bank)
+    found = find_label_issues(*fitted(bank, distance(name, **options)))
     assert np.isin(found.rows[:12], flipped).sum() >= 10
     assert found.checked == 300
     assert (np.diff(found.confidence) <= 0).all()
@@ -43,14 +47,13 @@ def test_a_training_record_does_not_vouch_for_itself():
     maps = bank.maps.copy()
     maps[lone[0]] = maps[train[bank.mode[train] == 0][0]] + 0.01
     bank = replace(bank, mode=mode, maps=maps)
-    judge = fit_prototypes("plain", plain, distance("euclidean"), "mean-embedding", bank)
-    assert lone[0] in find_label_issues(judge, bank).rows
+    assert lone[0] in find_label_issues(*fitted(bank)).rows
 
 
 def test_the_table_holds_every_suspect_with_its_map(tmp_path):
     bank, _ = hidden_bank(12)
-    judge = fit_prototypes("plain", plain, distance("euclidean"), "mean-embedding", bank)
-    found = find_label_issues(judge, bank)
+    classifier, records = fitted(bank)
+    found = find_label_issues(classifier, records)
     write_label_issues(found, bank, tmp_path)
     table = pq.read_table(tmp_path / "labels.parquet")
     assert len(table) == len(found.rows)
@@ -61,9 +64,9 @@ def test_the_table_holds_every_suspect_with_its_map(tmp_path):
 
 def test_the_shown_are_beside_the_nearest_of_both_modes():
     bank, _ = hidden_bank(12)
-    judge = fit_prototypes("plain", plain, distance("euclidean"), "mean-embedding", bank)
-    found = find_label_issues(judge, bank)
-    for one, row in zip(illustrate_label_issues(found, judge, bank, (4, 5), 5), found.rows, strict=False):
+    classifier, records = fitted(bank)
+    found = find_label_issues(classifier, records)
+    for one, row in zip(illustrate_label_issues(found, classifier, records, (4, 5), 5), found.rows, strict=False):
         assert one.own_mode != one.taken_mode
         assert one.own_distance > 0, "a record is no neighbour of itself"
         np.testing.assert_array_equal(one.record.ravel(), bank.maps[row])
@@ -71,8 +74,7 @@ def test_the_shown_are_beside_the_nearest_of_both_modes():
 
 def test_a_clean_set_gives_an_empty_page(tmp_path):
     bank = banked(*[hidden_bank(0, parts=True)])
-    judge = fit_prototypes("plain", plain, distance("euclidean"), "mean-embedding", bank)
-    told = write_labels(judge, bank, (4, 5), tmp_path, "en")
+    told = write_labels(*fitted(bank), (4, 5), tmp_path, "en")
     assert told["suspects"] < 5
     assert len(list(tmp_path.iterdir())) == 2
 

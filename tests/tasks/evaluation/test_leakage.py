@@ -17,13 +17,13 @@ from tasks.model.distances import distance
 FACTS = {"split_by": "record", "dropped_contradictory": 3, "test_in_train": 2, "records": {}}
 
 
-def again(bank):
-    """The raw map's judge of a bank."""
+def refit(bank):
+    """The raw map's classifier of a bank."""
     return raw_map_baseline(distance("euclidean"), bank)
 
 
 def certified(bank, judged_by=None, facts=FACTS):
-    return leakage_report(bank, bank, again(judged_by or bank), again, facts)
+    return leakage_report(bank, bank, refit(judged_by or bank), refit, facts)
 
 
 @pytest.fixture

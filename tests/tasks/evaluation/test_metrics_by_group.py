@@ -8,9 +8,9 @@ import numpy as np
 from support import inspected_parts as parts
 
 from tasks.config.run import RunConfig
-from tasks.evaluation.holdout import calibrate_thresholds
-from tasks.evaluation.holdout import holdout_metrics as figures_of
+from tasks.evaluation.holdout import calibrate_thresholds, holdout_metrics
 from tasks.evaluation.metrics import balanced_accuracy, per_group_metrics
+from tasks.evaluation.scored_records import score_bank_part
 from tasks.model.classifier import raw_map_baseline
 from tasks.model.distances import distance
 from tasks.registry.release_files import Threshold
@@ -57,14 +57,15 @@ def test_without_a_threshold_or_a_good_prototype_the_rates_are_left_out():
 def test_the_judgement_has_them_of_its_own_test_part():
     part = parts.inspected(modes=3, each=40, groups=4)
     bank, config = parts.banked(part), RunConfig()
-    judge = raw_map_baseline(distance("euclidean"), bank)
-    thresholds: list[Threshold] = calibrate_thresholds(judge, bank, config)
+    classifier = raw_map_baseline(distance("euclidean"), bank)
+    thresholds: list[Threshold] = calibrate_thresholds(score_bank_part(classifier, bank, "calibrate"), config)
     thresholds[0] = replace(thresholds[0], value=3.0)
-    found = figures_of(judge, bank, thresholds, config)
-    rows = bank.rows("test")
-    assert sum(one["n"] for one in found["per_group"].values()) == len(rows)
-    called, good = judge.good_distances(bank.maps[rows]) > 3, bank.good[rows]
+    test = score_bank_part(classifier, bank, "test")
+    found = holdout_metrics(test, thresholds, config)
+    assert sum(one["n"] for one in found["per_group"].values()) == len(test)
+    called, good = test.score > 3, test.good
     assert found["good_balanced_accuracy"] == (np.mean(~called[good]) + np.mean(called[~good])) / 2
     low, high = found["good_balanced_accuracy_interval"]
     assert low <= found["good_balanced_accuracy"] <= high
-    assert figures_of(judge, parts.banked(parts.inspected(each=40)), thresholds, config)["per_group"] == {}
+    without_groups = score_bank_part(classifier, parts.banked(parts.inspected(each=40)), "test")
+    assert holdout_metrics(without_groups, thresholds, config)["per_group"] == {}

@@ -10,6 +10,7 @@ from tasks.config.run import EvaluateConfig, RunConfig
 from tasks.evaluation.bootstrap import bootstrap_weights
 from tasks.evaluation.metrics import pair_metrics
 from tasks.evaluation.report_data import collect_report_data
+from tasks.evaluation.scored_records import score_bank_part
 from tasks.model.classifier import raw_map_baseline
 from tasks.model.distances import distance
 from tasks.report.curves import RATES, curves
@@ -21,8 +22,9 @@ CONFIG = RunConfig(data=parts.DATA, evaluate=EvaluateConfig(bootstrap=200), seed
 def judged():
     """Twelve groups in the test part, enough to be drawn whole."""
     bank = parts.banked(parts.inspected(modes=3, each=120, groups=12))
-    judge = raw_map_baseline(distance("euclidean"), bank)
-    return bank, collect_report_data(judge, [judge], bank, {"best_epoch": 1, "epochs": []}, CONFIG)
+    classifier = raw_map_baseline(distance("euclidean"), bank)
+    test, train = (score_bank_part(classifier, bank, part) for part in ("test", "train"))
+    return bank, collect_report_data(test, train, [test], {"best_epoch": 1, "epochs": []}, CONFIG)
 
 
 def test_the_draws_are_those_of_the_intervals_by_group_where_there_are_enough(judged):

@@ -8,6 +8,7 @@ import pytest
 from tasks.data.bank import Bank
 from tasks.data.split import PARTS
 from tasks.evaluation.report_data import pair_contrasts, worst_misclassifications
+from tasks.evaluation.scored_records import score_bank_part
 from tasks.model.classifier import raw_map_baseline
 from tasks.model.distances import distance
 
@@ -24,9 +25,9 @@ def on_a_line(train: list[tuple[float, int]], test: list[tuple[float, int]]) -> 
 
 
 def judged(bank: Bank, name: str = "euclidean"):
-    judge = raw_map_baseline(distance(name), bank)
-    maps = np.asarray(bank.maps[bank.rows("test")], np.float64)
-    return judge, judge.mode_distances(maps), judge.embed(maps)
+    """The test and the training records by the raw map."""
+    classifier = raw_map_baseline(distance(name), bank)
+    return score_bank_part(classifier, bank, "test"), score_bank_part(classifier, bank, "train")
 
 
 TRAIN = [(0, 0), (2, 0), (10, 1), (14, 1), (20, 2), (24, 2)]  # prototypes 1, 12 and 22
@@ -38,7 +39,7 @@ def test_the_worst_come_first_with_their_neighbours():
     6 of scratch is 6 and 5: 1 behind. The two at home are no mistakes.
     """
     bank = on_a_line(TRAIN, [(9, 0), (1, 0), (11, 2), (6, 1), (13, 1)])
-    found = worst_misclassifications(*[(judge := judged(bank))[0], bank, *judge[1:]], (1, 1))
+    found = worst_misclassifications(*judged(bank), (1, 1))
     assert [(float(one.record.item()), one.own_mode, one.taken_mode) for one in found] == [
         (11, "dent", "scratch"),
         (9, "good", "scratch"),
@@ -49,29 +50,24 @@ def test_the_worst_come_first_with_their_neighbours():
     assert (worst.own_distance, worst.taken_distance) == pytest.approx((9, 1), abs=1e-5)
     assert (worst.own_prototype, worst.taken_prototype) == pytest.approx((11, 1), abs=1e-5)
     assert worst.group == "L8"
-    judge, distances, embedded = judged(bank)
-    assert len(worst_misclassifications(judge, bank, distances, embedded, (1, 1), most=2)) == 2
+    assert len(worst_misclassifications(*judged(bank), (1, 1), most=2)) == 2
 
 
 def test_neighbours_are_training_records_in_the_trained_distance():
     """A test record of the same place would be nearer; the squared distance is what is told."""
     bank = on_a_line(TRAIN, [(11, 2), (11.5, 2)])
-    judge, distances, embedded = judged(bank, "squared-euclidean")
-    worst = worst_misclassifications(judge, bank, distances, embedded, (1, 1))[0]
+    worst = worst_misclassifications(*judged(bank, "squared-euclidean"), (1, 1))[0]
     assert worst.own.item() == 20
     assert worst.own_distance == pytest.approx((20 - worst.record.item()) ** 2, abs=1e-4)
 
 
 def test_no_mistake_gives_none():
     bank = on_a_line(TRAIN, [(1, 0), (12, 1), (22, 2)])
-    judge, distances, embedded = judged(bank)
-    assert worst_misclassifications(judge, bank, distances, embedded, (1, 1)) == []
+    assert worst_misclassifications(*judged(bank), (1, 1)) == []
 
 
 def kinds_of(bank: Bank):
-    judge, distances, embedded = judged(bank)
-    rows = bank.rows("test")
-    return pair_contrasts(judge, distances, embedded, bank.mode[rows], bank.good[rows])
+    return pair_contrasts(judged(bank)[0])
 
 
 def test_each_kind_of_pair_by_hand():

@@ -14,8 +14,10 @@ from tasks.core.stages import MANIFEST, seal_folder, verified_manifest
 from tasks.data.bank import load_bank
 from tasks.data.bank_variants import only_parts
 from tasks.data.split import PARTS
-from tasks.evaluation.trial_metrics import calibration_metrics, trial_facts
-from tasks.model.classifier import fit_prototypes
+from tasks.evaluation.holdout import baseline_metrics
+from tasks.evaluation.scored_records import score_bank_part
+from tasks.evaluation.trial_metrics import trial_facts
+from tasks.model.classifier import raw_map_baseline
 from tasks.model.distances import Euclidean
 from tasks.train import train
 
@@ -66,7 +68,7 @@ def test_the_records_of_the_other_parts_are_not_in_the_bank_at_all():
 
 
 def judged(bank):
-    return calibration_metrics(fit_prototypes("raw", np.asarray, Euclidean(), "mean-map", bank), bank)
+    return baseline_metrics(score_bank_part(raw_map_baseline(Euclidean(), bank), bank, "calibrate"))
 
 
 def test_figures_are_those_of_the_calibration_records():

@@ -15,8 +15,9 @@ from tasks.config.model import DISTANCES, TowerConfig, TrainingConfig
 from tasks.config.run import RunConfig
 from tasks.evaluation.metrics import pair_metrics
 from tasks.model.batches import Augmentation, BalancedBatches
-from tasks.model.classifier import fit_prototypes, make_embed
+from tasks.model.classifier import fit_prototypes
 from tasks.model.distances import trained_distance
+from tasks.model.embeddings import EmbeddedBank, make_encoder
 from tasks.model.siamese import shift_indices
 from tasks.model.tower import weights_digest
 from tasks.train import _steps, fit
@@ -64,9 +65,11 @@ def with_distance(name: str) -> RunConfig:
 
 
 def auroc(tower, bank, config):
-    judge = fit_prototypes("x", make_embed(tower), trained_distance(config.fit), config.fit.prototype, bank)
+    judge = fit_prototypes(
+        "x", EmbeddedBank(make_encoder(tower), bank), trained_distance(config.fit), config.fit.prototype
+    )
     rows = bank.rows("test")
-    return pair_metrics(judge.mode_distances(bank.maps[rows]), bank.mode[rows])["auroc"]
+    return pair_metrics(judge.mode_distances(judge.embed(bank.maps[rows])), bank.mode[rows])["auroc"]
 
 
 def test_a_batch_is_p_modes_of_k_records_mode_by_mode():
@@ -147,9 +150,11 @@ def test_every_distance_trains_and_judges(bank, trained, name):
     config, tower = with_distance(name), trained(name)
     found = auroc(tower, bank, config)
     assert found > 0.9
-    judge = fit_prototypes("x", make_embed(tower), trained_distance(config.fit), config.fit.prototype, bank)
+    judge = fit_prototypes(
+        "x", EmbeddedBank(make_encoder(tower), bank), trained_distance(config.fit), config.fit.prototype
+    )
     rows = bank.rows("test")
-    turned = pair_metrics(-judge.mode_distances(bank.maps[rows]), bank.mode[rows])["auroc"]
+    turned = pair_metrics(-judge.mode_distances(judge.embed(bank.maps[rows])), bank.mode[rows])["auroc"]
     assert turned == pytest.approx(1 - found)
 
 
@@ -158,7 +163,7 @@ def test_swapping_positive_and_negative_raises_the_loss(bank, trained, name):
     from tasks.model.losses import all_triplets
 
     tower, measure = trained(name), trained_distance(with_distance(name).fit)
-    embedded = make_embed(tower)(bank.maps)
+    embedded = make_encoder(tower)(bank.maps)
     matrix = measure.matrix(embedded, embedded).T
     alike = bank.mode[:, None] == bank.mode
     near, far = (np.stack([row[one][:20] for row, one in zip(matrix, side, strict=True)]) for side in (alike, ~alike))

@@ -91,7 +91,8 @@ def test_the_release_scores_new_parts_by_the_same_score(line, hidden, tmp_path):
     release = current_champion(config.artifacts_path)
     with np.load(release.path / "anchors.npz") as file:
         fusion = Fusion(file["reference_distance"], file["reference_peak"])
-    distance = load_classifier(release).good_distances(fresh.maps)
+    classifier = load_classifier(release)
+    distance = classifier.good_distances(classifier.embed(fresh.maps))
     rows = pq.read_table(out)
     np.testing.assert_allclose(rows["score"].to_numpy(), fusion(distance, peak(fresh.maps)), rtol=1e-6)
     cut = json.loads((release.path / "threshold.json").read_text())["thresholds"][0]["value"]

@@ -24,7 +24,7 @@ def fewer_simulations(monkeypatch):
 @pytest.fixture(scope="module")
 def compare(small_release):
     """Compares parts with the release's reference."""
-    reference, modes = read_reference(small_release.path), small_release.judge.modes
+    reference, modes = read_reference(small_release.path), small_release.classifier.modes
 
     def run(parts):
         collector = NewPartsCollector(small_release)

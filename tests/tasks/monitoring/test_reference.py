@@ -7,6 +7,7 @@ from dataclasses import fields
 import numpy as np
 from support.inspected_parts import banked
 
+from tasks.model.embeddings import EmbeddedBank
 from tasks.monitoring import reference as module
 from tasks.monitoring.reference import build_reference, read_reference, write_reference
 from tasks.scoring.verdicts import predict
@@ -22,7 +23,7 @@ def test_the_reference_of_a_release_is_of_the_records_that_it_was_not_trained_on
 
 def test_it_holds_the_releases_own_predictions_and_is_read_as_written(small_release, hidden, tmp_path):
     bank = banked(hidden(each=30, seed=6))
-    reference = build_reference(small_release, bank)
+    reference = build_reference(small_release, EmbeddedBank(small_release.classifier.encoder, bank))
     held_out = np.flatnonzero(bank.part != 0)
     predictions = predict(small_release, bank.maps[held_out])
     np.testing.assert_allclose(np.sort(reference.score), np.sort(predictions.score), rtol=1e-5)
@@ -37,7 +38,7 @@ def test_many_records_are_sampled_by_their_hashes(small_release, hidden, monkeyp
     bank = banked(hidden(each=30, seed=6))
     monkeypatch.setattr(module, "MAX_REFERENCE_RECORDS", 10)
     monkeypatch.setattr(module, "MAX_REFERENCE_MAPS", 2)
-    reference = build_reference(small_release, bank)
+    reference = build_reference(small_release, EmbeddedBank(small_release.classifier.encoder, bank))
     first = np.sort(bank.hash[bank.part != 0])[:10]
     scores = predict(small_release, bank.maps[np.isin(bank.hash, first)]).score
     np.testing.assert_allclose(np.sort(reference.score), np.sort(scores), rtol=1e-5)

@@ -34,11 +34,13 @@ def resealed(artifacts, name, change, **facts):
 
 def test_the_champion_is_opened_by_default(artifacts, hidden):
     opened = load_release(artifacts)
-    assert (opened.release.version, opened.judge.modes) == ("v1", ["0", "1", "2"])
+    assert (opened.release.version, opened.classifier.modes) == ("v1", ["0", "1", "2"])
     found = predict(opened, hidden(each=20, seed=3).maps)
     np.testing.assert_array_equal(found.verdict == "good", found.score <= opened.defect_threshold)
     np.testing.assert_allclose(found.margin, opened.defect_threshold - found.score)
-    np.testing.assert_allclose(found.score, opened.judge.score(hidden(each=20, seed=3).maps), rtol=1e-6)
+    np.testing.assert_allclose(
+        found.score, opened.classifier.score(opened.classifier.embed(hidden(each=20, seed=3).maps)), rtol=1e-6
+    )
 
 
 def test_the_gallery_holds_training_records_of_every_mode(artifacts):
@@ -48,7 +50,7 @@ def test_the_gallery_holds_training_records_of_every_mode(artifacts):
         trained = set(split["hash"][split["part"] == 0].tolist())
     assert set(gallery.hash.tolist()) <= trained
     assert set(gallery.mode.tolist()) == {0, 1, 2}
-    rows, distances = gallery.nearest(opened.judge.distance, gallery.embedded[:7].astype(float), 3)
+    rows, distances = gallery.nearest(opened.classifier.distance, gallery.embedded[:7].astype(float), 3)
     np.testing.assert_array_equal(rows[:, 0], np.arange(7), "a record is nearest to itself")
     assert (np.diff(distances, axis=1) >= 0).all()
 

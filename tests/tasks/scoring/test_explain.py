@@ -51,7 +51,7 @@ def test_what_is_odd_is_found_where_it_is(plain_release, records):
 def test_neighbours_are_the_nearest_that_the_release_keeps(small_release, records):
     explanation = explain(small_release, records[0])
     embedded = small_release.gallery.embedded
-    distances = small_release.judge.distance.matrix(records[0].embedded[None], embedded)[0]
+    distances = small_release.classifier.distance.matrix(records[0].embedded[None], embedded)[0]
     neighbours = [neighbour.distance for neighbour in explanation.neighbours]
     np.testing.assert_allclose(neighbours, np.sort(distances)[:3])
 
@@ -60,7 +60,7 @@ def test_a_release_without_kept_records_or_good_parts_still_explains(small_relea
     explanation = explain(replace(small_release, gallery=None), records[0])
     assert explanation.neighbours == ()
     assert np.isfinite(explanation.heatmap).all()
-    without_good = replace(small_release, judge=replace(small_release.judge, good=None, good_distances=None))
+    without_good = replace(small_release, classifier=replace(small_release.classifier, good=None))
     assert np.isfinite(explain(without_good, records[0]).heatmap).all()
 
 

@@ -34,7 +34,7 @@ def run_of(release):
 
     def run(maps):
         maps = np.asarray(maps, np.float32)
-        outputs = layer(maps, release.judge.embed(maps).astype(np.float32))
+        outputs = layer(maps, release.classifier.encoder(maps).astype(np.float32))
         return {name: keras.ops.convert_to_numpy(outputs[name]) for name in OUTPUTS}
 
     return run
@@ -51,8 +51,8 @@ def test_every_distance_passes_the_gate(small_release, name, fused):
 
 def test_a_release_without_good_parts_has_no_score(small_release):
     """Its score is NaN, and nothing is good, as in Kensa itself."""
-    judge = replace(small_release.judge, good=None, good_distances=None)
-    release = replace(small_release, judge=judge, thresholds={})
+    judge = replace(small_release.classifier, good=None)
+    release = replace(small_release, classifier=judge, thresholds={})
     run = run_of(release)
     assert gate(release, run).sets["gallery"].score is None
     outputs = run(small_release.gallery.maps[:5])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tasks.core.errors import ParityLost
+from tasks.model.embeddings import Embedded
 from tasks.scoring.export_parity import gate, gate_maps
 from tasks.scoring.verdicts import VERDICTS, predict
 
@@ -20,11 +21,11 @@ def run(small_release):
     def outputs(maps):
         readable = np.isfinite(maps).all(axis=1)
         predictions = predict(small_release, np.where(readable[:, None], maps, 0))
-        judge = small_release.judge
+        classifier = small_release.classifier
         codes = [VERDICTS.index(verdict) for verdict in predictions.verdict]
         return {
             **vars(predictions),
-            "distances": judge.distance.to_prototypes(predictions.embedded, judge.prototypes),
+            "distances": classifier.mode_distances(Embedded(predictions.embedded, np.empty(len(maps)))),
             "verdict": np.where(readable, codes, 3),
         }
 

@@ -22,7 +22,7 @@ def test_a_row_a_record_in_order_and_counted(small_release, hidden):
     table, predictions = pa.Table.from_batches(batches, VERDICTS_SCHEMA), predict(small_release, parts.maps)
     assert table.column_names == COLUMNS
     assert table["row"].to_pylist() == list(range(60))
-    assert table["mode"].to_pylist() == [small_release.judge.modes[code] for code in predictions.mode]
+    assert table["mode"].to_pylist() == [small_release.classifier.modes[code] for code in predictions.mode]
     assert table["verdict"].to_pylist() == predictions.verdict.tolist()
     assert writer.result() == {name: predictions.verdict.tolist().count(name) for name in ("good", "defect", "unknown")}
 

@@ -26,8 +26,8 @@ def test_a_verdict_follows_from_score_and_distance():
 def test_predictions_are_those_of_the_plain_map(plain_release, maps):
     """On raw maps every number can be computed by hand."""
     predictions = predict(plain_release, maps)
-    distances = np.linalg.norm(maps[:, None] - plain_release.judge.prototypes["mean"][None], axis=2)
-    good = plain_release.judge.good["mean"][0]
+    distances = np.linalg.norm(maps[:, None] - plain_release.classifier.prototypes["mean"][None], axis=2)
+    good = plain_release.classifier.good["mean"][0]
     np.testing.assert_array_equal(predictions.mode, distances.argmin(axis=1))
     np.testing.assert_allclose(predictions.distance, distances.min(axis=1), rtol=1e-6)
     np.testing.assert_allclose(predictions.score, np.linalg.norm(maps - good, axis=1), rtol=1e-6)
@@ -39,8 +39,8 @@ def test_predictions_are_those_of_the_plain_map(plain_release, maps):
 
 
 def test_without_a_good_prototype_every_record_has_a_mode_and_no_score(small_release, maps):
-    judge = replace(small_release.judge, good=None, good_distances=None)
-    predictions = predict(replace(small_release, judge=judge, thresholds={}), maps)
+    judge = replace(small_release.classifier, good=None)
+    predictions = predict(replace(small_release, classifier=judge, thresholds={}), maps)
     assert np.isnan(predictions.score).all()
     assert set(predictions.verdict) == {"defect"}
 
@@ -56,9 +56,9 @@ def test_level_and_shape_are_rts_against_the_nearest_anchor(small_release, maps)
 def test_maps_are_embedded_once(small_release, maps):
     calls = []
 
-    def embed(values):
+    def encoder(values):
         calls.append(len(values))
-        return small_release.judge.embed(values)
+        return small_release.classifier.encoder(values)
 
-    predict(replace(small_release, judge=replace(small_release.judge, embed=embed)), maps)
+    predict(replace(small_release, classifier=replace(small_release.classifier, encoder=encoder)), maps)
     assert calls == [len(maps)]
