@@ -1,6 +1,6 @@
 """Finds a source's revision and brings its files: a Hub dataset, a folder, or the demonstration part.
 
-The head of a Hub branch is resolved to a commit first, and everything after is pinned to that commit.
+A branch or tag of the Hub is resolved to a commit first; all later steps are pinned to that commit.
 """
 
 from __future__ import annotations
@@ -17,37 +17,38 @@ from tasks.core.results import DownloadedSource, PinnedSource
 from tasks.data.hub import hub_revision, translate_hub_errors, verify_snapshot
 from tasks.imaging.demo import demo_revision
 
-TABLES = ("parquet", "csv", "tsv", "json", "jsonl", "arrow")
-
-
-PATTERNS = [f"*.{kind}" for kind in TABLES] + [f"*.{kind}.gz" for kind in ("csv", "tsv", "json", "jsonl")]
-
-
+TABLE_KINDS = ("parquet", "csv", "tsv", "json", "jsonl", "arrow")
+TABLE_PATTERNS = [
+    *(f"*.{kind}" for kind in TABLE_KINDS),
+    *(f"*.{kind}.gz" for kind in ("csv", "tsv", "json", "jsonl")),
+]
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def resolve(source: str, revision: str | None, data_folder: Path) -> PinnedSource:
-    """Pin `source` (`org/name[@revision]`, a folder, or `demo`) to one revision; `data_folder` keeps the heads seen.
+    """Pin `source` (`org/name[@revision]`, a folder, or `demo`) to one revision.
 
-    Raises UnknownSource, UnknownRevision, NoPermission, UnreadableSource or SourceUnreachable.
+    `data_folder` keeps the commits seen, for runs without a network. Raises UnknownSource, UnknownRevision,
+    NoPermission, UnreadableSource or SourceUnreachable.
     """
     if source == "demo":
         return PinnedSource(source, "demo", source, demo_revision())
-    if Path(source).is_dir():
-        return PinnedSource(source, "folder", str(Path(source).resolve()), _folder_revision(Path(source)))
-    name, _, asked = source.partition("@")
-    if not REPOSITORY.fullmatch(name) or Path(source).exists():
+    folder = Path(source)
+    if folder.is_dir():
+        return PinnedSource(source, "folder", str(folder.resolve()), _content_revision(folder))
+    name, _, revision_in_source = source.partition("@")
+    if not REPOSITORY.fullmatch(name) or folder.exists():
         raise UnknownSource(
             f"{source}: expected org/name[@revision] on the Hub, a folder of tables, or demo; found no such folder"
         )
-    sha = hub_revision(name, revision or asked or "main", data_folder)
-    return PinnedSource(name, "hub", name, sha)
+    commit = hub_revision(name, revision or revision_in_source or "main", data_folder)
+    return PinnedSource(name, "hub", name, commit)
 
 
 def download(resolved: PinnedSource) -> DownloadedSource:
     """Bring the files of a pinned source to this machine; nothing to do for a folder or the demo.
 
-    Files that are here already are not fetched again, and a cut download goes on where it stopped.
+    Files that are here already are not fetched again, and an interrupted download continues. Raises as `resolve`.
     """
     if resolved.kind == "demo":
         return DownloadedSource(resolved, "")
@@ -61,27 +62,29 @@ def download(resolved: PinnedSource) -> DownloadedSource:
             resolved.location,
             repo_type="dataset",
             revision=resolved.revision,
-            allow_patterns=[*PATTERNS, "README.md"],
+            allow_patterns=[*TABLE_PATTERNS, "README.md"],
         )
     verify_snapshot(Path(folder), title)
     if not any(_tables(Path(folder))):
-        raise UnreadableSource(f"{resolved.source}: expected {', '.join(TABLES)} files, found none at this revision")
+        kinds = ", ".join(TABLE_KINDS)
+        raise UnreadableSource(f"{resolved.source}: expected {kinds} files, found none at this revision")
     return DownloadedSource(resolved, folder)
 
 
 def _tables(folder: Path) -> Iterator[Path]:
+    """The tables below a folder, sorted, without hidden ones."""
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden and any(path.match(pattern) for pattern in PATTERNS):
+        if path.is_file() and not hidden and any(path.match(pattern) for pattern in TABLE_PATTERNS):
             yield path
 
 
-def _folder_revision(folder: Path) -> str:
-    """SHA-1-sized digest of the names and contents of a folder's tables."""
+def _content_revision(folder: Path) -> str:
+    """The revision of a folder: 40 hex digits of the digest of its tables' names and contents."""
     try:
-        known = [(path.relative_to(folder).as_posix(), file_digest(path)) for path in _tables(folder)]
+        contents = [(path.relative_to(folder).as_posix(), file_digest(path)) for path in _tables(folder)]
     except OSError as error:
         raise UnreadableSource(f"{folder}: {error.strerror}; make its files readable") from None
-    if not known:
-        raise UnreadableSource(f"{folder}: expected a folder with {', '.join(TABLES)} files, found none")
-    return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:40]
+    if not contents:
+        raise UnreadableSource(f"{folder}: expected a folder with {', '.join(TABLE_KINDS)} files, found none")
+    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:40]

@@ -1,0 +1,124 @@
+"""Sources are pinned to a revision and brought here: from a server shaped like the Hub, a folder, or the demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants
+from support.fake_hub import Fault, Hub
+
+from tasks.core.errors import (
+    NoPermission,
+    SourceUnreachable,
+    UnknownRevision,
+    UnknownSource,
+    UnreadableSource,
+)
+from tasks.core.results import PinnedSource
+from tasks.download import download, resolve
+
+FILES = {"README.md": b"a card", "data/train.csv": b"map,label\n", "notes.txt": b"no table", ".hidden/x.csv": b"x"}
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A Hub with one dataset, and a client in this process that knows no other."""
+    with Hub() as hub:
+        template = hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
+        hub.commit("acme/boards", FILES)
+        yield hub
+
+
+def test_a_branch_is_pinned_to_its_commit_and_its_tables_are_brought(hub, tmp_path):
+    pinned = resolve("acme/boards", None, tmp_path / "data")
+    first = hub.commit("acme/boards", {"data/train.csv": b"later"})
+    assert pinned.revision != first
+    folder = Path(download(pinned).folder)
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {
+        "README.md",
+        "data/train.csv",
+        ".hidden/x.csv",
+    }
+    assert (folder / "data" / "train.csv").read_bytes() == b"map,label\n"
+    assert resolve("acme/boards@main", None, tmp_path / "data").revision == first
+    assert resolve("acme/boards@main", pinned.revision, tmp_path / "data").revision == pinned.revision
+
+
+def test_what_was_downloaded_is_not_fetched_again(hub, tmp_path):
+    pinned = resolve("acme/boards", None, tmp_path)
+    download(pinned)
+    before = len(hub.requests)
+    download(pinned)
+    assert not [seen for seen in hub.requests[before:] if "train.csv" in seen.path]
+
+
+def test_offline_the_last_commit_is_known_and_no_other(hub, tmp_path, monkeypatch):
+    pinned = resolve("acme/boards", None, tmp_path)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert resolve("acme/boards", None, tmp_path) == pinned
+    assert resolve("acme/boards", "a" * 40, tmp_path).revision == "a" * 40
+    with pytest.raises(UnknownRevision, match="no earlier run saw this revision"):
+        resolve("acme/boards", "later", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "revision", "error"),
+    [
+        (lambda hub: hub.private("acme/boards", "hf_secret"), None, UnknownSource),
+        (lambda hub: hub.gated("acme/boards", "hf_secret"), None, NoPermission),
+        (lambda hub: None, "v9", UnknownRevision),
+        (lambda hub: hub.faults.append(Fault("/api/datasets/", status=503, times=99)), None, SourceUnreachable),
+    ],
+    ids=["private", "gated", "revision", "503"],
+)
+def test_what_the_hub_refuses_is_one_line(hub, tmp_path, prepare, revision, error):
+    prepare(hub)
+    with pytest.raises(error) as raised:
+        download(resolve("acme/boards", revision, tmp_path))
+    assert str(raised.value).startswith("acme/boards@")
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_a_dataset_without_tables_is_refused(hub, tmp_path):
+    hub.commit("acme/texts", {"README.md": b"a card", "notes.txt": b"no table"})
+    with pytest.raises(UnreadableSource, match="found none at this revision"):
+        download(resolve("acme/texts", None, tmp_path))
+
+
+def test_a_folder_is_pinned_by_the_names_and_contents_of_its_tables(tmp_path):
+    (tmp_path / "parts").mkdir()
+    table = tmp_path / "parts" / "a.csv"
+    table.write_text("1")
+    source = str(tmp_path / "parts")
+    pinned = resolve(source, None, tmp_path)
+    assert (pinned.kind, download(pinned).folder) == ("folder", source)
+    assert len(pinned.revision) == 40
+    (tmp_path / "parts" / "notes.txt").write_text("no table")
+    assert resolve(source, None, tmp_path) == pinned
+    table.write_text("2")
+    changed = resolve(source, None, tmp_path)
+    table.rename(table.with_name("b.csv"))
+    assert len({pinned.revision, changed.revision, resolve(source, None, tmp_path).revision}) == 3
+
+
+def test_the_demo_needs_no_files(tmp_path):
+    pinned = resolve("demo", None, tmp_path)
+    assert pinned == PinnedSource("demo", "demo", "demo", pinned.revision)
+    assert download(pinned).folder == ""
+
+
+@pytest.mark.parametrize("source", ["no such folder", "boards", "acme/boards/train", "file.csv"])
+def test_what_is_no_source_is_told(tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.csv").write_text("1")
+    with pytest.raises(UnknownSource, match="expected org/name"):
+        resolve(source, None, tmp_path)
+
+
+def test_a_folder_without_tables_is_refused(tmp_path):
+    with pytest.raises(UnreadableSource, match="expected a folder with parquet, csv"):
+        resolve(str(tmp_path), None, tmp_path)
