@@ -1,88 +1,124 @@
-"""A judgement on a sample: small sets whole, large ones by their hashes, rare modes kept to train on."""
+"""Banks made of a bank: a sample by hashes, without a mode, with permuted modes, with some parts alone."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
-from support import inspected_parts as parts
 import pytest
+from support import inspected_parts as parts
 
-from tasks.data.bank import Bank
-from tasks.config.run import EvaluateConfig
-from tasks.evaluate import evaluate
+from tasks.data.bank import Bank, load_bank
+from tasks.data.bank_variants import (
+    FITTED_PARTS,
+    only_parts,
+    sampled_share,
+    subsample,
+    with_permuted_modes,
+    without_mode,
+)
 from tasks.data.split import PARTS
-from tasks.data.bank_variants import sampled_share, subsample
-from tasks.train import train
 
 
-def banked(records: int) -> Bank:
-    """Ten records of a rare mode in every hundred, and parts dealt out in turn."""
+def mixed(records: int) -> Bank:
+    """Ten records of a rare mode in every hundred, in parts by turns."""
     rng = np.random.default_rng(0)
     mode = (np.arange(records) % 100 < 10).astype(np.int32)
     part = np.where(np.arange(records) % 20 < 13, 0, np.arange(records) % 20 - 12).clip(0, 3).astype(np.int8)
     hashes = np.array([rng.bytes(16).hex() for _ in range(records)], "S32")
     rows = {name: np.flatnonzero(part == code) for code, name in enumerate(PARTS)}
-    triplets = {name: np.column_stack([mode[own], own, np.roll(own, 1)]).astype(np.int32) for name, own in rows.items()}
+    triplets = {name: np.column_stack([mode[of], of, np.roll(of, 1)]).astype(np.int32) for name, of in rows.items()}
     maps = np.arange(records, dtype=np.float32)[:, None] * np.ones(3, np.float32)
-    named = (hashes, np.full(records, ""), ["0", "1"], triplets)
-    return Bank(maps, maps[:2], mode, mode == 0, part, *named)
+    return Bank(maps, maps[:2], mode, mode == 0, part, hashes, np.full(records, ""), ["0", "1"], triplets)
 
 
-def test_a_small_bank_is_judged_whole():
-    bank = banked(300)
-    assert subsample(bank, 300) is bank
-    assert sampled_share(bank, bank) is None
+@pytest.fixture(scope="module")
+def large() -> Bank:
+    return mixed(40_000)
 
 
-def test_a_large_bank_keeps_the_shares_of_its_parts_and_every_rows_own_values():
-    bank = banked(40_000)
-    found = subsample(bank, 4_000)
-    assert sampled_share(found, bank) == {"records": len(found.hash), "of": 40_000}
+@pytest.fixture(scope="module")
+def bank() -> Bank:
+    """Four modes, of which 0 is good."""
+    return parts.banked(parts.inspected(modes=4, each=40))
+
+
+def test_a_small_bank_is_no_sample():
+    small = mixed(300)
+    assert subsample(small, 300) is small
+    assert sampled_share(small, small) is None
+
+
+def test_a_sample_keeps_the_shares_of_its_parts_and_every_rows_values(large):
+    sample = subsample(large, 4_000)
+    assert sampled_share(sample, large) == {"records": len(sample.hash), "of": 40_000}
     for part in PARTS[1:]:
-        assert len(found.rows(part)) == pytest.approx(len(bank.rows(part)) / 10, abs=1)
-        rare = [one.mode[one.rows(part)].mean() for one in (found, bank)]
+        assert len(sample.rows(part)) == pytest.approx(len(large.rows(part)) / 10, abs=1)
+        rare = [of.mode[of.rows(part)].mean() for of in (sample, large)]
         assert rare[0] == pytest.approx(rare[1], abs=0.05)
-    back = found.maps[:, 0].astype(int)
+    back = sample.maps[:, 0].astype(int)
     for name in ("mode", "good", "part", "hash"):
-        assert np.array_equal(getattr(found, name), getattr(bank, name)[back])
-    for part, own in found.triplets.items():
-        assert len(own)
-        assert {tuple(one) for one in back[own[:, 1:]]} <= {tuple(one) for one in bank.triplets[part][:, 1:]}
+        assert np.array_equal(getattr(sample, name), getattr(large, name)[back])
+    for part, triplets in sample.triplets.items():
+        assert len(triplets)
+        before = {tuple(pair) for pair in large.triplets[part][:, 1:].tolist()}
+        assert {tuple(pair) for pair in back[triplets[:, 1:]].tolist()} <= before
 
 
-def test_rare_modes_keep_a_thousand_records_to_train_on():
-    bank = banked(40_000)
-    found = subsample(bank, 1_000)
-    train = found.mode[found.rows("train")]
+def test_rare_modes_keep_a_thousand_records_to_train_on(large):
+    sample = subsample(large, 1_000)
+    train = sample.mode[sample.rows("train")]
     assert [int((train == code).sum()) for code in (0, 1)] == [1_000, 1_000]
 
 
-def test_what_was_drawn_is_drawn_again_when_records_are_added():
+def test_what_was_drawn_is_drawn_again_when_records_are_added(large):
     """Twice the records, half the share: of the old ones, those drawn now were drawn before."""
-    bank = banked(20_000)
-    before, after = subsample(banked(40_000), 8_000), subsample(bank, 4_000)
-    held = [set(one.hash[one.part == 3].tolist()) for one in (before, after)]
-    shared = held[0] & set(bank.hash.tolist())
-    assert len(shared & held[1]) > 0.9 * len(shared)
+    half = mixed(20_000)
+    before, after = subsample(large, 8_000), subsample(half, 4_000)
+    test = [set(sample.hash[sample.part == 3].tolist()) for sample in (before, after)]
+    shared = test[0] & set(half.hash.tolist())
+    assert len(shared & test[1]) > 0.9 * len(shared)
 
 
-def test_the_report_says_how_many_of_how_many_are_judged(tmp_path):
-    """And the certificate still looks at every record."""
-    stage = parts.split_stage(parts.map_column(parts.inspected(modes=3, each=500)), tmp_path)
-    config = parts.configured(tmp_path, evaluate=EvaluateConfig(most_records=1000, bootstrap=100))
-    model = train(stage, config)
-    told = {"source": "parts", "kind": "folder", "revision": "0" * 40, "records": 1500, "modes": 3}
-    facts = {"train": {**told, "source_kind": "map", "triplets": 1}, "test": None, "changes": None}
-    made = evaluate(stage, model, config, None, facts, ())
-    report = json.loads((Path(made.path) / "report.json").read_text())
-    assert report["judged"]["of"] == 1500
-    assert report["figures"]["records"] < 200
-    assert report["certificate"]["leaks"] == []
-    assert "records are judged, drawn at random" in (Path(made.path) / "report.html").read_text()
-    with np.load(Path(made.path) / "split.npz", allow_pickle=False) as split:
-        assert len(split["hash"]) == 1500  # all that the release has seen, though not all were judged
-    whole = evaluate(stage, model, replace(config, evaluate=EvaluateConfig(bootstrap=100)), None, facts, ())
-    assert json.loads((Path(whole.path) / "report.json").read_text())["judged"] is None
+def test_nothing_of_a_mode_that_is_left_out_remains(bank):
+    variant = without_mode(bank, "2", per_record=2, seed=42)
+    left_out = bank.mode == bank.modes.index("2")
+    assert variant.modes == ["0", "1", "3"]
+    for part in PARTS:
+        rows = variant.rows(part)
+        np.testing.assert_array_equal(rows, bank.rows(part)[~left_out[bank.rows(part)]])
+        triplets = variant.triplets[part]
+        assert not left_out[triplets[:, 1:]].any()
+        assert (variant.part[triplets[:, 1:]] == PARTS.index(part)).all()
+        assert (variant.mode[triplets[:, 1]] == triplets[:, 0]).all()
+    names = np.array(variant.modes)[variant.mode[~left_out]]
+    np.testing.assert_array_equal(names, np.array(bank.modes)[bank.mode[~left_out]])
+    np.testing.assert_array_equal(variant.anchors, bank.anchors[[0, 1, 3]])
+
+
+def test_permuted_modes_keep_their_counts_and_leave_the_test_alone(bank):
+    variant = with_permuted_modes(bank, 1, per_record=2, seed=42)
+    for part in FITTED_PARTS:
+        rows = bank.rows(part)
+        np.testing.assert_array_equal(np.bincount(variant.mode[rows]), np.bincount(bank.mode[rows]))
+        assert variant.good[rows].sum() == bank.good[rows].sum()
+        assert (variant.good == (variant.mode == 0)).all()  # a label goes with its mode
+    rows = bank.rows("train")
+    assert 0.05 < (variant.mode[rows] == bank.mode[rows]).mean() < 0.5  # one in four by chance
+    np.testing.assert_array_equal(variant.mode[bank.rows("test")], bank.mode[bank.rows("test")])
+    of_mode = variant.maps[(variant.mode == 3) & (variant.part == 0)]
+    np.testing.assert_allclose(variant.anchors[3], of_mode.mean(axis=0), atol=1e-5)
+    other = with_permuted_modes(bank, 2, per_record=2, seed=42)
+    assert (other.mode != variant.mode).any()
+
+
+def test_the_records_of_other_parts_are_not_in_the_bank_at_all(tmp_path, bank):
+    bank.save(tmp_path)
+    stored = load_bank(tmp_path)
+    variant = only_parts(stored)
+    for part in ("stop", "test"):
+        assert len(variant.rows(part)) == 0
+    for part in ("train", "calibrate"):
+        assert np.array_equal(variant.maps[variant.rows(part)], bank.maps[bank.rows(part)])
+        assert np.array_equal(variant.hash[variant.rows(part)], bank.hash[bank.rows(part)])
+    assert variant.triplets == {}
+    assert isinstance(stored.maps, np.memmap)
+    assert variant.maps.base is not stored.maps, "copies of the rows, while the other maps stay on the disk"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,17 +55,6 @@ def test_a_ruined_test_part_changes_nothing_and_a_ruined_calibration_part_the_fi
     assert other["figures"]["auroc"] < told["figures"]["auroc"]
 
 
-def test_the_records_of_the_other_parts_are_not_in_the_bank_at_all():
-    bank = banked(inspected(each=40))
-    found = only_parts(bank)
-    for part in ("stop", "test"):
-        assert len(found.rows(part)) == 0
-    for part in ("train", "calibrate"):
-        assert np.array_equal(found.maps[found.rows(part)], bank.maps[bank.rows(part)])
-        assert np.array_equal(found.hash[found.rows(part)], bank.hash[bank.rows(part)])
-    assert found.triplets == {}
-
-
 def judged(bank):
     return baseline_metrics(score_bank_part(raw_map_baseline(Euclidean(), bank), bank, "calibrate"))
 
@@ -82,13 +70,3 @@ def test_figures_are_those_of_the_calibration_records():
 def test_no_good_or_defect_figure_without_both():
     bank = only_parts(banked(inspected(each=40)))
     assert "good_auroc" not in judged(replace(bank, good=np.zeros(len(bank.good), bool)))
-
-
-def test_only_the_rows_that_count_are_read_from_the_disk(tmp_path):
-    """The maps stay on the disk; what was taken from them are copies of the rows of two parts."""
-    banked(inspected(each=40)).save(tmp_path)
-    bank = load_bank(Path(tmp_path))
-    found = only_parts(bank)
-    assert isinstance(bank.maps, np.memmap)
-    assert found.maps.base is not bank.maps
-    assert len(found.maps) == len(bank.rows("train")) + len(bank.rows("calibrate"))

@@ -1,0 +1,35 @@
+"""The step `evaluate`: what its report says of a bank that is too large to be evaluated as a whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import inspected_parts as parts
+
+from tasks.config.model import TrainingConfig
+from tasks.config.run import EvaluateConfig
+from tasks.evaluate import evaluate
+from tasks.train import train
+
+
+@pytest.mark.slow
+def test_the_report_says_how_many_of_how_many_records_are_evaluated(tmp_path):
+    """And the leakage report still looks at every record."""
+    stage = parts.split_stage(parts.map_column(parts.inspected(modes=3, each=400)), tmp_path)
+    fit = TrainingConfig(learning_rate=0.003, epochs=1)
+    config = parts.configured(tmp_path, fit=fit, evaluate=EvaluateConfig(most_records=1000, bootstrap=100))
+    model = train(stage, config)
+    source = {"source": "parts", "kind": "folder", "revision": "0" * 40, "records": 1200, "modes": 3}
+    facts = {"train": {**source, "source_kind": "map", "triplets": 1}, "test": None, "changes": None}
+    folder = Path(evaluate(stage, model, config, None, facts, ()).path)
+    report = json.loads((folder / "report.json").read_text())
+    assert report["judged"]["of"] == 1200
+    assert report["judged"]["records"] < 1150
+    assert report["figures"]["records"] < 180
+    assert report["certificate"]["leaks"] == []
+    assert "records are judged, drawn at random" in (folder / "report.html").read_text()
+    with np.load(folder / "split.npz", allow_pickle=False) as split:
+        assert len(split["hash"]) == 1200  # all that the release has seen, though not all were evaluated
