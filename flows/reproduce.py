@@ -38,17 +38,17 @@ def reproduce(version: str, artifacts: str = "artifacts", data: str | None = Non
     """
     steps.log_known_errors_in_one_line()
     with guarded_run():
-        found = find_target(Path(artifacts), version)
+        target = find_target(Path(artifacts), version)
         folder = ensure_writable(Path(data or tempfile.gettempdir()))
         with scratch_folder(folder, "reproduce") as scratch:
-            config = target_config(found, folder if data else scratch)
-            return _rerun(found, replace(config, artifacts_folder=artifacts), scratch)
+            config = target_config(target, folder if data else scratch)
+            return _rerun(target, replace(config, artifacts_folder=artifacts), scratch)
 
 
-def _rerun(found: ReproductionTarget, config: RunConfig, scratch: Path) -> ReproduceResult:
+def _rerun(target: ReproductionTarget, config: RunConfig, scratch: Path) -> ReproduceResult:
     """The line without its end; the model and its judgement are always made anew, in `scratch`."""
-    source = _pinned(found, "train", config)
-    test_source = _pinned(found, "test", config) if "test" in found.sources else None
+    source = _pinned(target, "train", config)
+    test_source = _pinned(target, "test", config) if "test" in target.sources else None
     train_set = cached(source, config)
     test_set = cached(test_source, config, held_out=True) if test_source else None
     triplets = steps.triplets(train_set, test_set, config)
@@ -56,19 +56,20 @@ def _rerun(found: ReproductionTarget, config: RunConfig, scratch: Path) -> Repro
     progress = artifacts.TrainingProgress(anew)
     model = steps.train(triplets, anew, progress)
     progress.ended(model)
-    manifest = found.origin.manifest
-    facts = {name: manifest.get(name) for name in ("train", "test", "changes")}
+    changes = target.trained_release.manifest.changes
+    sources = {name: source.as_json() for name, source in target.sources.items()}
+    facts = {"test": None, **sources, "changes": changes}
     findings = train_set.findings + (test_set.findings if test_set else ())
     report = steps.evaluate(triplets, model, anew, None, facts, findings)
     stages = {"cache": train_set.stage, "triplets": triplets, "model": model, "report": report}
-    return compare_with_release(found, stages, steps.git_commit())
+    return compare_with_release(target, stages, steps.git_commit())
 
 
-def _pinned(found: ReproductionTarget, name: str, config: RunConfig) -> PinnedSource:
+def _pinned(target: ReproductionTarget, name: str, config: RunConfig) -> PinnedSource:
     """The source at the release's revision; SourceChanged where it is gone or another by now."""
-    told = found.sources[name]
+    source = target.sources[name]
     try:
-        resolved = steps.resolve(told["source"], told["revision"] if told["kind"] == "hub" else None, config.data_path)
+        resolved = steps.resolve(source.source, source.revision if source.kind == "hub" else None, config.data_path)
     except (UnknownSource, UnknownRevision) as error:
-        raise source_missing(found, name, str(error)) from None
-    return require_same_source(found, name, resolved)
+        raise source_missing(target, name, str(error)) from None
+    return require_same_source(target, name, resolved)

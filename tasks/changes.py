@@ -30,7 +30,7 @@ def changes(triplets: Stage, champion: Release | None) -> DataChanges | None:
     relabelled = (new.mode[in_new] != old.mode[in_old]) | (new.good[in_new] != old.good[in_old])
     return DataChanges(
         against=champion.version,
-        revision=champion.manifest["train"]["revision"],
+        revision=champion.manifest.train.revision,
         added=len(new.hash) - len(in_new),
         removed=len(old.hash) - len(in_old),
         relabelled=int(relabelled.sum()),

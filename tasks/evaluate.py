@@ -38,6 +38,7 @@ from tasks.monitoring.reference import build_reference, write_reference
 from tasks.registry.frozen_sets import identify_frozen_set
 from tasks.registry.gallery import build_gallery
 from tasks.registry.loading import CalibratedClassifier, load_encoder, trained_classifier
+from tasks.registry.manifest import FrozenSet
 from tasks.registry.release_files import (
     DEFECT_THRESHOLD,
     ClassifierArrays,
@@ -72,7 +73,7 @@ def evaluate(
     whole = load_bank(triplets.path)
     bank = subsample(whole, config.evaluate.most_records)
     frozen = identify_frozen_set(bank, config.artifacts_path)
-    against = [champion and [champion.version, champion.manifest["files"]], frozen]
+    against = [champion and [champion.version, champion.manifest.files], frozen.as_json()]
     digest = report_digest(model.digest, config, against, [facts, folds])
 
     def make(draft: Path) -> dict[str, Any]:
@@ -144,14 +145,14 @@ def _evaluate_holdout(
     baselines: list[ScoredRecords],
     champion: Release | None,
     config: RunConfig,
-    frozen: dict[str, Any],
+    frozen: FrozenSet,
 ) -> dict[str, Any]:
     thresholds = calibrate_thresholds(calibration, config)
     return {
         "figures": holdout_metrics(test, thresholds, config),
         "baselines": {records.classifier.name: baseline_metrics(records) for records in baselines},
         "thresholds": [threshold.as_json() for threshold in thresholds],
-        "frozen": frozen,
+        "frozen": frozen.as_json(),
         "comparison": None if champion is None else compare_with_champion(champion, test, config, frozen),
     }
 

@@ -1,4 +1,4 @@
-"""Turns a judged model into a release or a rejected draft, and finds what was concluded before.
+"""Turns an evaluated model into a release or a rejected draft, and finds the result of an earlier, equal run.
 
 The draft is complete and sealed before it gets its name, and the champion pointer moves last: a run
 that dies in between leaves the old champion, and the next run finishes what this one began.
@@ -18,99 +18,86 @@ from typing import Any
 from tasks.config.fingerprints import RELEASE_FORMAT
 from tasks.config.run import RunConfig
 from tasks.core.errors import ChampionMoved
-from tasks.core.files import ensure_writable, replace_durably
+from tasks.core.files import ensure_writable
 from tasks.core.results import RetrainResult, Stage
-from tasks.core.stages import scratch_folder, seal_folder, verified_manifest
-from tasks.registry.champion import champion_state, init_champion_file, next_version, registry_lock, set_champion
+from tasks.core.stages import scratch_folder, verified_manifest
+from tasks.registry.champion import champion_state, registry_lock, set_champion
 from tasks.registry.frozen_sets import register_frozen_set
-from tasks.registry.manifest import read_manifest
-from tasks.registry.release_files import EVALUATION_FILES, MODEL_FILE, ReleaseFiles
-from tasks.registry.releases import Release, readable_releases, rejected_drafts, verify_release
+from tasks.registry.manifest import FrozenSet, ReleaseManifest, SourceSummary
+from tasks.registry.placement import place
+from tasks.registry.release_files import CARD_FILE, EVALUATION_FILES, MODEL_FILE, ReleaseFiles
+from tasks.registry.releases import Release, readable_releases, rejected_drafts
 from tasks.report.model_card import model_card
 
 PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow", "datasets", "scikit-learn", "scipy", "prefect")
 
 
 def find_previous_result(config: RunConfig, fingerprint: str) -> RetrainResult | None:
-    """The outcome of an earlier run with this fingerprint as `unchanged`, or None.
+    """The result of an earlier run with this fingerprint as `unchanged`, or None.
 
-    A release that was never made champion because its run died is made so now, if the champion is
-    still the one that it was compared with. A rejection, too, counts only against the champion of today.
+    A release whose run died before it became champion becomes champion now, if the champion is still the one
+    that it was compared with. A rejection, too, counts only against the champion of today.
     """
     artifacts = config.artifacts_path
     for release in readable_releases(artifacts):
-        if (
-            release.manifest["fingerprint"] == fingerprint
-            and verified_manifest(release.path)
-            and _is_or_was_champion(artifacts, release)
-        ):
+        same = release.manifest.fingerprint == fingerprint
+        if same and verified_manifest(release.path) and _ensure_was_champion(artifacts, release):
             return to_result(release, "unchanged", artifacts)
     for draft in rejected_drafts(artifacts):
-        same = (
-            draft.manifest["fingerprint"] == fingerprint
-            and draft.manifest["compared_with"] == champion_state(artifacts)["champion"]
-        )
-        if same and verified_manifest(draft.path):
+        same = draft.manifest.fingerprint == fingerprint
+        if same and verified_manifest(draft.path) and _is_compared_with_champion(artifacts, draft):
             return to_result(draft, "unchanged", artifacts)
     return None
 
 
-def _is_or_was_champion(artifacts: Path, release: Release) -> bool:
-    """Whether the release is or was champion, made so now where its run died before the pointer moved."""
+def _ensure_was_champion(artifacts: Path, release: Release) -> bool:
+    """Whether the release is or was champion; one whose run died before the pointer moved becomes champion here."""
     with registry_lock(artifacts):
-        state = champion_state(artifacts)
-        if release.version in state["ever"]:
+        if release.version in champion_state(artifacts).ever:
             return True
-        if release.manifest["compared_with"] != state["champion"]:
+        if not _is_compared_with_champion(artifacts, release):
             return False
         set_champion(artifacts, release.version)
         return True
 
 
+def _is_compared_with_champion(artifacts: Path, release: Release) -> bool:
+    return release.manifest.compared_with == champion_state(artifacts).champion
+
+
 def publish(
     stages: dict[str, Stage], config: RunConfig, champion: str | None, fingerprint: str, facts: dict[str, Any]
 ) -> RetrainResult:
-    """Release the judged model and make it champion, or keep it as a rejected draft with the reasons.
+    """Release the evaluated model and make it champion, or keep it as a rejected draft with the reasons.
 
-    `stages` are cache, triplets, model and report; `champion` is the version it was compared with.
-    Raises ChampionMoved where another run changed the champion meanwhile, and FrozenSetMoved where it
-    took the name of the frozen test set.
+    stages: cache, triplets, model and report; champion: the version that it was compared with; facts: the sources
+    `train` and `test`, and the `changes` since the champion. Raises ChampionMoved where another run changed the
+    champion meanwhile, and FrozenSetMoved where it took the name of the frozen test set.
     """
     artifacts = ensure_writable(config.artifacts_path)
     report = ReleaseFiles(Path(stages["report"].path)).report()
     manifest = _manifest(stages, config, champion, fingerprint, facts, report)
     with scratch_folder(artifacts, "draft") as draft:
-        _fill(draft, stages)
+        _copy_files(stages, draft)
         with registry_lock(artifacts):
-            if champion_state(artifacts)["champion"] != champion:
+            if champion_state(artifacts).champion != champion:
                 raise ChampionMoved(f"{artifacts}: the champion changed while {champion} was compared with; run again")
-            register_frozen_set(artifacts, report["frozen"], facts, manifest["created"])
-            return _place(draft, artifacts, manifest, report)
+            register_frozen_set(artifacts, manifest.frozen, manifest.test or manifest.train, manifest.created)
+            release = place(
+                draft,
+                artifacts,
+                manifest,
+                lambda numbered: (draft / CARD_FILE).write_text(model_card(numbered, report), encoding="utf-8"),
+            )
+            if manifest.status == "released":
+                set_champion(artifacts, release.version)
+            return to_result(release, manifest.status, artifacts)
 
 
-def _fill(draft: Path, stages: dict[str, Stage]) -> None:
+def _copy_files(stages: dict[str, Stage], draft: Path) -> None:
     shutil.copyfile(Path(stages["model"].path) / MODEL_FILE, draft / MODEL_FILE)
     for name in EVALUATION_FILES:
         shutil.copyfile(Path(stages["report"].path) / name, draft / name)
-
-
-def _place(draft: Path, artifacts: Path, manifest: dict[str, Any], report: dict[str, Any]) -> RetrainResult:
-    """Seal the draft under its final name and move the pointer; the lock is held."""
-    refused = bool(manifest["reasons"])
-    version = manifest["fingerprint"][:16] if refused else next_version(artifacts)
-    manifest = {"version": version, **manifest}
-    (draft / "README.md").write_text(model_card(manifest, report), encoding="utf-8")
-    seal_folder(draft, manifest)
-    place = ensure_writable(artifacts / ("drafts" if refused else "releases")) / version
-    if refused:
-        shutil.rmtree(place, ignore_errors=True)  # the same run, rejected once more, against another champion
-    if not refused:
-        init_champion_file(artifacts)
-    replace_durably(draft, place)
-    release = verify_release(Release(version, place, read_manifest(place)))
-    if not refused:
-        set_champion(artifacts, version)
-    return to_result(release, "rejected" if refused else "released", artifacts)
 
 
 def _manifest(
@@ -120,52 +107,55 @@ def _manifest(
     fingerprint: str,
     facts: dict[str, Any],
     report: dict[str, Any],
-) -> dict[str, Any]:
-    return {
-        "format": RELEASE_FORMAT,
-        "status": "rejected" if report["reasons"] else "released",
-        "reasons": report["reasons"],
-        "fingerprint": fingerprint,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **facts,
-        "metrics": stages["report"].facts["metrics"],
-        "compared_with": champion,
-        "frozen": report["frozen"],
-        "comparison": report["verdict"],
-        "config": asdict(config.resolved()),
-        "stages": {name: stage.digest for name, stage in stages.items()},
-        "weights": stages["model"].facts["weights"],
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES}
-        | {"python": platform.python_version()},
-        "git_commit": git_commit(),
-    }
+) -> ReleaseManifest:
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return ReleaseManifest(
+        format=RELEASE_FORMAT,
+        status="rejected" if report["reasons"] else "released",
+        reasons=tuple(report["reasons"]),
+        fingerprint=fingerprint,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        train=SourceSummary.from_json(facts["train"]),
+        test=SourceSummary.from_json(facts["test"]) if facts["test"] else None,
+        changes=facts.get("changes"),
+        metrics=stages["report"].facts["metrics"],
+        compared_with=champion,
+        frozen=FrozenSet.from_json(report["frozen"]),
+        comparison=report["verdict"],
+        config=asdict(config.resolved()),
+        stages={name: stage.digest for name, stage in stages.items()},
+        weights=stages["model"].facts["weights"],
+        packages=versions | {"python": platform.python_version()},
+        git_commit=git_commit(),
+    )
 
 
 def git_commit() -> str | None:
     """The commit of Kensa's own checkout, with `+` where it is modified; None outside a checkout."""
-    here = Path(__file__).parent
+    folder = Path(__file__).parent
     try:
-        said = [
-            subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, timeout=10, check=False)
+        head, changes = (
+            subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=False)
             for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
-        ]
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None  # no git on this machine: the packages and the stage versions still say what ran
-    return None if said[0].returncode else said[0].stdout.strip() + ("+" if said[1].stdout.strip() else "")
+    return None if head.returncode else head.stdout.strip() + ("+" if changes.stdout.strip() else "")
 
 
 def to_result(release: Release, status: str, artifacts: Path) -> RetrainResult:
     """What the command prints of a release or draft."""
     manifest = release.manifest
+    test, frozen = manifest.test, manifest.frozen
     return RetrainResult(
         status=status,
-        release=release.version if manifest["status"] == "released" else None,
+        release=release.version if manifest.status == "released" else None,
         path=str(release.path),
-        train=manifest["train"],
-        test=manifest["test"],
-        metrics=manifest["metrics"],
-        champion=champion_state(artifacts)["champion"],
-        reasons=tuple(manifest["reasons"]),
-        frozen=manifest.get("frozen"),  # older releases have neither
-        comparison=manifest.get("comparison"),
+        train=manifest.train.as_json(),
+        test=None if test is None else test.as_json(),
+        metrics=manifest.metrics,
+        champion=champion_state(artifacts).champion,
+        reasons=manifest.reasons,
+        frozen=None if frozen is None else frozen.as_json(),
+        comparison=manifest.comparison,
     )

@@ -67,8 +67,8 @@ def _ended(prepared: Prepared, config: RunConfig, history: list[str]) -> str:
     artifacts = config.artifacts_path
     if wrong := whole(artifacts):
         return wrong
-    if champion_state(artifacts)["history"] != history:
-        return f"expected {history}, found {champion_state(artifacts)['history']}"
+    if list(champion_state(artifacts).history) != history:
+        return f"expected {history}, found {champion_state(artifacts).history}"
     return f"left over: {left}" if (left := left_over(prepared.work)) else RECOVERED
 
 
@@ -84,7 +84,7 @@ def _different(prepared: Prepared, row: Row, tries: int) -> None:
             continue
         made = len(releases(artifacts)) + len(list((artifacts / "drafts").glob("*")))
         released = 1 + sum(end.value == "released" for end in ends)
-        fine = made == 3 and len(champion_state(artifacts)["history"]) == released and not left_over(prepared.work)
+        fine = made == 3 and len(champion_state(artifacts).history) == released and not left_over(prepared.work)
         row.count(RECOVERED if fine else f"{made} releases and drafts, {champion_state(artifacts)}")
 
 
@@ -115,8 +115,8 @@ def _moves(prepared: Prepared, row: Row, tries: int) -> None:
         ends = both(lambda a=artifacts: promote(a, "v1").version, lambda a=artifacts: rollback(a).version)
         state = champion_state(artifacts)
         orders = (["v1", "v2"], ["v1"])  # promote then rollback; rollback then promote
-        fine = not any(end.error for end in ends) and state["history"] in orders
-        row.count(RECOVERED if fine and state["champion"] == state["history"][-1] else f"{ends} {state}")
+        fine = not any(end.error for end in ends) and list(state.history) in orders
+        row.count(RECOVERED if fine and state.champion == state.history[-1] else f"{ends} {state}")
 
 
 def _claims(prepared: Prepared, row: Row, tries: int) -> None:

@@ -174,9 +174,9 @@ def whole(artifacts: Path) -> str | None:
     """Why the artifacts are not whole, or None: every release verified, the champion one of them."""
     state = champion_state(artifacts)
     found = {release.version for release in map(verify_release, releases(artifacts))}
-    if state["champion"] is not None and state["champion"] not in found:
+    if state.champion is not None and state.champion not in found:
         return f"the champion {state['champion']} is gone"
-    if any(one == other for one, other in itertools.pairwise(state["history"])):
+    if any(one == other for one, other in itertools.pairwise(state.history)):
         return f"promoted twice: {state['history']}"
     return None
 
@@ -188,8 +188,8 @@ def ended_as(artifacts: Path, wanted: dict[str, str], history: list[str]) -> str
     """
     if wrong := whole(artifacts):
         return wrong
-    if champion_state(artifacts)["history"] != history:
-        return f"expected the champions {history}, found {champion_state(artifacts)['history']}"
+    if list(champion_state(artifacts).history) != history:
+        return f"expected the champions {history}, found {champion_state(artifacts).history}"
     if timeless(artifacts) != wanted:
         return f"other releases than those of an undisturbed run: {_differing(timeless(artifacts), wanted)}"
     return f"left over: {left}" if (left := left_over(artifacts)) else None
@@ -204,7 +204,7 @@ def timeless(artifacts: Path) -> dict[str, str]:
     found = {}
     for release in releases(artifacts):
         for name in ("anchors.npz", "split.npz", "gallery.npz", "threshold.json"):
-            found[f"{release.version}/{name}"] = release.manifest["files"][name]
-        found[f"{release.version} weights"] = release.manifest["weights"]
-        found[f"{release.version} figures"] = json.dumps(release.manifest["metrics"], sort_keys=True)
+            found[f"{release.version}/{name}"] = release.manifest.files[name]
+        found[f"{release.version} weights"] = release.manifest.weights
+        found[f"{release.version} figures"] = json.dumps(release.manifest.metrics, sort_keys=True)
     return found

@@ -61,7 +61,7 @@ def _one(prepared: Prepared, env: dict[str, str], moment: float, wanted: dict[st
     artifacts = prepared.work / "artifacts"
     if wrong := whole(artifacts):
         return f"after the kill: {wrong}"
-    if champion_state(artifacts)["champion"] == "v1" and not set(before) <= set(contents(artifacts)):
+    if champion_state(artifacts).champion == "v1" and not set(before) <= set(contents(artifacts)):
         return "the former champion was touched"
     _run(prepared, env, fresh=False)
     return _ended(prepared, wanted)
@@ -91,8 +91,8 @@ def _ended(prepared: Prepared, wanted: dict[str, str] | None) -> str:
     artifacts = prepared.work / "artifacts"
     if wrong := whole(artifacts):
         return wrong
-    if champion_state(artifacts)["history"] != ["v1", "v2"]:
-        return f"the champions are {champion_state(artifacts)['history']}"
+    if champion_state(artifacts).history != ("v1", "v2"):
+        return f"the champions are {champion_state(artifacts).history}"
     if wanted is not None and timeless(artifacts) != wanted:
         return "another release than that of an undisturbed run"
     return f"left over: {left}" if (left := left_over(prepared.work)) else RECOVERED

@@ -85,7 +85,7 @@ def after_a_kill(prepared: Prepared, config: RunConfig) -> str:
     artifacts = config.artifacts_path
     if wrong := whole(artifacts):
         return f"after the kill: {wrong}"
-    if (champion := champion_state(artifacts)["champion"]) not in ("v1", "v2"):
+    if (champion := champion_state(artifacts).champion) not in ("v1", "v2"):
         return f"after the kill the champion is {champion}"
     again = apart(lambda: walk(config).status)
     if again.error or again.value not in ("released", "unchanged"):
@@ -141,7 +141,7 @@ def of_the_pointer(prepared: Prepared, row: Row) -> None:
             if wrong := whole(artifacts):
                 row.count(wrong)
                 continue
-            known = champion_state(artifacts)["champion"]
+            known = champion_state(artifacts).champion
             again = wanted if known == wanted else apart(lambda a=artifacts, m=move: m(a).version).value
             row.count(RECOVERED if (known in ("v1", "v2") and again == wanted) else f"{known}, then {again}")
 

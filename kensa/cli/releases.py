@@ -10,11 +10,11 @@ from typing import Any
 from kensa.cli.options import artifacts_word, json_word
 from tasks.registry.champion import champion_state
 from tasks.registry.frozen_sets import frozen_sets
+from tasks.registry.manifest import ReleaseManifest
 from tasks.registry.releases import Release, rejected_drafts, releases
 
 MOST_REJECTED = 5  # drafts told as text, the newest; --json has all
-TOLD = ("created", "train", "test", "metrics", "compared_with")
-SINCE = ("frozen", "comparison")  # older manifests have neither
+SHOWN_KEYS = ("created", "train", "test", "metrics", "compared_with", "frozen", "comparison")
 
 
 def words(commands: Any) -> None:
@@ -29,10 +29,10 @@ def words(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """The releases, oldest first, with the champion marked; then the newest rejected drafts with their reasons."""
     artifacts = Path(arguments.artifacts)
-    champion, known, refused = champion_state(artifacts)["champion"], releases(artifacts), rejected_drafts(artifacts)
+    champion, known, refused = champion_state(artifacts).champion, releases(artifacts), rejected_drafts(artifacts)
     if arguments.json:
         rows = [{"version": r.version, "champion": r.version == champion, **_summary(r)} for r in known]
-        drafts = [{**_summary(draft), "reasons": draft.manifest["reasons"]} for draft in refused]
+        drafts = [{**_summary(draft), "reasons": list(draft.manifest.reasons)} for draft in refused]
         sets = frozen_sets(artifacts)
         print(json.dumps({"champion": champion, "releases": rows, "rejected": drafts, "frozen": sets}))
         return 0
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print_comparison(release)
     for draft in refused[-MOST_REJECTED:]:
         print(f"- rejected  {_line(draft)}")
-        for reason in draft.manifest["reasons"]:
+        for reason in draft.manifest.reasons:
             print(f"      {reason}")
     if len(refused) > MOST_REJECTED:
         print(f"  {len(refused) - MOST_REJECTED} more were rejected before; --json lists them")
@@ -51,30 +51,28 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _summary(release: Release) -> dict[str, Any]:
-    told = {name: release.manifest.get(name) for name in (*TOLD, *SINCE)}
-    return {"path": str(release.path), **told}
+    entries = release.manifest.as_json()
+    return {"path": str(release.path), **{name: entries[name] for name in SHOWN_KEYS}}
 
 
 def _line(release: Release) -> str:
-    told = release.manifest
-    source = f"{told['train']['source']}@{told['train']['revision'][:12]}"
+    manifest = release.manifest
+    source = f"{manifest.train.source}@{manifest.train.revision[:12]}"
     return (
-        f"{told.get('created', '')[:16].replace('T', ' '):<16}  {source:<40} "
-        f"auroc {_figure(told, 'auroc')}  mode accuracy {_figure(told, 'mode_accuracy')}"
+        f"{(manifest.created or '')[:16].replace('T', ' '):<16}  {source:<40} "
+        f"auroc {_metric(manifest, 'auroc')}  mode accuracy {_metric(manifest, 'mode_accuracy')}"
     )
 
 
-def _figure(told: dict[str, Any], name: str) -> str:
-    return f"{told['metrics'][name]:.3f}" if name in told["metrics"] else "not told"
+def _metric(manifest: ReleaseManifest, name: str) -> str:
+    return f"{manifest.metrics[name]:.3f}" if name in manifest.metrics else "not told"
 
 
 def _print_comparison(release: Release) -> None:
-    frozen, comparison = (release.manifest.get(name) for name in SINCE)
-    if parent := release.manifest.get("parent"):
-        print(f"      {parent['version']} with another threshold, {release.manifest['recalibrated']['rule']}")
-        return
-    if comparison:
-        print(f"      {comparison.get('verdict')}")
-    elif frozen:
-        told = f"{frozen.get('records')} test records of {frozen.get('version')}"
-        print(f"      the first of its line, judged on {told}")
+    manifest = release.manifest
+    if manifest.parent_version and manifest.recalibrated:
+        print(f"      {manifest.parent_version} with another threshold, {manifest.recalibrated['rule']}")
+    elif manifest.comparison:
+        print(f"      {manifest.comparison.get('verdict')}")
+    elif frozen := manifest.frozen:
+        print(f"      the first of its line, judged on {frozen.records} test records of {frozen.version}")

@@ -20,12 +20,13 @@ from tasks.evaluation.metrics import pair_metrics
 from tasks.evaluation.paired_bootstrap import min_units_for_significance, paired_differences, required_draws
 from tasks.evaluation.scored_records import ScoredRecords, score_bank_part
 from tasks.registry.loading import load_classifier
+from tasks.registry.manifest import FrozenSet
 from tasks.registry.release_files import UNREADABLE_RELEASE, ReleaseFiles
 from tasks.registry.releases import Release
 
 
 def compare_with_champion(
-    champion: Release, challenger: ScoredRecords, config: RunConfig, frozen: dict[str, Any]
+    champion: Release, challenger: ScoredRecords, config: RunConfig, frozen: FrozenSet
 ) -> dict[str, Any]:
     """Challenger and champion on the same records of the frozen set, in the modes that both know.
 
@@ -35,8 +36,8 @@ def compare_with_champion(
     """
     found: dict[str, Any] = {
         "version": champion.version,
-        "frozen": frozen["version"],
-        "champion_frozen": champion.manifest.get("frozen", {}).get("version"),
+        "frozen": frozen.version,
+        "champion_frozen": champion.manifest.frozen and champion.manifest.frozen.version,
         "test_records": len(challenger),
         "records": 0,
         "impossible": None,

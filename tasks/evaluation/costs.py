@@ -1,11 +1,12 @@
-"""A threshold in money: what escapes and over-kills cost, for every 10 000 parts.
+"""A threshold in money: what missed defects and stopped good parts cost, for every 10 000 parts.
 
-An escape is a defect that passes as good, an over-kill a good part that is stopped. Their rates come from the
-test part; how rare defects are on the line, and what each mistake costs, only the factory knows.
+An escape is a defect that passes as good, an over-kill (false alarm) is a good part that is stopped. Their rates come
+from the test part; how rare defects are on the line, and what each mistake costs, only the factory knows.
 
-Intervals: Clopper and Pearson's of each rate, so that nothing seen is not nothing possible; where groups are
-what is drawn, with the records reduced to what they are worth (Korn and Graubard 1998). Sums of both have the
-interval that their own give (MOVER: Zou and Donner 2008). They are cautious: never narrower than asked.
+Intervals: Clopper and Pearson's of each rate, so that an error that was not seen is still possible. Where groups are
+drawn instead of records, the number of records is divided by their design effect (Korn and Graubard 1998). Sums of
+both rates have the interval that follows from both (MOVER: Zou and Donner 2008). All are conservative: never narrower
+than the confidence asks for.
 """
 
 from __future__ import annotations
@@ -18,17 +19,37 @@ from scipy.stats import beta
 
 from tasks.config.run import CostConfig
 from tasks.core.errors import BadSetting
-from tasks.registry.release_files import CalibrationScores
+from tasks.registry.release_files import CalibrationScores, Threshold
 
+CHEAPEST = "cheapest"  # the rule that needs costs; the others are in tasks/evaluation/thresholds.py
 PARTS_PER_COST = 10_000
+MAX_CURVE_POINTS = 400
+
+Interval = tuple[float, float, float]  # value, low, high
 
 
-MAX_CURVE_POINTS = 400  # of the curve
+@dataclass(frozen=True)
+class ThresholdRequest:
+    """A threshold that is asked for: its rule (see thresholds.py, or `cheapest`), its target, and the costs."""
+
+    rule: str
+    target: float
+    cost: CostConfig
+
+    def __post_init__(self) -> None:
+        """Raise BadSetting where the cheapest threshold is asked for without all costs."""
+        if self.rule == CHEAPEST and not has_costs(self.cost):
+            names = ("prevalence", "escape", "overkill")
+            given = [f"--{name}" for name in names if getattr(self.cost, name) is not None]
+            raise BadSetting(
+                "--cheapest: expected --prevalence, --escape and --overkill, "
+                f"found {' and '.join(given) or 'none of them'}"
+            )
 
 
 @dataclass(frozen=True)
 class ErrorRate:
-    """A share of `of` records (or what that many in groups are worth), with its interval."""
+    """A share with its interval: `count` of `of` records."""
 
     value: float
     low: float
@@ -36,10 +57,14 @@ class ErrorRate:
     count: int
     of: int
 
+    def per_parts(self, parts: float) -> Interval:
+        """How many of so many parts have the error."""
+        return self.value * parts, self.low * parts, self.high * parts
+
 
 @dataclass(frozen=True)
 class ThresholdCost:
-    """What a threshold does to 10 000 parts: counts, and cost in the currency; each (value, low, high).
+    """The errors of a threshold: rates, and counts and cost (in the currency) of 10 000 parts as (value, low, high).
 
     Counts and cost are None where the prevalence or the costs are not stated.
     """
@@ -47,34 +72,59 @@ class ThresholdCost:
     threshold: float
     false_alarms: ErrorRate
     escapes: ErrorRate
-    overkilled: tuple[float, float, float] | None
-    escaped: tuple[float, float, float] | None
-    cost: tuple[float, float, float] | None
+    overkilled: Interval | None
+    escaped: Interval | None
+    cost: Interval | None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
 
 
-def error_rate(hit: np.ndarray, unit: np.ndarray, confidence: float) -> ErrorRate:
-    """The share of hits (n,) bool with its interval; unit (n,) what belongs together."""
-    n, count = len(hit), int(hit.sum())
+@dataclass(frozen=True)
+class Recalibration:
+    """A release's threshold and the one that replaces it, and by which scores and costs both are compared."""
+
+    before: Threshold
+    after: Threshold
+    scores: CalibrationScores
+    cost: CostConfig
+    confidence: float
+
+    def prices(self) -> dict[str, ThresholdCost]:
+        """What `before` and `after` cost on the test part; a release without a threshold has no price before."""
+        values = {"before": self.before.value, "after": self.after.value}
+        return {
+            name: threshold_cost(value, self.scores, self.cost, self.confidence)
+            for name, value in values.items()
+            if value is not None
+        }
+
+
+def has_costs(cost: CostConfig) -> bool:
+    """Whether the prevalence and both costs are stated."""
+    return None not in (cost.prevalence, cost.escape, cost.overkill)
+
+
+def error_rate(error: np.ndarray, unit: np.ndarray, confidence: float) -> ErrorRate:
+    """The share of errors with its interval. error: (n,) bool; unit: (n,) codes of records that belong together."""
+    n, count = len(error), int(error.sum())
     share = count / n
-    worth = n / _design_effect(hit, unit, share)
+    effective = n / _design_effect(error, unit, share)
     tail = (1 - confidence) / 2
-    seen = share * worth
-    low = float(beta.ppf(tail, seen, worth - seen + 1)) if count else 0.0
-    high = float(beta.ppf(1 - tail, seen + 1, worth - seen)) if count < n else 1.0
+    errors = share * effective
+    low = float(beta.ppf(tail, errors, effective - errors + 1)) if count else 0.0
+    high = float(beta.ppf(1 - tail, errors + 1, effective - errors)) if count < n else 1.0
     return ErrorRate(share, low, high, count, n)
 
 
-def _design_effect(hit: np.ndarray, unit: np.ndarray, share: float) -> float:
-    """By how much units make the variance of a share larger than that of single records; 1 at least."""
+def _design_effect(error: np.ndarray, unit: np.ndarray, share: float) -> float:
+    """By how much units make the variance of a share larger than single records would; at least 1."""
     _, code = np.unique(unit, return_inverse=True)
-    units, n = code.max() + 1, len(hit)
+    units, n = code.max() + 1, len(error)
     if units == n or not 0 < share < 1 or units < 2:
         return 1.0
-    residual = np.bincount(code, hit - share)
+    residual = np.bincount(code, error - share)
     variance = units / (units - 1) * np.square(residual).sum() / n**2
     return max(1.0, variance / (share * (1 - share) / n))
 
@@ -82,33 +132,29 @@ def _design_effect(hit: np.ndarray, unit: np.ndarray, share: float) -> float:
 def threshold_cost(
     threshold: float, scores: CalibrationScores, cost: CostConfig, confidence: float, test: bool = True
 ) -> ThresholdCost:
-    """What a threshold does, by the records of the test part (or of the calibration part)."""
+    """The errors of a threshold and their cost, on the records of the test part (or of the calibration part)."""
     score, defect, unit = scores.part(test)
     alarms = error_rate(score[~defect] > threshold, unit[~defect], confidence)
     escapes = error_rate(score[defect] <= threshold, unit[defect], confidence)
-    over, escaped, money = None, None, None
+    overkilled, escaped, total = None, None, None
     if cost.prevalence is not None:
-        over = _times(alarms, PARTS_PER_COST * (1 - cost.prevalence))
-        escaped = _times(escapes, PARTS_PER_COST * cost.prevalence)
-        if cost.overkill is not None and cost.escape is not None:
-            money = _sum((over, cost.overkill), (escaped, cost.escape))
-    return ThresholdCost(threshold, alarms, escapes, over, escaped, money)
+        overkilled = alarms.per_parts(PARTS_PER_COST * (1 - cost.prevalence))
+        escaped = escapes.per_parts(PARTS_PER_COST * cost.prevalence)
+        if has_costs(cost):
+            total = _weighted_sum((overkilled, cost.overkill), (escaped, cost.escape))
+    return ThresholdCost(threshold, alarms, escapes, overkilled, escaped, total)
 
 
-def _times(rate: ErrorRate, factor: float) -> tuple[float, float, float]:
-    return rate.value * factor, rate.low * factor, rate.high * factor
-
-
-def _sum(*terms: tuple[tuple[float, float, float], float]) -> tuple[float, float, float]:
+def _weighted_sum(*terms: tuple[Interval, float]) -> Interval:
     """Σ value × factor with MOVER's interval."""
-    value = sum(factor * one[0] for one, factor in terms)
-    low = sum((factor * (one[0] - one[1])) ** 2 for one, factor in terms) ** 0.5
-    high = sum((factor * (one[2] - one[0])) ** 2 for one, factor in terms) ** 0.5
-    return value, value - low, value + high
+    total = sum(factor * value for (value, _, _), factor in terms)
+    below = sum((factor * (value - low)) ** 2 for (value, low, _), factor in terms) ** 0.5
+    above = sum((factor * (high - value)) ** 2 for (value, _, high), factor in terms) ** 0.5
+    return total, total - below, total + above
 
 
 def cost_curve(scores: CalibrationScores, cost: CostConfig, confidence: float) -> list[ThresholdCost]:
-    """The price of every threshold that makes a difference on the test part, thinned where they are many."""
+    """The cost of each distinct threshold on the test part; of many thresholds, MAX_CURVE_POINTS by quantile."""
     values = np.unique(scores.part(True)[0])
     if len(values) > MAX_CURVE_POINTS:
         values = np.unique(np.quantile(values, np.linspace(0, 1, MAX_CURVE_POINTS), method="nearest"))
@@ -116,9 +162,9 @@ def cost_curve(scores: CalibrationScores, cost: CostConfig, confidence: float) -
 
 
 def cheapest_threshold(scores: CalibrationScores, cost: CostConfig) -> float:
-    """The threshold of least expected cost on the calibration part; of equals, that in the middle of them.
+    """The threshold of least expected cost on the calibration part; of equally cheap ones, the one in the middle.
 
-    Chosen there, its price on the test part is honest.
+    As it is chosen on the calibration part, its cost on the test part is not too low by selection.
     """
     score, defect, _ = scores.part(False)
     order = np.argsort(score, kind="stable")
@@ -126,24 +172,7 @@ def cheapest_threshold(scores: CalibrationScores, cost: CostConfig) -> float:
     missed = np.cumsum(defect) / max(int(defect.sum()), 1)
     stopped = 1 - np.cumsum(~defect) / max(int((~defect).sum()), 1)
     expected = cost.prevalence * cost.escape * missed + (1 - cost.prevalence) * cost.overkill * stopped
-    expected = np.where(np.append(score[1:] != score[:-1], True), expected, np.inf)  # equals fall together
-    (best,) = np.nonzero(expected <= expected.min() * (1 + 1e-12))
-    at = best[len(best) // 2]
+    expected = np.where(np.append(score[1:] != score[:-1], True), expected, np.inf)  # equal scores pass together
+    (cheapest,) = np.nonzero(expected <= expected.min() * (1 + 1e-12))
+    at = cheapest[len(cheapest) // 2]
     return float((score[at] + score[at + 1]) / 2) if at + 1 < len(score) else float(score[at])
-
-
-CHEAPEST = "cheapest"
-
-
-@dataclass(frozen=True)
-class ThresholdRequest:
-    """The new threshold's rule (one of tasks/evaluation/thresholds.py, or `cheapest`), its target, and the costs."""
-
-    rule: str
-    target: float
-    cost: CostConfig
-
-    def __post_init__(self) -> None:
-        """Raise BadSetting where the cheapest is asked for and the costs are not stated."""
-        if self.rule == CHEAPEST and None in (self.cost.prevalence, self.cost.escape, self.cost.overkill):
-            raise BadSetting("--cheapest: expected --prevalence, --escape and --overkill, found not all of them")

@@ -1,4 +1,4 @@
-"""Thresholds on records that were neither trained on nor tested: named rules, their error, their refusal."""
+"""Thresholds by named rules, found on calibration records: those that were neither trained on nor tested on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.registry.release_files import Threshold
 def target_fpr(score: np.ndarray, positive: np.ndarray, target: float) -> float:
     """The ⌈(n+1)(1−target)⌉-th smallest of the n negatives' scores (split conformal prediction).
 
-    Raises ValueError where n is below 1/target: no such quantile can be told from so few.
+    Raises ValueError where n is below 1/target: so few scores have no such quantile.
     """
     negatives = np.sort(score[~positive])
     needed = math.ceil(1 / target)
@@ -67,6 +67,11 @@ RULES: dict[str, Callable[[np.ndarray, np.ndarray, float], float]] = {
 }
 
 
+def has_target(rule: str) -> bool:
+    """Whether a rule's threshold depends on its target."""
+    return rule.startswith(("target", "min"))
+
+
 @dataclass(frozen=True)
 class Rule:
     """How a threshold is found: the rule's name, its target, and its bootstrap."""
@@ -85,23 +90,23 @@ class Rule:
 def calibrate(
     name: str, score: np.ndarray, positive: np.ndarray, unit: np.ndarray, rule: Rule, distance: str
 ) -> Threshold:
-    """The threshold `name` by `rule`, with its bootstrap interval, or refused with the reason.
+    """The threshold `name` by `rule` with its bootstrap interval, or without a value and with the reason.
 
     score: (n,) larger = more anomalous, in units of `distance`; positive: (n,) bool; unit: (n,) codes
     of the records (or groups) that the scores belong to, by which the bootstrap draws.
     """
-    target = rule.target if rule.name.startswith(("target", "min")) else None
-    found = Threshold(name, rule.name, target, distance, len(np.unique(unit)), int((~positive).sum()), None)
+    target = rule.target if has_target(rule.name) else None
+    threshold = Threshold(name, rule.name, target, distance, len(np.unique(unit)), int((~positive).sum()), None)
     if positive.all() or not positive.any():
-        return replace(found, refused="the calibration records are all of one kind")
+        return replace(threshold, refused="the calibration records are all of one kind")
     try:
-        return replace(found, value=rule(score, positive), interval=_interval(rule, score, positive, unit))
+        return replace(threshold, value=rule(score, positive), interval=_interval(rule, score, positive, unit))
     except ValueError as error:
-        return replace(found, refused=str(error))
+        return replace(threshold, refused=str(error))
 
 
 def _interval(rule: Rule, score: np.ndarray, positive: np.ndarray, unit: np.ndarray) -> tuple[float, float] | None:
-    """Percentile interval of the cut over bootstrap samples of units; draws of one kind or refused are left out."""
+    """Percentile interval of the cut over bootstrap samples of units; samples without a cut are left out."""
     rng = np.random.default_rng(rule.seed)
     order = np.argsort(unit, kind="stable")
     starts = np.searchsorted(unit[order], np.unique(unit))

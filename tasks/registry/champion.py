@@ -1,4 +1,7 @@
-"""The pointer to the champion: reading it, moving it, and the locks under which it moves."""
+"""The pointer to the champion: reading it, moving it, and the locks under which it moves.
+
+artifacts/champion.json    {"champion": "v3", "history": ["v1", "v3"], "ever": ["v1", "v2", "v3"], "seal": …}
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +18,57 @@ from filelock import FileLock, Timeout
 from tasks.config.run import RunConfig
 from tasks.core.errors import DamagedRelease, MapSizeChanged, UnknownRelease
 from tasks.core.files import add_checksum, checksum_matches, ensure_writable, translate_disk_errors, write_json
-from tasks.registry.releases import VERSION_NAME, Release, _folders, get_release, verify_release
+from tasks.registry.releases import VERSION_NAME, Release, get_release, release_folders, verify_release
 
-POINTER = "champion.json"
-
-
-def next_version(artifacts: Path) -> str:
-    """The name of the next release; one that was champion and then removed does not give its name away."""
-    names = [*_folders(artifacts), *champion_state(artifacts)["ever"]]
-    return f"v{max((int(name[1:]) for name in names), default=0) + 1}"
+CHAMPION_FILE = "champion.json"
 
 
-def champion_state(artifacts: Path) -> dict[str, Any]:
-    """The champion's name (None before the first), the way back, and all that ever were champion.
+@dataclass(frozen=True)
+class ChampionState:
+    """The champion's name (None before the first), the champions so far, and every release that was one.
 
-    DamagedRelease where it is not as it was written, or is gone while there are releases: a run that took
-    that for a beginning would put its model in the place of a champion that it was never compared with.
+    `history` is the way back that a rollback takes; `ever` tells a release that never was champion from one that
+    was rolled back.
     """
-    path = artifacts / POINTER
+
+    champion: str | None = None
+    history: tuple[str, ...] = ()
+    ever: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, entries: dict[str, Any]) -> ChampionState:
+        """The state as it is stored; ValueError, KeyError or TypeError where it is not as it was written.
+
+        The oldest files had these three keys and no checksum.
+        """
+        state = cls(entries["champion"], tuple(entries["history"]), tuple(entries["ever"]))
+        if set(entries) != set(asdict(state)) and not checksum_matches(entries):
+            raise ValueError("it differs from its checksum")
+        names = [*state.history, *state.ever, *([] if state.champion is None else [state.champion])]
+        if not all(isinstance(name, str) and VERSION_NAME.fullmatch(name) for name in names):
+            raise ValueError("expected names of releases")
+        return state
+
+    def as_json(self) -> dict[str, Any]:
+        """The state as it is stored, with its checksum."""
+        return add_checksum(asdict(self))
+
+
+def champion_state(artifacts: Path) -> ChampionState:
+    """What the pointer says.
+
+    Raises DamagedRelease where it is not as it was written, or is missing while there are releases: a run that took
+    that for a beginning would replace a champion that it was never compared with.
+    """
+    path = artifacts / CHAMPION_FILE
     try:
-        return _read_state(json.loads(path.read_text()))
+        return ChampionState.from_json(json.loads(path.read_text()))
     except FileNotFoundError:
-        if _folders(artifacts):
+        if release_folders(artifacts):
             raise DamagedRelease(
-                f"{path}: is gone, and there are releases; restore it from a backup, or promote a release"
+                f"{path}: is missing, and there are releases; restore it from a backup, or promote a release"
             ) from None
-        return {"champion": None, "history": [], "ever": []}
+        return ChampionState()
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise DamagedRelease(
             f"{path}: expected JSON with champion, history and ever, as it was written; "
@@ -47,26 +76,36 @@ def champion_state(artifacts: Path) -> dict[str, Any]:
         ) from None
 
 
-def _read_state(told: dict[str, Any]) -> dict[str, Any]:
-    """The pointer; ValueError where a bit of it has turned. Those of before had no seal, and no other key."""
-    state = {"champion": told["champion"], "history": [*told["history"]], "ever": [*told["ever"]]}
-    if set(told) != set(state) and not checksum_matches(told):
-        raise ValueError("not as it was sealed")
-    names = [*state["history"], *state["ever"], *([] if state["champion"] is None else [state["champion"]])]
-    if not all(isinstance(name, str) and VERSION_NAME.fullmatch(name) for name in names):
-        raise ValueError("no names of releases")
-    return state
-
-
 def current_champion(artifacts: Path) -> Release | None:
     """The champion, verified; None before the first release."""
-    name = champion_state(artifacts)["champion"]
+    name = champion_state(artifacts).champion
     return None if name is None else verify_release(get_release(artifacts, name))
+
+
+def select_release(artifacts: Path, version: str | None) -> Release:
+    """The release of that name, or the champion, verified. Raises UnknownRelease, DamagedRelease, NewerRelease."""
+    release = verify_release(get_release(artifacts, version)) if version else current_champion(artifacts)
+    if release is None:
+        raise UnknownRelease(f"{artifacts}: expected a champion, found none; kensa retrain makes the first")
+    return release
+
+
+def comparable_champion(config: RunConfig) -> Release | None:
+    """The champion with which a run is compared; MapSizeChanged where it takes maps of another size."""
+    champion = current_champion(ensure_writable(config.artifacts_path))
+    size = config.data.rows, config.data.cols
+    if champion is not None and champion.manifest.map_size != size:
+        (rows, cols), (new_rows, new_cols) = champion.manifest.map_size, size
+        raise MapSizeChanged(
+            f"{config.artifacts_folder}: the champion {champion.version} takes {rows}×{cols} maps, this run has "
+            f"{new_rows}×{new_cols}; use another --artifacts folder for them"
+        )
+    return champion
 
 
 @contextmanager
 def registry_lock(artifacts: Path) -> Iterator[None]:
-    """Hold the lock under which releases are numbered and the pointer moves; the system drops it at a kill."""
+    """Hold the lock under which releases are numbered and the pointer moves; a killed process loses it."""
     lock = FileLock(ensure_writable(artifacts) / ".lock")
     with translate_disk_errors(artifacts):
         lock.acquire()
@@ -78,7 +117,7 @@ def registry_lock(artifacts: Path) -> Iterator[None]:
 
 @contextmanager
 def exclusive_run(artifacts: Path) -> Iterator[None]:
-    """Hold the lock of a whole retraining: of two runs into the same folder, the second waits and then looks again."""
+    """Hold the lock of a whole retraining: a second run into the same folder waits until the first has ended."""
     lock = FileLock(ensure_writable(artifacts) / ".run.lock")
     try:
         with translate_disk_errors(artifacts):
@@ -93,73 +132,47 @@ def exclusive_run(artifacts: Path) -> Iterator[None]:
 
 
 def promote(artifacts: Path, version: str) -> Release:
-    """Make a release the champion; it is verified first. Where the pointer is gone, it is made anew."""
+    """Verify a release, then make it the champion. A missing pointer is written anew."""
     get_release(artifacts, version)  # before the lock, which would make a folder of a mistyped name
     with registry_lock(artifacts):
         release = verify_release(get_release(artifacts, version))
-        if not (artifacts / POINTER).exists():  # all may have been champion; none must become it by itself
-            _write(artifacts, None, [], [*_folders(artifacts)])
+        if not (artifacts / CHAMPION_FILE).exists():  # any may have been champion; a rerun must not make it so again
+            _write(artifacts, ChampionState(ever=tuple(release_folders(artifacts))))
         set_champion(artifacts, version)
         return release
 
 
 def rollback(artifacts: Path) -> Release:
-    """Make the champion before the present one the champion again; UnknownRelease where there is none."""
-    _earlier_champions(artifacts)  # before the lock, which would make a folder of a mistyped name
+    """Make the previous champion the champion again; UnknownRelease where there is none."""
+    _state_with_history(artifacts)  # before the lock, which would make a folder of a mistyped name
     with registry_lock(artifacts):
-        history, state = _earlier_champions(artifacts), champion_state(artifacts)
-        release = verify_release(get_release(artifacts, history[-2]))
-        _write(artifacts, release.version, history[:-1], state["ever"])
+        state = _state_with_history(artifacts)
+        release = verify_release(get_release(artifacts, state.history[-2]))
+        _write(artifacts, ChampionState(release.version, state.history[:-1], state.ever))
         return release
 
 
-def _earlier_champions(artifacts: Path) -> list[str]:
-    """The champions so far, two at least."""
-    history = champion_state(artifacts)["history"]
-    if len(history) < 2:
+def _state_with_history(artifacts: Path) -> ChampionState:
+    """The state, with at least two champions so far."""
+    state = champion_state(artifacts)
+    if len(state.history) < 2:
         raise UnknownRelease(f"{artifacts}: expected an earlier champion to go back to, found none")
-    return history
+    return state
 
 
 def set_champion(artifacts: Path, version: str) -> None:
     """Move the pointer; the caller holds the lock and has verified the release."""
     state = champion_state(artifacts)
-    if state["champion"] != version:
-        ever = state["ever"] + [version] * (version not in state["ever"])
-        _write(artifacts, version, [*state["history"], version], ever)
+    if state.champion != version:
+        ever = state.ever if version in state.ever else (*state.ever, version)
+        _write(artifacts, ChampionState(version, (*state.history, version), ever))
 
 
 def init_champion_file(artifacts: Path) -> None:
-    """Write the pointer before the first release is there, so that its loss can be told from a beginning."""
-    if not (artifacts / POINTER).exists():
-        state = champion_state(artifacts)
-        _write(artifacts, state["champion"], state["history"], state["ever"])
+    """Write the pointer before the first release is placed, so that its loss is not taken for a beginning."""
+    if not (artifacts / CHAMPION_FILE).exists():
+        _write(artifacts, champion_state(artifacts))
 
 
-def _write(artifacts: Path, version: str | None, history: list[str], ever: list[str]) -> None:
-    write_json(artifacts / POINTER, add_checksum({"champion": version, "history": history, "ever": ever}))
-
-
-def comparable_champion(config: RunConfig) -> Release | None:
-    """The champion that a run must not fall behind; MapSizeChanged where it takes other maps."""
-    found = current_champion(ensure_writable(config.artifacts_path))
-    if found is None:
-        return None
-    sizes = [(found.manifest["config"]["data"][name], getattr(config.data, name)) for name in ("rows", "cols")]
-    if any(old != new for old, new in sizes):
-        (rows, new_rows), (cols, new_cols) = sizes
-        raise MapSizeChanged(
-            f"{config.artifacts_folder}: the champion {found.version} takes {rows}×{cols} maps, this run has "
-            f"{new_rows}×{new_cols}; use another --artifacts folder for them"
-        )
-    return found
-
-
-def select_release(artifacts: Path, version: str | None) -> Release:
-    """The release of that name, or the champion, verified. Raises UnknownRelease, DamagedRelease, NewerRelease."""
-    release = verify_release(get_release(artifacts, version)) if version else current_champion(artifacts)
-    if release is None:
-        raise UnknownRelease(
-            f"{artifacts}: expected a champion to judge with, found none; kensa retrain makes the first"
-        )
-    return release
+def _write(artifacts: Path, state: ChampionState) -> None:
+    write_json(artifacts / CHAMPION_FILE, state.as_json())

@@ -1,43 +1,35 @@
-"""Publishes a release to a model repository of the Hub: once, whole, and going on where a push was cut.
+"""Publishes a release to a model repository of the Hub: once, complete, and resumable.
 
-Large files go first, one by one; what the Hub has already is not sent again. One commit then makes the
-release visible, and a tag of its name comes last: a tag is a whole release, and is never moved.
+Large files are sent first, one by one; what the Hub has already is not sent again. One commit then makes the
+release visible, and a tag of its name is set last: a tag is a complete release, and is never moved.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import (
-    AlreadyPublished,
-    BadSetting,
-    KensaError,
-    NoPermission,
-    SourceUnreachable,
-    UnknownRepository,
-)
+from tasks.core.errors import AlreadyPublished, BadSetting, NoPermission
 from tasks.core.results import PushResult
 from tasks.core.stages import MANIFEST
 from tasks.core.text import one_line
+from tasks.data.hub import MODEL_REPOSITORY, translate_hub_errors
 from tasks.registry.releases import Release, get_release, verify_release
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi
 
 REPOSITORY_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-KEPT_FILE = ".gitattributes"  # the Hub's own: which files are large
+HUB_FILE = ".gitattributes"  # the Hub's own, which says which files are large
 
 
 def push(artifacts: Path, version: str, repository: str, public: bool = False) -> PushResult:
-    """Publish a release under the tag of its name; a repository that is not there is made, private unless `public`.
+    """Publish a release under the tag of its name; a missing repository is made, private unless `public`.
 
-    Raises UnknownRelease, DamagedRelease, AlreadyPublished where the tag holds another content,
-    UnknownRepository, NoPermission, or SourceUnreachable, after which another push goes on.
+    Raises UnknownRelease, DamagedRelease, AlreadyPublished where the tag holds another content, UnknownRepository,
+    NoPermission, or SourceUnreachable, after which another push resumes.
     """
     if not REPOSITORY_NAME.fullmatch(repository):
         raise BadSetting(f"{repository}: expected org/name of a model repository on the Hub")
@@ -45,7 +37,7 @@ def push(artifacts: Path, version: str, repository: str, public: bool = False) -
     from huggingface_hub import HfApi
 
     api = HfApi()
-    with translate_push_errors(repository):
+    with translate_hub_errors(repository, MODEL_REPOSITORY):
         api.create_repo(repository, private=not public, exist_ok=True)
         commit = _existing_commit(api, release, repository)
         if commit is not None:
@@ -57,7 +49,7 @@ def push(artifacts: Path, version: str, repository: str, public: bool = False) -
 
 
 def _existing_commit(api: HfApi, release: Release, repository: str) -> str | None:
-    """The commit under the release's tag, None where there is no tag yet; raises AlreadyPublished."""
+    """The commit under the release's tag, None without such a tag; AlreadyPublished where it is of another content."""
     from huggingface_hub import errors
 
     tags = {tag.name: tag.target_commit for tag in api.list_repo_refs(repository).tags}
@@ -65,13 +57,13 @@ def _existing_commit(api: HfApi, release: Release, repository: str) -> str | Non
         return None
     commit = tags[release.version]
     try:
-        there = Path(api.hf_hub_download(repository, MANIFEST, revision=commit)).read_bytes()
+        published = Path(api.hf_hub_download(repository, MANIFEST, revision=commit)).read_bytes()
     except errors.RemoteEntryNotFoundError:
-        there = None
-    if there == (release.path / MANIFEST).read_bytes():
+        published = None
+    if published == (release.path / MANIFEST).read_bytes():
         return commit
     raise AlreadyPublished(
-        f"{repository}: expected no tag {release.version}, or one of this very release, found another content; "
+        f"{repository}: expected no tag {release.version}, or one of this same release, found another content; "
         "push to another repository"
     )
 
@@ -81,13 +73,13 @@ def _upload(api: HfApi, release: Release, repository: str) -> list[CommitOperati
     from huggingface_hub import CommitOperationAdd
 
     additions = []
-    for name in [*release.manifest["files"], MANIFEST]:
+    for name in [*release.manifest.files, MANIFEST]:
         path = release.path / name
         print(f"  {name}  {path.stat().st_size:,} bytes", file=sys.stderr, flush=True)
         additions.append(CommitOperationAdd(name, str(path)))
         try:
             api.preupload_lfs_files(repository, additions[-1:])
-        except ValueError as error:  # what the client makes of an answer that has errors of single files
+        except ValueError as error:  # how the client says that single files were refused
             raise NoPermission(f"{repository}: the Hub does not take {name} ({one_line(error)})") from None
     return additions
 
@@ -96,34 +88,8 @@ def _commit(api: HfApi, release: Release, repository: str, additions: list[Commi
     """The commit that holds the release and no file of another."""
     from huggingface_hub import CommitOperationDelete
 
-    own = {addition.path_in_repo for addition in additions}
-    others = [name for name in api.list_repo_files(repository) if name not in {*own, KEPT_FILE}]
+    names = {addition.path_in_repo for addition in additions}
+    others = [name for name in api.list_repo_files(repository) if name not in {*names, HUB_FILE}]
     operations = [*additions, *(CommitOperationDelete(name) for name in others)]
-    digest = release.manifest["weights"][:12]
+    digest = release.manifest.weights[:12]
     return api.create_commit(repository, operations, commit_message=f"kensa {release.version}, weights {digest}").oid
-
-
-@contextmanager
-def translate_push_errors(repository: str) -> Iterator[None]:
-    """Say what the Hub's client raises in one line; no answer's text is told, for it may hold what was sent."""
-    from huggingface_hub import errors
-    from huggingface_hub.utils import httpx
-
-    try:
-        yield
-    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, httpx.HTTPError) as error:
-        raise _explained(repository, error) from None
-
-
-def _explained(repository: str, error: Exception) -> KensaError:
-    from huggingface_hub import errors
-
-    if isinstance(error, errors.OfflineModeIsEnabled):
-        return SourceUnreachable(f"{repository}: HF_HUB_OFFLINE is set; a push needs the Hub")
-    status = error.response.status_code if isinstance(error, errors.HfHubHTTPError) else None
-    if status in {401, 403}:
-        return NoPermission(f"{repository}: the Hub answers {status}; set an HF_TOKEN that may write there")
-    if status == 404:
-        return UnknownRepository(f"{repository}: no such repository, and HF_TOKEN may not make it; check the name")
-    found = f"the Hub answers {status}" if status else f"no answer from the Hub ({type(error).__name__})"
-    return SourceUnreachable(f"{repository}: {found}; push again later: what was sent is not sent again")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -21,6 +20,7 @@ from tasks.model.distances import distance, trained_distance
 from tasks.model.embeddings import EmbeddedBank, Encoder, make_encoder
 from tasks.registry.champion import select_release
 from tasks.registry.gallery import Gallery
+from tasks.registry.manifest import ReleaseManifest
 from tasks.registry.release_files import (
     DEFECT_THRESHOLD,
     MODE_THRESHOLD,
@@ -79,14 +79,14 @@ class LoadedRelease(CalibratedClassifier):
         return self.release.path
 
     @property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> ReleaseManifest:
         """The release's manifest."""
         return self.release.manifest
 
     @property
     def language(self) -> str:
         """The language of the release's reports, `en` or `ja`."""
-        return self.manifest["config"].get("report", {}).get("language", "en")
+        return self.manifest.language
 
 
 def load_release(artifacts: Path, version: str | None = None) -> LoadedRelease:
@@ -106,7 +106,7 @@ def load_verified_release(release: Release) -> LoadedRelease:
         loaded = LoadedRelease(
             classifier=_classifier(release, settings, arrays),
             anchors=arrays.anchors,
-            data=DataConfig(**release.manifest["config"]["data"]),
+            data=DataConfig(**release.manifest.config["data"]),
             thresholds=settings.by_name,
             release=release,
             gallery=files.gallery(),
@@ -122,7 +122,7 @@ def load_verified_release(release: Release) -> LoadedRelease:
 def _require_fit(loaded: LoadedRelease, settings: ThresholdSettings) -> None:
     """Training with one distance and classifying with another is what Kensa exists to end."""
     release, classifier, data = loaded.release, loaded.classifier, loaded.data
-    trained = release.manifest["config"].get("fit", {}).get("distance")
+    trained = release.manifest.distance
     if trained is not None and trained != settings.distance["name"]:
         raise UnfitRelease(
             f"{release.version}: expected to judge with the {trained} distance that was trained, found "

@@ -1,78 +1,262 @@
-"""The manifest of a release or draft as it is read: whole, and of the form that its readers rely on."""
+"""The manifest of a release or rejected draft: a record whose form is checked when it is read.
+
+Checked by hand: reading it with pydantic would double the time of `kensa releases` (docs/speed.md).
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from tasks.config.fingerprints import RELEASE_FORMAT
-from tasks.core.errors import DamagedRelease
+from tasks.core.errors import DamagedRelease, NewerRelease
+from tasks.core.files import CHECKSUM_KEY
 from tasks.core.stages import MANIFEST, manifest_is_intact
+from tasks.core.text import one_line
 
-ManifestForm = dict[str, type | tuple[type, ...]]
-NULL = type(None)
-REQUIRED_KEYS: ManifestForm = {
-    "fingerprint": str,
+Form = dict[str, type | UnionType]
+MANIFEST_FORM: Form = {
+    "version": str,
+    "format": int,
     "status": str,
     "reasons": list,
-    "compared_with": (str, NULL),
-    "metrics": dict,
+    "fingerprint": str,
+    "created": str | None,
     "train": dict,
-    "test": (dict, NULL),
+    "test": dict | None,
+    "changes": dict | None,
+    "metrics": dict,
+    "compared_with": str | None,
+    "frozen": dict | None,
+    "comparison": dict | None,
     "config": dict,
+    "stages": dict,
+    "weights": str,
+    "packages": dict,
+    "git_commit": str | None,
+    "parent": str | dict | None,
+    "recalibrated": dict | None,
     "files": dict,
 }
-LATER_KEYS: ManifestForm = {
-    "created": str,
-    "frozen": (dict, NULL),
-    "comparison": (dict, NULL),
-}  # older releases have none
-SOURCE_KEYS: ManifestForm = {"source": str, "revision": str}
+REQUIRED_KEYS = ("fingerprint", "status", "reasons", "compared_with", "metrics", "train", "test", "config", "files")
+SOURCE_FORM: Form = {"source": str, "revision": str}
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest in a release's folder; DamagedRelease where it is not whole, or of another form."""
+@dataclass(frozen=True, kw_only=True)
+class SourceSummary:
+    """A pinned source, and how many records, modes and triplets to train on it held; None where that is not stored.
+
+    more: keys that a later Kensa has added.
+    """
+
+    source: str
+    kind: str | None = None
+    revision: str
+    source_kind: str | None = None
+    records: int | None = None
+    modes: int | None = None
+    triplets: int | None = None
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, entries: dict[str, Any]) -> SourceSummary:
+        """The source of a manifest's entry `train` or `test`."""
+        return cls(**_by_field(cls, entries))
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry as it is stored."""
+        return {name: value for name, value in _entries(self).items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrozenSet:
+    """A frozen test set: its name, the SHA-256 of its records, how many there are, and of how many modes."""
+
+    version: str
+    digest: str
+    records: int | None = None
+    modes: int | None = None
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, entries: dict[str, Any]) -> FrozenSet:
+        """The set of a manifest's or a report's entry `frozen`."""
+        return cls(**_by_field(cls, entries))
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry as it is stored."""
+        return _entries(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseManifest:
+    """What the manifest of a release or rejected draft says.
+
+    version: the release's name, or the first digits of a draft's fingerprint; format: 1 before manifests had a
+    checksum; status: `released` or `rejected`; reasons: why a draft was rejected; compared_with: the champion of that
+    time; metrics: name → number; comparison: the verdict on champion and challenger; config: all settings as they
+    were stored; stages: name → digest; weights: digest of the tower's weights; parent and recalibrated: of a release
+    with another threshold, the release it was made from and what changed; files: name → SHA-256; more: keys that a
+    later Kensa has added.
+    """
+
+    version: str = ""
+    format: int = 1
+    status: str
+    reasons: tuple[str, ...]
+    fingerprint: str
+    created: str | None = None
+    train: SourceSummary
+    test: SourceSummary | None
+    changes: dict[str, Any] | None = None
+    metrics: dict[str, float]
+    compared_with: str | None
+    frozen: FrozenSet | None = None
+    comparison: dict[str, Any] | None = None
+    config: dict[str, Any]
+    stages: dict[str, str] = field(default_factory=dict)
+    weights: str = ""
+    packages: dict[str, str] = field(default_factory=dict)
+    git_commit: str | None = None
+    parent: dict[str, str] | str | None = None
+    recalibrated: dict[str, Any] | None = None
+    files: dict[str, str] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, entries: dict[str, Any]) -> ReleaseManifest:
+        """The manifest as it is stored; ValueError says what is missing or of another kind."""
+        _require_forms(entries)
+        test, frozen = entries["test"], entries.get("frozen")
+        values = _by_field(cls, {name: value for name, value in entries.items() if name != CHECKSUM_KEY})
+        return cls(
+            **values
+            | {
+                "reasons": tuple(entries["reasons"]),
+                "train": SourceSummary.from_json(entries["train"]),
+                "test": None if test is None else SourceSummary.from_json(test),
+                "frozen": None if frozen is None else FrozenSet.from_json(frozen),
+            }
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The facts that `seal_folder` stores; it adds `files` and the checksum."""
+        test, frozen = self.test, self.frozen
+        entries = _entries(self) | {
+            "reasons": list(self.reasons),
+            "train": self.train.as_json(),
+            "test": None if test is None else test.as_json(),
+            "frozen": None if frozen is None else frozen.as_json(),
+        }
+        del entries["files"]
+        return {
+            name: value
+            for name, value in entries.items()
+            if name not in ("parent", "recalibrated") or value is not None
+        }
+
+    @property
+    def map_size(self) -> tuple[int, int]:
+        """Rows and columns of the maps."""
+        return self.config["data"]["rows"], self.config["data"]["cols"]
+
+    @property
+    def distance(self) -> str | None:
+        """The distance that the tower was trained with; None in the oldest manifests."""
+        return self.config.get("fit", {}).get("distance")
+
+    @property
+    def language(self) -> str:
+        """The language of the release's reports."""
+        return self.config.get("report", {}).get("language", "en")
+
+    @property
+    def parent_version(self) -> str | None:
+        """The release whose threshold this one changed, None for a release that was trained."""
+        return self.parent["version"] if isinstance(self.parent, dict) else self.parent
+
+
+def read_manifest(folder: Path) -> ReleaseManifest:
+    """The manifest in a release's folder.
+
+    Raises DamagedRelease where it is not as it was sealed or of another form, and NewerRelease where it is of another
+    form because a later Kensa wrote it.
+    """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-        _require(manifest)
-        return manifest
+        entries = json.loads((folder / MANIFEST).read_text())
+        if not isinstance(entries, dict) or "fingerprint" not in entries:
+            raise ValueError("no manifest of a release")
+        if not manifest_is_intact(entries):
+            raise ValueError("it differs from its checksum")
     except RecursionError:
         raise DamagedRelease(f"{folder}: its {MANIFEST} is nested without end; restore it from a backup") from None
     except (OSError, ValueError) as error:
-        raise DamagedRelease(f"{folder}: its {MANIFEST} cannot be read ({error}); restore it from a backup") from None
+        raise _damaged(folder, error) from None
+    try:
+        return ReleaseManifest.from_json(entries)
+    except ValueError as error:
+        if is_newer(entries.get("format")):
+            raise newer_release(folder, entries["format"]) from None
+        raise _damaged(folder, error) from None
 
 
-def _require(manifest: Any) -> None:
-    """Raise ValueError for anything but a manifest of a release."""
-    if not isinstance(manifest, dict) or "fingerprint" not in manifest:
-        raise ValueError("no manifest of a release")
-    if not manifest_is_intact(manifest):
-        raise ValueError("it is not as it was sealed")
-    if _number(manifest.get("format")) > RELEASE_FORMAT:
-        return  # of another form, by right; whoever opens it says so
-    _require_form(manifest, REQUIRED_KEYS, "")
-    _require_form({key: manifest[key] for key in LATER_KEYS if key in manifest}, LATER_KEYS, "", whole=False)
+def is_newer(form: Any) -> bool:
+    """Whether a release of this format was made by a later Kensa."""
+    return isinstance(form, int) and form > RELEASE_FORMAT
+
+
+def newer_release(folder: Path, form: int) -> NewerRelease:
+    """The error that says so."""
+    return NewerRelease(
+        f"{folder}: expected a release of format {RELEASE_FORMAT} at most, found {form}; a later Kensa made it: update"
+    )
+
+
+def _damaged(folder: Path, error: Exception) -> DamagedRelease:
+    return DamagedRelease(f"{folder}: its {MANIFEST} cannot be read ({one_line(error)}); restore it from a backup")
+
+
+def _require_forms(entries: dict[str, Any]) -> None:
+    """Raise ValueError unless everything that readers of a manifest rely on is there; other keys may come and go."""
+    _require_form(entries, MANIFEST_FORM, "", REQUIRED_KEYS)
     for name in ("train", "test"):
-        if manifest[name] is not None:
-            _require_form(manifest[name], SOURCE_KEYS, f"{name}.")
-    _require_form(manifest["config"], {"data": dict}, "config.")
-    _require_form(manifest["config"]["data"], {"rows": int, "cols": int}, "config.data.")
-    _require_form({"config.fit": manifest["config"].get("fit", {})}, {"config.fit": dict}, "")
-    if not all(isinstance(reason, str) for reason in manifest["reasons"]):
-        raise ValueError("expected reasons as texts")
-    if not all(isinstance(value, int | float) for value in manifest["metrics"].values()):
-        raise ValueError("expected metrics as numbers")
+        if entries[name] is not None:
+            _require_form(entries[name], SOURCE_FORM, f"{name}.", SOURCE_FORM)
+    config = entries["config"]
+    _require_form(config, {"data": dict, "fit": dict, "evaluate": dict, "report": dict}, "config.", ("data",))
+    _require_form(config["data"], {"rows": int, "cols": int}, "config.data.", ("rows", "cols"))
+    for reason in entries["reasons"]:
+        _require_kind(reason, str, "each of reasons")
+    for name, value in entries["metrics"].items():
+        _require_kind(value, int | float, f"metrics.{name}")
 
 
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _require_form(told: dict[str, Any], form: ManifestForm, where: str, whole: bool = True) -> None:
+def _require_form(entries: dict[str, Any], form: Form, where: str, required: Iterable[str]) -> None:
+    for name in required:
+        if name not in entries:
+            raise ValueError(f"expected {where}{name}, found none")
     for name, kind in form.items():
-        if name not in told:
-            if whole:
-                raise ValueError(f"expected {where}{name}, found none")
-        elif not isinstance(told[name], kind):
-            raise ValueError(f"expected another {where}{name} than {str(told[name])[:60]!r}")
+        if name in entries:
+            _require_kind(entries[name], kind, f"{where}{name}")
+
+
+def _require_kind(value: Any, kind: type | UnionType, name: str) -> None:
+    if not isinstance(value, kind):
+        kinds = kind.__name__ if isinstance(kind, type) else str(kind)
+        raise ValueError(f"expected {name} as {kinds}, found {str(value)[:60]!r}")
+
+
+def _by_field(cls: type, entries: dict[str, Any]) -> dict[str, Any]:
+    """The entries that are fields of a record, and the others as `more`."""
+    names = {item.name for item in fields(cls)} - {"more"}
+    known = {name: value for name, value in entries.items() if name in names}
+    return known | {"more": {name: value for name, value in entries.items() if name not in names}}
+
+
+def _entries(record: Any) -> dict[str, Any]:
+    """The reverse of `_by_field`."""
+    return {item.name: getattr(record, item.name) for item in fields(record) if item.name != "more"} | record.more

@@ -1,13 +1,13 @@
-"""What may go: stage folders, sweeps and drafts that nothing needs any more, by one rule for each.
+"""What may be removed: stages, sweeps and drafts that nothing refers to any more, by one rule for each.
 
-    stages, caches   kept: those that a release, a draft or a living training names, and the newest `keep` of
-                     each kind; never one that is younger than DAYS
+    stages, caches   all but those that a release or draft refers to, the newest `keep` of each kind, and
+                     those younger than `days`: a run may use them
     damaged          every `<name>.damaged`; they are kept for inspection until here
-    drafts           rejected models: the newest `keep` stay
-    sweeps           concluded searches: the newest `keep` stay
-    half-written     what killed processes left, older than DAYS; also from another machine
+    drafts           all but the newest `keep` rejected ones, and those younger than `days`
+    sweeps           all but the newest `keep` finished ones, and those younger than `days`
+    half-written     what killed processes of any machine left, older than `days`
 
-A release is never touched, nor the pointer, the frozen sets, the ledger or the client's cache of the Hub.
+Releases, the pointer, the frozen sets, the ledger and the Hub client's cache are never touched.
 """
 
 from __future__ import annotations
@@ -26,93 +26,95 @@ from tasks.core.stages import MANIFEST
 from tasks.registry.champion import champion_state, exclusive_run, registry_lock
 from tasks.registry.releases import readable_releases, rejected_drafts
 
-SECONDS_A_DAY = 2  # longer than any run: what it makes and reads is younger
+MIN_AGE_DAYS = 2  # longer than any run: what a run makes and reads is younger
 STAGE_NAME = re.compile(r"([a-z-]+)-[0-9a-f]{16}")
+FOLDER_KINDS = {"cache": "records"}  # how the folder of a stage begins where it does not begin with the stage's name
 HALF_WRITTEN = re.compile(r"\.(.+-[0-9a-f]{8}-\d+-\w+|training-[0-9a-f]{16}(\.writing)?\.npz|reading-\w+)")
 
 
 @dataclass(frozen=True)
 class Removable:
-    """A folder or file that may go: its path, why, and the bytes that it frees."""
+    """A folder or file that may be removed: its path, the reason, and the bytes that it frees."""
 
     path: Path
     why: str
     size: int
 
 
-def find_removable(data: Path, artifacts: Path, keep: int, days: float = SECONDS_A_DAY) -> list[Removable]:
-    """All that may go, largest kind first by name; nothing is changed.
+def find_removable(data: Path, artifacts: Path, keep: int, days: float = MIN_AGE_DAYS) -> list[Removable]:
+    """All that may be removed; nothing is changed.
 
-    Raises DamagedRelease where the pointer cannot be read: then nobody knows what is needed.
+    Raises DamagedRelease where the pointer cannot be read: then it is unknown what is still used.
     """
     before = time.time() - days * 24 * 3600
-    places = release_roots(artifacts)
-    for place in places:
-        champion_state(place)
-    found = [*_stages(data, places, keep, before), *_damaged(data)]
-    for place in places:
-        found += [*_drafts(place, keep, before), *_sweeps(place, keep, before)]
-    return [*found, *_half_written(data, places, before)]
+    roots = release_roots(artifacts)
+    for root in roots:
+        champion_state(root)
+    removable = [*_stages(data, roots, keep, before), *_damaged(data)]
+    for root in roots:
+        removable += [*_drafts(root, keep, before), *_sweeps(root, keep, before)]
+    return [*removable, *_half_written(data, roots, before)]
 
 
 def release_roots(artifacts: Path) -> list[Path]:
-    """The folder itself, and those of the product lines below it: they share one folder of stages."""
-    below = (
-        path for path in sorted(artifacts.glob("[!.]*")) if (path / "releases").exists() or (path / "drafts").exists()
-    )
-    return [artifacts, *below]
+    """The folder itself, and those of the product lines below it, which share its stages."""
+    folders = sorted(artifacts.glob("[!.]*"))
+    return [artifacts, *(path for path in folders if (path / "releases").exists() or (path / "drafts").exists())]
 
 
-def prune(data: Path, artifacts: Path, keep: int, days: float = SECONDS_A_DAY) -> list[Removable]:
-    """Remove what may go, while no run retrains into these folders; returns it. Raises UnusableFolder.
+def prune(data: Path, artifacts: Path, keep: int, days: float = MIN_AGE_DAYS) -> list[Removable]:
+    """Remove all that may be removed, while no run retrains into these folders; returns it. Raises UnusableFolder.
 
-    Each goes under another name first: one that is half removed is never taken for whole.
+    A folder is renamed before it is removed: one that is half removed never has the name of a whole one.
     """
-    with ExitStack() as held:
-        for place in release_roots(artifacts):
-            held.enter_context(exclusive_run(place))
-            held.enter_context(registry_lock(place))
-        found = find_removable(data, artifacts, keep, days)
-        for one in found:
-            with translate_disk_errors(one.path.parent):
-                _remove(one.path)
-    return found
+    with ExitStack() as locks:
+        for root in release_roots(artifacts):
+            locks.enter_context(exclusive_run(root))
+            locks.enter_context(registry_lock(root))
+        removable = find_removable(data, artifacts, keep, days)
+        for item in removable:
+            with translate_disk_errors(item.path.parent):
+                _remove(item.path)
+    return removable
 
 
 def _remove(path: Path) -> None:
     if not path.is_dir():
         path.unlink(missing_ok=True)
         return
-    going = path if path.name.startswith(".") else path.with_name(f".going-{path.name}-00000000-{os.getpid()}-x")
-    if going != path:
-        path.rename(going)
-    shutil.rmtree(going)
+    if not path.name.startswith("."):
+        path = path.rename(path.with_name(f".going-{path.name}-00000000-{os.getpid()}-x"))
+    shutil.rmtree(path)
 
 
-def _stages(data: Path, places: list[Path], keep: int, before: float) -> Iterator[Removable]:
-    needed = set().union(*map(_needed, places))
+def _stages(data: Path, roots: list[Path], keep: int, before: float) -> Iterator[Removable]:
+    used = set().union(*map(_used_stages, roots))
     by_kind: dict[str, list[Path]] = {}
     for folder in [*(data / "stages").glob("*"), *(data / "cache").glob("*")]:
         if (kind := STAGE_NAME.fullmatch(folder.name)) and folder.is_dir():
             by_kind.setdefault(kind[1], []).append(folder)
     for folders in by_kind.values():
-        for folder in sorted(folders, key=_used, reverse=True)[keep:]:
-            if folder.name not in needed and _used(folder) < before:
-                yield Removable(folder, "no release, draft or newer run needs it", _size(folder))
+        for folder in _older(folders, keep, before):
+            if folder.name not in used:
+                yield Removable(folder, "used by no release, draft or newer run", _size(folder))
 
 
-def _needed(artifacts: Path) -> set[str]:
-    """The names of the stage folders that releases and drafts were made of."""
-    kinds = {"cache": "records"}
+def _used_stages(artifacts: Path) -> set[str]:
+    """The names of the stage folders from which releases and drafts were made."""
     return {
-        f"{kinds.get(kind, kind)}-{digest[:16]}"
-        for one in [*readable_releases(artifacts), *rejected_drafts(artifacts)]
-        for kind, digest in one.manifest.get("stages", {}).items()
+        f"{FOLDER_KINDS.get(stage, stage)}-{digest[:16]}"
+        for release in [*readable_releases(artifacts), *rejected_drafts(artifacts)]
+        for stage, digest in release.manifest.stages.items()
     }
 
 
-def _used(folder: Path) -> float:
-    """When the folder was last made, in seconds since the epoch."""
+def _older(folders: list[Path], keep: int, before: float) -> list[Path]:
+    """The folders but for the newest `keep` and those made after the time `before`."""
+    return [folder for folder in sorted(folders, key=_made_at, reverse=True)[keep:] if _made_at(folder) < before]
+
+
+def _made_at(folder: Path) -> float:
+    """When the folder was made, in seconds since the epoch."""
     manifest = folder / MANIFEST
     return (manifest if manifest.exists() else folder).stat().st_mtime
 
@@ -124,26 +126,25 @@ def _damaged(data: Path) -> Iterator[Removable]:
 
 def _drafts(artifacts: Path, keep: int, before: float) -> Iterator[Removable]:
     for draft in rejected_drafts(artifacts)[::-1][keep:]:
-        if _used(draft.path) < before:
+        if _made_at(draft.path) < before:
             yield Removable(draft.path, "a rejected draft", _size(draft.path))
 
 
 def _sweeps(artifacts: Path, keep: int, before: float) -> Iterator[Removable]:
-    folders = sorted((path for path in (artifacts / "sweeps").glob("[!.]*") if path.is_dir()), key=_used, reverse=True)
-    for folder in folders[keep:]:
-        if _used(folder) < before:
-            yield Removable(folder, "a concluded sweep", _size(folder))
+    folders = [path for path in (artifacts / "sweeps").glob("[!.]*") if path.is_dir()]
+    for folder in _older(folders, keep, before):
+        yield Removable(folder, "a finished sweep", _size(folder))
 
 
-def _half_written(data: Path, places: list[Path], before: float) -> Iterator[Removable]:
-    sweeps = [place / "sweeps" for place in places]
-    for place in (data, data / "stages", data / "cache", data / "heads", *places, *sweeps):
+def _half_written(data: Path, roots: list[Path], before: float) -> Iterator[Removable]:
+    sweeps = [root / "sweeps" for root in roots]
+    for place in (data, data / "stages", data / "cache", data / "heads", *roots, *sweeps):
         for path in place.glob(".*"):
             if HALF_WRITTEN.fullmatch(path.name) and path.stat().st_mtime < before:
-                yield Removable(path, "half-written by a process that died", _size(path))
+                yield Removable(path, "half-written by a process that ended", _size(path))
 
 
 def _size(path: Path) -> int:
-    """The bytes that go with it; a file that has another name stays on the disk."""
-    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
-    return sum(told.st_size for told in (one.stat() for one in files) if told.st_nlink == 1)
+    """The bytes that removing it frees; a file that has another name stays on the disk."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(status.st_size for status in (file.stat() for file in files) if status.st_nlink == 1)

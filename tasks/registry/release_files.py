@@ -186,6 +186,16 @@ class ReleaseFiles:
         """Write `threshold.json`."""
         write_json(self.folder / THRESHOLD_FILE, settings.as_json())
 
+    def replace_threshold(self, threshold: Threshold) -> list[dict[str, Any]]:
+        """Write another threshold of the same name into `threshold.json`, leave all else, and return all thresholds."""
+        path = self.folder / THRESHOLD_FILE
+        settings = json.loads(path.read_text())
+        entries = [
+            threshold.as_json() if entry["name"] == threshold.name else entry for entry in settings["thresholds"]
+        ]
+        write_json(path, settings | {"thresholds": entries})
+        return entries
+
     def classifier_arrays(self) -> ClassifierArrays:
         """What `anchors.npz` holds."""
         with (self.folder / ANCHORS_FILE).open("rb") as file, np.load(file, allow_pickle=False) as arrays:

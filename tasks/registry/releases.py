@@ -1,79 +1,72 @@
-"""The releases on disk: reading them, and the pointer to the champion.
+"""The releases and rejected drafts on disk.
 
-`history` is the way back that a rollback takes; `ever` names every release that was champion once, so
-that one which never was can be told from one that was rolled back.
-
-    artifacts/releases/v3/       a release: complete, sealed by its manifest, never changed
-    artifacts/drafts/<digest>/   a rejected draft, kept with the reason
-    artifacts/champion.json      {"champion": "v3", "history": ["v1", "v3"], "ever": [...]}
+artifacts/releases/v3/       a release: complete, sealed by its manifest, never changed
+artifacts/drafts/<digest>/   a rejected draft, kept with the reasons
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tasks.config.fingerprints import RELEASE_FORMAT
-from tasks.core.errors import DamagedRelease, NewerRelease, UnknownRelease
+from tasks.core.errors import DamagedRelease, UnknownRelease
 from tasks.core.stages import verified_manifest
-from tasks.registry.manifest import read_manifest
+from tasks.registry.manifest import ReleaseManifest, is_newer, newer_release, read_manifest
 
 VERSION_NAME = re.compile(r"v[1-9][0-9]*")
 
 
 @dataclass(frozen=True)
 class Release:
-    """A release or rejected draft, by its manifest."""
+    """A release or rejected draft: its name, folder and manifest."""
 
     version: str
     path: Path
-    manifest: dict[str, Any]
+    manifest: ReleaseManifest
 
 
 def releases(artifacts: Path) -> list[Release]:
     """Every release, oldest first. A folder without a readable manifest raises DamagedRelease."""
-    return [_read(path) for path in _folders(artifacts).values()]
+    return [read_release(path) for path in release_folders(artifacts).values()]
 
 
 def readable_releases(artifacts: Path) -> list[Release]:
     """The releases whose manifests can be read: one damaged long ago must not stop every retraining."""
-    found = []
-    for path in _folders(artifacts).values():
-        with contextlib.suppress(DamagedRelease):
-            found.append(_read(path))
-    return found
-
-
-def _folders(artifacts: Path) -> dict[str, Path]:
-    """The folder of each release by its name, oldest first."""
-    found = {path.name: path for path in (artifacts / "releases").glob("v*") if VERSION_NAME.fullmatch(path.name)}
-    return dict(sorted(found.items(), key=lambda named: int(named[0][1:])))
+    return _readable(release_folders(artifacts).values())
 
 
 def rejected_drafts(artifacts: Path) -> list[Release]:
     """The rejected drafts whose manifests can be read, oldest first."""
-    found = []
-    for path in (artifacts / "drafts").glob("[0-9a-f]*"):
+    drafts = _readable((artifacts / "drafts").glob("[0-9a-f]*"))
+    return sorted(drafts, key=lambda draft: draft.manifest.created or "")
+
+
+def _readable(folders: Iterable[Path]) -> list[Release]:
+    readable = []
+    for path in folders:
         with contextlib.suppress(DamagedRelease):
-            found.append(_read(path))
-    return sorted(found, key=lambda draft: draft.manifest.get("created", ""))
+            readable.append(read_release(path))
+    return readable
 
 
-def _read(path: Path) -> Release:
+def release_folders(artifacts: Path) -> dict[str, Path]:
+    """The folder of each release by its name, oldest first."""
+    names = {path.name: path for path in (artifacts / "releases").glob("v*") if VERSION_NAME.fullmatch(path.name)}
+    return dict(sorted(names.items(), key=lambda item: int(item[0][1:])))
+
+
+def read_release(path: Path) -> Release:
+    """The release or draft in a folder; DamagedRelease where its manifest cannot be read."""
     return Release(path.name, path, read_manifest(path))
 
 
 def verify_release(release: Release) -> Release:
-    """The release, once every file has the digest of its manifest; else DamagedRelease, or NewerRelease."""
-    form = release.manifest.get("format", RELEASE_FORMAT)
-    if not isinstance(form, int) or form > RELEASE_FORMAT:
-        raise NewerRelease(
-            f"{release.path}: expected a release of form {RELEASE_FORMAT} at most, found {form}; "
-            "a later Kensa made it: update"
-        )
+    """The release, once every file has its SHA-256 of the manifest; else DamagedRelease, or NewerRelease."""
+    if is_newer(release.manifest.format):
+        raise newer_release(release.path, release.manifest.format)
     if verified_manifest(release.path) is None:
         raise DamagedRelease(
             f"{release.path}: a file differs from the digest in its manifest; restore it, or promote another release"
@@ -82,9 +75,9 @@ def verify_release(release: Release) -> Release:
 
 
 def get_release(artifacts: Path, version: str) -> Release:
-    """The release of that name; UnknownRelease names those that exist. Another's damage is no hindrance."""
-    folders = _folders(artifacts)
+    """The release of that name; UnknownRelease names those that exist. Damage of another release does not matter."""
+    folders = release_folders(artifacts)
     if version in folders:
-        return _read(folders[version])
+        return read_release(folders[version])
     names = ", ".join(folders) or "none yet"
     raise UnknownRelease(f"{version}: no such release in {artifacts}; there are {names}")

@@ -1,10 +1,9 @@
-"""A release made again from its manifest: what is to be walked anew, and how what came of it compares."""
+"""A release made again from its manifest: what is trained anew, and how the result compares with the release."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import json
 import platform
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,133 +12,151 @@ from typing import Any
 from tasks.config.run import RunConfig
 from tasks.core.errors import NewerRelease, SourceChanged
 from tasks.core.results import PinnedSource, ReproduceResult, Stage
+from tasks.registry.manifest import SourceSummary
+from tasks.registry.release_files import ReleaseFiles
 from tasks.registry.releases import Release, get_release, verify_release
 
-# Rates at a threshold are shown and do not decide: 0 of few records has no interval but 0 to 0.
+# Rates at a threshold are shown and do not decide: a rate of 0 in few records has the interval 0 to 0.
 DECIDING_METRICS = ("auroc", "mode_accuracy", "good_auroc")
-MADE_STAGES = ("cache", "triplets", "model")  # the stages before the judgement, which another champion would change
+MADE_STAGES = ("cache", "triplets", "model")  # those before the evaluation, which depends on the champion of its time
 
 
 @dataclass(frozen=True)
 class ReproductionTarget:
-    """What is trained anew: `release` was asked for; `origin` is the release whose training made its weights.
+    """The release to reproduce, and the release whose training made its weights.
 
-    Both are the same but for a release that only calibrated another's model anew.
+    Both are the same but for a release that only has another threshold than its parent.
     """
 
     release: Release
-    origin: Release
+    trained_release: Release
 
     @property
-    def sources(self) -> dict[str, dict[str, Any]]:
+    def sources(self) -> dict[str, SourceSummary]:
         """The pinned sources by name, `train` and perhaps `test`."""
-        return {name: told for name in ("train", "test") if (told := self.origin.manifest.get(name))}
+        manifest = self.trained_release.manifest
+        return {"train": manifest.train} | ({} if manifest.test is None else {"test": manifest.test})
 
 
 def find_target(artifacts: Path, version: str) -> ReproductionTarget:
-    """The release of that name, and the one that its weights were trained for; raises UnknownRelease."""
-    release = origin = verify_release(get_release(artifacts, version))
-    while parent := origin.manifest.get("parent"):
-        origin = verify_release(get_release(artifacts, parent if isinstance(parent, str) else parent["version"]))
-    return ReproductionTarget(release, origin)
+    """The release of that name, and the one for which its weights were trained; raises UnknownRelease."""
+    release = trained_release = verify_release(get_release(artifacts, version))
+    while parent := trained_release.manifest.parent_version:
+        trained_release = verify_release(get_release(artifacts, parent))
+    return ReproductionTarget(release, trained_release)
 
 
-def target_config(found: ReproductionTarget, folder: Path) -> RunConfig:
-    """The run that made the release, with its data below `folder`; the folds, which train no weights of it, left out.
+def target_config(target: ReproductionTarget, folder: Path) -> RunConfig:
+    """The settings of the release's run, with its data below `folder` and without the folds, which add no weights.
 
-    Raises NewerRelease where this Kensa does not know a setting of it.
+    Raises NewerRelease where this Kensa does not know one of the settings.
     """
-    told = found.origin.manifest["config"]
+    stored = target.trained_release.manifest.config
     try:
-        values = {
-            field.name: _value(field, told[field.name]) for field in dataclasses.fields(RunConfig) if field.name in told
-        }
-        config = RunConfig(**values)
+        config = RunConfig(
+            **{
+                field.name: _setting(field, stored[field.name])
+                for field in dataclasses.fields(RunConfig)
+                if field.name in stored
+            }
+        )
     except TypeError as error:
         raise NewerRelease(
-            f"{found.origin.version}: expected settings that this Kensa knows ({error}); use the Kensa of its manifest"
+            f"{target.trained_release.version}: expected settings that this Kensa knows ({error}); "
+            "use the Kensa of its manifest"
         ) from None
     evaluate = replace(config.evaluate, unseen=False, permutation=False)
     return replace(config, revision=None, evaluate=evaluate, data_folder=str(folder))
 
 
-def _value(field: dataclasses.Field, told: Any) -> Any:
-    return told if field.default_factory is dataclasses.MISSING else field.default_factory(**told)
+def _setting(field: dataclasses.Field, value: Any) -> Any:
+    """A section of settings from its stored dictionary, or a plain setting as it is."""
+    return value if field.default_factory is dataclasses.MISSING else field.default_factory(**value)
 
 
-def require_same_source(found: ReproductionTarget, name: str, resolved: PinnedSource) -> PinnedSource:
-    """The source as it lies there now; SourceChanged where that is not what the release was trained on."""
-    told = found.sources[name]
-    if resolved.revision == told["revision"]:
-        return resolved
-    raise source_missing(found, name, f"its content is {resolved.revision[:12]} now")
+def require_same_source(target: ReproductionTarget, name: str, resolved: PinnedSource) -> PinnedSource:
+    """The source as it is now; SourceChanged where that is not what the release was trained on."""
+    if resolved.revision != target.sources[name].revision:
+        raise source_missing(target, name, f"its content is {resolved.revision[:12]} now")
+    return resolved
 
 
-def source_missing(found: ReproductionTarget, name: str, reason: str) -> SourceChanged:
-    """The error that tells which source of which release is not to be had."""
-    told = found.sources[name]
+def source_missing(target: ReproductionTarget, name: str, reason: str) -> SourceChanged:
+    """The error that says which source of which release is no longer available."""
+    source = target.sources[name]
     return SourceChanged(
-        f"{found.origin.version}: expected {told['source']} at {told['revision'][:12]}, on which it was trained, "
-        f"to be there still: {reason}"
+        f"{target.trained_release.version}: expected {source.source} at {source.revision[:12]}, on which it was "
+        f"trained, to be available: {reason}"
     )
 
 
-def compare_with_release(found: ReproductionTarget, stages: dict[str, Stage], commit: str | None) -> ReproduceResult:
-    """The release beside what came of training it anew.
+def compare_with_release(target: ReproductionTarget, stages: dict[str, Stage], commit: str | None) -> ReproduceResult:
+    """The release beside the result of training it anew.
 
-    stages: cache, triplets, model and report of the new training; commit: of Kensa's checkout now. `equal`
-    are weights with the same digest; `equivalent` are others whose figures lie within the release's intervals.
+    stages: cache, triplets, model and report of the new training; commit: of Kensa's checkout now. The verdict is
+    `equal` for weights with the same digest, and `equivalent` for others whose deciding metrics lie within the
+    release's intervals.
     """
-    weights = {"release": found.release.manifest["weights"], "again": stages["model"].facts["weights"]}
-    figures = _metrics(found.origin, stages["report"])
-    outside = [name for name, told in figures.items() if name in DECIDING_METRICS and not told["within"]]
-    equal = weights["release"] == weights["again"]
-    verdict = "equal" if equal else "differs" if outside else "equivalent"
-    differences = [*_weights(weights), *_stages(found.origin, stages), *_environment(found.origin, commit)]
+    trained = target.trained_release
+    weights = {"release": target.release.manifest.weights, "again": stages["model"].facts["weights"]}
+    metrics = _metrics(trained, stages["report"])
+    outside = [name for name, entry in metrics.items() if name in DECIDING_METRICS and not entry["within"]]
+    differences = [*_weights(weights), *_stages(trained, stages), *_environment(trained, commit)]
     differences += [
-        _format_metric(name, figures[name]) for name in figures if figures[name]["release"] != figures[name]["again"]
+        _format_metric(name, entry) for name, entry in metrics.items() if entry["release"] != entry["again"]
     ]
-    return ReproduceResult(verdict, found.release.version, weights, figures, tuple(differences))
+    return ReproduceResult(_verdict(weights, outside), target.release.version, weights, metrics, tuple(differences))
 
 
-def _metrics(origin: Release, report: Stage) -> dict[str, dict[str, Any]]:
-    """The figures of which the release has an interval: then, now, and whether now lies within."""
-    told = json.loads((origin.path / "report.json").read_text())["figures"]
-    suffix = "_interval"
-    single = {name.removesuffix(suffix): edges for name, edges in told.items() if name.endswith(suffix)}
-    edges = {name: ends for name, ends in {**told["intervals"], **single}.items() if ends is not None}
-    then, now = origin.manifest["metrics"], report.facts["metrics"]
+def _verdict(weights: dict[str, str], outside: list[str]) -> str:
+    if weights["release"] == weights["again"]:
+        return "equal"
+    return "differs" if outside else "equivalent"
+
+
+def _metrics(trained: Release, report: Stage) -> dict[str, dict[str, Any]]:
+    """The metrics with an interval in the release: then, now, and whether the new value lies within."""
+    figures = ReleaseFiles(trained.path).report()["figures"]
+    named = {name.removesuffix("_interval"): ends for name, ends in figures.items() if name.endswith("_interval")}
+    intervals = {name: ends for name, ends in {**figures["intervals"], **named}.items() if ends is not None}
+    then, now = trained.manifest.metrics, report.facts["metrics"]
     return {
-        name: {"release": then[name], "again": now[name], "interval": ends, "within": ends[0] <= now[name] <= ends[1]}
-        for name, ends in edges.items()
+        name: {
+            "release": then[name],
+            "again": now[name],
+            "interval": [low, high],
+            "within": low <= now[name] <= high,
+        }
+        for name, (low, high) in intervals.items()
         if name in then and name in now
     }
 
 
 def _weights(weights: dict[str, str]) -> list[str]:
-    then, now = weights.values()
+    then, now = weights["release"], weights["again"]
     return [] if then == now else [f"weights {then[:12]}, now {now[:12]}"]
 
 
-def _stages(origin: Release, stages: dict[str, Stage]) -> list[str]:
+def _stages(trained: Release, stages: dict[str, Stage]) -> list[str]:
     """The first stage that another input, setting, version or backend named differently; the others follow from it."""
-    told = origin.manifest["stages"]
-    other = [name for name in MADE_STAGES if told.get(name) != stages[name].digest]
-    reason = " (another setting, stage version or Keras backend)" if other[:1] == ["model"] else ""
-    return [
-        f"stage {name} {told.get(name, 'unknown')[:12]}, now {stages[name].digest[:12]}{reason}" for name in other[:1]
-    ]
+    digests = trained.manifest.stages
+    for name in MADE_STAGES:
+        if digests.get(name) != stages[name].digest:
+            reason = " (another setting, stage version or Keras backend)" if name == "model" else ""
+            return [f"stage {name} {digests.get(name, 'unknown')[:12]}, now {stages[name].digest[:12]}{reason}"]
+    return []
 
 
-def _environment(origin: Release, commit: str | None) -> list[str]:
-    then, here = origin.manifest["packages"], {"python": platform.python_version()}
-    now = {name: here.get(name) or importlib.metadata.version(name) for name in then}
-    other = [f"{name} {then[name]}, now {now[name]}" for name in then if then[name] != now[name]]
-    made = origin.manifest.get("git_commit")
-    return other + ([f"Kensa's commit {made}, now {commit}"] if made != commit else [])
+def _environment(trained: Release, commit: str | None) -> list[str]:
+    """Packages of another version, and another commit of Kensa."""
+    then, known = trained.manifest.packages, {"python": platform.python_version()}
+    now = {name: known.get(name) or importlib.metadata.version(name) for name in then}
+    packages = [f"{name} {then[name]}, now {now[name]}" for name in then if then[name] != now[name]]
+    trained_at = trained.manifest.git_commit
+    return packages + ([] if trained_at == commit else [f"Kensa's commit {trained_at}, now {commit}"])
 
 
-def _format_metric(name: str, figure: dict[str, Any]) -> str:
-    low, high = figure["interval"]
-    where = "within" if figure["within"] else "outside"
-    return f"{name} {figure['release']:.4f}, now {figure['again']:.4f}, {where} [{low:.4f}, {high:.4f}]"
+def _format_metric(name: str, entry: dict[str, Any]) -> str:
+    low, high = entry["interval"]
+    where = "within" if entry["within"] else "outside"
+    return f"{name} {entry['release']:.4f}, now {entry['again']:.4f}, {where} [{low:.4f}, {high:.4f}]"

@@ -3,9 +3,9 @@
     kensa store push s3://bucket/boards      after a retraining
     kensa store pull s3://bucket/boards      before the next one, on any machine
 
-Work is done in local folders, with their locks and renames; the store is their copy. A folder's manifest goes up
-last, and what comes down is verified before it gets its name: half a folder is never read on either side. The
-pointer moves last of all, and only where nobody has moved the other one since both were the same.
+Kensa works in local folders, with their locks and renames; the store is their copy. A folder's manifest is sent
+last, and a folder that was fetched is verified before it gets its name: half a folder is never read on either side.
+The pointer is written last of all, and only where the other side's has not moved since both were the same.
 """
 
 from __future__ import annotations
@@ -22,46 +22,52 @@ from tasks.core.files import CHECKSUM_KEY, checksum_matches, ensure_writable, re
 from tasks.core.results import StoreResult
 from tasks.core.stages import MANIFEST, quarantine, scratch_folder, verified_manifest
 from tasks.core.text import one_line
-from tasks.registry.champion import POINTER, champion_state, registry_lock
+from tasks.registry.champion import CHAMPION_FILE, champion_state, registry_lock
+from tasks.registry.frozen_sets import FROZEN_FILE
 
-SHARED_FOLDERS = ("data/cache", "data/stages", "artifacts/releases")  # whose folders are sealed and never change
-FROZEN_FILE = "frozen.json"
-SEEN_FILE = ".store.json"  # the pointer when a store and this folder were last the same, by the store's address
+SHARED_FOLDERS = ("data/cache", "data/stages", "artifacts/releases")  # their folders are sealed and never change
+SEEN_FILE = ".store.json"  # store's address → checksum of the pointer when both sides were last the same
 
 
 def push(data: Path, artifacts: Path, address: str) -> StoreResult:
-    """Bring up what the store has not.
+    """Send what the store does not have.
 
-    Raises BadSetting without a release, and ChampionMoved where the store holds what is not here yet.
+    Raises BadSetting without a release, and ChampionMoved where the store's champion was moved from elsewhere.
     """
-    if champion_state(artifacts)["champion"] is None:  # and DamagedRelease before anything goes up
+    if champion_state(artifacts).champion is None:  # and DamagedRelease before anything is sent
         raise BadSetting(f"{artifacts}: expected a release to share, found none yet; kensa retrain makes one")
     with translate_store_errors(address), registry_lock(artifacts):
         store = Store(address)
-        _require_same(artifacts, store, theirs=False)
-        sent = [name for name in _local_folders(data, artifacts) if _send(store, name, _place(name, data, artifacts))]
-        for name in (FROZEN_FILE, POINTER):
+        _require_unmoved(artifacts, store, overwrite_local=False)
+        names = _local_folders(data, artifacts)
+        sent = tuple(name for name in names if _send(store, name, _local_path(name, data, artifacts)))
+        for name in (FROZEN_FILE, CHAMPION_FILE):
             if (artifacts / name).exists():
                 store.write(f"artifacts/{name}", (artifacts / name).read_bytes())
-        _note(artifacts, store.root)
-    return StoreResult("pushed" if sent else "unchanged", address, tuple(sent), champion_state(artifacts)["champion"])
+        _remember_pointer(artifacts, store.root)
+    return StoreResult("pushed" if sent else "unchanged", address, sent, champion_state(artifacts).champion)
 
 
 def pull(data: Path, artifacts: Path, address: str) -> StoreResult:
-    """Bring down what is not here. Raises ChampionMoved where this folder holds what the store has not."""
+    """Fetch what is not here.
+
+    Raises BadSetting for a store that was never filled, and ChampionMoved where this folder's champion was moved and
+    not pushed.
+    """
     with translate_store_errors(address):
         store = Store(address)
-        if store.read(f"artifacts/{POINTER}") is None:
+        if store.read(f"artifacts/{CHAMPION_FILE}") is None:
             raise BadSetting(f"{address}: expected a store that kensa store push has filled, found none")
         with registry_lock(artifacts):
-            _require_same(artifacts, store, theirs=True)
-            got = [name for name in store.folders() if _fetch(store, name, _place(name, data, artifacts))]
-            for name in (FROZEN_FILE, POINTER):
+            _require_unmoved(artifacts, store, overwrite_local=True)
+            names = store.folders()
+            fetched = tuple(name for name in names if _fetch(store, name, _local_path(name, data, artifacts)))
+            for name in (FROZEN_FILE, CHAMPION_FILE):
                 if (content := store.read(f"artifacts/{name}")) is not None:
-                    _require_intact(content, name)  # DamagedRelease before anything is written over
+                    _checksum(content, name)  # DamagedRelease before anything is overwritten
                     write_json(artifacts / name, json.loads(content))
-            _note(artifacts, store.root)
-    return StoreResult("pulled" if got else "unchanged", address, tuple(got), champion_state(artifacts)["champion"])
+            _remember_pointer(artifacts, store.root)
+    return StoreResult("pulled" if fetched else "unchanged", address, fetched, champion_state(artifacts).champion)
 
 
 class Store:
@@ -74,7 +80,7 @@ class Store:
             raise MissingExtra('s3:// needs the package s3fs; install it with: pip install "kensa[s3]"')
         import fsspec
 
-        # What others have written since must be seen: nothing is kept of an earlier look.
+        # No listing or connection is reused: what other machines wrote meanwhile must be seen.
         self.files, self.root = fsspec.url_to_fs(address, use_listings_cache=False, skip_instance_cache=True)
 
     def read(self, name: str) -> bytes | None:
@@ -85,39 +91,39 @@ class Store:
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        """One object at once: a reader sees the old one or the new one."""
-        if "file" in self.files.protocol:  # elsewhere a name is a name, and a bucket is nobody's to make
+        """Write one object at once: a reader sees the old one or the new one."""
+        if "file" in self.files.protocol:  # object stores have no folders, and nobody may make their buckets
             self.files.makedirs(f"{self.root}/{name}".rpartition("/")[0], exist_ok=True)
         self.files.pipe_file(f"{self.root}/{name}", content)
 
     def folders(self) -> list[str]:
-        """The folders that are whole there, as `data/cache/records-…`: those with a manifest, none of a hidden name."""
-        found = []
+        """The complete folders, such as `data/cache/records-…`: those with a manifest, none of a hidden name."""
+        names = []
         for kind in SHARED_FOLDERS:
-            names = self.files.find(f"{self.root}/{kind}") if self.files.exists(f"{self.root}/{kind}") else []
-            ends = (f"{name}".rpartition(f"{kind}/")[2] for name in names if name.endswith(f"/{MANIFEST}"))
-            found += [
-                f"{kind}/{end.partition('/')[0]}" for end in ends if end.count("/") == 1 and not end.startswith(".")
-            ]
-        return sorted(found)
+            root = f"{self.root}/{kind}"
+            paths = self.files.find(root) if self.files.exists(root) else []
+            below = (path.rpartition(f"{kind}/")[2] for path in paths if path.endswith(f"/{MANIFEST}"))
+            names += [f"{kind}/{Path(path).parent}" for path in below if path.count("/") == 1 and path[0] != "."]
+        return sorted(names)
 
 
 def _local_folders(data: Path, artifacts: Path) -> Iterator[str]:
+    """The names of the folders here that are shared, as `Store.folders` gives those of the store."""
     for kind in SHARED_FOLDERS:
-        for manifest in sorted(_place(kind, data, artifacts).glob(f"[!.]*/{MANIFEST}")):
+        for manifest in sorted(_local_path(kind, data, artifacts).glob(f"[!.]*/{MANIFEST}")):
             if not manifest.parent.name.endswith(".damaged"):
                 yield f"{kind}/{manifest.parent.name}"
 
 
-def _place(name: str, data: Path, artifacts: Path) -> Path:
-    side, _, rest = name.partition("/")
-    return (data if side == "data" else artifacts) / rest
+def _local_path(name: str, data: Path, artifacts: Path) -> Path:
+    root, _, rest = name.partition("/")
+    return (data if root == "data" else artifacts) / rest
 
 
 def _send(store: Store, name: str, folder: Path) -> bool:
-    """Bring a sound folder up unless it is there; its manifest last."""
-    whole = (folder / MANIFEST).read_bytes()
-    if store.read(f"{name}/{MANIFEST}") == whole:
+    """Send an undamaged folder unless it is there, its manifest last; whether it was sent."""
+    content = (folder / MANIFEST).read_bytes()
+    if store.read(f"{name}/{MANIFEST}") == content:
         return False
     if (manifest := verified_manifest(folder)) is None:
         if "releases" in name:
@@ -126,12 +132,12 @@ def _send(store: Store, name: str, folder: Path) -> bool:
     print(f"  {name}", file=sys.stderr, flush=True)
     for file in manifest["files"]:
         store.write(f"{name}/{file}", (folder / file).read_bytes())
-    store.write(f"{name}/{MANIFEST}", whole)
+    store.write(f"{name}/{MANIFEST}", content)
     return True
 
 
 def _fetch(store: Store, name: str, folder: Path) -> bool:
-    """Bring a folder down unless a sound one is here; what is not as its manifest says gets no name."""
+    """Fetch a folder unless an undamaged one is here; one that differs from its manifest gets no name."""
     if verified_manifest(folder) is not None:
         return False
     print(f"  {name}", file=sys.stderr, flush=True)
@@ -149,7 +155,7 @@ def _fetch(store: Store, name: str, folder: Path) -> bool:
 
 
 def _files(store: Store, name: str) -> list[str]:
-    """The files that a manifest in the store names; DamagedRelease where it is none, or leads out of its folder."""
+    """The files that a manifest in the store names; DamagedRelease for another form, or a path out of the folder."""
     try:
         files = [str(file) for file in dict(json.loads(store.read(f"{name}/{MANIFEST}"))["files"])]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -163,51 +169,62 @@ def _damaged(name: str) -> DamagedRelease:
     return DamagedRelease(f"{name}: is not in the store as it was written; remove it there, and push it again")
 
 
-def _require_same(artifacts: Path, store: Store, theirs: bool) -> None:
-    """Raise ChampionMoved where the side that is to be written over has moved, or both made a release of one name."""
-    own = artifacts / POINTER
-    here, there = own.read_bytes() if own.exists() else None, store.read(f"artifacts/{POINTER}")
+def _require_unmoved(artifacts: Path, store: Store, overwrite_local: bool) -> None:
+    """Raise ChampionMoved where the pointer that is to be overwritten was moved since both sides were the same.
+
+    Also where both sides have different releases of one name.
+    """
+    _require_same_releases(artifacts, store)
+    local, remote = _local_pointer(artifacts), store.read(f"artifacts/{CHAMPION_FILE}")
+    overwritten, other = (local, remote) if overwrite_local else (remote, local)
+    if overwritten is None:
+        return
+    checksum = _checksum(overwritten)
+    if checksum == _seen(artifacts).get(store.root) or (other is not None and checksum == _checksum(other)):
+        return
+    side, cure = ("this folder's", "push it first") if overwrite_local else ("the store's", "pull first")
+    raise ChampionMoved(f"{store.root}: {side} champion has moved since both were the same; {cure}")
+
+
+def _require_same_releases(artifacts: Path, store: Store) -> None:
     for folder in (artifacts / "releases").glob("v*"):
-        other = store.read(f"artifacts/releases/{folder.name}/{MANIFEST}")
-        if other is not None and other != (folder / MANIFEST).read_bytes():
+        remote = store.read(f"artifacts/releases/{folder.name}/{MANIFEST}")
+        if remote is not None and remote != (folder / MANIFEST).read_bytes():
             raise ChampionMoved(
                 f"{store.root}: its {folder.name} is another release than the one here: two machines released at once; "
                 "keep one of the two folders of artifacts"
             )
-    last = json.loads((artifacts / SEEN_FILE).read_text()).get(store.root) if (artifacts / SEEN_FILE).exists() else None
-    over = here if theirs else there
-    if (
-        over is None
-        or _require_intact(over) == last
-        or (here is not None and there is not None and _require_intact(here) == _require_intact(there))
-    ):
-        return
-    who = "this folder's champion" if theirs else "the store's champion"
-    cure = "push it first" if theirs else "pull first"
-    raise ChampionMoved(f"{store.root}: {who} has moved since both were the same; {cure}")
 
 
-def _require_intact(content: bytes, name: str = POINTER) -> str:
-    """The seal of a pointer or of the frozen sets; DamagedRelease where they are not as they were sealed."""
+def _local_pointer(artifacts: Path) -> bytes | None:
+    path = artifacts / CHAMPION_FILE
+    return path.read_bytes() if path.exists() else None
+
+
+def _checksum(content: bytes, name: str = CHAMPION_FILE) -> str:
+    """The checksum in a pointer or in the frozen sets; DamagedRelease where they do not match it."""
     try:
-        told = dict(json.loads(content))
+        entries = dict(json.loads(content))
     except (ValueError, TypeError, RecursionError):
-        told = {}
-    if not checksum_matches(told):
+        entries = {}
+    if not checksum_matches(entries):
         raise DamagedRelease(f"{name}: expected JSON as it was sealed; restore it, here or in the store")
-    return told[CHECKSUM_KEY]
+    return entries[CHECKSUM_KEY]
 
 
-def _note(artifacts: Path, root: str) -> None:
-    """Remember the pointer that both sides have now."""
+def _seen(artifacts: Path) -> dict[str, str]:
     path = artifacts / SEEN_FILE
-    known = json.loads(path.read_text()) if path.exists() else {}
-    write_json(path, {**known, root: _require_intact((artifacts / POINTER).read_bytes())})
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _remember_pointer(artifacts: Path, root: str) -> None:
+    """Note the pointer that both sides have now."""
+    write_json(artifacts / SEEN_FILE, _seen(artifacts) | {root: _checksum((artifacts / CHAMPION_FILE).read_bytes())})
 
 
 @contextmanager
 def translate_store_errors(address: str) -> Iterator[None]:
-    """Say in one line what the store's client raises: no such bucket, no right, no answer."""
+    """Raise UnusableFolder, in one line, for what the store's client raises: no bucket, no permission, no answer."""
     failures: tuple[type[Exception], ...] = (OSError, ValueError)
     if importlib.util.find_spec("botocore") is not None:
         from botocore.exceptions import BotoCoreError, ClientError

@@ -17,6 +17,7 @@ from tasks.evaluation.report_data import PairContrast, ReportData
 from tasks.report import charts, curves
 from tasks.report.charts import heat_maps, mistake_maps
 from tasks.report.confusion import confusion, projection
+from tasks.report.cost_page import CostSection
 from tasks.report.leaderboard import champion_table, comparison_table, difference_axis, gate_metric_axis
 from tasks.report.templating import environment
 
@@ -27,7 +28,7 @@ def render(
     report: dict[str, Any],
     evidence: ReportData,
     language: str = "en",
-    costs: dict[str, Any] | None = None,
+    costs: CostSection | None = None,
 ) -> str:
     """The page as HTML text, the same for the same input.
 

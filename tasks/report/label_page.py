@@ -1,4 +1,4 @@
-"""The page of labels to be looked at again: each suspect beside a record of its own mode and one of the other."""
+"""The page of labels to look at again: each suspect record beside the nearest of its own mode and of the other."""
 
 from __future__ import annotations
 
@@ -9,36 +9,31 @@ from tasks.data.split import PARTS
 from tasks.evaluation.label_errors import LabelIssues, find_label_issues, illustrate_label_issues, write_label_issues
 from tasks.model.classifier import PrototypeClassifier
 from tasks.model.embeddings import EmbeddedBank
+from tasks.registry.release_files import LABELS_PAGE
 from tasks.report.charts import mistake_maps
 from tasks.report.templating import environment
 
-MAX_SHOWN = 24
+MAX_SHOWN = 24  # suspects
 
 
 def write_labels(
     classifier: PrototypeClassifier, records: EmbeddedBank, size: tuple[int, int], folder: Path, language: str
 ) -> dict[str, Any]:
-    """Write `labels.parquet` and `labels.html` into a folder; how many were checked, and how many are suspect."""
-    found = find_label_issues(classifier, records)
-    write_label_issues(found, records.bank, folder)
-    (folder / "labels.html").write_text(render_labels(found, classifier, records, size, language), encoding="utf-8")
-    return {"checked": found.checked, "suspects": len(found.rows)}
+    """Write `labels.parquet` and `labels.html` into a folder; how many were `checked`, and `suspects`."""
+    issues = find_label_issues(classifier, records)
+    write_label_issues(issues, records.bank, folder)
+    (folder / LABELS_PAGE).write_text(render_labels(issues, classifier, records, size, language), encoding="utf-8")
+    return {"checked": issues.checked, "suspects": len(issues.rows)}
 
 
 def render_labels(
-    found: LabelIssues, classifier: PrototypeClassifier, records: EmbeddedBank, size: tuple[int, int], language: str
+    issues: LabelIssues, classifier: PrototypeClassifier, records: EmbeddedBank, size: tuple[int, int], language: str
 ) -> str:
     """The page as HTML text."""
-    shown, bank = illustrate_label_issues(found, classifier, records, size, MAX_SHOWN), records.bank
-    return (
-        environment(language)
-        .get_template("labels.html")
-        .render(
-            found=found,
-            cases=[
-                (mistake_maps(one), PARTS[bank.part[row]], bank.hash[row].decode(), float(found.confidence[i]))
-                for i, (one, row) in enumerate(zip(shown, found.rows, strict=False))
-            ],
-            language=language,
-        )
-    )
+    examples, bank = illustrate_label_issues(issues, classifier, records, size, MAX_SHOWN), records.bank
+    cases = [
+        (mistake_maps(example), PARTS[bank.part[row]], bank.hash[row].decode(), float(confidence))
+        for example, row, confidence in zip(examples, issues.rows, issues.confidence, strict=False)
+    ]
+    template = environment(language).get_template("labels.html")
+    return template.render(issues=issues, cases=cases, language=language)

@@ -9,6 +9,7 @@ from typing import Any
 from tasks.config.run import RunConfig
 from tasks.core.text import break_links
 from tasks.evaluation.gate import format_difference, printable
+from tasks.registry.manifest import ReleaseManifest
 from tasks.report.translation import Translate, sentence_translator, translator
 
 FIGURES = {
@@ -25,25 +26,25 @@ FIGURES = {
 UNSAFE = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in YAML
 
 
-def model_card(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+def model_card(manifest: ReleaseManifest, report: dict[str, Any]) -> str:
     """Markdown with YAML front matter; every value comes from manifest and report."""
     parts = (_front_matter, _summary, _figures, _against_champion, _settings, _log)
     return "\n\n".join(filter(None, (part(manifest, report) for part in parts))) + "\n"
 
 
-def _front_matter(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+def _front_matter(manifest: ReleaseManifest, report: dict[str, Any]) -> str:
     """JSON is YAML but for a few characters: quoting it this way, no name of a dataset can break out of its place."""
-    train = manifest["train"]
-    dataset = {"name": train["source"], "type": train["source"], "revision": train["revision"]}
-    results = [{"type": name, "name": title, "value": manifest["metrics"][name]} for name, title in _known(manifest)]
+    train = manifest.train
+    dataset = {"name": train.source, "type": train.source, "revision": train.revision}
+    results = [{"type": name, "name": title, "value": manifest.metrics[name]} for name, title in _known(manifest)]
     values = {
         "library_name": "keras",
         "pipeline_tag": "feature-extraction",
         "tags": ["kensa", "siamese-network", "metric-learning", "visual-inspection", "keras"],
-        "datasets": [train["source"]] if train["kind"] == "hub" else [],
+        "datasets": [train.source] if train.kind == "hub" else [],
         "model-index": [
             {
-                "name": f"kensa {manifest['version']}",
+                "name": f"kensa {manifest.version}",
                 "results": [{"task": {"type": "feature-extraction"}, "dataset": dataset, "metrics": results}],
             }
         ],
@@ -65,20 +66,20 @@ def _plain(text: str) -> str:
     return break_links(re.sub(r"([\\`*_~<>\[\]|#&!])", r"\\\1", " ".join(UNSAFE.sub(" ", text).split())))
 
 
-def _known(manifest: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(name, title) for name, title in FIGURES.items() if name in manifest["metrics"]]
+def _known(manifest: ReleaseManifest) -> list[tuple[str, str]]:
+    return [(name, title) for name, title in FIGURES.items() if name in manifest.metrics]
 
 
-def _say(manifest: dict[str, Any]) -> Translate:
-    return translator(manifest["config"].get("report", {}).get("language", "en"))
+def _say(manifest: ReleaseManifest) -> Translate:
+    return translator(manifest.language)
 
 
-def _summary(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+def _summary(manifest: ReleaseManifest, report: dict[str, Any]) -> str:
     say = _say(manifest)
-    tell = sentence_translator(manifest["config"].get("report", {}).get("language", "en"))
-    train, config, frozen = manifest["train"], manifest["config"], manifest["frozen"]
+    tell = sentence_translator(manifest.language)
+    train, config, frozen = manifest.train, manifest.config, manifest.frozen
     size = f"{config['data']['rows']}×{config['data']['cols']}"
-    reasons = "".join(f"\n- {_plain(tell(reason))}" for reason in manifest["reasons"])
+    reasons = "".join(f"\n- {_plain(tell(reason))}" for reason in manifest.reasons)
     fused = config["evaluate"]["score"] == "fused"
     score = say(", good or defect by the ranks of that distance and of the map's peak") if fused else ""
     what = say(
@@ -92,16 +93,16 @@ def _summary(manifest: dict[str, Any], report: dict[str, Any]) -> str:
     )
     made = say("made {created}, seed {seed}, preset `{preset}`")
     lines = [
-        f"{say('status')}: **{say(manifest['status'])}**{reasons}",
-        trained.format(source=_code(train["source"]), **{key: train[key] for key in ("revision", "records", "modes")}),
-        tested.format(records=report["figures"]["records"], set=frozen["version"], digest=frozen["digest"][:12]),
-        made.format(created=manifest["created"], seed=config["seed"], preset=config["preset"]),
+        f"{say('status')}: **{say(manifest.status)}**{reasons}",
+        trained.format(source=_code(train.source), revision=train.revision, records=train.records, modes=train.modes),
+        tested.format(records=report["figures"]["records"], set=frozen.version, digest=frozen.digest[:12]),
+        made.format(created=manifest.created, seed=config["seed"], preset=config["preset"]),
     ]
     body = what.format(size=size, distance=config["fit"]["distance"], score=score)
-    return "\n".join([f"# kensa {manifest['version']}", "", body, "", *(f"- {line}" for line in lines)])
+    return "\n".join([f"# kensa {manifest.version}", "", body, "", *(f"- {line}" for line in lines)])
 
 
-def _figures(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+def _figures(manifest: ReleaseManifest, report: dict[str, Any]) -> str:
     say = _say(manifest)
     edges = report["figures"]["intervals"] | {"good_auroc": report["figures"].get("good_auroc_interval")}
     raw = {name: max(found[name] for found in _raw(report) if name in found) for name in ("auroc", "mode_accuracy")}
@@ -111,7 +112,7 @@ def _figures(manifest: dict[str, Any], report: dict[str, Any]) -> str:
         low_high = edges.get(name)
         shown = f"{low_high[0]:.3f} – {low_high[1]:.3f}" if low_high else ""
         best = f"{raw[name]:.3f}" if name in raw else ""
-        lines.append(f"| {say(title)} | {manifest['metrics'][name]:.3f} | {shown} | {best} |")
+        lines.append(f"| {say(title)} | {manifest.metrics[name]:.3f} | {shown} | {best} |")
     return "\n".join(lines)
 
 
@@ -119,14 +120,14 @@ def _raw(report: dict[str, Any]) -> list[dict[str, float]]:
     return [found for name, found in report["baselines"].items() if name.startswith("raw map")]
 
 
-def _against_champion(manifest: dict[str, Any], report: dict[str, Any]) -> str | None:
+def _against_champion(manifest: ReleaseManifest, report: dict[str, Any]) -> str | None:
     """The verdict, and the differences with their intervals by figure and by mode; None without a champion."""
     comparison = report["comparison"]
     if comparison is None:
         return None
-    say, tell = _say(manifest), sentence_translator(manifest["config"].get("report", {}).get("language", "en"))
+    say, tell = _say(manifest), sentence_translator(manifest.language)
     title = say("Against the champion {version}").format(version=comparison["version"])
-    lines = [f"## {title}", "", _plain(tell(manifest["comparison"]["verdict"]))]
+    lines = [f"## {title}", "", _plain(tell(manifest.comparison["verdict"]))]
     if not comparison["impossible"]:
         sure = f"{100 * comparison['confidence']:g} %"
         lines += ["", f"| this model less the champion | difference, each end with {sure} |", "| --- | --- |"]
@@ -145,10 +146,10 @@ def _of(entry: dict[str, Any]) -> str:
     return format_difference(entry) if entry["interval"] else f"{entry['difference']:+z.4f}, too few records to be told"
 
 
-def _settings(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+def _settings(manifest: ReleaseManifest, report: dict[str, Any]) -> str:
     """Settings that differ from those of the preset come first, marked."""
-    defaults, rows = RunConfig(preset=manifest["config"]["preset"]).fingerprint_fields(), []
-    for key, value in manifest["config"].items():
+    defaults, rows = RunConfig(preset=manifest.config["preset"]).fingerprint_fields(), []
+    for key, value in manifest.config.items():
         if key in defaults and isinstance(value, dict):
             told = {name: inner for name, inner in value.items() if name in defaults[key]}
             rows += [(f"{key}.{name}", inner, inner != defaults[key][name]) for name, inner in told.items()]
@@ -158,7 +159,7 @@ def _settings(manifest: dict[str, Any], report: dict[str, Any]) -> str:
     return f"## {say('Settings')}\n\n| {say('setting')} | {say('value')} |\n| --- | --- |\n{body}"
 
 
-def _log(manifest: dict[str, Any], report: dict[str, Any]) -> str:
+def _log(manifest: ReleaseManifest, report: dict[str, Any]) -> str:
     best = report["history"]["best_epoch"]
     rows = "\n".join(
         f"| {line['epoch']}{' (saved)' if line['epoch'] == best else ''} "

@@ -49,7 +49,7 @@ def export_facts(release: LoadedRelease, export_format: str) -> ExportFacts:
         format=export_format,
         release=release.version,
         manifest=file_digest(release.path / MANIFEST),
-        weights=release.manifest["weights"],
+        weights=release.manifest.weights,
         rows=data.rows,
         cols=data.cols,
         input=INPUT,

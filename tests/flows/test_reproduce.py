@@ -63,7 +63,7 @@ def test_a_source_that_is_gone_is_told_in_one_line(copied):
     assert done.code == 2
     last = done.err.splitlines()[-1] if "Stopping" not in done.err.splitlines()[-1] else done.err.splitlines()[-2]
     assert last.startswith("kensa: v1: expected acme/nothing at ")
-    assert "on which it was trained, to be there still: acme/nothing@" in last
+    assert "on which it was trained, to be available: acme/nothing@" in last
     assert "Traceback" not in done.err
     assert copied.left_over() == []
 

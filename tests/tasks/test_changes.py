@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from support.inspected_parts import banked, inspected
+from support.releases import manifest
 
 from tasks.changes import changes
 from tasks.core.results import Stage
@@ -39,7 +40,7 @@ def champion(tmp_path):
         folder.mkdir()
         mode, summary = np.array(bank.modes)[bank.mode], map_summaries(bank.maps)
         ReleaseFiles(folder).write_split(SplitRecords(bank.hash, bank.part, mode, bank.good, summary))
-        return Release("v1", folder, {"train": {"revision": "a" * 40}})
+        return Release("v1", folder, manifest())
 
     return make
 
@@ -61,7 +62,7 @@ def test_the_same_revision_brings_nothing(bank_of, champion):
     result = changes(bank_of(parts), champion(parts))
     assert (result.added, result.removed, result.relabelled, result.drift) == (0, 0, 0, [])
     assert result.modes == {str(mode): [EACH, EACH] for mode in range(3)}
-    assert (result.against, result.revision) == ("v1", "a" * 40)
+    assert (result.against, result.revision) == ("v1", "0123abc")
 
 
 def test_added_removed_and_relabelled_are_counted_by_hash(bank_of, champion):

@@ -17,7 +17,7 @@ from tasks.core.files import file_digest
 from tasks.core.results import RetrainResult
 from tasks.core.stages import MANIFEST, verified_manifest
 from tasks.publish import find_previous_result, git_commit, publish
-from tasks.registry.champion import champion_state, promote, rollback
+from tasks.registry.champion import ChampionState, champion_state, promote, rollback
 from tasks.registry.release_files import EVALUATION_FILES
 from tasks.registry.releases import rejected_drafts, releases
 
@@ -27,7 +27,7 @@ from pathlib import Path
 from support import inspected_parts as parts
 from tasks.core.errors import ChampionMoved
 from tasks.publish import publish
-from tasks.registry.champion import champion_state
+from tasks.registry.champion import ChampionState, champion_state
 folder, name = Path(sys.argv[1]), sys.argv[2]
 stages, config = parts.judged(folder / name), parts.configured(folder)
 print("ready", flush=True)
@@ -35,7 +35,7 @@ sys.stdin.readline()
 moved = 0
 while True:
     try:
-        made = publish(stages, config, champion_state(folder / "artifacts")["champion"], name * 16, parts.FACTS)
+        made = publish(stages, config, champion_state(folder / "artifacts").champion, name * 16, parts.FACTS)
         break
     except ChampionMoved:
         moved += 1
@@ -80,18 +80,8 @@ def test_a_release_is_complete_sealed_and_champion(tmp_path):
 
 def test_the_json_of_an_outcome(tmp_path):
     told = json.loads(json.dumps(published(tmp_path).as_json(), allow_nan=False))
-    assert list(told) == [
-        "status",
-        "release",
-        "path",
-        "train",
-        "test",
-        "metrics",
-        "champion",
-        "reasons",
-        "frozen",
-        "comparison",
-    ]
+    names = ("status", "release", "path", "train", "test", "metrics", "champion", "reasons", "frozen", "comparison")
+    assert set(told) == set(names)
 
 
 def test_a_rejected_draft_is_kept_with_its_reasons(tmp_path):
@@ -108,7 +98,7 @@ def test_versions_follow_each_other(tmp_path):
     for number, champion in enumerate((None, "v1", "v2"), start=1):
         made = published(tmp_path, champion, f"{number}" * 64)
         assert (made.release, made.champion) == (f"v{number}", f"v{number}")
-    assert champion_state(tmp_path / "artifacts")["history"] == ["v1", "v2", "v3"]
+    assert champion_state(tmp_path / "artifacts").history == ("v1", "v2", "v3")
 
 
 def test_a_champion_that_moved_meanwhile_stops_the_release(tmp_path):
@@ -121,7 +111,7 @@ def test_a_champion_that_moved_meanwhile_stops_the_release(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "fails", ["tasks.publish.model_card", "tasks.publish.seal_folder", "tasks.publish.set_champion"]
+    "fails", ["tasks.publish.model_card", "tasks.registry.placement.seal_folder", "tasks.publish.set_champion"]
 )
 def test_a_failure_leaves_no_half_release_and_the_old_champion(tmp_path, monkeypatch, fails):
     published(tmp_path)
@@ -135,7 +125,7 @@ def test_a_failure_leaves_no_half_release_and_the_old_champion(tmp_path, monkeyp
     monkeypatch.undo()
     finished = "releases/v2" if fails.endswith("set_champion") else "releases/v1"
     assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1", finished}
-    assert champion_state(tmp_path / "artifacts")["champion"] == "v1"
+    assert champion_state(tmp_path / "artifacts").champion == "v1"
     assert all(verified_manifest(release.path) for release in releases(tmp_path / "artifacts"))
 
 
@@ -151,7 +141,7 @@ def test_a_run_that_died_before_the_pointer_is_finished_by_the_next(tmp_path, mo
     died_before_the_pointer(tmp_path, monkeypatch, "v1", "b" * 64)
     found = find_previous_result(parts.configured(tmp_path), "b" * 64)
     assert (found.status, found.release, found.champion) == ("unchanged", "v2", "v2")
-    assert champion_state(tmp_path / "artifacts")["history"] == ["v1", "v2"]
+    assert champion_state(tmp_path / "artifacts").history == ("v1", "v2")
 
 
 def test_an_unfinished_release_never_replaces_a_champion_it_was_not_compared_with(tmp_path, monkeypatch):
@@ -160,7 +150,7 @@ def test_an_unfinished_release_never_replaces_a_champion_it_was_not_compared_wit
     died_before_the_pointer(tmp_path, monkeypatch, "v1", "b" * 64)
     assert published(tmp_path, "v1", "c" * 64).release == "v3"
     assert find_previous_result(parts.configured(tmp_path), "b" * 64) is None
-    assert champion_state(tmp_path / "artifacts")["champion"] == "v3"
+    assert champion_state(tmp_path / "artifacts").champion == "v3"
     assert published(tmp_path, "v3", "b" * 64).release == "v4"
     assert find_previous_result(parts.configured(tmp_path), "b" * 64).release == "v4"
 
@@ -183,7 +173,7 @@ def test_a_release_that_was_rolled_back_stays_so(tmp_path):
     rollback(tmp_path / "artifacts")
     found = find_previous_result(parts.configured(tmp_path), "b" * 64)
     assert (found.status, found.release, found.champion) == ("unchanged", "v2", "v1")
-    assert champion_state(tmp_path / "artifacts")["champion"] == "v1"
+    assert champion_state(tmp_path / "artifacts").champion == "v1"
 
 
 def test_a_rejection_counts_only_against_the_champion_of_today(tmp_path):
@@ -222,8 +212,8 @@ def test_two_processes_publish_at_once(tmp_path):
     assert [rival.returncode for rival in rivals] == [0, 0], told
     artifacts = tmp_path / "artifacts"
     assert {out.split()[0] for out, _ in told} == {"v1", "v2"}
-    assert champion_state(artifacts) == {"champion": "v2", "history": ["v1", "v2"], "ever": ["v1", "v2"]}
-    assert [release.manifest["compared_with"] for release in releases(artifacts)] == [None, "v1"]
+    assert champion_state(artifacts) == ChampionState("v2", ("v1", "v2"), ("v1", "v2"))
+    assert [release.manifest.compared_with for release in releases(artifacts)] == [None, "v1"]
     assert all(verified_manifest(release.path) for release in releases(artifacts))
     assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1", "releases/v2"}
 
@@ -236,10 +226,10 @@ def test_a_model_that_was_damaged_on_its_way_is_not_released(tmp_path, monkeypat
         stages.seal_folder(folder, manifest)
         (folder / "model.keras").write_bytes(b"other")
 
-    monkeypatch.setattr("tasks.publish.seal_folder", careless)
+    monkeypatch.setattr("tasks.registry.placement.seal_folder", careless)
     with pytest.raises(DamagedRelease):
         published(tmp_path)
-    assert champion_state(tmp_path / "artifacts")["champion"] is None
+    assert champion_state(tmp_path / "artifacts").champion is None
 
 
 def test_an_artifacts_folder_that_cannot_be_made(tmp_path):
@@ -253,7 +243,7 @@ def test_names_that_no_encoding_holds_do_not_stop_the_release(tmp_path):
     facts = {"train": parts.FACTS["train"] | {"source": "/mnt/\udcff\udc80 部品", "kind": "folder"}, "test": None}
     made = publish(parts.judged(tmp_path), parts.configured(tmp_path), None, "a" * 64, facts)
     assert "部品" in (Path(made.path) / "README.md").read_text(encoding="utf-8")
-    assert promote(tmp_path / "artifacts", "v1").manifest["train"] == facts["train"]
+    assert promote(tmp_path / "artifacts", "v1").manifest.train.as_json() == facts["train"]
 
 
 def test_the_commit_is_that_of_kensa(monkeypatch, tmp_path):

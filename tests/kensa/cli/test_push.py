@@ -89,7 +89,7 @@ def test_another_content_under_the_same_tag_is_refused(hub, pushing):
     change(pushing.folder / "artifacts", "report.html", b"another")
     done = pushing.kensa("push", "v1", REPOSITORY)
     assert done.code == 2
-    assert "expected no tag v1, or one of this very release, found another content" in done.err
+    assert "expected no tag v1, or one of this same release, found another content" in done.err
     assert on_hub(hub) == before
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support import inspected_parts as parts
+from support.releases import manifest
 
 from tasks.config.model import TowerConfig
 from tasks.config.run import GateConfig, RunConfig
@@ -23,6 +24,7 @@ from tasks.model.distances import distance
 from tasks.model.embeddings import Embedded, EmbeddedBank, make_encoder
 from tasks.model.tower import build_tower
 from tasks.registry.loading import load_classifier
+from tasks.registry.manifest import FrozenSet
 from tasks.registry.release_files import ClassifierArrays, ReleaseFiles, SplitRecords, ThresholdSettings
 from tasks.registry.releases import Release
 
@@ -48,7 +50,7 @@ def released(folder: Path, bank: parts.Bank, seed: int = 1) -> Release:
     files.write_threshold_settings(
         ThresholdSettings({"name": "euclidean"}, "distance", "mean-map", parts.ROWS, parts.COLS, ())
     )
-    return Release("v1", folder, {})
+    return Release("v1", folder, manifest(frozen=None))
 
 
 def resplit(bank: parts.Bank, seed: int) -> parts.Bank:
@@ -79,7 +81,8 @@ def raw(bank: parts.Bank) -> PrototypeClassifier:
 def compared(
     release: Release, classifier: Classifier, bank: parts.Bank, config: RunConfig = RunConfig()
 ) -> dict[str, Any]:
-    return compare_with_champion(release, score_bank_part(classifier, bank, "test"), config, {"version": "f2"})
+    challenger = score_bank_part(classifier, bank, "test")
+    return compare_with_champion(release, challenger, config, FrozenSet(version="f2", digest="d"))
 
 
 def gated(comparison: dict[str, Any], settings: GateConfig = GateConfig()) -> list[str]:
@@ -180,7 +183,7 @@ def test_it_draws_groups_where_there_are_enough(tmp_path, bank):
 def test_the_frozen_sets_of_both_are_named(tmp_path, bank):
     later = parts.banked(parts.inspected(modes=3, each=60, seed=8))
     release = released(tmp_path, bank)
-    found = compared(replace(release, manifest={"frozen": {"version": "f1"}}), raw(later), later)
+    found = compared(replace(release, manifest=manifest()), raw(later), later)
     assert (found["frozen"], found["champion_frozen"]) == ("f2", "f1")
     assert compared(release, raw(later), later)["champion_frozen"] is None, "a release of an older Kensa"
 

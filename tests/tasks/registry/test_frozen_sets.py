@@ -17,9 +17,11 @@ from tasks.data.bank import Bank
 from tasks.data.split import PARTS
 from tasks.publish import publish
 from tasks.registry.frozen_sets import digest_of_test, frozen_sets, identify_frozen_set, register_frozen_set
+from tasks.registry.manifest import SourceSummary
 from tasks.registry.releases import rejected_drafts, releases
 
 TEST = PARTS.index("test")
+SOURCE = SourceSummary(source="acme/boards", revision="r1")
 
 
 @pytest.fixture
@@ -41,12 +43,13 @@ def changed(bank: Bank, name: str, value: Any, part: int = TEST) -> Bank:
     return replace(bank, **{name: values})
 
 
-def kept(artifacts: Path, bank: Bank, revision: str = "r1", **facts: Any) -> str:
+def kept(
+    artifacts: Path, bank: Bank, source: SourceSummary = SourceSummary(source="acme/boards", revision="r1")
+) -> str:
     artifacts.mkdir(exist_ok=True)
     frozen = identify_frozen_set(bank, artifacts)
-    source = {"source": "acme/boards", "revision": revision}
-    register_frozen_set(artifacts, frozen, {"train": source, "test": None, **facts}, "2026-01-02T03:04:05+00:00")
-    return frozen["version"]
+    register_frozen_set(artifacts, frozen, source, "2026-01-02T03:04:05+00:00")
+    return frozen.version
 
 
 def test_the_digest_by_hand():
@@ -105,7 +108,7 @@ def test_names_follow_each_other_and_an_old_set_keeps_its_own(tmp_path, bank):
 
 
 def test_it_names_the_revision_that_the_test_records_come_from(tmp_path, bank):
-    kept(tmp_path, bank, test={"source": "acme/later", "revision": "r9"})
+    kept(tmp_path, bank, SourceSummary(source="acme/later", revision="r9"))
     found = frozen_sets(tmp_path)["f1"]
     assert (found["source"], found["revision"]) == ("acme/later", "r9")
 
@@ -115,7 +118,7 @@ def test_a_name_that_another_run_took_is_refused(tmp_path, bank):
     kept(tmp_path, changed(bank, "hash", b"f" * 32))
     before = (tmp_path / "frozen.json").read_text()
     with pytest.raises(FrozenSetMoved, match="f1 to its own test set; run again"):
-        register_frozen_set(tmp_path, frozen, {"train": {}, "test": None}, "")
+        register_frozen_set(tmp_path, frozen, SourceSummary(source="acme/boards", revision="r1"), "")
     assert (tmp_path / "frozen.json").read_text() == before
 
 
@@ -136,13 +139,13 @@ def test_release_draft_and_card_name_the_set(tmp_path):
         assert outcome.as_json()["frozen"] == {"version": "f1", "digest": "d" * 64, "records": 40, "modes": 3}
         assert "(frozen set f1, `dddddddddddd`)" in (Path(outcome.path) / "README.md").read_text()
     artifacts = tmp_path / "artifacts"
-    assert [one.manifest["frozen"]["version"] for one in (*releases(artifacts), *rejected_drafts(artifacts))] == [
+    assert [one.manifest.frozen.version for one in (*releases(artifacts), *rejected_drafts(artifacts))] == [
         "f1",
         "f1",
     ]
     found = json.loads((artifacts / "frozen.json").read_text())
     assert (list(found), found["f1"]["revision"]) == (["f1", "seal"], "0123abc")
-    assert found["f1"]["created"] == releases(artifacts)[0].manifest["created"]
+    assert found["f1"]["created"] == releases(artifacts)[0].manifest.created
 
 
 def test_a_set_that_moved_stops_the_release_before_anything_is_placed(tmp_path):

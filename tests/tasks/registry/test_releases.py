@@ -12,14 +12,15 @@ from tasks.config.run import DataConfig
 from tasks.core.errors import DamagedRelease, MapSizeChanged, NewerRelease, UnknownRelease
 from tasks.core.stages import seal_folder
 from tasks.registry.champion import (
+    ChampionState,
     champion_state,
     comparable_champion,
     current_champion,
-    next_version,
     promote,
     rollback,
     set_champion,
 )
+from tasks.registry.placement import next_version
 from tasks.registry.releases import get_release, rejected_drafts, releases, verify_release
 
 FILES = ("model.keras", "anchors.npz", "split.npz", "threshold.json", "report.json", "report.html", "README.md")
@@ -36,7 +37,7 @@ def artifacts(tmp_path) -> Path:
 
 def test_before_the_first_release(tmp_path):
     assert releases(tmp_path) == rejected_drafts(tmp_path) == []
-    assert champion_state(tmp_path) == {"champion": None, "history": [], "ever": []}
+    assert champion_state(tmp_path) == ChampionState(None, (), ())
     assert current_champion(tmp_path) is None
     assert comparable_champion(parts.configured(tmp_path)) is None
     assert next_version(tmp_path) == "v1"
@@ -64,20 +65,20 @@ def test_the_name_of_a_removed_champion_is_not_given_again(artifacts):
 
 
 def test_promote_and_rollback_walk_the_history(artifacts):
-    assert champion_state(artifacts) == {"champion": "v3", "history": ["v1", "v2", "v3"], "ever": ["v1", "v2", "v3"]}
+    assert champion_state(artifacts) == ChampionState("v3", ("v1", "v2", "v3"), ("v1", "v2", "v3"))
     assert rollback(artifacts).version == "v2"
     assert promote(artifacts, "v3").version == "v3"
     assert promote(artifacts, "v1").version == "v1"
-    assert champion_state(artifacts)["history"] == ["v1", "v2", "v3", "v1"]
+    assert champion_state(artifacts).history == ("v1", "v2", "v3", "v1")
     assert [rollback(artifacts).version for _ in range(3)] == ["v3", "v2", "v1"]
     with pytest.raises(UnknownRelease):
         rollback(artifacts)
-    assert champion_state(artifacts) == {"champion": "v1", "history": ["v1"], "ever": ["v1", "v2", "v3"]}
+    assert champion_state(artifacts) == ChampionState("v1", ("v1",), ("v1", "v2", "v3"))
 
 
 def test_promoting_the_champion_changes_nothing(artifacts):
     promote(artifacts, "v3")
-    assert champion_state(artifacts)["history"] == ["v1", "v2", "v3"]
+    assert champion_state(artifacts).history == ("v1", "v2", "v3")
 
 
 @pytest.mark.parametrize("version", ["v4", "v0", "3", "", "..", "v1/", "../releases/v1", "drafts"])
@@ -85,7 +86,7 @@ def test_unknown_names(artifacts, version):
     with pytest.raises(UnknownRelease, match="there are v1, v2, v3") as error:
         promote(artifacts, version)
     assert error.value.exit_code == 2
-    assert champion_state(artifacts)["champion"] == "v3"
+    assert champion_state(artifacts).champion == "v3"
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -143,10 +144,10 @@ def test_a_pointer_that_is_gone_is_no_beginning(artifacts):
     """A run that took it for one would replace a champion that it was never compared with."""
     (artifacts / "champion.json").unlink()
     for use in (current_champion, rollback, next_version):
-        with pytest.raises(DamagedRelease, match=r"champion.json: is gone, and there are releases"):
+        with pytest.raises(DamagedRelease, match=r"champion.json: is missing, and there are releases"):
             use(artifacts)
     assert promote(artifacts, "v2").version == "v2"
-    assert champion_state(artifacts) == {"champion": "v2", "history": ["v2"], "ever": ["v1", "v2", "v3"]}
+    assert champion_state(artifacts) == ChampionState("v2", ("v2",), ("v1", "v2", "v3"))
 
 
 def test_every_turned_bit_of_the_pointer_is_found(artifacts):
@@ -240,5 +241,5 @@ def test_drafts_are_the_rejected_ones(tmp_path):
 def test_pointing_names_everyone_that_ever_was_champion_once(artifacts):
     for version in ("v1", "v2", "v1"):
         set_champion(artifacts, version)
-    assert champion_state(artifacts)["ever"] == ["v1", "v2", "v3"]
-    assert champion_state(artifacts)["history"] == ["v1", "v2", "v3", "v1", "v2", "v1"]
+    assert champion_state(artifacts).ever == ("v1", "v2", "v3")
+    assert champion_state(artifacts).history == ("v1", "v2", "v3", "v1", "v2", "v1")

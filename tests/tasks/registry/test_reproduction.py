@@ -43,15 +43,15 @@ def calibrated_anew(artifacts, version, parent):
 
 def again(found, weights=None, **metrics):
     """The stages of a training that came out as the release did, but for what is given."""
-    manifest = found.origin.manifest
-    facts = {"weights": weights or manifest["weights"], "metrics": manifest["metrics"] | metrics}
-    stages = {name: Stage("", digest, {}, False) for name, digest in manifest["stages"].items()}
+    manifest = found.trained_release.manifest
+    facts = {"weights": weights or manifest.weights, "metrics": manifest.metrics | metrics}
+    stages = {name: Stage("", digest, {}, False) for name, digest in manifest.stages.items()}
     return {name: replace(stage, facts=facts) for name, stage in stages.items()}
 
 
 def test_the_same_training_is_equal_and_has_no_difference(artifacts):
     found = find_target(artifacts, "v1")
-    told = compare_with_release(found, again(found), found.origin.manifest["git_commit"])
+    told = compare_with_release(found, again(found), found.trained_release.manifest.git_commit)
     assert (told.verdict, told.release, told.differences) == ("equal", "v1", ())
     assert {"auroc", "mode_accuracy", "good_auroc"} <= set(told.figures)
     assert all(figure["within"] for figure in told.figures.values())
@@ -61,10 +61,10 @@ def test_other_weights_with_figures_within_the_intervals_are_equivalent(artifact
     found = find_target(artifacts, "v1")
     low, _ = compare_with_release(found, again(found), None).figures["auroc"]["interval"]
     told = compare_with_release(found, again(found, "f" * 64, auroc=low), "abc")
-    weights = found.release.manifest["weights"][:12]
+    weights = found.release.manifest.weights[:12]
     assert told.verdict == "equivalent"
     assert told.differences[0] == f"weights {weights}, now {'f' * 12}"
-    assert told.differences[1] == f"Kensa's commit {found.origin.manifest['git_commit']}, now abc"
+    assert told.differences[1] == f"Kensa's commit {found.trained_release.manifest.git_commit}, now abc"
     assert told.differences[2].startswith("auroc ")
     assert ", within [" in told.differences[2]
 
@@ -91,8 +91,8 @@ def test_other_packages_and_the_first_other_stage_are_named(artifacts):
     found = find_target(artifacts, "v1")
     stages = again(found)
     stages |= {name: replace(stages[name], digest="e" * 64) for name in ("triplets", "model")}
-    told = compare_with_release(found, stages, found.origin.manifest["git_commit"])
-    then = found.origin.manifest["stages"]["triplets"]
+    told = compare_with_release(found, stages, found.trained_release.manifest.git_commit)
+    then = found.trained_release.manifest.stages["triplets"]
     assert told.differences[0] == f"stage triplets {then[:12]}, now {'e' * 12}"
     assert told.differences[1].startswith("keras 3.0.0, now 3.")
     assert told.differences[2].startswith("python 3.1.4, now 3.")
@@ -121,7 +121,7 @@ def test_a_release_that_was_only_calibrated_anew_is_trained_as_its_parent(artifa
     calibrated_anew(artifacts, "v2", parent)
     calibrated_anew(artifacts, "v3", "v2")
     found = find_target(artifacts, "v3")
-    assert (found.release.version, found.origin.version) == ("v3", "v1")
+    assert (found.release.version, found.trained_release.version) == ("v3", "v1")
     assert compare_with_release(found, again(found), None).release == "v3"
 
 
@@ -134,8 +134,8 @@ def test_a_lost_parent_is_told(artifacts):
 def test_a_source_that_is_another_by_now_is_refused(artifacts):
     found = find_target(artifacts, "v1")
     told = found.sources["train"]
-    same = PinnedSource(told["source"], told["kind"], told["source"], told["revision"])
+    same = PinnedSource(told.source, told.kind, told.source, told.revision)
     assert require_same_source(found, "train", same) is same
-    with pytest.raises(SourceChanged, match="on which it was trained, to be there still: its content is 999999999999"):
+    with pytest.raises(SourceChanged, match="on which it was trained, to be available: its content is 999999999999"):
         require_same_source(found, "train", replace(same, revision="9" * 40))
     assert "v1: expected" in str(source_missing(found, "train", "no such folder"))

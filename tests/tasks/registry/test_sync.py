@@ -101,8 +101,8 @@ def test_no_machine_writes_over_what_it_has_not_seen(small_line, tmp_path, store
         push(*second, store.address)
     with pytest.raises(ChampionMoved, match="this folder's champion has moved since both were the same; push it first"):
         pull(*second, store.address)
-    assert rollbacks["champion"] == "v1"
-    assert champion_state(second[1])["champion"] == "v3"
+    assert rollbacks.champion == "v1"
+    assert champion_state(second[1]).champion == "v3"
     assert b'"v2"' in Store(store.address).read("artifacts/champion.json")
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import yaml
 from support import inspected_parts as parts
+from support import releases
 
 from tasks.config.model import TrainingConfig
 from tasks.config.run import DataConfig, EvaluateConfig, RunConfig
+from tasks.registry.manifest import ReleaseManifest, SourceSummary
 from tasks.report.model_card import model_card
 
 HOSTILE = [
@@ -29,20 +31,12 @@ HOSTILE = [
 ]
 
 
-def manifest(source: str = "acme/boards", kind: str = "hub", config: RunConfig | None = None) -> dict[str, Any]:
-    figures = parts.report()["figures"]
-    return {
-        "version": "v3",
-        "status": "released",
-        "reasons": [],
-        "created": "2026-01-02T03:04:05+00:00",
-        "train": {"source": source, "kind": kind, "revision": "0123456789abcdef", "records": 200, "modes": 3},
-        "test": None,
-        "frozen": parts.report()["frozen"],
-        "comparison": None,
-        "metrics": {name: value for name, value in figures.items() if isinstance(value, float | int)},
-        "config": dataclasses.asdict((config or RunConfig()).resolved()),
-    }
+def manifest(source: str = "acme/boards", kind: str = "hub", config: RunConfig | None = None) -> ReleaseManifest:
+    return releases.manifest(
+        version="v3",
+        train=SourceSummary(source=source, kind=kind, revision="0123456789abcdef", records=200, modes=3),
+        config=dataclasses.asdict((config or RunConfig()).resolved()),
+    )
 
 
 def card(*words: Any, **named: Any) -> tuple[dict[str, Any], str]:
@@ -132,7 +126,7 @@ def test_the_log_marks_the_saved_epoch():
 
 
 def test_a_rejected_card_says_why():
-    told = manifest() | {"status": "rejected", "reasons": ["too weak", "no threshold"]}
+    told = dataclasses.replace(manifest(), status="rejected", reasons=("too weak", "no threshold"))
     assert "- status: **rejected**\n- too weak\n- no threshold\n" in model_card(told, parts.report())
 
 
@@ -149,7 +143,9 @@ def compared() -> dict[str, Any]:
 
 
 def test_the_differences_from_the_champion_stand_in_the_card():
-    told = manifest() | {"comparison": {"verdict": "better than the champion v2: auroc difference +0.0123"}}
+    told = dataclasses.replace(
+        manifest(), comparison={"verdict": "better than the champion v2: auroc difference +0.0123"}
+    )
     body = model_card(told, parts.report() | {"comparison": compared()})
     section = body.partition("## Against the champion v2\n\n")[2].partition("\n\n## ")[0].splitlines()
     assert section == [
@@ -169,13 +165,15 @@ def test_a_card_without_a_champion_says_nothing_of_one():
 
 
 def test_a_comparison_that_failed_stands_in_the_card():
-    told = manifest() | {"comparison": {"verdict": "cannot be compared with the champion v2: too few"}}
+    told = dataclasses.replace(manifest(), comparison={"verdict": "cannot be compared with the champion v2: too few"})
     body = model_card(told, parts.report() | {"comparison": {"version": "v2", "impossible": "too few"}})
     assert "## Against the champion v2\n\ncannot be compared with the champion v2: too few\n\n## Settings" in body
 
 
 def test_no_modes_name_in_a_reason_becomes_markdown_or_html():
-    told = manifest() | {"status": "rejected", "reasons": ["no longer knows <b>*x*</b>\n## y, which v2 does"]}
+    told = dataclasses.replace(
+        manifest(), status="rejected", reasons=("no longer knows <b>*x*</b>\n## y, which v2 does",)
+    )
     body = model_card(told, parts.report())
     assert "\n- no longer knows \\<b\\>\\*x\\*\\</b\\> \\#\\# y, which v2 does\n" in body
 
