@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help setup retrain test test-fast figures bench faults audit lint lock clean
+.PHONY: help setup retrain test test-fast commands figures bench faults audit lint lock clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ test: setup lint browser  ## every test, and those of the model on the other bac
 
 test-fast: setup  ## the tests that take seconds
 	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile $(ORDER) -m "not slow"
+
+commands: setup  ## docs/commands.md anew, from the help of the commands
+	$(RUN)/python -m kensa.cli.reference > docs/commands.md
 
 figures: setup  ## docs/figures.md anew, from the sets in the folder DATA: about an hour
 	$(RUN)/python -m bench.accuracy.figures --data "$(DATA)"

@@ -117,8 +117,8 @@ class Server:
 
     @property
     def env(self):
-        """What makes a command talk to this server."""
-        return {"PREFECT_API_URL": f"{self.url}/api"}
+        """What makes a command talk to this server, and log the address of its run."""
+        return {"PREFECT_API_URL": f"{self.url}/api", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}
 
     def get(self, path):
         """The API's answer."""

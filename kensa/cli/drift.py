@@ -2,51 +2,56 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from kensa.cli.options import artifacts_word, json_word
-from tasks.config.run import DATA_FOLDER, LANGUAGES
-from tasks.core.inspection import DriftResult
+from typer import Option
 
+from kensa.cli.command import with_examples
+from kensa.cli.options import Artifacts, AsJson, Language, ReleaseName, Source
+from kensa.cli.terminal import print_result, print_table
+from tasks.config.run import DATA_FOLDER
+from tasks.core.inspection import ChartSummary, DriftResult
 
-def words(commands: Any) -> None:
-    """The command's words."""
-    text = "compare new parts with those that a release was made with: level, shape, score, cells"
-    command = commands.add_parser("drift", help=text, description=text)
-    command.add_argument("source", metavar="SOURCE", help="org/name[@revision] on the Hub, a folder, or demo")
-    command.add_argument("--release", metavar="VERSION", help="such as v3; the champion by default")
-    command.add_argument("--report", default="drift.html", metavar="FILE", help="the page with the control charts")
-    command.add_argument("--language", choices=LANGUAGES, help="of the page; the release's own by default")
-    artifacts_word(command)
-    json_word(command)
-    command.set_defaults(run=run)
+MAX_CHARTS = 3  # that are printed; the page has all
+Report = Annotated[Path, Option(metavar="FILE", help="Page with the control charts.")]
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """`kensa drift SOURCE`: 0 whatever the verdict, which is a finding and no failure."""
+@with_examples("kensa drift ./this-week", "kensa drift acme/boards --release v3 --report boards.html")
+def drift(
+    source: Source,
+    release: ReleaseName = None,
+    report: Report = Path("drift.html"),
+    language: Language = None,
+    artifacts: Artifacts = Path("artifacts"),
+    as_json: AsJson = False,
+) -> None:
+    """Compare new parts with those that a release was made with.
+
+    Control charts and tests look at level, shape, score, verdicts and single cells. The exit code is 0 whether the
+    parts drifted or not.
+    """
     from flows.service.server import set_library_defaults
 
     set_library_defaults()
     from tasks.download import download, resolve
-    from tasks.drift import drift
+    from tasks.drift import drift as compare
 
-    source, artifacts = download(resolve(arguments.source, None, Path(DATA_FOLDER))), Path(arguments.artifacts)
-    page, options = Path(arguments.report), {"version": arguments.release, "language": arguments.language}
-    result = drift(source, artifacts, page, **options)
-    print(json.dumps(result.as_json()) if arguments.json else format_result(result))
-    return 0
+    parts = download(resolve(source, None, Path(DATA_FOLDER)))
+    result = compare(parts, artifacts, report, version=release, language=language)
+    print_result(result, as_json, _print_result)
 
 
-def format_result(result: DriftResult) -> str:
-    """The verdict, and the clearest charts, as text."""
-    lines = [f"{result.status}: {result.records:,} records against {result.release}  ({result.page})"]
-    for chart in result.charts[:3]:
-        title = chart.title if chart.mode is None else f"{chart.title} of mode {chart.mode}"
-        since = "" if chart.since is None else f", since part {chart.since:,}"
-        lines.append(f"  {title:<28}{chart.then:.4g} → {chart.now:.4g}  p {chart.p:.2g}{since}")
+def _print_result(result: DriftResult) -> None:
+    print(f"{result.status}: {result.records:,} records against {result.release}  ({result.page})")
+    rows = [_row(chart) for chart in result.charts[:MAX_CHARTS]]
     if result.cells is not None:
-        lines.append(f"  {result.cells.drifted:,} cells moved  p {result.cells.p:.2g}")
-    return "\n".join(lines)
+        rows.append((f"{result.cells.drifted:,} cells moved", "", f"p {result.cells.p:.2g}", ""))
+    if rows:
+        print_table(rows)
+
+
+def _row(chart: ChartSummary) -> tuple[str, ...]:
+    title = chart.title if chart.mode is None else f"{chart.title} of mode {chart.mode}"
+    since = "" if chart.since is None else f"since part {chart.since:,}"
+    return title, f"{chart.then:.4g} → {chart.now:.4g}", f"p {chart.p:.2g}", since

@@ -1,49 +1,52 @@
-"""`kensa export`: a release as one file that judges without Kensa and Keras."""
+"""`kensa export`: a release as one file that gives verdicts without Kensa and Keras."""
 
 from __future__ import annotations
 
-import argparse
-import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from kensa.cli.options import artifacts_word, json_word
+from typer import Option
 
-FORMATS = ("onnx", "savedmodel")
+from kensa.cli.command import with_examples
+from kensa.cli.options import Artifacts, AsJson, Version
+from kensa.cli.terminal import print_result
+from tasks.core.results import ExportResult
 
-
-def words(commands: Any) -> None:
-    """The command's words."""
-    text = "write a release as ONNX or SavedModel, if the file gives the release's own verdicts"
-    command = commands.add_parser("export", help=text, description=text)
-    command.add_argument("version", metavar="VERSION", help="such as v3")
-    command.add_argument("--format", choices=FORMATS, default="onnx", help="what is written; onnx by default")
-    command.add_argument("--out", metavar="DIR", help="an empty or new folder; exports/VERSION-FORMAT in --artifacts")
-    artifacts_word(command)
-    json_word(command)
-    command.set_defaults(run=run)
+Format = Annotated[Literal["onnx", "savedmodel"], Option("--format", help="Format of the file.")]
+Out = Annotated[
+    Path | None,
+    Option(metavar="DIR", help="An empty or new folder.", show_default="exports/VERSION-FORMAT in --artifacts"),
+]
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """`kensa export VERSION`: plain functions, for it takes seconds."""
+@with_examples("kensa export v3", "kensa export v3 --format savedmodel --out ./line-7")
+def export(
+    version: Version,
+    export_format: Format = "onnx",
+    out: Out = None,
+    artifacts: Artifacts = Path("artifacts"),
+    as_json: AsJson = False,
+) -> None:
+    """Write a release as ONNX or SavedModel.
+
+    The file gives verdicts without Kensa and Keras. It is written only if it gives the same verdicts as the release.
+    """
     from flows.service.server import set_library_defaults
 
     set_library_defaults()
     from tasks.registry.releases import get_release
 
-    get_release(Path(arguments.artifacts), arguments.version)  # told at once: TensorFlow takes seconds to start
-    from tasks.export import export
+    get_release(artifacts, version)  # a mistyped name is refused before TensorFlow starts, which takes seconds
+    from tasks.export import export as write
 
-    out = Path(arguments.out) if arguments.out else None
-    done = export(Path(arguments.artifacts), arguments.version, arguments.format, out)
-    if arguments.json:
-        print(json.dumps(asdict(done)))
-        return 0
-    parity = done.parity
-    print(f"{done.status}: {done.release} as {done.format} in {done.path}")
+    result = write(artifacts, version, export_format, out)
+    print_result(result, as_json, _print_result)
+
+
+def _print_result(result: ExportResult) -> None:
+    parity = result.parity
+    print(f"{result.status}: {result.release} as {result.format} in {result.path}")
     print(
         f"  the release's own verdicts on {parity.records} maps, distances within {parity.largest_difference:.1g} "
         f"({parity.tolerance:g} allowed)"
     )
-    return 0

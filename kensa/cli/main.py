@@ -1,81 +1,138 @@
-"""The `kensa` command. Heavy libraries are imported by the commands that need them, when they run."""
+"""The `kensa` command: its subcommands, the options that all of them have, and how errors end.
+
+The module of a subcommand is imported when it is called, and what the command needs when it runs: `kensa --help` must
+not wait for Prefect or TensorFlow.
+"""
 
 from __future__ import annotations
 
-import argparse
+import importlib
 import os
 import sys
-from typing import NoReturn
+from importlib.metadata import version as package_version
+from typing import Annotated, Any, Literal
 
-from kensa.cli import (
-    champion,
-    drift,
-    export,
-    maps,
-    prune,
-    push,
-    recalibrate,
-    releases,
-    reproduce,
-    retrain,
-    score,
-    store,
-    sweep,
-    up,
-    watch,
-)
-from tasks.core.errors import KensaError, UnfitData
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from kensa.cli.command import Command, usage_error
+from kensa.cli.quiet import quiet_libraries, show_libraries
+from kensa.cli.terminal import print_findings, replace_unprintable
+from tasks.core.errors import BadSetting, KensaError, UnfitData
 from tasks.core.gc_tuning import relax_gc
 
-JUDGING = (score, drift, maps, recalibrate)
-KEEPING = (export, push, reproduce, store, prune)
-COMMANDS = (retrain, sweep, up, watch, releases, champion, *JUDGING, *KEEPING)  # in the order of the help
+COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first sentence of the help
+    "retrain": ("retrain", "Train a model, and release it if it passes the gate."),
+    "sweep": ("sweep", "Try settings and seeds, and write the best as a file."),
+    "up": ("service", "Run server, worker and webhook receiver until Ctrl-C."),
+    "watch": ("service", "Look for new dataset versions, and report them to Prefect."),
+    "releases": ("releases", "List releases and rejected models with their metrics."),
+    "promote": ("releases", "Verify the checksums of a release, and make it the champion."),
+    "rollback": ("releases", "Make the previous champion the champion again."),
+    "score": ("score", "Give a verdict on each part of a source."),
+    "drift": ("drift", "Compare new parts with those that a release was made with."),
+    "maps": ("maps", "Turn photographs into RT maps, a source for the others."),
+    "recalibrate": ("recalibrate", "Give a release another threshold, without training."),
+    "export": ("export", "Write a release as ONNX or SavedModel."),
+    "push": ("sharing", "Publish a release to a model repository of the Hub."),
+    "reproduce": ("reproduce", "Train a release again from its manifest, and compare."),
+    "store": ("sharing", "Copy releases and stages to a shared store, or from it."),
+    "prune": ("prune", "Delete files that nothing refers to; never a release."),
+}
+GLOBAL_OPTIONS = {"--verbose": 0, "--log-level": 1}  # with the number of words that follow
+SERVICES = ("up",)  # their log is what people read
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Commands(TyperGroup):
+    """The subcommands by name and summary; each is loaded when it is called."""
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The subcommand that the first word names, and the words that follow."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command and load_command(name), rest
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        """Read the global options wherever they stand."""
+        return super().parse_args(ctx, _global_options_first(args))
+
+
+def _global_options_first(words: list[str]) -> list[str]:
+    first, rest, following = [], [], iter(words)
+    for word in following:
+        if word == "--":
+            return [*first, *rest, word, *following]
+        name, equals, _ = word.partition("=")
+        if name not in GLOBAL_OPTIONS:
+            rest.append(word)
+        else:
+            values = 0 if equals else GLOBAL_OPTIONS[name]
+            first += [word, *(value for _, value in zip(range(values), following, strict=False))]
+    return [*first, *rest]
+
+
+def load_command(name: str) -> TyperCommand:
+    """The subcommand of that name, from its module."""
+    module = importlib.import_module(f"kensa.cli.{COMMANDS[name][0]}")
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name, cls=Command, context_settings=HELP_OPTIONS)(getattr(module, name))
+    return typer.main.get_command(app)
+
+
+def load_commands() -> Commands:
+    """`kensa` itself, with a placeholder for each subcommand."""
+    app = typer.Typer(cls=Commands, rich_markup_mode=None, context_settings=HELP_OPTIONS, invoke_without_command=True)
+    app.callback()(kensa)
+    group = typer.main.get_command(app)
+    for name, (_, summary) in COMMANDS.items():
+        group.add_command(TyperCommand(name, help=summary, rich_markup_mode=None))
+    return group
+
+
+def print_version(requested: bool) -> None:
+    """Print the version and end, if that is requested."""
+    if requested:
+        print(f"kensa {package_version('kensa')}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Print what Prefect, TensorFlow and others log.")]
+Level = Literal["debug", "info", "warning", "error"]
+LogLevel = Annotated[Level | None, typer.Option(help="Print Prefect's log from this level on.", show_default="warning")]
+
+
+def kensa(
+    context: typer.Context, version: Version = False, verbose: Verbose = False, log_level: LogLevel = None
+) -> None:
+    """Retrain the model with which a factory inspects its parts, and release it only when it is better."""
+    if context.invoked_subcommand is None:
+        raise BadSetting("expected a COMMAND, found none; see kensa --help")
+    if verbose:
+        show_libraries(log_level or "info")
+    elif context.invoked_subcommand not in SERVICES:
+        quiet_libraries(log_level or "warning")
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one command; 0 when it did its work, 2 for bad input, 1 for a failure."""
+    """Run one command; 0 when it did its work, 2 for bad input, 1 for a failure, 130 for Ctrl-C."""
     relax_gc()
-    arguments = parser().parse_args(words)
+    replace_unprintable()
     try:
-        return arguments.run(arguments)
-    except UnfitData as error:
-        print(findings_table(error), file=sys.stderr)
-        return _print_error(error)
+        return load_commands().main(words, prog_name="kensa", standalone_mode=False) or 0
+    except typer.TyperException as error:
+        return _print_error(usage_error(error), 2)
     except KensaError as error:
-        return _print_error(error)
-    except BrokenPipeError:  # whoever read it has seen enough
+        if isinstance(error, UnfitData):
+            print_findings(error)
+        return _print_error(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _print_error("interrupted; nothing half-written is left, and the next run goes on", 130)
+    except BrokenPipeError:  # nobody reads the output any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except KeyboardInterrupt:
-        print("kensa: interrupted; nothing half-written is left, and the next run goes on", file=sys.stderr)
-        return 130
 
 
-def _print_error(error: KensaError) -> int:
-    print(f"kensa: {error}", file=sys.stderr)
-    return error.exit_code
-
-
-class Words(argparse.ArgumentParser):
-    """Says what is wrong with the words as every other error is said: in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print it without the usage, and end with 2."""
-        self.exit(2, f"kensa: {message}; see {self.prog} --help\n")
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command's words, those of each command from its own module."""
-    top = Words(prog="kensa", description="Retrains the inspection model and releases it when it is better.")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.words(commands)
-    return top
-
-
-def findings_table(error: UnfitData) -> str:
-    """All findings as a text table, the failed ones first."""
-    order = sorted(error.findings, key=lambda finding: (finding.success, not finding.required))
-    width = max(len(finding.name) for finding in order)
-    lines = (f"  {finding.verdict:<8} {finding.name:<{width}}  {finding.notes}" for finding in order)
-    return "\n".join([f"checks of {error.source}:", *lines])
+def _print_error(message: str, code: int) -> int:
+    print(f"kensa: {message}", file=sys.stderr)
+    return code

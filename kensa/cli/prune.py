@@ -1,70 +1,65 @@
-"""`kensa prune`: frees the disk of what no release, draft or run needs, and the server of old runs."""
+"""`kensa prune`: delete what nothing refers to, on the disk and on the server."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from kensa.cli.options import artifacts_word, json_word
-from tasks.core.errors import BadSetting
+from typer import Option
 
+from kensa.cli.command import with_examples
+from kensa.cli.options import Artifacts, AsJson, Data
+from kensa.cli.terminal import print_table
 
-def words(commands: Any) -> None:
-    """The command's words."""
-    text = "remove stages, damaged folders, drafts and sweeps that nothing needs; never a release"
-    command = commands.add_parser("prune", help=text, description=text)
-    command.add_argument("--keep", type=int, default=5, metavar="N", help="of each kind keep the N newest, too; 5")
-    command.add_argument("--older-than", type=float, default=2, metavar="DAYS", help="touch nothing younger; 2")
-    command.add_argument(
-        "--runs", type=float, metavar="DAYS", help="also delete the server's ended runs older than that"
-    )
-    command.add_argument("--dry-run", action="store_true", help="tell what would go, and change nothing")
-    command.add_argument("--data", default="data", metavar="DIR", help="folder of the caches and stages")
-    artifacts_word(command)
-    json_word(command)
-    command.set_defaults(run=run)
+Keep = Annotated[int, Option(min=0, metavar="N", help="Keep the N newest of each kind.")]
+OlderThan = Annotated[float, Option(min=0, metavar="DAYS", help="Delete only what is older than that.")]
+Runs = Annotated[
+    float | None,
+    Option(min=1, metavar="DAYS", help="Also delete the server's runs that ended longer ago."),
+]
+DryRun = Annotated[bool, Option("--dry-run", help="Print what would be deleted, and delete nothing.")]
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """`kensa prune`."""
-    from tasks.registry.prune import find_removable, prune
+@with_examples("kensa prune --dry-run", "kensa prune --keep 2 --older-than 30 --runs 90")
+def prune(
+    keep: Keep = 5,
+    older_than: OlderThan = 2,
+    runs: Runs = None,
+    dry_run: DryRun = False,
+    data: Data = Path("data"),
+    artifacts: Artifacts = Path("artifacts"),
+    as_json: AsJson = False,
+) -> None:
+    """Delete files that nothing refers to; never a release.
 
-    for name, value, least in (("--keep", arguments.keep, 0), ("--older-than", arguments.older_than, 0)):
-        _require(name, value, least)
-    if arguments.runs is not None:
-        _require("--runs", arguments.runs, 1)
-    places = Path(arguments.data), Path(arguments.artifacts)
-    work = find_removable if arguments.dry_run else prune
-    found = work(*places, arguments.keep, arguments.older_than)
-    runs = None if arguments.runs is None else _runs(arguments.runs, arguments.dry_run)
-    freed = sum(one.size for one in found)
-    if arguments.json:
-        gone = [{"path": str(one.path), "why": one.why, "bytes": one.size} for one in found]
-        print(json.dumps({"dry_run": arguments.dry_run, "bytes": freed, "gone": gone, "runs": runs}))
-        return 0
-    for one in found:
-        print(f"{_shown(one.size):>10}  {one.path}  ({one.why})")
-    would = "would be freed" if arguments.dry_run else "freed"
-    print(f"{_shown(freed)} {would}, {len(found)} folders and files")
-    if runs is not None:
-        print(f"{runs} ended runs {'would be ' if arguments.dry_run else ''}deleted on the server")
-    return 0
+    These are stages, damaged folders, rejected models, sweeps, and what killed processes left.
+    """
+    from tasks.registry import prune as pruning
+
+    work = pruning.find_removable if dry_run else pruning.prune
+    removable = work(data, artifacts, keep, older_than)
+    ended = None if runs is None else _prune_runs(runs, dry_run)
+    size = sum(entry.size for entry in removable)
+    if as_json:
+        gone = [{"path": str(entry.path), "why": entry.why, "bytes": entry.size} for entry in removable]
+        print(json.dumps({"dry_run": dry_run, "bytes": size, "gone": gone, "runs": ended}))
+        return
+    if removable:
+        print_table([(_format_size(entry.size), str(entry.path), entry.why) for entry in removable])
+    would = "would be " if dry_run else ""
+    print(f"{_format_size(size)} {would}freed, {len(removable)} folders and files")
+    if ended is not None:
+        print(f"{ended} ended runs {would}deleted on the server")
 
 
-def _require(name: str, value: float, least: int) -> None:
-    if not value >= least:
-        raise BadSetting(f"{name}: expected a number of at least {least}, found {value}")
-
-
-def _runs(days: float, dry: bool) -> int:
+def _prune_runs(days: float, dry_run: bool) -> int:
     from flows.service.retention import prune_runs
     from flows.service.server import configured_server, require_server
 
     require_server(needed=True)
-    return prune_runs(configured_server(), days, dry)
+    return prune_runs(configured_server(), days, dry_run)
 
 
-def _shown(size: int) -> str:
+def _format_size(size: int) -> str:
     return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

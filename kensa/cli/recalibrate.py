@@ -2,60 +2,86 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from kensa.cli.options import artifacts_word, json_word
+from typer import Argument, Option
+
+from kensa.cli.command import with_examples
+from kensa.cli.options import Artifacts, AsJson, release_names
+from kensa.cli.terminal import print_result, print_table
 from tasks.config.run import CostConfig
 from tasks.core.errors import BadSetting
 from tasks.core.results import RecalibrateResult
 
-RULES = ("target_fpr", "youden", "max_f1", "min_precision", "min_recall")
+Version = Annotated[
+    str | None,
+    Argument(
+        metavar="VERSION", help="A release, such as v3.", show_default="the champion", autocompletion=release_names
+    ),
+]
+Target = Annotated[
+    float,
+    Option(
+        metavar="SHARE",
+        help="Target of the rule: false-positive rate, minimum precision or minimum recall, between 0 and 1.",
+    ),
+]
+Rule = Annotated[
+    Literal["target_fpr", "youden", "max_f1", "min_precision", "min_recall"],
+    Option(help="Rule that sets the threshold between good and defect."),
+]
+Cheapest = Annotated[
+    bool,
+    Option("--cheapest", help="Choose the threshold of least cost; needs --prevalence, --escape, --overkill."),
+]
+Prevalence = Annotated[float | None, Option(metavar="SHARE", help="Share of defective parts on the line.")]
+Escape = Annotated[float | None, Option(metavar="COST", help="Cost of one missed defect.")]
+Overkill = Annotated[float | None, Option(metavar="COST", help="Cost of one good part that is rejected.")]
+Currency = Annotated[str, Option(metavar="NAME", help="Currency of the costs, such as EUR.")]
+Promote = Annotated[bool, Option("--promote", help="Make the new release the champion.")]
 
 
-def words(commands: Any) -> None:
-    """The command's words."""
-    text = "give a release another threshold, as a new release that names its parent; nothing is trained"
-    command = commands.add_parser("recalibrate", help=text, description=text)
-    command.add_argument("version", nargs="?", metavar="VERSION", help="such as v3; the champion by default")
-    command.add_argument("--target", type=float, default=0.05, help="of the rule: 0.01 of the good parts stopped")
-    command.add_argument("--rule", choices=RULES, default="target_fpr", help="how the threshold is found")
-    command.add_argument("--cheapest", action="store_true", help="the threshold of least cost; needs the three below")
-    command.add_argument("--prevalence", type=float, metavar="SHARE", help="share of defective parts on the line")
-    command.add_argument("--escape", type=float, metavar="COST", help="of a defect that passes as good")
-    command.add_argument("--overkill", type=float, metavar="COST", help="of a good part that is stopped")
-    command.add_argument("--currency", default="", metavar="NAME", help="of the costs, such as EUR")
-    command.add_argument("--promote", action="store_true", help="make the new release the champion")
-    artifacts_word(command)
-    json_word(command)
-    command.set_defaults(run=run)
+@with_examples(
+    "kensa recalibrate --target 0.01",
+    "kensa recalibrate v3 --cheapest --prevalence 0.002 --escape 500 --overkill 3 --currency EUR --promote",
+)
+def recalibrate(
+    version: Version = None,
+    target: Target = 0.05,
+    rule: Rule = "target_fpr",
+    cheapest: Cheapest = False,
+    prevalence: Prevalence = None,
+    escape: Escape = None,
+    overkill: Overkill = None,
+    currency: Currency = "",
+    promote: Promote = False,
+    artifacts: Artifacts = Path("artifacts"),
+    as_json: AsJson = False,
+) -> None:
+    """Give a release another threshold, without training.
 
-
-def run(arguments: argparse.Namespace) -> int:
-    """`kensa recalibrate`."""
-    if not 0 < arguments.target < 1:
-        raise BadSetting(f"--target: expected a share between 0 and 1 such as 0.01, found {arguments.target:g}")
-    cost = CostConfig(arguments.prevalence, arguments.escape, arguments.overkill, arguments.currency)
+    The result is a new release, which names the old one as its parent.
+    """
+    if not 0 < target < 1:
+        raise BadSetting(f"--target: expected a share between 0 and 1 such as 0.01, found {target:g}")
+    cost = CostConfig(prevalence, escape, overkill, currency)
     from tasks.evaluation.costs import CHEAPEST, ThresholdRequest
-    from tasks.recalibrate import recalibrate
+    from tasks.recalibrate import recalibrate as calibrate
 
-    asked = ThresholdRequest(CHEAPEST if arguments.cheapest else arguments.rule, arguments.target, cost)
-    made = recalibrate(Path(arguments.artifacts), arguments.version, asked, arguments.promote)
-    print(json.dumps(made.as_json()) if arguments.json else format_result(made))
-    return 0
+    request = ThresholdRequest(CHEAPEST if cheapest else rule, target, cost)
+    result = calibrate(artifacts, version, request, promote)
+    print_result(result, as_json, _print_result)
 
 
-def format_result(made: RecalibrateResult) -> str:
-    """The release, and what its threshold does, as text."""
-    lines = [f"{made.status}: {made.release}  ({made.path})"]
-    lines.append(f"  {made.parent} with the threshold {made.threshold['value']:.4g}")
-    for when, price in made.facts["prices"].items():
-        rates = (price[name]["value"] for name in ("false_alarms", "escapes"))
-        line = f"  {when:<8}{price['threshold']:<10.4g}" + "false alarms {:.3f}  escapes {:.3f}".format(*rates)
-        if price["cost"]:
-            line += "  cost of 10,000 parts {:,.0f} [{:,.0f}, {:,.0f}]".format(*price["cost"])
-        lines.append(line)
-    more = "" if made.champion == made.release else f"; kensa promote {made.release} makes it the champion"
-    return "\n".join([*lines, f"  champion {made.champion}{more}"])
+def _print_result(result: RecalibrateResult) -> None:
+    print(f"{result.status}: {result.release}  ({result.path})")
+    print(f"  {result.parent} with the threshold {result.threshold['value']:.4g}")
+    rows = []
+    for when, price in result.facts["prices"].items():
+        rates = (f"{name.replace('_', ' ')} {price[name]['value']:.3f}" for name in ("false_alarms", "escapes"))
+        cost = "cost of 10,000 parts {:,.0f} [{:,.0f}, {:,.0f}]".format(*price["cost"]) if price["cost"] else ""
+        rows.append((when, f"{price['threshold']:.4g}", *rates, cost))
+    print_table(rows)
+    hint = "" if result.champion == result.release else f"; kensa promote {result.release} makes it the champion"
+    print(f"  champion {result.champion}{hint}")

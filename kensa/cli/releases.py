@@ -1,78 +1,95 @@
-"""`kensa releases`: what was released, what was rejected, and why. Standard library alone, as it must be quick."""
+"""`kensa releases`, `promote` and `rollback`: what was released or rejected, and which release is the champion."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
 
-from kensa.cli.options import artifacts_word, json_word
-from tasks.registry.champion import champion_state
+from kensa.cli.command import with_examples
+from kensa.cli.options import Artifacts, AsJson, Version
+from kensa.cli.terminal import print_table
+from tasks.registry import champion
 from tasks.registry.frozen_sets import frozen_sets
 from tasks.registry.manifest import ReleaseManifest
-from tasks.registry.releases import Release, rejected_drafts, releases
+from tasks.registry.releases import Release, rejected_drafts
+from tasks.registry.releases import releases as all_releases
 
-MOST_REJECTED = 5  # drafts told as text, the newest; --json has all
-SHOWN_KEYS = ("created", "train", "test", "metrics", "compared_with", "frozen", "comparison")
-
-
-def words(commands: Any) -> None:
-    """The command's words."""
-    text = "list the releases and rejected drafts with data, figures and reasons"
-    command = commands.add_parser("releases", help=text, description=text)
-    artifacts_word(command)
-    json_word(command)
-    command.set_defaults(run=run)
+MAX_REJECTED = 5  # drafts that are printed, the newest; --json has all
+JSON_KEYS = ("created", "train", "test", "metrics", "compared_with", "frozen", "comparison")
+TITLES = ("created", "source", "auroc", "mode accuracy")
+METRICS = ("auroc", "mode_accuracy")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """The releases, oldest first, with the champion marked; then the newest rejected drafts with their reasons."""
-    artifacts = Path(arguments.artifacts)
-    champion, known, refused = champion_state(artifacts).champion, releases(artifacts), rejected_drafts(artifacts)
-    if arguments.json:
-        rows = [{"version": r.version, "champion": r.version == champion, **_summary(r)} for r in known]
-        drafts = [{**_summary(draft), "reasons": list(draft.manifest.reasons)} for draft in refused]
-        sets = frozen_sets(artifacts)
-        print(json.dumps({"champion": champion, "releases": rows, "rejected": drafts, "frozen": sets}))
-        return 0
-    if not known:
+@with_examples("kensa releases", "kensa releases --json | jq .champion")
+def releases(artifacts: Artifacts = Path("artifacts"), as_json: AsJson = False) -> None:
+    """List releases and rejected models with their metrics.
+
+    The oldest release comes first, and * marks the champion. Of the rejected models the newest are listed.
+    """
+    current = champion.champion_state(artifacts).champion
+    released, rejected = all_releases(artifacts), rejected_drafts(artifacts)
+    if as_json:
+        print(json.dumps(_as_json(artifacts, current, released, rejected)))
+        return
+    if not released:
         print(f"no releases in {artifacts}; kensa retrain makes the first")
-    for release in known:
-        print(f"{'*' if release.version == champion else ' '} {release.version:<6}{_line(release)}")
-        _print_comparison(release)
-    for draft in refused[-MOST_REJECTED:]:
-        print(f"- rejected  {_line(draft)}")
-        for reason in draft.manifest.reasons:
-            print(f"      {reason}")
-    if len(refused) > MOST_REJECTED:
-        print(f"  {len(refused) - MOST_REJECTED} more were rejected before; --json lists them")
-    return 0
+    else:
+        rows = [_row("*" if release.version == current else "", release.version, release) for release in released]
+        bold = next((number for number, row in enumerate(rows) if row[0]), None)
+        print_table(rows, ["", "release", *TITLES, "comparison"], bold=bold)
+    if rejected:
+        rows = [_row("-", "rejected", draft) for draft in rejected[-MAX_REJECTED:]]
+        print_table(rows, ["", "", *TITLES, "reasons"])
+    if len(rejected) > MAX_REJECTED:
+        print(f"{len(rejected) - MAX_REJECTED} older rejected models; --json lists them")
+
+
+@with_examples("kensa promote v3")
+def promote(version: Version, artifacts: Artifacts = Path("artifacts"), as_json: AsJson = False) -> None:
+    """Verify the checksums of a release, and make it the champion."""
+    _print_champion(champion.promote(artifacts, version), as_json)
+
+
+@with_examples("kensa rollback")
+def rollback(artifacts: Artifacts = Path("artifacts"), as_json: AsJson = False) -> None:
+    """Make the previous champion the champion again."""
+    _print_champion(champion.rollback(artifacts), as_json)
+
+
+def _print_champion(release: Release, as_json: bool) -> None:
+    print(json.dumps({"champion": release.version}) if as_json else f"champion: {release.version}")
+
+
+def _as_json(artifacts: Path, current: str | None, released: list[Release], rejected: list[Release]) -> dict[str, Any]:
+    rows = [
+        {"version": release.version, "champion": release.version == current, **_summary(release)}
+        for release in released
+    ]
+    drafts = [{**_summary(draft), "reasons": list(draft.manifest.reasons)} for draft in rejected]
+    return {"champion": current, "releases": rows, "rejected": drafts, "frozen": frozen_sets(artifacts)}
 
 
 def _summary(release: Release) -> dict[str, Any]:
+    """What `--json` holds of each."""
     entries = release.manifest.as_json()
-    return {"path": str(release.path), **{name: entries[name] for name in SHOWN_KEYS}}
+    return {"path": str(release.path), **{name: entries[name] for name in JSON_KEYS}}
 
 
-def _line(release: Release) -> str:
+def _row(mark: str, name: str, release: Release) -> list[str]:
     manifest = release.manifest
+    metrics = [f"{manifest.metrics[name]:.3f}" if name in manifest.metrics else "none" for name in METRICS]
     source = f"{manifest.train.source}@{manifest.train.revision[:12]}"
-    return (
-        f"{(manifest.created or '')[:16].replace('T', ' '):<16}  {source:<40} "
-        f"auroc {_metric(manifest, 'auroc')}  mode accuracy {_metric(manifest, 'mode_accuracy')}"
-    )
+    return [mark, name, (manifest.created or "")[:16].replace("T", " "), source, *metrics, _comparison(manifest)]
 
 
-def _metric(manifest: ReleaseManifest, name: str) -> str:
-    return f"{manifest.metrics[name]:.3f}" if name in manifest.metrics else "not told"
-
-
-def _print_comparison(release: Release) -> None:
-    manifest = release.manifest
+def _comparison(manifest: ReleaseManifest) -> str:
+    """Why the model was released or rejected; empty for a release that is older than comparisons."""
+    if manifest.reasons:
+        return "; ".join(manifest.reasons)
     if manifest.parent_version and manifest.recalibrated:
-        print(f"      {manifest.parent_version} with another threshold, {manifest.recalibrated['rule']}")
-    elif manifest.comparison:
-        print(f"      {manifest.comparison.get('verdict')}")
-    elif frozen := manifest.frozen:
-        print(f"      the first of its line, judged on {frozen.records} test records of {frozen.version}")
+        return f"{manifest.parent_version} with another threshold, {manifest.recalibrated['rule']}"
+    if manifest.comparison:
+        return str(manifest.comparison.get("verdict"))
+    frozen = manifest.frozen
+    return f"the first of its line, judged on {frozen.records} test records of {frozen.version}" if frozen else ""

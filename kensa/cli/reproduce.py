@@ -1,56 +1,58 @@
-"""`kensa reproduce`: a release trained again from its manifest, and compared."""
+"""`kensa reproduce`: train a release again, and compare."""
 
 from __future__ import annotations
 
-import argparse
-import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from kensa.cli.options import artifacts_word, json_word
+from typer import Option
+
+from kensa.cli.command import with_examples
+from kensa.cli.options import Artifacts, AsJson, Version
+from kensa.cli.terminal import print_result, print_table
 from tasks.core.results import ReproduceResult
 
-CODES = {"equal": 0, "equivalent": 0, "differs": 1}
+EXIT_CODES = {"equal": 0, "equivalent": 0, "differs": 1}
+Data = Annotated[
+    Path | None,
+    Option(metavar="DIR", help="Folder whose caches may be used.", show_default="none, everything is made again"),
+]
 
 
-def words(commands: Any) -> None:
-    """The command's words."""
-    text = "train a release again from its manifest, and compare weights and figures"
-    ends = (
-        "Exit code 0 where it is equal (bit for bit) or equivalent (figures within the intervals), 1 where it differs."
-    )
-    command = commands.add_parser("reproduce", help=text, description=f"{text[0].upper()}{text[1:]}. {ends}")
-    command.add_argument("version", metavar="VERSION", help="such as v3")
-    command.add_argument("--data", metavar="DIR", help="a folder whose caches may be used; else all is made anew")
-    artifacts_word(command)
-    json_word(command)
-    command.set_defaults(run=run)
+@with_examples("kensa reproduce v3", "kensa reproduce v3 --data ./data")
+def reproduce(
+    version: Version, data: Data = None, artifacts: Artifacts = Path("artifacts"), as_json: AsJson = False
+) -> int:
+    """Train a release again from its manifest, and compare.
 
-
-def run(arguments: argparse.Namespace) -> int:
-    """`kensa reproduce VERSION`; a release that cannot be read is told before Prefect is started."""
+    The exit code is 0 where the new model is equal (the same weights) or equivalent (metrics within the intervals),
+    and 1 where it differs.
+    """
     from flows.service.server import require_server, set_library_defaults
 
     set_library_defaults()
     from tasks.registry.reproduction import find_target
 
-    find_target(Path(arguments.artifacts), arguments.version)
+    find_target(artifacts, version)  # a release that cannot be read is refused before Prefect is started
     require_server()
-    from flows.reproduce import reproduce
+    from flows.reproduce import reproduce as flow
 
-    done = reproduce(arguments.version, arguments.artifacts, arguments.data)
-    _print_reproduced(done, arguments.json)
-    return CODES[done.verdict]
+    result = flow(version, str(artifacts), None if data is None else str(data))
+    print_result(result, as_json, _print_result)
+    return EXIT_CODES[result.verdict]
 
 
-def _print_reproduced(done: ReproduceResult, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(asdict(done)))
-        return
-    print(f"{done.verdict}: {done.release}, weights {done.weights['again']}")
-    for name, told in done.figures.items():
-        low, high = told["interval"]
-        print(f"  {name.replace('_', ' '):<26}{told['release']:.4f}, now {told['again']:.4f}  [{low:.4f}, {high:.4f}]")
-    for difference in done.differences:
+def _print_result(result: ReproduceResult) -> None:
+    print(f"{result.verdict}: {result.release}, weights {result.weights['again']}")
+    rows = [
+        (name.replace("_", " "), f"{metric['release']:.4f}", f"now {metric['again']:.4f}", _interval(metric))
+        for name, metric in result.figures.items()
+    ]
+    if rows:
+        print_table(rows)
+    for difference in result.differences:
         print(f"  differs: {difference}")
+
+
+def _interval(metric: dict[str, list[float]]) -> str:
+    return "[{:.4f}, {:.4f}]".format(*metric["interval"])

@@ -1,148 +1,111 @@
-"""`kensa retrain`: the words of a run, and the line itself."""
+"""`kensa retrain`, and the options of a run that `kensa sweep` has too."""
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import importlib
-import json
-import threading
-from dataclasses import replace
+from dataclasses import Field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from tasks.config.model import PRESETS
-from tasks.config.overrides import OPTIONS, apply_overrides, setting_fields
+from typer import Option
+
+from kensa.cli.command import Rows, with_examples
+from kensa.cli.options import Artifacts, AsJson, Data
+from kensa.cli.terminal import print_result, print_table
+from tasks.config.overrides import OPTIONS, apply_overrides, read_run, setting_fields, types_of
 from tasks.config.run import RunConfig
-from tasks.core.errors import BadSetting, SourceUnreachable
-from tasks.core.results import PinnedSource, RetrainResult
+from tasks.core.errors import BadSetting
+from tasks.core.results import RetrainResult
+
+METRICS = ("auroc", "mode_accuracy", "good_auroc", "good_accuracy", "angular_accuracy_at_0.5")
+
+Train = Annotated[
+    str | None,
+    Option(
+        metavar="SOURCE",
+        help="Training source: org/name[@revision] on the Hub, a folder, or demo.",
+        show_default="demo",
+    ),
+]
+Test = Annotated[
+    str | None,
+    Option(metavar="SOURCE", help="Separate test source.", show_default="a part of the training source"),
+]
+Revision = Annotated[
+    str | None,
+    Option(metavar="REV", help="Branch, tag or commit of the training source.", show_default="main"),
+]
+Preset = Annotated[
+    Literal["best", "rt", "notebook"] | None,
+    Option(help="Values of the network's and the training's settings.", show_default="best"),
+]
+SettingsFile = Annotated[
+    Path | None,
+    Option("--settings", metavar="FILE", help="A run as a file, such as a sweep's best.toml; options override it."),
+]
+Settings = Annotated[
+    list[str] | None,
+    Option("--set", metavar="key=value", help="A setting, such as fit.epochs=5; repeat it for more settings."),
+]
 
 
-def words(commands: Any) -> None:
-    """The command's words."""
-    command = commands.add_parser(
-        "retrain",
-        help="download, train, evaluate, and release the model if it passes the gate",
-        epilog=settings_text(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    run_words(command)
-    command.set_defaults(run=run)
+def setting_rows() -> Rows:
+    """Every setting for `--set` with its description, its choices and its default."""
+    fields = setting_fields().items()
+    return [(key, _with_default(key, field)) for key, field in fields if key not in OPTIONS]
 
 
-def settings_text() -> str:
-    """Every setting with its description, as the help of a command ends."""
-    settings = "\n".join(
-        f"  {key:<26}{field.metadata.get('description', '')}"
-        for key, field in setting_fields().items()
-        if key not in OPTIONS
-    )
-    return f"settings for --set:\n{settings}"
+def _with_default(key: str, field: Field) -> str:
+    """The description; the default of a setting that may be None stands in it, or is the preset's."""
+    choices = "|".join(option for option in types_of(key) if isinstance(option, str))
+    default = "preset" if key.startswith(("tower.", "fit.")) else field.default
+    facts = [choices, "" if default in (None, "") else f"default: {default}"]
+    return f"{field.metadata['description']}  [{'; '.join(filter(None, facts))}]".removesuffix("  []")
 
 
-def run_words(command: argparse.ArgumentParser) -> None:
-    """The words that a retraining and a search of its settings have in common."""
-    command.add_argument(
-        "--train", metavar="SOURCE", help="org/name[@revision] on the Hub, a folder, or demo (default)"
-    )
-    command.add_argument(
-        "--test", metavar="SOURCE", help="separate test source; else a part of the training source is held out"
-    )
-    command.add_argument("--revision", metavar="REV", help="branch, tag or commit of the training source")
-    command.add_argument("--preset", metavar="NAME", help=f"one of {', '.join(PRESETS)}; {RunConfig.preset} by default")
-    command.add_argument(
-        "--settings", metavar="FILE", dest="settings_file", help="such as a sweep's best.toml; other options win"
-    )
-    command.add_argument(
-        "--set", action="append", default=[], metavar="key=value", dest="settings", help="a setting, see below"
-    )
-    command.add_argument("--data", default="data", metavar="DIR", help="folder of the caches and stages")
-    command.add_argument("--artifacts", default="artifacts", metavar="DIR", help="folder of the releases")
-    command.add_argument("--json", action="store_true", help="print one JSON object on stdout, and nothing else there")
+@with_examples(
+    "kensa retrain --train acme/boards",
+    "kensa retrain --train ./boards --test ./night-shift --set fit.epochs=20 --set report.language=ja",
+    **{"Settings for --set": setting_rows},
+)
+def retrain(
+    train: Train = None,
+    test: Test = None,
+    revision: Revision = None,
+    preset: Preset = None,
+    settings_file: SettingsFile = None,
+    settings: Settings = None,
+    data: Data = Path("data"),
+    artifacts: Artifacts = Path("artifacts"),
+    as_json: AsJson = False,
+) -> None:
+    """Train a model, and release it if it passes the gate.
+
+    Nothing is trained where the same data and settings were evaluated before: then the status is unchanged.
+    """
+    from kensa.runs import retrain_with
+
+    options = {"train": train, "test": test, "revision": revision, "preset": preset}
+    result = retrain_with(run_config(options, settings_file, settings or [], data, artifacts))
+    print_result(result, as_json, _print_result)
 
 
-def configured(arguments: argparse.Namespace) -> RunConfig:
-    """The run that the words ask for, on top of the settings file where one is named; raises BadSetting."""
-    from tasks.config.overrides import read_run
-
-    options = {name: getattr(arguments, name) for name in ("train", "test", "revision", "preset")}
-    given = {name: value for name, value in options.items() if value is not None}
-    config = read_run(Path(arguments.settings_file)) if arguments.settings_file else RunConfig()
-    config = replace(config, **given, data_folder=arguments.data, artifacts_folder=arguments.artifacts)
-    for word in arguments.settings:
+def run_config(
+    options: dict[str, str | None], settings_file: Path | None, settings: list[str], data: Path, artifacts: Path
+) -> RunConfig:
+    """The run of a settings file, with the options that were typed; raises BadSetting."""
+    for word in settings:
         if word.partition("=")[0].strip() in OPTIONS:
-            raise BadSetting(f"--set {word}: give it as an option of its own, see kensa retrain --help")
-    return apply_overrides(config, arguments.settings)
+            raise BadSetting(f"--set {word}: expected it as an option; see kensa retrain --help")
+    config = read_run(settings_file) if settings_file else RunConfig()
+    typed = {name: value for name, value in options.items() if value is not None}
+    config = replace(config, **typed, data_folder=str(data), artifacts_folder=str(artifacts))
+    return apply_overrides(config, settings)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """`kensa retrain`: decide first whether there is anything to do, and only then start Prefect."""
-    from flows.service.server import configured_server, require_server, set_library_defaults
-    from kensa.cli.retrain import preload_training
-    from tasks.core.files import ensure_writable
-
-    set_library_defaults()
-    config = configured(arguments)
-    for folder in (config.data_folder, config.artifacts_folder):
-        ensure_writable(Path(folder))  # before a training whose model could not be kept
-    outcome = None if configured_server() else unchanged(config)
-    if outcome is None:
-        cluster = config.evaluate.cluster()
-        require_server(needed=cluster is not None)  # its workers speak to the server too
-        if cluster is not None:
-            from flows.service.cluster import require_cluster
-
-            require_cluster(cluster, "evaluate.dask")
-        from flows.retrain import retrain as line
-
-        if not configured_server():
-            preload_training()
-        outcome = line(config=config)
-    _print_outcome(outcome, arguments.json)
-    return 0
-
-
-def unchanged(config: RunConfig) -> RetrainResult | None:
-    """The outcome of the same run before, found without Prefect and TensorFlow."""
-    from tasks.config.fingerprints import fingerprint
-    from tasks.publish import find_previous_result
-
-    sources = pinned(config)
-    return find_previous_result(config, fingerprint(*sources, config)) if sources else None
-
-
-def pinned(config: RunConfig) -> tuple[PinnedSource, PinnedSource | None] | None:
-    """The two sources at their present revisions; None where the Hub does not answer: the flow tries again."""
-    from tasks.download import resolve
-
-    try:
-        return (
-            resolve(config.train, config.revision, config.data_path),
-            resolve(config.test, None, config.data_path) if config.test else None,
-        )
-    except SourceUnreachable:
-        return None  # the flow shows each try
-
-
-def _print_outcome(outcome: RetrainResult, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(outcome.as_json()))
-        return
-    print(f"{outcome.status}: {outcome.release or 'no release'}  ({outcome.path})")
-    for reason in outcome.reasons:
+def _print_result(result: RetrainResult) -> None:
+    print(f"{result.status}: {result.release or 'no release'}  ({result.path})")
+    for reason in result.reasons:
         print(f"  {reason}")
-    for name in ("auroc", "mode_accuracy", "good_auroc", "good_accuracy", "angular_accuracy_at_0.5"):
-        if name in outcome.metrics:
-            print(f"  {name.replace('_', ' '):<26}{outcome.metrics[name]:.3f}")
-    print(f"  champion                  {outcome.champion or 'none yet'}")
-    print(f"  report                    {Path(outcome.path) / 'report.html'}")
-
-
-def preload_training() -> None:
-    """Import Keras and its backend on another thread, while this one waits for Prefect's temporary server."""
-
-    def work() -> None:
-        with contextlib.suppress(Exception):  # whoever needs it imports it again, and is told
-            importlib.import_module("tasks.train")
-
-    threading.Thread(target=work, name="import-training").start()
+    rows = [(name.replace("_", " "), f"{result.metrics[name]:.3f}") for name in METRICS if name in result.metrics]
+    rows += [("champion", result.champion or "none yet"), ("report", str(Path(result.path) / "report.html"))]
+    print_table(rows)

@@ -1,82 +1,92 @@
-"""`kensa score`: new parts judged by the champion, or by a release of one's choice."""
+"""`kensa score`: verdicts on new parts."""
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from kensa.cli.options import artifacts_word, json_word
-from tasks.config.run import DATA_FOLDER, LANGUAGES
-from tasks.core.inspection import LabelledResult, ScoreRequest, ScoreResult
+from typer import Option
+
+from kensa.cli.command import with_examples
+from kensa.cli.options import Artifacts, AsJson, Language, ReleaseName, Source, release_names
+from kensa.cli.terminal import print_result, print_table
+from tasks.core.inspection import LabelledResult, ScoreResult
+
+Out = Annotated[Path, Option(metavar="FILE", help="Parquet file of the verdicts.")]
+Report = Annotated[
+    Path | None,
+    Option(metavar="FILE", help="Also write a page that explains them, such as verdicts.html."),
+]
+Against = Annotated[
+    str | None,
+    Option(
+        metavar="VERSION",
+        help="Also list the records whose verdict is another than that of this release.",
+        autocompletion=release_names,
+    ),
+]
 
 
-def words(commands: Any) -> None:
-    """The command's words."""
-    text = "judge the records of a source with the champion, or another release"
-    command = commands.add_parser("score", help=text, description=text)
-    command.add_argument("source", metavar="SOURCE", help="org/name[@revision] on the Hub, a folder, or demo")
-    command.add_argument("--release", metavar="VERSION", help="such as v3; the champion by default")
-    command.add_argument("--out", default="verdicts.parquet", metavar="FILE", help="where the verdicts go")
-    command.add_argument("--report", metavar="FILE", help="a page that says why, such as verdicts.html")
-    command.add_argument("--against", metavar="VERSION", help="another release: which verdicts does it change?")
-    command.add_argument("--language", choices=LANGUAGES, help="of the page; the release's own by default")
-    artifacts_word(command)
-    json_word(command)
-    command.set_defaults(run=run)
+@with_examples(
+    "kensa score ./new-parts --report verdicts.html",
+    "kensa score acme/boards --release v3 --against v2 --out boards.parquet",
+)
+def score(
+    source: Source,
+    release: ReleaseName = None,
+    out: Out = Path("verdicts.parquet"),
+    report: Report = None,
+    against: Against = None,
+    language: Language = None,
+    artifacts: Artifacts = Path("artifacts"),
+    as_json: AsJson = False,
+) -> None:
+    """Give a verdict on each part of a source.
 
+    A part is good, a defect of a mode, or unknown. Where the source has labels, the output says how well the verdicts
+    agree with them.
+    """
+    from kensa.runs import score as write_verdicts
 
-def run(arguments: argparse.Namespace) -> int:
-    """`kensa score SOURCE`: plain functions, for Prefect has nothing to add to a look at some parts."""
-    from flows.service.server import set_library_defaults
-
-    set_library_defaults()
-    from tasks.download import download, resolve
-    from tasks.score import score as judge
-
-    request = ScoreRequest(
-        out=Path(arguments.out),
-        page=Path(arguments.report) if arguments.report else None,
-        version=arguments.release,
-        against=arguments.against,
-        language=arguments.language,
+    result = write_verdicts(
+        source, release=release, out=out, report=report, against=against, language=language, artifacts=artifacts
     )
-    source = download(resolve(arguments.source, None, Path(DATA_FOLDER)))
-    scored = judge(source, Path(arguments.artifacts), request)
-    print(json.dumps(scored.as_json()) if arguments.json else format_result(scored))
-    return 0
+    print_result(result, as_json, _print_result)
 
 
-def format_result(scored: ScoreResult) -> str:
-    """The verdicts' summary as a few lines of text."""
-    counts = ", ".join(f"{count:,} {name}" for name, count in scored.counts.items())
-    lines = [f"{scored.path}: {counts}, by {scored.release}"]
-    if scored.flips:
-        changes = ", ".join(f"{pair.count:,} {pair.before} → {pair.after}" for pair in scored.flips.pairs)
-        lines.append(f"  {scored.flips.flipped:,} changed from {scored.flips.against}: {changes or 'none'}")
-    if scored.page:
-        lines.append(f"  why: {scored.page}")
-    return "\n".join(lines + (figure_lines(scored.figures, scored.release) if scored.figures else []))
+def _print_result(result: ScoreResult) -> None:
+    counts = ", ".join(f"{count:,} {name}" for name, count in result.counts.items())
+    print(f"{result.path}: {counts}, by {result.release}")
+    if result.flips:
+        changes = ", ".join(f"{pair.count:,} {pair.before} → {pair.after}" for pair in result.flips.pairs)
+        print(f"  {result.flips.flipped:,} changed from {result.flips.against}: {changes or 'none'}")
+    if result.page:
+        print(f"  why: {result.page}")
+    if result.figures:
+        _print_agreement(result.figures, result.release)
 
 
-def figure_lines(labelled: LabelledResult, release: str) -> list[str]:
+def _print_agreement(labelled: LabelledResult, release: str) -> None:
     """How well the verdicts agree with the labels."""
-    lines = []
     if labelled.seen:
-        lines.append(f"  metrics exclude {labelled.seen:,} training, validation and calibration records")
-    rates = {
+        print(f"  metrics exclude {labelled.seen:,} training, validation and calibration records")
+    proportions = {
         ("false alarms", "good parts"): labelled.false_alarms,
         ("escapes", "defects"): labelled.escapes,
         ("mode accuracy", "known modes"): labelled.mode_accuracy,
     }
-    for (name, of), rate in rates.items():
-        if rate is not None:
-            low, high = rate.interval
-            lines.append(f"  {name:<16}{rate.rate:.3f} [{low:.3f}, {high:.3f}]  {rate.count:,} of {rate.of:,} {of}")
+    rows = [
+        (name, f"{rate.rate:.3f}", _interval(rate.interval), f"{rate.count:,} of {rate.of:,} {of}")
+        for (name, of), rate in proportions.items()
+        if rate is not None
+    ]
     if labelled.good_auroc is not None:
-        low, high = labelled.good_auroc_interval
-        lines.append(f"  {'good auroc':<16}{labelled.good_auroc:.3f} [{low:.3f}, {high:.3f}]")
+        rows.append(("good auroc", f"{labelled.good_auroc:.3f}", _interval(labelled.good_auroc_interval), ""))
+    if rows:
+        print_table(rows)
     if strange_modes := labelled.strange_modes:
-        lines.append(f"  {sum(strange_modes.values()):,} records of modes that {release} does not know")
-    return lines
+        print(f"  {sum(strange_modes.values()):,} records of modes that {release} does not know")
+
+
+def _interval(bounds: tuple[float, float]) -> str:
+    return "[{:.3f}, {:.3f}]".format(*bounds)

@@ -50,10 +50,13 @@ def at_once(place, *words, said, **env):
 
 
 WORDS = {
-    "unknown command": (["frobnicate"], ["invalid choice: 'frobnicate'", "kensa --help"]),
+    "unknown command": (["frobnicate"], ["no such command 'frobnicate'", "kensa --help"]),
     "no command": ([], ["COMMAND", "kensa --help"]),
-    "unknown option": (["retrain", "--epochs", "3"], ["unrecognized arguments: --epochs 3", "--help"]),
-    "option without its value": (["retrain", "--train"], ["--train", "expected one argument"]),
+    "unknown option": (["retrain", "--epochs", "3"], ["expected an option of kensa retrain, found --epochs", "--help"]),
+    "option without its value": (
+        ["retrain", "--train"],
+        ["--train: expected a value, found none", "kensa retrain --help"],
+    ),
     "unknown setting": (["retrain", "--set", "fit.epoch=3"], ["fit.epoch", "unknown setting", "fit.epochs"]),
     "setting out of bounds": (["retrain", "--set", "fit.epochs=0"], ["fit.epochs", "expected at least 1", "found 0"]),
     "setting that is no number": (["retrain", "--set", "fit.margin=nan"], ["fit.margin", "expected", "found nan"]),
@@ -64,10 +67,10 @@ WORDS = {
     ),
     "setting without a value": (["retrain", "--set", "fit.epochs"], ["expected key=value", "fit.epochs=5"]),
     "widths that are no numbers": (["retrain", "--set", "tower.widths=64-x"], ["512-256-128", "found '64-x'"]),
-    "option given as a setting": (["retrain", "--set", "train=acme/boards"], ["option of its own", "--help"]),
+    "option given as a setting": (["retrain", "--set", "train=acme/boards"], ["expected it as an option", "--help"]),
     "unknown preset": (
         ["retrain", "--preset", "bets"],
-        ["preset", "expected 'best' or 'rt' or 'notebook'", "found 'bets'"],
+        ["--preset: expected best or rt or notebook", "found 'bets'"],
     ),
     "source that is neither": (["retrain", "--train", "a/b/c"], ["a/b/c: expected org/name", "found no such folder"]),
     "source that is one word": (["retrain", "--train", "boards"], ["boards: expected org/name", "no such folder"]),
@@ -85,7 +88,10 @@ WORDS = {
     "sweep of a range without steps": (["sweep", "--grid", "fit.margin=1..2"], ["fit.margin=1..2:5", "--random N"]),
     "sweep of the judgement": (["sweep", "--grid", "split.seed=1,2"], ["--grid split.seed", "not be judged alike"]),
     "sweep of seeds": (["sweep", "--grid", "seed=1,2"], ["--grid seed", "--seeds N"]),
-    "sweep by no figure": (["sweep", "--grid", "fit.margin=1", "--figure", "loss"], ["figure", "'auroc'", "'loss'"]),
+    "sweep by no figure": (
+        ["sweep", "--grid", "fit.margin=1", "--figure", "loss"],
+        ["--figure: expected auroc or ", "found 'loss'"],
+    ),
     "sweep with a setting twice": (
         ["sweep", "--grid", "fit.margin=1,2", "--set", "fit.margin=3"],
         ["--grid fit.margin", "found it in both"],
@@ -124,7 +130,15 @@ WORDS = {
         ["a/b/c: expected org/name", "found no such folder"],
     ),
     "promotion of an unknown release": (["promote", "v9"], ["v9: no such release", "none yet"]),
-    "promotion of nothing": (["promote"], ["arguments are required: VERSION", "kensa promote --help"]),
+    "number out of bounds": (
+        ["prune", "--keep=-1"],
+        ["--keep: expected a number greater than or equal to 0, found '-1'", "kensa prune --help"],
+    ),
+    "number that is none": (["prune", "--keep", "x"], ["--keep: expected a valid integer, found 'x'", "prune --help"]),
+    "flag with a value": (["releases", "--json=yes"], ["--json: expected no value, found one", "releases --help"]),
+    "a word too many": (["releases", "v1"], ["(v1)", "kensa releases --help"]),
+    "unknown level of the log": (["releases", "--log-level", "loud"], ["--log-level: expected debug or", "'loud'"]),
+    "promotion of nothing": (["promote"], ["VERSION: expected a value, found none", "kensa promote --help"]),
     "rollback without history": (["rollback"], ["expected an earlier champion", "found none"]),
 }
 

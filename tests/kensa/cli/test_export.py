@@ -37,7 +37,11 @@ def test_a_release_leaves_the_house_and_the_second_time_it_is_there(exporting):
             "kensa: artifacts: expected an empty folder, or the same export of v1",
             marks=pytest.mark.slow,
         ),
-        (("v1", "--format", "pickle"), {}, "kensa: argument --format: invalid choice: 'pickle'"),
+        (
+            ("v1", "--format", "pickle"),
+            {},
+            "kensa: --format: expected onnx or savedmodel, found 'pickle'; see kensa export --help",
+        ),
         pytest.param(
             *(("v1",), {"KERAS_BACKEND": "jax"}),
             "kensa: export: expected Keras on TensorFlow, found jax",

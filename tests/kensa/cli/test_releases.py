@@ -1,4 +1,4 @@
-"""`kensa releases`, `promote` and `rollback`, and the help of every command and setting."""
+"""`kensa releases`, `promote` and `rollback`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ import re
 
 import pytest
 
-from tasks.config.overrides import setting_fields
 from tasks.core.stages import seal_folder
 from tasks.registry.champion import init_champion_file, set_champion
-
-OPTIONS = {"train", "test", "revision", "preset", "data_folder", "artifacts_folder"}
 
 
 def better(champion):
@@ -75,9 +72,10 @@ def released(place):
 def test_the_list_marks_the_champion_and_shows_data_and_figures(released):
     done = released.kensa("releases")
     assert done.code == 0, done.err
-    lines = done.out.splitlines()
-    rows = [re.match(r"([* ]) (v\d)\s+(\S+ \S+)\s+(\S+)\s.*auroc (\S+)\s+mode accuracy (\S+)", line) for line in lines]
-    assert [row.groups() for row in rows if row] == [
+    titles, *lines = done.out.splitlines()
+    assert titles.split() == ["release", "created", "source", "auroc", "mode", "accuracy", "comparison"]
+    rows = [re.match(r"([* ]) +(v\d)\s+(\S+ \S+)\s+(\S+)\s+(\S+)\s+(\S+)", line) for line in lines]
+    assert [row.groups() for row in rows] == [
         (" ", "v1", "2025-01-01 05:00", "acme/boards@111111111111", "0.910", "0.810"),
         (" ", "v2", "2025-02-01 05:00", "acme/boards@222222222222", "0.920", "0.820"),
         ("*", "v3", "2025-03-01 05:00", "acme/boards@333333333333", "0.930", "0.830"),
@@ -101,10 +99,10 @@ def test_the_list_as_json(released):
 
 def test_the_list_tells_what_was_shown_against_the_champion(released):
     """v1 is of an older Kensa and tells nothing; v2 was the first of its line on f1; v3 was better than v2."""
-    lines = released.kensa("releases").out.splitlines()
-    assert lines[1].startswith("  v2 ")
-    assert lines[2] == "      the first of its line, judged on 90 test records of f1"
-    assert lines[4] == "      better than the champion v2: auroc difference +0.0123 [+0.0051, +0.0190]"
+    _, first, second, third = released.kensa("releases").out.splitlines()
+    assert first.endswith("0.910  0.810")
+    assert second.endswith("  the first of its line, judged on 90 test records of f1")
+    assert third.endswith("  better than the champion v2: auroc difference +0.0123 [+0.0051, +0.0190]")
     rows = released.kensa("releases", "--json").told["releases"]
     assert [row["comparison"] for row in rows] == [None, None, better(2)]
     assert [row["frozen"] and row["frozen"]["version"] for row in rows] == [None, "f1", "f1"]
@@ -116,13 +114,13 @@ def test_rejected_drafts_are_told_with_their_reasons_the_newest_last(released):
         rejected(artifacts, number)
     (artifacts / "drafts" / "abad").mkdir()
     (artifacts / "drafts" / "abad" / "manifest.json").write_text("{")
-    lines = released.kensa("releases").out.splitlines()[5:]
-    assert lines[0].startswith("- rejected  2025-04-03 05:00  acme/boards@333333333333")
-    assert lines[1:3] == ["      not shown to be better: take 3", "      mode dent is worse"]
-    assert [line for line in lines if "take" in line] == [
-        f"      not shown to be better: take {n}" for n in range(3, 8)
+    titles, *lines, last = released.kensa("releases").out.splitlines()[4:]
+    assert titles.endswith("  reasons")
+    assert lines[0].startswith("-  rejected  2025-04-03 05:00  acme/boards@333333333333")
+    assert [line.partition("0.250  ")[2].strip() for line in lines] == [
+        f"not shown to be better: take {n}; mode dent is worse" for n in range(3, 8)
     ]
-    assert lines[-1] == "  2 more were rejected before; --json lists them"
+    assert last == "2 older rejected models; --json lists them"
     told = released.kensa("releases", "--json").told["rejected"]
     assert [draft["created"][:10] for draft in told] == [f"2025-04-0{number}" for number in range(1, 8)]
     assert told[0]["reasons"] == ["not shown to be better: take 1", "mode dent is worse"]
@@ -154,7 +152,7 @@ def test_promote_and_rollback_move_the_champion(released):
     assert released.kensa("rollback", "--json").told == {"champion": "v2"}
     assert released.kensa("promote", "v3", "--json").told == {"champion": "v3"}
     assert released.champion() == "v3"
-    assert "* v3" in released.kensa("releases").out
+    assert re.search(r"^\* +v3 ", released.kensa("releases").out, re.M)
 
 
 def test_a_rollback_ends_at_the_first_champion(released):
@@ -186,23 +184,3 @@ def test_a_damaged_release_is_not_promoted(released):
     assert done.code == 1
     assert "releases/v1: a file differs" in done.err
     assert released.champion() == "v3"
-
-
-@pytest.fixture(scope="module")
-def commands(a_place, tmp_path_factory):
-    """Each command's help by its name; the empty name is `kensa --help`."""
-    place = a_place(tmp_path_factory.mktemp("help") / "place")
-    top = place.kensa("--help").out
-    names = re.findall(r"^    (\w+)(?:  |$)", top, re.M)
-    return {"": top, **{name: place.kensa(name, "--help").out for name in names}}
-
-
-def test_help_lists_every_command(commands):
-    assert {"retrain", "releases", "promote", "rollback"} <= set(commands)
-    assert all(text.startswith(f"usage: kensa {name}".rstrip()) for name, text in commands.items())
-
-
-def test_every_setting_has_its_help(commands):
-    listed = dict(re.findall(r"^  ([a-z_.]+) +(\S.+)$", commands["retrain"].split("settings for --set:")[1], re.M))
-    assert set(listed) == set(setting_fields()) - OPTIONS
-    assert all(len(text) > 10 for text in listed.values())

@@ -1,0 +1,60 @@
+"""`kensa up` and `kensa watch`: what runs unattended."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated
+
+from typer import Option
+
+from kensa.cli.command import with_examples
+from tasks.core.errors import ServerUnreachable, SomeLinesFailed
+
+
+@with_examples("kensa up", "kensa up --port 4300 --webhook-port 4380")
+def up(
+    port: Annotated[int, Option(metavar="PORT", help="Port of the Prefect server and its UI.")] = 4200,
+    webhook_port: Annotated[int, Option(metavar="PORT", help="Port of the webhook receiver.")] = 4280,
+) -> int:
+    """Run server, worker and webhook receiver until Ctrl-C.
+
+    It is started in Kensa's own folder, which holds prefect.yaml and kensa.toml.
+    """
+    from flows.service.server import set_library_defaults
+    from flows.service.up import up as serve
+
+    set_library_defaults()
+    return serve(port, webhook_port)
+
+
+@with_examples("kensa watch", "kensa watch --once")
+def watch(
+    once: Annotated[bool, Option("--once", help="Look once, and end.")] = False,
+    every: Annotated[float, Option(min=0, metavar="SECONDS", help="Seconds between two looks.")] = 60,
+) -> None:
+    """Look for new dataset versions, and report them to Prefect.
+
+    Prefect's server, which must run, then starts the retraining of the product lines that use the dataset.
+    """
+    from flows.service.server import require_server, set_library_defaults
+
+    set_library_defaults()
+    require_server(needed=True)
+    import httpx
+
+    from flows.watch import watch as look
+
+    while True:
+        try:
+            require_server(needed=True)
+            for version in look():
+                print(f"told: {version}", flush=True)
+        except (SomeLinesFailed, ServerUnreachable, httpx.HTTPError) as error:
+            if once:
+                raise
+            reason = f"the Prefect server went away ({error})" if isinstance(error, httpx.HTTPError) else str(error)
+            print(f"kensa: {reason}; looking again in {every:g} s", file=sys.stderr, flush=True)
+        if once:
+            return
+        time.sleep(every)

@@ -1,0 +1,59 @@
+"""`kensa push` and `kensa store`: releases for other machines and people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Argument, Option
+
+from kensa.cli.command import with_examples
+from kensa.cli.options import Artifacts, AsJson, Data, Version
+from kensa.cli.terminal import print_result
+from tasks.core.results import PushResult, StoreResult
+
+
+@with_examples("kensa push v3 acme/board-model", "kensa push v3 acme/board-model --public")
+def push(
+    version: Version,
+    repository: Annotated[
+        str,
+        Argument(metavar="REPOSITORY", help="org/name; a repository that does not exist is created, private."),
+    ],
+    public: Annotated[bool, Option("--public", help="Make a new repository public.")] = False,
+    artifacts: Artifacts = Path("artifacts"),
+    as_json: AsJson = False,
+) -> None:
+    """Publish a release to a model repository of the Hub.
+
+    The release gets a tag of its name. It needs an HF_TOKEN that may write to the repository.
+    """
+    from tasks.registry.hub_push import push as publish
+
+    print_result(publish(artifacts, version, repository, public), as_json, _print_push)
+
+
+def _print_push(result: PushResult) -> None:
+    print(f"{result.status}: {result.release} at {result.repository}, tag {result.tag} ({result.commit[:12]})")
+
+
+@with_examples("kensa store push s3://acme/kensa", "kensa store pull file:///mnt/store")
+def store(
+    way: Annotated[Literal["push", "pull"], Argument(metavar="WAY", help="push to the store, pull from it.")],
+    address: Annotated[str, Argument(metavar="ADDRESS", help="Such as s3://bucket/folder, or file:///mnt/store.")],
+    data: Data = Path("data"),
+    artifacts: Artifacts = Path("artifacts"),
+    as_json: AsJson = False,
+) -> None:
+    """Copy releases and stages to a shared store, or from it.
+
+    Several machines then work with the same releases. Nothing in the store is overwritten.
+    """
+    from tasks.registry import sync
+
+    synchronise = {"push": sync.push, "pull": sync.pull}[way]
+    print_result(synchronise(data, artifacts, address), as_json, _print_store)
+
+
+def _print_store(result: StoreResult) -> None:
+    print(f"{result.status}: {len(result.folders)} folders, champion {result.champion or 'none yet'}")

@@ -1,0 +1,159 @@
+"""Runs of the line as functions: retrain, and score new parts."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tasks.config.overrides import apply_overrides
+from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER, RunConfig
+from tasks.core.errors import SourceUnreachable
+from tasks.core.inspection import ScoreRequest, ScoreResult
+from tasks.core.results import PinnedSource, RetrainResult
+
+TOP_KEYS = {"test", "revision", "preset", "data_folder", "artifacts_folder"}  # those that are no `--set key=value`
+
+
+def retrain(train: str = "demo", **settings: Any) -> RetrainResult:
+    """Train and evaluate a model, and release it if it passes the gate; the same as `kensa retrain`.
+
+    Args:
+        train: The training source: org/name[@revision] on the Hub, a folder of tables, or demo.
+        settings: Any setting of `kensa retrain --help`, a section as a mapping: `preset="rt"`, `fit={"epochs": 5}`,
+            `data_folder="cache"`.
+
+    Returns:
+        The status (released, rejected or unchanged), the release and its folder, the metrics and the reasons.
+        Nothing is trained where the same data and settings were evaluated before.
+
+    Raises:
+        BadInput: A setting or a source is wrong; `BadSetting`, `UnknownSource` and `UnfitData` among others.
+        Failure: The run failed, for instance because the training diverged.
+
+    Example:
+        >>> import kensa
+        >>> result = kensa.retrain("demo", preset="notebook", fit={"epochs": 2})
+        >>> result.status, result.metrics["auroc"]  # doctest: +SKIP
+        ('released', 0.752...)
+    """
+    return retrain_with(run_config(train, settings))
+
+
+def run_config(train: str, settings: Mapping[str, Any]) -> RunConfig:
+    """The run with these settings; raises BadSetting for one that is unknown, of another type or out of bounds."""
+    values: dict[str, Any] = {}
+    for key, value in settings.items():
+        values |= (
+            {f"{key}.{name}": inner for name, inner in value.items()} if isinstance(value, Mapping) else {key: value}
+        )
+    top = {key: values.pop(key) for key in TOP_KEYS & set(values)}
+    words = [f"{key}={'none' if value is None else value}" for key, value in values.items()]
+    return apply_overrides(RunConfig(train=train, **top), words)
+
+
+def retrain_with(config: RunConfig) -> RetrainResult:
+    """Retrain with a configuration; whether there is anything to do is found out before Prefect is started.
+
+    Raises what `retrain` does, and ServerUnreachable where the configured Prefect server does not answer.
+    """
+    from flows.service.server import configured_server, set_library_defaults
+    from tasks.core.files import ensure_writable
+
+    set_library_defaults()
+    for folder in (config.data_path, config.artifacts_path):
+        ensure_writable(folder)  # before a training whose model could not be stored
+    result = None if configured_server() else previous_result(config)
+    return result or _run_flow(config)
+
+
+def previous_result(config: RunConfig) -> RetrainResult | None:
+    """The result of the same run before, None where there is none; needs neither Prefect nor TensorFlow."""
+    from tasks.config.fingerprints import fingerprint
+    from tasks.publish import find_previous_result
+
+    sources = pinned_sources(config)
+    return find_previous_result(config, fingerprint(*sources, config)) if sources else None
+
+
+def pinned_sources(config: RunConfig) -> tuple[PinnedSource, PinnedSource | None] | None:
+    """The run's two sources at their current revisions; None where the Hub does not answer: the flow tries again."""
+    from tasks.download import resolve
+
+    try:
+        return (
+            resolve(config.train, config.revision, config.data_path),
+            resolve(config.test, None, config.data_path) if config.test else None,
+        )
+    except SourceUnreachable:
+        return None  # the flow shows each try
+
+
+def _run_flow(config: RunConfig) -> RetrainResult:
+    from flows.service.server import configured_server, require_server
+
+    cluster = config.evaluate.cluster()
+    require_server(needed=cluster is not None)  # the cluster's workers need the server too
+    if cluster is not None:
+        from flows.service.cluster import require_cluster
+
+        require_cluster(cluster, "evaluate.dask")
+    from flows.retrain import retrain as flow
+
+    if not configured_server():
+        preload_training()
+    return flow(config=config)
+
+
+def preload_training() -> threading.Thread:
+    """Import Keras and its backend on another thread, while this one waits for Prefect's temporary server."""
+
+    def load() -> None:
+        with contextlib.suppress(Exception):  # whoever needs it imports it again, and gets the error
+            importlib.import_module("tasks.train")
+
+    thread = threading.Thread(target=load, name="import-training")
+    thread.start()
+    return thread
+
+
+def score(
+    source: str,
+    *,
+    release: str | None = None,
+    out: str | Path = "verdicts.parquet",
+    report: str | Path | None = None,
+    against: str | None = None,
+    language: str | None = None,
+    artifacts: str | Path = ARTIFACTS_FOLDER,
+) -> ScoreResult:
+    """Write the verdict on every record of a source to a Parquet file; the same as `kensa score`.
+
+    Args:
+        source: org/name[@revision] on the Hub, a folder of tables, or demo.
+        release: A release such as v3; the champion by default.
+        out: The Parquet file, a row a record: row, mode, distance, score, verdict, margin, beta, sqrt_ve.
+        report: An HTML file that explains the verdicts.
+        against: Another release; the records whose verdict it changes are written beside `out`.
+        language: en or ja, the language of the report; the release's own by default.
+        artifacts: The folder of the releases.
+
+    Returns:
+        The files, the counts of good, defect and unknown, and, where records have labels, how well both agree.
+
+    Raises:
+        UnknownSource, UnknownRelease: There is no such source or release.
+        UnreadableSource: The source's maps are of another size than the release's.
+    """
+    from flows.service.server import set_library_defaults
+
+    set_library_defaults()
+    from tasks.download import download, resolve
+    from tasks.score import score as write_verdicts
+
+    page = None if report is None else Path(report)
+    request = ScoreRequest(Path(out), page, version=release, against=against, language=language)
+    return write_verdicts(download(resolve(source, None, Path(DATA_FOLDER))), Path(artifacts), request)
