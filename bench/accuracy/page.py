@@ -14,28 +14,25 @@ from tasks.report.leaderboard import display_name
 Rows = list[dict[str, Any]]
 COLUMNS = {
     "mode_accuracy": "mode accuracy",
-    "auroc": "pair AUROC",
-    "tpr_at_1_fpr": "TPR at 1 % FPR",
+    "auroc": "verification AUROC",
+    "tpr_at_1_fpr": "verification TPR at 1 % FPR",
     "good_auroc": "good/defect AUROC",
-    "good_fpr": "false alarms, 5 % asked",
+    "good_fpr": "good FPR, target 5 %",
 }
 INTRODUCTION = """# Figures
 
-What each preset is worth on real inspection data, judged on records that took no part in training,
-stopping or calibration. Made by `make figures DATA=…`; every cell is the mean over three seeds ± the
-standard deviation between them, and raw maps have no seed. The thresholds come from calibration records
-at 5 % false alarms asked."""
-BOARDS_TEXT = """Maps of printed circuits (DeepPCB's photographs, five board groups, 6 382 records; ten modes: good, and
-the defect's position in a 3 × 3 grid). Each group in turn is left out of everything and judged."""
-UNSEEN_TEXT = """Each of the nine positions in turn leaves training, stopping and calibration, a model is trained anew
-with preset `best`, and its test records are told from good ones (`kensa retrain --set evaluate.unseen=true`):
-AUROC by the embedding's distance to good, by the peak of the raw map, and by both (`evaluate.score=fused`).
-Means over the nine; one seed."""
-TILES_TEXT = """Magnetic tiles (1 340 records, ten modes of which the smallest has six records), split by groups of near
-duplicates: no photograph of one tile stands on two sides. The good/defect figure asks for any of five
-kinds of damage, and the balanced accuracy is that at the calibrated threshold. On so few tiles three seeds
-say little of the spread: good/defect of `rt` lay between 0.777 and 0.840 for three others, and the recipe of
-`notebook`, which gives up after two epochs without gain, may end with its first."""
+Results of each preset on real inspection data, on records that were not used for training, early stopping or calibration. Made by
+`make figures DATA=…`. Every cell is the mean over three seeds ± their standard deviation; raw maps have no seed. The thresholds come
+from calibration records with a target of 5 % false positives."""
+BOARDS_TEXT = """Maps of printed circuits (photographs of DeepPCB, five boards, 6 382 records; ten modes: good, and the position of the defect in a
+3 × 3 grid). Each board in turn is left out of everything and then judged."""
+UNSEEN_TEXT = """Each of the nine positions in turn is left out of training, early stopping and calibration. A model is trained with preset `best`, and
+the test records of that position are told from good ones (`kensa retrain --set evaluate.unseen=true`). The columns are the AUROC of the
+distance to good in the embedding, of the peak of the raw map, and of both (`evaluate.score=fused`). Means over the nine positions; one seed."""
+TILES_TEXT = """Magnetic tiles (1 340 records, ten modes, the smallest with six records), divided by groups of near duplicates: no two photographs of one
+tile are on different sides. The good/defect AUROC covers five kinds of damage. The balanced accuracy is that at the calibrated threshold.
+With so few tiles, three seeds say little about the spread: good/defect of `rt` was between 0.777 and 0.840 for three other seeds, and the
+recipe of `notebook`, which stops after two epochs without improvement, can stop after its first epoch."""
 
 
 def page(rows: Rows, machine: str) -> str:
@@ -46,9 +43,9 @@ def page(rows: Rows, machine: str) -> str:
     parts = [
         INTRODUCTION,
         f"## Printed circuits, boards never seen\n\n{BOARDS_TEXT}",
-        f"### Judged on group {BOARDS[0]}, trained on the four others\n\n{_table(named)}",
-        f"### Each group left out in turn: mean over the five\n\n{_table(boards)}\n\n{_pooled(boards)}",
-        f"### Each group\n\n{_by_fold(boards)}",
+        f"### Judged on board {BOARDS[0]}, trained on the four others\n\n{_table(named)}",
+        f"### Each board left out in turn: mean over the five\n\n{_table(boards)}\n\n{_pooled(boards)}",
+        f"### Each board\n\n{_by_fold(boards)}",
         f"### RT against Euclidean\n\n{_gap(boards)}",
         f"## Positions never trained\n\n{UNSEEN_TEXT}\n\n{table(never)}",
         f"## Magnetic tiles\n\n{TILES_TEXT}\n\n{_table([r for r in rows if r['fold'] == 'mt'], 'balanced_accuracy')}",
@@ -82,12 +79,12 @@ def _pooled(rows: Rows) -> str:
     for who in dict.fromkeys(row["who"] for row in rows if "alarms" in row):
         own = [row for row in rows if row["who"] == who]
         told.append(f"{who} {sum(row['alarms'] for row in own) / sum(row['good'] for row in own):.3f}")
-    return f"False alarms pooled over all good records of all groups and seeds, 5 % asked: {', '.join(told)}."
+    return f"False positives among all good records of all boards and seeds, target 5 %: {', '.join(told)}."
 
 
 def _by_fold(rows: Rows) -> str:
     names = ("mode_accuracy", "auroc", "tpr_at_1_fpr", "good_auroc", "good_fpr")
-    lines = [f"| group | preset | {' | '.join(COLUMNS[name] for name in names)} |", "| --- | --- |" + " ---: |" * 5]
+    lines = [f"| board | preset | {' | '.join(COLUMNS[name] for name in names)} |", "| --- | --- |" + " ---: |" * 5]
     for fold in BOARDS:
         for who in dict.fromkeys(row["who"] for row in rows if row["seed"] is not None):
             own = [row for row in rows if row["fold"] == fold and row["who"] == who]
@@ -97,7 +94,7 @@ def _by_fold(rows: Rows) -> str:
 
 def _gap(rows: Rows) -> str:
     """Differences of `rt` and `best` on the same groups, with Student's 95 % interval of their mean."""
-    lines = ["| figure | rt − best | 95 % interval over the five groups |", "| --- | ---: | ---: |"]
+    lines = ["| metric | rt − best | 95 % interval over the five boards |", "| --- | ---: | ---: |"]
     for name in ("mode_accuracy", "auroc", "tpr_at_1_fpr", "good_auroc"):
         gaps = np.array([_mean(rows, fold, "rt", name) - _mean(rows, fold, "best", name) for fold in BOARDS])
         half = t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps))
@@ -105,7 +102,7 @@ def _gap(rows: Rows) -> str:
             f"| {COLUMNS[name]} | {gaps.mean():+.4f} | {gaps.mean() - half:+.4f} to {gaps.mean() + half:+.4f} |"
         )
     lowest = min(row["auroc"] for row in rows if row["who"] == "rt")
-    return "\n".join(lines) + f"\n\nThe lowest pair AUROC of `rt` over all groups and seeds: {lowest:.4f}."
+    return "\n".join(lines) + f"\n\nThe lowest verification AUROC of `rt` over all boards and seeds: {lowest:.4f}."
 
 
 def _mean(rows: Rows, fold: str, who: str, name: str) -> float:

@@ -31,7 +31,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         "good_auroc_distance": "distance",
         "good_auroc_peak": "peak of the map",
         "good_auroc_fused": "fused",
-        "caught": "caught at 5 % false alarms asked",
+        "caught": "found at a target of 5 % FPR",
         "novelty_auroc": "novelty against known positions",
     }
     lines = [f"| group | {' | '.join(columns.values())} |", "| --- |" + " ---: |" * len(columns)]
