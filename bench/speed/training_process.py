@@ -5,6 +5,8 @@
     python -m bench.speed.training_process torch --epochs 6        PyTorch + pytorch-metric-learning (own environment)
     python -m bench.speed.training_process best --epochs 3         preset `best`, as Kensa trains it
     python -m bench.speed.training_process best-plain --epochs 3   the same model and batches, by `train_on_batch`
+    python -m bench.speed.training_process steps --epochs 6        `notebook`, by Keras' `fit` with steps_per_execution
+    python -m bench.speed.training_process best-steps --epochs 3   `best`, by Keras' `fit` with steps_per_execution
     python -m bench.speed.training_process agree                   losses of 100 steps: blocks against single steps
 
 All read the same generated triplets, of which the arrays lie ready; `seconds` are those of whole epochs but
@@ -83,16 +85,37 @@ def torch_as_written(path: Path, epochs: int) -> dict[str, Any]:
     return {"seconds": timed(epoch, epochs - 1)}
 
 
-def best_plain(path: Path, epochs: int) -> dict[str, Any]:
-    """The model of the preset `best` on the same batches, one `train_on_batch` for each."""
+def best_plain(path: Path, epochs: int, preset: str = "best") -> dict[str, Any]:
+    """The model of a preset on the same batches, one `train_on_batch` for each."""
     from bench.speed.synthetic import bank
     from tasks.config.model import TrainingConfig
     from tasks.config.run import RunConfig
 
-    model, batches, _ = prepared(bank(), RunConfig(preset="best", fit=TrainingConfig(epochs=epochs)).resolved())
+    model, batches, _ = prepared(bank(), RunConfig(preset=preset, fit=TrainingConfig(epochs=epochs)).resolved())
     _plain(model)
     drawn = [batches.epoch(number) for number in range(epochs + 1)]
     return {"seconds": timed(lambda: _one_by_one(model, drawn.pop()), epochs - 1)}
+
+
+def keras_steps(path: Path, epochs: int, preset: str = "notebook") -> dict[str, Any]:
+    """The same model and batches by Keras' own `fit`, a block of batches an execution."""
+    from bench.speed.synthetic import bank
+    from tasks.config.model import TrainingConfig
+    from tasks.config.run import RunConfig
+
+    config = RunConfig(preset=preset, fit=TrainingConfig(epochs=epochs)).resolved()
+    model, batches, _ = prepared(bank(), config)
+    _plain(model)
+    model.compile(optimizer=model.optimizer, jit_compile=model.jit_compile, steps_per_execution=min(len(batches), 64))
+    drawn = [batches.epoch(number) for number in range(epochs + 1)]
+
+    def epoch() -> None:
+        block = drawn.pop()
+        rows = block.rows.reshape(-1, block.rows.shape[-1])
+        options = {"batch_size": block.rows.shape[1], "shuffle": False, "verbose": 0}
+        model.fit(rows, np.zeros(len(rows)), sample_weight=block.weights.ravel(), **options)
+
+    return {"seconds": timed(epoch, epochs - 1)}
 
 
 def agree(path: Path, epochs: int) -> dict[str, Any]:
@@ -152,6 +175,9 @@ WAYS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "torch": torch_as_written,
     "best": lambda path, epochs: kensa(path, epochs, "best"),
     "best-plain": best_plain,
+    "steps": keras_steps,
+    "best-steps": lambda path, epochs: keras_steps(path, epochs, "best"),
+    "plain": lambda path, epochs: best_plain(path, epochs, "notebook"),
     "agree": agree,
 }
 
