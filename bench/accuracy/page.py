@@ -21,18 +21,23 @@ COLUMNS = {
 }
 INTRODUCTION = """# Figures
 
-Results of each preset on real inspection data, on records that were not used for training, early stopping or calibration. Made by
-`make figures DATA=…`. Every cell is the mean over three seeds ± their standard deviation; raw maps have no seed. The thresholds come
-from calibration records with a target of 5 % false positives."""
-BOARDS_TEXT = """Maps of printed circuits (photographs of DeepPCB, five boards, 6 382 records; ten modes: good, and the position of the defect in a
-3 × 3 grid). Each board in turn is left out of everything and then judged."""
-UNSEEN_TEXT = """Each of the nine positions in turn is left out of training, early stopping and calibration. A model is trained with preset `best`, and
-the test records of that position are told from good ones (`kensa retrain --set evaluate.unseen=true`). The columns are the AUROC of the
-distance to good in the embedding, of the peak of the raw map, and of both (`evaluate.score=fused`). Means over the nine positions; one seed."""
-TILES_TEXT = """Magnetic tiles (1 340 records, ten modes, the smallest with six records), divided by groups of near duplicates: no two photographs of one
-tile are on different sides. The good/defect AUROC covers five kinds of damage. The balanced accuracy is that at the calibrated threshold.
-With so few tiles, three seeds say little about the spread: good/defect of `rt` was between 0.777 and 0.840 for three other seeds, and the
-recipe of `notebook`, which stops after two epochs without improvement, can stop after its first epoch."""
+Results of each preset on real inspection data, on records that were not used for training, early stopping or
+calibration. Made by `make figures DATA=…`. Every cell is the mean over three seeds ± their standard deviation; raw
+maps have no seed. The thresholds come from calibration records with a target of 5 % false positives."""
+BOARDS_TEXT = """\
+Maps of printed circuits (photographs of DeepPCB, five boards, 6 382 records; ten modes: good, and the position of
+the defect in a 3 × 3 grid). Each board in turn is left out of everything and then judged."""
+UNSEEN_TEXT = """\
+Each of the nine positions in turn is left out of training, early stopping and calibration. A model is trained with
+preset `best`, and the test records of that position are told from good ones (`kensa retrain --set
+evaluate.unseen=true`). The columns are the AUROC of the distance to good in the embedding, of the peak of the raw
+map, and of both (`evaluate.score=fused`). Means over the nine positions; one seed."""
+TILES_TEXT = """\
+Magnetic tiles (1 340 records, ten modes, the smallest with six records), divided by groups of near duplicates: no
+two photographs of one tile are on different sides. The good/defect AUROC covers five kinds of damage. The balanced
+accuracy is that at the calibrated threshold. With so few tiles, three seeds say little about the spread:
+good/defect of `rt` was between 0.777 and 0.840 for three other seeds, and the recipe of `notebook`, which stops
+after two epochs without improvement, can stop after its first epoch."""
 
 
 def page(rows: Rows, machine: str) -> str:
