@@ -261,6 +261,15 @@ def plain_release(small_release):
     return with_distance(small_release, distance("euclidean"), encoder=lambda maps: np.asarray(maps, float))
 
 
+@pytest.fixture(scope="session")
+def exported(small_line, tmp_path_factory):
+    """The results of exporting `small_line`'s release in both formats."""
+    from tasks.export import export  # TensorFlow
+
+    folder = tmp_path_factory.mktemp("exports")
+    return {kind: export(small_line.artifacts_path, "v1", kind, folder / kind) for kind in ("onnx", "savedmodel")}
+
+
 @dataclass
 class Boards:
     """A Hub with the dataset acme/boards, and the run that retrained on its first commit.

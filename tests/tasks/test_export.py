@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -18,6 +17,7 @@ from tasks import export as module
 from tasks.core.errors import NotExportable, ParityLost, UnusableFolder
 from tasks.export import export
 from tasks.model.distances import Distance, distance
+from tasks.scoring.export_formats import run_onnx
 from tasks.scoring.verdicts import predict
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="an export is made on TensorFlow")
@@ -36,13 +36,6 @@ class NumpyOnly(Distance):
 @pytest.fixture(scope="module")
 def artifacts(small_line):
     return small_line.artifacts_path
-
-
-@pytest.fixture(scope="module")
-def exported(artifacts, tmp_path_factory):
-    """The release in both formats."""
-    folder = tmp_path_factory.mktemp("exports")
-    return {kind: export(artifacts, "v1", kind, folder / kind) for kind in ("onnx", "savedmodel")}
 
 
 def test_an_export_holds_the_model_and_all_that_is_said_of_it(exported):
@@ -69,14 +62,15 @@ def test_other_distances_and_a_fused_score_pass_the_gate_as_onnx(artifacts, smal
     assert result.parity.largest_difference < result.parity.tolerance / 10
 
 
-def test_after_a_lost_gate_nothing_is_left(artifacts, tmp_path, monkeypatch):
-    """The written file has another threshold than the release: a real file, and a real difference."""
-    real = module.verdict_model
-    monkeypatch.setattr(
-        module,
-        "verdict_model",
-        lambda release, tower: real(replace(release, thresholds={}), tower),
-    )
+def test_after_a_lost_gate_nothing_is_left(exported, artifacts, tmp_path, monkeypatch):
+    """The format writes a file that calls every map good."""
+    real = run_onnx(Path(exported["onnx"].path) / "model.onnx")
+
+    def write(model, facts, folder):
+        (folder / "model.onnx").write_bytes(b"wrong")
+        return lambda maps: {**real(maps), "verdict": np.zeros(len(maps), int)}
+
+    monkeypatch.setitem(module.FORMATS, "onnx", write)
     with pytest.raises(ParityLost):
         export(artifacts, "v1", "onnx", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,21 +11,20 @@ import pytest
 
 from tasks.core.errors import MissingExtra, NotExportable
 from tasks.scoring import export_formats
-from tasks.scoring.export_formats import FORMATS, PACKAGES, require_format, run_onnx
-from tasks.scoring.export_graph import CODES, OUTPUTS, verdict_model
+from tasks.scoring.export_formats import PACKAGES, require_format, run_onnx, run_savedmodel
+from tasks.scoring.export_graph import CODES, OUTPUTS
 from tasks.scoring.verdicts import predict
 
 ON_TENSORFLOW = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="an export is made on TensorFlow")
-FACTS = json.dumps({"release": "v1"})
 NUMBERS = ("distance", "score", "margin", "beta", "sqrt_ve")
 
 
 @ON_TENSORFLOW
 @pytest.mark.parametrize("kind", ["onnx", "savedmodel"])
-def test_the_file_says_what_the_release_says_and_holds_its_facts(small_release, hidden, tmp_path, monkeypatch, kind):
+def test_the_file_says_what_the_release_says_and_holds_its_facts(exported, small_release, hidden, monkeypatch, kind):
     monkeypatch.setattr(export_formats, "MAPS_PER_CALL", 70)  # several calls, the last not full
-    tower = keras.saving.load_model(small_release.path / "model.keras", compile=False)
-    run = FORMATS[kind](verdict_model(small_release, tower), FACTS, tmp_path)
+    folder = Path(exported[kind].path)
+    run = run_onnx(folder / "model.onnx") if kind == "onnx" else run_savedmodel(folder / "model")
     maps = hidden(each=100, seed=9).maps
     outputs, expected = run(maps), predict(small_release, maps)
     assert set(expected.verdict) == {"good", "defect", "unknown"}, "or the test says little"
@@ -33,17 +33,18 @@ def test_the_file_says_what_the_release_says_and_holds_its_facts(small_release, 
     for name in NUMBERS:
         np.testing.assert_allclose(outputs[name], getattr(expected, name), rtol=1e-5, atol=1e-5, err_msg=name)
     assert outputs["distances"].shape == (300, 3)
+    facts = json.loads((folder / "facts.json").read_text())
     if kind == "onnx":
         import onnx
 
-        proto = onnx.load(tmp_path / "model.onnx")
+        proto = onnx.load(folder / "model.onnx")
         onnx.checker.check_model(proto)
-        assert {prop.key: prop.value for prop in proto.metadata_props}["kensa"] == FACTS
+        assert json.loads({prop.key: prop.value for prop in proto.metadata_props}["kensa"]) == facts
         assert {output.name for output in proto.graph.output} == set(OUTPUTS)
     else:
         import tensorflow as tf
 
-        assert tf.saved_model.load(str(tmp_path / "model")).facts().numpy().decode() == FACTS
+        assert json.loads(tf.saved_model.load(str(folder / "model")).facts().numpy()) == facts
 
 
 def test_operations_that_the_runtime_does_not_have_are_refused_in_one_line(tmp_path):
