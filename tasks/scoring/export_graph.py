@@ -50,7 +50,7 @@ class VerdictLayer(keras.layers.Layer):
     """
 
     def __init__(self, release: LoadedRelease) -> None:
-        super().__init__(autocast=False, trainable=False, name="judged")
+        super().__init__(autocast=False, trainable=False, name="verdict_outputs")
         self.release = release
 
     def call(self, maps: Any, embedded: Any) -> dict[str, Any]:

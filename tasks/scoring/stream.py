@@ -23,7 +23,7 @@ def score_batches(source: DownloadedSource, release: LoadedRelease) -> Iterator[
 
     Raises UnreadableSource for maps of another size, values that are not finite, or a source without records.
     """
-    name, start, progress = source.resolved.source, 0, RecordCounter("judged")
+    name, start, progress = source.resolved.source, 0, RecordCounter("scored")
     with stream_source(source, release.data, True) as batches:
         for batch in batches:
             layout = require_matching_layout(batch.schema, release, name)
@@ -33,7 +33,7 @@ def score_batches(source: DownloadedSource, release: LoadedRelease) -> Iterator[
             start += batch.num_rows
             progress.update(start)
     if not start:
-        raise UnreadableSource(f"{name}: expected records to judge, found none")
+        raise UnreadableSource(f"{name}: expected records to score, found none")
 
 
 def require_matching_layout(schema: pa.Schema, release: LoadedRelease, source: str) -> TableLayout:

@@ -58,8 +58,8 @@ def test_one_record_without_label_is_enough(against, hidden, tmp_path, monkeypat
 
 
 def test_a_release_without_good_parts_says_so_in_the_readers_language(small_release, hidden, tmp_path, monkeypatch):
-    judge = replace(small_release.classifier, good=None)
-    release = replace(small_release, classifier=judge, thresholds={})
+    classifier = replace(small_release.classifier, good=None)
+    release = replace(small_release, classifier=classifier, thresholds={})
     monkeypatch.setattr("tasks.score.load_release", lambda *_: release)
     text = scored(map_column(hidden(each=1, seed=2)), tmp_path, language="ja").read_text()
     assert "このリリースには良品がない" in text

@@ -23,8 +23,8 @@ def metrics(tmp_path):
     digest = hashlib.blake2b(np.full(2, 7, np.float32), digest_size=16).hexdigest()
     split = SplitRecords(np.array([digest, "ab" * 16], "S32"), np.array([0, 3]), *np.zeros((3, 2)))
     ReleaseFiles(tmp_path).write_split(split)
-    judge, data = SimpleNamespace(modes=["0", "1"]), SimpleNamespace(good="0")
-    return LabelledMetrics(SimpleNamespace(classifier=judge, data=data, path=tmp_path))
+    classifier, data = SimpleNamespace(modes=["0", "1"]), SimpleNamespace(good="0")
+    return LabelledMetrics(SimpleNamespace(classifier=classifier, data=data, path=tmp_path))
 
 
 def batch(verdict, label, mode=None, maps=None, nearest=0, score=0.0):

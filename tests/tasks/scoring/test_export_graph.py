@@ -54,8 +54,8 @@ def test_every_distance_passes_the_gate(small_release, name, fused):
 
 def test_a_release_without_good_parts_has_no_score(small_release):
     """Its score is NaN, and nothing is good, as in Kensa itself."""
-    judge = replace(small_release.classifier, good=None)
-    release = replace(small_release, classifier=judge, thresholds={})
+    classifier = replace(small_release.classifier, good=None)
+    release = replace(small_release, classifier=classifier, thresholds={})
     run = run_of(release)
     assert gate(release, run).sets["gallery"].score is None
     outputs = run(small_release.gallery.maps[:5])

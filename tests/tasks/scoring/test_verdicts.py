@@ -39,8 +39,8 @@ def test_predictions_are_those_of_the_plain_map(plain_release, maps):
 
 
 def test_without_a_good_prototype_every_record_has_a_mode_and_no_score(small_release, maps):
-    judge = replace(small_release.classifier, good=None)
-    predictions = predict(replace(small_release, classifier=judge, thresholds={}), maps)
+    classifier = replace(small_release.classifier, good=None)
+    predictions = predict(replace(small_release, classifier=classifier, thresholds={}), maps)
     assert np.isnan(predictions.score).all()
     assert set(predictions.verdict) == {"defect"}
 
