@@ -1,1 +1,30 @@
-"""Kensa retrains the Siamese model with which a factory inspects its parts."""
+"""Kensa retrains the Siamese model with which a factory inspects its parts.
+
+    import kensa
+
+    kensa.retrain("./boards").status  # released, rejected or unchanged
+    inspector = kensa.load()  # the champion; or a name such as v3, or a folder
+    inspector.predict(maps)  # a table of verdicts, a row a map
+
+The names below are the whole public API. Each is imported when it is first used, so that `import kensa` is quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kensa.inspector import Inspector, load
+    from kensa.runs import releases, retrain, score
+
+__all__ = ["Inspector", "load", "releases", "retrain", "score"]
+MODULES = {"Inspector": "inspector", "load": "inspector", "releases": "runs", "retrain": "runs", "score": "runs"}
+
+
+def __getattr__(name: str) -> Any:
+    """A name of the public API, from its module."""
+    if name not in MODULES:
+        raise AttributeError(f"module 'kensa' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"kensa.{MODULES[name]}"), name)

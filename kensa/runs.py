@@ -1,4 +1,4 @@
-"""Runs of the line as functions: retrain, and score new parts."""
+"""Runs of the line as functions: retrain, score new parts, and list the releases that came of it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import importlib
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.config.overrides import apply_overrides
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER, RunConfig
 from tasks.core.errors import SourceUnreachable
 from tasks.core.inspection import ScoreRequest, ScoreResult
 from tasks.core.results import PinnedSource, RetrainResult
+
+if TYPE_CHECKING:
+    from tasks.registry.releases import Release
 
 TOP_KEYS = {"test", "revision", "preset", "data_folder", "artifacts_folder"}  # those that are no `--set key=value`
 
@@ -157,3 +160,13 @@ def score(
     page = None if report is None else Path(report)
     request = ScoreRequest(Path(out), page, version=release, against=against, language=language)
     return write_verdicts(download(resolve(source, None, Path(DATA_FOLDER))), Path(artifacts), request)
+
+
+def releases(artifacts: str | Path = ARTIFACTS_FOLDER) -> list[Release]:
+    """Every release in the folder, oldest first: its `version`, `path` and `manifest`; empty where there is none.
+
+    Raises DamagedRelease for a folder without a readable manifest.
+    """
+    from tasks.registry.releases import releases as read_releases
+
+    return read_releases(Path(artifacts))

@@ -23,6 +23,7 @@ from tasks.config.run import RunConfig
 from tasks.config.search_space import Trial
 from tasks.core.errors import KensaError, TrialFailed
 from tasks.core.inspection import DriftResult, ScoreResult
+from tasks.core.progress import step_line
 from tasks.core.results import CachedSource, Fold, Stage, SweepResult
 from tasks.core.worker_process import WorkerProcess
 from tasks.download import download, resolve
@@ -39,6 +40,11 @@ def may_pass(task: Task, run: TaskRun, state: State) -> bool:
     return isinstance(error, KensaError) and error.may_pass
 
 
+def show_step(task: Task, run: TaskRun, state: State) -> None:
+    """Write on the terminal which step begins."""
+    step_line(run.name)
+
+
 def staged(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """`function` as a task that ends in a state named Cached where it found its stage good.
 
@@ -52,7 +58,7 @@ def staged(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         found = Completed(name="Cached", message=f"found good: {stage.path}", data=made)
         return found if stage.reused else made
 
-    bound = task(step, **options)
+    bound = task(step, on_running=[show_step], **options)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:

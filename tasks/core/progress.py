@@ -1,13 +1,13 @@
-"""Progress on stderr: a line for each epoch, a bar within it on a terminal, and counts of records."""
+"""Progress on stderr: a line for each step and epoch, a bar within the epoch on a terminal, and counts of records."""
 
 from __future__ import annotations
 
+import atexit
 import sys
 import time
 
 from tasks.core.results import Epoch
 
-BAR_WIDTH = 24
 COUNTER_SECONDS = 5.0
 
 
@@ -16,20 +16,29 @@ class Progress:
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
-        self.is_terminal = sys.stderr.isatty()
+        self.bar = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, TextColumn
+            from rich.progress import Progress as Bar
+
+            columns = (TextColumn("  {task.description}"), BarColumn(), TextColumn("loss {task.fields[loss]:.4f}"))
+            self.bar = Bar(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
+            self.bar.add_task("", loss=0.0)
+            atexit.register(self.bar.stop)  # gives the cursor back after an error within an epoch
 
     def batch(self, epoch: int, done: int, of: int, loss: float) -> None:
-        """Redraw the bar after batch `done` of `of`; nothing where stderr is no terminal."""
-        if self.is_terminal:
-            filled = BAR_WIDTH * done // max(of, 1)
-            bar = "█" * filled + "·" * (BAR_WIDTH - filled)
-            sys.stderr.write(f"\r  epoch {epoch:>3}/{self.epochs} {bar} loss {loss:.4f}")
-            sys.stderr.flush()
+        """Move the bar after batch `done` of `of`; nothing where stderr is no terminal."""
+        if self.bar is not None:
+            self.bar.start()
+            title = f"epoch {epoch:>3}/{self.epochs}"
+            self.bar.update(self.bar.task_ids[0], description=title, completed=done, total=of, loss=loss, refresh=True)
 
     def epoch(self, line: Epoch) -> None:
-        """Write the line of an epoch."""
-        sys.stderr.write(("\r\x1b[K" if self.is_terminal else "") + epoch_line(line, self.epochs) + "\n")
-        sys.stderr.flush()
+        """Write the line of an epoch in place of its bar."""
+        if self.bar is not None:
+            self.bar.stop()
+        _write(epoch_line(line, self.epochs))
 
 
 class RecordCounter:
@@ -45,14 +54,21 @@ class RecordCounter:
         if now - self.last_printed >= COUNTER_SECONDS:
             self.last_printed = now
             rate = records / (now - self.start)
-            sys.stderr.write(f"  {records:,} records {self.verb}, {rate:,.0f} a second\n")
-            sys.stderr.flush()
+            _write(f"  {records:,} records {self.verb}, {rate:,.0f} a second")
+
+
+def step_line(title: str) -> None:
+    """Write which step begins."""
+    _write(f"{title} …")
 
 
 def fold_line(title: str, number: int, of: int) -> None:
     """Write which fold is trained next."""
-    sys.stderr.write(f"  fold {number}/{of}: {title}\n")
-    sys.stderr.flush()
+    _write(f"  fold {number}/{of}: {title}")
+
+
+def _write(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def epoch_line(line: Epoch, epochs: int) -> str:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import io
+
 from tasks.core import progress
-from tasks.core.progress import Progress, RecordCounter, epoch_line, fold_line
+from tasks.core.progress import Progress, RecordCounter, epoch_line, fold_line, step_line
 from tasks.core.results import Epoch
 
+SHOW_CURSOR = "\x1b[?25h"
 LINE = Epoch(2, 0.25, 0.5, 0.1, 1.0, 0.03, 1.23)
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self):
+        return True
 
 
 def test_an_epoch_is_a_line_without_a_bar_where_nobody_watches(capsys):
@@ -18,11 +28,17 @@ def test_an_epoch_is_a_line_without_a_bar_where_nobody_watches(capsys):
     assert "epoch   2/3  loss 0.2500  validation 0.5000  active  10%" in err
 
 
-def test_a_terminal_sees_a_bar(capsys):
+def test_a_terminal_sees_a_bar_until_the_epoch_ends(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
     training = Progress(3)
-    training.is_terminal = True
     training.batch(2, 5, 10, 0.25)
-    assert "█" * 12 + "·" * 12 + " loss 0.2500" in capsys.readouterr().err
+    assert "epoch   2/3" in terminal.getvalue()
+    assert "loss 0.2500" in terminal.getvalue()
+    training.epoch(LINE)
+    assert terminal.getvalue().endswith(epoch_line(LINE, 3) + "\n")
+    assert terminal.getvalue().rpartition(SHOW_CURSOR)[2].count("epoch") == 1, "the bar is gone"
 
 
 def test_records_are_counted_every_few_seconds(capsys, monkeypatch):
@@ -37,3 +53,8 @@ def test_records_are_counted_every_few_seconds(capsys, monkeypatch):
 def test_a_fold_is_a_line(capsys):
     fold_line("without mode 3", 1, 4)
     assert capsys.readouterr().err == "  fold 1/4: without mode 3\n"
+
+
+def test_a_step_is_a_line(capsys):
+    step_line("cache acme/boards")
+    assert capsys.readouterr().err == "cache acme/boards …\n"
