@@ -7,11 +7,9 @@ import io
 import itertools
 import json
 import os
-import pickle
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -24,6 +22,7 @@ from support.fake_hub import Hub
 from support.inspected_parts import map_column
 
 from bench.faults.harness import COLS, ROOT, ROWS, apart, hidden, small, walk, written
+from bench.faults.hostile_models import HOSTILE_MODELS
 from bench.faults.killed_steps import Prepared
 from bench.faults.network import CODE
 from bench.faults.result_row import RECOVERED, REFUSED, Row, say
@@ -194,70 +193,15 @@ def _models(folder: Path, row: Row) -> None:
     """In a release whose digests fit, as its maker could have made it."""
     prepared = Prepared(folder / "models")
     ran = folder / "ran-model"
-    makers = {"lambda": _lambda, "custom": _custom, "module": _module, "pickle": _pickle, "pickled arrays": _arrays}
-    for name, make in makers.items():
+    for name, write in HOSTILE_MODELS.items():
         config = prepared.without(None)
         release = config.artifacts_path / "releases" / "v1"
-        made = apart(lambda make=make, release=release: make(release, ran))
-        assert not made.error, made
+        written_model = apart(lambda write=write, release=release: write(release, ran))
+        assert not written_model.error, written_model
         seal_folder(release, {k: v for k, v in json.loads((release / MANIFEST).read_text()).items() if k != "files"})
         asked(row, lambda config=config: load_release(config.artifacts_path), name)
         if ran.exists():
             row.count(f"{name}: its code ran")
-
-
-def _lambda(release: Path, ran: Path) -> None:
-    import keras
-
-    inputs = keras.Input((ROWS * COLS,))
-    keras.Model(inputs, keras.layers.Lambda(lambda x: x * 2)(inputs)).save(release / "model.keras")
-
-
-def _custom(release: Path, ran: Path) -> None:
-    _changed(release, lambda told: told["config"]["layers"][0].update(module="builtins", class_name="exec", config={}))
-
-
-def _module(release: Path, ran: Path) -> None:
-    spawn = {
-        "module": "os",
-        "class_name": "system",
-        "config": {"command": f"touch {ran}"},
-        "registered_name": None,
-        "name": "x",
-        "inbound_nodes": [],
-    }
-    _changed(release, lambda told: told["config"]["layers"].__setitem__(0, spawn))
-
-
-def _changed(release: Path, change: Callable[[dict], None]) -> None:
-    """The model's own description changed within its archive."""
-    path = release / "model.keras"
-    with zipfile.ZipFile(path) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
-    told = json.loads(files["config.json"])
-    change(told)
-    files["config.json"] = json.dumps(told).encode()
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-
-
-class _Runs:
-    def __init__(self, command: str) -> None:
-        self.command = command
-
-    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
-        return os.system, (self.command,)
-
-
-def _pickle(release: Path, ran: Path) -> None:
-    (release / "model.keras").write_bytes(pickle.dumps(_Runs(f"touch {ran}")))
-
-
-def _arrays(release: Path, ran: Path) -> None:
-    with np.load(release / "anchors.npz") as file:
-        known = {name: file[name] for name in file.files}
-    np.savez(release / "anchors.npz", **known | {"maps": np.array([_Runs(f"touch {ran}")], object)})
 
 
 MARKUP = (

@@ -24,7 +24,6 @@ TRIES = 5  # as tasks/steps.py has them: one, and four more
 CODE = f"""
 import sys, time, json
 from pathlib import Path
-from tasks.config.run import RunConfig
 from tasks.download import download, resolve
 from tasks.core.errors import KensaError
 def tried(step, *given):
@@ -36,7 +35,7 @@ def tried(step, *given):
                 raise
             time.sleep(0.05)
 try:
-    pinned = tried(resolve, "acme/boards", None, RunConfig(data_folder="data"))
+    pinned = tried(resolve, "acme/boards", None, Path("data"))
     if len(sys.argv) > 1: print(pinned.revision, flush=True); sys.stdin.readline()
     found = tried(download, pinned)
 except KensaError as error:

@@ -10,6 +10,13 @@ from dataclasses import dataclass, field
 RECOVERED, REFUSED = "recovered", "refused"
 
 
+def refusal(error: Exception) -> str:
+    """The outcome of a refused input; AssertionError where the message is empty or takes more than one line."""
+    assert str(error).strip(), type(error)
+    assert "\n" not in str(error), str(error)
+    return REFUSED
+
+
 @dataclass
 class Row:
     """`lost` holds what each lost try said; it must stay empty."""
