@@ -8,7 +8,7 @@ from tasks.core.facts import DataChanges, MapDrift
 from tasks.core.results import Stage
 from tasks.data.bank import load_bank
 from tasks.data.map_statistics import MAP_SUMMARIES, map_summaries
-from tasks.registry.release_files import ReleaseFiles, SplitRecords
+from tasks.registry.release_files import SplitRecords
 from tasks.registry.releases import Release
 
 SIGNIFICANCE = 0.01  # of all tests together, by Bonferroni's bound
@@ -23,7 +23,7 @@ def changes(triplets: Stage, champion: Release | None) -> DataChanges | None:
     """
     if champion is None:
         return None
-    bank, old = load_bank(triplets.path), ReleaseFiles(champion.path).split()
+    bank, old = load_bank(triplets.path), SplitRecords.load(champion.path)
     mode = np.array(bank.modes)[bank.mode]
     new = SplitRecords(bank.hash, bank.part, mode, bank.good, map_summaries(bank.maps))
     _, in_new, in_old = np.intersect1d(new.hash, old.hash, assume_unique=True, return_indices=True)

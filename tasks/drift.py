@@ -12,7 +12,7 @@ from tasks.core.stages import scratch_folder
 from tasks.monitoring.control_charts import MIN_POINTS, SUBGROUP_SIZE
 from tasks.monitoring.drift_tests import MIN_MAPS, compare_with_reference
 from tasks.monitoring.new_parts import NewParts, NewPartsCollector
-from tasks.monitoring.reference import Reference, read_reference
+from tasks.monitoring.reference import Reference
 from tasks.registry.loading import LoadedRelease, load_release
 from tasks.scoring.stream import score_batches
 
@@ -55,7 +55,7 @@ def drift(
 
 
 def _reference(release: LoadedRelease) -> Reference:
-    reference = read_reference(release.path)
+    reference = Reference.load_if_stored(release.path)
     if reference is None:
         raise NothingToCompare(
             f"{release.version}: expected a drift reference, found none: this release predates drift "

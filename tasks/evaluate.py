@@ -17,6 +17,7 @@ import numpy as np
 
 from tasks.config.fingerprints import report_digest
 from tasks.config.run import RunConfig
+from tasks.core.files import write_json
 from tasks.core.results import Finding, Stage
 from tasks.core.stages import get_or_make_stage
 from tasks.data.bank import Bank, load_bank
@@ -34,15 +35,15 @@ from tasks.model.classifier import PrototypeClassifier, fit_prototypes, raw_map_
 from tasks.model.distances import distance, trained_distance
 from tasks.model.embeddings import EmbeddedBank, make_encoder
 from tasks.model.tower import build_tower
-from tasks.monitoring.reference import build_reference, write_reference
+from tasks.monitoring.reference import build_reference
 from tasks.registry.frozen_sets import identify_frozen_set
 from tasks.registry.gallery import build_gallery
 from tasks.registry.loading import CalibratedClassifier, load_encoder, trained_classifier
 from tasks.registry.manifest import FrozenSet
 from tasks.registry.release_files import (
     DEFECT_THRESHOLD,
+    REPORT_FILE,
     ClassifierArrays,
-    ReleaseFiles,
     SplitRecords,
     Threshold,
     ThresholdSettings,
@@ -94,15 +95,14 @@ def evaluate(
         evidence = collect_report_data(test, train, baselines[:3], history, config)
         size, language = (config.data.rows, config.data.cols), config.report.language
         report["labels"] = write_labels(classifier, records, size, draft, language)
-        files = ReleaseFiles(draft)
-        files.write_report(report)
+        write_json(draft / REPORT_FILE, report)
         scores = collect_scores(calibration, test)
-        files.write_scores(scores)
+        scores.save(draft)
         costs = cost_section(scores, _defect_threshold(judgement), config.cost, config.evaluate.confidence)
         (draft / "report.html").write_text(render(report, evidence, language, costs), encoding="utf-8")
-        files.write_gallery(build_gallery(records))
-        write_reference(build_reference(_calibrated(classifier, bank, judgement["thresholds"], config), records), draft)
-        _write_classifier(files, classifier, whole, judgement["thresholds"], config)
+        build_gallery(records).save(draft)
+        build_reference(_calibrated(classifier, bank, judgement["thresholds"], config), records).save(draft)
+        _write_classifier(draft, classifier, whole, judgement["thresholds"], config)
         metrics = plain_numbers(judgement["figures"]) | _fold_means(report)
         return {"metrics": metrics, "reasons": judgement["reasons"]}
 
@@ -185,25 +185,23 @@ def _calibrated(
 
 
 def _write_classifier(
-    files: ReleaseFiles,
+    draft: Path,
     classifier: PrototypeClassifier,
     bank: Bank,
     thresholds: list[dict[str, Any]],
     config: RunConfig,
 ) -> None:
     """What a release needs beside the tower to judge new parts, and to be compared fairly later."""
-    files.write_classifier_arrays(
-        ClassifierArrays(classifier.modes, bank.anchors, classifier.prototypes, classifier.good, classifier.fusion)
+    ClassifierArrays(classifier.modes, bank.anchors, classifier.prototypes, classifier.good, classifier.fusion).save(
+        draft
     )
     modes = np.array(bank.modes, str)[bank.mode]
-    files.write_split(SplitRecords(bank.hash, bank.part, modes, bank.good, map_summaries(bank.maps)))
-    files.write_threshold_settings(
-        ThresholdSettings(
-            distance=classifier.distance.get_config(),
-            score="fused" if classifier.fused else "distance",
-            prototype=config.fit.prototype,
-            rows=config.data.rows,
-            cols=config.data.cols,
-            thresholds=tuple(map(Threshold.from_json, thresholds)),
-        )
-    )
+    SplitRecords(bank.hash, bank.part, modes, bank.good, map_summaries(bank.maps)).save(draft)
+    ThresholdSettings(
+        distance=classifier.distance.get_config(),
+        score="fused" if classifier.fused else "distance",
+        prototype=config.fit.prototype,
+        rows=config.data.rows,
+        cols=config.data.cols,
+        thresholds=tuple(map(Threshold.from_json, thresholds)),
+    ).save(draft)

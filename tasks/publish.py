@@ -25,7 +25,7 @@ from tasks.registry.champion import champion_state, registry_lock, set_champion
 from tasks.registry.frozen_sets import register_frozen_set
 from tasks.registry.manifest import FrozenSet, ReleaseManifest, SourceSummary
 from tasks.registry.placement import place
-from tasks.registry.release_files import CARD_FILE, EVALUATION_FILES, MODEL_FILE, ReleaseFiles
+from tasks.registry.release_files import CARD_FILE, EVALUATION_FILES, MODEL_FILE, read_report
 from tasks.registry.releases import Release, readable_releases, rejected_drafts
 from tasks.report.model_card import model_card
 
@@ -75,7 +75,7 @@ def publish(
     champion meanwhile, and FrozenSetMoved where it took the name of the frozen test set.
     """
     artifacts = ensure_writable(config.artifacts_path)
-    report = ReleaseFiles(Path(stages["report"].path)).report()
+    report = read_report(Path(stages["report"].path))
     manifest = _manifest(stages, config, champion, fingerprint, facts, report)
     with scratch_folder(artifacts, "draft") as draft:
         _copy_files(stages, draft)

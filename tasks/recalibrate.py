@@ -15,7 +15,7 @@ from typing import Any
 from tasks.config.fingerprints import RELEASE_FORMAT
 from tasks.config.run import EvaluateConfig
 from tasks.core.errors import CannotCalibrate
-from tasks.core.files import digest_of, ensure_writable
+from tasks.core.files import digest_of, ensure_writable, write_json
 from tasks.core.results import RecalibrateResult
 from tasks.core.stages import MANIFEST, scratch_folder, verified_manifest
 from tasks.evaluation.bootstrap import bootstrap_weights, threshold_metrics
@@ -27,10 +27,14 @@ from tasks.registry.placement import place
 from tasks.registry.release_files import (
     CARD_FILE,
     DEFECT_THRESHOLD,
+    REPORT_FILE,
     REPORT_PAGE,
     CalibrationScores,
-    ReleaseFiles,
     Threshold,
+    ThresholdSettings,
+    load_scores,
+    read_report,
+    replace_threshold,
 )
 from tasks.registry.releases import Release, readable_releases, verify_release
 from tasks.report.model_card import model_card
@@ -53,7 +57,7 @@ def recalibrate(artifacts: Path, version: str | None, request: ThresholdRequest,
     if promote:
         with registry_lock(artifacts):
             set_champion(artifacts, verify_release(release).version)
-    threshold = ReleaseFiles(release.path).threshold_settings().by_name[DEFECT_THRESHOLD]
+    threshold = ThresholdSettings.load(release.path).by_name[DEFECT_THRESHOLD]
     return RecalibrateResult(
         status="unchanged" if earlier else "released",
         release=release.version,
@@ -79,8 +83,7 @@ def _find_release(artifacts: Path, fingerprint: str) -> Release | None:
 
 
 def _make_release(artifacts: Path, parent: Release, request: ThresholdRequest, fingerprint: str) -> Release:
-    files = ReleaseFiles(parent.path)
-    scores, before = files.scores(), files.threshold_settings().by_name[DEFECT_THRESHOLD]
+    scores, before = load_scores(parent.path), ThresholdSettings.load(parent.path).by_name[DEFECT_THRESHOLD]
     evaluate = EvaluateConfig(**parent.manifest.config["evaluate"])
     after = find_threshold(scores, request, evaluate, before.distance)
     change = Recalibration(before, after, scores, request.cost, evaluate.confidence)
@@ -89,12 +92,9 @@ def _make_release(artifacts: Path, parent: Release, request: ThresholdRequest, f
     with scratch_folder(ensure_writable(artifacts), "draft") as draft:
         shutil.copytree(parent.path, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*REWRITTEN_FILES))
         shutil.copyfile(parent.path / REPORT_PAGE, draft / PARENT_PAGE)
-        report = files.report()
-        report |= {
-            "thresholds": ReleaseFiles(draft).replace_threshold(after),
-            "figures": report["figures"] | metrics,
-        }
-        ReleaseFiles(draft).write_report(report)
+        report = read_report(draft)
+        report |= {"thresholds": replace_threshold(draft, after), "figures": report["figures"] | metrics}
+        write_json(draft / REPORT_FILE, report)
         with registry_lock(artifacts):
             manifest = replace(manifest, compared_with=champion_state(artifacts).champion)
             return place(draft, artifacts, manifest, lambda numbered: _write_pages(draft, numbered, report, change))

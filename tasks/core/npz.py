@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import ClassVar, Self
 
 import numpy as np
 
-Record = TypeVar("Record")
 
+class NpzRecord:
+    """Base of dataclasses of arrays that have a file of their own: FILE, in whatever folder."""
 
-def save_npz(record: Any, path: Path) -> None:
-    """Write a dataclass of arrays."""
-    np.savez(path, **{field.name: getattr(record, field.name) for field in fields(record)})
+    FILE: ClassVar[str]
 
+    def save(self, folder: Path) -> None:
+        """Write the file."""
+        np.savez(folder / self.FILE, **{field.name: getattr(self, field.name) for field in fields(self)})
 
-def load_npz(cls: type[Record], path: Path) -> Record:
-    """The record of class `cls` that `save_npz` wrote; arrays of other names in the file are not read.
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The record that `save` wrote; arrays of other names in the file are not read.
 
-    Raises OSError, EOFError, ValueError or zipfile.BadZipFile for a file that is missing or of another form, and
-    KeyError where an array is missing. Nothing is unpickled.
-    """
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # `file` is closed in every case
-        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+        Raises OSError, EOFError, ValueError or zipfile.BadZipFile for a file that is missing or of another form, and
+        KeyError where an array is missing. Nothing is unpickled.
+        """
+        with (folder / cls.FILE).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+
+    @classmethod
+    def load_if_stored(cls, folder: Path) -> Self | None:
+        """The record, None for a folder of an earlier Kensa, which had no such file."""
+        return cls.load(folder) if (folder / cls.FILE).exists() else None

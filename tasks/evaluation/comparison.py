@@ -21,7 +21,7 @@ from tasks.evaluation.paired_bootstrap import min_units_for_significance, paired
 from tasks.evaluation.scored_records import ScoredRecords, score_bank_part
 from tasks.registry.loading import load_classifier
 from tasks.registry.manifest import FrozenSet
-from tasks.registry.release_files import UNREADABLE_RELEASE, ReleaseFiles
+from tasks.registry.release_files import UNREADABLE_RELEASE, ClassifierArrays, SplitRecords
 from tasks.registry.releases import Release
 
 
@@ -135,9 +135,8 @@ class ComparableRecords:
 
 def comparable_records(release: Release, bank: Bank) -> ComparableRecords:
     """What is left of the test part: a record that the champion has seen would flatter it."""
-    files = ReleaseFiles(release.path)
-    seen = np.isin(bank.hash[bank.rows("test")], files.split().seen)
-    known = files.classifier_arrays().modes
+    seen = np.isin(bank.hash[bank.rows("test")], SplitRecords.load(release.path).seen)
+    known = ClassifierArrays.load(release.path).modes
     rows = bank.rows("test")
     both = np.isin(np.array(bank.modes)[bank.mode[rows]], known)
     left = rows[~seen & both]

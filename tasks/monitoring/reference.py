@@ -12,11 +12,10 @@ many maps of records predicted good as a test of each cell needs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from tasks.core.npz import load_npz, save_npz
+from tasks.core.npz import NpzRecord
 from tasks.model.embeddings import EmbeddedBank
 from tasks.registry.loading import CalibratedClassifier
 from tasks.registry.release_files import REFERENCE_FILE
@@ -27,9 +26,10 @@ HELD_OUT_PARTS = ("stop", "calibrate", "test")
 
 
 @dataclass(frozen=True)
-class Reference:
+class Reference(NpzRecord):
     """The release's predictions on held-out records; see the module's docstring for shapes and types."""
 
+    FILE = REFERENCE_FILE
     mode: np.ndarray
     beta: np.ndarray
     sqrt_ve: np.ndarray
@@ -61,14 +61,3 @@ def build_reference(release: CalibratedClassifier, records: EmbeddedBank) -> Ref
         maps=np.asarray(bank.maps[map_rows], np.float32),
         map_lot=bank.group[map_rows],
     )
-
-
-def write_reference(reference: Reference, folder: Path) -> None:
-    """Write `reference.npz` into a folder."""
-    save_npz(reference, folder / REFERENCE_FILE)
-
-
-def read_reference(folder: Path) -> Reference | None:
-    """The reference of a release's folder; None for a release that predates drift references."""
-    path = folder / REFERENCE_FILE
-    return load_npz(Reference, path) if path.exists() else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tasks.core.npz import NpzRecord
 from tasks.model.distances import Distance
 from tasks.model.embeddings import EmbeddedBank
 
@@ -18,13 +19,14 @@ MIN_MODE_RECORDS = 5  # however many modes there are
 
 
 @dataclass(frozen=True)
-class Gallery:
+class Gallery(NpzRecord):
     """The g training records that a release keeps, with their embeddings of d values.
 
     maps (g, values) float32, embedded (g, d) float32, mode (g,) code of the release's modes, good (g,) bool,
     group (g,) str, hash (g,) S32.
     """
 
+    FILE = "gallery.npz"
     maps: np.ndarray
     embedded: np.ndarray
     mode: np.ndarray

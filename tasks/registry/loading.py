@@ -27,7 +27,6 @@ from tasks.registry.release_files import (
     MODEL_FILE,
     UNREADABLE_RELEASE,
     ClassifierArrays,
-    ReleaseFiles,
     Threshold,
     ThresholdSettings,
 )
@@ -100,16 +99,15 @@ def load_release(artifacts: Path, version: str | None = None) -> LoadedRelease:
 
 def load_verified_release(release: Release) -> LoadedRelease:
     """A verified release, ready to classify; raises UnfitRelease, or DamagedRelease for a file of another form."""
-    files = ReleaseFiles(release.path)
     try:
-        settings, arrays = files.threshold_settings(), files.classifier_arrays()
+        settings, arrays = ThresholdSettings.load(release.path), ClassifierArrays.load(release.path)
         loaded = LoadedRelease(
             classifier=_classifier(release, settings, arrays),
             anchors=arrays.anchors,
             data=DataConfig(**release.manifest.config["data"]),
             thresholds=settings.by_name,
             release=release,
-            gallery=files.gallery(),
+            gallery=Gallery.load_if_stored(release.path),
         )
     except UNREADABLE_RELEASE as error:
         raise DamagedRelease(
@@ -156,8 +154,7 @@ def trained_classifier(records: EmbeddedBank, config: RunConfig) -> PrototypeCla
 
 def load_classifier(release: Release) -> PrototypeClassifier:
     """The classifier of a release; raises one of UNREADABLE_RELEASE where a file is missing or of another form."""
-    files = ReleaseFiles(release.path)
-    return _classifier(release, files.threshold_settings(), files.classifier_arrays())
+    return _classifier(release, ThresholdSettings.load(release.path), ClassifierArrays.load(release.path))
 
 
 def _classifier(release: Release, settings: ThresholdSettings, arrays: ClassifierArrays) -> PrototypeClassifier:

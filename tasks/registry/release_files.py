@@ -26,7 +26,7 @@ import numpy as np
 
 from tasks.core.errors import NothingToCalibrate
 from tasks.core.files import write_json
-from tasks.core.npz import load_npz, save_npz
+from tasks.core.npz import NpzRecord
 from tasks.data.split import PARTS
 from tasks.model.distances import Prototype
 from tasks.model.fused_score import Fusion
@@ -34,11 +34,11 @@ from tasks.registry.gallery import Gallery
 
 MODEL_FILE, CARD_FILE = "model.keras", "README.md"
 ANCHORS_FILE, THRESHOLD_FILE, SPLIT_FILE = "anchors.npz", "threshold.json", "split.npz"
-SCORES_FILE, GALLERY_FILE, REFERENCE_FILE = "scores.npz", "gallery.npz", "reference.npz"
+SCORES_FILE, REFERENCE_FILE = "scores.npz", "reference.npz"
 LABELS_FILE, LABELS_PAGE = "labels.parquet", "labels.html"
 REPORT_FILE, REPORT_PAGE = "report.json", "report.html"
 EVALUATION_FILES = (  # what a release has from the stage `report`
-    *(ANCHORS_FILE, THRESHOLD_FILE, SPLIT_FILE, GALLERY_FILE, REFERENCE_FILE, SCORES_FILE),
+    *(ANCHORS_FILE, THRESHOLD_FILE, SPLIT_FILE, Gallery.FILE, REFERENCE_FILE, SCORES_FILE),
     *(LABELS_FILE, LABELS_PAGE, REPORT_PAGE, REPORT_FILE),
 )
 DEFECT_THRESHOLD, MODE_THRESHOLD = "good or defect", "same mode"  # names of a release's thresholds
@@ -108,6 +108,15 @@ class ThresholdSettings:
         """Plain values for `threshold.json`."""
         return asdict(self) | {"thresholds": [threshold.as_json() for threshold in self.thresholds]}
 
+    @classmethod
+    def load(cls, folder: Path) -> ThresholdSettings:
+        """The settings in a folder; raises one of UNREADABLE_RELEASE."""
+        return cls.from_json(json.loads((folder / THRESHOLD_FILE).read_text()))
+
+    def save(self, folder: Path) -> None:
+        """Write `threshold.json`."""
+        write_json(folder / THRESHOLD_FILE, self.as_json())
+
     @property
     def by_name(self) -> dict[str, Threshold]:
         """The thresholds by their names."""
@@ -128,14 +137,36 @@ class ClassifierArrays:
     good: Prototype | None
     fusion: Fusion | None
 
+    @classmethod
+    def load(cls, folder: Path) -> ClassifierArrays:
+        """The arrays in a folder; raises one of UNREADABLE_RELEASE."""
+        with (folder / ANCHORS_FILE).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            fused = "reference_peak" in arrays.files
+            return cls(
+                modes=[str(mode) for mode in arrays["modes"]],
+                anchors=arrays["maps"].astype(np.float64),
+                prototypes=_with_prefix(arrays, "prototype_"),
+                good=_with_prefix(arrays, "good_") or None,
+                fusion=Fusion(arrays["reference_distance"], arrays["reference_peak"]) if fused else None,
+            )
+
+    def save(self, folder: Path) -> None:
+        """Write `anchors.npz`."""
+        points = {f"prototype_{name}": value for name, value in self.prototypes.items()}
+        points |= {f"good_{name}": value for name, value in (self.good or {}).items()}
+        if self.fusion is not None:
+            points |= {"reference_distance": self.fusion.distance, "reference_peak": self.fusion.peak}
+        np.savez(folder / ANCHORS_FILE, modes=np.array(self.modes, str), maps=self.anchors, **points)
+
 
 @dataclass(frozen=True)
-class SplitRecords:
+class SplitRecords(NpzRecord):
     """The records of a release: hash (n,) S32, part (n,) code of PARTS, mode (n,) str, good (n,) bool.
 
     summary: (n, statistics) float, the maps' statistics of tasks/data/map_statistics.py.
     """
 
+    FILE = SPLIT_FILE
     hash: np.ndarray
     part: np.ndarray
     mode: np.ndarray
@@ -149,7 +180,7 @@ class SplitRecords:
 
 
 @dataclass(frozen=True)
-class CalibrationScores:
+class CalibrationScores(NpzRecord):
     """The scores that a release's threshold was found and tested on; empty where there is no good prototype.
 
     score: (n,) float64 in the release's own unit; good: (n,) bool; test: (n,) bool, of the test part, else of the
@@ -157,6 +188,7 @@ class CalibrationScores:
     `group`.
     """
 
+    FILE = SCORES_FILE
     score: np.ndarray
     good: np.ndarray
     test: np.ndarray
@@ -169,92 +201,29 @@ class CalibrationScores:
         return self.score[rows], ~self.good[rows], self.unit[rows]
 
 
-@dataclass(frozen=True)
-class ReleaseFiles:
-    """Reads and writes the files of a release's folder, or of the stage or draft that becomes one.
+def load_scores(folder: Path) -> CalibrationScores:
+    """The scores of a release; NothingToCalibrate where it has none, or knows no good parts."""
+    scores = CalibrationScores.load_if_stored(folder)
+    if scores is None or not len(scores.score):
+        raise NothingToCalibrate(
+            f"{folder.name}: expected a release with the scores of good and defective parts, found none; "
+            "retrain on data with good parts"
+        )
+    return scores
 
-    A reader raises one of UNREADABLE_RELEASE where its file is missing or of another form.
-    """
 
-    folder: Path
+def replace_threshold(folder: Path, threshold: Threshold) -> list[dict[str, Any]]:
+    """Write another threshold of the same name into `threshold.json`, leave all else, and return all thresholds."""
+    path = folder / THRESHOLD_FILE
+    settings = json.loads(path.read_text())
+    entries = [threshold.as_json() if entry["name"] == threshold.name else entry for entry in settings["thresholds"]]
+    write_json(path, settings | {"thresholds": entries})
+    return entries
 
-    def threshold_settings(self) -> ThresholdSettings:
-        """What `threshold.json` holds."""
-        return ThresholdSettings.from_json(json.loads((self.folder / THRESHOLD_FILE).read_text()))
 
-    def write_threshold_settings(self, settings: ThresholdSettings) -> None:
-        """Write `threshold.json`."""
-        write_json(self.folder / THRESHOLD_FILE, settings.as_json())
-
-    def replace_threshold(self, threshold: Threshold) -> list[dict[str, Any]]:
-        """Write another threshold of the same name into `threshold.json`, leave all else, and return all thresholds."""
-        path = self.folder / THRESHOLD_FILE
-        settings = json.loads(path.read_text())
-        entries = [
-            threshold.as_json() if entry["name"] == threshold.name else entry for entry in settings["thresholds"]
-        ]
-        write_json(path, settings | {"thresholds": entries})
-        return entries
-
-    def classifier_arrays(self) -> ClassifierArrays:
-        """What `anchors.npz` holds."""
-        with (self.folder / ANCHORS_FILE).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            fused = "reference_peak" in arrays.files
-            return ClassifierArrays(
-                modes=[str(mode) for mode in arrays["modes"]],
-                anchors=arrays["maps"].astype(np.float64),
-                prototypes=_with_prefix(arrays, "prototype_"),
-                good=_with_prefix(arrays, "good_") or None,
-                fusion=Fusion(arrays["reference_distance"], arrays["reference_peak"]) if fused else None,
-            )
-
-    def write_classifier_arrays(self, arrays: ClassifierArrays) -> None:
-        """Write `anchors.npz`."""
-        points = {f"prototype_{name}": value for name, value in arrays.prototypes.items()}
-        points |= {f"good_{name}": value for name, value in (arrays.good or {}).items()}
-        if arrays.fusion is not None:
-            points |= {"reference_distance": arrays.fusion.distance, "reference_peak": arrays.fusion.peak}
-        np.savez(self.folder / ANCHORS_FILE, modes=np.array(arrays.modes, str), maps=arrays.anchors, **points)
-
-    def split(self) -> SplitRecords:
-        """What `split.npz` holds."""
-        return load_npz(SplitRecords, self.folder / SPLIT_FILE)
-
-    def write_split(self, records: SplitRecords) -> None:
-        """Write `split.npz`."""
-        save_npz(records, self.folder / SPLIT_FILE)
-
-    def scores(self) -> CalibrationScores:
-        """What `scores.npz` holds; NothingToCalibrate where the release has none, or knows no good parts."""
-        path = self.folder / SCORES_FILE
-        scores = load_npz(CalibrationScores, path) if path.exists() else None
-        if scores is None or not len(scores.score):
-            raise NothingToCalibrate(
-                f"{self.folder.name}: expected a release with the scores of good and defective parts, found none; "
-                "retrain on data with good parts"
-            )
-        return scores
-
-    def write_scores(self, scores: CalibrationScores) -> None:
-        """Write `scores.npz`."""
-        save_npz(scores, self.folder / SCORES_FILE)
-
-    def gallery(self) -> Gallery | None:
-        """What `gallery.npz` holds; None for a release that is older than galleries."""
-        path = self.folder / GALLERY_FILE
-        return load_npz(Gallery, path) if path.exists() else None
-
-    def write_gallery(self, gallery: Gallery) -> None:
-        """Write `gallery.npz`."""
-        save_npz(gallery, self.folder / GALLERY_FILE)
-
-    def report(self) -> dict[str, Any]:
-        """What `report.json` holds."""
-        return json.loads((self.folder / REPORT_FILE).read_text())
-
-    def write_report(self, report: dict[str, Any]) -> None:
-        """Write `report.json`."""
-        write_json(self.folder / REPORT_FILE, report)
+def read_report(folder: Path) -> dict[str, Any]:
+    """What `report.json` holds."""
+    return json.loads((folder / REPORT_FILE).read_text())
 
 
 def _with_prefix(arrays: np.lib.npyio.NpzFile, prefix: str) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from tasks.config.run import RunConfig
 from tasks.core.errors import NewerRelease, SourceChanged
 from tasks.core.results import PinnedSource, ReproduceResult, Stage
 from tasks.registry.manifest import SourceSummary
-from tasks.registry.release_files import ReleaseFiles
+from tasks.registry.release_files import read_report
 from tasks.registry.releases import Release, get_release, verify_release
 
 # Rates at a threshold are shown and do not decide: a rate of 0 in few records has the interval 0 to 0.
@@ -116,7 +116,7 @@ def _verdict(weights: dict[str, str], outside: list[str]) -> str:
 
 def _metrics(trained: Release, report: Stage) -> dict[str, dict[str, Any]]:
     """The metrics with an interval in the release: then, now, and whether the new value lies within."""
-    figures = ReleaseFiles(trained.path).report()["figures"]
+    figures = read_report(trained.path)["figures"]
     named = {name.removesuffix("_interval"): ends for name, ends in figures.items() if name.endswith("_interval")}
     intervals = {name: ends for name, ends in {**figures["intervals"], **named}.items() if ends is not None}
     then, now = trained.manifest.metrics, report.facts["metrics"]

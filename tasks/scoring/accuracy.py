@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 from tasks.core.inspection import LabelledResult, Proportion
 from tasks.data.decode import DecodedBlock
 from tasks.registry.loading import LoadedRelease
-from tasks.registry.release_files import ReleaseFiles
+from tasks.registry.release_files import SplitRecords
 from tasks.scoring.batch import ScoredBatch
 from tasks.scoring.verdicts import VERDICTS
 
@@ -108,7 +108,7 @@ class LabelledMetrics:
 
 def _used_hashes(release: LoadedRelease) -> frozenset[bytes]:
     """The hashes of the records that made the release: all of its own but the test part."""
-    return frozenset(bytes.fromhex(key.decode()) for key in ReleaseFiles(release.path).split().seen.tolist())
+    return frozenset(bytes.fromhex(key.decode()) for key in SplitRecords.load(release.path).seen.tolist())
 
 
 def proportion(count: int, of: int, confidence: float) -> Proportion | None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from support.inspected_parts import COLS, FACTS, ROWS, configured, report
 
+from tasks.core.files import write_json
 from tasks.core.stages import MANIFEST, seal_folder
 from tasks.evaluation.thresholds import Rule, calibrate
 from tasks.registry.manifest import FrozenSet, ReleaseManifest, SourceSummary
@@ -19,8 +20,8 @@ from tasks.registry.release_files import (
     EVALUATION_FILES,
     MODE_THRESHOLD,
     MODEL_FILE,
+    REPORT_FILE,
     CalibrationScores,
-    ReleaseFiles,
     Threshold,
     ThresholdSettings,
 )
@@ -72,17 +73,16 @@ def stored_release(artifacts: Path, version: str = "v1", **changes: Any) -> Path
     folder.mkdir(parents=True)
     for name in (MODEL_FILE, CARD_FILE, *EVALUATION_FILES):
         (folder / name).write_text(f"{name} of {version}")
-    files, calibration = ReleaseFiles(folder), scores()
+    calibration = scores()
     score, defect, unit = calibration.part(False)
     thresholds = (
         calibrate(DEFECT_THRESHOLD, score, defect, unit, Rule("target_fpr", 0.05, draws=20), "euclidean"),
         Threshold(MODE_THRESHOLD, "youden", None, "euclidean", 120, 60, 1.5, (1.0, 2.0)),
     )
-    files.write_scores(calibration)
-    files.write_threshold_settings(
-        ThresholdSettings({"name": "euclidean"}, "distance", "mean-map", ROWS, COLS, thresholds)
-    )
-    files.write_report(report() | {"thresholds": [threshold.as_json() for threshold in thresholds]})
+    calibration.save(folder)
+    ThresholdSettings({"name": "euclidean"}, "distance", "mean-map", ROWS, COLS, thresholds).save(folder)
+    entries = [threshold.as_json() for threshold in thresholds]
+    write_json(folder / REPORT_FILE, report() | {"thresholds": entries})
     seal_folder(folder, manifest(version=version, **changes).as_json())
     return folder
 

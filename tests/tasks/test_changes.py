@@ -12,7 +12,7 @@ from support.releases import manifest
 from tasks.changes import changes
 from tasks.core.results import Stage
 from tasks.data.map_statistics import map_summaries
-from tasks.registry.release_files import ReleaseFiles, SplitRecords
+from tasks.registry.release_files import SplitRecords
 from tasks.registry.releases import Release
 
 EACH = 40
@@ -39,7 +39,7 @@ def champion(tmp_path):
         bank, folder = banked(parts), tmp_path / "champion"
         folder.mkdir()
         mode, summary = np.array(bank.modes)[bank.mode], map_summaries(bank.maps)
-        ReleaseFiles(folder).write_split(SplitRecords(bank.hash, bank.part, mode, bank.good, summary))
+        SplitRecords(bank.hash, bank.part, mode, bank.good, summary).save(folder)
         return Release("v1", folder, manifest())
 
     return make

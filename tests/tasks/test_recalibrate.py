@@ -21,7 +21,7 @@ from tasks.evaluation.thresholds import target_fpr
 from tasks.publish import find_previous_result
 from tasks.recalibrate import recalibrate
 from tasks.registry.champion import champion_state, current_champion, promote, rollback
-from tasks.registry.release_files import ReleaseFiles
+from tasks.registry.release_files import load_scores
 from tasks.registry.releases import get_release
 from tasks.score import score
 
@@ -45,7 +45,7 @@ def asked(target=0.2, rule="target_fpr", cost=CostConfig()):
 
 def test_the_threshold_is_the_rules_on_the_calibration_records(artifacts):
     made = recalibrate(artifacts, None, asked(), promote=False)
-    scores = ReleaseFiles(artifacts / "releases" / "v1").scores()
+    scores = load_scores(artifacts / "releases" / "v1")
     value, defect, _ = scores.part(False)
     assert made.threshold["value"] == target_fpr(value, defect, 0.2)
     told = get_release(artifacts, "v2").manifest

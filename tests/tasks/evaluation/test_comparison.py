@@ -25,7 +25,7 @@ from tasks.model.embeddings import Embedded, EmbeddedBank, make_encoder
 from tasks.model.tower import build_tower
 from tasks.registry.loading import load_classifier
 from tasks.registry.manifest import FrozenSet
-from tasks.registry.release_files import ClassifierArrays, ReleaseFiles, SplitRecords, ThresholdSettings
+from tasks.registry.release_files import ClassifierArrays, SplitRecords, ThresholdSettings
 from tasks.registry.releases import Release
 
 TOWER = RunConfig(preset="notebook", tower=TowerConfig(widths="16-8")).resolved().tower
@@ -44,12 +44,9 @@ def released(folder: Path, bank: parts.Bank, seed: int = 1) -> Release:
     tower = build_tower(TOWER, (parts.ROWS, parts.COLS))
     judge = fit_prototypes("v1", EmbeddedBank(make_encoder(tower), bank), distance("euclidean"), "mean-map")
     tower.save(folder / "model.keras")
-    files = ReleaseFiles(folder)
-    files.write_classifier_arrays(ClassifierArrays(judge.modes, bank.anchors, judge.prototypes, judge.good, None))
-    files.write_split(SplitRecords(bank.hash, bank.part, bank.mode, bank.good, np.empty((len(bank.hash), 0))))
-    files.write_threshold_settings(
-        ThresholdSettings({"name": "euclidean"}, "distance", "mean-map", parts.ROWS, parts.COLS, ())
-    )
+    ClassifierArrays(judge.modes, bank.anchors, judge.prototypes, judge.good, None).save(folder)
+    SplitRecords(bank.hash, bank.part, bank.mode, bank.good, np.empty((len(bank.hash), 0))).save(folder)
+    ThresholdSettings({"name": "euclidean"}, "distance", "mean-map", parts.ROWS, parts.COLS, ()).save(folder)
     return Release("v1", folder, manifest(frozen=None))
 
 
@@ -298,8 +295,7 @@ def test_an_impossible_comparison_says_why(tmp_path, bank):
 
 def _break(folder: Path, what: str) -> None:
     if what == "distance":
-        settings = ReleaseFiles(folder).threshold_settings()
-        ReleaseFiles(folder).write_threshold_settings(replace(settings, distance={"name": "of another Kensa"}))
+        replace(ThresholdSettings.load(folder), distance={"name": "of another Kensa"}).save(folder)
     elif what == "no distance":
         (folder / "threshold.json").write_text("{}")
     elif what == "gone":

@@ -11,7 +11,7 @@ from tasks.data.map_statistics import RunningMoments
 from tasks.monitoring import control_charts
 from tasks.monitoring.drift_tests import compare_cells, compare_with_reference, holm, simes, verdict_mix
 from tasks.monitoring.new_parts import NewPartsCollector
-from tasks.monitoring.reference import Reference, read_reference
+from tasks.monitoring.reference import Reference
 
 FEWER = 2000  # simulated charts, of which the tests need no more
 
@@ -24,7 +24,7 @@ def fewer_simulations(monkeypatch):
 @pytest.fixture(scope="module")
 def compare(small_release):
     """Compares parts with the release's reference."""
-    reference, modes = read_reference(small_release.path), small_release.classifier.modes
+    reference, modes = Reference.load_if_stored(small_release.path), small_release.classifier.modes
 
     def run(parts):
         collector = NewPartsCollector(small_release)

@@ -9,12 +9,12 @@ from support.inspected_parts import banked
 
 from tasks.model.embeddings import EmbeddedBank
 from tasks.monitoring import reference as module
-from tasks.monitoring.reference import build_reference, read_reference, write_reference
+from tasks.monitoring.reference import Reference, build_reference
 from tasks.scoring.verdicts import predict
 
 
 def test_the_reference_of_a_release_is_of_the_records_that_it_was_not_trained_on(small_release):
-    reference = read_reference(small_release.path)
+    reference = Reference.load_if_stored(small_release.path)
     with np.load(small_release.path / "split.npz") as split:
         assert len(reference.mode) == int((split["part"] != 0).sum())
     assert reference.verdicts.sum() == len(reference.mode)
@@ -28,8 +28,8 @@ def test_it_holds_the_releases_own_predictions_and_is_read_as_written(small_rele
     predictions = predict(small_release, bank.maps[held_out])
     np.testing.assert_allclose(np.sort(reference.score), np.sort(predictions.score), rtol=1e-5)
     assert reference.good.sum() == (predictions.verdict == "good").sum()
-    write_reference(reference, tmp_path)
-    again = read_reference(tmp_path)
+    reference.save(tmp_path)
+    again = Reference.load_if_stored(tmp_path)
     for field in fields(reference):
         np.testing.assert_array_equal(getattr(again, field.name), getattr(reference, field.name))
 
@@ -46,4 +46,4 @@ def test_many_records_are_sampled_by_their_hashes(small_release, hidden, monkeyp
 
 
 def test_a_release_that_predates_references_has_none(tmp_path):
-    assert read_reference(tmp_path) is None
+    assert Reference.load_if_stored(tmp_path) is None

@@ -10,15 +10,14 @@ import pytest
 
 from tasks.core.errors import NothingToCalibrate
 from tasks.model.fused_score import Fusion
-from tasks.registry.gallery import Gallery
 from tasks.registry.release_files import (
     UNREADABLE_RELEASE,
     CalibrationScores,
     ClassifierArrays,
-    ReleaseFiles,
     SplitRecords,
     Threshold,
     ThresholdSettings,
+    load_scores,
 )
 
 CUT = Threshold("good or defect", "target_fpr", 0.05, "euclidean", 40, 20, 1.25, (1.0, 1.5))
@@ -33,26 +32,20 @@ SCORES = CalibrationScores(
 )
 
 
-@pytest.fixture
-def files(tmp_path):
-    """An empty folder, to be filled."""
-    return ReleaseFiles(tmp_path)
-
-
 def equal(first, second):
     """Whether two records hold the same arrays."""
     return all(np.array_equal(getattr(first, field.name), getattr(second, field.name)) for field in fields(first))
 
 
-def test_threshold_settings_are_read_as_they_were_written(files):
-    files.write_threshold_settings(SETTINGS)
-    assert files.threshold_settings() == SETTINGS
-    assert files.threshold_settings().by_name["good or defect"].interval == (1.0, 1.5)
+def test_threshold_settings_are_read_as_they_were_written(tmp_path):
+    SETTINGS.save(tmp_path)
+    assert ThresholdSettings.load(tmp_path) == SETTINGS
+    assert ThresholdSettings.load(tmp_path).by_name["good or defect"].interval == (1.0, 1.5)
 
 
-def test_the_stored_names_of_thresholds_stay(files):
-    files.write_threshold_settings(SETTINGS)
-    stored = json.loads((files.folder / "threshold.json").read_text())
+def test_the_stored_names_of_thresholds_stay(tmp_path):
+    SETTINGS.save(tmp_path)
+    stored = json.loads((tmp_path / "threshold.json").read_text())
     assert list(stored) == ["distance", "score", "prototype", "rows", "cols", "thresholds"]
     assert stored["thresholds"][0] == {
         "name": "good or defect",
@@ -67,30 +60,29 @@ def test_the_stored_names_of_thresholds_stay(files):
     }
 
 
-def test_thresholds_of_an_older_and_of_a_later_form_are_read(files):
+def test_thresholds_of_an_older_and_of_a_later_form_are_read(tmp_path):
     entries = SETTINGS.as_json()
     del entries["score"], entries["prototype"], entries["thresholds"][0]["distance"]
     entries["thresholds"][0]["later"] = 1
-    (files.folder / "threshold.json").write_text(json.dumps(entries | {"later": 1}))
-    settings = files.threshold_settings()
+    (tmp_path / "threshold.json").write_text(json.dumps(entries | {"later": 1}))
+    settings = ThresholdSettings.load(tmp_path)
     assert (settings.score, settings.thresholds[0].distance, settings.thresholds[0].value) == ("distance", None, 1.25)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"distance": {}, "rows": 1, "cols": 1, "thresholds": 3}', "null"])
-def test_settings_of_another_form_raise_a_known_error(files, text):
-    (files.folder / "threshold.json").write_text(text)
+def test_settings_of_another_form_raise_a_known_error(tmp_path, text):
+    (tmp_path / "threshold.json").write_text(text)
     with pytest.raises(UNREADABLE_RELEASE):
-        files.threshold_settings()
+        ThresholdSettings.load(tmp_path)
 
 
 @pytest.mark.parametrize("good", [None, {"mean": np.full((1, 2), 7.0)}])
 @pytest.mark.parametrize("fusion", [None, Fusion(np.arange(3.0), np.arange(3.0) + 1)])
-def test_a_classifiers_arrays_are_read_as_they_were_written(files, good, fusion):
+def test_a_classifiers_arrays_are_read_as_they_were_written(tmp_path, good, fusion):
     prototypes = {"mean": np.arange(4.0).reshape(2, 2), "inverse": np.ones((2, 2, 2))}
-    files.write_classifier_arrays(
-        ClassifierArrays(["0", "欠け"], np.arange(6, dtype=np.float32).reshape(2, 3), prototypes, good, fusion)
-    )
-    arrays = files.classifier_arrays()
+    anchors = np.arange(6, dtype=np.float32).reshape(2, 3)
+    ClassifierArrays(["0", "欠け"], anchors, prototypes, good, fusion).save(tmp_path)
+    arrays = ClassifierArrays.load(tmp_path)
     assert arrays.modes == ["0", "欠け"]
     assert arrays.anchors.dtype == np.float64
     assert arrays.anchors.tolist() == [[0, 1, 2], [3, 4, 5]]
@@ -103,36 +95,22 @@ def test_a_classifiers_arrays_are_read_as_they_were_written(files, good, fusion)
     assert fusion is None or equal(arrays.fusion, fusion)
 
 
-def test_the_records_that_a_model_has_seen_are_all_but_those_of_the_test_part(files):
+def test_the_records_that_a_model_has_seen_are_all_but_those_of_the_test_part(tmp_path):
     hashes = np.array([b"a", b"b", b"c", b"d"], "S32")
     part = np.array([0, 3, 1, 2])
-    files.write_split(SplitRecords(hashes, part, np.array(["0"] * 4), np.ones(4, bool), np.zeros((4, 3))))
-    assert files.split().seen.tolist() == [b"a", b"c", b"d"]
+    SplitRecords(hashes, part, np.array(["0"] * 4), np.ones(4, bool), np.zeros((4, 3))).save(tmp_path)
+    assert SplitRecords.load(tmp_path).seen.tolist() == [b"a", b"c", b"d"]
 
 
-def test_scores_are_read_part_by_part(files):
-    files.write_scores(SCORES)
-    score, defect, unit = files.scores().part(True)
+def test_scores_are_read_part_by_part(tmp_path):
+    SCORES.save(tmp_path)
+    score, defect, unit = load_scores(tmp_path).part(True)
     assert (score.tolist(), defect.tolist(), unit.tolist()) == ([2, 3], [True, False], [1, 2])
 
 
 @pytest.mark.parametrize("stored", [False, True])
-def test_a_release_without_scores_has_nothing_to_calibrate(files, stored):
+def test_a_release_without_scores_has_nothing_to_calibrate(tmp_path, stored):
     if stored:
-        files.write_scores(CalibrationScores(*(value[:0] for value in (np.zeros(1),) * 4), np.array("record")))
+        CalibrationScores(*(value[:0] for value in (np.zeros(1),) * 4), np.array("record")).save(tmp_path)
     with pytest.raises(NothingToCalibrate, match="expected a release with the scores of good and defective parts"):
-        files.scores()
-
-
-def test_a_gallery_may_be_missing(files):
-    assert files.gallery() is None
-    gallery = Gallery(
-        np.ones((2, 3)), np.ones((2, 4)), np.arange(2), np.ones(2, bool), np.array(["", ""]), np.arange(2)
-    )
-    files.write_gallery(gallery)
-    assert equal(files.gallery(), gallery)
-
-
-def test_a_report_is_read_as_it_was_written(files):
-    files.write_report({"figures": {"auroc": 0.5}, "reasons": ["too weak"]})
-    assert files.report() == {"figures": {"auroc": 0.5}, "reasons": ["too weak"]}
+        load_scores(tmp_path)

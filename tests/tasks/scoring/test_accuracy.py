@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from support.scored_parts import predictions
 
 from tasks.data.decode import DecodedBlock
-from tasks.registry.release_files import ReleaseFiles, SplitRecords
+from tasks.registry.release_files import SplitRecords
 from tasks.scoring.accuracy import MAX_BINS, MAX_UNKNOWN_MODES, LabelledMetrics, proportion
 from tasks.scoring.batch import ScoredBatch
 
@@ -22,7 +22,7 @@ def metrics(tmp_path):
     """Empty metrics of a release with two modes, which was trained on the map 7, 7."""
     digest = hashlib.blake2b(np.full(2, 7, np.float32), digest_size=16).hexdigest()
     split = SplitRecords(np.array([digest, "ab" * 16], "S32"), np.array([0, 3]), *np.zeros((3, 2)))
-    ReleaseFiles(tmp_path).write_split(split)
+    split.save(tmp_path)
     classifier, data = SimpleNamespace(modes=["0", "1"]), SimpleNamespace(good="0")
     return LabelledMetrics(SimpleNamespace(classifier=classifier, data=data, path=tmp_path))
 
