@@ -25,7 +25,17 @@ from tasks.train import _steps, fit
 pytestmark = pytest.mark.slow  # a minute and a half of small trainings
 
 ROWS = [np.arange(0, 30), np.arange(30, 35), np.arange(35, 70), np.arange(70, 90)]
-QUICK = {"modes_per_batch": 3, "records_per_mode": 6, "batch": 18, "steps": 15, "epochs": 2, "shift": False}
+# Two blocks are eight values each, as in the preset `rt`. In a block of one value RT has no shape, and where its
+# mean is near zero its level is without bounds: what is learnt then is chance.
+QUICK = {
+    "modes_per_batch": 3,
+    "records_per_mode": 6,
+    "batch": 18,
+    "steps": 15,
+    "epochs": 2,
+    "shift": False,
+    "blocks": 2,
+}
 
 
 def run_of(preset: str = "best", **changes: Any) -> RunConfig:
@@ -56,12 +66,17 @@ def bank():
 
 @pytest.fixture(scope="module")
 def trained(bank):
-    """The tower that was trained with a distance, once for all tests that look at it."""
-    return functools.cache(lambda name: fit(bank, with_distance(name))[0])
+    """Tower and log of the training with a distance, once for all tests that look at it."""
+    return functools.cache(lambda name: fit(bank, with_distance(name))[:2])
 
 
 def with_distance(name: str) -> RunConfig:
     return run_of(distance=name, epochs=6, temperature=0.5)
+
+
+def fallen(log):
+    """The last epoch's loss as a share of the first's. Modes this far apart have an AUROC of .93 untrained, too."""
+    return log[-1].loss / log[0].loss
 
 
 def auroc(tower, bank, config):
@@ -131,23 +146,28 @@ def test_few_records_get_fewer_steps(records, steps):
 
 @pytest.mark.parametrize("preset", ["best", "rt"])
 def test_training_learns(bank, preset):
+    """Over seeds and backends the loss falls to a fifth at least; without learning it stays about 1."""
     config = run_of(preset, epochs=5)
     tower, log, kept = fit(bank, config)
     assert kept == len(log) == 5  # the last weights
-    assert log[-1].loss < log[0].loss
+    assert fallen(log) < 0.5
     assert auroc(tower, bank, config) > 0.95
 
 
-@pytest.mark.parametrize("mining", ["all", "semi-hard", "multi-similarity"])
-def test_every_mining_learns(bank, mining):
+@pytest.mark.parametrize(("mining", "most"), [("all", 0.5), ("semi-hard", 0.5), ("multi-similarity", 0.85)])
+def test_every_mining_learns(bank, mining, most):
+    """Multi-similarity's loss does not fall to 0: the soft sum over alike pairs stays."""
     config = run_of(mining=mining, prototype_weight=0.0, epochs=6)
-    assert auroc(fit(bank, config)[0], bank, config) > 0.95
+    tower, log, _ = fit(bank, config)
+    assert fallen(log) < most
+    assert auroc(tower, bank, config) > 0.95
 
 
 @pytest.mark.parametrize("name", [*DISTANCES, "support.custom_models:City"])
 def test_every_distance_trains_and_judges(bank, trained, name):
     """Swapping who is alike turns the AUROC round: the distance has a direction."""
-    config, tower = with_distance(name), trained(name)
+    config, (tower, log) = with_distance(name), trained(name)
+    assert fallen(log) < 0.5
     found = auroc(tower, bank, config)
     assert found > 0.9
     judge = fit_prototypes(
@@ -162,7 +182,7 @@ def test_every_distance_trains_and_judges(bank, trained, name):
 def test_swapping_positive_and_negative_raises_the_loss(bank, trained, name):
     from tasks.model.losses import all_triplets
 
-    tower, measure = trained(name), trained_distance(with_distance(name).fit)
+    (tower, _), measure = trained(name), trained_distance(with_distance(name).fit)
     embedded = make_encoder(tower)(bank.maps)
     matrix = measure.matrix(embedded, embedded).T
     alike = bank.mode[:, None] == bank.mode
@@ -208,9 +228,12 @@ def test_a_learnt_temperature_is_learnt(bank):
 
 @pytest.mark.parametrize("preset", ["best", "rt"])
 def test_noise_teaches_nothing_of_other_records(preset):
-    """The tower knows its own records by heart; of the test it knows as little as a coin. Mean of three worlds."""
+    """The tower knows its own records by heart; of the test it knows as little as a coin. Mean of three worlds.
+
+    It varies by .02 with the weights drawn; anchors that have seen the test give .9.
+    """
     worlds = []
     for seed in range(3):
         bank, config = parts.banked(parts.noise(6, 40, values=20, seed=seed)), run_of(preset, epochs=4)
         worlds.append(auroc(fit(bank, config)[0], bank, config))
-    assert np.mean(worlds) == pytest.approx(0.5, abs=0.06)
+    assert np.mean(worlds) == pytest.approx(0.5, abs=0.1)
