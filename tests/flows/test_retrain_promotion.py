@@ -17,7 +17,11 @@ SPAN = r"[+-]0\.\d{4} \[[+-]0\.\d{4}, [+-]0\.\d{4}\]"
 
 @pytest.fixture(scope="module")
 def line(a_place, server, hidden, tmp_path_factory):
-    """Five runs on two revisions of one folder: two epochs, all epochs, another seed, another gate, new records."""
+    """Five runs on two revisions of one folder: two slow epochs, all epochs, another seed, another gate, new records.
+
+    What each must come to does not hang on the weights that a processor makes: by average precision the weak one
+    beats the raw map (0.75 and more against 0.52), and no model is better by 0.1 than one whose AUROC is 0.99.
+    """
     place = a_place(tmp_path_factory.mktemp("promotion") / "place", server.env)
     (place.folder / "boards").mkdir()
     pq.write_table(map_column(hidden(200)), place.folder / "boards" / "table.parquet")
@@ -27,19 +31,21 @@ def line(a_place, server, hidden, tmp_path_factory):
         assert done.code == 0, done.err
         return done
 
-    settings = (["fit.epochs=2"], ["seed=7"], ["seed=8"], ["seed=7", "gate.figure=mode_accuracy"])
+    weak = ["fit.epochs=2", "fit.learning_rate=0.001", "gate.figure=average_precision"]
+    other = ["seed=8", "gate.least_gain=0.1", "gate.mode_margin=1"]
+    settings = (weak, ["seed=7"], other, ["seed=7", "gate.figure=mode_accuracy"])
     runs = [run(*(part for word in words for part in ("--set", word))) for words in settings]
     pq.write_table(map_column(hidden(220, seed=4)), place.folder / "boards" / "table.parquet")
     return place, [*runs, run()]
 
 
 def test_a_better_model_becomes_champion(line):
-    """Two epochs against all of them: 0.960 and 0.9999 on 90 records."""
+    """Two slow epochs against all of them: 0.85 to 0.95 over seeds, and 0.995 at least, on 90 records."""
     place, (weak, better, *_) = line
     assert (weak.told["release"], weak.told["comparison"]) == ("v1", None)
     assert (better.told["status"], better.told["release"]) == ("released", "v2")
     told = better.told["comparison"]
-    assert told["difference"] > 0.005
+    assert told["difference"] > 0.02
     assert 0 < told["interval"][0] < told["difference"] < told["interval"][1]
     assert re.fullmatch(
         rf"better than the champion v1: auroc difference {SPAN} at 95 % confidence, on the same 90 test records of f1",
@@ -53,7 +59,7 @@ def test_one_of_another_seed_does_not(line):
     (reason,) = equal.told["reasons"]
     assert equal.told["status"] == "rejected"
     assert equal.told["champion"] == "v2"
-    assert re.match(rf"not shown to be better than the champion v2: auroc difference {SPAN} at", reason)
+    assert re.match(rf"(not shown to be better|worse) than the champion v2: auroc difference {SPAN} at", reason)
     assert reason == equal.told["comparison"]["verdict"]
 
 
