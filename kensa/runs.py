@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kensa.libraries import set_defaults
 from tasks.config.overrides import apply_overrides
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER, RunConfig
 from tasks.core.errors import SourceUnreachable
@@ -63,10 +64,10 @@ def retrain_with(config: RunConfig) -> RetrainResult:
 
     Raises what `retrain` does, and ServerUnreachable where the configured Prefect server does not answer.
     """
-    from flows.service.server import configured_server, set_library_defaults
+    from flows.service.server import configured_server
     from tasks.core.files import ensure_writable
 
-    set_library_defaults()
+    set_defaults()
     for folder in (config.data_path, config.artifacts_path):
         ensure_writable(folder)  # before a training whose model could not be stored
     result = None if configured_server() else previous_result(config)
@@ -96,19 +97,25 @@ def pinned_sources(config: RunConfig) -> tuple[PinnedSource, PinnedSource | None
 
 
 def _run_flow(config: RunConfig) -> RetrainResult:
-    from flows.service.server import configured_server, require_server
+    from flows.service.server import configured_server
 
-    cluster = config.evaluate.cluster()
-    require_server(needed=cluster is not None)  # the cluster's workers need the server too
-    if cluster is not None:
-        from flows.service.cluster import require_cluster
-
-        require_cluster(cluster, "evaluate.dask")
+    require_services(config.evaluate.cluster(), "evaluate.dask")
     from flows.retrain import retrain as flow
 
     if not configured_server():
         preload_training()
     return flow(config=config)
+
+
+def require_services(cluster: str | None, setting: str) -> None:
+    """Raise ServerUnreachable or ClusterUnreachable where a run on this Dask cluster, or on none, could not start."""
+    from flows.service.server import require_server
+
+    require_server(needed=cluster is not None)  # the cluster's workers need the server too
+    if cluster is not None:
+        from flows.service.cluster import require_cluster
+
+        require_cluster(cluster, setting)
 
 
 def preload_training() -> threading.Thread:
@@ -151,9 +158,7 @@ def score(
         UnknownSource, UnknownRelease: There is no such source or release.
         UnreadableSource: The source's maps are of another size than the release's.
     """
-    from flows.service.server import set_library_defaults
-
-    set_library_defaults()
+    set_defaults()
     from tasks.download import download, resolve
     from tasks.score import score as write_verdicts
 

@@ -11,19 +11,6 @@ from flows.service.prefect_api import PrefectApi
 from tasks.core.errors import ServerUnreachable, UnusableFolder
 from tasks.core.files import ensure_writable
 
-DEFAULTS = {
-    # A fresh database takes 10 to 17 s on a small machine; Prefect gives up after 20.
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "DO_NOT_TRACK": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_UPDATE_DOWNLOAD_COUNTS": "0",
-    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",  # a bar for seconds of reading, broken into the logs
-    "HF_HUB_VERBOSITY": "error",
-    "DATASETS_VERBOSITY": "error",
-}
-
 
 def configured_server() -> PrefectApi | None:
     """The Prefect server of PREFECT_API_URL and PREFECT_API_AUTH_STRING, or of the active profile, else None.
@@ -44,14 +31,6 @@ def _profile() -> dict[str, str]:
         return {}  # no profile was ever written
     active = os.environ.get("PREFECT_PROFILE") or profiles.get("active")
     return profiles.get("profiles", {}).get(active, {})
-
-
-def set_library_defaults() -> None:
-    """Settings of the libraries that must stand before they are imported; the user's own win."""
-    if os.environ.get("PREFECT_API_URL") == "":
-        del os.environ["PREFECT_API_URL"]  # an empty address breaks Prefect's event worker
-    for name, value in DEFAULTS.items():
-        os.environ.setdefault(name, value)
 
 
 def require_server(needed: bool = False) -> None:

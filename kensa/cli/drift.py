@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import Artifacts, AsJson, Language, ReleaseName, Source
+from kensa.cli.options import ARTIFACTS, AS_JSON, LANGUAGE, RELEASE, SOURCE
 from kensa.cli.terminal import print_result, print_table
 from tasks.config.run import DATA_FOLDER
 from tasks.core.inspection import ChartSummary, DriftResult
 
 MAX_CHARTS = 3  # that are printed; the page has all
-Report = Annotated[Path, Option(metavar="FILE", help="Page with the control charts.")]
 
 
 @with_examples("kensa drift ./this-week", "kensa drift acme/boards --release v3 --report boards.html")
 def drift(
-    source: Source,
-    release: ReleaseName = None,
-    report: Report = Path("drift.html"),
-    language: Language = None,
-    artifacts: Artifacts = Path("artifacts"),
-    as_json: AsJson = False,
+    source: str = SOURCE,
+    release: str | None = RELEASE,
+    report: Path = Option("drift.html", metavar="FILE", help="Page with the control charts."),
+    language: Literal["en", "ja"] | None = LANGUAGE,
+    artifacts: Path = ARTIFACTS,
+    as_json: bool = AS_JSON,
 ) -> None:
     """Compare new parts with those that a release was made with.
 
     Control charts and tests look at level, shape, score, verdicts and single cells. The exit code is 0 whether the
     parts drifted or not.
     """
-    from flows.service.server import set_library_defaults
-
-    set_library_defaults()
     from tasks.download import download, resolve
     from tasks.drift import drift as compare
 

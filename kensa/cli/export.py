@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import Artifacts, AsJson, Version
+from kensa.cli.options import ARTIFACTS, AS_JSON, VERSION
 from kensa.cli.terminal import print_result
 from tasks.core.results import ExportResult
 
-Format = Annotated[Literal["onnx", "savedmodel"], Option("--format", help="Format of the file.")]
-Out = Annotated[
-    Path | None,
-    Option(metavar="DIR", help="An empty or new folder.", show_default="exports/VERSION-FORMAT in --artifacts"),
-]
+DEFAULT_FOLDER = "exports/VERSION-FORMAT in --artifacts"
 
 
 @with_examples("kensa export v3", "kensa export v3 --format savedmodel --out ./line-7")
 def export(
-    version: Version,
-    export_format: Format = "onnx",
-    out: Out = None,
-    artifacts: Artifacts = Path("artifacts"),
-    as_json: AsJson = False,
+    version: str = VERSION,
+    export_format: Literal["onnx", "savedmodel"] = Option("onnx", "--format", help="Format of the file."),
+    out: Path | None = Option(None, metavar="DIR", help="An empty or new folder.", show_default=DEFAULT_FOLDER),
+    artifacts: Path = ARTIFACTS,
+    as_json: bool = AS_JSON,
 ) -> None:
     """Write a release as ONNX or SavedModel.
 
     The file gives verdicts without Kensa and Keras. It is written only if it gives the same verdicts as the release.
     """
-    from flows.service.server import set_library_defaults
-
-    set_library_defaults()
     from tasks.registry.releases import get_release
 
     get_release(artifacts, version)  # a mistyped name is refused before TensorFlow starts, which takes seconds

@@ -16,8 +16,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from kensa.cli.command import Command, usage_error
-from kensa.cli.quiet import quiet_libraries, show_libraries
 from kensa.cli.terminal import print_findings, replace_unprintable
+from kensa.libraries import log_prefect, set_defaults, silence
 from tasks.core.errors import BadSetting, KensaError, UnfitData
 from tasks.core.gc_tuning import relax_gc
 
@@ -55,6 +55,16 @@ class Commands(TyperGroup):
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
         """Read the global options wherever they stand."""
         return super().parse_args(ctx, _global_options_first(args))
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Run the subcommand; 130 after Ctrl-C, 141 where nobody reads the output any more, as a shell has it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            return _print_error("interrupted; nothing half-written is left, and the next run goes on", 130)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
 
 
 def _global_options_first(words: list[str]) -> list[str]:
@@ -108,14 +118,15 @@ def kensa(
     """Retrain the model with which a factory inspects its parts, and release it only when it is better."""
     if context.invoked_subcommand is None:
         raise BadSetting("expected a COMMAND, found none; see kensa --help")
-    if verbose:
-        show_libraries(log_level or "info")
-    elif context.invoked_subcommand not in SERVICES:
-        quiet_libraries(log_level or "warning")
+    is_quiet = not verbose and context.invoked_subcommand not in SERVICES
+    log_prefect(log_level or ("warning" if is_quiet else "info"))
+    set_defaults(tensorflow_level="0" if verbose else "3")
+    if is_quiet:
+        silence()
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one command; 0 when it did its work, 2 for bad input, 1 for a failure, 130 for Ctrl-C."""
+    """Run one command; 0 when it did its work, 2 for bad input, 1 for a failure."""
     relax_gc()
     replace_unprintable()
     try:
@@ -126,11 +137,6 @@ def main(words: list[str] | None = None) -> int:
         if isinstance(error, UnfitData):
             print_findings(error)
         return _print_error(str(error), error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        return _print_error("interrupted; nothing half-written is left, and the next run goes on", 130)
-    except BrokenPipeError:  # nobody reads the output any more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
 
 
 def _print_error(message: str, code: int) -> int:

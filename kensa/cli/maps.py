@@ -4,54 +4,38 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from typer import Argument, Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import AsJson
+from kensa.cli.options import AS_JSON
 from kensa.cli.terminal import print_result
 from tasks.core.errors import BadSetting
 from tasks.core.results import MapsResult
 
 DEMO = "demo"
 
-Photos = Annotated[
-    str,
-    Argument(metavar="PHOTOS", help="A folder; demo writes photographs of the demonstration part to --out."),
-]
-Standard = Annotated[
-    Path | None,
-    Option(metavar="PLACE", help="Folder of good photographs, or of a standard.npz; required."),
-]
-Out = Annotated[Path, Option(metavar="DIR", help="The new source, a new folder.")]
 
-
-@with_examples(
-    "kensa maps ./photos --standard ./photos/good --out ./maps",
-    "kensa maps demo --out ./demo",
-)
+@with_examples("kensa maps ./photos --standard ./photos/good --out ./maps", "kensa maps demo --out ./demo")
 def maps(
-    photos: Photos,
-    out: Out,
-    standard: Standard = None,
-    rows: Annotated[int, Option(min=1, max=4096, metavar="N", help="Rows of a map.")] = 36,
-    cols: Annotated[int, Option(min=1, max=4096, metavar="N", help="Columns of a map.")] = 39,
-    register: Annotated[
-        Literal["none", "shift", "rigid"],
-        Option(help="Correct nothing, shifts, or shifts and turns of the photographs."),
-    ] = "rigid",
-    max_shift: Annotated[
-        float,
-        Option(metavar="PIXELS", help="Largest shift to correct, in the reduced photograph."),
-    ] = 12,
-    max_turn: Annotated[float, Option(metavar="DEGREES", help="Largest turn to correct.")] = 6,
-    most_unregistered: Annotated[
-        float,
-        Option(metavar="SHARE", help="Largest share of photographs that may not be registered."),
-    ] = 0.1,
-    good: Annotated[str, Option(metavar="NAME", help="Subfolder of the good parts.")] = "good",
-    as_json: AsJson = False,
+    photos: str = Argument(
+        metavar="PHOTOS", help="A folder; demo writes photographs of the demonstration part to --out."
+    ),
+    out: Path = Option(metavar="DIR", help="The new source, a new folder."),
+    standard: Path | None = Option(
+        None, metavar="PLACE", help="Folder of good photographs, or of a standard.npz; required."
+    ),
+    rows: int = Option(36, min=1, max=4096, metavar="N", help="Rows of a map."),
+    cols: int = Option(39, min=1, max=4096, metavar="N", help="Columns of a map."),
+    register: Literal["none", "shift", "rigid"] = Option("rigid", help="Correct nothing, shifts, or shifts and turns."),
+    max_shift: float = Option(12, metavar="PIXELS", help="Largest shift to correct, in the reduced photograph."),
+    max_turn: float = Option(6, metavar="DEGREES", help="Largest turn to correct."),
+    most_unregistered: float = Option(
+        0.1, metavar="SHARE", help="Largest share of photographs that may not be registered."
+    ),
+    good: str = Option("good", metavar="NAME", help="Subfolder of the good parts."),
+    as_json: bool = AS_JSON,
 ) -> None:
     """Turn photographs into RT maps, a source for the others.
 

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
 
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import Artifacts, AsJson, Data
+from kensa.cli.options import ARTIFACTS, AS_JSON, DATA
 from kensa.cli.terminal import print_table
-
-Keep = Annotated[int, Option(min=0, metavar="N", help="Keep the N newest of each kind.")]
-OlderThan = Annotated[float, Option(min=0, metavar="DAYS", help="Delete only what is older than that.")]
-Runs = Annotated[
-    float | None,
-    Option(min=1, metavar="DAYS", help="Also delete the server's runs that ended longer ago."),
-]
-DryRun = Annotated[bool, Option("--dry-run", help="Print what would be deleted, and delete nothing.")]
 
 
 @with_examples("kensa prune --dry-run", "kensa prune --keep 2 --older-than 30 --runs 90")
 def prune(
-    keep: Keep = 5,
-    older_than: OlderThan = 2,
-    runs: Runs = None,
-    dry_run: DryRun = False,
-    data: Data = Path("data"),
-    artifacts: Artifacts = Path("artifacts"),
-    as_json: AsJson = False,
+    keep: int = Option(5, min=0, metavar="N", help="Keep the N newest of each kind."),
+    older_than: float = Option(2, min=0, metavar="DAYS", help="Delete only what is older than that."),
+    runs: float | None = Option(
+        None, min=1, metavar="DAYS", help="Also delete the server's runs that ended longer ago."
+    ),
+    dry_run: bool = Option(False, "--dry-run", help="Print what would be deleted, and delete nothing."),
+    data: Path = DATA,
+    artifacts: Path = ARTIFACTS,
+    as_json: bool = AS_JSON,
 ) -> None:
     """Delete files that nothing refers to; never a release.
 

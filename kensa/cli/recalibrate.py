@@ -3,43 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from typer import Argument, Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import Artifacts, AsJson, release_names
+from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON
 from kensa.cli.terminal import print_result, print_table
 from tasks.config.run import CostConfig
 from tasks.core.errors import BadSetting
 from tasks.core.results import RecalibrateResult
-
-Version = Annotated[
-    str | None,
-    Argument(
-        metavar="VERSION", help="A release, such as v3.", show_default="the champion", autocompletion=release_names
-    ),
-]
-Target = Annotated[
-    float,
-    Option(
-        metavar="SHARE",
-        help="Target of the rule: false-positive rate, minimum precision or minimum recall, between 0 and 1.",
-    ),
-]
-Rule = Annotated[
-    Literal["target_fpr", "youden", "max_f1", "min_precision", "min_recall"],
-    Option(help="Rule that sets the threshold between good and defect."),
-]
-Cheapest = Annotated[
-    bool,
-    Option("--cheapest", help="Choose the threshold of least cost; needs --prevalence, --escape, --overkill."),
-]
-Prevalence = Annotated[float | None, Option(metavar="SHARE", help="Share of defective parts on the line.")]
-Escape = Annotated[float | None, Option(metavar="COST", help="Cost of one missed defect.")]
-Overkill = Annotated[float | None, Option(metavar="COST", help="Cost of one good part that is rejected.")]
-Currency = Annotated[str, Option(metavar="NAME", help="Currency of the costs, such as EUR.")]
-Promote = Annotated[bool, Option("--promote", help="Make the new release the champion.")]
 
 
 @with_examples(
@@ -47,17 +20,23 @@ Promote = Annotated[bool, Option("--promote", help="Make the new release the cha
     "kensa recalibrate v3 --cheapest --prevalence 0.002 --escape 500 --overkill 3 --currency EUR --promote",
 )
 def recalibrate(
-    version: Version = None,
-    target: Target = 0.05,
-    rule: Rule = "target_fpr",
-    cheapest: Cheapest = False,
-    prevalence: Prevalence = None,
-    escape: Escape = None,
-    overkill: Overkill = None,
-    currency: Currency = "",
-    promote: Promote = False,
-    artifacts: Artifacts = Path("artifacts"),
-    as_json: AsJson = False,
+    version: str | None = Argument(None, help="A release, such as v3.", show_default="the champion", **A_RELEASE),
+    target: float = Option(
+        0.05, metavar="SHARE", help="Target of the rule: false-positive rate, minimum precision or minimum recall."
+    ),
+    rule: Literal["target_fpr", "youden", "max_f1", "min_precision", "min_recall"] = Option(
+        "target_fpr", help="Rule that sets the threshold between good and defect."
+    ),
+    cheapest: bool = Option(
+        False, "--cheapest", help="Choose the threshold of least cost; needs --prevalence, --escape, --overkill."
+    ),
+    prevalence: float | None = Option(None, metavar="SHARE", help="Share of defective parts on the line."),
+    escape: float | None = Option(None, metavar="COST", help="Cost of one missed defect."),
+    overkill: float | None = Option(None, metavar="COST", help="Cost of one good part that is rejected."),
+    currency: str = Option("", metavar="NAME", help="Currency of the costs, such as EUR."),
+    promote: bool = Option(False, "--promote", help="Make the new release the champion."),
+    artifacts: Path = ARTIFACTS,
+    as_json: bool = AS_JSON,
 ) -> None:
     """Give a release another threshold, without training.
 

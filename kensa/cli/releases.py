@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import Artifacts, AsJson, Version
+from kensa.cli.options import ARTIFACTS, AS_JSON, VERSION
 from kensa.cli.terminal import print_table
 from tasks.registry import champion
 from tasks.registry.frozen_sets import frozen_sets
@@ -22,7 +22,7 @@ METRICS = ("auroc", "mode_accuracy")
 
 
 @with_examples("kensa releases", "kensa releases --json | jq .champion")
-def releases(artifacts: Artifacts = Path("artifacts"), as_json: AsJson = False) -> None:
+def releases(artifacts: Path = ARTIFACTS, as_json: bool = AS_JSON) -> None:
     """List releases and rejected models with their metrics.
 
     The oldest release comes first, and * marks the champion. Of the rejected models the newest are listed.
@@ -46,13 +46,13 @@ def releases(artifacts: Artifacts = Path("artifacts"), as_json: AsJson = False) 
 
 
 @with_examples("kensa promote v3")
-def promote(version: Version, artifacts: Artifacts = Path("artifacts"), as_json: AsJson = False) -> None:
+def promote(version: str = VERSION, artifacts: Path = ARTIFACTS, as_json: bool = AS_JSON) -> None:
     """Verify the checksums of a release, and make it the champion."""
     _print_champion(champion.promote(artifacts, version), as_json)
 
 
 @with_examples("kensa rollback")
-def rollback(artifacts: Artifacts = Path("artifacts"), as_json: AsJson = False) -> None:
+def rollback(artifacts: Path = ARTIFACTS, as_json: bool = AS_JSON) -> None:
     """Make the previous champion the champion again."""
     _print_champion(champion.rollback(artifacts), as_json)
 

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import Artifacts, AsJson, Version
+from kensa.cli.options import ARTIFACTS, AS_JSON, VERSION
 from kensa.cli.terminal import print_result, print_table
 from tasks.core.results import ReproduceResult
 
 EXIT_CODES = {"equal": 0, "equivalent": 0, "differs": 1}
-Data = Annotated[
-    Path | None,
-    Option(metavar="DIR", help="Folder whose caches may be used.", show_default="none, everything is made again"),
-]
 
 
 @with_examples("kensa reproduce v3", "kensa reproduce v3 --data ./data")
 def reproduce(
-    version: Version, data: Data = None, artifacts: Artifacts = Path("artifacts"), as_json: AsJson = False
+    version: str = VERSION,
+    data: Path | None = Option(
+        None, metavar="DIR", help="Folder whose caches may be used.", show_default="none, everything is made again"
+    ),
+    artifacts: Path = ARTIFACTS,
+    as_json: bool = AS_JSON,
 ) -> int:
     """Train a release again from its manifest, and compare.
 
     The exit code is 0 where the new model is equal (the same weights) or equivalent (metrics within the intervals),
     and 1 where it differs.
     """
-    from flows.service.server import require_server, set_library_defaults
-
-    set_library_defaults()
+    from flows.service.server import require_server
     from tasks.registry.reproduction import find_target
 
     find_target(artifacts, version)  # a release that cannot be read is refused before Prefect is started

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import Field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from typer import Option
 
 from kensa.cli.command import Rows, with_examples
-from kensa.cli.options import Artifacts, AsJson, Data
+from kensa.cli.options import ARTIFACTS, AS_JSON, DATA
 from kensa.cli.terminal import print_result, print_table
 from tasks.config.overrides import OPTIONS, apply_overrides, read_run, setting_fields, types_of
 from tasks.config.run import RunConfig
@@ -18,34 +18,21 @@ from tasks.core.results import RetrainResult
 
 METRICS = ("auroc", "mode_accuracy", "good_auroc", "good_accuracy", "angular_accuracy_at_0.5")
 
-Train = Annotated[
-    str | None,
-    Option(
-        metavar="SOURCE",
-        help="Training source: org/name[@revision] on the Hub, a folder, or demo.",
-        show_default="demo",
-    ),
-]
-Test = Annotated[
-    str | None,
-    Option(metavar="SOURCE", help="Separate test source.", show_default="a part of the training source"),
-]
-Revision = Annotated[
-    str | None,
-    Option(metavar="REV", help="Branch, tag or commit of the training source.", show_default="main"),
-]
-Preset = Annotated[
-    Literal["best", "rt", "notebook"] | None,
-    Option(help="Values of the network's and the training's settings.", show_default="best"),
-]
-SettingsFile = Annotated[
-    Path | None,
-    Option("--settings", metavar="FILE", help="A run as a file, such as a sweep's best.toml; options override it."),
-]
-Settings = Annotated[
-    list[str] | None,
-    Option("--set", metavar="key=value", help="A setting, such as fit.epochs=5; repeat it for more settings."),
-]
+TRAIN = Option(
+    None,
+    metavar="SOURCE",
+    help="Training source: org/name[@revision] on the Hub, a folder, or demo.",
+    show_default=RunConfig.train,
+)
+TEST = Option(None, metavar="SOURCE", help="Separate test source.", show_default="a part of the training source")
+REVISION = Option(None, metavar="REV", help="Branch, tag or commit of the training source.", show_default="main")
+PRESET = Option(None, help="Values of the network's and the training's settings.", show_default=RunConfig.preset)
+SETTINGS_FILE = Option(
+    None, "--settings", metavar="FILE", help="A run as a file, such as a sweep's best.toml; options override it."
+)
+SETTINGS = Option(
+    [], "--set", metavar="key=value", help="A setting, such as fit.epochs=5; repeat it for more settings."
+)
 
 
 def setting_rows() -> Rows:
@@ -68,15 +55,15 @@ def _with_default(key: str, field: Field) -> str:
     **{"Settings for --set": setting_rows},
 )
 def retrain(
-    train: Train = None,
-    test: Test = None,
-    revision: Revision = None,
-    preset: Preset = None,
-    settings_file: SettingsFile = None,
-    settings: Settings = None,
-    data: Data = Path("data"),
-    artifacts: Artifacts = Path("artifacts"),
-    as_json: AsJson = False,
+    train: str | None = TRAIN,
+    test: str | None = TEST,
+    revision: str | None = REVISION,
+    preset: Literal["best", "rt", "notebook"] | None = PRESET,
+    settings_file: Path | None = SETTINGS_FILE,
+    settings: list[str] = SETTINGS,
+    data: Path = DATA,
+    artifacts: Path = ARTIFACTS,
+    as_json: bool = AS_JSON,
 ) -> None:
     """Train a model, and release it if it passes the gate.
 
@@ -85,7 +72,7 @@ def retrain(
     from kensa.runs import retrain_with
 
     options = {"train": train, "test": test, "revision": revision, "preset": preset}
-    result = retrain_with(run_config(options, settings_file, settings or [], data, artifacts))
+    result = retrain_with(run_config(options, settings_file, settings, data, artifacts))
     print_result(result, as_json, _print_result)
 
 

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import Artifacts, AsJson, Language, ReleaseName, Source, release_names
+from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, LANGUAGE, RELEASE, SOURCE
 from kensa.cli.terminal import print_result, print_table
 from tasks.core.inspection import LabelledResult, ScoreResult
-
-Out = Annotated[Path, Option(metavar="FILE", help="Parquet file of the verdicts.")]
-Report = Annotated[
-    Path | None,
-    Option(metavar="FILE", help="Also write a page that explains them, such as verdicts.html."),
-]
-Against = Annotated[
-    str | None,
-    Option(
-        metavar="VERSION",
-        help="Also list the records whose verdict is another than that of this release.",
-        autocompletion=release_names,
-    ),
-]
 
 
 @with_examples(
@@ -32,14 +18,18 @@ Against = Annotated[
     "kensa score acme/boards --release v3 --against v2 --out boards.parquet",
 )
 def score(
-    source: Source,
-    release: ReleaseName = None,
-    out: Out = Path("verdicts.parquet"),
-    report: Report = None,
-    against: Against = None,
-    language: Language = None,
-    artifacts: Artifacts = Path("artifacts"),
-    as_json: AsJson = False,
+    source: str = SOURCE,
+    release: str | None = RELEASE,
+    out: Path = Option("verdicts.parquet", metavar="FILE", help="Parquet file of the verdicts."),
+    report: Path | None = Option(
+        None, metavar="FILE", help="Also write a page that explains them, such as verdicts.html."
+    ),
+    against: str | None = Option(
+        None, help="Also list the records whose verdict is another than that of this release.", **A_RELEASE
+    ),
+    language: Literal["en", "ja"] | None = LANGUAGE,
+    artifacts: Path = ARTIFACTS,
+    as_json: bool = AS_JSON,
 ) -> None:
     """Give a verdict on each part of a source.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Annotated
 
 from typer import Option
 
@@ -14,32 +13,29 @@ from tasks.core.errors import ServerUnreachable, SomeLinesFailed
 
 @with_examples("kensa up", "kensa up --port 4300 --webhook-port 4380")
 def up(
-    port: Annotated[int, Option(metavar="PORT", help="Port of the Prefect server and its UI.")] = 4200,
-    webhook_port: Annotated[int, Option(metavar="PORT", help="Port of the webhook receiver.")] = 4280,
+    port: int = Option(4200, metavar="PORT", help="Port of the Prefect server and its UI."),
+    webhook_port: int = Option(4280, metavar="PORT", help="Port of the webhook receiver."),
 ) -> int:
     """Run server, worker and webhook receiver until Ctrl-C.
 
     It is started in Kensa's own folder, which holds prefect.yaml and kensa.toml.
     """
-    from flows.service.server import set_library_defaults
     from flows.service.up import up as serve
 
-    set_library_defaults()
     return serve(port, webhook_port)
 
 
 @with_examples("kensa watch", "kensa watch --once")
 def watch(
-    once: Annotated[bool, Option("--once", help="Look once, and end.")] = False,
-    every: Annotated[float, Option(min=0, metavar="SECONDS", help="Seconds between two looks.")] = 60,
+    once: bool = Option(False, "--once", help="Look once, and end."),
+    every: float = Option(60, min=0, metavar="SECONDS", help="Seconds between two looks."),
 ) -> None:
     """Look for new dataset versions, and report them to Prefect.
 
     Prefect's server, which must run, then starts the retraining of the product lines that use the dataset.
     """
-    from flows.service.server import require_server, set_library_defaults
+    from flows.service.server import require_server
 
-    set_library_defaults()
     require_server(needed=True)
     import httpx
 

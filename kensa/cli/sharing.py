@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from typer import Argument, Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import Artifacts, AsJson, Data, Version
+from kensa.cli.options import ARTIFACTS, AS_JSON, DATA, VERSION
 from kensa.cli.terminal import print_result
 from tasks.core.results import PushResult, StoreResult
 
 
 @with_examples("kensa push v3 acme/board-model", "kensa push v3 acme/board-model --public")
 def push(
-    version: Version,
-    repository: Annotated[
-        str,
-        Argument(metavar="REPOSITORY", help="org/name; a repository that does not exist is created, private."),
-    ],
-    public: Annotated[bool, Option("--public", help="Make a new repository public.")] = False,
-    artifacts: Artifacts = Path("artifacts"),
-    as_json: AsJson = False,
+    version: str = VERSION,
+    repository: str = Argument(
+        metavar="REPOSITORY", help="org/name; a repository that does not exist is created, private."
+    ),
+    public: bool = Option(False, "--public", help="Make a new repository public."),
+    artifacts: Path = ARTIFACTS,
+    as_json: bool = AS_JSON,
 ) -> None:
     """Publish a release to a model repository of the Hub.
 
@@ -39,11 +38,11 @@ def _print_push(result: PushResult) -> None:
 
 @with_examples("kensa store push s3://acme/kensa", "kensa store pull file:///mnt/store")
 def store(
-    way: Annotated[Literal["push", "pull"], Argument(metavar="WAY", help="push to the store, pull from it.")],
-    address: Annotated[str, Argument(metavar="ADDRESS", help="Such as s3://bucket/folder, or file:///mnt/store.")],
-    data: Data = Path("data"),
-    artifacts: Artifacts = Path("artifacts"),
-    as_json: AsJson = False,
+    way: Literal["push", "pull"] = Argument(metavar="WAY", help="push to the store, pull from it."),
+    address: str = Argument(metavar="ADDRESS", help="Such as s3://bucket/folder, or file:///mnt/store."),
+    data: Path = DATA,
+    artifacts: Path = ARTIFACTS,
+    as_json: bool = AS_JSON,
 ) -> None:
     """Copy releases and stages to a shared store, or from it.
 

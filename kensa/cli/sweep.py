@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import Artifacts, AsJson, Data
-from kensa.cli.retrain import Preset, Revision, Settings, SettingsFile, Test, Train, run_config, setting_rows
+from kensa.cli.options import ARTIFACTS, AS_JSON, DATA
+from kensa.cli.retrain import PRESET, REVISION, SETTINGS, SETTINGS_FILE, TEST, TRAIN, run_config, setting_rows
 from kensa.cli.terminal import print_result
-from kensa.runs import pinned_sources
+from kensa.runs import pinned_sources, require_services
 from tasks.config.search_space import MetricName, Sweep
 from tasks.core.errors import BadSetting
 from tasks.core.results import SweepResult
 
-Grid = Annotated[
-    list[str] | None,
-    Option(
-        metavar="key=values",
-        help="Values such as fit.margin=0.2,0.4, a range with steps such as fit.margin=0.1..0.5:5, or with --random a "
-        "range such as fit.learning_rate=1e-4..1e-2:log; repeat it for more settings.",
-    ),
-]
-Random = Annotated[
-    int | None,
-    Option(metavar="N", help="Number of random combinations.", show_default="all combinations"),
-]
-Seeds = Annotated[int, Option(metavar="N", help="Trainings of each combination, each with a seed.")]
-Figure = Annotated[MetricName, Option(help="Metric that chooses the best combination.")]
-Workers = Annotated[
-    int | None,
-    Option(metavar="N", help="Trials at the same time.", show_default=str(Sweep.workers)),
-]
-Dask = Annotated[
-    str | None,
-    Option(metavar="ADDRESS", help="Run on a Dask scheduler, such as tcp://127.0.0.1:8786."),
-]
-Out = Annotated[
-    Path | None,
-    Option(metavar="DIR", help="Folder of the sweeps.", show_default="sweeps in --artifacts"),
-]
+GRID_HELP = (
+    "Values such as fit.margin=0.2,0.4, a range with steps such as fit.margin=0.1..0.5:5, or with --random a range "
+    "such as fit.learning_rate=1e-4..1e-2:log; repeat it for more settings."
+)
 
 
 @with_examples(
@@ -50,22 +28,24 @@ Out = Annotated[
     **{"Settings for --grid and --set": setting_rows},
 )
 def sweep(
-    grid: Grid = None,
-    random: Random = None,
-    seeds: Seeds = Sweep.seeds,
-    figure: Figure = Sweep.figure,
-    workers: Workers = None,
-    dask: Dask = None,
-    out: Out = None,
-    train: Train = None,
-    test: Test = None,
-    revision: Revision = None,
-    preset: Preset = None,
-    settings_file: SettingsFile = None,
-    settings: Settings = None,
-    data: Data = Path("data"),
-    artifacts: Artifacts = Path("artifacts"),
-    as_json: AsJson = False,
+    grid: list[str] = Option([], metavar="key=values", help=GRID_HELP),
+    random: int | None = Option(
+        None, metavar="N", help="Number of random combinations.", show_default="all combinations"
+    ),
+    seeds: int = Option(Sweep.seeds, metavar="N", help="Trainings of each combination, each with a seed."),
+    figure: MetricName = Option(Sweep.figure, help="Metric that chooses the best combination."),
+    workers: int | None = Option(None, metavar="N", help="Trials at the same time.", show_default=str(Sweep.workers)),
+    dask: str | None = Option(None, metavar="ADDRESS", help="Run on a Dask scheduler, such as tcp://127.0.0.1:8786."),
+    out: Path | None = Option(None, metavar="DIR", help="Folder of the sweeps.", show_default="sweeps in --artifacts"),
+    train: str | None = TRAIN,
+    test: str | None = TEST,
+    revision: str | None = REVISION,
+    preset: Literal["best", "rt", "notebook"] | None = PRESET,
+    settings_file: Path | None = SETTINGS_FILE,
+    settings: list[str] = SETTINGS,
+    data: Path = DATA,
+    artifacts: Path = ARTIFACTS,
+    as_json: bool = AS_JSON,
 ) -> None:
     """Try settings and seeds, and write the best as a file.
 
@@ -74,13 +54,13 @@ def sweep(
     part.
     """
     options = {"train": train, "test": test, "revision": revision, "preset": preset}
-    run = run_config(options, settings_file, settings or [], data, artifacts)
+    run = run_config(options, settings_file, settings, data, artifacts)
     if dask and workers is not None:
         raise BadSetting("--workers: expected it without --dask, whose workers do the work")
-    _require_disjoint(grid or [], settings or [])
+    _require_disjoint(grid, settings)
     plan = Sweep(
         run=run,
-        grid=tuple(grid or ()),
+        grid=tuple(grid),
         seeds=seeds,
         random=random,
         figure=figure,
@@ -101,18 +81,12 @@ def _require_disjoint(grid: list[str], settings: list[str]) -> None:
 
 def _run(plan: Sweep) -> SweepResult:
     """Run the search; folders, sources and addresses are checked before Prefect is started."""
-    from flows.service.server import require_server, set_library_defaults
     from tasks.core.files import ensure_writable
 
-    set_library_defaults()
     for folder in (plan.run.data_path, Path(plan.out)):
         ensure_writable(folder)
     pinned_sources(plan.run)
-    require_server(needed=plan.dask is not None)  # the cluster's workers need the server too
-    if plan.dask is not None:
-        from flows.service.cluster import require_cluster
-
-        require_cluster(plan.dask, "--dask")
+    require_services(plan.dask, "--dask")
     from flows.sweep import run
 
     return run(plan)

@@ -88,7 +88,7 @@ def resealed(place, name, **facts):
         (("score", "new", "--release", "v8"), 2, "a later Kensa"),
         (("score", "new", "--release", "v9"), 1, "differs from the digest"),
         (("score", "new", "--against", "v77"), 2, "no such release"),
-        (("score", "new", "--language", "de"), 2, "expected en or ja, found .de."),
+        (("score", "new", "--language", "de"), 2, "expected en or ja, found 'de'"),
         (("score", "new", "--out", "new/records.parquet/v.parquet"), 2, "expected a folder"),
     ],
 )

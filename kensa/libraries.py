@@ -1,4 +1,4 @@
-"""Keeps what libraries write about themselves off the terminal, unless a person asks for it.
+"""Settings of the libraries, and what they write about themselves: nothing, unless a person asks for it.
 
 TensorFlow logs while it is imported, before it looks at TF_CPP_MIN_LOG_LEVEL: two lines of absl, oneDNN's hint and a
 missing CUDA driver. No setting of the environment stops that, so that the file descriptor itself leads elsewhere
@@ -18,28 +18,44 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
+DEFAULTS = {
+    # A fresh database takes 10 to 17 s on a small machine; Prefect gives up after 20.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",  # a bar for seconds of reading, broken into the logs
+    "HF_HUB_VERBOSITY": "error",
+    "DATASETS_VERBOSITY": "error",
+}
 STDERR = 2
 
 
-def show_libraries(level: str) -> None:
-    """Let Prefect log at this level, and TensorFlow everything."""
-    _log_prefect(level)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
+def set_defaults(tensorflow_level: str = "3") -> None:
+    """Settings of the libraries that must stand before they are imported; the user's own win.
+
+    tensorflow_level: 0 lets TensorFlow log everything, 3 errors alone.
+    """
+    if os.environ.get("PREFECT_API_URL") == "":
+        del os.environ["PREFECT_API_URL"]  # an empty address breaks Prefect's event worker
+    for name, value in (DEFAULTS | {"TF_CPP_MIN_LOG_LEVEL": tensorflow_level}).items():
+        os.environ.setdefault(name, value)
 
 
-def quiet_libraries(level: str) -> None:
-    """Let Prefect log at this level, and others nothing but errors. What the environment says wins."""
-    _log_prefect(level)
+def log_prefect(level: str) -> None:
+    """Print Prefect's log from this level on; what the environment says wins."""
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", level.upper())
+    if level == "debug":
+        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "DEBUG")
+
+
+def silence() -> None:
+    """Drop warnings, and what TensorFlow writes while it is imported."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     if not any(isinstance(finder, QuietTensorFlow) for finder in sys.meta_path):
         sys.meta_path.insert(0, QuietTensorFlow())
-
-
-def _log_prefect(level: str) -> None:
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", level.upper())
-    if level == "debug":
-        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "DEBUG")
 
 
 class QuietTensorFlow(MetaPathFinder):

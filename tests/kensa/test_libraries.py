@@ -1,0 +1,59 @@
+"""What libraries say about themselves stays off the terminal; what fails, and what Python prints, does not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from support.project import ROOT
+
+from kensa import libraries
+
+
+def stderr_of(code, **env):
+    """What this code writes to standard error, in a process of its own."""
+    words = [sys.executable, "-c", f"import os, sys; from kensa.libraries import *; {code}"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **env}, check=False)
+    return done.stderr
+
+
+def test_native_output_is_dropped_and_python_s_own_is_not():
+    code = "\nwith stderr_turned_away():\n    os.write(2, b'native'); print('python', file=sys.stderr)\n"
+    code += "os.write(2, b'after')"
+    assert stderr_of(code) == "python\nafter"
+
+
+def test_native_output_before_an_error_is_printed():
+    code = "\ntry:\n    with stderr_turned_away():\n        os.write(2, b'native'); raise OSError\nexcept OSError: pass"
+    assert stderr_of(code) == "native"
+
+
+@pytest.mark.slow
+def test_tensorflow_is_imported_in_silence_unless_it_is_wanted():
+    assert stderr_of("set_defaults(); silence(); import tensorflow") == ""
+    assert "oneDNN" in stderr_of("set_defaults('0'); import tensorflow", TF_ENABLE_ONEDNN_OPTS="1")
+
+
+def test_the_environment_wins_over_the_defaults(monkeypatch):
+    for name in (*libraries.DEFAULTS, "TF_CPP_MIN_LOG_LEVEL", "PREFECT_LOGGING_LEVEL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HUB_VERBOSITY", "debug")
+    monkeypatch.setenv("PREFECT_API_URL", "")
+    monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")
+    libraries.set_defaults()
+    libraries.log_prefect("debug")
+    assert os.environ["HF_HUB_VERBOSITY"] == "debug"
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
+    assert "PREFECT_API_URL" not in os.environ
+    assert os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] == "ERROR"
+    assert os.environ["PREFECT_LOGGING_LEVEL"] == "DEBUG"
+
+
+def test_silence_is_kept_once(monkeypatch):
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.setattr(sys, "warnoptions", ["error"])
+    libraries.silence()
+    libraries.silence()
+    assert sum(isinstance(finder, libraries.QuietTensorFlow) for finder in sys.meta_path) == 1
