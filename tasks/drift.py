@@ -11,8 +11,7 @@ from tasks.core.results import DownloadedSource
 from tasks.core.stages import scratch_folder
 from tasks.monitoring.control_charts import MIN_POINTS, SUBGROUP_SIZE
 from tasks.monitoring.drift_tests import MIN_MAPS, compare_with_reference
-from tasks.monitoring.new_parts import NewParts, NewPartsCollector
-from tasks.monitoring.reference import Reference
+from tasks.monitoring.reference import NewParts, NewPartsCollector, Reference
 from tasks.registry.loading import LoadedRelease, load_release
 from tasks.scoring.stream import score_batches
 
@@ -66,8 +65,8 @@ def _reference(release: LoadedRelease) -> Reference:
 
 def _require_enough(source: str, new: NewParts, reference: Reference) -> None:
     records = MIN_POINTS * SUBGROUP_SIZE
-    if len(new) < records or len(reference.mode) < MIN_MAPS:
+    if len(new) < records or len(reference) < MIN_MAPS:
         raise NothingToCompare(
             f"{source}: expected at least {records} records, two points of a chart, and {MIN_MAPS} in the reference, "
-            f"found {len(new)} and {len(reference.mode)}; collect more parts first"
+            f"found {len(new)} and {len(reference)}; collect more parts first"
         )

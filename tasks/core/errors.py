@@ -1,47 +1,6 @@
-"""What can go wrong, one class for each situation.
+"""What can go wrong: one class for each situation, each reported in one line, without a traceback.
 
-KensaError                  any error that is reported in one line, without a traceback
-├── BadInput                the person who started the run can correct it (exit code 2)
-│   ├── BadSetting          a setting that is unknown, of the wrong type or out of bounds
-│   ├── UnknownSource       no such folder, or no such dataset on the Hub
-│   ├── UnknownRevision     the dataset exists, the revision does not
-│   ├── NoPermission        a private or gated repository that the token does not open
-│   ├── SourceUnreachable   no usable answer from the Hub; temporary, so a retry can help
-│   ├── UnreadableSource    files that cannot be read as a table
-│   ├── UnfitData           a required check of the data failed; carries all findings
-│   ├── UnusableFolder      the data or artifacts folder, or the store of both, cannot be used
-│   ├── UnknownRelease      no such release, or nothing to roll back to
-│   ├── UnfitRelease        a release whose distance, thresholds or map size do not belong together
-│   ├── NewerRelease        a release made by a later Kensa
-│   ├── NothingToCalibrate  a release without the scores that another threshold needs
-│   ├── CannotCalibrate     calibration records that cannot give the requested threshold
-│   ├── NothingToCompare    too few records, or a release without a reference, to test for drift
-│   ├── UnreadablePhotos    photographs that are missing, broken, of another size, or wrongly labelled
-│   ├── UnfitStandard       good photographs that give no standard, or a standard that does not fit
-│   ├── NotExportable       a release whose distance or tower cannot be exported in the requested format
-│   ├── MissingExtra        an optional package that the command needs is not installed
-│   ├── UnknownRepository   no such model repository on the Hub, or no permission to create it
-│   ├── AlreadyPublished    the release's tag on the Hub holds something else
-│   ├── SourceChanged       a source has changed since a release was trained on it
-│   ├── MapSizeChanged      the champion takes maps of another size
-│   ├── DamagedStage        a folder given as a stage is none, or is damaged
-│   ├── ServerUnreachable   no Prefect server answers where one is configured
-│   └── ClusterUnreachable  no Dask cluster with workers at the address, or no client for it
-└── Failure                 the run itself failed (exit code 1)
-    ├── TrainingDiverged    the loss is no finite number any more
-    ├── TrainingCollapsed   every record has the same embedding
-    ├── ParityLost          an exported file gives other results than its release; it is not kept
-    ├── DamagedRelease      a release whose files do not match their digests
-    ├── DamagedLedger       the ledger of dataset versions is a damaged database
-    ├── ChampionMoved       another run, or another machine of the store, changed the champion in the meantime
-    ├── FrozenSetMoved      another run gave the frozen test set's name to another set
-    ├── NotComparable       champion and challenger cannot be compared: the run ends in a rejection
-    ├── NotPrepared         the server did not take pool, deployments or automations
-    ├── SomeLinesFailed     some product lines failed; the others were done
-    ├── ProcessDied         the process of a trial ended before it answered
-    ├── TrialFailed         a trial of a sweep diverged or collapsed; the others go on
-    ├── NoTrialLeft         every trial of a sweep failed
-    └── GaveUp              a run crashed too often to be resumed again
+BadInput is what the person who started the run can correct (exit code 2), Failure a run that failed (exit code 1).
 """
 
 from __future__ import annotations

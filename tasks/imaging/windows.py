@@ -68,14 +68,11 @@ def fit_windows(good: NDArray, rows: int = ROWS, cols: int = COLS) -> WindowGrid
     return WindowGrid(rows, cols, *good.shape[1:3], unit)
 
 
-def rt_maps(photos: NDArray, good: NDArray | WindowGrid, rows: int = ROWS, cols: int = COLS) -> NDArray[np.float32]:
+def rt_maps(photos: NDArray, grid: WindowGrid) -> NDArray[np.float32]:
     """RT maps (n, rows, cols) float32 of `photos` (n, h, w), grey values 0..1; D has no unit.
 
-    `good` is the photographs of good parts (g, h, w), g ≥ 3, or the grid fitted on them, which then
-    also says rows and columns.
-    Raises ValueError for a size that does not divide, or other than the good photographs'.
+    Raises ValueError for another size than that of the good photographs on which the grid was fitted.
     """
-    grid = good if isinstance(good, WindowGrid) else fit_windows(good, rows, cols)
     if photos.shape[1:3] != (grid.height, grid.width):
         raise ValueError(f"expected photographs of {grid.height} × {grid.width} pixels, received {photos.shape}")
     maps = np.empty((len(photos), grid.rows, grid.cols), dtype=np.float32)

@@ -20,8 +20,7 @@ from scipy import stats
 from tasks.core.inspection import CellsSummary, ChartSummary, DriftStatus, Region, VerdictMix
 from tasks.data.map_statistics import Moments
 from tasks.monitoring.control_charts import ControlChart, Series, components, control_chart, variance_of
-from tasks.monitoring.new_parts import NewParts
-from tasks.monitoring.reference import Reference
+from tasks.monitoring.reference import NewParts, PredictedRecords, Reference
 from tasks.scoring.explain import hottest_region
 
 # Levels of the adjusted p-value. That of a drift is below the promised 5 %: a reference may be an unlucky sample.
@@ -145,7 +144,7 @@ def _charts(reference: Reference, new: NewParts, modes: list[str]) -> list[Contr
     return [chart for chart in charts if chart is not None]
 
 
-def _series(records: Reference | NewParts, name: str, code: int | None) -> Series:
+def _series(records: PredictedRecords, name: str, code: int | None) -> Series:
     """One number of the records of a predicted mode, or of those predicted good where the code is None."""
     rows = np.flatnonzero(records.good if code is None else records.mode == code)
     return Series(getattr(records, name)[rows].astype(np.float64), records.lot[rows], rows)

@@ -1,8 +1,8 @@
-"""The reference that drift is measured against: the predictions on records when the release was made.
+"""What drift compares: a release's predictions on its reference records, and on new parts.
 
-They come from records that the tower was not trained on: training has drawn the trained ones together, and every new
-part would lie beyond them. The release's own predictions are stored, since new parts have no labels, and as
-many maps of records predicted good as a test of each cell needs.
+The tower was not trained on the reference records: training has drawn the trained ones together, and every new part
+would lie beyond them. The release's own predictions are stored, since new parts have no labels, and as many maps of
+records predicted good as a test of each cell needs.
 
     reference.npz    mode (n,) predicted code, beta, sqrt_ve, score (n,) float32, good (n,) bool: predicted good,
                      lot (n,) str, verdicts (3,) counts of good, defect and unknown,
@@ -16,9 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.core.npz import NpzRecord
+from tasks.data.map_statistics import Moments, RunningMoments
 from tasks.model.embeddings import EmbeddedBank
-from tasks.registry.loading import CalibratedClassifier
+from tasks.registry.loading import CalibratedClassifier, LoadedRelease
 from tasks.registry.release_files import REFERENCE_FILE
+from tasks.scoring.batch import ScoredBatch
 from tasks.scoring.verdicts import VERDICTS, predict_embedded
 
 MAX_REFERENCE_RECORDS, MAX_REFERENCE_MAPS = 20_000, 1000  # 2 and 6 MB of a release
@@ -26,10 +28,9 @@ HELD_OUT_PARTS = ("stop", "calibrate", "test")
 
 
 @dataclass(frozen=True)
-class Reference(NpzRecord):
-    """The release's predictions on held-out records; see the module's docstring for shapes and types."""
+class PredictedRecords:
+    """A release's predictions on n records, in their order; see the module's docstring for shapes and types."""
 
-    FILE = REFERENCE_FILE
     mode: np.ndarray
     beta: np.ndarray
     sqrt_ve: np.ndarray
@@ -37,8 +38,26 @@ class Reference(NpzRecord):
     good: np.ndarray
     lot: np.ndarray
     verdicts: np.ndarray
+
+    def __len__(self) -> int:
+        """How many records there are."""
+        return len(self.mode)
+
+
+@dataclass(frozen=True)
+class Reference(PredictedRecords, NpzRecord):
+    """The release's predictions on held-out records, and some of the maps that were predicted good."""
+
+    FILE = REFERENCE_FILE
     maps: np.ndarray
     map_lot: np.ndarray
+
+
+@dataclass(frozen=True)
+class NewParts(PredictedRecords):
+    """The predictions on new records; lot: codes of their groups; maps: moments of the maps predicted good."""
+
+    maps: Moments
 
 
 def build_reference(release: CalibratedClassifier, records: EmbeddedBank) -> Reference:
@@ -61,3 +80,28 @@ def build_reference(release: CalibratedClassifier, records: EmbeddedBank) -> Ref
         maps=np.asarray(bank.maps[map_rows], np.float32),
         map_lot=bank.group[map_rows],
     )
+
+
+class NewPartsCollector:
+    """Collects NewParts from the batches of a source: some twenty bytes a record, and the moments of the maps."""
+
+    def __init__(self, release: LoadedRelease) -> None:
+        self.columns: list[tuple[np.ndarray, ...]] = []
+        self.verdicts = np.zeros(len(VERDICTS), np.int64)
+        self.lots: dict[str, int] = {}
+        self.maps = RunningMoments(release.anchors.shape[1])
+
+    def update(self, batch: ScoredBatch) -> None:
+        """Add a batch."""
+        predictions = batch.predictions
+        good = predictions.verdict == "good"
+        self.maps.update(batch.records.maps[good])
+        self.verdicts += [(predictions.verdict == name).sum() for name in VERDICTS]
+        numbers = (predictions.beta, predictions.sqrt_ve, predictions.score)
+        lots = [self.lots.setdefault(name or "", len(self.lots)) for name in batch.records.group]
+        floats = [values.astype(np.float32) for values in numbers]
+        self.columns.append((predictions.mode.astype(np.int32), *floats, good, np.array(lots, np.int32)))
+
+    def result(self) -> NewParts:
+        """The records of all batches; there must be one at least."""
+        return NewParts(*map(np.concatenate, zip(*self.columns, strict=True)), self.verdicts, self.maps.result())

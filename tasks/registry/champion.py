@@ -106,13 +106,10 @@ def comparable_champion(config: RunConfig) -> Release | None:
 @contextmanager
 def registry_lock(artifacts: Path) -> Iterator[None]:
     """Hold the lock under which releases are numbered and the pointer moves; a killed process loses it."""
-    lock = FileLock(ensure_writable(artifacts) / ".lock")
     with translate_disk_errors(artifacts):
-        lock.acquire()
-    try:
+        lock = FileLock(ensure_writable(artifacts) / ".lock").acquire()
+    with lock:
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
@@ -121,14 +118,12 @@ def exclusive_run(artifacts: Path) -> Iterator[None]:
     lock = FileLock(ensure_writable(artifacts) / ".run.lock")
     try:
         with translate_disk_errors(artifacts):
-            lock.acquire(timeout=0)
+            holder = lock.acquire(timeout=0)
     except Timeout:
         print(f"kensa: another run retrains into {artifacts}; waiting for it", file=sys.stderr, flush=True)
-        lock.acquire()
-    try:
+        holder = lock.acquire()
+    with holder:
         yield
-    finally:
-        lock.release()
 
 
 def promote(artifacts: Path, version: str) -> Release:

@@ -5,12 +5,14 @@ Checked by hand: reading it with pydantic would double the time of `kensa releas
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import UnionType
-from typing import Any
+from typing import Any, Self, get_args, get_origin, get_type_hints
 
 from tasks.config.fingerprints import RELEASE_FORMAT
 from tasks.core.errors import DamagedRelease, NewerRelease
@@ -19,39 +21,31 @@ from tasks.core.stages import MANIFEST, manifest_is_intact
 from tasks.core.text import one_line
 
 Form = dict[str, type | UnionType]
-MANIFEST_FORM: Form = {
-    "version": str,
-    "format": int,
-    "status": str,
-    "reasons": list,
-    "fingerprint": str,
-    "created": str | None,
-    "train": dict,
-    "test": dict | None,
-    "changes": dict | None,
-    "metrics": dict,
-    "compared_with": str | None,
-    "frozen": dict | None,
-    "comparison": dict | None,
-    "config": dict,
-    "stages": dict,
-    "weights": str,
-    "packages": dict,
-    "git_commit": str | None,
-    "parent": str | dict | None,
-    "recalibrated": dict | None,
-    "files": dict,
-}
 REQUIRED_KEYS = ("fingerprint", "status", "reasons", "compared_with", "metrics", "train", "test", "config", "files")
 SOURCE_FORM: Form = {"source": str, "revision": str}
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceSummary:
-    """A pinned source, and how many records, modes and triplets to train on it held; None where that is not stored.
+class StoredRecord:
+    """A record whose fields are the keys under which it is stored; more: keys that a later Kensa has added."""
 
-    more: keys that a later Kensa has added.
-    """
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, entries: dict[str, Any]) -> Self:
+        """The record as it is stored."""
+        names = {item.name for item in fields(cls)} - {"more"}
+        known = {name: value for name, value in entries.items() if name in names}
+        return cls(**known, more={name: value for name, value in entries.items() if name not in names})
+
+    def as_json(self) -> dict[str, Any]:
+        """The entries to store."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "more"} | self.more
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSummary(StoredRecord):
+    """A pinned source, and how many records, modes and triplets to train on it held; None where that is not stored."""
 
     source: str
     kind: str | None = None
@@ -60,48 +54,31 @@ class SourceSummary:
     records: int | None = None
     modes: int | None = None
     triplets: int | None = None
-    more: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def from_json(cls, entries: dict[str, Any]) -> SourceSummary:
-        """The source of a manifest's entry `train` or `test`."""
-        return cls(**_by_field(cls, entries))
 
     def as_json(self) -> dict[str, Any]:
-        """The entry as it is stored."""
-        return {name: value for name, value in _entries(self).items() if value is not None}
+        """The entries to store."""
+        return {name: value for name, value in super().as_json().items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrozenSet:
+class FrozenSet(StoredRecord):
     """A frozen test set: its name, the SHA-256 of its records, how many there are, and of how many modes."""
 
     version: str
     digest: str
     records: int | None = None
     modes: int | None = None
-    more: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def from_json(cls, entries: dict[str, Any]) -> FrozenSet:
-        """The set of a manifest's or a report's entry `frozen`."""
-        return cls(**_by_field(cls, entries))
-
-    def as_json(self) -> dict[str, Any]:
-        """The entry as it is stored."""
-        return _entries(self)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReleaseManifest:
+class ReleaseManifest(StoredRecord):
     """What the manifest of a release or rejected draft says.
 
     version: the release's name, or the first digits of a draft's fingerprint; format: 1 before manifests had a
     checksum; status: `released` or `rejected`; reasons: why a draft was rejected; compared_with: the champion of that
     time; metrics: name → number; comparison: the verdict on champion and challenger; config: all settings as they
     were stored; stages: name → digest; weights: digest of the tower's weights; parent and recalibrated: of a release
-    with another threshold, the release it was made from and what changed; files: name → SHA-256; more: keys that a
-    later Kensa has added.
+    with another threshold, the release it was made from and what changed; files: name → SHA-256.
     """
 
     version: str = ""
@@ -125,39 +102,29 @@ class ReleaseManifest:
     parent: dict[str, str] | str | None = None
     recalibrated: dict[str, Any] | None = None
     files: dict[str, str] = field(default_factory=dict)
-    more: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, entries: dict[str, Any]) -> ReleaseManifest:
         """The manifest as it is stored; ValueError says what is missing or of another kind."""
         _require_forms(entries)
         test, frozen = entries["test"], entries.get("frozen")
-        values = _by_field(cls, {name: value for name, value in entries.items() if name != CHECKSUM_KEY})
-        return cls(
-            **values
-            | {
-                "reasons": tuple(entries["reasons"]),
-                "train": SourceSummary.from_json(entries["train"]),
-                "test": None if test is None else SourceSummary.from_json(test),
-                "frozen": None if frozen is None else FrozenSet.from_json(frozen),
-            }
-        )
+        parsed = {
+            "reasons": tuple(entries["reasons"]),
+            "train": SourceSummary.from_json(entries["train"]),
+            "test": None if test is None else SourceSummary.from_json(test),
+            "frozen": None if frozen is None else FrozenSet.from_json(frozen),
+        }
+        return super().from_json({name: value for name, value in (entries | parsed).items() if name != CHECKSUM_KEY})
 
     def as_json(self) -> dict[str, Any]:
         """The facts that `seal_folder` stores; it adds `files` and the checksum."""
-        test, frozen = self.test, self.frozen
-        entries = _entries(self) | {
-            "reasons": list(self.reasons),
-            "train": self.train.as_json(),
-            "test": None if test is None else test.as_json(),
-            "frozen": None if frozen is None else frozen.as_json(),
+        entries = super().as_json() | {"reasons": list(self.reasons)}
+        entries |= {
+            name: value and value.as_json()
+            for name, value in (("train", self.train), ("test", self.test), ("frozen", self.frozen))
         }
-        del entries["files"]
-        return {
-            name: value
-            for name, value in entries.items()
-            if name not in ("parent", "recalibrated") or value is not None
-        }
+        unset = {name for name in ("parent", "recalibrated") if entries[name] is None}
+        return {name: value for name, value in entries.items() if name not in {"files", *unset}}
 
     @property
     def map_size(self) -> tuple[int, int]:
@@ -222,7 +189,7 @@ def _damaged(folder: Path, error: Exception) -> DamagedRelease:
 
 def _require_forms(entries: dict[str, Any]) -> None:
     """Raise ValueError unless everything that readers of a manifest rely on is there; other keys may come and go."""
-    _require_form(entries, MANIFEST_FORM, "", REQUIRED_KEYS)
+    _require_form(entries, _stored_form(ReleaseManifest), "", REQUIRED_KEYS)
     for name in ("train", "test"):
         if entries[name] is not None:
             _require_form(entries[name], SOURCE_FORM, f"{name}.", SOURCE_FORM)
@@ -233,6 +200,20 @@ def _require_forms(entries: dict[str, Any]) -> None:
         _require_kind(reason, str, "each of reasons")
     for name, value in entries["metrics"].items():
         _require_kind(value, int | float, f"metrics.{name}")
+
+
+@functools.cache
+def _stored_form(cls: type) -> Form:
+    """The JSON kinds of a record's fields, from their annotations: tuples are stored as lists, records as objects."""
+
+    def stored_kind(kind: Any) -> type | UnionType:
+        if isinstance(kind, UnionType):
+            return functools.reduce(operator.or_, map(stored_kind, get_args(kind)))
+        if isinstance(kind, type) and issubclass(kind, StoredRecord):
+            return dict
+        return {tuple: list}.get(get_origin(kind), get_origin(kind) or kind)
+
+    return {name: stored_kind(kind) for name, kind in get_type_hints(cls).items() if name != "more"}
 
 
 def _require_form(entries: dict[str, Any], form: Form, where: str, required: Iterable[str]) -> None:
@@ -248,15 +229,3 @@ def _require_kind(value: Any, kind: type | UnionType, name: str) -> None:
     if not isinstance(value, kind):
         kinds = kind.__name__ if isinstance(kind, type) else str(kind)
         raise ValueError(f"expected {name} as {kinds}, found {str(value)[:60]!r}")
-
-
-def _by_field(cls: type, entries: dict[str, Any]) -> dict[str, Any]:
-    """The entries that are fields of a record, and the others as `more`."""
-    names = {item.name for item in fields(cls)} - {"more"}
-    known = {name: value for name, value in entries.items() if name in names}
-    return known | {"more": {name: value for name, value in entries.items() if name not in names}}
-
-
-def _entries(record: Any) -> dict[str, Any]:
-    """The reverse of `_by_field`."""
-    return {item.name: getattr(record, item.name) for item in fields(record) if item.name != "more"} | record.more

@@ -13,19 +13,9 @@ from tasks.registry.loading import LoadedRelease
 from tasks.scoring.batch import ScoredBatch
 from tasks.scoring.verdicts import VERDICTS
 
-VERDICTS_SCHEMA = pa.schema(
-    [
-        ("row", pa.int64()),
-        ("mode", pa.string()),
-        ("distance", pa.float64()),
-        ("score", pa.float64()),
-        ("verdict", pa.string()),
-        ("margin", pa.float64()),
-        ("beta", pa.float64()),
-        ("sqrt_ve", pa.float64()),
-    ]
-)
-
+PREDICTIONS = ("distance", "score", "verdict", "margin", "beta", "sqrt_ve")  # columns that are fields of Predictions
+KINDS = {name: pa.string() if name == "verdict" else pa.float64() for name in PREDICTIONS}
+VERDICTS_SCHEMA = pa.schema({"row": pa.int64(), "mode": pa.string(), **KINDS})
 
 Write = Callable[[pa.RecordBatch], None]  # such as a ParquetWriter's write_batch
 
@@ -57,14 +47,6 @@ def file_metadata(source: PinnedSource, release: LoadedRelease, against: LoadedR
 def to_record_batch(batch: ScoredBatch, modes: list[str]) -> pa.RecordBatch:
     """A batch's verdicts as rows of VERDICTS_SCHEMA."""
     predictions = batch.predictions
-    columns = {
-        "row": batch.rows,
-        "mode": np.array(modes, object)[predictions.mode],
-        "distance": predictions.distance,
-        "score": predictions.score,
-        "verdict": predictions.verdict.astype(object),
-        "margin": predictions.margin,
-        "beta": predictions.beta,
-        "sqrt_ve": predictions.sqrt_ve,
-    }
+    columns = {name: getattr(predictions, name) for name in PREDICTIONS}
+    columns |= {"row": batch.rows, "mode": np.array(modes, object)[predictions.mode]}
     return pa.RecordBatch.from_pydict(columns, VERDICTS_SCHEMA)

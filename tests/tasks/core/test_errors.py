@@ -1,4 +1,4 @@
-"""Every error is one line with an exit code, and stands in the tree that the module's docstring shows."""
+"""Every error is one line with an exit code, and says which situation it is for."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ CLASSES = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-def test_every_error_stands_in_the_tree_and_has_its_exit_code(kind):
-    assert f" {kind.__name__} " in errors.__doc__.replace("\n", " \n ").replace("KensaError", " KensaError")
+def test_every_error_describes_itself_and_has_its_exit_code(kind):
+    assert kind.__doc__ != kind.__base__.__doc__
     assert issubclass(kind, KensaError)
     assert kind.exit_code == (2 if issubclass(kind, BadInput) else 1)
     assert kind in (KensaError, BadInput, Failure) or issubclass(kind, BadInput) != issubclass(kind, Failure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -27,9 +28,10 @@ SMALL = {"good": 24, "per_mode": 12}
 TINY = {"good": 12, "per_mode": 2}
 HASH = """
 import hashlib
+import re
 from tasks.imaging import demo
 demo.UNIT_RECORDS = 12
-part = demo.make_demo(seed=7, good=12, per_mode=2, revise=1)
+part = demo.make_demo(seed=7, good=12, per_mode=2)
 print(hashlib.sha256(part.maps.tobytes() + "".join(part.group).encode()).hexdigest())
 """
 
@@ -54,7 +56,6 @@ def test_shapes_types_and_counts(part: DemoPart) -> None:
     np.testing.assert_array_equal(part.label, part.fmode > 0)
     assert np.isfinite(part.maps).all()
     assert part.maps.min() >= 0
-    assert part.photos is None
 
 
 def test_every_lot_is_of_one_size_and_holds_every_mode(part: DemoPart) -> None:
@@ -68,20 +69,10 @@ def test_every_record_is_distinct(part: DemoPart) -> None:
 
 @pytest.mark.usefixtures("few_unit_records")
 def test_another_process_gives_the_same_bits() -> None:
-    part = make_demo(seed=7, **TINY, revise=1)
+    part = make_demo(seed=7, **TINY)
     here = hashlib.sha256(part.maps.tobytes() + "".join(part.group).encode()).hexdigest()
     there = subprocess.run([sys.executable, "-c", HASH], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert there.strip() == here
-
-
-@pytest.mark.usefixtures("few_unit_records")
-def test_a_later_version_keeps_the_earlier_records_bit_for_bit() -> None:
-    first, second, third = (make_demo(**TINY, revise=revise) for revise in range(3))
-    assert (len(first.maps), len(second.maps), len(third.maps)) == (30, 41, 52)
-    for name in ("maps", "label", "fmode", "group"):
-        np.testing.assert_array_equal(getattr(second, name)[:30], getattr(first, name))
-        np.testing.assert_array_equal(getattr(third, name)[:41], getattr(second, name))
-    assert len({row.tobytes() for row in third.maps}) == 52
 
 
 @pytest.mark.usefixtures("few_unit_records")
@@ -98,9 +89,7 @@ def test_another_seed_gives_other_parts() -> None:
 
 @pytest.mark.usefixtures("few_unit_records")
 def test_photographs_are_what_the_maps_were_made_of() -> None:
-    part = make_demo(**TINY, photos=True)
-    photographs = demo_photographs(record_names(**TINY))
-    np.testing.assert_array_equal(part.photos, photographs)
+    part, photographs = make_demo(**TINY), demo_photographs(record_names(**TINY))
     assert photographs.dtype == np.float32
     assert photographs.min() >= 0
     assert photographs.max() <= 1
@@ -134,11 +123,8 @@ def test_the_task_is_neither_trivial_nor_hopeless(part: DemoPart) -> None:
     assert 0.6 < np.mean(nearest == part.fmode[held_out]) < 0.8
 
 
-def test_the_revision_is_forty_hex_digits_and_follows_every_setting() -> None:
-    revisions = [demo_revision(), *(demo_revision(**{key: 7}) for key in ("seed", "good", "per_mode", "revise"))]
-    assert len(set(revisions)) == 5
-    assert all(len(revision) == 40 and set(revision) <= set("0123456789abcdef") for revision in revisions)
-    assert demo_revision(42, 600, 100, 0) == demo_revision()
+def test_the_revision_is_forty_hex_digits() -> None:
+    assert re.fullmatch("[0-9a-f]{40}", demo_revision())
 
 
 def test_altered_records_ask_for_a_new_version(part: DemoPart) -> None:
@@ -148,11 +134,3 @@ def test_altered_records_ask_for_a_new_version(part: DemoPart) -> None:
     seen = [float(np.median(maps)), float(maps.mean()), float(maps[-1].max())]
     assert DEMO_VERSION == "1"
     np.testing.assert_allclose(seen, [0.783982, 0.915966, 42.70594], rtol=1e-4)
-
-
-@pytest.mark.parametrize("setting", [{"seed": -1}, {"good": 0}, {"per_mode": -1}, {"revise": -1}])
-def test_settings_out_of_bounds_are_refused(setting: dict[str, int]) -> None:
-    name = next(iter(setting))
-    for function in (make_demo, demo_revision):
-        with pytest.raises(ValueError, match=f"{name}: expected at least"):
-            function(**setting)

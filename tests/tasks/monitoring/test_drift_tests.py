@@ -10,8 +10,7 @@ from support.scored_parts import scored_batches
 from tasks.data.map_statistics import RunningMoments
 from tasks.monitoring import control_charts
 from tasks.monitoring.drift_tests import compare_cells, compare_with_reference, holm, simes, verdict_mix
-from tasks.monitoring.new_parts import NewPartsCollector
-from tasks.monitoring.reference import Reference
+from tasks.monitoring.reference import NewPartsCollector, Reference
 
 FEWER = 2000  # simulated charts, of which the tests need no more
 
