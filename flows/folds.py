@@ -38,7 +38,7 @@ def fold_results(triplets: Stage, config: RunConfig) -> tuple[dict[str, Any], ..
 @flow(name="folds", flow_run_name="folds", persist_result=False)
 def folds(triplets: Stage, planned: tuple[Fold, ...], config: RunConfig) -> tuple[dict[str, Any], ...]:
     """All folds at once, on the workers of a Dask cluster that see the data folder under the same path."""
-    futures = {fold: steps.fold_in_process.submit(triplets, fold, config) for fold in planned}
+    futures = {fold: steps.run_fold.submit(triplets, fold, config) for fold in planned}
     return _run_folds(planned, lambda fold: futures[fold].result().facts["figures"], config)
 
 
@@ -59,5 +59,5 @@ def _run_folds(
 
 def _fold(triplets: Stage, fold: Fold, config: RunConfig) -> dict[str, Any]:
     variant = steps.make_fold_bank(triplets, fold, config)
-    model = steps.train_fold(variant, fold, config)
+    model = steps.train.with_options(task_run_name=f"train {fold.title}")(variant, config)
     return steps.fold_metrics(triplets, variant, model, fold, config).facts["figures"]

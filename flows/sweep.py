@@ -46,7 +46,7 @@ def sweep(plan: Sweep) -> SweepResult:
     test_set = cached(test_source, config, held_out=True) if test_source else None
     trials = plan.trials()
     banks = _banks(trials, train_set, test_set)
-    futures = [steps.trial.submit(bank, trial) for trial, bank in zip(trials, banks, strict=True)]
+    futures = [steps.run_trial.submit(bank, trial) for trial, bank in zip(trials, banks, strict=True)]
     tried = [
         _ended(trial, future, f"{number} of {len(trials)}", plan.figure)
         for number, (trial, future) in enumerate(zip(trials, futures, strict=True), 1)

@@ -48,22 +48,22 @@ def _defective(bank: Bank) -> list[int]:
     ]
 
 
-def make_fold_bank(triplets: Stage, one: Fold, config: RunConfig) -> Stage:
+def make_fold_bank(triplets: Stage, fold: Fold, config: RunConfig) -> Stage:
     """The stage folder with the bank of a fold; `triplets` is the stage that it comes from."""
 
     def make(draft: Path) -> dict[str, Any]:
         bank = load_bank(triplets.path)
         made = (
-            with_permuted_modes(bank, int(one.name), config.triplets.per_record, config.seed)
-            if one.kind == "permuted"
-            else without_mode(bank, one.name, config.triplets.per_record, config.seed)
+            with_permuted_modes(bank, int(fold.name), config.triplets.per_record, config.seed)
+            if fold.kind == "permuted"
+            else without_mode(bank, fold.name, config.triplets.per_record, config.seed)
         )
         made.save(draft, maps=Path(triplets.path) / "maps.npy")
         counts = {part: len(made.rows(part)) for part in PARTS}
         names = {f"triplets_{part}": len(rows) for part, rows in made.triplets.items()}
-        return {"fold": one.title, "size": triplets.facts["size"], "records": counts, **names}
+        return {"fold": fold.title, "size": triplets.facts["size"], "records": counts, **names}
 
-    return get_or_make_stage(config.stages_path, "fold", fold_digest(triplets.digest, one, config), make)
+    return get_or_make_stage(config.stages_path, "fold", fold_digest(triplets.digest, fold, config), make)
 
 
 def fold_metrics(triplets: Stage, variant: Stage, model: Stage, fold: Fold, config: RunConfig) -> Stage:

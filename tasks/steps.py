@@ -1,41 +1,98 @@
-"""Every step as a Prefect task: its name, retries, timeout and tags, on one screen.
+"""Every step as a Prefect task: its run name, retries, timeout and tags, on one screen.
 
-The functions themselves know nothing of Prefect. Result caching stays off: the stages keep themselves,
-by content, and a step that found its stage good ends in a state named Cached.
+The functions themselves know nothing of Prefect. Prefect's own result cache stays off: stages are kept by
+content, and a task whose stage was kept ends in a state named Cached.
 """
 
 from __future__ import annotations
 
+import ast
 import functools
 import logging
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from inspect import Parameter, Signature
+from pathlib import Path
 from typing import Any
 
-from prefect import Task, task
+from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
 from prefect.tasks import exponential_backoff
 
-from tasks.cache import cache
-from tasks.changes import changes
 from tasks.config.run import RunConfig
 from tasks.config.search_space import Trial
 from tasks.core.errors import KensaError, TrialFailed
-from tasks.core.inspection import DriftResult, ScoreResult
 from tasks.core.progress import step_line
-from tasks.core.results import CachedSource, Fold, Stage, SweepResult
+from tasks.core.results import CachedSource, Fold, Stage
 from tasks.core.worker_process import WorkerProcess
-from tasks.download import download, resolve
-from tasks.folds import make_fold_bank, plan_folds
-from tasks.publish import find_previous_result, git_commit, publish
-from tasks.registry.champion import comparable_champion
-from tasks.trial import run_trial
-from tasks.triplets import triplets
+from tasks.trial import run_trial as trial_stage
+
+
+def lazy(target: str) -> Callable[..., Any]:
+    """The function `module:name`, imported at its first call: a flow loads without Keras and pyarrow.
+
+    Its signature is read from the source, so that Prefect shows every parameter under its own name. Defaults
+    must be literals, as ValueError says at import.
+    """
+    module, _, name = target.partition(":")
+    source = Path(find_spec(module).origin).read_text(encoding="utf-8")
+    definition = next(node for node in ast.parse(source).body if getattr(node, "name", None) == name)
+
+    def step(*args: Any, **kwargs: Any) -> Any:
+        return getattr(import_module(module), name)(*args, **kwargs)
+
+    step.__name__ = step.__qualname__ = name
+    step.__doc__, step.__signature__ = ast.get_docstring(definition), _signature(definition.args)
+    return step
+
+
+def _signature(arguments: ast.arguments) -> Signature:
+    required = len(arguments.args) - len(arguments.defaults)
+    defaults = [*[None] * required, *arguments.defaults, *arguments.kw_defaults]  # None: it has no default
+    kinds = [Parameter.POSITIONAL_OR_KEYWORD] * len(arguments.args) + [Parameter.KEYWORD_ONLY] * len(
+        arguments.kwonlyargs
+    )
+    names = [argument.arg for argument in (*arguments.args, *arguments.kwonlyargs)]
+    values = [Parameter.empty if default is None else ast.literal_eval(default) for default in defaults]
+    return Signature(
+        [Parameter(name, kind, default=value) for name, kind, value in zip(names, kinds, values, strict=True)]
+    )
+
+
+class StageTask(Task[..., Any]):
+    """A task that returns a stage, and ends in a state named Cached where the stage was kept from an earlier run."""
+
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+        super().__init__(_name_state(function), **options)
+        self.function, self.options = function, options
+
+    def __call__(self, *args: Any, return_state: bool = False, **kwargs: Any) -> Any:
+        """What the function returns: Prefect hands on the state that it was wrapped in."""
+        result = super().__call__(*args, return_state=return_state, **kwargs)
+        return result.result() if isinstance(result, State) and not return_state else result
+
+    def with_options(self, **options: Any) -> StageTask:
+        """The same step with other options."""
+        return StageTask(self.function, **{**self.options, **options})
+
+
+def _name_state(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, whose result is wrapped in a state named Cached where its stage was reused."""
+
+    @functools.wraps(function)
+    def step(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        stage = result.stage if isinstance(result, CachedSource) else result
+        return Completed(name="Cached", message=f"kept: {stage.path}", data=result) if stage.reused else result
+
+    return step
 
 
 def may_pass(task: Task, run: TaskRun, state: State) -> bool:
-    """Retry only what can pass by itself: an unknown dataset stays unknown."""
+    """Retry only errors that can pass by themselves: an unknown dataset stays unknown."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, KensaError) and error.may_pass
 
@@ -45,140 +102,74 @@ def show_step(task: Task, run: TaskRun, state: State) -> None:
     step_line(run.name)
 
 
-def staged(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """`function` as a task that ends in a state named Cached where it found its stage good.
-
-    Prefect hands a returned state on as it is; the flow wants what lies in it.
-    """
-
-    @functools.wraps(function)
-    def step(*args: Any, **kwargs: Any) -> Any:
-        made = function(*args, **kwargs)
-        stage = made.stage if isinstance(made, CachedSource) else made
-        found = Completed(name="Cached", message=f"found good: {stage.path}", data=made)
-        return found if stage.reused else made
-
-    bound = task(step, on_running=[show_step], **options)
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        made = bound(*args, **kwargs)
-        return made.result() if isinstance(made, State) else made
-
-    return call
-
-
-def train(*args: Any, **kwargs: Any) -> Stage:
-    """Train; Keras is imported when the step runs, not when the flow is loaded."""
-    from tasks.train import train as run
-
-    return run(*args, **kwargs)
-
-
-def score(*args: Any, **kwargs: Any) -> ScoreResult:
-    """Score; see `train`."""
-    from tasks.score import score as run
-
-    return run(*args, **kwargs)
-
-
-def drift(*args: Any, **kwargs: Any) -> DriftResult:
-    """Compare with the reference; see `train`."""
-    from tasks.drift import drift as run
-
-    return run(*args, **kwargs)
-
-
-def evaluate(*args: Any, **kwargs: Any) -> Stage:
-    """Evaluate; see `train`."""
-    from tasks.evaluate import evaluate as run
-
-    return run(*args, **kwargs)
-
-
-def train_fold(variant: Stage, fold: Fold, config: RunConfig) -> Stage:
-    """Train on a variant of the bank; see `train`."""
-    from tasks.train import train as run
-
-    return run(variant, config)
-
-
-def fold_metrics(triplets: Stage, variant: Stage, model: Stage, fold: Fold, config: RunConfig) -> Stage:
-    """Judge what was trained on a variant; see `train`."""
-    from tasks.folds import fold_metrics as run
-
-    return run(triplets, variant, model, fold, config)
-
-
-def fold_in_process(triplets: Stage, one: Fold, config: RunConfig) -> Stage:
-    """A whole fold in a process of its own, on whichever machine; its figures."""
-    log_known_errors_in_one_line()  # a Dask worker has not done so
-    with WorkerProcess() as worker:
-        variant = worker.call("tasks.folds:make_fold_bank", triplets, one, config)
-        model = worker.call("tasks.train:train", variant, config)
-        return worker.call("tasks.folds:fold_metrics", triplets, variant, model, one, config)
-
-
-def conclude_sweep(*args: Any, **kwargs: Any) -> SweepResult:
-    """Conclude a sweep; pandas and matplotlib are imported when it runs."""
-    from tasks.sweep import conclude_sweep as run
-
-    return run(*args, **kwargs)
-
-
-def train_in_process(triplets: Stage, config: RunConfig, backend: str) -> dict[str, Any]:
-    """Train and judge one trial of a sweep, in a process of its own; see tasks/core/worker_process.py."""
+def _train_trial(triplets: Stage, config: RunConfig, backend: str) -> dict[str, Any]:
+    """Train one trial of a sweep in a process of its own; returns the metrics that the sweep compares."""
     with WorkerProcess(KERAS_BACKEND=backend) as worker:
         model = worker.call("tasks.train:train", triplets, config)
         return worker.call("tasks.evaluation.trial_metrics:trial_facts", triplets, model, config)
 
 
-def trial(triplets: Stage, trial: Trial) -> Stage | State:
-    """One trial of a sweep; raises TrialFailed for one that diverged or collapsed, now or when it was kept."""
+def _run_trial(triplets: Stage, trial: Trial) -> Stage:
+    """One trial of a sweep; raises TrialFailed for one that diverged or collapsed, in this run or an earlier one."""
     log_known_errors_in_one_line()  # a Dask worker has not done so
-    made = run_trial(triplets, trial.config, train_in_process)
-    if "failed" in made.facts:
-        raise TrialFailed(made.facts["failed"])
-    return Completed(name="Cached", message=f"found good: {made.path}", data=made) if made.reused else made
+    stage = trial_stage(triplets, trial.config, _train_trial)
+    if "failed" in stage.facts:
+        raise TrialFailed(stage.facts["failed"])
+    return stage
 
 
-PLAIN: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
+def _run_fold(triplets: Stage, fold: Fold, config: RunConfig) -> Stage:
+    """A whole fold in a process of its own, on any machine; returns its metrics."""
+    log_known_errors_in_one_line()  # a Dask worker has not done so
+    with WorkerProcess() as worker:
+        variant = worker.call("tasks.folds:make_fold_bank", triplets, fold, config)
+        model = worker.call("tasks.train:train", variant, config)
+        return worker.call("tasks.folds:fold_metrics", triplets, variant, model, fold, config)
+
+
 NETWORK: dict[str, Any] = {
-    **PLAIN,
     "retries": 4,
     "retry_delay_seconds": exponential_backoff(2),
     "retry_jitter_factor": 0.5,
     "retry_condition_fn": may_pass,
     "tags": ["network"],
 }
+STAGE: dict[str, Any] = {"kind": StageTask, "on_running": [show_step]}
+TRAINING: dict[str, Any] = {"tags": ["training"]}
 HOUR = 3600
 
-resolve = task(resolve, name="resolve", task_run_name="resolve {source}", timeout_seconds=10 * 60, **NETWORK)
-find_previous_result = task(find_previous_result, name="concluded", task_run_name="concluded before?", **PLAIN)
-champion = task(comparable_champion, name="champion", task_run_name="champion", **PLAIN)
-download = task(
-    download, name="download", task_run_name="download {resolved.title}", timeout_seconds=6 * HOUR, **NETWORK
-)
-cache = staged(cache, name="cache", task_run_name="cache {downloaded.resolved.title}", **PLAIN)
-triplets = staged(triplets, name="triplets", task_run_name="triplets {train.resolved.title}", **PLAIN)
-changes = task(changes, name="changes", task_run_name="what changed", **PLAIN)
-train = staged(train, name="train", task_run_name="train", tags=["training"], **PLAIN)
-plan_folds = task(plan_folds, name="planned", task_run_name="which folds?", **PLAIN)
-make_fold_bank = staged(make_fold_bank, name="fold", task_run_name="fold {one.title}", **PLAIN)
-train_fold = staged(train_fold, name="train fold", task_run_name="train {fold.title}", tags=["training"], **PLAIN)
-fold_metrics = staged(fold_metrics, name="fold figures", task_run_name="judge {fold.title}", **PLAIN)
-fold_in_process = task(fold_in_process, name="fold apart", task_run_name="fold {one.title}", tags=["training"], **PLAIN)
-evaluate = staged(evaluate, name="evaluate", task_run_name="evaluate", **PLAIN)
-score = task(score, name="score", task_run_name="score", **PLAIN)
-drift = task(drift, name="drift", task_run_name="compare with the reference", **PLAIN)
-trial = task(trial, name="trial", task_run_name="trial {trial.title}", tags=["training"], **PLAIN)
-conclude_sweep = task(conclude_sweep, name="conclude", task_run_name="compare the trials", **PLAIN)
-git_commit = task(git_commit, name="git commit", task_run_name="Kensa's own commit", **PLAIN)
-publish = task(publish, name="publish", task_run_name="publish", **PLAIN)
+
+def bind(step: str | Callable[..., Any], run_name: str, kind: type[Task] = Task, **options: Any) -> Task:
+    """A step, given as a function or as `module:name`, as a Prefect task; `run_name` may name its parameters."""
+    function = lazy(step) if isinstance(step, str) else step
+    plain = {"cache_policy": NO_CACHE, "persist_result": False}
+    name = function.__name__.strip("_").replace("_", " ")
+    return kind(function, name=name, task_run_name=run_name, **plain, **options)
+
+
+resolve = bind("tasks.download:resolve", "resolve {source}", timeout_seconds=HOUR // 6, **NETWORK)
+download = bind("tasks.download:download", "download {resolved.title}", timeout_seconds=6 * HOUR, **NETWORK)
+cache = bind("tasks.cache:cache", "cache {downloaded.resolved.title}", **STAGE)
+triplets = bind("tasks.triplets:triplets", "triplets {train.resolved.title}", **STAGE)
+find_previous_result = bind("tasks.publish:find_previous_result", "find previous result")
+champion = bind("tasks.registry.champion:comparable_champion", "champion")
+changes = bind("tasks.changes:changes", "changes")
+train = bind("tasks.train:train", "train", **STAGE, **TRAINING)
+evaluate = bind("tasks.evaluate:evaluate", "evaluate", **STAGE)
+publish = bind("tasks.publish:publish", "publish")
+git_commit = bind("tasks.publish:git_commit", "git commit")
+plan_folds = bind("tasks.folds:plan_folds", "plan folds")
+make_fold_bank = bind("tasks.folds:make_fold_bank", "fold {fold.title}", **STAGE)
+fold_metrics = bind("tasks.folds:fold_metrics", "evaluate {fold.title}", **STAGE)
+run_fold = bind(_run_fold, "fold {fold.title}", **TRAINING)
+run_trial = bind(_run_trial, "trial {trial.title}", kind=StageTask, **TRAINING)
+conclude_sweep = bind("tasks.sweep:conclude_sweep", "compare the trials")
+score = bind("tasks.score:score", "score")
+drift = bind("tasks.drift:drift", "drift")
 
 
 class OneLineErrors(logging.Filter):
-    """Takes the traceback from the log of an error that says in one line all there is to say."""
+    """Removes the traceback of a KensaError from the log: its message says in one line all there is to say."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep every record."""
@@ -193,5 +184,5 @@ def log_known_errors_in_one_line() -> None:
     """Put the filter on the loggers of flow and task runs, once."""
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logger = logging.getLogger(name)
-        if not any(isinstance(known, OneLineErrors) for known in logger.filters):
+        if not any(isinstance(present, OneLineErrors) for present in logger.filters):
             logger.addFilter(OneLineErrors())

@@ -36,8 +36,8 @@ def test_each_fold_is_a_bank_a_training_and_a_judgement(line, server):
     names = [task["name"] for task in server.tasks(first)]
     for title in ("without mode 1", "without mode 2", "modes permuted, 1", "modes permuted, 3"):
         found = [name for name in names if name.endswith(title)]
-        assert found == [f"{word} {title}" for word in ("fold", "train", "judge")]
-    assert names.index("evaluate") > names.index("judge modes permuted, 3")
+        assert found == [f"{word} {title}" for word in ("fold", "train", "evaluate")]
+    assert names.index("evaluate") > names.index("evaluate modes permuted, 3")
 
 
 def test_progress_and_figures_stand_in_the_ui(line, server):
