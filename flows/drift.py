@@ -9,13 +9,14 @@ from prefect.logging import get_run_logger
 
 from flows.service.lines import ProductLine, read_lines
 from flows.service.run_guard import guarded_run
-from flows.ui import artifacts, notify
+from flows.ui import notify
+from flows.ui.artifacts import publish_drift
 from tasks import steps
 from tasks.core.errors import BadSetting, SomeLinesFailed
 from tasks.core.inspection import DriftResult
 
 
-@flow(name="drift", persist_result=False, on_failure=[notify.failed])
+@flow(name="drift", persist_result=False, on_failure=[notify.send_failure])
 def drift(
     line: str = "all", source: str | None = None, release: str | None = None, out: str = "drift"
 ) -> list[DriftResult]:
@@ -54,6 +55,6 @@ def _check_line(line: ProductLine, source: str | None, release: str | None, out:
     resolved = steps.resolve(source, None, line.config.data_path)
     page = Path(out) / f"{line.name}.html"
     result = steps.drift(steps.download(resolved), line.config.artifacts_path, page, version=release)
-    artifacts.drifted(result, line)
-    notify.drifted(result, line.name)
+    publish_drift(result, line)
+    notify.send_drift(result, line.name)
     return result

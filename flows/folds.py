@@ -1,6 +1,6 @@
-"""The trainings anew that a judgement asks for, without each mode and with permuted ones: in turn, or on a cluster.
+"""Extra trainings that test the evaluation, without each mode and with permuted modes; in turn or on a cluster.
 
-Each is trained with the settings of the run itself, and kept: a run that dies goes on where it was.
+Each has the settings of the run itself and is kept, so that a run that was killed continues where it was.
 """
 
 from __future__ import annotations
@@ -13,51 +13,52 @@ from typing import Any
 from prefect import flow
 
 from flows.service.cluster import require_cluster, runner
-from flows.ui import artifacts
+from flows.ui.artifacts import RunArtifacts
 from tasks import steps
 from tasks.config.run import RunConfig
 from tasks.core.errors import TrainingCollapsed, TrainingDiverged
 from tasks.core.progress import fold_line
 from tasks.core.results import Fold, Stage
+from tasks.core.text import escape_markdown
 
 
 def fold_results(triplets: Stage, config: RunConfig) -> tuple[dict[str, Any], ...]:
-    """The figures of every fold that `config.evaluate` asks for; raises ClusterUnreachable."""
+    """The metrics of every fold that `config.evaluate` names; raises ClusterUnreachable."""
     address = config.evaluate.cluster()
     if not (config.evaluate.unseen or config.evaluate.permutation):
         return ()
-    planned = steps.plan_folds(triplets, config)
+    plan = steps.plan_folds(triplets, config)
     if address is None:
-        return _run_folds(planned, lambda fold: _fold(triplets, fold, config), config)
+        return _run_folds(plan, lambda fold: _run_fold(triplets, fold, config), config)
     require_cluster(address, "evaluate.dask")
-    triplets = replace(triplets, path=str(Path(triplets.path).resolve()))  # as a Dask worker needs it
+    triplets = replace(triplets, path=str(Path(triplets.path).resolve()))  # for Dask workers
     config = replace(config, data_folder=str(config.data_path.resolve()))
-    return folds.with_options(task_runner=runner(address))(triplets, planned, config)
+    return folds.with_options(task_runner=runner(address))(triplets, plan, config)
 
 
 @flow(name="folds", flow_run_name="folds", persist_result=False)
-def folds(triplets: Stage, planned: tuple[Fold, ...], config: RunConfig) -> tuple[dict[str, Any], ...]:
+def folds(triplets: Stage, plan: tuple[Fold, ...], config: RunConfig) -> tuple[dict[str, Any], ...]:
     """All folds at once, on the workers of a Dask cluster that see the data folder under the same path."""
-    futures = {fold: steps.run_fold.submit(triplets, fold, config) for fold in planned}
-    return _run_folds(planned, lambda fold: futures[fold].result().facts["figures"], config)
+    futures = {fold: steps.run_fold.submit(triplets, fold, config) for fold in plan}
+    return _run_folds(plan, lambda fold: futures[fold].result().facts["figures"], config)
 
 
 def _run_folds(
-    planned: tuple[Fold, ...], figures: Callable[[Fold], dict[str, Any]], config: RunConfig
+    plan: tuple[Fold, ...], metrics_of: Callable[[Fold], dict[str, Any]], config: RunConfig
 ) -> tuple[dict[str, Any], ...]:
-    """The folds' figures in their order; a training that died there is told in the report, and spoils no release."""
-    progress, found = artifacts.FoldProgress(config, len(planned)), []
-    for number, fold in enumerate(planned, 1):
-        fold_line(fold.title, number, len(planned))
+    """The folds' metrics in their order; a training that failed is an entry of the report and stops nothing."""
+    progress, metrics = RunArtifacts.of(config).fold_progress(), []
+    for number, fold in enumerate(plan, 1):
+        fold_line(fold.title, number, len(plan))
         try:
-            found.append(figures(fold))
-        except (TrainingCollapsed, TrainingDiverged) as died:
-            found.append({"kind": fold.kind, "name": fold.name, "failed": str(died)})
-        progress(fold)
-    return tuple(found)
+            metrics.append(metrics_of(fold))
+        except (TrainingCollapsed, TrainingDiverged) as error:
+            metrics.append({"kind": fold.kind, "name": fold.name, "failed": str(error)})
+        progress.move(100 * number / len(plan), f"fold {number}/{len(plan)}: {escape_markdown(fold.title)}")
+    return tuple(metrics)
 
 
-def _fold(triplets: Stage, fold: Fold, config: RunConfig) -> dict[str, Any]:
+def _run_fold(triplets: Stage, fold: Fold, config: RunConfig) -> dict[str, Any]:
     variant = steps.make_fold_bank(triplets, fold, config)
     model = steps.train.with_options(task_run_name=f"train {fold.title}")(variant, config)
     return steps.fold_metrics(triplets, variant, model, fold, config).facts["figures"]

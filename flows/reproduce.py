@@ -8,9 +8,9 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.retrain import cached
+from flows.prepare import Sources, prepare
 from flows.service.run_guard import guarded_run
-from flows.ui import artifacts
+from flows.ui.artifacts import RunArtifacts
 from tasks import steps
 from tasks.config.run import RunConfig
 from tasks.core.errors import UnknownRevision, UnknownSource
@@ -47,21 +47,17 @@ def reproduce(version: str, artifacts: str = "artifacts", data: str | None = Non
 
 def _rerun(target: ReproductionTarget, config: RunConfig, scratch: Path) -> ReproduceResult:
     """The line without its end; the model and its judgement are always made anew, in `scratch`."""
-    source = _pinned(target, "train", config)
-    test_source = _pinned(target, "test", config) if "test" in target.sources else None
-    train_set = cached(source, config)
-    test_set = cached(test_source, config, held_out=True) if test_source else None
-    triplets = steps.triplets(train_set, test_set, config)
-    anew = replace(config, data_folder=str(scratch))
-    progress = artifacts.TrainingProgress(anew)
-    model = steps.train(triplets, anew, progress)
-    progress.ended(model)
-    changes = target.trained_release.manifest.changes
+    pinned = {name: _pinned(target, name, config) for name in target.sources}
+    data = prepare(Sources(pinned["train"], pinned.get("test")), config)
+    triplets = steps.triplets(data.train, data.test, config)
+    config = replace(config, data_folder=str(scratch))
+    progress = RunArtifacts.of(config).training_progress(config)
+    model = steps.train(triplets, config, progress)
+    progress.finish(model)
     sources = {name: source.as_json() for name, source in target.sources.items()}
-    facts = {"test": None, **sources, "changes": changes}
-    findings = train_set.findings + (test_set.findings if test_set else ())
-    report = steps.evaluate(triplets, model, anew, None, facts, findings)
-    stages = {"cache": train_set.stage, "triplets": triplets, "model": model, "report": report}
+    facts = {"test": None, **sources, "changes": target.trained_release.manifest.changes}
+    report = steps.evaluate(triplets, model, config, None, facts, data.findings)
+    stages = {"cache": data.train.stage, "triplets": triplets, "model": model, "report": report}
     return compare_with_release(target, stages, steps.git_commit())
 
 

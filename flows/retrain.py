@@ -9,19 +9,21 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.folds import fold_results
+from flows.prepare import PreparedData, Sources, pin_sources, prepare
 from flows.service.lines import FactoryConfig, read_lines
 from flows.service.run_guard import guarded_run
-from flows.ui import artifacts, notify
+from flows.ui import notify
+from flows.ui.artifacts import RunArtifacts, initial_run_name, rename_run
 from tasks import steps
 from tasks.config.fingerprints import fingerprint
 from tasks.config.run import RunConfig
-from tasks.core.errors import SomeLinesFailed, UnfitData
+from tasks.core.errors import SomeLinesFailed
 from tasks.core.facts import BankFacts
-from tasks.core.results import CachedSource, PinnedSource, RetrainResult, Stage
+from tasks.core.results import RetrainResult, Stage
 from tasks.registry.champion import exclusive_run
 
 
-@flow(name="retrain", flow_run_name=artifacts.first_name, persist_result=False, on_failure=[notify.failed])
+@flow(name="retrain", flow_run_name=initial_run_name, persist_result=False, on_failure=[notify.send_failure])
 def retrain(
     line: str | None = None, revision: str | None = None, config: RunConfig = RunConfig()
 ) -> RetrainResult | None:
@@ -55,78 +57,62 @@ def _retrain_all_lines() -> None:
 
 
 def _retrain_version(lines: FactoryConfig, name: str, revision: str) -> RetrainResult | None:
-    """Retrain a line on one revision, unless the ledger says that this is not, or no longer, to be done.
+    """Retrain a line on one revision, unless the ledger says that this was done or is no longer to be done.
 
-    A run that is killed here keeps its claim, and goes on with it when it is taken up again.
+    A run that is killed here keeps its claim, and continues under it when it is restarted.
     """
     line, ledger, run = lines[name], lines.ledger(), flow_run.get_id()
     ledger.note(name, revision)
     ledger.head(name, steps.resolve(line.config.train, line.config.revision, line.config.data_path).revision)
     answer = ledger.claim(name, revision, run)
     if answer != "train":
-        artifacts.not_trained(line, revision, answer)
+        RunArtifacts.of(line.config).publish_not_trained(name, revision, answer)
         return None
     try:
-        outcome = _retrain_once(replace(line.config, train=line.dataset, revision=revision))
+        result = _retrain_once(replace(line.config, train=line.dataset, revision=revision))
     except Exception:  # and no BaseException: that is somebody ending the process
         ledger.finish(name, revision, run, "failed")
         raise
     ledger.finish(name, revision, run, "done")
-    return outcome
+    return result
 
 
 def _retrain_once(config: RunConfig) -> RetrainResult:
-    """Pin the sources, and walk the line unless the same was concluded before, by one run at a time."""
-    source = steps.resolve(config.train, config.revision, config.data_path)
-    test_source = steps.resolve(config.test, None, config.data_path) if config.test else None
-    artifacts.name_run(source, config)
-    identity = fingerprint(source, test_source, config)
+    """Pin the sources, and retrain unless an earlier run with the same fingerprint was completed; one run at a time."""
+    sources = pin_sources(config)
+    rename_run(sources.train, config)
+    identity = fingerprint(sources.train, sources.test, config)
     with exclusive_run(config.artifacts_path):
-        known = steps.find_previous_result(config, identity)
-        outcome = known or _run_line(source, test_source, steps.champion(config), identity, config)
-    artifacts.verdict(outcome, config)
-    notify.ended(outcome)
-    return outcome
+        previous = steps.find_previous_result(config, identity)
+        result = previous or _run_line(sources, steps.champion(config), identity, config)
+    RunArtifacts.of(config).publish_result(result)
+    notify.send_result(result)
+    return result
 
 
-def _run_line(
-    source: PinnedSource, test_source: PinnedSource | None, champion: Any, identity: str, config: RunConfig
-) -> RetrainResult:
-    train_set = cached(source, config)
-    test_set = cached(test_source, config, held_out=True) if test_source else None
-    triplets = steps.triplets(train_set, test_set, config)
-    artifacts.data(triplets, config)
-    changed = steps.changes(triplets, champion)
-    artifacts.changes(changed, config)
-    progress = artifacts.TrainingProgress(config)
+def _run_line(sources: Sources, champion: Any, identity: str, config: RunConfig) -> RetrainResult:
+    ui = RunArtifacts.of(config)
+    data = prepare(sources, config)
+    triplets = steps.triplets(data.train, data.test, config)
+    ui.publish_split(triplets)
+    changes = steps.changes(triplets, champion)
+    ui.publish_changes(changes)
+    progress = ui.training_progress(config)
     model = steps.train(triplets, config, progress)
-    progress.ended(model)
-    facts = {**_facts(train_set, test_set, triplets), "changes": changed and changed.as_json()}
-    findings = train_set.findings + (test_set.findings if test_set else ())
+    progress.finish(model)
+    facts = {**_facts(data, triplets), "changes": changes and changes.as_json()}
     folds = fold_results(triplets, config)
-    report = steps.evaluate(triplets, model, config, champion, facts, findings, folds)
-    artifacts.unseen(report, config)
-    stages = {"cache": train_set.stage, "triplets": triplets, "model": model, "report": report}
-    outcome = steps.publish(stages, config, champion and champion.version, identity, facts)
-    artifacts.figures(report, outcome, config)
-    return outcome
+    report = steps.evaluate(triplets, model, config, champion, facts, data.findings, folds)
+    ui.publish_unseen_modes(report)
+    stages = {"cache": data.train.stage, "triplets": triplets, "model": model, "report": report}
+    result = steps.publish(stages, config, champion and champion.version, identity, facts)
+    ui.publish_metrics(result)
+    return result
 
 
-def cached(source: PinnedSource, config: RunConfig, held_out: bool = False) -> CachedSource:
-    """The source in Kensa's form; its checks reach the UI whether they pass or not."""
-    downloaded = steps.download(source)
-    try:
-        cached = steps.cache(downloaded, config.data, config.data_path, held_out)
-    except UnfitData as unfit:
-        artifacts.findings(source.source, unfit.findings, config)
-        raise
-    artifacts.findings(source.source, cached.findings, config)
-    return cached
-
-
-def _facts(train_set: CachedSource, test_set: CachedSource | None, triplets: Stage) -> dict[str, Any]:
-    """What the report and the manifest say of the data."""
-    told = {
+def _facts(data: PreparedData, triplets: Stage) -> dict[str, Any]:
+    """What the report and the manifest say about the data."""
+    facts: dict[str, Any] = {
         name: {
             "source": cached.resolved.source,
             "kind": cached.resolved.kind,
@@ -135,8 +121,8 @@ def _facts(train_set: CachedSource, test_set: CachedSource | None, triplets: Sta
             "records": cached.facts.records,
             "modes": len(cached.facts.modes),
         }
-        for name, cached in (("train", train_set), ("test", test_set))
+        for name, cached in (("train", data.train), ("test", data.test))
         if cached
     }
-    told["train"]["triplets"] = BankFacts.from_json(triplets.facts).triplets["triplets_train"]
-    return {"test": None, **told}
+    facts["train"]["triplets"] = BankFacts.from_json(triplets.facts).triplets["triplets_train"]
+    return {"test": None, **facts}

@@ -8,7 +8,7 @@ from prefect import flow
 
 from flows.service.lines import read_lines
 from flows.service.run_guard import guarded_run
-from flows.ui import artifacts
+from flows.ui.artifacts import publish_verdicts
 from tasks import steps
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER
 from tasks.core.inspection import ScoreRequest, ScoreResult
@@ -40,5 +40,5 @@ def score(
         page = Path(out).with_suffix(".html")
         request = ScoreRequest(out=Path(out), page=page, version=release, against=against)
         result = steps.score(steps.download(steps.resolve(source, None, data)), releases, request)
-        artifacts.verdicts(result, language)
+        publish_verdicts(result, language)
         return result

@@ -1,6 +1,6 @@
 """A search over settings and seeds: the data once, then every trial, on threads or a Dask cluster.
 
-It ends in a table and a settings file, never in a release: that is `kensa retrain`'s to make and judge.
+It ends in a table and a settings file; `kensa retrain` with that file makes a release of it.
 """
 
 from __future__ import annotations
@@ -15,45 +15,42 @@ from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.retrain import cached
+from flows.prepare import PreparedData, pin_sources, prepare
 from flows.service.cluster import runner
-from flows.ui import artifacts
+from flows.ui.artifacts import RunArtifacts
 from tasks import steps
 from tasks.config.fingerprints import triplets_digest
 from tasks.config.search_space import Sweep, Trial
 from tasks.core.errors import KensaError
-from tasks.core.results import CachedSource, Stage, SweepResult, TrialResult
+from tasks.core.results import Stage, SweepResult, TrialResult
 
 
-def _name() -> str:
+def _run_name() -> str:
     plan: Any = flow_run.parameters["plan"]
-    return f"{plan.run.train} sweep {' '.join(word.partition('=')[0] for word in plan.grid)}"
+    return f"{plan.run.train} sweep {' '.join(setting.partition('=')[0] for setting in plan.grid)}"
 
 
-@flow(name="sweep", flow_run_name=_name, persist_result=False)
+@flow(name="sweep", flow_run_name=_run_name, persist_result=False)
 def sweep(plan: Sweep) -> SweepResult:
-    """Try every combination with every seed, and write down which to take; a failed trial is a row of the table.
+    """Try every combination of settings with every seed, and write the best to a file; a failed trial is a table row.
 
     Args:
-        plan: The search; its `run` holds the source and every setting that the search leaves alone.
+        plan: The search; its `run` holds the source and every setting that the search does not vary.
     """
     steps.log_known_errors_in_one_line()
     config = replace(plan.run, data_folder=str(Path(plan.run.data_folder).resolve()))  # as a Dask worker needs it
     plan = replace(plan, run=config)
-    source = steps.resolve(config.train, config.revision, config.data_path)
-    test_source = steps.resolve(config.test, None, config.data_path) if config.test else None
-    train_set = cached(source, config)
-    test_set = cached(test_source, config, held_out=True) if test_source else None
+    sources = pin_sources(config)
     trials = plan.trials()
-    banks = _banks(trials, train_set, test_set)
+    banks = _banks(trials, prepare(sources, config))
     futures = [steps.run_trial.submit(bank, trial) for trial, bank in zip(trials, banks, strict=True)]
-    tried = [
-        _ended(trial, future, f"{number} of {len(trials)}", plan.figure)
+    results = [
+        _trial_result(trial, future, f"{number} of {len(trials)}", plan.figure)
         for number, (trial, future) in enumerate(zip(trials, futures, strict=True), 1)
     ]
-    swept = steps.conclude_sweep(plan, source, test_source, tried)
-    artifacts.swept(swept, config)
-    return swept
+    result = steps.conclude_sweep(plan, sources.train, sources.test, results)
+    RunArtifacts.of(config).publish_sweep(result)
+    return result
 
 
 def run(plan: Sweep) -> SweepResult:
@@ -67,25 +64,24 @@ def _runner(plan: Sweep) -> TaskRunner[Any]:
     return runner(plan.dask)
 
 
-def _banks(trials: list[Trial], train: CachedSource, test: CachedSource | None) -> list[Stage]:
-    """The bank of every trial. Those that read the same settings, so most of them, share one; it is made once."""
-    made: dict[str, Stage] = {}
-    found = []
-    for trial in trials:
-        digest = triplets_digest(train.stage.digest, test.stage.digest if test else None, trial.config)
-        if digest not in made:
-            made[digest] = steps.triplets(train, test, trial.config)
-        found.append(made[digest])
-    return found
+def _banks(trials: list[Trial], data: PreparedData) -> list[Stage]:
+    """The bank of every trial; trials that read the same settings, which are most of them, share one."""
+    banks: dict[str, Stage] = {}
+    test_digest = data.test.stage.digest if data.test else None
+    digests = [triplets_digest(data.train.stage.digest, test_digest, trial.config) for trial in trials]
+    for digest, trial in zip(digests, trials, strict=True):
+        if digest not in banks:
+            banks[digest] = steps.triplets(data.train, data.test, trial.config)
+    return [banks[digest] for digest in digests]
 
 
-def _ended(trial: Trial, future: PrefectFuture[Any], place: str, figure: str) -> TrialResult:
-    """What came of a trial once it has ended; what Kensa cannot say in one line ends the sweep."""
+def _trial_result(trial: Trial, future: PrefectFuture[Any], place: str, figure: str) -> TrialResult:
+    """Wait for a trial, and print its metric; a KensaError is its result, any other error ends the sweep."""
     try:
-        tried = TrialResult(trial.candidate, trial.config.seed, future.result().facts)
+        result = TrialResult(trial.candidate, trial.config.seed, future.result().facts)
     except KensaError as error:
-        tried = TrialResult(trial.candidate, trial.config.seed, {}, failed=str(error))
-    value = tried.value(figure)
-    said = tried.failed or (f"{figure} {value:.4f}" if value is not None else f"no {figure}")
-    print(f"  trial {place}  {trial.title}  {said}", file=sys.stderr, flush=True)
-    return tried
+        result = TrialResult(trial.candidate, trial.config.seed, {}, failed=str(error))
+    value = result.value(figure)
+    summary = result.failed or (f"{figure} {value:.4f}" if value is not None else f"no {figure}")
+    print(f"  trial {place}  {trial.title}  {summary}", file=sys.stderr, flush=True)
+    return result

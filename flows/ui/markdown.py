@@ -1,86 +1,202 @@
-"""Markdown for the Prefect UI: text made harmless, and what takes a table or several lines to tell."""
+"""The texts of the Prefect UI's artifacts, as Markdown. Names that come from a dataset are escaped."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from tasks.core.facts import BankFacts, DataChanges
 from tasks.core.inspection import DriftResult, ScoreResult
+from tasks.core.results import RetrainResult
 from tasks.core.text import escape_markdown
-from tasks.report.translation import Translate
+from tasks.report.translation import Translate, sentence_translator, translator
 
-SIGNS = {True: "✓ a coin", None: "▲ too few records to tell it from a coin", False: "✗ not the coin that it should be"}
-
-
+NOT_TRAINED = {  # by the ledger's answer to a claim
+    "done": "this revision was retrained before",
+    "running": "another run is retraining on this revision now",
+    "skipped": "a newer revision came before this one was trained",
+    "cancelled": "a person cancelled the run on this revision",
+    "given up": "this revision failed as often as kensa.toml allows",
+}
+CHANCE = {True: "✓ chance", None: "▲ too few records to tell it from chance", False: "✗ not chance, as it should be"}
 SCORES = ("distance", "peak", "fused")
 
 
+def _table(head: list[str], rows: list[list[str]], align: str) -> str:
+    """A table; `align` has `l` or `r` for each column."""
+    rule = ["---:" if side == "r" else "---" for side in align]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
+
+
+def _link(title: str, path: Path) -> str:
+    return f"[{title}]({path.as_uri()})"
+
+
+def split_text(facts: BankFacts, language: str = "en") -> str:
+    """How many records of each mode are in each part, and what was dropped."""
+    say, parts = translator(language), list(facts.records)
+    rows = [[escape_markdown(mode), *(str(counts[part]) for part in parts)] for mode, counts in facts.modes.items()]
+    total = [f"**{say('all')}**", *(str(facts.records[part]) for part in parts)]
+    table = _table([say("mode"), *map(say, parts)], [*rows, total], "l" + "r" * len(parts))
+    dropped = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in facts.dropped.items())
+    crossing, brought = facts.triplets["triplets_crossing"], facts.triplets["triplets_brought"]
+    return f"{table}\n\nSplit by {facts.split_by}; {dropped}; {crossing} of {brought} triplets crossed the split."
+
+
+def changes_text(changes: DataChanges) -> str:
+    """How a revision's data differ from the champion's."""
+    modes = [[escape_markdown(mode), str(then), str(now)] for mode, (then, now) in changes.modes.items()]
+    drifts = [
+        f"- drift: the {drift.of} of mode {escape_markdown(drift.mode)} went from {drift.then:.4g} "
+        f"to {drift.now:.4g} (p = {drift.p:.1e})"
+        for drift in changes.drift
+    ]
+    paragraphs = [
+        f"Against **{changes.against}** (`{changes.revision[:12]}`): {changes.added} records added, "
+        f"{changes.removed} removed, {changes.relabelled} relabelled.",
+        _table(["mode", "then", "now"], modes, "lrr"),
+        "\n".join(drifts) or "No mode's maps have drifted (Kolmogorov–Smirnov, 1 % over all tests).",
+    ]
+    return "\n\n".join(paragraphs)
+
+
 def unseen_text(unseen: dict[str, Any] | None, permutation: dict[str, Any] | None) -> str:
-    """What the folds showed; see tasks/evaluation/ablation.py for the summaries, of which either may be None."""
-    lines = [] if unseen is None else _modes(unseen)
+    """The results of the folds; see tasks/evaluation/ablation.py for the summaries, of which either may be None."""
+    paragraphs = [] if unseen is None else [_unseen_modes(unseen)]
     if permutation is not None:
-        lines += ["", *(f"Modes dealt out anew: {escape_markdown(why)}" for why in permutation["failed"])]
+        paragraphs += [f"Modes permuted: {escape_markdown(reason)}" for reason in permutation["failed"]]
     if permutation is not None and permutation["auroc"]:
         values = ", ".join(f"{value:.3f}" for value in permutation["auroc"])
-        sign = SIGNS[permutation["chance"]]
-        lines += ["", f"Modes dealt out anew, pair AUROC {values}; mean **{permutation['mean']:.3f}**: {sign}."]
-    return "\n".join(lines)
+        verdict = CHANCE[permutation["chance"]]
+        paragraphs.append(f"Modes permuted, pair AUROC {values}; mean **{permutation['mean']:.3f}**: {verdict}.")
+    return "\n\n".join(paragraphs)
 
 
-def _modes(found: dict[str, Any]) -> list[str]:
+def _unseen_modes(unseen: dict[str, Any]) -> str:
     """The table of the modes that were left out, and their means."""
-    if not found["modes"]:
-        return ["No mode can be left out: none holds defects alone and has test records and two modes beside it."]
-    mean = found["mean"]
+    if not unseen["modes"]:
+        return "No mode can be left out: each must hold only defects, and have test records and two modes beside it."
+    mean = unseen["mean"]
     names = [name for name in SCORES if f"good_auroc_{name}" in mean]
-    heads = ["mode never trained", "records", *(f"good or defect, {name}" for name in names), "caught", "novelty"]
-    lines = [f"| {' | '.join(heads)} |", "| --- |" + " ---: |" * (len(heads) - 1)]
-    for mode, one in found["modes"].items():
-        if "failed" in one:
-            lines.append(f"| {escape_markdown(mode)} | {escape_markdown(one['failed'])} |" + " |" * (len(heads) - 2))
-            continue
-        values = [one.get("scores", {}).get(name, {}).get("auroc") for name in names]
-        lines.append(_row(escape_markdown(mode), str(one["n"]), *values, one.get("caught"), one["novelty"]["auroc"]))
-    means = [mean[f"good_auroc_{name}"] for name in names]
-    return [*lines, _row("**mean**", "", *means, mean.get("caught"), mean.get("novelty_auroc"))]
+    head = ["mode not trained", "records", *(f"good or defect, {name}" for name in names), "detected", "novelty"]
+    rows = [_unseen_row(mode, metrics, names) for mode, metrics in unseen["modes"].items()]
+    means = [*(mean[f"good_auroc_{name}"] for name in names), mean.get("caught"), mean.get("novelty_auroc")]
+    return _table(head, [*rows, ["**mean**", "", *map(_value, means)]], "l" + "r" * (len(head) - 1))
 
 
-def _row(mode: str, records: str, *values: float | None) -> str:
-    cells = ["–" if value is None else f"{value:.3f}" for value in values]
-    return f"| {' | '.join([mode, records, *cells])} |"
+def _unseen_row(mode: str, metrics: dict[str, Any], scores: list[str]) -> list[str]:
+    if "failed" in metrics:
+        return [escape_markdown(mode), escape_markdown(metrics["failed"]), *[""] * (len(scores) + 2)]
+    aurocs = [metrics.get("scores", {}).get(name, {}).get("auroc") for name in scores]
+    values = [*aurocs, metrics.get("caught"), metrics["novelty"]["auroc"]]
+    return [escape_markdown(mode), str(metrics["n"]), *map(_value, values)]
 
 
-def _head(say: Translate, *titles: str) -> str:
-    return f"| {' | '.join(map(say, titles))} |"
+def _value(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
-def verdict_lines(scored: ScoreResult, say: Translate = str) -> list[str]:
-    """What verdicts are worth where labels are known, and how many another release would change."""
-    lines = []
+def result_text(result: RetrainResult, language: str = "en") -> str:
+    """The result of a retraining: its reasons, its comparison with the champion, and where the report is."""
+    say, translate = translator(language), sentence_translator(language)
+    trained = say("Trained on **{source}** at `{revision}`; pair AUROC **{auroc}**, mode accuracy **{accuracy}**.")
+    report = Path(result.path).resolve() / "report.html"
+    paragraphs = [
+        f"# {say(result.status.upper())}" + (f": {result.release}" if result.release else ""),
+        trained.format(
+            source=escape_markdown(result.train["source"]),
+            revision=result.train["revision"][:12],
+            auroc=f"{result.metrics['auroc']:.3f}",
+            accuracy=f"{result.metrics['mode_accuracy']:.3f}",
+        ),
+        *(f"- {escape_markdown(translate(reason))}" for reason in result.reasons),
+        *_comparison(result, say, translate),
+        say("Champion: **{champion}**").format(champion=result.champion or say("none yet")),
+        f"{_link(say('Report'), report)} (`{report}`)",
+    ]
+    return "\n\n".join(paragraphs)
+
+
+def _comparison(result: RetrainResult, say: Translate, translate: Translate) -> list[str]:
+    """The comparison with the champion, by the metric that decides and by the mode with the worst difference."""
+    comparison, frozen, paragraphs = result.comparison, result.frozen, []
+    if frozen is not None:
+        text = say("Frozen test set **{version}**: {records} records.")
+        paragraphs.append(text.format(version=frozen["version"], records=frozen["records"]))
+    if comparison is None:
+        return paragraphs
+    if comparison["verdict"] not in result.reasons:
+        verdict = escape_markdown(translate(comparison["verdict"]))
+        paragraphs.append(
+            say("Against **{version}**: {verdict}.").format(version=comparison["version"], verdict=verdict)
+        )
+    if "worst_mode" in comparison:
+        worst = comparison["worst_mode"]
+        mode = f"accuracy of mode {escape_markdown(worst['mode'])}, the worst of all"
+        rows = [(comparison, comparison["figure"].replace("_", " ")), (worst, mode)]
+        cells = [[f"{row['difference']:+.4f}", metric, _interval(row["interval"])] for row, metric in rows]
+        paragraphs.append(_table(["difference", "of", "interval"], cells, "rll"))
+    return paragraphs
+
+
+def _interval(interval: list[float] | None) -> str:
+    return f"{interval[0]:+.4f} to {interval[1]:+.4f}" if interval else "too few records"
+
+
+def sweep_text(folder: Path) -> str:
+    """The table of a sweep, with links to the files in its folder."""
+    links = " · ".join(_link(name, folder / name) for name in ("table.md", "figure.svg", "best.toml"))
+    return f"{(folder / 'table.md').read_text(encoding='utf-8')}\n{links} (`{folder}`)"
+
+
+def verdicts_text(result: ScoreResult, language: str = "en") -> str:
+    """How many records are good, defect and unknown, how often verdicts are right, and where they are explained."""
+    say, page = translator(language), Path(result.page or result.path).resolve()
+    heading = say("{source} at `{revision}`, judged by **{release}**:")
+    source = escape_markdown(result.source)
+    paragraphs = [
+        heading.format(source=source, revision=result.revision[:12], release=result.release),
+        *(f"- {say(name)}: **{count}**" for name, count in result.counts.items()),
+        *_labelled_rates(result, say),
+        f"{_link(say('Why'), page)} (`{page}`), {say('all verdicts')}: `{Path(result.path).resolve()}`",
+    ]
+    return "\n\n".join(paragraphs)
+
+
+def _labelled_rates(result: ScoreResult, say: Translate) -> list[str]:
+    """How often verdicts agree with labels, where labels are known, and how many another release would change."""
+    rows, paragraphs = [], []
     for name, title in (("false_alarms", "false alarms"), ("escapes", "escapes"), ("mode_accuracy", "mode accuracy")):
-        if scored.figures and (rate := getattr(scored.figures, name)):
+        if result.figures and (rate := getattr(result.figures, name)):
             low, high = rate.interval
-            lines.append(f"| {say(title)} | {rate.rate:.3f} | {low:.3f} – {high:.3f} | {rate.count} / {rate.of} |")
-    if lines:
-        heads = _head(say, "by the labels", "rate", "interval", "records")
-        lines = ["\n".join([heads, "| --- | ---: | --- | ---: |", *lines])]
-    if scored.flips:
-        changed = say("**{flipped}** verdicts differ from those of **{against}**.")
-        lines.append(changed.format(flipped=scored.flips.flipped, against=scored.flips.against))
-    return lines
+            rows.append([say(title), f"{rate.rate:.3f}", f"{low:.3f} – {high:.3f}", f"{rate.count} / {rate.of}"])
+    if rows:
+        paragraphs.append(_table([*map(say, ("by the labels", "rate", "interval", "records"))], rows, "lrlr"))
+    if result.flips:
+        text = say("**{flipped}** verdicts differ from those of **{against}**.")
+        paragraphs.append(text.format(flipped=result.flips.flipped, against=result.flips.against))
+    return paragraphs
 
 
-def drift_lines(found: DriftResult, say: Translate = str) -> list[str]:
-    """The verdict on a drift, and the charts that are clearest."""
-    rows = [_head(say, "series", "then", "now", "p", "since part"), "| --- | ---: | ---: | ---: | ---: |"]
-    for chart in found.charts[:5]:
-        mode = "" if chart.mode is None else f" ({escape_markdown(chart.mode)})"
-        since = "–" if chart.since is None else chart.since
-        rows.append(f"| {say(chart.title)}{mode} | {chart.then:.4g} | {chart.now:.4g} | {chart.p:.2g} | {since} |")
-    against = say("{records} records of {source} at `{revision}` against **{release}**.").format(
-        records=found.records, source=escape_markdown(found.source), revision=found.revision[:12], release=found.release
-    )
-    lines = [f"# {say(found.status.upper())}", against, "\n".join(rows)]
-    if found.cells:
-        moved = say("{count} cells of good parts moved (p {p}).")
-        lines.append(moved.format(count=found.cells.drifted, p=f"{found.cells.p:.2g}"))
-    return lines
+def drift_text(result: DriftResult, language: str = "en") -> str:
+    """The verdict on a drift, the charts that show it most clearly, and where the page is."""
+    say, page = translator(language), Path(result.page).resolve()
+    rows = [
+        [
+            say(chart.title) + ("" if chart.mode is None else f" ({escape_markdown(chart.mode)})"),
+            *(f"{chart.then:.4g}", f"{chart.now:.4g}", f"{chart.p:.2g}"),
+            "–" if chart.since is None else str(chart.since),
+        ]
+        for chart in result.charts[:5]
+    ]
+    against = say("{records} records of {source} at `{revision}` against **{release}**.")
+    source = escape_markdown(result.source)
+    paragraphs = [
+        f"# {say(result.status.upper())}",
+        against.format(records=result.records, source=source, revision=result.revision[:12], release=result.release),
+        _table([*map(say, ("series", "then", "now", "p", "since part"))], rows, "lrrrr"),
+    ]
+    if result.cells:
+        cells = say("{count} cells of good parts moved (p {p}).")
+        paragraphs.append(cells.format(count=result.cells.drifted, p=f"{result.cells.p:.2g}"))
+    return "\n\n".join([*paragraphs, f"{_link('Page', page)} (`{page}`)"])

@@ -37,7 +37,7 @@ def send(subject: str, body: str, logger: Logger | LoggerAdapter) -> bool:
     return name is not None
 
 
-def ended(outcome: RetrainResult) -> None:
+def send_result(outcome: RetrainResult) -> None:
     """On promotion and rejection; a run that found nothing new stays silent."""
     if outcome.status == "unchanged":
         return
@@ -51,7 +51,7 @@ def ended(outcome: RetrainResult) -> None:
     send(f"Kensa {outcome.status}: {source}", body, get_run_logger())
 
 
-def drifted(found: DriftResult, line: str) -> None:
+def send_drift(found: DriftResult, line: str) -> None:
     """On a drift alone: what is steady or to be watched stands in the UI."""
     if found.status != "drifted":
         return
@@ -60,7 +60,7 @@ def drifted(found: DriftResult, line: str) -> None:
     send(f"Kensa: {line} drifted", body, get_run_logger())
 
 
-def failed(flow: Flow, flow_run: FlowRun, state: State) -> None:
+def send_failure(flow: Flow, flow_run: FlowRun, state: State) -> None:
     """Prefect's hook on failure; it hands over its arguments by these names."""
     subject, body = f"Kensa {state.name.lower()}: {flow_run.name}", f"{flow_run.name}: {state.message}"
     send(subject, body, flow_run_logger(flow_run, flow))

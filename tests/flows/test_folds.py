@@ -43,10 +43,10 @@ def test_each_fold_is_a_bank_a_training_and_a_judgement(line, server):
 def test_progress_and_figures_stand_in_the_ui(line, server):
     first = of(server, "unseen-boards")[0]
     table = first["data"]
-    assert "| mode never trained | records | good or defect, distance | good or defect, peak |" in table
+    assert "| mode not trained | records | good or defect, distance | good or defect, peak |" in table
     assert "| 1 | " in table
     assert "| **mean** |" in table
-    assert "Modes dealt out anew, pair AUROC 0." in table
+    assert "Modes permuted, pair AUROC 0." in table
     bar = server.artifacts(first["flow_run_id"])["folds-boards"]
     assert bar["data"] == 100
     assert bar["description"] == "fold 5/5: modes permuted, 3"

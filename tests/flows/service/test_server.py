@@ -12,7 +12,7 @@ from support.inspected_parts import inspected, wide_records
 
 pytestmark = pytest.mark.slow
 
-WALK = ["resolve", "concluded", "champion", "download", "cache", "triplets", "train", "evaluate", "publish"]
+WALK = ["resolve", "find", "champion", "download", "cache", "triplets", "train", "evaluate", "publish"]
 
 
 def walked(server, run_id):
