@@ -1,11 +1,11 @@
-"""Looks for new dataset versions, and tells Prefect once per version."""
+"""Looks for new dataset versions, and announces each to Prefect once."""
 
 from __future__ import annotations
 
 import datetime
 from uuid import UUID
 
-from prefect import flow, get_client, task
+from prefect import flow, get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound
@@ -19,17 +19,16 @@ from flows.service.server import configured_server
 from tasks import steps
 from tasks.core.errors import KensaError, SomeLinesFailed
 
-RECOVERY_TIME = datetime.timedelta(minutes=10)  # within which the automation takes up a crashed run, if it ever does
-# Bound here and not in events.py, which the webhook's receiver imports: that one does without Prefect.
-tell = task(announce_due_versions, name="tell", task_run_name="tell Prefect", **steps.NETWORK)
+RECOVERY_TIME = datetime.timedelta(minutes=10)  # within which the automation restarts a crashed run, if it ever does
+announce = steps.bind(announce_due_versions, "announce new versions", **steps.NETWORK)
 
 
 @flow(name="watch", persist_result=False)
 def watch() -> list[str]:
-    """Note every line's head, close what runs left open that are over, and tell Prefect of what is due.
+    """Note every line's head, close versions whose run is over, and announce the versions that are due.
 
-    Returns the line and revision of every version that Prefect was told of. A line that cannot be
-    looked at does not keep the others from being looked at.
+    Returns the line and revision of every version that was announced. A line whose source cannot be reached does
+    not stop the others.
     """
     steps.log_known_errors_in_one_line()
     with guarded_run():
@@ -39,14 +38,14 @@ def watch() -> list[str]:
 def _check_lines(lines: FactoryConfig) -> list[str]:
     ledger = lines.ledger()
     failed = [line.name for line in lines.by_name.values() if not _note_head(line, ledger)]
-    api = configured_server()
-    if api:
-        RunRecovery(api, ledger.path.parent).recover_all()
+    server = configured_server()
+    if server:
+        RunRecovery(server, ledger.path.parent).recover_all()
     reconcile(ledger)
-    told = [f"{version.line}@{version.revision}" for version in tell(ledger, api)]
+    announced = [f"{version.line}@{version.revision}" for version in announce(ledger, server)]
     if failed:
         raise SomeLinesFailed(f"could not look at {', '.join(failed)}; see the failed tasks of this run")
-    return told
+    return announced
 
 
 def _note_head(line: ProductLine, ledger: Ledger) -> bool:

@@ -1,4 +1,4 @@
-"""Tells Prefect of a new dataset version: one event, whose id follows from line, revision and try."""
+"""Announces a new dataset version to Prefect: one event, whose id follows from line, revision and try."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import datetime
 import uuid
 
 from flows.service.ledger import Ledger, Version
-from flows.service.prefect_api import PrefectApi
-from tasks.core.errors import ServerUnreachable
+from flows.service.server import PrefectServer, connect
 
 EVENT = "kensa.dataset.new-version"
 EVENT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "kensa.dataset.new-version")
@@ -29,18 +28,16 @@ def event_of(version: Version) -> dict[str, object]:
     }
 
 
-def announce_due_versions(ledger: Ledger, api: PrefectApi | None) -> list[Version]:
-    """Send the events of all versions that are due to the server.
+def announce_due_versions(ledger: Ledger, server: PrefectServer | None) -> list[Version]:
+    """Send the events of all due versions to the server; each is marked once the server has it.
 
-    Each is written down once the server has it.
-
-    The events go by HTTP rather than by `emit_event`, which returns before anything is sent. Raises
-    ServerUnreachable; what was not told stays due.
+    Not by `emit_event`, which returns before anything is sent. Raises ServerUnreachable; the versions whose
+    events were not sent stay due.
     """
     due = ledger.due()
-    if due and api is None:
-        raise ServerUnreachable("PREFECT_API_URL: expected the address of a Prefect server, found none")
-    for version in due:
-        api.post("/events", [event_of(version)])
-        ledger.mark_announced(version.line, version.revision)
+    if due:
+        with connect(server) as client:
+            for version in due:
+                client.request("POST", "/events", json=[event_of(version)])
+                ledger.mark_announced(version.line, version.revision)
     return due

@@ -1,8 +1,8 @@
-"""Takes up again the runs that died on this machine, as soon as that is sure.
+"""Restarts the runs that died on this machine, as soon as it is certain that they are dead.
 
-What the server calls running, and whose lock nobody holds, is dead, whichever of flow, worker, server and
-`kensa up` died with it, and whatever the server has forgotten at a restart. The automations, which wait for
-missing heartbeats, are the net for workers elsewhere.
+A run that the server calls running, and whose lock no process holds, is dead, whichever of flow, worker, server
+and `kensa up` died with it, and whatever the server forgot at a restart. The automations, which wait for missing
+heartbeats, do the same for workers on other machines.
 """
 
 from __future__ import annotations
@@ -10,103 +10,112 @@ from __future__ import annotations
 import datetime
 import time
 from pathlib import Path
-from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.states import Cancelled, Crashed, State
 
 from flows.service import run_locks
-from flows.service.prefect_api import PrefectApi
+from flows.service.server import PrefectServer, connect
 
-DIED = 5  # seconds for a worker that lives to say itself that its run crashed
-# A worker reports a crash twice: at once, and once it has looked for hooks. Taken up in between, the new try
-# would be called crashed by the old one's second report.
-REPORTED = 12
-NEVER_BEGAN = 120  # seconds in which a worker brings a run to its first line
-ASK = 20  # seconds between two questions for such runs: they leave no file, so the server must be asked
-WAITS = {"RUNNING": DIED, "CANCELLING": DIED, "CRASHED": REPORTED}
-CANCELLED = {"type": "CANCELLED", "name": "Cancelled", "message": "its process had ended"}
-CRASHED = {"type": "CRASHED", "name": "Crashed", "message": "its process died, and nothing holds its lock"}
-AGAIN = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "taken up again after a crash"}
-FINAL = {"COMPLETED", "FAILED", "CANCELLED"}
+# How long a dead run is watched in each state. A live worker reports a crash itself within 5 seconds, and once
+# more when it has looked for hooks: a run that is restarted between would be called crashed by the second report.
+WAIT_SECONDS = {StateType.RUNNING: 5, StateType.CANCELLING: 5, StateType.CRASHED: 12}
+START_SECONDS = 120  # in which a worker brings a run to its first line
+POLL_SECONDS = 20  # between two questions for runs that did not start: they leave no file, so the server must be asked
+FINAL = {StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED}
 
 
 class RunRecovery:
-    """Looks again and again at the runs whose locks lie below `folder`."""
+    """Looks again and again at the runs whose locks are in `folder`."""
 
-    def __init__(self, api: PrefectApi, folder: Path) -> None:
-        self.api, self.folder = api, folder
-        self.seen: dict[str, tuple[str, float]] = {}  # dead run -> its state, and when it was first seen in it
-        self.asked = -float(ASK)
+    def __init__(self, server: PrefectServer, folder: Path) -> None:
+        self.server, self.folder = server, folder
+        self.seen: dict[UUID, tuple[UUID, float]] = {}  # dead run -> its state, and when it was first seen in it
+        self.polled = -float(POLL_SECONDS)
 
     def recover_due(self) -> list[str]:
-        """Take up what is due, and return the names of those runs; raises ServerUnreachable."""
-        ids = run_locks.dead_runs(self.folder)
-        runs = self._runs({"id": {"any_": ids}}) if ids else []
-        for gone in set(ids) - {run["id"] for run in runs}:
-            run_locks.remove_run_lock(self.folder, gone)  # a run of another server, or deleted
-        taken = [run["name"] for run in runs if self._taken(run)]
-        self.seen = {key: value for key, value in self.seen.items() if key in ids}
-        return taken + [run["name"] for run in self._never_began() if self._again(run)]
-
-    def has_pending(self) -> bool:
-        """Whether a dead run was seen that is not sure enough yet."""
-        return bool(self.seen)
+        """Restart the runs that are certainly dead; returns their names. Raises ServerUnreachable."""
+        dead = [UUID(run) for run in run_locks.dead_runs(self.folder)]
+        poll = time.monotonic() - self.polled >= POLL_SECONDS
+        self.seen = {run: first for run, first in self.seen.items() if run in dead}
+        if not dead and not poll:
+            return []
+        with connect(self.server) as client:
+            runs = client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=dead))) if dead else []
+            for run in set(dead) - {run.id for run in runs}:
+                run_locks.remove_run_lock(self.folder, str(run))  # a run of another server, or deleted
+            restarted = [run.name for run in runs if self._recover(client, run)]
+            if poll:
+                restarted += [run.name for run in self._not_started(client) if self._restart(client, run)]
+                self.polled = time.monotonic()
+        return restarted
 
     def recover_all(self) -> list[str]:
-        """Look until nothing is left to wait for; the names of the runs taken up."""
-        taken = self.recover_due()
-        while self.has_pending():
+        """Look until no dead run is left to wait for; returns the names of the runs that were restarted."""
+        restarted = self.recover_due()
+        while self.seen:
             time.sleep(1)
-            taken += self.recover_due()
-        return taken
+            restarted += self.recover_due()
+        return restarted
 
-    def _taken(self, run: dict[str, Any]) -> bool:
-        kind = run["state"]["type"]
+    def _recover(self, client: SyncPrefectClient, run: FlowRun) -> bool:
+        """Whether a dead run was restarted now."""
+        kind = run.state.type
         if kind in FINAL:
-            run_locks.remove_run_lock(self.folder, run["id"])
-        wait = WAITS.get(kind)
-        if wait is None:
-            self.seen.pop(run["id"], None)
+            run_locks.remove_run_lock(self.folder, str(run.id))
+        if kind not in WAIT_SECONDS:
+            self.seen.pop(run.id, None)
             return False
-        if self._since(run) < wait or run_locks.is_run_locked(self.folder, run["id"]):
+        if self._seconds_seen(run) < WAIT_SECONDS[kind] or run_locks.is_run_locked(self.folder, str(run.id)):
             return False
-        if kind == "CANCELLING":
-            self._set(run, CANCELLED)
+        if kind == StateType.CANCELLING:
+            client.set_flow_run_state(run.id, Cancelled(message="its process had ended"))
             return False
-        return self._again(run)
+        return self._restart(client, run)
 
-    def _since(self, run: dict[str, Any]) -> float:
+    def _seconds_seen(self, run: FlowRun) -> float:
         """Seconds since the run was first seen dead in its present state."""
-        state, first = self.seen.get(run["id"], (None, 0.0))
-        if state != run["state"]["id"]:
+        state, first = self.seen.get(run.id, (None, 0.0))
+        if state != run.state.id:
             first = time.monotonic()
-            self.seen[run["id"]] = (run["state"]["id"], first)
+            self.seen[run.id] = (run.state.id, first)
         return time.monotonic() - first
 
-    def _never_began(self) -> list[dict[str, Any]]:
-        """Runs that a worker took and then did not bring to life: it died on the way."""
-        if time.monotonic() - self.asked < ASK:
-            return []
-        self.asked = time.monotonic()
-        before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=NEVER_BEGAN)
-        pending = self._runs({"state": {"type": {"any_": ["PENDING"]}}, "tags": {"all_": ["kensa"]}})
-        old = [run for run in pending if datetime.datetime.fromisoformat(run["state"]["timestamp"]) < before]
-        return [run for run in old if not run_locks.is_run_locked(self.folder, run["id"])]
+    def _not_started(self, client: SyncPrefectClient) -> list[FlowRun]:
+        """Runs that a worker took and did not bring to life, because it died."""
+        before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=START_SECONDS)
+        state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING]))
+        pending = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(state=state, tags=FlowRunFilterTags(all_=["kensa"]))
+        )
+        return [
+            run
+            for run in pending
+            if run.state.timestamp < before and not run_locks.is_run_locked(self.folder, str(run.id))
+        ]
 
-    def _again(self, run: dict[str, Any]) -> bool:
-        """Crashed first, so that the history in the UI says what happened and its place is given back.
+    def _restart(self, client: SyncPrefectClient, run: FlowRun) -> bool:
+        """Whether the server schedules the run again.
 
-        A run without a deployment, one line's part of a run of all lines, is not taken up alone.
+        It is set to Crashed first, so that the UI's history says what happened and its concurrency slot is free.
+        A run without a deployment, such as one line's part of a run of all lines, is not restarted alone.
         """
-        self.seen.pop(run["id"], None)
-        if run["state"]["type"] != "CRASHED":
-            self._set(run, CRASHED)
-        if run["deployment_id"] is None:
-            run_locks.remove_run_lock(self.folder, run["id"])
+        self.seen.pop(run.id, None)
+        if run.state.type != StateType.CRASHED:
+            crashed = Crashed(message="its process died, and nothing holds its lock")
+            client.set_flow_run_state(run.id, crashed)
+        if run.deployment_id is None:
+            run_locks.remove_run_lock(self.folder, str(run.id))
             return False
-        return self._set(run, AGAIN)
-
-    def _runs(self, which: dict[str, Any]) -> list[dict[str, Any]]:
-        return self.api.post("/flow_runs/filter", {"flow_runs": which})
-
-    def _set(self, run: dict[str, Any], state: dict[str, str]) -> bool:
-        """Whether the server's rules let the run into this state."""
-        return self.api.post(f"/flow_runs/{run['id']}/set_state", {"state": state})["status"] == "ACCEPT"
+        again = State(type=StateType.SCHEDULED, name="AwaitingRetry", message="restarted after a crash")
+        return client.set_flow_run_state(run.id, again).status == SetStateStatus.ACCEPT

@@ -1,25 +1,54 @@
-"""Which Prefect server a command speaks to: the configured one, or a temporary one of its own."""
+"""Which Prefect server a command speaks to: the configured one, or a temporary one of its own.
+
+Prefect is imported by `connect` only: it takes longer than finding that nothing changed.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from flows.service.prefect_api import PrefectApi
+import httpx
+
 from tasks.core.errors import ServerUnreachable, UnusableFolder
 from tasks.core.files import ensure_writable
+from tasks.core.text import one_line
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+TIMEOUT_SECONDS = 10
 
 
-def configured_server() -> PrefectApi | None:
-    """The Prefect server of PREFECT_API_URL and PREFECT_API_AUTH_STRING, or of the active profile, else None.
+@dataclass(frozen=True)
+class PrefectServer:
+    """A server's address (…/api), and the `user:password` of a server that requires one, which is never shown."""
 
-    Read here without importing Prefect, which takes longer than finding that nothing changed.
-    """
-    told = {**_profile(), **os.environ}
-    address = told.get("PREFECT_API_URL")
-    return PrefectApi(address, told.get("PREFECT_API_AUTH_STRING") or None) if address else None
+    url: str
+    auth: str | None = field(default=None, repr=False)
+
+    @property
+    def display_url(self) -> str:
+        """The address as it may be printed."""
+        try:
+            url = httpx.URL(self.url)
+        except httpx.InvalidURL:
+            return one_line(self.url)
+        return str(url.copy_with(userinfo=b"")) if url.userinfo else self.url
+
+
+def configured_server() -> PrefectServer | None:
+    """The Prefect server of PREFECT_API_URL and PREFECT_API_AUTH_STRING, or of the active profile, else None."""
+    settings = {**_profile(), **os.environ}
+    url = settings.get("PREFECT_API_URL")
+    return PrefectServer(url, settings.get("PREFECT_API_AUTH_STRING") or None) if url else None
 
 
 def _profile() -> dict[str, str]:
@@ -33,11 +62,52 @@ def _profile() -> dict[str, str]:
     return profiles.get("profiles", {}).get(active, {})
 
 
+@contextmanager
+def translate_server_errors(server: PrefectServer) -> Iterator[None]:
+    """Raise ServerUnreachable for every error of a request to the server, with a hint at what to check."""
+    try:
+        yield
+    except httpx.HTTPStatusError as error:
+        status = error.response.status_code
+        hint = "; is PREFECT_API_AUTH_STRING (user:password) right?" if status in (401, 403) else ""
+        raise ServerUnreachable(
+            f"PREFECT_API_URL={server.display_url}: the Prefect server answers {status}{hint}"
+        ) from None
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise ServerUnreachable(
+            f"PREFECT_API_URL={server.display_url}: no Prefect server answers ({one_line(error)})"
+        ) from None
+
+
+@contextmanager
+def connect(server: PrefectServer | None) -> Iterator[SyncPrefectClient]:
+    """Prefect's client of a server; raises ServerUnreachable at once, for its callers try again later by themselves."""
+    from prefect import get_client, settings
+    from prefect.exceptions import ObjectNotFound
+
+    if server is None:
+        raise ServerUnreachable("PREFECT_API_URL: expected the address of a Prefect server, found none")
+    with translate_server_errors(server):
+        urlsplit(server.url)  # Prefect's settings refuse an invalid address with an error that shows its password
+    updates = {
+        settings.PREFECT_API_URL: server.url,
+        settings.PREFECT_API_AUTH_STRING: server.auth,
+        settings.PREFECT_API_REQUEST_TIMEOUT: TIMEOUT_SECONDS,
+        settings.PREFECT_CLIENT_MAX_RETRIES: 0,
+    }
+    with translate_server_errors(server), settings.temporary_settings(updates):
+        try:
+            with get_client(sync_client=True) as client:
+                yield client
+        except ObjectNotFound as error:
+            raise error.http_exc from None
+
+
 def require_server(needed: bool = False) -> None:
     """Raise ServerUnreachable where a configured server does not answer, or none is configured and one is needed."""
-    api = configured_server()
-    if api:
-        _require_answer(api)
+    server = configured_server()
+    if server:
+        _require_answer(server)
     elif needed:
         raise ServerUnreachable("PREFECT_API_URL: expected the address of a Prefect server, found none; see kensa up")
     else:
@@ -56,9 +126,12 @@ def _require_home() -> None:
         ) from None
 
 
-def _require_answer(api: PrefectApi) -> None:
-    """Raise ServerUnreachable where it does not answer, or does not let us in: `/health` lets in everyone."""
+def _require_answer(server: PrefectServer) -> None:
+    """Raise ServerUnreachable where it does not answer or refuses us; `/health` would answer everyone."""
+    user, _, password = (server.auth or "").partition(":")
     try:
-        api.get("/admin/version")
+        with translate_server_errors(server):
+            address, auth = f"{server.url.rstrip('/')}/admin/version", (user, password) if server.auth else None
+            httpx.get(address, auth=auth, timeout=TIMEOUT_SECONDS).raise_for_status()
     except ServerUnreachable as error:
         raise ServerUnreachable(f"{error}; start it with `prefect server start`, or unset PREFECT_API_URL") from None

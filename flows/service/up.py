@@ -18,19 +18,19 @@ import httpx
 from filelock import FileLock, Timeout
 
 from flows.service.lines import LINES_FILE, read_lines
-from flows.service.prefect_api import PrefectApi
 from flows.service.recovery import RunRecovery
+from flows.service.server import PrefectServer
 from tasks.config.run import DATA_FOLDER
 from tasks.core.errors import BadSetting, NotPrepared, ServerUnreachable, UnusableFolder
 from tasks.core.files import ensure_writable
 
 START = 120  # seconds that a fresh server may take on a small machine
-LOOK = 4  # rounds of half a second between two looks at what died
+LOOK = 4  # rounds of half a second between two looks for dead runs
 STOP = 30  # seconds for a process to end by itself
 POOL = "kensa"
-# Prefect keeps in memory who holds a deployment's place: a restarted server would let nobody in, or two.
+# Prefect keeps concurrency slots in memory: a restarted server would start no run of a deployment, or two.
 LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
-# It keeps ended runs for ever unless told: those that ended 90 days ago go, with their logs, hourly and at a start.
+# It keeps ended runs for ever by default: those that ended 90 days ago are deleted hourly and at a start.
 BOUNDED = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
@@ -42,7 +42,7 @@ class Service:
     """One child process that is started again when it dies, a little later each time."""
 
     name: str
-    words: list[str]
+    command: list[str]
     environment: dict[str, str]
     process: subprocess.Popen | None = None
     starts: int = 0
@@ -53,7 +53,7 @@ class Service:
         """Start it in a session of its own, so that Ctrl-C reaches only `kensa up`, which stops it in order."""
         say(f"{'starting' if not self.starts else 'starting again'} {self.name}")
         self.process = subprocess.Popen(
-            self.words,
+            self.command,
             env=self.environment,
             stdout=sys.stderr,
             start_new_session=True,
@@ -103,8 +103,8 @@ def say(text: str) -> None:
 def up(port: int = 4200, webhook_port: int = 4280) -> int:
     """Run everything from this folder until Ctrl-C or SIGTERM; returns 0 after a clean stop.
 
-    Raises UnusableFolder where it runs already, BadSetting for a port that is taken, ServerUnreachable
-    where the server does not start, NotPrepared where it does not take our deployments.
+    Raises UnusableFolder where it runs already, BadSetting for a port that is in use, ServerUnreachable
+    where the server does not start, NotPrepared where the deployments cannot be made.
     """
     read_lines(LINES_FILE)
     if not Path("prefect.yaml").exists() or not Path("flows/retrain.py").exists():
@@ -115,16 +115,9 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
         _require_free("--port", port)
         _require_free("--webhook-port", webhook_port)
         address = f"http://127.0.0.1:{port}/api"
-        environment = {
-            **LEASES,
-            **BOUNDED,
-            **os.environ,
-            **_auth(),
-            "PREFECT_API_URL": address,
-            "KENSA_ROOT": str(Path.cwd()),
-        }
-        again = RunRecovery(PrefectApi(address, environment.get("PREFECT_API_AUTH_STRING")), Path(DATA_FOLDER))
+        environment = _environment(address)
         services = _services(environment, port, webhook_port)
+        recovery = RunRecovery(PrefectServer(address, environment.get("PREFECT_API_AUTH_STRING")), Path(DATA_FOLDER))
         try:
             services[0].start()
             _wait_for(address, services[0], stopped)
@@ -134,14 +127,7 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
                     service.start()
             if not stopped():
                 say(f"ready: http://127.0.0.1:{port}; Ctrl-C stops everything")
-            rounds = 0
-            while not stopped():
-                for service in services:
-                    service.tend()
-                if rounds % LOOK == 0:
-                    _recover(again)
-                rounds += 1
-                time.sleep(0.5)
+            _tend(services, recovery, stopped)
         finally:
             for service in reversed(services):
                 service.stop()
@@ -149,22 +135,39 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
     return 0
 
 
+def _environment(address: str) -> dict[str, str]:
+    """What all services inherit; the user's settings win over the defaults here."""
+    places = {"PREFECT_API_URL": address, "KENSA_ROOT": str(Path.cwd())}
+    return {**LEASES, **BOUNDED, **os.environ, **_auth(), **places}
+
+
 def _auth() -> dict[str, str]:
-    """The server's user:password, told to it and to all that speak to it, whichever of the two names gave it."""
+    """The server's user:password under both names, for the server and for its clients, whichever is set."""
     names = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING")
-    told = {os.environ[name] for name in names if os.environ.get(name)}
-    if len(told) > 1:
-        raise BadSetting(f"{names[1]}: expected what {names[0]} says, found something else; one of them is enough")
-    return {name: word for word in told for name in names}
+    values = {os.environ[name] for name in names if os.environ.get(name)}
+    if len(values) > 1:
+        raise BadSetting(f"{names[1]}: expected the value of {names[0]}, found another one; set only one of them")
+    return {name: value for value in values for name in names}
 
 
-def _recover(again: RunRecovery) -> None:
-    """Schedule anew what died on this machine, whatever died with it."""
+def _tend(services: list[Service], recovery: RunRecovery, stopped: Callable[[], bool]) -> None:
+    """Keep the services alive, and restart the runs that died on this machine, until somebody stops it."""
+    rounds = 0
+    while not stopped():
+        for service in services:
+            service.tend()
+        if rounds % LOOK == 0:
+            _recover(recovery)
+        rounds += 1
+        time.sleep(0.5)
+
+
+def _recover(recovery: RunRecovery) -> None:
     try:
-        for name in again.recover_due():
-            say(f"taken up again: {name}")
+        for name in recovery.recover_due():
+            say(f"restarted: {name}")
     except ServerUnreachable:
-        pass  # it died itself, and is started again above
+        pass  # the server died itself, and is started again by _tend
 
 
 def _services(environment: dict[str, str], port: int, webhook_port: int) -> list[Service]:
@@ -176,25 +179,25 @@ def _services(environment: dict[str, str], port: int, webhook_port: int) -> list
         Service("worker", [*prefect, "worker", "start", "--pool", POOL, "--type", "process"], worker),
     ]
     if environment.get("KENSA_WEBHOOK_SECRET"):
-        words = [sys.executable, "-m", "flows.service.webhook", "--port", str(webhook_port)]
-        services.append(Service("receiver", words, environment))
+        command = [sys.executable, "-m", "flows.service.webhook", "--port", str(webhook_port)]
+        services.append(Service("receiver", command, environment))
     else:
-        say("no receiver: KENSA_WEBHOOK_SECRET is not set; new versions are found by looking every 15 minutes")
+        say("no receiver: KENSA_WEBHOOK_SECRET is not set; new versions are found by a check every 15 minutes")
     return services
 
 
 def _prepare(environment: dict[str, str], stopped: Callable[[], bool]) -> None:
-    """Work pool, deployments, automations and schedules; each can be made again, and nothing doubles."""
+    """Work pool, deployments, automations and schedules; made again, none of them is doubled."""
     prefect = [str(Path(sys.executable).parent / "prefect"), "--no-prompt"]
-    for words in (
+    for command in (
         [*prefect, "work-pool", "create", POOL, "--type", "process", "--overwrite"],
         [*prefect, "deploy", "--all"],
         [sys.executable, "-m", "flows.service.automations"],
         [sys.executable, "-m", "flows.service.schedules"],
     ):
-        done = stopped() or subprocess.run(words, env=environment, check=False, stdout=sys.stderr)
+        done = stopped() or subprocess.run(command, env=environment, check=False, stdout=sys.stderr)
         if not stopped() and done.returncode:  # Ctrl-C reaches these too, and they end with an error
-            raise NotPrepared(f"{' '.join(words[-3:])}: ended with {done.returncode}; its own words stand above")
+            raise NotPrepared(f"{' '.join(command[-3:])}: ended with {done.returncode}; see its messages above")
 
 
 def _require_free(option: str, port: int) -> None:
@@ -239,11 +242,14 @@ def _only_one() -> Iterator[None]:
 
 @contextmanager
 def _stopping() -> Iterator[Callable[[], bool]]:
-    """A question that is answered yes once Ctrl-C or SIGTERM came."""
-    asked: list[int] = []
-    former = {number: signal.signal(number, lambda n, _: asked.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
+    """A function that returns True once Ctrl-C or SIGTERM came."""
+    received: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: received.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(received)
     finally:
-        for number, handler in former.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -47,10 +47,11 @@ def prune(
 
 
 def _prune_runs(days: float, dry_run: bool) -> int:
-    from flows.service.retention import prune_runs
     from flows.service.server import configured_server, require_server
 
     require_server(needed=True)
+    from flows.service.retention import prune_runs
+
     return prune_runs(configured_server(), days, dry_run)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from flows.service.events import EVENT, announce_due_versions, event_of
 from flows.service.ledger import REANNOUNCE_SECONDS, RETRY_SECONDS, Ledger
-from flows.service.prefect_api import PrefectApi
+from flows.service.server import PrefectServer
 from tasks.core.errors import ServerUnreachable
 
 A, B = "a" * 40, "b" * 40
@@ -23,6 +23,9 @@ def server():
 
     class Handler(BaseHTTPRequestHandler):
         events, refused = [], set()
+
+        def do_GET(self):
+            self.send_error(404)  # no CSRF tokens here
 
         def do_POST(self):
             (event,) = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -55,8 +58,8 @@ def later(ledger, seconds):
 
 def test_what_is_due_is_told_once(ledger, server):
     ledger.note("boards", A)
-    assert [version.revision for version in announce_due_versions(ledger, PrefectApi(server.address))] == [A]
-    assert announce_due_versions(ledger, PrefectApi(server.address)) == []
+    assert [version.revision for version in announce_due_versions(ledger, PrefectServer(server.address))] == [A]
+    assert announce_due_versions(ledger, PrefectServer(server.address)) == []
     (event,) = server.events
     assert event["event"] == EVENT
     assert event["resource"]["prefect.resource.id"] == "kensa.line.boards"
@@ -92,17 +95,17 @@ def test_what_the_server_does_not_take_stays_due(ledger, server):
         ledger.note(line, A)
     server.refused = {"housings"}
     with pytest.raises(ServerUnreachable, match="the Prefect server answers"):
-        announce_due_versions(ledger, PrefectApi(server.address))
+        announce_due_versions(ledger, PrefectServer(server.address))
     assert [version.line for version in ledger.due()] == ["housings"]
     server.refused = set()
-    assert [version.line for version in announce_due_versions(ledger, PrefectApi(server.address))] == ["housings"]
+    assert [version.line for version in announce_due_versions(ledger, PrefectServer(server.address))] == ["housings"]
 
 
-@pytest.mark.parametrize("address", [None, "", "http://127.0.0.1:9/api", "http://[", "nonsense"])
+@pytest.mark.parametrize("address", [None, "http://127.0.0.1:9/api", "http://[", "nonsense"])
 def test_no_server_is_said_in_one_line_and_loses_nothing(ledger, address):
     ledger.note("boards", A)
     with pytest.raises(ServerUnreachable, match="PREFECT_API_URL"):
-        announce_due_versions(ledger, PrefectApi(address) if address is not None else None)
+        announce_due_versions(ledger, PrefectServer(address) if address is not None else None)
     assert [version.revision for version in ledger.due()] == [A]
 
 

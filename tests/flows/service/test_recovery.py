@@ -100,7 +100,7 @@ def test_kill_9_of_worker_and_flow(factory, hidden):
     run = until(lambda: the_run(factory, known), 300, "the run is completed")
     print(f"completed {time.monotonic() - killed:.0f} s after the kill")
     assert run["run_count"] == 2
-    assert "kensa up: taken up again: " in factory.said()
+    assert "kensa up: restarted: " in factory.said()
     check(factory, run, sha, "again-3")
 
 

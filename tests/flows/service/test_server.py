@@ -1,111 +1,118 @@
-"""What a Prefect server knows of a run: names, order, states, artifacts, logs."""
+"""The server that is configured, and the way to it: a password is sent as Prefect sends it, and never shown."""
 
 from __future__ import annotations
 
+import base64
 import json
-import re
+import threading
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import numpy as np
-import pyarrow.parquet as pq
 import pytest
-from support.inspected_parts import inspected, wide_records
 
-pytestmark = pytest.mark.slow
+from flows.service.server import PrefectServer, configured_server, connect, require_server
+from tasks.core.errors import ServerUnreachable, UnusableFolder
 
-WALK = ["resolve", "find", "champion", "download", "cache", "triplets", "train", "evaluate", "publish"]
-
-
-def walked(server, run_id):
-    """The names of a run's tasks in order, and the name of the state in which each ended."""
-    return {run["name"]: run["state_name"] for run in server.tasks(run_id)}
+SECRET = "admin:very secret"
 
 
-def test_the_run_is_named_after_dataset_revision_and_preset(boards, server):
-    run = server.get(f"/flow_runs/{boards.first.run_id}")
-    assert run["name"] == f"boards@{boards.sha[:7]} notebook"
-    assert run["state_name"] == "Completed"
-    assert run["parameters"]["config"]["train"] == "acme/boards"
+class Guarded(BaseHTTPRequestHandler):
+    """Answers requests with the right password, and no other."""
+
+    def do_GET(self):
+        right = "Basic " + base64.b64encode(SECRET.encode()).decode()
+        known = self.path.endswith("/admin/version")
+        self.send_response((200 if known else 404) if self.headers.get("Authorization") == right else 401)
+        self.end_headers()
+        self.wfile.write(json.dumps("3.8.8").encode())
+
+    def log_message(self, *_):
+        """Quiet."""
 
 
-def test_the_tasks_are_named_and_in_walking_order(boards, server):
-    short = f"boards@{boards.sha[:7]}"
-    states = walked(server, boards.first.run_id)
-    assert [name.split()[0] for name in states if name.split()[0] in WALK] == WALK
-    assert {"resolve acme/boards", f"download {short}", f"cache {short}", f"triplets {short}"} <= set(states)
-    assert set(states.values()) == {"Completed"}
+@pytest.fixture(scope="module")
+def address():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Guarded) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/api"
+        server.shutdown()
 
 
-def test_stages_that_were_found_good_are_shown_as_cached(boards, server):
-    """Another gate needs another judgement, and nothing else."""
-    assert boards.again.told["status"] == "rejected", boards.again.err
-    states = walked(server, boards.again.run_id)
-    cached = [name.split()[0] for name, state in states.items() if state == "Cached"]
-    assert cached == ["cache", "triplets", "train"]
-    assert "epoch" not in boards.again.err
+@pytest.fixture
+def configure(monkeypatch, tmp_path):
+    """Sets the environment of a user without profiles."""
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+    for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda **values: [monkeypatch.setenv(f"PREFECT_{name}", value) for name, value in values.items()]
 
 
-def test_a_rejection_is_no_failure_and_leaves_the_champion(boards, server):
-    told = boards.again.told
-    assert server.get(f"/flow_runs/{boards.again.run_id}")["state_type"] == "COMPLETED"
-    assert told["champion"] == "v1"
-    assert told["release"] is None
-    assert any("does not beat" in reason for reason in told["reasons"])
-    assert (boards.place.folder / told["path"] / "report.html").exists()
+def version(server):
+    with connect(server) as client:
+        return client.api_version()
 
 
-def test_the_artifacts_are_there_under_their_keys(boards, server):
-    made = server.artifacts(boards.first.run_id)
-    kinds = {key: artifact["type"] for key, artifact in made.items()}
-    assert (
-        kinds.items()
-        >= {
-            "findings-acme-boards": "table",
-            "data-acme-boards": "markdown",
-            "training-acme-boards": "progress",
-            "figures-acme-boards": "table",
-            "verdict-acme-boards": "markdown",
-        }.items()
-    )
-    checks = {row["check"]: row["verdict"] for row in json.loads(made["findings-acme-boards"]["data"])}
-    assert checks["finite values"] == checks["columns present"] == "✓ ok"
-    figures = {row["figure"]: float(row["value"]) for row in json.loads(made["figures-acme-boards"]["data"])}
-    assert figures["auroc"] == pytest.approx(boards.first.told["metrics"]["auroc"], abs=1e-4)
-    assert re.search(r"epoch \d+/15: loss \d", made["training-acme-boards"]["description"])
+def test_the_environment_names_the_server_and_wins_over_the_active_profile(configure, tmp_path):
+    assert configured_server() is None
+    (tmp_path / "prefect").mkdir()
+    profiles = 'active = "factory"\n[profiles.factory]\nPREFECT_API_URL = "http://a/api"\n[profiles.other]\n'
+    (tmp_path / "prefect" / "profiles.toml").write_text(profiles)
+    assert configured_server() == PrefectServer("http://a/api")
+    configure(API_URL="http://b/api", API_AUTH_STRING=SECRET)
+    assert configured_server() == PrefectServer("http://b/api", SECRET)
+    configure(API_URL="")
+    assert configured_server() is None
 
 
-def test_the_data_artifact_counts_every_record(boards, server):
-    text = server.artifacts(boards.first.run_id)["data-acme-boards"]["data"]
-    total = re.search(r"\*\*all\*\* \|(.+)\|", text).group(1)
-    assert sum(int(count) for count in total.split("|")) == 600
-    assert "| train | stop | calibrate | test |" in text
+def test_the_right_password_is_admitted_by_both_ways(address, configure):
+    assert version(PrefectServer(address, SECRET)) == "3.8.8"
+    configure(API_URL=address, API_AUTH_STRING=SECRET)
+    require_server()
 
 
-def test_the_verdict_says_what_came_of_it_and_where_the_report_lies(boards, server):
-    for done, words in ((boards.first, "# RELEASED: v1"), (boards.again, "# REJECTED")):
-        text = server.artifacts(done.run_id)["verdict-acme-boards"]["data"]
-        report = (boards.place.folder / done.told["path"] / "report.html").resolve()
-        assert text.startswith(words)
-        assert boards.sha[:12] in text
-        assert f"({report.as_uri()})" in text
-    assert "does not beat" in text
+@pytest.mark.parametrize("auth", [None, "admin:wrong", "no colon"])
+def test_a_wrong_password_is_told_with_a_hint(address, configure, auth):
+    text = r"answers 401; is PREFECT_API_AUTH_STRING \(user:password\) right"
+    with pytest.raises(ServerUnreachable, match=text):
+        version(PrefectServer(address, auth))
+    configure(API_URL=address, **({"API_AUTH_STRING": auth} if auth else {}))
+    with pytest.raises(ServerUnreachable, match=text + r".*prefect server start"):
+        require_server()
 
 
-def test_a_failed_run_shows_its_findings_and_no_traceback(served, server):
-    parts = inspected()
-    parts.maps[3, 7] = np.nan
-    (served.folder / "night shift").mkdir()
-    pq.write_table(wide_records(parts), served.folder / "night shift" / "train.parquet")
-    done = served.kensa("retrain", "--train", "night shift")
-    assert done.code == 2, done.err
-    run = server.get(f"/flow_runs/{done.run_id}")
-    assert run["state_type"] == "FAILED"
-    assert "finite values: 1 maps with NaN" in run["state"]["message"]
-    assert run["name"].startswith("night shift@")
-    table = json.loads(server.artifacts(done.run_id)["findings-night-shift"]["data"])
-    assert [row["check"] for row in table if row["verdict"] == "✗ failed"] == [table[0]["check"]] == ["finite values"]
-    logs = server.logs(done.run_id)
-    assert any("night shift cannot be" in line and "finite values" in line for line in logs)
-    assert not any("Traceback" in line for line in logs)
-    states = walked(server, done.run_id)
-    assert [name.split()[0] for name, state in states.items() if state == "Failed"] == ["cache"]
-    assert "train" not in states
+def test_passwords_are_never_shown(address):
+    server = PrefectServer(address.replace("//", "//me:hidden@"), "admin:wrong secret")
+    with pytest.raises(ServerUnreachable) as error:
+        version(server)
+    assert "hidden" not in str(error.value)
+    assert "secret" not in str(error.value) + repr(server)
+
+
+@pytest.mark.parametrize("address", ["http://me:hidden@127.0.0.1:none/api", "http://me:hidden@[::1/api", "prefect"])
+def test_an_address_that_is_none_does_not_show_its_password(address, configure):
+    configure(API_URL=address)
+    for attempt in (lambda: version(configured_server()), require_server):
+        with pytest.raises(ServerUnreachable, match="no Prefect server answers") as error:
+            attempt()
+        assert "hidden" not in str(error.value)
+
+
+def test_no_server_is_told_where_one_is_needed(configure):
+    with pytest.raises(ServerUnreachable, match="expected the address of a Prefect server, found none"):
+        version(None)
+    with pytest.raises(ServerUnreachable, match="found none; see kensa up"):
+        require_server(needed=True)
+
+
+def test_what_is_gone_from_the_server_is_told_in_one_line(address):
+    with (
+        pytest.raises(ServerUnreachable, match="the Prefect server answers 404"),
+        connect(PrefectServer(address, SECRET)) as client,
+    ):
+        client.read_flow_run(uuid.uuid4())
+
+
+def test_a_temporary_server_needs_a_folder_for_its_database(configure, tmp_path):
+    (tmp_path / "prefect").write_text("a file")
+    with pytest.raises(UnusableFolder, match=r"PREFECT_HOME=.*Prefect keeps its database there"):
+        require_server()

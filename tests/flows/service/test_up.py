@@ -73,7 +73,7 @@ def test_the_parameters_are_a_readable_form(factory):
     schema = found["parameter_openapi_schema"]
     assert {"config", "line", "revision"} <= set(schema["properties"])
     kinds = schema["definitions"]
-    assert {"Retrain", "Data", "Split", "Fit", "Evaluate", "Gate"} <= set(kinds)
+    assert {"RunConfig", "DataConfig", "SplitConfig", "TrainingConfig", "EvaluateConfig", "GateConfig"} <= set(kinds)
     for name in ("line", "revision", "config"):
         assert schema["properties"][name]["description"]
     for name, kind in kinds.items():
@@ -81,12 +81,12 @@ def test_the_parameters_are_a_readable_form(factory):
             named = kinds[field["$ref"].rpartition("/")[2]] if "$ref" in field else field
             assert named.get("title"), (name, key)
             assert field.get("description"), (name, key)
-    assert kinds["Fit"]["properties"]["margin"]["description"].startswith("Margin of the triplet loss")
-    assert choices(kinds["Evaluate"]["properties"]["rule"]) >= {"target_fpr", "youden"}
-    assert choices(kinds["Fit"]["properties"]["batches"]) == {"triplets", "records"}
-    assert bounds(kinds["Data"]["properties"]["rows"]) == (1, 4096)
-    assert bounds(kinds["Fit"]["properties"]["learning_rate"]) == (1e-9, 10)
-    assert bounds(kinds["Gate"]["properties"]["beat_raw_by"]) == (0, 1)
+    assert kinds["TrainingConfig"]["properties"]["margin"]["description"].startswith("Margin of the triplet loss")
+    assert choices(kinds["EvaluateConfig"]["properties"]["rule"]) >= {"target_fpr", "youden"}
+    assert choices(kinds["TrainingConfig"]["properties"]["batches"]) == {"triplets", "records"}
+    assert bounds(kinds["DataConfig"]["properties"]["rows"]) == (1, 4096)
+    assert bounds(kinds["TrainingConfig"]["properties"]["learning_rate"]) == (1e-9, 10)
+    assert bounds(kinds["GateConfig"]["properties"]["beat_raw_by"]) == (0, 1)
 
 
 def choices(field):

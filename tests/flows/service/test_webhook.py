@@ -42,6 +42,9 @@ class Prefect:
         events, prefect = self.events, self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_error(404)  # no CSRF tokens here
+
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 if prefect.status == 204:

@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 from support import inspected_parts as parts
 
-from flows.service.prefect_api import PrefectApi
-from flows.service.retention import prune_runs
 from kensa.cli.main import main
-from tasks.core.errors import DamagedRelease, ServerUnreachable
+from tasks.core.errors import DamagedRelease
 from tasks.core.stages import get_or_make_stage, scratch_folder, verified_manifest
 from tasks.registry.champion import current_champion, promote
 from tasks.registry.prune import find_removable, prune
@@ -120,31 +118,3 @@ def test_numbers_out_of_bounds_are_refused(place, words, capsys):
         code = ended.code
     assert code == 2
     assert capsys.readouterr().err.count("\n") == 1
-
-
-def patient(api: PrefectApi, path: str, body: dict) -> dict:
-    """The answer of a server that is busy for a moment: SQLite lets one write at a time."""
-    for _ in range(20):
-        try:
-            return api.post(path, body)
-        except ServerUnreachable:
-            time.sleep(0.5)
-    return api.post(path, body)
-
-
-def test_old_runs_leave_the_server(server):
-    """Ended ones of the flows that are named, and no other; with their logs, which hang on them."""
-    api = PrefectApi(server.env["PREFECT_API_URL"])
-    ids = {}
-    for name, state in (("old", "COMPLETED"), ("old", "RUNNING"), ("another", "COMPLETED")):
-        flow = patient(api, "/flows/", {"name": f"prune-{name}"})["id"]
-        run = patient(api, "/flow_runs/", {"flow_id": flow, "state": {"type": "PENDING"}})["id"]
-        for step in ("RUNNING", state):
-            patient(api, f"/flow_runs/{run}/set_state", {"state": {"type": step}, "force": True})
-        ids[name, state] = run
-    assert prune_runs(api, 1, flows=("prune-old",)) == 0, "it ended today"
-    time.sleep(1)
-    assert prune_runs(api, 1e-6, dry=True, flows=("prune-old",)) == 1
-    assert prune_runs(api, 1e-6, flows=("prune-old",)) == 1
-    left = {run["id"] for run in api.post("/flow_runs/filter", {"flow_runs": {"id": {"any_": [*ids.values()]}}})}
-    assert left == {ids["old", "RUNNING"], ids["another", "COMPLETED"]}

@@ -1,0 +1,111 @@
+"""What a Prefect server knows of a run: names, order, states, artifacts, logs."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from support.inspected_parts import inspected, wide_records
+
+pytestmark = pytest.mark.slow
+
+WALK = ["resolve", "find", "champion", "download", "cache", "triplets", "train", "evaluate", "publish"]
+
+
+def walked(server, run_id):
+    """The names of a run's tasks in order, and the name of the state in which each ended."""
+    return {run["name"]: run["state_name"] for run in server.tasks(run_id)}
+
+
+def test_the_run_is_named_after_dataset_revision_and_preset(boards, server):
+    run = server.get(f"/flow_runs/{boards.first.run_id}")
+    assert run["name"] == f"boards@{boards.sha[:7]} notebook"
+    assert run["state_name"] == "Completed"
+    assert run["parameters"]["config"]["train"] == "acme/boards"
+
+
+def test_the_tasks_are_named_and_in_walking_order(boards, server):
+    short = f"boards@{boards.sha[:7]}"
+    states = walked(server, boards.first.run_id)
+    assert [name.split()[0] for name in states if name.split()[0] in WALK] == WALK
+    assert {"resolve acme/boards", f"download {short}", f"cache {short}", f"triplets {short}"} <= set(states)
+    assert set(states.values()) == {"Completed"}
+
+
+def test_stages_that_were_found_good_are_shown_as_cached(boards, server):
+    """Another gate needs another judgement, and nothing else."""
+    assert boards.again.told["status"] == "rejected", boards.again.err
+    states = walked(server, boards.again.run_id)
+    cached = [name.split()[0] for name, state in states.items() if state == "Cached"]
+    assert cached == ["cache", "triplets", "train"]
+    assert "epoch" not in boards.again.err
+
+
+def test_a_rejection_is_no_failure_and_leaves_the_champion(boards, server):
+    told = boards.again.told
+    assert server.get(f"/flow_runs/{boards.again.run_id}")["state_type"] == "COMPLETED"
+    assert told["champion"] == "v1"
+    assert told["release"] is None
+    assert any("does not beat" in reason for reason in told["reasons"])
+    assert (boards.place.folder / told["path"] / "report.html").exists()
+
+
+def test_the_artifacts_are_there_under_their_keys(boards, server):
+    made = server.artifacts(boards.first.run_id)
+    kinds = {key: artifact["type"] for key, artifact in made.items()}
+    assert (
+        kinds.items()
+        >= {
+            "findings-acme-boards": "table",
+            "data-acme-boards": "markdown",
+            "training-acme-boards": "progress",
+            "figures-acme-boards": "table",
+            "verdict-acme-boards": "markdown",
+        }.items()
+    )
+    checks = {row["check"]: row["verdict"] for row in json.loads(made["findings-acme-boards"]["data"])}
+    assert checks["finite values"] == checks["columns present"] == "✓ ok"
+    figures = {row["figure"]: float(row["value"]) for row in json.loads(made["figures-acme-boards"]["data"])}
+    assert figures["auroc"] == pytest.approx(boards.first.told["metrics"]["auroc"], abs=1e-4)
+    assert re.search(r"epoch \d+/15: loss \d", made["training-acme-boards"]["description"])
+
+
+def test_the_data_artifact_counts_every_record(boards, server):
+    text = server.artifacts(boards.first.run_id)["data-acme-boards"]["data"]
+    total = re.search(r"\*\*all\*\* \|(.+)\|", text).group(1)
+    assert sum(int(count) for count in total.split("|")) == 600
+    assert "| train | stop | calibrate | test |" in text
+
+
+def test_the_verdict_says_what_came_of_it_and_where_the_report_lies(boards, server):
+    for done, words in ((boards.first, "# RELEASED: v1"), (boards.again, "# REJECTED")):
+        text = server.artifacts(done.run_id)["verdict-acme-boards"]["data"]
+        report = (boards.place.folder / done.told["path"] / "report.html").resolve()
+        assert text.startswith(words)
+        assert boards.sha[:12] in text
+        assert f"({report.as_uri()})" in text
+    assert "does not beat" in text
+
+
+def test_a_failed_run_shows_its_findings_and_no_traceback(served, server):
+    parts = inspected()
+    parts.maps[3, 7] = np.nan
+    (served.folder / "night shift").mkdir()
+    pq.write_table(wide_records(parts), served.folder / "night shift" / "train.parquet")
+    done = served.kensa("retrain", "--train", "night shift")
+    assert done.code == 2, done.err
+    run = server.get(f"/flow_runs/{done.run_id}")
+    assert run["state_type"] == "FAILED"
+    assert "finite values: 1 maps with NaN" in run["state"]["message"]
+    assert run["name"].startswith("night shift@")
+    table = json.loads(server.artifacts(done.run_id)["findings-night-shift"]["data"])
+    assert [row["check"] for row in table if row["verdict"] == "✗ failed"] == [table[0]["check"]] == ["finite values"]
+    logs = server.logs(done.run_id)
+    assert any("night shift cannot be" in line and "finite values" in line for line in logs)
+    assert not any("Traceback" in line for line in logs)
+    states = walked(server, done.run_id)
+    assert [name.split()[0] for name, state in states.items() if state == "Failed"] == ["cache"]
+    assert "train" not in states
