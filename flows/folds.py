@@ -12,7 +12,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.service.cluster import require_cluster, runner
+from flows.service.cluster import cluster_runner, require_cluster
 from flows.ui.artifacts import RunArtifacts
 from tasks import steps
 from tasks.config.run import RunConfig
@@ -33,7 +33,7 @@ def fold_results(triplets: Stage, config: RunConfig) -> tuple[dict[str, Any], ..
     require_cluster(address, "evaluate.dask")
     triplets = replace(triplets, path=str(Path(triplets.path).resolve()))  # for Dask workers
     config = replace(config, data_folder=str(config.data_path.resolve()))
-    return folds.with_options(task_runner=runner(address))(triplets, plan, config)
+    return folds.with_options(task_runner=cluster_runner(address))(triplets, plan, config)
 
 
 @flow(name="folds", flow_run_name="folds", persist_result=False)

@@ -16,7 +16,7 @@ from prefect.runtime import flow_run
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.prepare import PreparedData, pin_sources, prepare
-from flows.service.cluster import runner
+from flows.service.cluster import cluster_runner
 from flows.ui.artifacts import RunArtifacts
 from tasks import steps
 from tasks.config.fingerprints import triplets_digest
@@ -61,7 +61,7 @@ def run(plan: Sweep) -> SweepResult:
 def _runner(plan: Sweep) -> TaskRunner[Any]:
     if plan.dask is None:
         return ThreadPoolTaskRunner(max_workers=plan.workers)
-    return runner(plan.dask)
+    return cluster_runner(plan.dask)
 
 
 def _banks(trials: list[Trial], data: PreparedData) -> list[Stage]:

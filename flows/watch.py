@@ -58,7 +58,7 @@ def _note_head(line: ProductLine, ledger: Ledger) -> bool:
 
 
 def reconcile(ledger: Ledger) -> None:
-    """Close what the ledger calls running and Prefect does not: its run is over or gone."""
+    """Close the versions that the ledger calls running and whose run has ended or is gone."""
     with get_client(sync_client=True) as client:
         for version in ledger.versions():
             end = _end(_state(client, version)) if version.state == "running" else None
@@ -74,14 +74,14 @@ def _state(client: SyncPrefectClient, version: Version) -> State | None:
 
 
 def _end(state: State | None) -> End | None:
-    """How a run in this state ended; None where it has not, or may yet be taken up again.
+    """How a run in this state ended; None where it has not, or may be restarted.
 
-    A completed one that closed nothing was killed between its last step and the ledger: it counts as
-    failed, and trying again finds it concluded.
+    A completed run that did not close its version was killed between its last step and the ledger: it counts as
+    failed, and the next try finds its result.
     """
     if state is None:
         return "failed"
     if state.is_cancelled():
         return "cancelled"
-    lately = state.timestamp > datetime.datetime.now(datetime.UTC) - RECOVERY_TIME
-    return "failed" if state.is_final() and not (state.is_crashed() and lately) else None
+    recent = state.timestamp > datetime.datetime.now(datetime.UTC) - RECOVERY_TIME
+    return "failed" if state.is_final() and not (state.is_crashed() and recent) else None

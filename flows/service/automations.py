@@ -1,10 +1,10 @@
-"""The two automations that take up again what died: no heartbeat means crashed, crashed means again.
+"""Two automations that restart dead runs: one without heartbeats is set to Crashed, a crashed one is scheduled again.
 
-Both are proactive, so that they live in the server's database and outlast its restart. The second waits,
-because a worker reports a crash twice: at once, and when it has looked for hooks, which takes seconds.
-Taken up in between, the new try would be called crashed by the old one's second report.
+Both are proactive: they are in the server's database and survive its restart. The second waits, because a worker
+reports a crash twice, at once and again after it has looked for hooks, which takes seconds. If the run were
+restarted in between, the second report would set the new try to Crashed.
 
-Nothing in Prefect bounds the second: the flow itself counts its runs and fails for good past a limit.
+Prefect does not limit the second: the flow itself counts its starts and fails for good past a limit.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ OURS = {"prefect.resource.id": "prefect.tag.kensa", "prefect.resource.role": "ta
 
 
 def automations() -> list[Automation]:
-    """Both, as they should stand on the server."""
+    """Both, as they should be on the server."""
     silent = _silence("prefect.flow-run.heartbeat", WITHOUT_HEARTBEAT)
     crashed = _silence("prefect.flow-run.Crashed", QUIET)
     dead = ChangeFlowRunState(
         state=StateType.CRASHED, name="Crashed", message="no heartbeat: its process or machine died"
     )
-    again = ChangeFlowRunState(state=StateType.SCHEDULED, name="AwaitingRetry", message="taken up again after a crash")
+    again = ChangeFlowRunState(state=StateType.SCHEDULED, name="AwaitingRetry", message="restarted after a crash")
     return [
         Automation(
             name="kensa: no heartbeat", description="Marks runs whose machine died.", trigger=silent, actions=[dead]
@@ -44,7 +44,7 @@ def automations() -> list[Automation]:
 
 
 def _silence(event: str, within: datetime.timedelta) -> EventTrigger:
-    """Fires when one of our runs says nothing more, not even the same again, for so long after `event`."""
+    """Fires when one of our runs sends no event at all for so long after `event`."""
     return EventTrigger(
         after={event},
         expect={"prefect.flow-run.*"},
@@ -58,27 +58,27 @@ def _silence(event: str, within: datetime.timedelta) -> EventTrigger:
 
 
 def ensure() -> None:
-    """Create both, or replace those of the same name that differ; run again, nothing doubles.
+    """Create both, or replace those of the same name that differ; nothing is doubled.
 
-    One that is as it should be is left alone: to replace it would forget the runs that it waits for, which
-    are those that died with the machine.
+    One that is as it should be is not replaced: the server would forget the runs that it waits for, which are
+    those that died with the machine.
     """
-    for wanted in automations():
+    for automation in automations():
         try:
-            known = Automation.read(name=wanted.name)
+            existing = Automation.read(name=automation.name)
         except ValueError:  # none of that name yet
-            wanted.create()
+            automation.create()
             continue
-        wanted.id = known.id
-        if _definition(wanted) != _definition(known):
-            wanted.update()
+        automation.id = existing.id
+        if _definition(automation) != _definition(existing):
+            automation.update()
 
 
 def _definition(automation: Automation) -> dict[str, Any]:
-    """What makes it do what it does, without the ids that the server gave it."""
-    told = automation.model_dump(mode="json", include={"description", "enabled", "trigger", "actions"})
-    told["trigger"].pop("id", None)
-    return told
+    """What it does, without the ids that the server gave it."""
+    definition = automation.model_dump(mode="json", include={"description", "enabled", "trigger", "actions"})
+    definition["trigger"].pop("id", None)
+    return definition
 
 
 if __name__ == "__main__":

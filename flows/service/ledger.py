@@ -1,15 +1,15 @@
-"""The ledger of dataset versions: each line and revision is retrained once, whoever brings the news.
+"""The ledger of dataset versions: each line and revision is retrained once, whoever reports it.
 
-A SQLite file, because polling, receiver and runs are processes of their own and any of them may be
-killed at any moment: what is written is on the disk, and what is not was never promised.
+A SQLite file, because the flow `watch`, the receiver and the runs are separate processes, and any of them may be
+killed at any moment: what a method has written is on the disk when it returns.
 
     pending -> running -> done
        |          |-> failed -> pending again, within the bound
        |          |-> cancelled, by a person: not tried again
        |-> skipped: a newer revision of the line came before this one was trained
 
-Numbers order a line's versions. News alone cannot: a delivery of the Hub may be late, or an old one
-replayed. So whoever looks at the source says what its head is, and the head has the highest number.
+Numbers order a line's versions. Deliveries alone cannot: one may be late, or an old one replayed. So whoever looks
+at the source writes down its head, and the head has the highest number.
 """
 
 from __future__ import annotations
@@ -54,18 +54,18 @@ class Version:
 
 
 class Ledger:
-    """The versions of all lines; every method is one transaction."""
+    """The versions of all lines; every method is one transaction. Raises DamagedLedger and UnusableFolder."""
 
     def __init__(self, folder: str | Path, tries: int = 3) -> None:
         self.path = ensure_writable(Path(folder)) / "ledger.sqlite"
         self.tries = tries
         with self._writing() as table:
             table.execute(TABLE)
-            self._require_whole(table)
+            self._require_intact(table)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that no other writer interleaves with, on the disk when it returns."""
+        """One exclusive transaction, on the disk when it returns."""
         try:
             table = sqlite3.connect(self.path, timeout=60, isolation_level=None)
             try:
@@ -77,35 +77,36 @@ class Ledger:
             finally:
                 table.close()  # without COMMIT, this rolls back
         except sqlite3.OperationalError as error:  # no room, no permission, or minutes of waiting for a lock
-            raise UnusableFolder(f"{self.path}: cannot be written ({error}); mend the disk, and run again") from None
+            raise UnusableFolder(f"{self.path}: cannot be written ({error}); repair the disk, and run again") from None
         except sqlite3.DatabaseError as error:
             raise self._damaged(str(error)) from None
 
-    def _require_whole(self, table: sqlite3.Connection) -> None:
+    def _require_intact(self, table: sqlite3.Connection) -> None:
         """Raise DamagedLedger where a page, an index or a state is not as it was written."""
-        ((found,), *_) = table.execute("PRAGMA integrity_check(1)").fetchall()
-        if found != "ok":
-            raise self._damaged(found)
+        ((answer,), *_) = table.execute("PRAGMA integrity_check(1)").fetchall()
+        if answer != "ok":
+            raise self._damaged(answer)
         marks = ", ".join("?" * len(STATES))
-        odd = table.execute(f"SELECT state FROM versions WHERE state NOT IN ({marks})", STATES).fetchone()  # noqa: S608
-        if odd:
-            raise self._damaged(f"the state {odd[0]!r} is none")
+        row = table.execute(f"SELECT state FROM versions WHERE state NOT IN ({marks})", STATES).fetchone()  # noqa: S608
+        if row:
+            raise self._damaged(f"unknown state {row[0]!r}")
 
-    def _damaged(self, found: str) -> DamagedLedger:
+    def _damaged(self, reason: str) -> DamagedLedger:
         return DamagedLedger(
-            f"{self.path}: is no whole ledger ({one_line(found)}); restore it from a backup, or remove it with its "
-            "-wal and -shm: each line's head is then looked up anew, and what was concluded is found unchanged"
+            f"{self.path}: expected an intact ledger, found a damaged one ({one_line(reason)}); restore it from a "
+            "backup, or delete it with its -wal and -shm: each line's head is then looked up anew, and what was "
+            "retrained before is found unchanged"
         )
 
     def note(self, line: str, revision: str) -> bool:
-        """Write a revision down; False where it was known."""
+        """Write a revision down; False where it was there already."""
         with self._writing() as table:
             return _noted(table, line, revision)
 
     def head(self, line: str, revision: str) -> bool:
-        """Write down what the source has now: the newest of the line; False where it was known.
+        """Write down the source's present revision as the newest of the line; False where it was there already.
 
-        Every other one is older. A head that was skipped is pending again: a person went back to it.
+        All others are older. A head that was skipped is pending again: somebody set the source back to it.
         """
         with self._writing() as table:
             new = _noted(table, line, revision)
@@ -119,10 +120,10 @@ class Ledger:
             return new
 
     def due(self) -> list[Version]:
-        """Versions that Prefect must be told of now: the newest pending one of each line.
+        """Versions to announce to Prefect now: the newest pending one of each line.
 
-        Older pending ones are skipped; a failed one is pending again while tries are left; one that
-        was told and not taken is told again, but for as long as any trains: then it waits in Prefect's queue.
+        Older pending ones are skipped. A failed one is pending again while tries are left. One that was announced
+        and not claimed is announced again, unless a run is training: then it waits in Prefect's queue.
         """
         with self._writing() as table:
             now = time.time()
@@ -144,7 +145,7 @@ class Ledger:
             )
 
     def mark_announced(self, line: str, revision: str) -> None:
-        """Write down that an event was accepted for it."""
+        """Write down that the server accepted the version's event."""
         with self._writing() as table:
             table.execute(
                 "UPDATE versions SET told = told + 1, changed = ? WHERE line = ? AND revision = ?",
@@ -152,9 +153,9 @@ class Ledger:
             )
 
     def claim(self, line: str, revision: str, run: str) -> Answer:
-        """Whether the run may train this version; at most one run ever hears `train` at a time.
+        """Whether the run may train this version; at most one run at a time gets the answer `train`.
 
-        The same run may claim again what it has claimed: that is a run taken up after a crash.
+        The same run may claim again what it has claimed: it was restarted after a crash.
         """
         with self._writing() as table:
             row = table.execute(
@@ -170,12 +171,12 @@ class Ledger:
             if tries >= self.tries:
                 return "given up"
             newer = "SELECT 1 FROM versions WHERE line = ? AND number > ?"
-            taken = "skipped" if table.execute(newer, (line, number)).fetchone() else "running"
+            claimed = "skipped" if table.execute(newer, (line, number)).fetchone() else "running"
             table.execute(
                 "UPDATE versions SET state = ?, tries = tries + ?, run = ?, changed = ? WHERE number = ?",
-                (taken, taken == "running", run, time.time(), number),
+                (claimed, claimed == "running", run, time.time(), number),
             )
-            return "train" if taken == "running" else "skipped"
+            return "train" if claimed == "running" else "skipped"
 
     def finish(self, line: str, revision: str, run: str, state: End) -> None:
         """Write down how the run that claimed the version ended."""

@@ -1,10 +1,10 @@
 """The product lines of a factory: one short settings file, `kensa.toml`, for all of them.
 
 tries = 3                      # of one dataset version, before it is given up
-notify = "slack-webhook/kensa" # a Prefect block, told of failures, rejections and promotions
-schedule = "0 5 * * 1"         # of every line that names none, with timezone = "Asia/Tokyo"
+notify = "slack-webhook/kensa" # a Prefect block that notifies people of failures, rejections and promotions
+schedule = "0 5 * * 1"         # of every line without its own, with timezone = "Asia/Tokyo"
 [lines.boards]                 # releases go to artifacts/boards
-train = "acme/boards"          # the branch is main, or what stands after @
+train = "acme/boards"          # the branch is main, or what follows an @
 preset = "notebook"
 set = ["fit.epochs=5"]
 drift = "acme/inspected"       # new parts, compared each day with those that the champion was made with
@@ -12,13 +12,16 @@ drift = "acme/inspected"       # new parts, compared each day with those that th
 
 from __future__ import annotations
 
+import datetime
 import re
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 from zoneinfo import available_timezones
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from flows.service.ledger import Ledger
 from tasks.config.overrides import parse_run
@@ -28,10 +31,78 @@ from tasks.core.errors import BadSetting
 LINES_FILE = Path("kensa.toml")
 
 
+def _check_cron(text: str) -> str:
+    """The five fields with one space between; Prefect takes seconds, @daily and random fields, too."""
+    try:
+        CronSim(text, datetime.datetime(2024, 1, 1))
+    except CronSimError as error:
+        raise ValueError(str(error)) from None
+    if len(text.split()) != 5 or "LW" in text.upper():  # CronSim knows seconds, too, and Prefect does not know LW
+        raise ValueError("not five fields")
+    return " ".join(text.split())
+
+
+def _check_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("unknown")
+    return name
+
+
+class _Keys(BaseModel):
+    """Keys of the whole file and of a line; a description completes the sentence `expected …`."""
+
+    model_config = ConfigDict(strict=True)
+    schedule: Annotated[str, AfterValidator(_check_cron)] | None = Field(
+        None, description='schedule as five cron fields such as "0 5 * * 1"'
+    )
+    timezone: Annotated[str, AfterValidator(_check_zone)] | None = Field(
+        None, description='timezone as an IANA name such as "Asia/Tokyo"'
+    )
+
+    @classmethod
+    def parse(cls, where: str, table: dict[str, Any]) -> Self:
+        """The keys of a table; raises BadSetting with the place of the first mistake."""
+        try:
+            return cls.model_validate(table)
+        except ValidationError as error:
+            key = str(error.errors()[0]["loc"][0])
+            field = cls.model_fields.get(key)
+            expected = field.description if field else f"no key but {', '.join(cls.model_fields)}"
+            raise BadSetting(f"{where}: expected {expected}, found {repr(table.get(key)) if field else key}") from None
+
+    def schedule_over(self, default: Schedule | None) -> Schedule | None:
+        """The schedule of these keys; what they leave out is as in `default`, or as in prefect.yaml."""
+        keys = {"cron": self.schedule, "timezone": self.timezone}
+        changes = {name: value for name, value in keys.items() if value is not None}
+        return replace(default or Schedule(), **changes) if changes else default
+
+
+class _LineKeys(_Keys):
+    drift: str | None = Field(None, description='drift as a source of new parts such as "acme/inspected"')
+
+
+class _FileKeys(_Keys, extra="forbid"):
+    tries: int = Field(3, ge=1, description="tries of 1 or more")
+    notify: str | None = Field(
+        None,
+        pattern="^[^/]+/[^/]+$",
+        description="notify as TYPE/NAME of a Prefect block, such as slack-webhook/kensa",
+    )
+    lines: dict[str, Any] = Field({}, min_length=1, validate_default=True, description="at least one [lines.NAME]")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Five cron fields, read in a time zone; Monday 05:00 in Berlin by default, as in prefect.yaml."""
+
+    cron: str = "0 5 * * 1"
+    timezone: str = "Europe/Berlin"
+
+
 @dataclass(frozen=True)
 class ProductLine:
-    """One product line: its name, the retraining that it asks for, when, if the file names any schedule, and the
-    source of the new parts that are compared with its champion's."""
+    """One product line: its name, the settings of its retraining, its schedule if it has one, and the source of the
+    new parts that are compared with its champion's."""
 
     name: str
     config: RunConfig
@@ -68,101 +139,27 @@ class FactoryConfig:
 
 
 def read_lines(path: Path = LINES_FILE) -> FactoryConfig:
-    """The lines of a settings file; BadSetting says what is wrong with it, and where."""
+    """The lines of a settings file; raises BadSetting with the place of the first mistake."""
     try:
-        told = tomllib.loads(path.read_text())
+        table = tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise BadSetting(
             f"{path}: expected the settings file of the product lines, found none; see the README"
         ) from None
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSetting(f"{path}: cannot be read: {error}") from None
-    tries, lines = told.get("tries", 3), told.get("lines", {})
-    if type(tries) is not int or tries < 1 or not isinstance(lines, dict) or not lines:
-        raise BadSetting(
-            f"{path}: expected tries of 1 or more and at least one [lines.NAME], found neither or wrong ones"
-        )
-    notify = told.get("notify")
-    if notify is not None and not (isinstance(notify, str) and notify.count("/") == 1):
-        raise BadSetting(f"{path}: expected notify as TYPE/NAME of a Prefect block, such as slack-webhook/kensa")
-    if surplus := set(told) - {"tries", "notify", "lines", *SCHEDULE_KEYS}:
-        raise BadSetting(
-            f"{path}: expected tries, notify, schedule, timezone and [lines.NAME], found {', '.join(sorted(surplus))}"
-        )
-    when = read_schedule(str(path), told, None)
-    return FactoryConfig({name: _line(path, name, settings, when) for name, settings in lines.items()}, tries, notify)
+    keys = _FileKeys.parse(str(path), table)
+    schedule = keys.schedule_over(None)
+    lines = {name: _line(f"{path}, line {name}", name, settings, schedule) for name, settings in keys.lines.items()}
+    return FactoryConfig(lines, keys.tries, keys.notify)
 
 
-def _line(path: Path, name: str, told: Any, above: Schedule | None) -> ProductLine:
-    where = f"{path}, line {name}"
+def _line(where: str, name: str, table: Any, default: Schedule | None) -> ProductLine:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
         raise BadSetting(f"{where}: expected a name of small letters, digits and hyphens")
     if name == "all":
         raise BadSetting(f"{where}: expected another name, for this one means every line")
-    config = parse_run(where, told, SCHEDULE_KEYS | {"drift"})
-    drift = told.get("drift")
-    if drift is not None and not isinstance(drift, str):
-        raise BadSetting(f'{where}: expected drift as a source of new parts such as "acme/inspected", found {drift!r}')
-    when = read_schedule(where, told, above)
-    return ProductLine(name, replace(config, artifacts_folder=str(config.artifacts_path / name)), when, drift)
-
-
-SCHEDULE_KEYS = {"schedule", "timezone"}
-
-
-BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))  # 0 and 7 are both Sunday
-
-
-MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-
-
-DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
-
-
-DAY_NAMES = {3: {name: i for i, name in enumerate(MONTHS, 1)}, 4: {name: i for i, name in enumerate(DAYS)}}
-
-
-PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?")
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Five cron fields, read in a time zone; Monday 05:00 in Berlin by default, as in prefect.yaml."""
-
-    cron: str = "0 5 * * 1"
-    timezone: str = "Europe/Berlin"
-
-
-def read_schedule(where: str, told: Mapping[str, Any], above: Schedule | None) -> Schedule | None:
-    """The schedule that a part of the file names, over the one above it; None where neither names one; BadSetting."""
-    if not SCHEDULE_KEYS & set(told):
-        return above
-    base = above or Schedule()
-    cron, zone = told.get("schedule", base.cron), told.get("timezone", base.timezone)
-    if not isinstance(cron, str) or not _is_cron(cron):
-        raise BadSetting(f'{where}: expected schedule as five cron fields such as "0 5 * * 1", found {cron!r}')
-    if not isinstance(zone, str) or zone not in available_timezones():
-        raise BadSetting(f'{where}: expected timezone as an IANA name such as "Asia/Tokyo", found {zone!r}')
-    return Schedule(" ".join(cron.split()), zone)
-
-
-def _is_cron(text: str) -> bool:
-    """Stricter than croniter, which takes seconds and random fields too: every field in its bounds."""
-    fields = text.split()
-    return len(fields) == 5 and all(
-        _is_part(part, place) for place, field in enumerate(fields) for part in field.split(",")
-    )
-
-
-def _is_part(part: str, place: int) -> bool:
-    found = PART.fullmatch(part)
-    if not found or (found[3] and not int(found[3])):
-        return False
-    ends = [_number(end, place) for end in found.groups()[:2] if end]
-    low, high = BOUNDS[place]
-    return all(low <= end <= high for end in ends) and ends == sorted(ends)
-
-
-def _number(word: str, place: int) -> int:
-    """-1, which is out of all bounds, for a word that is neither a number nor a name of this field."""
-    return int(word) if word.isascii() and word.isdigit() else DAY_NAMES.get(place, {}).get(word.lower(), -1)
+    config = parse_run(where, table, set(_LineKeys.model_fields))
+    keys = _LineKeys.parse(where, {name: table[name] for name in _LineKeys.model_fields if name in table})
+    config = replace(config, artifacts_folder=str(config.artifacts_path / name))
+    return ProductLine(name, config, keys.schedule_over(default), keys.drift)

@@ -1,8 +1,8 @@
 """Which runs live on this machine: each holds a lock on a small file for as long as its process lives.
 
-The kernel lets go of the lock whatever kills the process, and no restart of anything else touches it: so a
-file that nobody holds says, at once and without a clock, that the run died here. A run that ends by itself,
-well or not, takes its file away.
+The kernel releases the lock whatever kills the process, and no restart of anything else touches it. So a file
+that no process has locked says, at once and without a clock, that the run died here. A run that ends by itself,
+completed or failed, deletes its file.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from pathlib import Path
 from tasks.core.files import ensure_writable
 
 
-def _place(folder: Path) -> Path:
-    return folder / "runs"
+def _path(folder: Path, run: str) -> Path:
+    return folder / "runs" / f"{run}.lock"
 
 
 @contextmanager
 def hold_run_lock(folder: Path, run: str) -> Iterator[None]:
     """Hold the lock of `run` below `folder`; a second process of the same run waits for the first.
 
-    The file stays where the process is ended from outside: that is a death, to be found by `dead`.
+    The file remains where the process is killed: `dead_runs` finds it.
     """
-    path = ensure_writable(_place(folder)) / f"{run}.lock"
+    path = _path(folder, run)
+    ensure_writable(path.parent)
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
@@ -37,26 +38,22 @@ def hold_run_lock(folder: Path, run: str) -> Iterator[None]:
 
 
 def dead_runs(folder: Path) -> list[str]:
-    """The runs whose process ended without a word."""
-    return [path.stem for path in _files(folder) if not _held(path)]
+    """The runs whose process was killed."""
+    return [path.stem for path in sorted((folder / "runs").glob("*.lock")) if not _is_locked(path)]
 
 
 def remove_run_lock(folder: Path, run: str) -> None:
-    """Take a dead run's file away."""
-    (_place(folder) / f"{run}.lock").unlink(missing_ok=True)
+    """Delete a dead run's file."""
+    _path(folder, run).unlink(missing_ok=True)
 
 
 def is_run_locked(folder: Path, run: str) -> bool:
     """Whether a process of `run` lives."""
-    return _held(_place(folder) / f"{run}.lock")
+    return _is_locked(_path(folder, run))
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(_place(folder).glob("*.lock"))
-
-
-def _held(path: Path) -> bool:
-    """Shared, so that two who look at once do not take each other for the run."""
+def _is_locked(path: Path) -> bool:
+    """Tried with a shared lock, so that two processes that look at once do not take each other for the run."""
     try:
         with path.open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -2,8 +2,8 @@
 
     python -m flows.service.schedules
 
-Run it after `prefect deploy`, which puts the default of prefect.yaml back. Run again, nothing doubles.
-Schedules that somebody added by hand under another slug are left alone, and so is a paused one that did not change.
+Run it after `prefect deploy`, which restores the default of prefect.yaml. A second run changes nothing.
+Schedules that somebody added by hand under another slug are kept, and so is a paused one that did not change.
 """
 
 from __future__ import annotations
@@ -11,62 +11,59 @@ from __future__ import annotations
 import sys
 from uuid import UUID
 
-import httpx
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 
 from flows.service.lines import FactoryConfig, Schedule, read_lines
-from tasks.core.errors import KensaError, NotPrepared, ServerUnreachable
+from flows.service.server import configured_server, connect
+from tasks.core.errors import KensaError, NotPrepared
 
 DEPLOYMENT = "retrain/weekly"
 DEFAULT = "monday-morning"  # its slug in prefect.yaml
-OURS = "line-"
+PREFIX = "line-"  # of the slugs of our schedules
 
 
-def wanted(lines: FactoryConfig) -> list[DeploymentScheduleCreate]:
-    """One for each line, by Monday 05:00 in Berlin where the line names none; none where no line does."""
+def line_schedules(lines: FactoryConfig) -> list[DeploymentScheduleCreate]:
+    """One for each line, Monday 05:00 in Berlin where the line has none of its own; none where no line has one."""
     if not any(line.schedule for line in lines.by_name.values()):
         return []
-    return [_made(OURS + name, line.schedule or Schedule(), name) for name, line in lines.by_name.items()]
+    return [_create(PREFIX + name, line.schedule or Schedule(), name) for name, line in lines.by_name.items()]
 
 
-def _made(slug: str, when: Schedule, line: str) -> DeploymentScheduleCreate:
-    cron = CronSchedule(cron=when.cron, timezone=when.timezone)
+def _create(slug: str, schedule: Schedule, line: str) -> DeploymentScheduleCreate:
+    cron = CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
     return DeploymentScheduleCreate(schedule=cron, parameters={"line": line}, slug=slug)
 
 
 def ensure(lines: FactoryConfig) -> None:
-    """Make the schedules stand as the lines ask for; NotPrepared without the deployment, ServerUnreachable."""
-    with get_client(sync_client=True) as client:
+    """Make the deployment's schedules those of the lines; raises NotPrepared and ServerUnreachable."""
+    with connect(configured_server(), retries=5) as client:
         try:
             deployment = client.read_deployment_by_name(DEPLOYMENT)
         except ObjectNotFound:
             raise NotPrepared(f"{DEPLOYMENT}: expected this deployment, found none; run prefect deploy first") from None
-        except httpx.TransportError as error:
-            raise ServerUnreachable(f"{client.api_url}: expected a Prefect server, found none: {error}") from None
-        _replace(client, deployment.id, wanted(lines))
+        _replace(client, deployment.id, line_schedules(lines))
 
 
-def _replace(client: SyncPrefectClient, deployment: UUID, asked: list[DeploymentScheduleCreate]) -> None:
-    found = client.read_deployment_schedules(deployment)
-    left = [item for item in found if not (item.slug or "").startswith(OURS)]
-    if not asked and not left:  # the lines named schedules once, and do so no longer
-        asked = [_made(DEFAULT, Schedule(), "all")]
-    right = {item.slug for item in found if any(_same(item, one) for one in asked)}
-    named = {one.slug for one in asked}
-    for item in found:
-        ours = (item.slug or "").startswith(OURS) or (item.slug == DEFAULT and named)
-        if ours and item.slug not in right:
-            client.delete_deployment_schedule(deployment, item.id)
-    if missing := [one for one in asked if one.slug not in right]:
+def _replace(client: SyncPrefectClient, deployment: UUID, wanted: list[DeploymentScheduleCreate]) -> None:
+    existing = client.read_deployment_schedules(deployment)
+    if not wanted and all((schedule.slug or "").startswith(PREFIX) for schedule in existing):
+        wanted = [_create(DEFAULT, Schedule(), "all")]  # the lines had schedules once, and have none now
+    unchanged = {schedule.slug for schedule in existing if any(_same(schedule, other) for other in wanted)}
+    slugs = {schedule.slug for schedule in wanted}
+    for schedule in existing:
+        ours = (schedule.slug or "").startswith(PREFIX) or (schedule.slug == DEFAULT and slugs)
+        if ours and schedule.slug not in unchanged:
+            client.delete_deployment_schedule(deployment, schedule.id)
+    if missing := [schedule for schedule in wanted if schedule.slug not in unchanged]:
         client.create_deployment_schedules(deployment, missing)
 
 
-def _same(found: DeploymentSchedule, asked: DeploymentScheduleCreate) -> bool:
-    return (found.slug, found.schedule, found.parameters) == (asked.slug, asked.schedule, asked.parameters)
+def _same(existing: DeploymentSchedule, wanted: DeploymentScheduleCreate) -> bool:
+    return (existing.slug, existing.schedule, existing.parameters) == (wanted.slug, wanted.schedule, wanted.parameters)
 
 
 def main() -> int:

@@ -80,8 +80,8 @@ def translate_server_errors(server: PrefectServer) -> Iterator[None]:
 
 
 @contextmanager
-def connect(server: PrefectServer | None) -> Iterator[SyncPrefectClient]:
-    """Prefect's client of a server; raises ServerUnreachable at once, for its callers try again later by themselves."""
+def connect(server: PrefectServer | None, retries: int = 0) -> Iterator[SyncPrefectClient]:
+    """Prefect's client of a server; raises ServerUnreachable. Most callers try again later by themselves."""
     from prefect import get_client, settings
     from prefect.exceptions import ObjectNotFound
 
@@ -93,7 +93,7 @@ def connect(server: PrefectServer | None) -> Iterator[SyncPrefectClient]:
         settings.PREFECT_API_URL: server.url,
         settings.PREFECT_API_AUTH_STRING: server.auth,
         settings.PREFECT_API_REQUEST_TIMEOUT: TIMEOUT_SECONDS,
-        settings.PREFECT_CLIENT_MAX_RETRIES: 0,
+        settings.PREFECT_CLIENT_MAX_RETRIES: retries,
     }
     with translate_server_errors(server), settings.temporary_settings(updates):
         try:

@@ -1,9 +1,9 @@
-"""Receives the Hub's push: checks it, notes the new revision durably, tells Prefect, answers 202.
+"""Receives the Hub's webhook: checks it, writes the new revision to the ledger, answers 202, announces it to Prefect.
 
     KENSA_WEBHOOK_SECRET=… python -m flows.service.webhook [--host 127.0.0.1] [--port 4280] [--lines kensa.toml]
 
 Prefect's own webhooks are Cloud only. An accepted delivery is in the ledger before the answer leaves;
-what Prefect does not take at that moment it is told a little later.
+a version that Prefect does not take at that moment is announced again a little later.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hmac
-import json
 import os
-import re
 import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import uvicorn
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
@@ -36,9 +35,8 @@ from tasks.core.errors import BadSetting, KensaError, ServerUnreachable
 
 MAX_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10  # seconds in which a body must have come
-RETRY_AFTER_SECONDS = 20  # seconds after which Prefect is told of what it did not take
+RETRY_AFTER_SECONDS = 20  # after which versions that Prefect did not take are announced again
 MAX_CONNECTIONS = 64
-SHA = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass
@@ -65,7 +63,7 @@ class TokenBucket:
 
 
 class Refused(Exception):  # an answer, not an error of ours
-    """A delivery that is not let in: status and reason."""
+    """A delivery that is not accepted: HTTP status and reason."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -74,57 +72,56 @@ class Refused(Exception):  # an answer, not an error of ours
 
 def receiver(lines: FactoryConfig, ledger: Ledger, secret: str, rate: TokenBucket | None = None) -> Starlette:
     """The application with its two routes, `POST /webhook` and `GET /health`."""
-    bucket, bell = rate or TokenBucket(), asyncio.Event()
+    bucket, wake = rate or TokenBucket(), asyncio.Event()
 
     async def webhook(request: Request) -> JSONResponse:
         try:
             _require_secret(request, secret)
             if not bucket.allows():  # after the secret: a stranger must not use up the sender's share
                 raise Refused(429, "too many deliveries; come again")
-            news = _news(await _body(request), lines)
+            versions = new_versions(await _body(request), lines)
         except Refused as refused:
             # Closed, so that nobody goes on reading a body that is refused.
             return JSONResponse({"refused": str(refused)}, refused.status, {"Connection": "close"})
-        new = [{"line": line, "revision": sha} for line, sha in news if ledger.note(line, sha)]
+        new = [{"line": line, "revision": sha} for line, sha in versions if ledger.note(line, sha)]
         if new:
-            bell.set()
-        return JSONResponse({"noted": new, "known": len(news) - len(new)}, 202)
+            wake.set()
+        return JSONResponse({"noted": new, "known": len(versions) - len(new)}, 202)
 
     async def health(request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok", "lines": sorted(lines.by_name), "versions": len(ledger.versions())})
 
     @asynccontextmanager
-    async def telling(app: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(_tell_at(bell, ledger))
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(_announce_when_woken(wake, ledger))
         yield
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
 
     routes = [Route("/webhook", webhook, methods=["POST"]), Route("/health", health)]
-    return Starlette(routes=routes, lifespan=telling)
+    return Starlette(routes=routes, lifespan=lifespan)
 
 
-async def _tell_at(bell: asyncio.Event, ledger: Ledger) -> None:
-    """Tell Prefect at every ring, and now and then without one; one at a time, however fast they ring."""
+async def _announce_when_woken(wake: asyncio.Event, ledger: Ledger) -> None:
+    """Announce due versions at every delivery, and now and then without one; never two announcements at once."""
     while True:
-        bell.clear()
-        await asyncio.to_thread(_tell, ledger)
+        wake.clear()
+        await asyncio.to_thread(_announce, ledger)
         with suppress(TimeoutError):
-            await asyncio.wait_for(bell.wait(), RETRY_AFTER_SECONDS)
+            await asyncio.wait_for(wake.wait(), RETRY_AFTER_SECONDS)
 
 
-def _tell(ledger: Ledger) -> None:
-    """Tell Prefect of what is due; what it does not take stays due."""
+def _announce(ledger: Ledger) -> None:
     try:
         announce_due_versions(ledger, configured_server())
     except ServerUnreachable as error:
-        print(f"kensa: {error}; noted, and told later", file=sys.stderr)
+        print(f"kensa: {error}; noted, and announced later", file=sys.stderr)
 
 
 def _require_secret(request: Request, secret: str) -> None:
-    given = request.headers.get("X-Webhook-Secret", "")
-    if not hmac.compare_digest(given.encode("latin-1"), os.fsencode(secret)):  # the bytes as they were sent
+    header = request.headers.get("X-Webhook-Secret", "")
+    if not hmac.compare_digest(header.encode("latin-1"), os.fsencode(secret)):  # the bytes as they were sent
         raise Refused(401, "wrong or missing X-Webhook-Secret")
 
 
@@ -144,64 +141,61 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-def _news(body: bytes, lines: FactoryConfig) -> list[tuple[str, str]]:
+class _Repository(BaseModel):
+    type: Literal["dataset"]
+    name: str
+
+
+class _Event(BaseModel):
+    scope: str = Field(pattern=r"^repo\.content")
+
+
+class _UpdatedRef(BaseModel):
+    """A branch, tag or pull request; `newSha` is null where it was deleted."""
+
+    ref: str
+    newSha: str | None = Field(pattern=r"^[0-9a-f]{40}$")  # noqa: N815  # the Hub's name
+
+
+class Delivery(BaseModel):
+    """What the Hub sends when a dataset has changed, as far as it is read here."""
+
+    model_config = ConfigDict(strict=True)
+    repo: _Repository
+    event: _Event
+    updatedRefs: list[_UpdatedRef]  # noqa: N815  # the Hub's name
+
+    def heads(self) -> dict[str, str]:
+        """The new commit of each branch."""
+        branches = [(ref.ref, ref.newSha) for ref in self.updatedRefs if ref.ref.startswith("refs/heads/")]
+        return {ref.removeprefix("refs/heads/"): sha for ref, sha in branches if sha}
+
+
+def new_versions(body: bytes, lines: FactoryConfig) -> list[tuple[str, str]]:
     """The (line, revision) pairs that a delivery announces; Refused says why there are none."""
-    told = _parsed(body)
-    repo, event = _inner(told, "repo"), _inner(told, "event")
-    if repo.get("type") != "dataset":
-        raise Refused(422, "expected repo.type dataset")
-    if not str(event.get("scope", "")).startswith("repo.content"):
-        raise Refused(422, "expected event.scope repo.content")
-    watched = [line for line in lines.by_name.values() if line.dataset == repo.get("name")]
+    try:
+        delivery = Delivery.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise Refused(422 if place else 400, f"{place or 'body'}: {first['msg']}") from None
+    watched = [line for line in lines.by_name.values() if line.dataset == delivery.repo.name]
     if not watched:
         raise Refused(403, "this dataset is not on the list of lines")
-    heads = _heads(told)
-    news = [(line.name, heads[line.branch]) for line in watched if line.branch in heads]
-    if not news:
+    heads = delivery.heads()
+    versions = [(line.name, heads[line.branch]) for line in watched if line.branch in heads]
+    if not versions:
         raise Refused(422, "no watched branch has a new commit in updatedRefs")
-    return news
+    return versions
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
-        raise Refused(400, "expected a JSON object")
-    return told
-
-
-def _inner(told: dict[str, Any], name: str) -> dict[str, Any]:
-    inner = told.get(name)
-    if not isinstance(inner, dict):
-        raise Refused(422, f"expected an object {name}")
-    return inner
-
-
-def _heads(told: dict[str, Any]) -> dict[str, str]:
-    """Branch → new commit. `newSha` is null where a branch was deleted; pull requests are other refs."""
-    refs = told.get("updatedRefs")
-    rows = [row for row in refs if isinstance(row, dict)] if isinstance(refs, list) else []
-    return {
-        str(row.get("ref", "")).removeprefix("refs/heads/"): row["newSha"]
-        for row in rows
-        if str(row.get("ref", "")).startswith("refs/heads/") and _is_sha(row.get("newSha"))
-    }
-
-
-def _is_sha(value: Any) -> bool:
-    """Whether it is a commit; a number of forty digits is none."""
-    return isinstance(value, str) and SHA.fullmatch(value) is not None
-
-
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Serve until stopped; refuses to start without a secret."""
     command = argparse.ArgumentParser(prog="python -m flows.service.webhook")
     command.add_argument("--host", default="127.0.0.1")
     command.add_argument("--port", type=int, default=4280)
     command.add_argument("--lines", type=Path, default=LINES_FILE)
-    arguments = command.parse_args(words)
+    arguments = command.parse_args(argv)
     try:
         secret = os.environ.get("KENSA_WEBHOOK_SECRET", "")
         if len(secret) < 16:

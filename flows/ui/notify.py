@@ -1,4 +1,4 @@
-"""Tells people: on failure, rejection and promotion, through the Prefect block that kensa.toml names."""
+"""Notifies people of failure, rejection, promotion and drift, through the Prefect block that kensa.toml names."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from flows.service.lines import LINES_FILE, read_lines
 from tasks.core.inspection import DriftResult
 from tasks.core.results import RetrainResult
 
-# What stands in a message's way: a mistake in kensa.toml, no such block, an address or service that refuses.
-REFUSALS = (NotificationError, httpx.HTTPError, OSError, RuntimeError, ValueError)
+# Why a message cannot be sent: a mistake in kensa.toml, no such block, an address or service that refuses it.
+SEND_ERRORS = (NotificationError, httpx.HTTPError, OSError, RuntimeError, ValueError)
 
 
 def send(subject: str, body: str, logger: Logger | LoggerAdapter) -> bool:
@@ -31,32 +31,34 @@ def send(subject: str, body: str, logger: Logger | LoggerAdapter) -> bool:
         name = read_lines(LINES_FILE).notify
         if name is not None:
             Block.load(name).notify(body=body, subject=subject)
-    except REFUSALS as error:
+    except SEND_ERRORS as error:
         logger.warning("%s: the notification %r was not sent: %s", LINES_FILE, subject, error)
         return False
     return name is not None
 
 
-def send_result(outcome: RetrainResult) -> None:
+def send_result(result: RetrainResult) -> None:
     """On promotion and rejection; a run that found nothing new stays silent."""
-    if outcome.status == "unchanged":
+    if result.status == "unchanged":
         return
-    source = f"{outcome.train['source']}@{outcome.train['revision'][:12]}"
-    figure = f"pair AUROC {outcome.metrics['auroc']:.3f}"
-    told = "; ".join(outcome.reasons)
-    if outcome.status == "released":
-        told = f"{outcome.release} is champion"
-        told += f", {outcome.comparison['verdict']}" if outcome.comparison else ""
-    body = f"{source}: {told}; {figure}; {outcome.path}/report.html"
-    send(f"Kensa {outcome.status}: {source}", body, get_run_logger())
+    source = f"{result.train['source']}@{result.train['revision'][:12]}"
+    reasons = "; ".join(result.reasons)
+    if result.status == "released":
+        comparison = f", {result.comparison['verdict']}" if result.comparison else ""
+        reasons = f"{result.release} is champion{comparison}"
+    body = f"{source}: {reasons}; pair AUROC {result.metrics['auroc']:.3f}; {result.path}/report.html"
+    send(f"Kensa {result.status}: {source}", body, get_run_logger())
 
 
-def send_drift(found: DriftResult, line: str) -> None:
-    """On a drift alone: what is steady or to be watched stands in the UI."""
-    if found.status != "drifted":
+def send_drift(result: DriftResult, line: str) -> None:
+    """On a drift; the states steady and watch are shown in the UI only."""
+    if result.status != "drifted":
         return
-    clear = [f"{chart.title} of mode {chart.mode}" if chart.mode else chart.title for chart in found.significant_charts]
-    body = f"{found.source}@{found.revision[:12]}: {', '.join(clear) or 'cells'}, against {found.release}; {found.page}"
+    charts = [
+        f"{chart.title} of mode {chart.mode}" if chart.mode else chart.title for chart in result.significant_charts
+    ]
+    source = f"{result.source}@{result.revision[:12]}"
+    body = f"{source}: {', '.join(charts) or 'cells'}, against {result.release}; {result.page}"
     send(f"Kensa: {line} drifted", body, get_run_logger())
 
 
