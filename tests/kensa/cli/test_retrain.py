@@ -1,0 +1,71 @@
+"""`kensa retrain`: which run the options mean, and how its result is printed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kensa.cli.retrain import run_config, setting_rows
+from tasks.config.overrides import OPTIONS, setting_fields
+from tasks.core.results import RetrainResult
+
+RESULT = RetrainResult("released", "v2", "artifacts/releases/v2", {}, {"auroc": 0.9725, "mode_accuracy": 0.5}, "v2")
+
+
+@pytest.fixture
+def configs(monkeypatch):
+    """The configurations that reach the run, which is left out."""
+    seen = []
+    monkeypatch.setattr("kensa.runs.retrain_with", lambda config: seen.append(config) or RESULT)
+    return seen
+
+
+def test_options_and_settings_become_the_run(run, configs):
+    words = ["--train", "acme/boards", "--revision", "v1", "--preset", "notebook", "--data", "cache"]
+    assert run("retrain", *words, "--set", "fit.epochs=3", "--set", "seed=7").code == 0
+    [config] = configs
+    assert (config.train, config.revision, config.preset, config.data_folder) == (
+        "acme/boards",
+        "v1",
+        "notebook",
+        "cache",
+    )
+    assert (config.fit.epochs, config.seed, config.artifacts_folder) == (3, 7, "artifacts")
+
+
+def test_options_win_over_the_file_of_settings(run, configs, tmp_path):
+    file = tmp_path / "best.toml"
+    file.write_text('train = "acme/boards"\npreset = "rt"\nset = ["fit.epochs=3"]\n')
+    assert run("retrain", "--settings", file, "--preset", "notebook").code == 0
+    assert (configs[0].train, configs[0].preset, configs[0].fit.epochs) == ("acme/boards", "notebook", 3)
+
+
+def test_the_result_is_a_line_with_a_table_below_it(run, configs):
+    lines = run("retrain").out.splitlines()
+    assert lines[0] == "released: v2  (artifacts/releases/v2)"
+    assert [line.split() for line in lines[1:]] == [
+        ["auroc", "0.973"],
+        ["mode", "accuracy", "0.500"],
+        ["champion", "v2"],
+        ["report", "artifacts/releases/v2/report.html"],
+    ]
+    assert len({len(line) - len(line.lstrip()) for line in lines[1:]}) == 1
+
+
+def test_the_result_as_json(run, configs):
+    assert json.loads(run("retrain", "--json").out) == RESULT.as_json()
+
+
+def test_every_setting_has_its_line_in_the_help():
+    rows = dict(setting_rows())
+    assert set(rows) == set(setting_fields()) - set(OPTIONS)
+    assert all(len(text) > 10 for text in rows.values())
+    assert rows["split.seed"].endswith("[default: 42]")
+    assert rows["fit.batches"].endswith("[triplets|records; default: preset]")
+
+
+def test_no_option_means_the_run_of_no_option():
+    config = run_config({}, None, [], Path("data"), Path("artifacts"))
+    assert (config.train, config.preset, config.data_folder) == ("demo", "best", "data")

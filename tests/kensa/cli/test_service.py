@@ -1,0 +1,46 @@
+"""`kensa up` and `kensa watch`: their ports, and a watch that goes on after a failure."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.core.errors import SomeLinesFailed
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """A watch whose first look fails; the third ends it."""
+    seen = []
+
+    def look():
+        seen.append(len(seen))
+        if len(seen) == 1:
+            raise SomeLinesFailed("boards failed")
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return ["boards@0123"]
+
+    monkeypatch.setattr("flows.service.server.require_server", lambda needed: None)
+    monkeypatch.setattr("flows.watch.watch", look)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    return seen
+
+
+def test_a_watch_goes_on_after_a_failure_until_it_is_ended(run, looks):
+    ended = run("watch", "--every", "5")
+    assert (ended.code, looks) == (130, [0, 1, 2])
+    assert ended.out == "told: boards@0123\n"
+    assert ended.err.splitlines()[0] == "kensa: boards failed; looking again in 5 s"
+
+
+def test_a_single_look_ends_with_its_error(run, looks):
+    ended = run("watch", "--once")
+    assert (ended.code, looks) == (SomeLinesFailed.exit_code, [0])
+    assert ended.err == "kensa: boards failed\n"
+
+
+def test_the_ports_are_passed_on(run, monkeypatch):
+    ports = []
+    monkeypatch.setattr("flows.service.up.up", lambda *values: ports.append(values) or 3)
+    assert run("up", "--port", "4300", "--webhook-port", "4380").code == 3
+    assert ports == [(4300, 4380)]
