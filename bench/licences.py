@@ -28,12 +28,14 @@ def locked() -> list[str]:
     return re.findall(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==", (ROOT / "requirements.lock").read_text(), re.M)
 
 
-def licence(told: importlib.metadata.PackageMetadata) -> str:
+def licence(metadata: importlib.metadata.PackageMetadata) -> str:
     """The licence expression, else the classifiers, else the first line of the licence field."""
-    if found := told.get("License-Expression"):
-        return found
-    kinds = [line.rpartition(":: ")[2] for line in told.get_all("Classifier") or [] if line.startswith("License ::")]
-    field = (told.get("License") or "").strip().partition("\n")[0][:MOST]
+    if expression := metadata.get("License-Expression"):
+        return expression
+    kinds = [
+        line.rpartition(":: ")[2] for line in metadata.get_all("Classifier") or [] if line.startswith("License ::")
+    ]
+    field = (metadata.get("License") or "").strip().partition("\n")[0][:MOST]
     return ", ".join(kinds) or field or "not stated"
 
 
@@ -42,11 +44,11 @@ def main() -> None:
     rows, absent = [], []
     for name in locked():
         try:
-            found = importlib.metadata.distribution(name)
+            distribution = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
             absent.append(name)
             continue
-        rows.append(f"| {name} | {found.version} | {licence(found.metadata)} |")
+        rows.append(f"| {name} | {distribution.version} | {licence(distribution.metadata)} |")
     text = HEAD + "\n".join(rows) + "\n"
     text += f"\nNot installed here: {', '.join(absent)}.\n" if absent else ""
     PAGE.write_text(text, encoding="utf-8")

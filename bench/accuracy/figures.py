@@ -3,7 +3,7 @@
     make figures DATA=folder-of-the-sets
 
 Judged on board groups that were never trained on, and on magnetic tiles split by groups of near
-duplicates. Trainings are kept under bench/out: a run that was stopped goes on.
+duplicates. Results are kept under bench/out: a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main(words: list[str] | None = None) -> int:
 
 def _fold(name: str, folders: tuple[Path, Path | None], out: Path) -> list[dict[str, Any]]:
     """Every preset and seed on one fold, and the raw map's baselines."""
-    words = ["split.unit=record"] if folders[1] else []  # the groups to be judged are apart already
+    words = ["split.unit=record"] if folders[1] else []  # the groups to be evaluated are in their own source already
     plain = apply_overrides(RunConfig(data_folder=str(out / "data")), words)
     config = replace(plain, train=str(folders[0]), test=folders[1] and str(folders[1]))
     stage = triplets_of(config)
@@ -72,7 +72,9 @@ def _fold(name: str, folders: tuple[Path, Path | None], out: Path) -> list[dict[
         rows.append({"fold": name, "who": baseline.name, "seed": None, **metrics})
     for preset in PRESETS:
         for seed in SEEDS:
-            rows.append(judged(name, stage, bank, replace(config, preset=preset, seed=seed).resolved(), out))
+            rows.append(
+                train_and_evaluate(name, stage, bank, replace(config, preset=preset, seed=seed).resolved(), out)
+            )
     return [*rows, *([unseen(name, stage, config)] if name in GROUPS else [])]
 
 
@@ -91,32 +93,32 @@ def result_name(fold: str, config: RunConfig) -> str:
     return digest_of(fold, MODEL_VERSION, asdict(config.tower), asdict(config.fit), config.seed)[:16]
 
 
-def judged(name: str, stage: Stage, bank: Bank, config: RunConfig, out: Path) -> dict[str, Any]:
-    """The figures of one training on the test part; kept beside it."""
-    kept = out / "results" / f"{result_name(name, config)}.json"
-    if kept.exists():
-        return json.loads(kept.read_text())
+def train_and_evaluate(name: str, stage: Stage, bank: Bank, config: RunConfig, out: Path) -> dict[str, Any]:
+    """The metrics of one training on the test part; saved in a file."""
+    path = out / "results" / f"{result_name(name, config)}.json"
+    if path.exists():
+        return json.loads(path.read_text())
     records = EmbeddedBank(load_encoder(train(stage, config)), bank)
     classifier = fit_prototypes("model", records, trained_distance(config.fit), config.fit.prototype)
     thresholds = calibrate_thresholds(score_part(classifier, records, "calibrate"), config)
-    found = holdout_metrics(score_part(classifier, records, "test"), thresholds, config)
-    row = {"fold": name, "who": config.preset, "seed": config.seed, **_flat(found)}
-    row |= {"test": len(bank.rows("test")), **_errors(bank, found)}
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    write_json(kept, row)
+    metrics = holdout_metrics(score_part(classifier, records, "test"), thresholds, config)
+    row = {"fold": name, "who": config.preset, "seed": config.seed, **_flat(metrics)}
+    row |= {"test": len(bank.rows("test")), **_errors(bank, metrics)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, row)
     print({key: round(row[key], 4) for key in ("auroc", "mode_accuracy")}, name, config.preset, config.seed, flush=True)
     return row
 
 
-def _flat(found: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in found.items() if isinstance(value, float | int)}
+def _flat(metrics: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in metrics.items() if isinstance(value, float | int)}
 
 
-def _errors(bank: Bank, found: dict[str, Any]) -> dict[str, float]:
+def _errors(bank: Bank, metrics: dict[str, Any]) -> dict[str, float]:
     """False alarms and good records as counts, to be pooled over folds, and the balanced accuracy."""
     good = int(bank.good[bank.rows("test")].sum())
-    balanced = np.mean([found["good_tpr"], 1 - found["good_fpr"]])
-    return {"good": good, "alarms": round(found["good_fpr"] * good), "balanced_accuracy": float(balanced)}
+    balanced = np.mean([metrics["good_tpr"], 1 - metrics["good_fpr"]])
+    return {"good": good, "alarms": round(metrics["good_fpr"] * good), "balanced_accuracy": float(balanced)}
 
 
 if __name__ == "__main__":

@@ -26,10 +26,10 @@ calibration. Made by `make figures DATA=…`. Every cell is the mean over three 
 maps have no seed. The thresholds come from calibration records with a target of 5 % false positives."""
 BOARDS_TEXT = """\
 Maps of printed circuits (photographs of DeepPCB, five boards, 6 382 records; ten modes: good, and the position of
-the defect in a 3 × 3 grid). Each board in turn is left out of everything and then judged."""
+the defect in a 3 × 3 grid). Each board in turn is left out of everything and then evaluated."""
 UNSEEN_TEXT = """\
 Each of the nine positions in turn is left out of training, early stopping and calibration. A model is trained with
-preset `best`, and the test records of that position are told from good ones (`kensa retrain --set
+preset `best`, and the test records of that position are separated from good ones (`kensa retrain --set
 evaluate.unseen=true`). The columns are the AUROC of the distance to good in the embedding, of the peak of the raw
 map, and of both (`evaluate.score=fused`). Means over the nine positions; one seed."""
 TILES_TEXT = """\
@@ -64,8 +64,8 @@ def _table(rows: Rows, *more: str) -> str:
     columns = {**COLUMNS, **{name: name.replace("_", " ") for name in more}}
     lines = [f"| | {' | '.join(columns.values())} |", "| --- |" + " ---: |" * len(columns)]
     for who in dict.fromkeys(row["who"] for row in rows):
-        own = [row for row in rows if row["who"] == who]
-        lines.append(f"| {display_name(who)} | {' | '.join(_cell(own, name) for name in columns)} |")
+        selected = [row for row in rows if row["who"] == who]
+        lines.append(f"| {display_name(who)} | {' | '.join(_cell(selected, name) for name in columns)} |")
     return "\n".join(lines)
 
 
@@ -80,11 +80,11 @@ def _cell(rows: Rows, name: str) -> str:
 
 def _pooled(rows: Rows) -> str:
     """False alarms over all good records of all folds, for each preset."""
-    told = []
+    rates = []
     for who in dict.fromkeys(row["who"] for row in rows if "alarms" in row):
-        own = [row for row in rows if row["who"] == who]
-        told.append(f"{who} {sum(row['alarms'] for row in own) / sum(row['good'] for row in own):.3f}")
-    return f"False positives among all good records of all boards and seeds, target 5 %: {', '.join(told)}."
+        selected = [row for row in rows if row["who"] == who]
+        rates.append(f"{who} {sum(row['alarms'] for row in selected) / sum(row['good'] for row in selected):.3f}")
+    return f"False positives among all good records of all boards and seeds, target 5 %: {', '.join(rates)}."
 
 
 def _by_fold(rows: Rows) -> str:
@@ -92,8 +92,8 @@ def _by_fold(rows: Rows) -> str:
     lines = [f"| board | preset | {' | '.join(COLUMNS[name] for name in names)} |", "| --- | --- |" + " ---: |" * 5]
     for fold in BOARDS:
         for who in dict.fromkeys(row["who"] for row in rows if row["seed"] is not None):
-            own = [row for row in rows if row["fold"] == fold and row["who"] == who]
-            lines.append(f"| {fold} | {who} | {' | '.join(_cell(own, name) for name in names)} |")
+            selected = [row for row in rows if row["fold"] == fold and row["who"] == who]
+            lines.append(f"| {fold} | {who} | {' | '.join(_cell(selected, name) for name in names)} |")
     return "\n".join(lines)
 
 

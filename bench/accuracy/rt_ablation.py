@@ -2,7 +2,7 @@
 
     python -m bench.accuracy.rt_ablation --data folder-of-the-sets
 
-prints the table of docs/rt.md. Trainings are kept under bench/out, beside those of bench/accuracy/figures.py.
+prints the table of docs/rt.md. Results are kept under bench/out, beside those of bench/accuracy/figures.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from keras import ops
 
 from bench.accuracy.datasets import write_sets
-from bench.accuracy.figures import SEEDS, judged, triplets_of
+from bench.accuracy.figures import SEEDS, train_and_evaluate, triplets_of
 from tasks.config.overrides import apply_overrides
 from tasks.config.run import RunConfig
 from tasks.data.bank import load_bank
@@ -44,9 +44,9 @@ def main(words: list[str] | None = None) -> int:
     folds = write_sets(arguments.data, arguments.out / "sets")
     rows: dict[str, list[str]] = {}
     for name in SETS:
-        for title, found in _variants(name, folds[name], arguments.out).items():
+        for title, metrics in _variants(name, folds[name], arguments.out).items():
             cells = rows.setdefault(title, [])
-            cells += [f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}" for values in found]
+            cells += [f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}" for values in metrics]
     print("| | boards: pair AUROC | mode accuracy | tiles: pair AUROC | mode accuracy |\n| --- |" + " ---: |" * 4)
     for title, cells in rows.items():
         print(f"| {title} | {' | '.join(cells)} |")
@@ -63,13 +63,13 @@ def _variants(name: str, folders: tuple[Path, Path | None], out: Path) -> dict[s
     bank = load_bank(stage.path)
 
     def over_seeds(run: RunConfig, place: Path) -> list[list[float]]:
-        found = [judged(name, stage, bank, replace(run, seed=seed).resolved(), place) for seed in SEEDS]
-        return [[row[figure] for row in found] for figure in ("auroc", "mode_accuracy")]
+        rows = [train_and_evaluate(name, stage, bank, replace(run, seed=seed).resolved(), place) for seed in SEEDS]
+        return [[row[figure] for row in rows] for figure in ("auroc", "mode_accuracy")]
 
-    made = {"preset `best`, Euclidean": over_seeds(replace(config, preset="best"), out)}
-    made |= {title: over_seeds(apply_overrides(config, words), out) for title, words in VARIANTS.items()}
-    apart = out / "with-itself"  # the settings are the preset's: its trainings must not be taken for these
-    return made | {WITH_ITSELF: _with_itself(lambda: over_seeds(replace(config, data_folder=str(apart)), apart))}
+    results = {"preset `best`, Euclidean": over_seeds(replace(config, preset="best"), out)}
+    results |= {title: over_seeds(apply_overrides(config, words), out) for title, words in VARIANTS.items()}
+    folder = out / "with-itself"  # the settings are the preset's: its trainings must not be taken for these
+    return results | {WITH_ITSELF: _with_itself(lambda: over_seeds(replace(config, data_folder=str(folder)), folder))}
 
 
 def _with_itself(run: Callable[[], Any]) -> Any:

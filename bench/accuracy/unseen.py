@@ -17,12 +17,12 @@ GROUPS = ("92000", "20085")  # the one named in advance, and the hardest
 def unseen(name: str, stage: Stage, config: RunConfig) -> dict[str, Any]:
     """The means over the modes left out, as `kensa retrain --set evaluate.unseen=true` reports them."""
     config = replace(config, evaluate=EvaluateConfig(unseen=True)).resolved()
-    found = []
-    for one in plan_folds(stage, config):
-        variant = make_fold_bank(stage, one, config)
-        found.append(fold_metrics(stage, variant, train(variant, config), one, config).facts["figures"])
-        print(name, one.title, flush=True)
-    return {"fold": name, "who": "unseen", "seed": config.seed, **left_out_mode_summary(tuple(found), config)["mean"]}
+    metrics = []
+    for fold in plan_folds(stage, config):
+        variant = make_fold_bank(stage, fold, config)
+        metrics.append(fold_metrics(stage, variant, train(variant, config), fold, config).facts["figures"])
+        print(name, fold.title, flush=True)
+    return {"fold": name, "who": "unseen", "seed": config.seed, **left_out_mode_summary(tuple(metrics), config)["mean"]}
 
 
 def table(rows: list[dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""Faults put to the whole line: killed, starved, cut off, crowded, fed with rubbish, attacked, and run for long.
+"""Faults tried on the whole line: killed, starved, cut off, crowded, fed with rubbish, attacked, and run for long.
 
     make faults                     everything, about two hours on two cores
     make faults PARTS=kill,disk     some of it

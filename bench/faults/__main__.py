@@ -52,16 +52,16 @@ def main(words: list[str] | None = None) -> int:
     command.add_argument("--share", type=float, default=1.0, help="of the tries of each part, such as 0.1")
     command.add_argument("--work", type=Path, help="folder to work in; a temporary one by default")
     command.add_argument("--write", action="store_true", help="write the table into docs/reliability.md")
-    given = command.parse_args(words)
-    names = list(PARTS) if given.parts == "all" else given.parts.split(",")
-    say(f"seed {given.seed}, parts {', '.join(names)}, share {given.share}")
+    arguments = command.parse_args(words)
+    names = list(PARTS) if arguments.parts == "all" else arguments.parts.split(",")
+    say(f"seed {arguments.seed}, parts {', '.join(names)}, share {arguments.share}")
     lost = 0
     for name in names:
-        with tempfile.TemporaryDirectory(dir=given.work, prefix=f"faults-{name}-") as folder:
-            rows = part(name)(Path(folder), given.seed, given.share)
+        with tempfile.TemporaryDirectory(dir=arguments.work, prefix=f"faults-{name}-") as folder:
+            rows = part(name)(Path(folder), arguments.seed, arguments.share)
         lost += sum(len(row.lost) for row in rows)
-        keep(name, rows, given.seed, given.share)
-    if given.write:
+        keep(name, rows, arguments.seed, arguments.share)
+    if arguments.write:
         write_table()
     say(f"{lost} lost")
     return 1 if lost else 0
@@ -70,9 +70,9 @@ def main(words: list[str] | None = None) -> int:
 def keep(name: str, rows: list[Row], seed: int, share: float) -> None:
     """Put a part's rows in the place of those of its last run."""
     KEPT.parent.mkdir(parents=True, exist_ok=True)
-    known = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    known[name] = {"seed": seed, "share": share, "rows": [asdict(row) for row in rows]}
-    KEPT.write_text(json.dumps(known, indent=1))
+    rows_by_part = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    rows_by_part[name] = {"seed": seed, "share": share, "rows": [asdict(row) for row in rows]}
+    KEPT.write_text(json.dumps(rows_by_part, indent=1))
 
 
 def write_table() -> None:
@@ -81,9 +81,9 @@ def write_table() -> None:
     before = re.search(f"{MARKS[0]}.*?{MARKS[1]}", page, re.S)[0]
     rows = {name: [line for line in before.splitlines() if line.startswith(f"| {name} |")] for name in PARTS}
     seeds = dict(re.findall(r"(\w+) (\d+(?: \(share [\d.]+\))?)", before.partition("Seeds: ")[2]))
-    for name, one in json.loads(KEPT.read_text()).items():
-        rows[name] = [_line(name, told) for told in one["rows"]]
-        seeds[name] = f"{one['seed']}" + (f" (share {one['share']:g})" if one["share"] != 1 else "")
+    for name, part in json.loads(KEPT.read_text()).items():
+        rows[name] = [_line(name, row) for row in part["rows"]]
+        seeds[name] = f"{part['seed']}" + (f" (share {part['share']:g})" if part["share"] != 1 else "")
     lines = [line for name in PARTS for line in rows[name]]
     total = [sum(int(line.split("|")[place].replace(",", "")) for line in lines) for place in range(-5, -1)]
     text = "\n".join(
@@ -101,10 +101,10 @@ def write_table() -> None:
     PAGE.write_text(page.replace(before, text), encoding="utf-8")
 
 
-def _line(name: str, told: dict[str, Any]) -> str:
-    lost = len(told["lost"])
-    counts = [told["recovered"] + told["refused"] + lost, told["recovered"], told["refused"], lost]
-    kind = told["kind"] + (f" ({told['notes']})" if told["notes"] else "")
+def _line(name: str, row: dict[str, Any]) -> str:
+    lost = len(row["lost"])
+    counts = [row["recovered"] + row["refused"] + lost, row["recovered"], row["refused"], lost]
+    kind = row["kind"] + (f" ({row['notes']})" if row["notes"] else "")
     return f"| {name} | {kind} | {' | '.join(f'{count:,}' for count in counts)} |"
 
 

@@ -35,7 +35,9 @@ SLOW = 20  # seconds for one input: then it hangs
 SECRET = "a secret of the factory"
 NUMBER = st.one_of(st.integers(), st.floats(), st.sampled_from([0, -1, 2**63, 10**40, 1e308, float("nan")]))
 LEAF = st.one_of(st.none(), st.booleans(), NUMBER, TEXT)
-JSON = st.recursive(LEAF, lambda one: st.one_of(st.lists(one, max_size=4), st.dictionaries(TEXT, one, max_size=4)))
+JSON = st.recursive(
+    LEAF, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXT, inner, max_size=4))
+)
 
 
 # settings ---------------------------------------------------------------------------------------------------
@@ -73,15 +75,15 @@ FILES = st.one_of(st.lists(LINE, max_size=8).map(lambda lines: "\n".join(lines).
 
 def check_toml(content: bytes) -> str:
     """A settings file of lines, or of one run."""
-    told = RECOVERED
+    outcome = RECOVERED
     with tempfile.NamedTemporaryFile(suffix=".toml") as file:
         Path(file.name).write_bytes(content)
         for read in (read_lines, read_run):
             try:
                 read(Path(file.name))
             except KensaError as error:
-                told = refusal(error)
-    return told
+                outcome = refusal(error)
+    return outcome
 
 
 # webhook ----------------------------------------------------------------------------------------------------
@@ -99,8 +101,8 @@ DELIVERY = st.fixed_dictionaries(
     }
 )
 BODIES = st.one_of(
-    DELIVERY.map(lambda told: json.dumps(told).encode()),
-    JSON.map(lambda told: json.dumps(told).encode()),
+    DELIVERY.map(lambda body: json.dumps(body).encode()),
+    JSON.map(lambda body: json.dumps(body).encode()),
     st.binary(max_size=400),
     st.integers(1, 3000).map(lambda deep: b"[" * deep),
     st.just(b" " * (64 * 1024 + 1)),
@@ -152,18 +154,18 @@ GOOD: dict[str, Any] = {
 CHANGES = st.lists(st.tuples(st.sampled_from([*GOOD, "frozen", "comparison", "files", "seal"]), JSON), max_size=3)
 
 
-def check_manifest(changes: list[tuple[str, Any]], sealed: bool, whole: bytes | None) -> str:
+def check_manifest(changes: list[tuple[str, Any]], sealed: bool, content: bytes | None) -> str:
     """A manifest with some keys changed, sealed anew or not, or no JSON at all: read, or refused; so is the listing."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "releases" / "v1"
         folder.mkdir(parents=True)
-        told = GOOD | dict(changes)
-        if whole is not None:
-            (folder / MANIFEST).write_bytes(whole)
-        elif sealed and _is_json(told):
-            seal_folder(folder, told)
+        manifest = GOOD | dict(changes)
+        if content is not None:
+            (folder / MANIFEST).write_bytes(content)
+        elif sealed and _is_json(manifest):
+            seal_folder(folder, manifest)
         else:
-            (folder / MANIFEST).write_text(json.dumps(told | {"files": {}}))
+            (folder / MANIFEST).write_text(json.dumps(manifest | {"files": {}}))
         (Path(name) / "champion.json").write_text('{"champion": null, "history": [], "ever": []}')
         with redirect_stdout(io.StringIO()), _no_stderr():
             for words in (["releases"], ["releases", "--json"]):
@@ -175,9 +177,9 @@ def check_manifest(changes: list[tuple[str, Any]], sealed: bool, whole: bytes | 
         return RECOVERED
 
 
-def _is_json(told: Any) -> bool:
+def _is_json(value: Any) -> bool:
     try:
-        json.dumps(told, allow_nan=False)
+        json.dumps(value, allow_nan=False)
     except ValueError:
         return False
     return True
@@ -205,7 +207,7 @@ TABLES = st.one_of(
 
 def entries(folder: Path) -> dict[str, tuple[int, Callable[..., str], tuple[Any, ...]]]:
     """Each entry: how many inputs in full, its check, and what makes its inputs."""
-    webhook = Receiver(_made(folder / "webhook"))
+    webhook = Receiver(_new_folder(folder / "webhook"))
     return {
         "`--set` words": (3000, check_settings, (WORDS,)),
         "kensa.toml and settings files": (2500, check_toml, (FILES,)),
@@ -215,7 +217,7 @@ def entries(folder: Path) -> dict[str, tuple[int, Callable[..., str], tuple[Any,
     }
 
 
-def _made(folder: Path) -> Path:
+def _new_folder(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

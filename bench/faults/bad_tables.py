@@ -31,9 +31,9 @@ def table_of(columns: list[tuple[str, pa.DataType]], rows: int, seed: int, full:
     """Columns of any kind; with `full`, every column of wide records too, some of another kind."""
     draw = np.random.default_rng(seed)
     if full:
-        known = {name for name, _ in columns}
-        columns = columns + [(f"data{i}", pa.float32()) for i in range(ROWS * COLS) if f"data{i}" not in known]
-        columns = columns + [(name, pa.int64()) for name in ("label", "fmode") if name not in known]
+        present = {name for name, _ in columns}
+        columns = columns + [(f"data{i}", pa.float32()) for i in range(ROWS * COLS) if f"data{i}" not in present]
+        columns = columns + [(name, pa.int64()) for name in ("label", "fmode") if name not in present]
     return pa.table({name: _column(kind, rows, draw) for name, kind in columns} or {"x": pa.array([None] * rows)})
 
 
@@ -74,6 +74,6 @@ def check_source(folder: Path, table: pa.Table | None, content: bytes, name: str
     except KensaError as error:
         return refusal(error)
     finally:
-        left = [path for path in folder.rglob(".*") if path.is_dir()]
-        assert not left, left
+        drafts = [path for path in folder.rglob(".*") if path.is_dir()]
+        assert not drafts, drafts
     return RECOVERED

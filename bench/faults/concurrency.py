@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.faults.harness import ROOT, Ended, apart, copied, hidden, left_over, walk, whole, written
+from bench.faults.harness import ROOT, Ended, copied, find_damage, hidden, left_over, run_in_child, walk, written
 from bench.faults.killed_steps import Prepared
 from bench.faults.result_row import RECOVERED, REFUSED, Row
 from flows.service.ledger import Ledger
@@ -48,8 +48,8 @@ def both(first: Any, second: Any) -> tuple[Ended, Ended]:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(2) as pool:
-        one, other = pool.submit(apart, first), pool.submit(apart, second)
-        return one.result(), other.result()
+        first_end, second_end = pool.submit(run_in_child, first), pool.submit(run_in_child, second)
+        return first_end.result(), second_end.result()
 
 
 def _same(prepared: Prepared, row: Row, tries: int) -> None:
@@ -65,11 +65,11 @@ def _same(prepared: Prepared, row: Row, tries: int) -> None:
 
 def _ended(prepared: Prepared, config: RunConfig, history: list[str]) -> str:
     artifacts = config.artifacts_path
-    if wrong := whole(artifacts):
+    if wrong := find_damage(artifacts):
         return wrong
     if list(champion_state(artifacts).history) != history:
         return f"expected {history}, found {champion_state(artifacts).history}"
-    return f"left over: {left}" if (left := left_over(prepared.work)) else RECOVERED
+    return f"left over: {files}" if (files := left_over(prepared.work)) else RECOVERED
 
 
 def _different(prepared: Prepared, row: Row, tries: int) -> None:
@@ -79,13 +79,13 @@ def _different(prepared: Prepared, row: Row, tries: int) -> None:
         other = replace(config, evaluate=replace(config.evaluate, target=0.06))
         ends = both(lambda c=config: walk(c).status, lambda c=other: walk(c).status)
         artifacts = config.artifacts_path
-        if any(end.value not in ("released", "rejected") for end in ends) or whole(artifacts):
+        if any(end.value not in ("released", "rejected") for end in ends) or find_damage(artifacts):
             row.count(f"{ends}")
             continue
-        made = len(releases(artifacts)) + len(list((artifacts / "drafts").glob("*")))
+        placed = len(releases(artifacts)) + len(list((artifacts / "drafts").glob("*")))
         released = 1 + sum(end.value == "released" for end in ends)
-        fine = made == 3 and len(champion_state(artifacts).history) == released and not left_over(prepared.work)
-        row.count(RECOVERED if fine else f"{made} releases and drafts, {champion_state(artifacts)}")
+        fine = placed == 3 and len(champion_state(artifacts).history) == released and not left_over(prepared.work)
+        row.count(RECOVERED if fine else f"{placed} releases and drafts, {champion_state(artifacts)}")
 
 
 def _score(prepared: Prepared, row: Row, tries: int) -> None:
@@ -93,10 +93,11 @@ def _score(prepared: Prepared, row: Row, tries: int) -> None:
     parts_folder = written(hidden(20, seed=9), prepared.work.parent / "new")
     for _ in range(tries):
         config = prepared.without(None)
-        found = DownloadedSource(resolve(str(parts_folder), None, config.data_path), str(parts_folder))
+        source = DownloadedSource(resolve(str(parts_folder), None, config.data_path), str(parts_folder))
         request, artifacts = ScoreRequest(prepared.work / "verdicts.parquet"), config.artifacts_path
         ends = both(
-            lambda c=config: walk(c).status, lambda a=artifacts, f=found, r=request: score(f, a, r).as_json()["release"]
+            lambda c=config: walk(c).status,
+            lambda a=artifacts, f=source, r=request: score(f, a, r).as_json()["release"],
         )
         fine = ends[0].value == "released" and ends[1].value in ("v1", "v2")
         row.count(_ended(prepared, config, ["v1", "v2"]) if fine else f"{ends}")
@@ -105,8 +106,8 @@ def _score(prepared: Prepared, row: Row, tries: int) -> None:
 def _moves(prepared: Prepared, row: Row, tries: int) -> None:
     """Whoever is first, the end is one that some order of the two gives."""
     config = prepared.without(None)
-    if (made := apart(lambda: walk(config).status)).value != "released":
-        raise AssertionError(made)
+    if (end := run_in_child(lambda: walk(config).status)).value != "released":
+        raise AssertionError(end)
     two = copied(prepared.work, prepared.work.parent / "two")
     for _ in range(tries):
         artifacts = Path(shutil.copytree(two, prepared.work, dirs_exist_ok=True)) / "artifacts"
@@ -142,16 +143,18 @@ def _up(folder: Path, row: Row, tries: int) -> None:
     env = {**os.environ, "HOME": str(place), "PREFECT_HOME": str(place / "prefect"), "PYTHONPATH": str(ROOT)}
     for _ in range(tries):
         ports = [["--port", str(_free()), "--webhook-port", str(_free())] for _ in range(2)]
-        two = [subprocess.Popen([*words, *own], cwd=place, env=env, stderr=subprocess.PIPE, text=True) for own in ports]
-        while all(one.poll() is None for one in two):
+        two = [
+            subprocess.Popen([*words, *port], cwd=place, env=env, stderr=subprocess.PIPE, text=True) for port in ports
+        ]
+        while all(process.poll() is None for process in two):
             time.sleep(0.1)
-        stays, left = sorted(two, key=lambda one: one.poll() is not None)
-        said = left.stderr.read().strip().splitlines()
+        running, refused = sorted(two, key=lambda process: process.poll() is not None)
+        lines = refused.stderr.read().strip().splitlines()
         time.sleep(1)
-        fine = left.wait() == 2 and len(said) == 1 and "runs here already" in said[0] and stays.poll() is None
-        stays.send_signal(signal.SIGTERM)
-        stays.communicate(timeout=120)
-        row.count(REFUSED if fine and stays.returncode == 0 else f"{said} {stays.returncode}")
+        fine = refused.wait() == 2 and len(lines) == 1 and "runs here already" in lines[0] and running.poll() is None
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=120)
+        row.count(REFUSED if fine and running.returncode == 0 else f"{lines} {running.returncode}")
 
 
 def _free() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.faults.harness import apart, copied, ended_as, left_over, moved_to, walk, whole
+from bench.faults.harness import copied, ended_as, find_damage, left_over, moved_to, run_in_child, walk
 from bench.faults.killed_steps import Prepared
 from bench.faults.result_row import RECOVERED, REFUSED, Row
 from flows.service.ledger import Ledger
@@ -42,9 +42,9 @@ def _refused(artifacts: Path, error: str | None, text: str) -> str:
         return "it did not fail"
     if "\n" in text or not issubclass(_class(error), KensaError):
         return f"no clear line: {error}: {text}"
-    if wrong := whole(artifacts):
+    if wrong := find_damage(artifacts):
         return wrong
-    return f"left over: {left}" if (left := left_over(artifacts.parent)) else REFUSED
+    return f"left over: {files}" if (files := left_over(artifacts.parent)) else REFUSED
 
 
 def _class(name: str) -> type:
@@ -67,14 +67,14 @@ def _full(prepared: Prepared, row: Row, share: float) -> None:
             place = Path(shutil.copytree(prepared.before, disk / "line"))
             _fill(disk, free)
             config = moved_to(prepared.config, place)
-            ended = apart(lambda config=config: walk(config).status)
+            ended = run_in_child(lambda config=config: walk(config).status)
             if ended.error:
-                told = _refused(place / "artifacts", ended.error, ended.text)
-                if told != REFUSED:
-                    row.count(f"{free} KiB: {told}")
+                outcome = _refused(place / "artifacts", ended.error, ended.text)
+                if outcome != REFUSED:
+                    row.count(f"{free} KiB: {outcome}")
                     continue
             (disk / "filler").unlink()
-            again = apart(lambda config=config: walk(config).status)
+            again = run_in_child(lambda config=config: walk(config).status)
             wrong = again.error or ended_as(place / "artifacts", prepared.wanted, ["v1", "v2"])
             row.count(
                 f"{free} KiB, then room: {wrong} {again.text}" if wrong else REFUSED if ended.error else RECOVERED
@@ -101,10 +101,10 @@ def _read_only(prepared: Prepared, row: Row) -> None:
         place = Path(shutil.copytree(prepared.before, disk / "line"))
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         config = moved_to(prepared.config, place)
-        ended = apart(lambda: walk(config).status)
+        ended = run_in_child(lambda: walk(config).status)
         subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
         row.count(_refused(place / "artifacts", ended.error, ended.text))
-        again = apart(lambda: walk(config).status)
+        again = run_in_child(lambda: walk(config).status)
         row.count(again.error or ended_as(place / "artifacts", prepared.wanted, ["v1", "v2"]) or RECOVERED)
     finally:
         subprocess.run(["umount", disk], check=True)
@@ -121,28 +121,28 @@ def _forbidden(prepared: Prepared, row: Row) -> None:
             former = (place / name).stat().st_mode
             (place / name).chmod(mode)
             config = moved_to(prepared.config, place)
-            ended = apart(lambda config=config: _unprivileged(config))
+            ended = run_in_child(lambda config=config: _unprivileged(config))
             (place / name).chmod(former)
-            told = _refused(place / "artifacts", ended.error, ended.text) if ended.error else RECOVERED
-            if told not in (RECOVERED, REFUSED):
-                row.count(f"{name} {mode:o}: {told}")
+            outcome = _refused(place / "artifacts", ended.error, ended.text) if ended.error else RECOVERED
+            if outcome not in (RECOVERED, REFUSED):
+                row.count(f"{name} {mode:o}: {outcome}")
                 continue
-            again = apart(lambda config=config: _unprivileged(config))
+            again = run_in_child(lambda config=config: _unprivileged(config))
             wrong = again.error or ended_as(place / "artifacts", prepared.wanted, ["v1", "v2"])
-            row.count(f"{name} {mode:o}, mended: {wrong} {again.text}" if wrong else told)
+            row.count(f"{name} {mode:o}, mended: {wrong} {again.text}" if wrong else outcome)
 
 
 def _unprivileged(config: RunConfig) -> str:
     """The walk without root's right to pass by permissions, which capset(2) takes away from this child."""
-    libc, header, told = (
+    libc, header, capabilities = (
         ctypes.CDLL(None, use_errno=True),
         (ctypes.c_uint32 * 2)(0x20080522, 0),
         (ctypes.c_uint32 * 6)(),
     )
-    libc.capget(header, told)
+    libc.capget(header, capabilities)
     for place in (0, 1):  # effective and permitted, of the first 32 capabilities
-        told[place] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-    if libc.capset(header, told):
+        capabilities[place] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    if libc.capset(header, capabilities):
         raise OSError(ctypes.get_errno(), "capset")
     return walk(config).status
 
@@ -182,33 +182,33 @@ def _every_file(prepared: Prepared, row: Row, damage: Callable[[Path, np.random.
         config = prepared.without(None)
         whole_before = (prepared.work / name).read_bytes()
         damage(prepared.work / name, draw)
-        found = (prepared.work / name).read_bytes() if (prepared.work / name).exists() else None
-        row.count(_named(str(name), _after_damage(prepared, config, name, whole_before, found)))
+        content = (prepared.work / name).read_bytes() if (prepared.work / name).exists() else None
+        row.count(_named(str(name), _after_damage(prepared, config, name, whole_before, content)))
 
 
-def _named(name: str, told: str) -> str:
-    return told if told in (RECOVERED, REFUSED) else f"{name}: {told}"
+def _named(name: str, outcome: str) -> str:
+    return outcome if outcome in (RECOVERED, REFUSED) else f"{name}: {outcome}"
 
 
-def _after_damage(prepared: Prepared, config: RunConfig, name: Path, before: bytes, found: bytes | None) -> str:
+def _after_damage(prepared: Prepared, config: RunConfig, name: Path, before: bytes, content: bytes | None) -> str:
     """Refused with one line and mended by the file's return, or recovered: never used."""
     artifacts = config.artifacts_path
-    ended = apart(lambda: walk(config).status)
+    ended = run_in_child(lambda: walk(config).status)
     if not ended.error:
         if name.parts[0] == "data":
             return ended_as(artifacts, prepared.wanted, ["v1", "v2"]) or RECOVERED
-        return _beside_the_point(prepared, config, name, before, found)
+        return _beside_the_point(prepared, config, name, before, content)
     if "\n" in ended.text or not issubclass(_class(ended.error), KensaError):
         return f"no clear line: {ended.error}: {ended.text}"
     (prepared.work / name).write_bytes(before)
-    again = apart(lambda: walk(config).status)
+    again = run_in_child(lambda: walk(config).status)
     return again.error or ended_as(artifacts, prepared.wanted, ["v1", "v2"]) or REFUSED
 
 
-def _beside_the_point(prepared: Prepared, config: RunConfig, name: Path, before: bytes, found: bytes | None) -> str:
-    """A run that went on over a damaged file of the artifacts must have been right to, or have told it."""
+def _beside_the_point(prepared: Prepared, config: RunConfig, name: Path, before: bytes, content: bytes | None) -> str:
+    """A run that went on over a damaged file of the artifacts must have been right to, or have reported it."""
     artifacts = config.artifacts_path
-    same = found is not None and name.suffix == ".json" and found.split() == before.split()
+    same = content is not None and name.suffix == ".json" and content.split() == before.split()
     if same:  # white space that turned into other white space
         return RECOVERED
     (prepared.work / name).write_bytes(before)
@@ -224,7 +224,7 @@ def _ledger(folder: Path, row: Row, tries: int) -> None:
         ledger.claim("boards", f"{number:040x}", f"run {number}")
         ledger.finish("boards", f"{number:040x}", f"run {number}", "done")
     _settled(ledger.path)
-    whole_file, told = ledger.path.read_bytes(), _told(ledger)
+    whole_file, before = ledger.path.read_bytes(), _contents(ledger)
     draw = np.random.default_rng(row.seed)
     row.notes = ""
     other = 0
@@ -234,17 +234,17 @@ def _ledger(folder: Path, row: Row, tries: int) -> None:
         ledger.path.write_bytes(whole_file)
         (flipped if number % 4 else truncated)(ledger.path, draw)
         try:
-            found = _told(Ledger(place))
+            contents = _contents(Ledger(place))
         except KensaError as error:
             row.count(REFUSED if "\n" not in str(error) else f"no one line: {error}")
             continue
-        other += found != told
+        other += contents != before
         row.count(RECOVERED)
     row.notes = f"{other} times a number or name within a row read otherwise"
 
 
-def _told(ledger: Ledger) -> list[tuple[str, str, str, int]]:
-    return [(one.line, one.revision, one.state, one.tries) for one in ledger.versions()]
+def _contents(ledger: Ledger) -> list[tuple[str, str, str, int]]:
+    return [(version.line, version.revision, version.state, version.tries) for version in ledger.versions()]
 
 
 def _settled(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The small line that the faults are put to: its walk as flows/retrain.py has it, and what it must have left."""
+"""The small line that the faults are tried on: its walk as flows/retrain.py has it, and what it must have left."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ STEPS = ("cache", "triplets", "train", "evaluate", "publish")
 
 
 def hidden(each: int = 200, seed: int = 0) -> Parts:
-    """Parts of three modes that a small tower tells apart and a mean map cannot."""
+    """Parts of three modes that a small tower separates and a mean map cannot."""
     rng = np.random.default_rng(seed)
     mode = np.tile(np.arange(3), each)
     side = rng.choice([-2.0, 2.0], len(mode))
@@ -72,14 +72,14 @@ def walk(config: RunConfig) -> RetrainResult:
     source = resolve(config.train, config.revision, config.data_path)
     identity = fingerprint(source, None, config)
     with exclusive_run(config.artifacts_path):
-        if known := find_previous_result(config, identity):
-            return known
+        if previous := find_previous_result(config, identity):
+            return previous
         champion = comparable_champion(config)
         records = cache(download(source), config.data, config.data_path)
         bank = triplets(records, None, config)
         model = train(bank, config)
-        told = {"source": "parts", "kind": source.kind, "revision": source.revision, "source_kind": "map"}
-        facts = {"train": {**told, "records": 1, "modes": 3, "triplets": 1}, "test": None, "changes": None}
+        source_facts = {"source": "parts", "kind": source.kind, "revision": source.revision, "source_kind": "map"}
+        facts = {"train": {**source_facts, "records": 1, "modes": 3, "triplets": 1}, "test": None, "changes": None}
         report = evaluate(bank, model, config, champion, facts, records.findings)
         stages = {"cache": records.stage, "triplets": bank, "model": model, "report": report}
         return publish(stages, config, champion and champion.version, identity, facts)
@@ -95,8 +95,8 @@ def contents(folder: Path) -> dict[str, str]:
 
 def left_over(folder: Path) -> list[str]:
     """What is half-written: dotted names, but for locks and a training kept to be gone on with."""
-    found = [path.name for path in folder.rglob(".*") if not path.name.endswith(".lock")]
-    return [name for name in found if not re.fullmatch(r"\.training-[0-9a-f]{16}\.npz", name)]
+    names = [path.name for path in folder.rglob(".*") if not path.name.endswith(".lock")]
+    return [name for name in names if not re.fullmatch(r"\.training-[0-9a-f]{16}\.npz", name)]
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Ended:
     killed: bool = False
 
 
-def apart(work: Callable[[], Any], after: float | None = None) -> Ended:
+def run_in_child(work: Callable[[], Any], after: float | None = None) -> Ended:
     """Run `work` in a forked child, killed after so many seconds if asked; its value must be JSON.
 
     Forked, because importing Keras takes longer than the whole small line; the parent never trains.
@@ -122,11 +122,11 @@ def apart(work: Callable[[], Any], after: float | None = None) -> Ended:
     if after is not None:
         _kill_later(child, after)
     with os.fdopen(reading) as pipe:
-        said = pipe.read()
+        text = pipe.read()
     status = os.waitpid(child, 0)[1]
     if os.WIFSIGNALED(status):
         return Ended(killed=True, text=signal.Signals(os.WTERMSIG(status)).name)
-    return Ended(**json.loads(said))
+    return Ended(**json.loads(text))
 
 
 def _kill_later(child: int, after: float) -> None:
@@ -149,12 +149,12 @@ def _child(work: Callable[[], Any], reading: int, writing: int) -> None:
     if not os.environ.get("FAULTS_LOUD"):
         os.dup2(quiet, 2)
     try:
-        told = {"value": work()}
-    except BaseException as error:  # told to the parent, which judges it
+        result = {"value": work()}
+    except BaseException as error:  # the parent receives and judges it
         chain = "" if hasattr(error, "exit_code") else traceback.format_exc()
-        told = {"error": type(error).__name__, "text": f"{error}\n{chain}".strip()}
+        result = {"error": type(error).__name__, "text": f"{error}\n{chain}".strip()}
     with os.fdopen(writing, "w") as pipe:
-        pipe.write(json.dumps(told))
+        pipe.write(json.dumps(result))
     os._exit(0)
 
 
@@ -170,13 +170,13 @@ def moved_to(config: RunConfig, folder: Path) -> RunConfig:
     return replace(config, train=str(folder / "source"), **places)
 
 
-def whole(artifacts: Path) -> str | None:
-    """Why the artifacts are not whole, or None: every release verified, the champion one of them."""
+def find_damage(artifacts: Path) -> str | None:
+    """Why the artifacts are damaged, or None: every release verified, the champion one of them."""
     state = champion_state(artifacts)
-    found = {release.version for release in map(verify_release, releases(artifacts))}
-    if state.champion is not None and state.champion not in found:
+    versions = {release.version for release in map(verify_release, releases(artifacts))}
+    if state.champion is not None and state.champion not in versions:
         return f"the champion {state['champion']} is gone"
-    if any(one == other for one, other in itertools.pairwise(state.history)):
+    if any(before == after for before, after in itertools.pairwise(state.history)):
         return f"promoted twice: {state['history']}"
     return None
 
@@ -186,7 +186,7 @@ def ended_as(artifacts: Path, wanted: dict[str, str], history: list[str]) -> str
 
     `wanted` are the digests of its releases' files that hold no time of day.
     """
-    if wrong := whole(artifacts):
+    if wrong := find_damage(artifacts):
         return wrong
     if list(champion_state(artifacts).history) != history:
         return f"expected the champions {history}, found {champion_state(artifacts).history}"
@@ -195,16 +195,16 @@ def ended_as(artifacts: Path, wanted: dict[str, str], history: list[str]) -> str
     return f"left over: {left}" if (left := left_over(artifacts)) else None
 
 
-def _differing(found: dict[str, str], wanted: dict[str, str]) -> list[str]:
-    return sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))
+def _differing(actual: dict[str, str], wanted: dict[str, str]) -> list[str]:
+    return sorted(name for name in {*actual, *wanted} if actual.get(name) != wanted.get(name))
 
 
 def timeless(artifacts: Path) -> dict[str, str]:
     """What of the releases is the same whenever they are made: weights, prototypes, thresholds, figures."""
-    found = {}
+    contents = {}
     for release in releases(artifacts):
         for name in ("anchors.npz", "split.npz", "gallery.npz", "threshold.json"):
-            found[f"{release.version}/{name}"] = release.manifest.files[name]
-        found[f"{release.version} weights"] = release.manifest.weights
-        found[f"{release.version} figures"] = json.dumps(release.manifest.metrics, sort_keys=True)
-    return found
+            contents[f"{release.version}/{name}"] = release.manifest.files[name]
+        contents[f"{release.version} weights"] = release.manifest.weights
+        contents[f"{release.version} figures"] = json.dumps(release.manifest.metrics, sort_keys=True)
+    return contents

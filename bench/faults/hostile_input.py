@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from support.fake_hub import Hub
 from support.inspected_parts import map_column
 
-from bench.faults.harness import COLS, ROOT, ROWS, apart, hidden, small, walk, written
+from bench.faults.harness import COLS, ROOT, ROWS, hidden, run_in_child, small, walk, written
 from bench.faults.hostile_models import HOSTILE_MODELS
 from bench.faults.killed_steps import Prepared
 from bench.faults.network import CODE
@@ -32,7 +32,7 @@ from tasks.core.stages import MANIFEST, seal_folder
 from tasks.download import download, resolve
 from tasks.registry.loading import load_release
 
-TOKEN, SECRET = "hf_a-token-that-nobody-may-see", "a webhook's secret, told to nobody"
+TOKEN, SECRET = "hf_a-token-that-nobody-may-see", "a webhook's secret, known to nobody"
 
 
 def hostile(folder: Path, seed: int, share: float) -> list[Row]:
@@ -50,9 +50,9 @@ def hostile(folder: Path, seed: int, share: float) -> list[Row]:
     return [Row("hostile", kind).timed(lambda row, put=put: put(folder, row)) for kind, put in parts.items()]
 
 
-def asked(row: Row, work: Callable[[], object], what: str) -> None:
+def count_refusal(row: Row, work: Callable[[], object], what: str) -> None:
     """Count a refusal; whatever is let in is lost."""
-    ended = apart(lambda: bool(work()))
+    ended = run_in_child(lambda: bool(work()))
     if os.environ.get("FAULTS_LOUD"):
         say(f"{what}: {ended.text[:300]}")
     row.count(
@@ -76,7 +76,7 @@ def _names(folder: Path, row: Row) -> None:
         "a/b\n/c",
     ]
     for name in names:
-        asked(row, lambda name=name: resolve(name, None, config.data_path), name)
+        count_refusal(row, lambda name=name: resolve(name, None, config.data_path), name)
 
 
 def _files(folder: Path, row: Row) -> None:
@@ -128,7 +128,7 @@ def _cards(folder: Path, row: Row) -> None:
             f"data_files: [{{split: train, path: [{json.dumps(pattern)}]}}]",
         ):
             source = _source(folder / f"card{number}", f"---\nconfigs:\n- config_name: default\n  {form}\n---\n")
-            asked(row, lambda source=source: _cached(source), pattern)
+            count_refusal(row, lambda source=source: _cached(source), pattern)
 
 
 def _bombs(folder: Path, row: Row) -> None:
@@ -152,7 +152,7 @@ def _bombs(folder: Path, row: Row) -> None:
         size = sum(path.stat().st_size for path in (folder / name).iterdir())
         start = time.monotonic()
         bounds = {"most_records": 1_000_000, "most_bytes": 100_000_000}
-        ended = apart(lambda name=name, bounds=bounds: bool(_cached(folder / name, **bounds)))
+        ended = run_in_child(lambda name=name, bounds=bounds: bool(_cached(folder / name, **bounds)))
         seconds = time.monotonic() - start
         fine = (ended.error and "\n" not in ended.text) or (name == "yaml" and ended.value)
         row.count(
@@ -180,26 +180,26 @@ def _scripts(folder: Path, row: Row) -> None:
     ran = folder / "ran"
     source = _source(folder / "boards")
     (source / "boards.py").write_text(f"open({str(ran)!r}, 'w')")
-    asked(row, lambda: _cached(source), "a script of the folder's name")
+    count_refusal(row, lambda: _cached(source), "a script of the folder's name")
     other = _source(folder / "others")
     (other / "loader.py").write_text(f"open({str(ran)!r}, 'w')")
-    ended = apart(lambda: bool(_cached(other)))
+    ended = run_in_child(lambda: bool(_cached(other)))
     row.count(RECOVERED if ended.value and not ran.exists() else f"{ended}")
     text = "".join(path.read_text() for path in [*(ROOT / "tasks").glob("*.py"), *(ROOT / "flows").rglob("*.py")])
     row.count(RECOVERED if "trust_remote_code" not in text and not ran.exists() else "trust_remote_code is used")
 
 
 def _models(folder: Path, row: Row) -> None:
-    """In a release whose digests fit, as its maker could have made it."""
+    """In a release whose digests fit, as a stranger could have made it."""
     prepared = Prepared(folder / "models")
     ran = folder / "ran-model"
     for name, write in HOSTILE_MODELS.items():
         config = prepared.without(None)
         release = config.artifacts_path / "releases" / "v1"
-        written_model = apart(lambda write=write, release=release: write(release, ran))
+        written_model = run_in_child(lambda write=write, release=release: write(release, ran))
         assert not written_model.error, written_model
         seal_folder(release, {k: v for k, v in json.loads((release / MANIFEST).read_text()).items() if k != "files"})
-        asked(row, lambda config=config: load_release(config.artifacts_path), name)
+        count_refusal(row, lambda config=config: load_release(config.artifacts_path), name)
         if ran.exists():
             row.count(f"{name}: its code ran")
 
@@ -211,7 +211,7 @@ MARKUP = (
 )
 
 
-class _Found(HTMLParser):
+class _Markup(HTMLParser):
     """Elements and attributes that a report must not have."""
 
     def __init__(self) -> None:
@@ -234,15 +234,15 @@ def _markup(folder: Path, row: Row) -> None:
     table["group"] = [f"{MARKUP[number % 3]}{number % 7}" for number in range(len(table))]
     (place / "source").mkdir(parents=True)
     pq.write_table(pa.Table.from_pandas(table), place / "source" / "t.parquet")
-    ended = apart(lambda: walk(small(place)).path)
+    ended = run_in_child(lambda: walk(small(place)).path)
     if ended.error:
         row.count(f"{ended.error} {ended.text}")
         return
-    found = _Found()
-    found.feed((Path(ended.value) / "report.html").read_text(encoding="utf-8"))
-    row.count(RECOVERED if not found.bad else f"report.html: {found.bad}")
+    markup = _Markup()
+    markup.feed((Path(ended.value) / "report.html").read_text(encoding="utf-8"))
+    row.count(RECOVERED if not markup.bad else f"report.html: {markup.bad}")
     card = (Path(ended.value) / "README.md").read_text(encoding="utf-8")
-    bare = [one for one in MARKUP if any(one in line and f"`{one}" not in line for line in card.splitlines())]
+    bare = [text for text in MARKUP if any(text in line and f"`{text}" not in line for line in card.splitlines())]
     row.count(RECOVERED if not bare else f"README.md: {bare}")
 
 
@@ -262,12 +262,14 @@ def _secrets(folder: Path, row: Row) -> None:
         while child.poll() is None:
             lines |= {path.read_bytes() for path in Path("/proc").glob(f"{child.pid}/cmdline")}
             time.sleep(0.02)
-        said = b"".join(child.communicate())
-        row.count(RECOVERED if child.returncode == 0 and hub.saw_token(TOKEN) else f"it did not run: {said[-500:]!r}")
-    kept = [
+        output = b"".join(child.communicate())
+        row.count(RECOVERED if child.returncode == 0 and hub.saw_token(TOKEN) else f"it did not run: {output[-500:]!r}")
+    leaks = [
         path
         for path in place.rglob("*")
         if path.is_file() and any(w.encode() in path.read_bytes() for w in (TOKEN, SECRET))
     ]
-    row.count(RECOVERED if not kept else f"in {kept}")
-    row.count(RECOVERED if not any(w.encode() in text for text in [said, *lines] for w in (TOKEN, SECRET)) else "shown")
+    row.count(RECOVERED if not leaks else f"in {leaks}")
+    row.count(
+        RECOVERED if not any(w.encode() in text for text in [output, *lines] for w in (TOKEN, SECRET)) else "shown"
+    )

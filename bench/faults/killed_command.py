@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from bench.faults.harness import contents, hidden, left_over, timeless, whole, written
+from bench.faults.harness import contents, find_damage, hidden, left_over, timeless, written
 from bench.faults.killed_steps import Prepared
 from bench.faults.result_row import RECOVERED, Row
 from tasks.config.overrides import to_overrides
@@ -43,12 +43,12 @@ def _killed(folder: Path, row: Row, tries: int) -> None:
         _answering(f"http://127.0.0.1:{port}/api/health")
         written(hidden(), prepared.before / "source")
         whole_run = _run(prepared, env)
-        if (told := _ended(prepared, None)) != RECOVERED:
-            raise AssertionError(f"undisturbed: {told}")
+        if (outcome := _ended(prepared, None)) != RECOVERED:
+            raise AssertionError(f"undisturbed: {outcome}")
         wanted = timeless(prepared.work / "artifacts")
         for moment in np.random.default_rng(row.seed).uniform(1, whole_run, tries):
-            told = _one(prepared, env, moment, wanted)
-            row.count(told if told == RECOVERED else f"after {moment:.2f} s: {told}")
+            outcome = _one(prepared, env, moment, wanted)
+            row.count(outcome if outcome == RECOVERED else f"after {moment:.2f} s: {outcome}")
         row.notes = f"an undisturbed one takes {whole_run:.0f} s"
     finally:
         server.send_signal(signal.SIGINT)
@@ -59,7 +59,7 @@ def _one(prepared: Prepared, env: dict[str, str], moment: float, wanted: dict[st
     before = contents(prepared.before / "artifacts")
     _run(prepared, env, moment)
     artifacts = prepared.work / "artifacts"
-    if wrong := whole(artifacts):
+    if wrong := find_damage(artifacts):
         return f"after the kill: {wrong}"
     if champion_state(artifacts).champion == "v1" and not set(before) <= set(contents(artifacts)):
         return "the former champion was touched"
@@ -89,13 +89,13 @@ def _run(prepared: Prepared, env: dict[str, str], moment: float | None = None, f
 
 def _ended(prepared: Prepared, wanted: dict[str, str] | None) -> str:
     artifacts = prepared.work / "artifacts"
-    if wrong := whole(artifacts):
+    if wrong := find_damage(artifacts):
         return wrong
     if champion_state(artifacts).history != ("v1", "v2"):
         return f"the champions are {champion_state(artifacts).history}"
     if wanted is not None and timeless(artifacts) != wanted:
         return "another release than that of an undisturbed run"
-    return f"left over: {left}" if (left := left_over(prepared.work)) else RECOVERED
+    return f"left over: {files}" if (files := left_over(prepared.work)) else RECOVERED
 
 
 def _answering(url: str) -> None:

@@ -16,7 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from bench.faults.harness import STEPS, apart, copied, ended_as, hidden, moved_to, small, timeless, walk, whole, written
+from bench.faults.harness import (
+    STEPS,
+    copied,
+    ended_as,
+    find_damage,
+    hidden,
+    moved_to,
+    run_in_child,
+    small,
+    timeless,
+    walk,
+    written,
+)
 from bench.faults.result_row import RECOVERED, Row
 from tasks.config.run import RunConfig
 from tasks.registry.champion import champion_state, promote, rollback
@@ -33,32 +45,32 @@ class Prepared:
     def __init__(self, folder: Path) -> None:
         self.base, self.work = folder / "base", folder / "work"
         written(hidden(), self.base / "source")
-        first = apart(lambda: walk(small(self.base, epochs=2)).status)
+        first = run_in_child(lambda: walk(small(self.base, epochs=2)).status)
         self.before = copied(self.base, folder / "before")
         self.config = small(self.base)
-        second = apart(lambda: walk(self.config).status)
+        second = run_in_child(lambda: walk(self.config).status)
         assert (first.value, second.value) == ("released", "released"), (first, second)
         self.wanted = timeless(self.base / "artifacts")
-        shutil.rmtree(self.base / "artifacts")  # as before the second run, its stages kept
+        shutil.rmtree(self.base / "artifacts")  # as before the second run, but with its stages
         shutil.copytree(self.before / "artifacts", self.base / "artifacts")
 
     def without(self, step: str | None) -> RunConfig:
         """The run, in a fresh copy in which it finds every stage but that of one step."""
         copied(self.base, self.work)
-        for found in (self.work / "data").glob(FOLDERS.get(step or "", "no such stage")):
-            if step != "train" or found.name not in {path.name for path in self.before.glob("data/stages/model-*")}:
-                shutil.rmtree(found)
+        for stage in (self.work / "data").glob(FOLDERS.get(step or "", "no such stage")):
+            if step != "train" or stage.name not in {path.name for path in self.before.glob("data/stages/model-*")}:
+                shutil.rmtree(stage)
         return moved_to(self.config, self.work)
 
 
 def die_at(number: int, folder: Path) -> None:
     """Make this process kill itself before the `number`-th thing that it does to a file below `folder`."""
-    left, root = [number], str(folder)
+    remaining, root = [number], str(folder)
 
     def counted(path: Any) -> None:
         if isinstance(path, str | bytes | os.PathLike) and os.fsdecode(path).startswith(root):
-            left[0] -= 1
-            if left[0] == 0:
+            remaining[0] -= 1
+            if remaining[0] == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -83,11 +95,11 @@ def _writes(flags: Any) -> bool:
 def after_a_kill(prepared: Prepared, config: RunConfig) -> str:
     """How the next run finds things after a kill, and ends."""
     artifacts = config.artifacts_path
-    if wrong := whole(artifacts):
+    if wrong := find_damage(artifacts):
         return f"after the kill: {wrong}"
     if (champion := champion_state(artifacts).champion) not in ("v1", "v2"):
         return f"after the kill the champion is {champion}"
-    again = apart(lambda: walk(config).status)
+    again = run_in_child(lambda: walk(config).status)
     if again.error or again.value not in ("released", "unchanged"):
         return f"the next run ended {again.value}: {again.error} {again.text}"
     return ended_as(artifacts, prepared.wanted, ["v1", "v2"]) or RECOVERED
@@ -102,14 +114,14 @@ def at_every_operation(prepared: Prepared, step: str, row: Row, every: int) -> N
             die_at(number, prepared.work)
             return walk(config).status
 
-        ended = apart(dying)
+        ended = run_in_child(dying)
         if not ended.killed:
             if ended.error:
                 row.count(f"operation {number}: {ended.error} {ended.text}")
             row.notes = f"{number - 1} operations"
             return
-        told = after_a_kill(prepared, config)
-        row.count(told if told == RECOVERED else f"operation {number}: {told}")
+        outcome = after_a_kill(prepared, config)
+        row.count(outcome if outcome == RECOVERED else f"operation {number}: {outcome}")
 
 
 def at_random(prepared: Prepared, row: Row, tries: int) -> None:
@@ -118,9 +130,9 @@ def at_random(prepared: Prepared, row: Row, tries: int) -> None:
     for moment in draw.uniform(0.02, 3.2, tries):
         copied(prepared.before, prepared.work)
         config = moved_to(prepared.config, prepared.work)
-        apart(lambda config=config: walk(config).status, after=moment)
-        told = after_a_kill(prepared, config)
-        row.count(told if told == RECOVERED else f"after {moment:.3f} s: {told}")
+        run_in_child(lambda config=config: walk(config).status, after=moment)
+        outcome = after_a_kill(prepared, config)
+        row.count(outcome if outcome == RECOVERED else f"after {moment:.3f} s: {outcome}")
 
 
 def of_the_pointer(prepared: Prepared, row: Row) -> None:
@@ -129,21 +141,21 @@ def of_the_pointer(prepared: Prepared, row: Row) -> None:
         for number in range(1, LATER):
             config = prepared.without(None)
             artifacts = config.artifacts_path
-            apart(lambda config=config: walk(config).status)
+            run_in_child(lambda config=config: walk(config).status)
 
             def dying(number: int = number, artifacts: Path = artifacts, move: Any = move) -> str:
                 die_at(number, prepared.work)
                 return move(artifacts).version
 
-            ended = apart(dying)
+            ended = run_in_child(dying)
             if not ended.killed:
                 break
-            if wrong := whole(artifacts):
+            if wrong := find_damage(artifacts):
                 row.count(wrong)
                 continue
-            known = champion_state(artifacts).champion
-            again = wanted if known == wanted else apart(lambda a=artifacts, m=move: m(a).version).value
-            row.count(RECOVERED if (known in ("v1", "v2") and again == wanted) else f"{known}, then {again}")
+            champion = champion_state(artifacts).champion
+            again = wanted if champion == wanted else run_in_child(lambda a=artifacts, m=move: m(a).version).value
+            row.count(RECOVERED if (champion in ("v1", "v2") and again == wanted) else f"{champion}, then {again}")
 
 
 def kills(folder: Path, seed: int, share: float) -> list[Row]:

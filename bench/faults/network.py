@@ -26,21 +26,21 @@ import sys, time, json
 from pathlib import Path
 from tasks.download import download, resolve
 from tasks.core.errors import KensaError
-def tried(step, *given):
+def retry(step, *arguments):
     for number in range({TRIES}):
         try:
-            return step(*given)
+            return step(*arguments)
         except KensaError as error:
             if not error.may_pass or number == {TRIES} - 1:
                 raise
             time.sleep(0.05)
 try:
-    pinned = tried(resolve, "acme/boards", None, Path("data"))
+    pinned = retry(resolve, "acme/boards", None, Path("data"))
     if len(sys.argv) > 1: print(pinned.revision, flush=True); sys.stdin.readline()
-    found = tried(download, pinned)
+    source = retry(download, pinned)
 except KensaError as error:
     print(f"kensa: {{error}}", file=sys.stderr); sys.exit(error.exit_code)
-print(json.dumps([str(path.resolve()) for path in Path(found.folder).rglob("*.parquet")]))
+print(json.dumps([str(path.resolve()) for path in Path(source.folder).rglob("*.parquet")]))
 """
 BUSY = {"Retry-After": "1"}
 FAULTS = {
@@ -91,7 +91,7 @@ def network(folder: Path, seed: int, share: float) -> list[Row]:
     return rows
 
 
-def _started(folder: Path, env: dict[str, str], *words: str) -> subprocess.Popen[str]:
+def _start(folder: Path, env: dict[str, str], *words: str) -> subprocess.Popen[str]:
     folder.mkdir(parents=True, exist_ok=True)
     root = str(Path(__file__).parents[2])
     return subprocess.Popen(
@@ -105,7 +105,7 @@ def _started(folder: Path, env: dict[str, str], *words: str) -> subprocess.Popen
     )
 
 
-def _judged(process: subprocess.Popen[str], content: bytes, folder: Path) -> str:
+def _outcome(process: subprocess.Popen[str], content: bytes, folder: Path) -> str:
     """Recovered with the very bytes, or refused in one line with nothing half-cached that a next run would use."""
     try:
         out, err = process.communicate(timeout=280)
@@ -131,18 +131,18 @@ def _with(folder: Path, content: bytes, faults: list[Fault]) -> str:
     with Hub() as hub:
         hub.commit("acme/boards", {f"data/{FILE}": content})
         hub.faults += faults
-        told = _judged(_started(folder, hub.env(folder / "home")), content, folder)
-        if told != REFUSED:
-            return told
+        outcome = _outcome(_start(folder, hub.env(folder / "home")), content, folder)
+        if outcome != REFUSED:
+            return outcome
         hub.faults.clear()
-        again = _judged(_started(folder, hub.env(folder / "home")), content, folder)
+        again = _outcome(_start(folder, hub.env(folder / "home")), content, folder)
         return REFUSED if again == RECOVERED else f"once the Hub is well again: {again}"
 
 
 def _nobody(folder: Path) -> str:
     with Hub() as hub:
         env = hub.env(folder / "home") | {"HF_ENDPOINT": "http://no-such-host.invalid"}
-    return _judged(_started(folder, env), b"", folder)
+    return _outcome(_start(folder, env), b"", folder)
 
 
 def _vanish(hub: Hub, sha: str, content: bytes) -> None:
@@ -158,13 +158,13 @@ def _between(folder: Path, content: bytes, change: Any) -> str:
     """Something happens to the repository after its head was looked up."""
     with Hub() as hub:
         sha = hub.commit("acme/boards", {f"data/{FILE}": content})
-        process = _started(folder, hub.env(folder / "home"), "wait")
+        process = _start(folder, hub.env(folder / "home"), "wait")
         if process.stdout.readline().strip() != sha:
             return "another revision than the head"
         change(hub, sha, content)
         process.stdin.write("\n")
         process.stdin.flush()
-        return _judged(process, content, folder)
+        return _outcome(process, content, folder)
 
 
 def _changed(folder: Path, content: bytes) -> str:
@@ -174,10 +174,10 @@ def _changed(folder: Path, content: bytes) -> str:
     with Hub() as hub:
         sha = hub.commit("acme/boards", {f"data/{FILE}": bytes(other)})
         hub.faults.append(Fault(FILE, math.inf, etag=blob_id(content)))
-        told = _judged(_started(folder, hub.env(folder / "home")), content, folder)
-        if told != REFUSED:
-            return told
+        outcome = _outcome(_start(folder, hub.env(folder / "home")), content, folder)
+        if outcome != REFUSED:
+            return outcome
         hub.faults.clear()
         hub._repos["datasets", "acme/boards"].commits[sha] = {f"data/{FILE}": content}
-        again = _judged(_started(folder, hub.env(folder / "home")), content, folder)
+        again = _outcome(_start(folder, hub.env(folder / "home")), content, folder)
         return REFUSED if again == RECOVERED else f"once the proxy is gone: {again}"

@@ -1,6 +1,6 @@
 """Many retrainings by one `kensa up`, as in production, with restarts: memory, disk, database and time stay flat.
 
-Each is a new dataset version at a Hub, told to the receiver, and trained by the worker in a process of its own.
+Each is a new dataset version at a Hub, reported to the receiver, and trained by the worker in a process of its own.
 After every five of them stages are pruned. After every 25 the database's past is moved back (as if a month and a
 half had gone by), and something dies or is stopped: in turn all of it by Ctrl-C, all by SIGKILL, the server, the
 worker; what is killed is killed in the middle of a run, which must end well all the same.
@@ -22,9 +22,9 @@ from typing import Any
 from support.factory import BIN, Factory, news, until, without_locked_database
 from support.fake_hub import Hub
 
-from bench.faults.harness import hidden, left_over, whole
+from bench.faults.harness import find_damage, hidden, left_over
 from bench.faults.result_row import RECOVERED, Row, say
-from bench.faults.soak_trend import KEPT, drawn, read, told
+from bench.faults.soak_trend import KEPT, draw, read, summary
 from flows.service.ledger import Ledger
 from tasks.registry.releases import releases
 
@@ -61,11 +61,11 @@ def _soaked(folder: Path, row: Row, count: int) -> None:
                 row.count(f"retraining {number}: {wrong}")
                 break
             row.count(RECOVERED)
-            with KEPT.open("a") as kept:
-                kept.write(json.dumps(line) + "\n")
+            with KEPT.open("a") as file:
+                file.write(json.dumps(line) + "\n")
             say(json.dumps(line))
-    row.notes = told(read())
-    drawn(read())
+    row.notes = summary(read())
+    draw(read())
 
 
 @contextlib.contextmanager
@@ -102,15 +102,15 @@ def _one(place: Factory, seed: int, restart: str | None) -> dict[str, Any]:
         nonlocal peak
         peak = max(peak, _memory(_engine(place), "VmHWM"))
         time.sleep(0.3)
-        return next((one for one in _runs(place, sha) if one["state_type"] == "COMPLETED"), None)
+        return next((run for run in _runs(place, sha) if run["state_type"] == "COMPLETED"), None)
 
     run = until(ended, PATIENCE, "the run is completed")
     wall = time.monotonic() - start
     artifacts = place.folder / "artifacts" / "boards"
-    states = {one.revision: one.state for one in Ledger(place.folder / "data").versions()}
+    states = {version.revision: version.state for version in Ledger(place.folder / "data").versions()}
     assert states[sha] == "done", states[sha]
-    assert not (wrong := whole(artifacts)), wrong
-    assert not (left := left_over(place.folder / "artifacts")), left
+    assert not (wrong := find_damage(artifacts)), wrong
+    assert not (files := left_over(place.folder / "artifacts")), files
     seconds = {"seconds": run["total_run_time"], "wall": wall}
     memory = {kind: _memory(place.processes(*words), "VmRSS") for kind, words in KINDS.items()}
     log = place.log.read_text()
@@ -121,16 +121,16 @@ def _one(place: Factory, seed: int, restart: str | None) -> dict[str, Any]:
 
 def _runs(place: Factory, sha: str) -> list[dict[str, Any]]:
     """The runs of this revision; none while the server is down."""
-    asked = {"deployments": {"name": {"any_": ["on-new-version"]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 5}
+    request = {"deployments": {"name": {"any_": ["on-new-version"]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 5}
     try:
-        found = place.ask("/flow_runs/filter", asked)
+        runs = place.ask("/flow_runs/filter", request)
     except OSError:
         return []
     except Exception as error:  # httpx: it is being started again
         if type(error).__module__.partition(".")[0] != "httpx":
             raise
         return []
-    return [run for run in found if run["parameters"].get("revision") == sha]
+    return [run for run in runs if run["parameters"].get("revision") == sha]
 
 
 def _engine(place: Factory) -> dict[int, str]:
@@ -158,13 +158,13 @@ def _prune(place: Factory) -> None:
 def _age(place: Factory) -> None:
     """Move back all that has ended, as if so many days had gone by."""
     ended = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
-    moved = "{0} = strftime('%Y-%m-%d %H:%M:%f', {0}, '-%d days') || '000'"
+    shift = "{0} = strftime('%Y-%m-%d %H:%M:%f', {0}, '-%d days') || '000'"
     with contextlib.closing(sqlite3.connect(_database(place), timeout=60)) as table, table:
         for column in ("start_time", "end_time"):
-            sql = f"UPDATE flow_run SET {moved.format(column).replace('%d days', f'{AGED} days')}"
+            sql = f"UPDATE flow_run SET {shift.format(column).replace('%d days', f'{AGED} days')}"
             table.execute(f"{sql} WHERE state_type IN {ended} AND {column} IS NOT NULL")
         for name in ("events", "event_resources"):
-            table.execute(f"UPDATE {name} SET {moved.format('occurred').replace('%d days', f'{AGED} days')}")
+            table.execute(f"UPDATE {name} SET {shift.format('occurred').replace('%d days', f'{AGED} days')}")
 
 
 def _database(place: Factory) -> Path:
@@ -182,8 +182,8 @@ def _memory(pids: dict[int, str], field: str) -> float:
 
 
 def _disk(place: Factory) -> dict[str, float]:
-    """MB of what is kept, by whose it is, and the database's rows that are counted."""
-    folder, made = place.folder, place.folder / "artifacts"
+    """MB of each folder, and the database's rows that are counted."""
+    folder, artifacts = place.folder, place.folder / "artifacts"
     database = _database(place)
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=60)) as table:
         rows = {
@@ -192,8 +192,8 @@ def _disk(place: Factory) -> dict[str, float]:
         free, page = (table.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
     sizes = {
         "stages": _size(folder / "data"),
-        "artifacts": _size(made),
-        "released": _size(made / "boards" / "releases"),
+        "artifacts": _size(artifacts),
+        "released": _size(artifacts / "boards" / "releases"),
         "hub": _size(folder / "home"),
         "database": sum(_size(path) for path in database.parent.glob("prefect.db*")),
         "prefect": _size(folder / "prefect"),
@@ -205,10 +205,10 @@ def _disk(place: Factory) -> dict[str, float]:
 
 def _size(path: Path) -> float:
     """MB below a folder, or of a file; a file that has two names counts once."""
-    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file() and not one.is_symlink()]
-    known = {}
-    for one in files:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file() and not file.is_symlink()]
+    sizes = {}
+    for file in files:
         with contextlib.suppress(OSError):
-            found = one.stat()
-            known[found.st_ino] = found.st_size
-    return sum(known.values()) / 1e6
+            status = file.stat()
+            sizes[status.st_ino] = status.st_size
+    return sum(sizes.values()) / 1e6

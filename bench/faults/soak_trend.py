@@ -1,6 +1,6 @@
 """What a soak says: of memory, disk and time the level and the slope over its last half, and their picture.
 
-python -m bench.faults.soak_trend: the row's words from the kept lines, and the picture anew.
+python -m bench.faults.soak_trend: the row's notes from the recorded lines, and the picture anew.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ PANELS = (
 
 
 def read(path: Path = KEPT) -> Lines:
-    """The kept lines; `spare` is what `kensa prune` may take from: all of data/ and the drafts."""
+    """The recorded lines; `spare` is what `kensa prune` may take from: all of data/ and the drafts."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     return [{**line, "spare": line["stages"] + line["artifacts"] - line["released"]} for line in lines]
 
 
-def told(lines: Lines) -> str:
+def summary(lines: Lines) -> str:
     """The notes of the row."""
     quiet = [line for line in lines if not line["restart"]]
     last = lines[-1]
@@ -80,7 +80,7 @@ def slope(lines: Lines, name: str) -> float:
     return float(np.polyfit([line["number"] for line in half(lines)], [line[name] for line in half(lines)], 1)[0])
 
 
-def drawn(lines: Lines, path: Path = PICTURE) -> None:
+def draw(lines: Lines, path: Path = PICTURE) -> None:
     """The picture: a panel for each kind of figure, a thin line where something was restarted."""
     figure = Figure((9, 6.4), layout="constrained")
     quiet = [line for line in lines if not line["restart"]]
@@ -93,12 +93,12 @@ def drawn(lines: Lines, path: Path = PICTURE) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _panel(axes: Axes, lines: Lines, shown: Lines, figures: tuple[tuple[str, str, str], ...]) -> None:
+def _panel(axes: Axes, lines: Lines, rows: Lines, figures: tuple[tuple[str, str, str], ...]) -> None:
     for line in lines:
         if line["restart"]:
             axes.axvline(line["number"], color="0.8", lw=0.8)
     for name, called, dashes in figures:
-        axes.plot([line["number"] for line in shown], [line[name] for line in shown], dashes, label=called)
+        axes.plot([line["number"] for line in rows], [line[name] for line in rows], dashes, label=called)
     many = len(figures) > 1
     axes.set_ylim(0, axes.get_ylim()[1] * (1.3 if many else 1.1))
     if many:
@@ -106,5 +106,5 @@ def _panel(axes: Axes, lines: Lines, shown: Lines, figures: tuple[tuple[str, str
 
 
 if __name__ == "__main__":
-    print(told(read()))
-    drawn(read())
+    print(summary(read()))
+    draw(read())

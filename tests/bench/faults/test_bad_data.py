@@ -14,8 +14,8 @@ COUNT |= {"manifests of releases": 60, "tables and files as sources": 25}
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of libraries, about what no test of ours would bring
 def test_every_refusal_is_a_known_error_in_one_line(tmp_path):
-    for kind, (_, check, made) in entries(tmp_path).items():
+    for kind, (_, check, strategies) in entries(tmp_path).items():
         row = Row("bad data", kind, 42)
-        fuzz(check, made, COUNT[kind], 42, row)
+        fuzz(check, strategies, COUNT[kind], 42, row)
         assert row.lost == [], kind
         assert row.tried >= COUNT[kind]

@@ -22,13 +22,13 @@ from bench.faults import concurrency, disk, killed_steps, result_row
 folder = Path(sys.argv[1])
 prepared = killed_steps.Prepared(folder)
 rows = [result_row.Row("kill", step) for step in ("triplets", "publish")]
-for one in rows:
-    killed_steps.at_every_operation(prepared, one.kind, one, 15)
+for row in rows:
+    killed_steps.at_every_operation(prepared, row.kind, row, 15)
 rows.append(result_row.Row("disk", "turned", 7))
 disk._every_file(prepared, rows[-1], disk.flipped, 8)
 rows.append(result_row.Row("pairs", "moves"))
 concurrency._moves(prepared, rows[-1], 2)
-print(json.dumps([[one.kind, one.tried, one.lost] for one in rows]))
+print(json.dumps([[row.kind, row.tried, row.lost] for row in rows]))
 """
 
 
