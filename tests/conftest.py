@@ -73,17 +73,17 @@ class Place:
     def __post_init__(self):
         (self.folder / "home").mkdir(parents=True, exist_ok=True)
         home = {"HOME": "home", "HF_HOME": "home/hf", "PREFECT_HOME": "home/prefect"}
-        own = {name: str(self.folder / place) for name, place in home.items()}
+        folders = {name: str(self.folder / place) for name, place in home.items()}
         fonts = {"MPLCONFIGDIR": str(self.folder.parent / "matplotlib")}  # its font list takes seconds to make
-        self.env = {"PATH": f"{BIN}:{os.environ['PATH']}", "HF_ENDPOINT": NOBODY, **fonts, **self.env, **own}
+        self.env = {"PATH": f"{BIN}:{os.environ['PATH']}", "HF_ENDPOINT": NOBODY, **fonts, **self.env, **folders}
 
     def kensa(self, *words, small=True, imports=False, **env):
         """Run the command; `small` adds the settings of `SMALL` to a retraining and a sweep."""
         words = [str(word) for word in words]
         if small and words[:1] in (["retrain"], ["sweep"]):
-            given = {word.partition("=")[0] for word in words}
-            words += [] if "--preset" in given else ["--preset", "notebook"]
-            words += [word for key, value in SMALL.items() if key not in given for word in ("--set", f"{key}={value}")]
+            keys = {word.partition("=")[0] for word in words}
+            words += [] if "--preset" in keys else ["--preset", "notebook"]
+            words += [word for key, value in SMALL.items() if key not in keys for word in ("--set", f"{key}={value}")]
         return self.run(BIN / "kensa", *words, **env, **({"PYTHONPROFILEIMPORTTIME": "1"} if imports else {}))
 
     def run(self, *words, timeout=600, **env):
@@ -100,8 +100,8 @@ class Place:
 
     def left_over(self):
         """What a run leaves half-written: dotted drafts and scratch folders, but for the locks."""
-        found = [path for name in ("data", "artifacts") for path in (self.folder / name).rglob(".*")]
-        return [path for path in found if not path.name.endswith(".lock")]
+        drafts = [path for name in ("data", "artifacts") for path in (self.folder / name).rglob(".*")]
+        return [path for path in drafts if not path.name.endswith(".lock")]
 
     def champion(self):
         """The champion's name, or None."""
@@ -135,13 +135,13 @@ class Server:
 
     def artifacts(self, run_id):
         """The artifacts of a flow run by key; a key's last one where it was made twice."""
-        made = self.filter("artifacts", artifacts={"flow_run_id": {"any_": [run_id]}}, sort="UPDATED_DESC")
-        return {artifact["key"]: artifact for artifact in reversed(made)}
+        artifacts = self.filter("artifacts", artifacts={"flow_run_id": {"any_": [run_id]}}, sort="UPDATED_DESC")
+        return {artifact["key"]: artifact for artifact in reversed(artifacts)}
 
     def logs(self, run_id):
         """The messages of a flow run and of its tasks, in order."""
-        found = self.filter("logs", logs={"flow_run_id": {"any_": [run_id]}}, sort="TIMESTAMP_ASC")
-        return [line["message"] for line in found]
+        lines = self.filter("logs", logs={"flow_run_id": {"any_": [run_id]}}, sort="TIMESTAMP_ASC")
+        return [line["message"] for line in lines]
 
     def _answer(self, path, body=None):
         request = urllib.request.Request(
@@ -206,7 +206,7 @@ def a_place():
 
 @pytest.fixture(scope="session")
 def hidden():
-    """Makes parts whose modes a mean map cannot tell apart, and a small tower can.
+    """Makes parts whose modes a mean map cannot separate, and a small tower can.
 
     Modes 1 and 2 differ in whether two cells rise together or against each other, so both have the
     same mean; the raw map's AUROC is about 0.9, by RT, and the tower's 0.99.

@@ -25,21 +25,21 @@ def browser():
 
 @pytest.fixture
 def page(browser, tmp_path, request):
-    """A page; what it asked for and complained of is kept, and at the end a picture is taken."""
-    opened = browser.new_page(viewport={"width": 1400, "height": 1000})
-    opened.set_default_timeout(30_000)
-    opened.asked, opened.complaints = [], []
+    """A page; it records requests and complaints, and at the end a picture is taken."""
+    tab = browser.new_page(viewport={"width": 1400, "height": 1000})
+    tab.set_default_timeout(30_000)
+    tab.asked, tab.complaints = [], []
 
     def answer(route):
-        opened.asked.append(route.request.url)
+        tab.asked.append(route.request.url)
         if route.request.url.startswith(OURS):
             route.continue_()
         else:
             route.abort()
 
-    opened.route("**/*", answer)
-    opened.on("console", lambda said: opened.complaints.append(f"{said.type}: {said.text}"))
-    opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    yield opened
-    opened.screenshot(path=tmp_path / f"{request.node.name}.png", full_page=True)
-    opened.close()
+    tab.route("**/*", answer)
+    tab.on("console", lambda message: tab.complaints.append(f"{message.type}: {message.text}"))
+    tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
+    yield tab
+    tab.screenshot(path=tmp_path / f"{request.node.name}.png", full_page=True)
+    tab.close()

@@ -1,4 +1,4 @@
-"""A factory on one machine, for tests: `kensa up` in a folder of its own, with a Hub-shaped server beside it.
+"""A factory on one machine, for tests: `kensa up` in its own folder, with a Hub-shaped server beside it.
 
 Every process that belongs to it has the folder in its environment, so that none of them can hide.
 """
@@ -66,12 +66,12 @@ def without_locked_database(log: str) -> str:
     outside of Python's libraries, such as one of ours, or that ends in anything else, stays.
     """
 
-    def judged(found: re.Match[str]) -> str:
-        files = re.findall(r'^ +File "([^"]+)"', found[0], re.M)
+    def without_ours(entry: re.Match[str]) -> str:
+        files = re.findall(r'^ +File "([^"]+)"', entry[0], re.M)
         servers = any("/prefect/server/" in name for name in files) and all("/lib/python3" in name for name in files)
-        return "" if servers else found[0]
+        return "" if servers else entry[0]
 
-    return LOCKED.sub(judged, log)
+    return LOCKED.sub(without_ours, log)
 
 
 def news(sha: str, name: str = NAME, ref: str = "refs/heads/main") -> dict[str, Any]:
@@ -98,8 +98,8 @@ class Factory:
             f'{toml}\n[lines.boards]\ntrain = "{NAME}"\npreset = "notebook"\nset = [{words}]\n'
         )
         quick = {"PREFECT_WORKER_QUERY_SECONDS": "1", "KENSA_WEBHOOK_SECRET": SECRET, "PREFECT_API_URL": self.api}
-        own = {"PREFECT_HOME": str(folder / "prefect"), "MPLCONFIGDIR": str(folder.parent / "matplotlib")}
-        self.env = {**hub.env(folder / "home"), **own, **quick, "PATH": f"{BIN}:{os.environ['PATH']}"}
+        folders = {"PREFECT_HOME": str(folder / "prefect"), "MPLCONFIGDIR": str(folder.parent / "matplotlib")}
+        self.env = {**hub.env(folder / "home"), **folders, **quick, "PATH": f"{BIN}:{os.environ['PATH']}"}
 
     @property
     def api(self) -> str:
@@ -127,11 +127,11 @@ class Factory:
 
     @property
     def log(self) -> Path:
-        """What `kensa up` and its services said."""
+        """The log of `kensa up` and its services."""
         return self.folder / "up.log"
 
     def said(self) -> str:
-        """What was said since the last start."""
+        """The log since the last start."""
         return self.log.read_text().rpartition("---- started\n")[2]
 
     def _receiver_listens(self) -> bool:
@@ -149,7 +149,7 @@ class Factory:
 
     def processes(self, *words: str) -> dict[int, str]:
         """Every living process of this factory whose command line holds one of `words` (or any), by pid."""
-        mark, found = f"PREFECT_HOME={self.folder / 'prefect'}".encode(), {}
+        mark, lines = f"PREFECT_HOME={self.folder / 'prefect'}".encode(), {}
         for place in Path("/proc").glob("[0-9]*"):
             try:
                 ours = mark in (place / "environ").read_bytes().split(b"\0")
@@ -157,8 +157,8 @@ class Factory:
             except OSError:
                 continue  # it has ended, or is not ours to look at
             if ours and line and (not words or any(word in line for word in words)):
-                found[int(place.name)] = line
-        return found
+                lines[int(place.name)] = line
+        return lines
 
     def sweep(self) -> None:
         """After a failed test: end what is left."""
@@ -174,10 +174,10 @@ class Factory:
             [*map(str, words)], cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=180, check=False
         )
 
-    def deliver(self, told: Any, secret: str = SECRET) -> httpx.Response:
+    def deliver(self, body: Any, secret: str = SECRET) -> httpx.Response:
         """One delivery of the Hub's webhook."""
         return httpx.post(
-            f"http://127.0.0.1:{self.webhook_port}/webhook", json=told, headers={"X-Webhook-Secret": secret}, timeout=30
+            f"http://127.0.0.1:{self.webhook_port}/webhook", json=body, headers={"X-Webhook-Secret": secret}, timeout=30
         )
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -195,8 +195,8 @@ class Factory:
 
     def tasks(self, run: str) -> list[tuple[str, str]]:
         """Name and state of every task of a flow run; those of a run that was taken up again stand there twice."""
-        found = self.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
-        return [(task["name"], task["state_name"]) for task in found]
+        tasks = self.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
+        return [(task["name"], task["state_name"]) for task in tasks]
 
     def releases(self) -> list[dict[str, Any]]:
         """The manifests of all releases of the line and of all rejected drafts."""
@@ -207,8 +207,8 @@ class Factory:
     def epochs(self) -> int:
         """How many epochs of a training are done; 0 while none is under way."""
         states = self.folder.glob("data/stages/.training-*[0-9a-f].npz")
-        kept = next((found for found in map(load_checkpoint, states) if found), None)
-        return len(kept.log) if kept else 0
+        checkpoint = next((state for state in map(load_checkpoint, states) if state), None)
+        return len(checkpoint.log) if checkpoint else 0
 
 
 @contextmanager

@@ -87,7 +87,7 @@ class Repo:
     """A repository: its commits, oldest first, each with all of its files, and who may read it."""
 
     commits: dict[str, Files] = field(default_factory=dict)
-    made: int = 0  # commits ever made, so that a sha never comes back
+    count: int = 0  # commits ever made, so that a sha never comes back
     private: bool = False
     gated: bool = False
     token: str = ""  # the one that opens a private or gated repository; empty: none does
@@ -96,9 +96,9 @@ class Repo:
         """A new commit with `changes` on top of the newest; None deletes. Returns its sha."""
         merged = {**(self.commits[self.find("main")] if self.commits else {}), **changes}
         files = {path: content for path, content in sorted(merged.items()) if content is not None}
-        self.made += 1
-        told = "\n".join([str(self.made), *(f"{blob_id(content)} {path}" for path, content in files.items())])
-        sha = hashlib.sha1(told.encode()).hexdigest()
+        self.count += 1
+        text = "\n".join([str(self.count), *(f"{blob_id(content)} {path}" for path, content in files.items())])
+        sha = hashlib.sha1(text.encode()).hexdigest()
         self.commits[sha] = files
         return sha
 
@@ -146,24 +146,24 @@ class Hub:
 
     def commit(self, repo: str, files: Mapping[str, bytes | Path | None], kind: str = "datasets") -> str:
         """A new commit on `main`, in a new repository if need be; files given as None are deleted."""
-        read = {path: given.read_bytes() if isinstance(given, Path) else given for path, given in files.items()}
+        read = {path: content.read_bytes() if isinstance(content, Path) else content for path, content in files.items()}
         with self._lock:
             return self._repos.setdefault((kind, repo), Repo()).add(read)
 
     def files(self, repo: str, revision: str = "main", kind: str = "datasets") -> dict[str, bytes]:
         """The content of every file at `revision`."""
-        found = self._repos[kind, repo]
-        return dict(found.commits[found.find(revision)])
+        repository = self._repos[kind, repo]
+        return dict(repository.commits[repository.find(revision)])
 
     def private(self, repo: str, token: str, kind: str = "datasets") -> None:
         """From now on only `token` sees that the repository exists."""
-        found = self._repos[kind, repo]
-        found.private, found.token = True, token
+        repository = self._repos[kind, repo]
+        repository.private, repository.token = True, token
 
     def gated(self, repo: str, token: str = "", kind: str = "datasets") -> None:
         """From now on only `token` may read content; names, sizes and shas stay open, as on the Hub."""
-        found = self._repos[kind, repo]
-        found.gated, found.token = True, token
+        repository = self._repos[kind, repo]
+        repository.gated, repository.token = True, token
 
     def vanish(self, repo: str, sha: str, kind: str = "datasets") -> None:
         """Takes a commit out of the history; `main` falls back if it was the newest."""
@@ -198,10 +198,10 @@ class Hub:
         try:
             if ask.path in fixed:
                 return fixed[ask.path](ask)
-            if found := FILE.fullmatch(ask.path):
-                return self._file(ask, *found.groups())
-            if found := API.fullmatch(ask.path):
-                return self._api(ask, *found.groups())
+            if match := FILE.fullmatch(ask.path):
+                return self._file(ask, *match.groups())
+            if match := API.fullmatch(ask.path):
+                return self._api(ask, *match.groups())
             raise Refusal(404, "", f"No such page: {ask.path}")
         except Refusal as refusal:
             return refusal.answer
@@ -239,10 +239,10 @@ class Hub:
         whoami(ask)
         wanted = json.loads(ask.body)
         kind, name = f"{wanted.get('type', 'model')}s", f"{wanted.get('organization') or 'acme'}/{wanted['name']}"
-        known = (kind, name) in self._repos
-        if not known:
+        exists = (kind, name) in self._repos
+        if not exists:
             self.commit(name, {".gitattributes": b""}, kind)
-        return page({"url": self._url(kind, name)}, 409 if known else 200)
+        return page({"url": self._url(kind, name)}, 409 if exists else 200)
 
     def _url(self, kind: str, name: str) -> str:
         return f"{self.endpoint}/{name if kind == 'models' else f'{kind}/{name}'}"
@@ -258,14 +258,14 @@ def blob_id(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
-def cut_range(whole: Answer, wanted: str) -> Answer:
+def cut_range(answer: Answer, wanted: str) -> Answer:
     """The part of a file that a Range header names, as 206."""
     first, last = re.fullmatch(r"bytes=(\d+)-(\d*)", wanted).groups()
-    size = len(whole.body)
+    size = len(answer.body)
     start, end = int(first), min(int(last or size), size - 1)
     if start > end:
         raise Refusal(416, "", "Range Not Satisfiable", **{"Content-Range": f"bytes */{size}"})
-    return Answer(206, whole.headers | {"Content-Range": f"bytes {start}-{end}/{size}"}, whole.body[start : end + 1])
+    return Answer(206, answer.headers | {"Content-Range": f"bytes {start}-{end}/{size}"}, answer.body[start : end + 1])
 
 
 def facts(name: str, repo: Repo, sha: str) -> dict[str, Any]:
@@ -278,9 +278,9 @@ def facts(name: str, repo: Repo, sha: str) -> dict[str, Any]:
 def listing(files: Files) -> dict[str, dict[str, Any]]:
     """Every file and every folder, by path; a folder's id is made from its path, which is enough here."""
     folders = {str(above) for path in files for above in Path(path).parents} - {"."}
-    found = {path: {"type": "file", "size": len(c), "oid": blob_id(c)} for path, c in files.items()}
-    found |= {path: {"type": "directory", "size": 0, "oid": blob_id(path.encode())} for path in folders}
-    return {path: item | {"path": path} for path, item in sorted(found.items())}
+    items = {path: {"type": "file", "size": len(c), "oid": blob_id(c)} for path, c in files.items()}
+    items |= {path: {"type": "directory", "size": 0, "oid": blob_id(path.encode())} for path in folders}
+    return {path: item | {"path": path} for path, item in sorted(items.items())}
 
 
 def tree(ask: Ask, files: Files, sha: str, folder: str) -> Answer:
@@ -294,9 +294,9 @@ def tree(ask: Ask, files: Files, sha: str, folder: str) -> Answer:
 
 
 def paths_info(ask: Ask, files: Files, *_: str) -> Answer:
-    """Those of the asked paths that exist."""
-    asked = parse_qs(ask.body.decode()).get("paths", [])
-    return page([item for path, item in listing(files).items() if path in asked])
+    """The requested paths that exist."""
+    paths = parse_qs(ask.body.decode()).get("paths", [])
+    return page([item for path, item in listing(files).items() if path in paths])
 
 
 def refs(ask: Ask, files: Files, sha: str, *_: str) -> Answer:
@@ -307,10 +307,10 @@ def refs(ask: Ask, files: Files, sha: str, *_: str) -> Answer:
 
 def preupload(ask: Ask, files: Files, *_: str) -> Answer:
     """Every file may come inside the commit; its present id lets the client skip an unchanged one."""
-    known = {path: blob_id(content) for path, content in files.items()}
-    asked = [item["path"] for item in json.loads(ask.body)["files"]]
+    ids = {path: blob_id(content) for path, content in files.items()}
+    paths = [item["path"] for item in json.loads(ask.body)["files"]]
     mode = {"uploadMode": "regular", "shouldIgnore": False}
-    return page({"files": [{"path": path, "oid": known.get(path), **mode} for path in asked]})
+    return page({"files": [{"path": path, "oid": ids.get(path), **mode} for path in paths]})
 
 
 def changes(body: bytes) -> dict[str, bytes | None]:
@@ -336,7 +336,7 @@ PAGES = {"tree": tree, "paths-info": paths_info, "refs": refs, "preupload": preu
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Reads a request whole, asks the hub, and sends the answer as the fault wants it."""
+    """Reads a whole request, asks the hub, and sends the answer as the fault wants it."""
 
     hub: Hub
     protocol_version = "HTTP/1.1"

@@ -33,7 +33,7 @@ class ModelHub(Hub):
         self.objects: dict[str, bytes] = {}  # by SHA-256
         self.came: Counter[str] = Counter()  # bytes of each object that ever came, whole or not
         self.tags: dict[str, dict[str, str]] = {}  # commit by tag, by repository
-        self.full = False  # whether large files are refused, one by one
+        self.full = False  # whether large files are refused
         self.messages: list[str] = []
         self.made: list[dict] = []  # what repositories were asked for
         self._server.RequestHandlerClass = type("OurHandler", (ModelHandler,), {"hub": self})
@@ -44,8 +44,8 @@ class ModelHub(Hub):
 
     def _true_answer(self, ask: Ask) -> Answer:
         try:
-            if found := BATCH.fullmatch(ask.path):
-                self._open("models", found[1], ask.token, content=True)
+            if match := BATCH.fullmatch(ask.path):
+                self._open("models", match[1], ask.token, content=True)
                 return self._batch(json.loads(ask.body))
             if ask.path.startswith("/lfs/"):
                 return self._object(ask)
@@ -61,13 +61,13 @@ class ModelHub(Hub):
             actions = {"upload": upload, "verify": {"href": f"{self.endpoint}/lfs/verify"}}
             return {"oid": oid, "size": size} | ({} if oid in self.objects else {"actions": actions})
 
-        return page({"transfer": "basic", "objects": [entry(one["oid"], one["size"]) for one in wanted["objects"]]})
+        return page({"transfer": "basic", "objects": [entry(item["oid"], item["size"]) for item in wanted["objects"]]})
 
     def _object(self, ask: Ask) -> Answer:
         oid = ask.path.rpartition("/")[2]
         if oid == "verify":
-            told = json.loads(ask.body)
-            if len(self.objects.get(told["oid"], b"")) != told["size"]:
+            item = json.loads(ask.body)
+            if len(self.objects.get(item["oid"], b"")) != item["size"]:
                 raise Refusal(404, "", "Object does not exist")
             return page({})
         if hashlib.sha256(ask.body).hexdigest() != oid:
@@ -81,9 +81,9 @@ class ModelHub(Hub):
         repo = self._open(kind, name, ask.token, content=True)
         tags = self.tags.setdefault(name, {})
         if what == "refs":
-            told = [{"name": tag, "ref": f"refs/tags/{tag}", "targetCommit": sha} for tag, sha in tags.items()]
+            refs = [{"name": tag, "ref": f"refs/tags/{tag}", "targetCommit": sha} for tag, sha in tags.items()]
             main = {"name": "main", "ref": "refs/heads/main", "targetCommit": repo.find("main")}
-            return page({"branches": [main], "converts": [], "tags": told, "pullRequests": []})
+            return page({"branches": [main], "converts": [], "tags": refs, "pullRequests": []})
         if not ask.token:
             raise Refusal(401, "", "Invalid username or password.")
         if what == "tag":
@@ -100,8 +100,8 @@ class ModelHub(Hub):
         def entry(path: str) -> dict:
             large = any(fnmatch(path, pattern) for pattern in LARGE)
             content = files.get(path)
-            known = content and (hashlib.sha256(content).hexdigest() if large else blob_id(content))
-            return {"path": path, "oid": known, "uploadMode": "lfs" if large else "regular", "shouldIgnore": False}
+            oid = content and (hashlib.sha256(content).hexdigest() if large else blob_id(content))
+            return {"path": path, "oid": oid, "uploadMode": "lfs" if large else "regular", "shouldIgnore": False}
 
         return page({"files": [entry(item["path"]) for item in json.loads(ask.body)["files"]]})
 

@@ -1,6 +1,6 @@
 """Small inspected parts for the tests of the steps: maps of 4 × 5 values, in every kind of table.
 
-Everything is seeded. `inspected` has modes that can be told apart, `noise` has nothing to be learnt.
+Everything is seeded. `inspected` has modes that a tower can separate, `noise` has nothing to be learnt.
 """
 
 from __future__ import annotations
@@ -148,12 +148,12 @@ def banked(parts: Parts, shares: tuple[float, ...] = SHARES, seed: int = 42, lea
     """A bank straight from records, without any file; `leak` makes anchors of all records, as nobody should."""
     names = np.array([hashlib.blake2b(row, digest_size=16).hexdigest() for row in parts.maps], "S32")
     part = split_units(names, parts.mode, shares, seed)
-    made, _ = triplets_by_part(parts.mode, part, np.empty((0, 2), np.int64), 2, True, seed)
+    rows, _ = triplets_by_part(parts.mode, part, np.empty((0, 2), np.int64), 2, True, seed)
     used = np.ones(len(parts), bool) if leak else part == PARTS.index("train")
     modes = range(parts.mode.max() + 1)
     anchors = np.stack([parts.maps[used & (parts.mode == mode)].mean(axis=0) for mode in modes])
     return Bank(
-        parts.maps, anchors, parts.mode, parts.label == 0, part, names, parts.group, [str(m) for m in modes], made
+        parts.maps, anchors, parts.mode, parts.label == 0, part, names, parts.group, [str(m) for m in modes], rows
     )
 
 
@@ -167,8 +167,8 @@ def hidden_bank(flipped: int, parts: bool = False) -> Any:
     maps = (rng.normal(0, 0.3, (300, ROWS * COLS)) + 1 + np.eye(ROWS * COLS)[mode * 6] * 3).astype(np.float32)
     rows = rng.choice(300, flipped, replace=False)
     mode[rows] = (mode[rows] + rng.integers(1, 3, flipped)) % 3
-    made = Parts(maps, (mode > 0).astype(int), mode, np.array([""] * 300))
-    return made if parts else (banked(made), rows)
+    records = Parts(maps, (mode > 0).astype(int), mode, np.array([""] * 300))
+    return records if parts else (banked(records), rows)
 
 
 def report(reasons: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -196,8 +196,8 @@ FACTS = {
 
 def judged(folder: Path, reasons: tuple[str, ...] = ()) -> dict[str, Stage]:
     """The four stages that `publish` takes, with a few bytes for the model and the pictures."""
-    told = report(reasons)
-    metrics = {name: value for name, value in told["figures"].items() if isinstance(value, float | int)}
+    contents = report(reasons)
+    metrics = {name: value for name, value in contents["figures"].items() if isinstance(value, float | int)}
 
     def model(draft: Path) -> dict[str, Any]:
         (draft / "model.keras").write_bytes(b"weights")
@@ -206,7 +206,7 @@ def judged(folder: Path, reasons: tuple[str, ...] = ()) -> dict[str, Stage]:
     def judgement(draft: Path) -> dict[str, Any]:
         for name in set(EVALUATION_FILES) - {"report.json"}:
             (draft / name).write_text(name)
-        write_json(draft / "report.json", told)
+        write_json(draft / "report.json", contents)
         return {"metrics": metrics}
 
     digest = digest_of(*reasons)
@@ -234,11 +234,11 @@ def line(records: Parts, folder: Path, config: RunConfig, fingerprint: str = "f"
     from tasks.registry.champion import current_champion
     from tasks.train import train
 
-    known = cached(map_column(records), folder, config)
-    bank = triplets(known, None, config)
+    cached_source = cached(map_column(records), folder, config)
+    bank = triplets(cached_source, None, config)
     model, before = train(bank, config), current_champion(config.artifacts_path)
-    told = {"source": "parts", "kind": "folder", "revision": "0" * 40, "records": len(records.maps), "modes": 3}
-    facts = {"train": {**told, "source_kind": "map", "triplets": 1}, "test": None, "changes": None}
-    report = evaluate(bank, model, config, before, facts, known.findings)
-    stages = {"cache": known.stage, "triplets": bank, "model": model, "report": report}
+    source = {"source": "parts", "kind": "folder", "revision": "0" * 40, "records": len(records.maps), "modes": 3}
+    facts = {"train": {**source, "source_kind": "map", "triplets": 1}, "test": None, "changes": None}
+    report = evaluate(bank, model, config, before, facts, cached_source.findings)
+    stages = {"cache": cached_source.stage, "triplets": bank, "model": model, "report": report}
     return {**stages, "outcome": publish(stages, config, before and before.version, fingerprint, facts)}
