@@ -1,16 +1,14 @@
-"""Judges the trained model on the test part, opened once: figures, thresholds, baselines, the champion.
+"""Evaluates the trained model on the test part: metrics, thresholds, baselines, and the comparison with the champion.
 
-Everything uses the one distance that was trained, thresholds come from the calibration part alone,
-and prototypes from training records alone.
+Everything uses the distance that was trained; thresholds come from the calibration part alone, prototypes from
+training records alone.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -18,16 +16,17 @@ import numpy as np
 from tasks.config.fingerprints import report_digest
 from tasks.config.run import RunConfig
 from tasks.core.files import write_json
+from tasks.core.json_form import Json
 from tasks.core.results import Finding, Stage
 from tasks.core.stages import get_or_make_stage
 from tasks.data.bank import Bank, load_bank
 from tasks.data.bank_variants import sampled_share, subsample
 from tasks.data.map_statistics import map_summaries
 from tasks.evaluation.ablation import left_out_mode_summary, permutation_summary
-from tasks.evaluation.calibration_scores import collect_scores
 from tasks.evaluation.comparison import compare_with_champion
+from tasks.evaluation.evaluation_report import BaselineKind, EvaluationReport, HoldoutResult
 from tasks.evaluation.gate import comparison_summary, reasons_to_reject
-from tasks.evaluation.holdout import baseline_metrics, calibrate_thresholds, holdout_metrics
+from tasks.evaluation.holdout import baseline, calibrate_thresholds, collect_scores, holdout_metrics
 from tasks.evaluation.leakage import leakage_report
 from tasks.evaluation.report_data import collect_report_data
 from tasks.evaluation.scored_records import ScoredRecords, score_part
@@ -39,10 +38,11 @@ from tasks.monitoring.reference import build_reference
 from tasks.registry.frozen_sets import identify_frozen_set
 from tasks.registry.gallery import build_gallery
 from tasks.registry.loading import CalibratedClassifier, load_encoder, trained_classifier
-from tasks.registry.manifest import FrozenSet
+from tasks.registry.manifest import SourceSummary
 from tasks.registry.release_files import (
     DEFECT_THRESHOLD,
     REPORT_FILE,
+    REPORT_PAGE,
     ClassifierArrays,
     SplitRecords,
     Threshold,
@@ -59,108 +59,95 @@ def evaluate(
     model: Stage,
     config: RunConfig,
     champion: Release | None,
-    facts: dict[str, Any],
+    facts: Json,
     findings: tuple[Finding, ...],
-    folds: tuple[dict[str, Any], ...] = (),
+    folds: tuple[Json, ...] = (),
 ) -> Stage:
-    """The stage folder with `report.json`, `report.html`, `anchors.npz`, `threshold.json`,
-    `split.npz`, `gallery.npz`,
-    `reference.npz`, `scores.npz`, `labels.parquet` and `labels.html`.
+    """The stage folder with the files that a release gets from its evaluation (EVALUATION_FILES).
 
-    `facts` name the sources and revisions for the report; `folds` are the figures of the trainings without
-    a mode and with permuted ones. The manifest's facts hold the flat `metrics` and the gate's `reasons`.
+    `facts` name the sources and revisions for the report; `folds` are the metrics of the trainings without a mode and
+    with permuted ones. The manifest's facts hold the flat `metrics` and the gate's `reasons`.
     """
     config = config.resolved()
-    whole = load_bank(triplets.path)
-    bank = subsample(whole, config.evaluate.most_records)
+    full_bank = load_bank(triplets.path)
+    bank = subsample(full_bank, config.evaluate.most_records)
     frozen = identify_frozen_set(bank, config.artifacts_path)
     against = [champion and [champion.version, champion.manifest.files], frozen.as_json()]
     digest = report_digest(model.digest, config, against, [facts, folds])
 
-    def make(draft: Path) -> dict[str, Any]:
+    def make(draft: Path) -> Json:
         history = json.loads((Path(model.path) / "history.json").read_text())
         records = EmbeddedBank(load_encoder(model), bank)
         classifier = trained_classifier(records, config)
-        test, calibration = (score_part(classifier, records, part) for part in ("test", "calibrate"))
-        baselines = _score_baselines(bank, config)
-        judgement = _evaluate_holdout(test, calibration, baselines, champion, config, frozen)
-        paper = leakage_report(whole, bank, classifier, _refit(classifier, records, config), triplets.facts)
-        judgement |= _add_gate({"certificate": paper, **judgement}, config)
-        report = {**facts, **judgement, "data": triplets.facts, "findings": [asdict(f) for f in findings]}
-        report["judged"] = sampled_share(bank, whole)
-        report |= {"unseen": left_out_mode_summary(folds, config), "permutation": permutation_summary(folds, config)}
-        report |= {"model": model.facts, "history": history}
-        report |= {"settings": config.fingerprint_fields(), "preset": config.preset}
-        train = score_part(classifier, records, "train")
-        evidence = collect_report_data(test, train, baselines[:3], history, config)
+        train, calibration, test = (score_part(classifier, records, part) for part in ("train", "calibrate", "test"))
+        bootstrap, baselines = test.bootstrap(config), _score_baselines(bank, config)
+        thresholds = calibrate_thresholds(calibration, config)
+        result = HoldoutResult(
+            metrics=holdout_metrics(test, thresholds, bootstrap),
+            baselines=tuple(baseline(scored, kind) for scored, kind in baselines),
+            thresholds=thresholds,
+            frozen=frozen,
+            comparison=compare_with_champion(champion, test, config, frozen) if champion else None,
+            certificate=leakage_report(
+                full_bank, bank, classifier, _refit(classifier, records, config), triplets.facts
+            ),
+        )
         size, language = (config.data.rows, config.data.cols), config.report.language
-        report["labels"] = write_labels(classifier, records, size, draft, language)
-        write_json(draft / REPORT_FILE, report)
-        scores = collect_scores(calibration, test)
+        report = EvaluationReport(
+            **vars(result),
+            train=SourceSummary.from_json(facts["train"]),
+            test=SourceSummary.from_json(facts["test"]) if facts["test"] else None,
+            changes=facts.get("changes"),
+            verdict=comparison_summary(result.comparison, config.gate),
+            reasons=reasons_to_reject(result, config.gate),
+            findings=findings,
+            data=triplets.facts,
+            model=model.facts,
+            history=history,
+            settings=config.fingerprint_fields(),
+            preset=config.preset,
+            judged=sampled_share(bank, full_bank),
+            labels=write_labels(classifier, records, size, draft, language),
+            unseen=left_out_mode_summary(folds, config),
+            permutation=permutation_summary(folds, config),
+        )
+        write_json(draft / REPORT_FILE, report.as_json())
+        scores = collect_scores(calibration, test, (calibration.bootstrap(config), bootstrap))
         scores.save(draft)
-        costs = cost_section(scores, _defect_threshold(judgement), config.cost, config.evaluate.confidence)
-        (draft / "report.html").write_text(render(report, evidence, language, costs), encoding="utf-8")
+        raw = [scored for scored, kind in baselines if kind == "raw map"]
+        evidence = collect_report_data(test, train, raw, history, size, bootstrap)
+        defect = report.threshold(DEFECT_THRESHOLD)
+        costs = cost_section(scores, defect and defect.value, config.cost, config.evaluate.confidence)
+        (draft / REPORT_PAGE).write_text(render(report, evidence, language, costs), encoding="utf-8")
         build_gallery(records).save(draft)
-        build_reference(_calibrated(classifier, bank, judgement["thresholds"], config), records).save(draft)
-        _write_classifier(draft, classifier, whole, judgement["thresholds"], config)
-        metrics = plain_numbers(judgement["figures"]) | _fold_means(report)
-        return {"metrics": metrics, "reasons": judgement["reasons"]}
+        by_name = {threshold.name: threshold for threshold in thresholds}
+        calibrated = CalibratedClassifier(classifier, bank.anchors.astype(np.float64), config.data, by_name)
+        build_reference(calibrated, records).save(draft)
+        _write_classifier(draft, classifier, full_bank, thresholds, config)
+        metrics = report.metrics.plain_numbers() | _fold_means(report)
+        return {"metrics": metrics, "reasons": list(report.reasons)}
 
     return get_or_make_stage(config.stages_path, "report", digest, make)
 
 
-def _defect_threshold(judgement: dict[str, Any]) -> float | None:
-    return next((one["value"] for one in judgement["thresholds"] if one["name"] == DEFECT_THRESHOLD), None)
+def _fold_means(report: EvaluationReport) -> dict[str, float]:
+    """The means over the folds, under other names than the metrics of the released model."""
+    means = {f"unseen_{name}": value for name, value in (report.unseen or {"mean": {}})["mean"].items()}
+    permutation = report.permutation
+    return means | ({"permutation_auroc": permutation["mean"]} if permutation and permutation["auroc"] else {})
 
 
-def plain_numbers(figures: dict[str, Any]) -> dict[str, float]:
-    """The plain numbers among the figures, as `--json` and `kensa releases` show them."""
-    return {name: value for name, value in figures.items() if isinstance(value, float | int)}
-
-
-def _fold_means(report: dict[str, Any]) -> dict[str, float]:
-    """The means over the folds, named apart from the figures of the modes that were trained."""
-    unseen, permutation = report["unseen"], report["permutation"]
-    found = {f"unseen_{name}": value for name, value in (unseen or {"mean": {}})["mean"].items()}
-    return found | ({"permutation_auroc": permutation["mean"]} if permutation and permutation["auroc"] else {})
-
-
-def _score_baselines(bank: Bank, config: RunConfig) -> list[ScoredRecords]:
+def _score_baselines(bank: Bank, config: RunConfig) -> list[tuple[ScoredRecords, BaselineKind]]:
     """The test records by the raw map with Euclidean, cosine and RT, and by an untrained tower."""
     keras.utils.set_random_seed(config.seed)
     tower = build_tower(config.tower, (config.data.rows, config.data.cols), bank.maps[bank.rows("train")])
     untrained, raw = EmbeddedBank(make_encoder(tower), bank), EmbeddedBank(np.asarray, bank)
     tower_baseline = fit_prototypes("untrained tower", untrained, trained_distance(config.fit), config.fit.prototype)
+    raw_maps = [raw_map_baseline(distance(name), bank) for name in ("euclidean", "cosine")]
     return [
-        score_part(raw_map_baseline(distance("euclidean"), bank), raw, "test"),
-        score_part(raw_map_baseline(distance("cosine"), bank), raw, "test"),
-        score_part(rt_baseline(bank), raw, "test"),
-        score_part(tower_baseline, untrained, "test"),
+        *((score_part(classifier, raw, "test"), "raw map") for classifier in (*raw_maps, rt_baseline(bank))),
+        (score_part(tower_baseline, untrained, "test"), "untrained tower"),
     ]
-
-
-def _evaluate_holdout(
-    test: ScoredRecords,
-    calibration: ScoredRecords,
-    baselines: list[ScoredRecords],
-    champion: Release | None,
-    config: RunConfig,
-    frozen: FrozenSet,
-) -> dict[str, Any]:
-    thresholds = calibrate_thresholds(calibration, config)
-    return {
-        "figures": holdout_metrics(test, thresholds, config),
-        "baselines": {records.classifier.name: baseline_metrics(records) for records in baselines},
-        "thresholds": [threshold.as_json() for threshold in thresholds],
-        "frozen": frozen.as_json(),
-        "comparison": None if champion is None else compare_with_champion(champion, test, config, frozen),
-    }
-
-
-def _add_gate(judgement: dict[str, Any], config: RunConfig) -> dict[str, Any]:
-    """The judgement with the gate's verdict and its reasons to reject, if any."""
-    told = comparison_summary(judgement["comparison"], config.gate)
-    return judgement | {"verdict": told, "reasons": reasons_to_reject(judgement, config.gate)}
 
 
 def _refit(
@@ -176,19 +163,11 @@ def _refit(
     return refit
 
 
-def _calibrated(
-    classifier: PrototypeClassifier, bank: Bank, thresholds: list[dict[str, Any]], config: RunConfig
-) -> CalibratedClassifier:
-    """The classifier as new parts will meet it."""
-    by_name = {entry["name"]: Threshold.from_json(entry) for entry in thresholds}
-    return CalibratedClassifier(classifier, bank.anchors.astype(np.float64), config.data, by_name)
-
-
 def _write_classifier(
     draft: Path,
     classifier: PrototypeClassifier,
     bank: Bank,
-    thresholds: list[dict[str, Any]],
+    thresholds: tuple[Threshold, ...],
     config: RunConfig,
 ) -> None:
     """What a release needs beside the tower to judge new parts, and to be compared fairly later."""
@@ -203,5 +182,5 @@ def _write_classifier(
         prototype=config.fit.prototype,
         rows=config.data.rows,
         cols=config.data.cols,
-        thresholds=tuple(map(Threshold.from_json, thresholds)),
+        thresholds=thresholds,
     ).save(draft)

@@ -13,17 +13,18 @@ import shutil
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from tasks.config.fingerprints import RELEASE_FORMAT
 from tasks.config.run import RunConfig
 from tasks.core.errors import ChampionMoved
 from tasks.core.files import ensure_writable
+from tasks.core.json_form import Json
 from tasks.core.results import RetrainResult, Stage
 from tasks.core.stages import scratch_folder, verified_manifest
+from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.registry.champion import champion_state, registry_lock, set_champion
 from tasks.registry.frozen_sets import register_frozen_set
-from tasks.registry.manifest import FrozenSet, ReleaseManifest, SourceSummary
+from tasks.registry.manifest import ReleaseManifest, SourceSummary
 from tasks.registry.placement import place
 from tasks.registry.release_files import CARD_FILE, EVALUATION_FILES, MODEL_FILE, read_report
 from tasks.registry.releases import Release, readable_releases, rejected_drafts
@@ -66,7 +67,7 @@ def _is_compared_with_champion(artifacts: Path, release: Release) -> bool:
 
 
 def publish(
-    stages: dict[str, Stage], config: RunConfig, champion: str | None, fingerprint: str, facts: dict[str, Any]
+    stages: dict[str, Stage], config: RunConfig, champion: str | None, fingerprint: str, facts: Json
 ) -> RetrainResult:
     """Release the evaluated model and make it champion, or keep it as a rejected draft with the reasons.
 
@@ -75,7 +76,7 @@ def publish(
     champion meanwhile, and FrozenSetMoved where it took the name of the frozen test set.
     """
     artifacts = ensure_writable(config.artifacts_path)
-    report = read_report(Path(stages["report"].path))
+    report = EvaluationReport.from_json(read_report(Path(stages["report"].path)))
     manifest = _manifest(stages, config, champion, fingerprint, facts, report)
     with scratch_folder(artifacts, "draft") as draft:
         _copy_files(stages, draft)
@@ -105,14 +106,14 @@ def _manifest(
     config: RunConfig,
     champion: str | None,
     fingerprint: str,
-    facts: dict[str, Any],
-    report: dict[str, Any],
+    facts: Json,
+    report: EvaluationReport,
 ) -> ReleaseManifest:
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return ReleaseManifest(
         format=RELEASE_FORMAT,
-        status="rejected" if report["reasons"] else "released",
-        reasons=tuple(report["reasons"]),
+        status="rejected" if report.reasons else "released",
+        reasons=report.reasons,
         fingerprint=fingerprint,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         train=SourceSummary.from_json(facts["train"]),
@@ -120,8 +121,8 @@ def _manifest(
         changes=facts.get("changes"),
         metrics=stages["report"].facts["metrics"],
         compared_with=champion,
-        frozen=FrozenSet.from_json(report["frozen"]),
-        comparison=report["verdict"],
+        frozen=report.frozen,
+        comparison=None if report.verdict is None else report.verdict.as_json(),
         config=asdict(config.resolved()),
         stages={name: stage.digest for name, stage in stages.items()},
         weights=stages["model"].facts["weights"],

@@ -10,7 +10,6 @@ import datetime
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tasks.config.fingerprints import RELEASE_FORMAT
 from tasks.config.run import EvaluateConfig
@@ -18,9 +17,11 @@ from tasks.core.errors import CannotCalibrate
 from tasks.core.files import digest_of, ensure_writable, write_json
 from tasks.core.results import RecalibrateResult
 from tasks.core.stages import MANIFEST, scratch_folder, verified_manifest
-from tasks.evaluation.bootstrap import bootstrap_weights, threshold_metrics
+from tasks.evaluation.bootstrap import Bootstrap, threshold_metrics
+from tasks.evaluation.comparison_report import Interval
 from tasks.evaluation.costs import CHEAPEST, Recalibration, ThresholdRequest, cheapest_threshold
-from tasks.evaluation.thresholds import Rule, calibrate, has_target
+from tasks.evaluation.evaluation_report import THRESHOLD_METRICS, EvaluationReport
+from tasks.evaluation.thresholds import THRESHOLD_DRAWS, Rule, calibrate, has_target
 from tasks.registry.champion import champion_state, registry_lock, select_release, set_champion
 from tasks.registry.manifest import ReleaseManifest
 from tasks.registry.placement import place
@@ -41,7 +42,7 @@ from tasks.report.model_card import model_card
 
 PARENT_PAGE = "parent.html"  # the parent's report, which the new page links to
 REWRITTEN_FILES = (REPORT_PAGE, PARENT_PAGE, CARD_FILE, MANIFEST)
-THRESHOLD_METRICS = ("good_accuracy", "good_balanced_accuracy", "good_fpr", "good_tpr")
+SEED = 42  # of the bootstrap, whatever the seed of the parent's training
 
 
 def recalibrate(artifacts: Path, version: str | None, request: ThresholdRequest, promote: bool) -> RecalibrateResult:
@@ -92,9 +93,10 @@ def _make_release(artifacts: Path, parent: Release, request: ThresholdRequest, f
     with scratch_folder(ensure_writable(artifacts), "draft") as draft:
         shutil.copytree(parent.path, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*REWRITTEN_FILES))
         shutil.copyfile(parent.path / REPORT_PAGE, draft / PARENT_PAGE)
-        report = read_report(draft)
-        report |= {"thresholds": replace_threshold(draft, after), "figures": report["figures"] | metrics}
-        write_json(draft / REPORT_FILE, report)
+        entries = read_report(draft)  # stays as it was written, but for the threshold and its metrics
+        entries |= {"thresholds": replace_threshold(draft, after), "figures": entries["figures"] | metrics}
+        write_json(draft / REPORT_FILE, entries)
+        report = EvaluationReport.from_json(entries)
         with registry_lock(artifacts):
             manifest = replace(manifest, compared_with=champion_state(artifacts).champion)
             return place(draft, artifacts, manifest, lambda numbered: _write_pages(draft, numbered, report, change))
@@ -108,8 +110,8 @@ def find_threshold(
     if request.rule == CHEAPEST:
         value = cheapest_threshold(scores, request.cost)
         return Threshold(DEFECT_THRESHOLD, CHEAPEST, None, unit, len(set(units.tolist())), int((~defect).sum()), value)
-    rule = Rule(request.rule, request.target, confidence=evaluate.confidence)
-    threshold = calibrate(DEFECT_THRESHOLD, score, defect, units, rule, unit)
+    bootstrap = Bootstrap(units, THRESHOLD_DRAWS, evaluate.confidence, SEED)
+    threshold = calibrate(DEFECT_THRESHOLD, score, defect, Rule(request.rule, request.target), bootstrap, unit)
     if threshold.value is None:
         raise CannotCalibrate(
             f"no threshold by {request.rule}: {threshold.refused}; ask for another target, or retrain on more"
@@ -117,17 +119,23 @@ def find_threshold(
     return threshold
 
 
-def _threshold_metrics(scores: CalibrationScores, threshold: float, evaluate: EvaluateConfig) -> dict[str, Any]:
+def _threshold_metrics(
+    scores: CalibrationScores, threshold: float, evaluate: EvaluateConfig
+) -> dict[str, float | Interval]:
     """The metrics at the threshold on the test part; none where it holds good or defective records alone."""
     score, defect, unit = scores.part(True)
     if defect.all() or not defect.any():
         return {}
-    weights = bootstrap_weights(unit, evaluate.bootstrap, 42)
-    return threshold_metrics(score > threshold, ~defect, weights, evaluate.confidence)
+    bootstrap = Bootstrap(unit, evaluate.bootstrap, evaluate.confidence, SEED)
+    return threshold_metrics(score > threshold, ~defect, bootstrap)
 
 
 def _manifest(
-    parent: Release, request: ThresholdRequest, fingerprint: str, metrics: dict[str, Any], change: Recalibration
+    parent: Release,
+    request: ThresholdRequest,
+    fingerprint: str,
+    metrics: dict[str, float | Interval],
+    change: Recalibration,
 ) -> ReleaseManifest:
     """The parent's manifest, but for what another threshold changes."""
     manifest, config = parent.manifest, parent.manifest.config
@@ -152,7 +160,7 @@ def _manifest(
     )
 
 
-def _write_pages(draft: Path, manifest: ReleaseManifest, report: dict[str, Any], change: Recalibration) -> None:
+def _write_pages(draft: Path, manifest: ReleaseManifest, report: EvaluationReport, change: Recalibration) -> None:
     """The page and the card, which name the release."""
     from tasks.report.cost_page import render_recalibrated  # matplotlib
 

@@ -69,7 +69,7 @@ def _fold(name: str, folders: tuple[Path, Path | None], out: Path) -> list[dict[
         rt_baseline(bank),
     ):
         metrics = baseline_metrics(score_bank_part(baseline, bank, "test"))
-        rows.append({"fold": name, "who": baseline.name, "seed": None, **metrics})
+        rows.append({"fold": name, "who": baseline.name, "seed": None, **metrics.as_json()})
     for preset in PRESETS:
         for seed in SEEDS:
             rows.append(
@@ -101,7 +101,8 @@ def train_and_evaluate(name: str, stage: Stage, bank: Bank, config: RunConfig, o
     records = EmbeddedBank(load_encoder(train(stage, config)), bank)
     classifier = fit_prototypes("model", records, trained_distance(config.fit), config.fit.prototype)
     thresholds = calibrate_thresholds(score_part(classifier, records, "calibrate"), config)
-    metrics = holdout_metrics(score_part(classifier, records, "test"), thresholds, config)
+    test = score_part(classifier, records, "test")
+    metrics = holdout_metrics(test, thresholds, test.bootstrap(config)).as_json()
     row = {"fold": name, "who": config.preset, "seed": config.seed, **_flat(metrics)}
     row |= {"test": len(bank.rows("test")), **_errors(bank, metrics)}
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,9 @@ from typing import Any
 from tasks.core.facts import BankFacts, DataChanges
 from tasks.core.inspection import DriftResult, ScoreResult
 from tasks.core.results import RetrainResult
+from tasks.core.sentences import Sentence
 from tasks.core.text import escape_markdown
-from tasks.report.translation import Translate, sentence_translator, translator
+from tasks.report.translation import Translate, translator
 
 NOT_TRAINED = {  # by the ledger's answer to a claim
     "done": "this revision was retrained before",
@@ -98,7 +99,7 @@ def _value(value: float | None) -> str:
 
 def result_text(result: RetrainResult, language: str = "en") -> str:
     """The result of a retraining: its reasons, its comparison with the champion, and where the report is."""
-    say, translate = translator(language), sentence_translator(language)
+    say = translator(language)
     trained = say("Trained on **{source}** at `{revision}`; pair AUROC **{auroc}**, mode accuracy **{accuracy}**.")
     report = Path(result.path).resolve() / "report.html"
     paragraphs = [
@@ -109,15 +110,15 @@ def result_text(result: RetrainResult, language: str = "en") -> str:
             auroc=f"{result.metrics['auroc']:.3f}",
             accuracy=f"{result.metrics['mode_accuracy']:.3f}",
         ),
-        *(f"- {escape_markdown(translate(reason))}" for reason in result.reasons),
-        *_comparison(result, say, translate),
+        *(f"- {escape_markdown(say(reason))}" for reason in result.reasons),
+        *_comparison(result, say),
         say("Champion: **{champion}**").format(champion=result.champion or say("none yet")),
         f"{_link(say('Report'), report)} (`{report}`)",
     ]
     return "\n\n".join(paragraphs)
 
 
-def _comparison(result: RetrainResult, say: Translate, translate: Translate) -> list[str]:
+def _comparison(result: RetrainResult, say: Translate) -> list[str]:
     """The comparison with the champion, by the metric that decides and by the mode with the worst difference."""
     comparison, frozen, paragraphs = result.comparison, result.frozen, []
     if frozen is not None:
@@ -126,7 +127,7 @@ def _comparison(result: RetrainResult, say: Translate, translate: Translate) -> 
     if comparison is None:
         return paragraphs
     if comparison["verdict"] not in result.reasons:
-        verdict = escape_markdown(translate(comparison["verdict"]))
+        verdict = escape_markdown(say(Sentence.from_json(comparison["verdict"], comparison.get("verdict_code"))))
         paragraphs.append(
             say("Against **{version}**: {verdict}.").format(version=comparison["version"], verdict=verdict)
         )

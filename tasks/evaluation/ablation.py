@@ -1,25 +1,25 @@
-"""What the folds are worth: defects of a mode that was never trained, and models that were taught at random.
+"""Ablations: metrics on a mode that was left out of training, and of models trained on permuted labels.
 
-Kept apart from the figures of the trained modes: how a model judges what it knows and what it does not
-know are two questions.
+They are reported apart from the metrics of the released model, for they are metrics of other models.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
 
 import numpy as np
 
 from tasks.config.run import RunConfig
-from tasks.evaluation.bootstrap import auroc_with_interval, bootstrap_units, bootstrap_weights, intervals
+from tasks.core.json_form import Json
+from tasks.evaluation.bootstrap import auroc_with_interval, intervals
 from tasks.evaluation.holdout import calibrate_thresholds
 from tasks.evaluation.metrics import pair_metrics
 from tasks.evaluation.scored_records import ScoredRecords
 
-CHANCE_LEVEL = (0.45, 0.55)  # where the pair AUROC of a model that was taught at random must lie
+CHANCE_LEVEL = (0.45, 0.55)  # where the pair AUROC of a model trained on permuted labels must lie
 
 
-def unseen_metrics(test: ScoredRecords, calibration: ScoredRecords, mode: str, config: RunConfig) -> dict[str, Any]:
+def unseen_metrics(test: ScoredRecords, calibration: ScoredRecords, mode: str, config: RunConfig) -> Json:
     """How well test records of a mode that was left out of training are separated from good ones and from all others.
 
     test: the test part of the whole bank; calibration: the calibration part of the bank without the mode. `scores` are
@@ -28,82 +28,68 @@ def unseen_metrics(test: ScoredRecords, calibration: ScoredRecords, mode: str, c
     """
     classifier, good = test.classifier, test.good
     strange = test.mode == test.bank.modes.index(mode)
-    units = bootstrap_units(test.bank, test.rows)[0]
-    draws, confidence = config.evaluate.bootstrap, config.evaluate.confidence
-    weights = bootstrap_weights(units, draws, config.seed)
-    nearest = test.distances.min(axis=1)
-    found: dict[str, Any] = {
-        "n": int(strange.sum()),
-        "novelty": auroc_with_interval(nearest, strange, weights, confidence),
-    }
+    bootstrap = test.bootstrap(config)
+    novelty = auroc_with_interval(test.distances.min(axis=1), strange, bootstrap)
+    metrics: Json = {"n": int(strange.sum()), "novelty": asdict(novelty)}
     if not classifier.knows_good or not good.any():
-        return found
-    asked = good | strange
-    scores = {name: values[asked] for name, values in classifier.scores(test.embedded).items()}
-    found["scores"] = {
-        name: auroc_with_interval(values, strange[asked], weights[:, asked], confidence)
-        for name, values in scores.items()
+        return metrics
+    rows = good | strange
+    scores = {
+        name: asdict(auroc_with_interval(values[rows], strange[rows], bootstrap.among(rows)))
+        for name, values in classifier.scores(test.embedded).items()
     }
-    found["used"] = "fused" if classifier.fused else "distance"
-    cut = calibrate_thresholds(calibration, config)[0].value
-    found["caught"] = None if cut is None else float((test.score[strange] > cut).mean())
-    return found
+    threshold = calibrate_thresholds(calibration, config)[0].value
+    caught = None if threshold is None else float((test.score[strange] > threshold).mean())
+    return metrics | {"scores": scores, "used": "fused" if classifier.fused else "distance", "caught": caught}
 
 
-def permuted_label_metrics(test: ScoredRecords, config: RunConfig) -> dict[str, Any]:
+def permuted_label_metrics(test: ScoredRecords, config: RunConfig) -> Json:
     """Pair AUROC with its interval, and mode accuracy, on test records, whose modes are the true ones."""
-    distances, mode = test.distances, test.mode
-    found = pair_metrics(distances, mode)
-    weights = bootstrap_weights(bootstrap_units(test.bank, test.rows)[0], config.evaluate.bootstrap, config.seed)
-    edges = intervals(distances, mode, weights, config.evaluate.confidence)["auroc"]
-    return {"auroc": found["auroc"], "interval": edges, "mode_accuracy": found["mode_accuracy"]}
+    metrics = pair_metrics(test.distances, test.mode)
+    interval = intervals(test.distances, test.mode, test.bootstrap(config))["auroc"]
+    return {"auroc": metrics.auroc, "interval": interval, "mode_accuracy": metrics.mode_accuracy}
 
 
-def left_out_mode_summary(folds: tuple[dict[str, Any], ...], config: RunConfig) -> dict[str, Any] | None:
-    """The figures by mode and their plain means; None where they were not asked for.
+def left_out_mode_summary(folds: tuple[Json, ...], config: RunConfig) -> Json | None:
+    """The metrics by mode and their plain means; None where the settings do not ask for them.
 
-    `modes` is empty where no mode can be left out; one whose training died has `failed`, and no figures.
+    `modes` is empty where no mode can be left out; one whose training failed has `failed`, and no metrics.
     """
     if not config.evaluate.unseen:
         return None
-    modes = {one["name"]: one for one in folds if one["kind"] == "without"}
-    means: dict[str, float] = {}
-    trained_ones = [one for one in modes.values() if "failed" not in one]
-    if trained_ones:
-        means["novelty_auroc"] = _mean([one["novelty"]["auroc"] for one in trained_ones])
-    judged = [one for one in modes.values() if "scores" in one]
-    for name in sorted({name for one in judged for name in one["scores"]}):
-        means[f"good_auroc_{name}"] = _mean([one["scores"][name]["auroc"] for one in judged if name in one["scores"]])
-    if judged:
-        means["good_auroc"] = _mean([one["scores"][one["used"]]["auroc"] for one in judged])
-    caught = [one["caught"] for one in judged if one["caught"] is not None]
-    return {"modes": modes, "mean": means | ({"caught": _mean(caught)} if caught else {})}
+    modes = {fold["name"]: fold for fold in folds if fold["kind"] == "without"}
+    trained = [fold for fold in modes.values() if "failed" not in fold]
+    scored = [fold for fold in trained if "scores" in fold]
+    values = {"novelty_auroc": [fold["novelty"]["auroc"] for fold in trained]}
+    for name in sorted({name for fold in scored for name in fold["scores"]}):
+        values[f"good_auroc_{name}"] = [fold["scores"][name]["auroc"] for fold in scored if name in fold["scores"]]
+    values["good_auroc"] = [fold["scores"][fold["used"]]["auroc"] for fold in scored]
+    values["caught"] = [fold["caught"] for fold in scored if fold["caught"] is not None]
+    return {"modes": modes, "mean": {name: float(np.mean(row)) for name, row in values.items() if row}}
 
 
-def permutation_summary(folds: tuple[dict[str, Any], ...], config: RunConfig) -> dict[str, Any] | None:
-    """The pair AUROC of each permutation, their mean, and whether it is that of a coin; None where not asked for.
+def permutation_summary(folds: tuple[Json, ...], config: RunConfig) -> Json | None:
+    """The pair AUROC of each permutation, their mean, and whether that is chance; None where not asked for.
 
-    `chance` is None where it cannot be told: the mean lies outside of what is expected, but no farther than
-    the scatter of so few records reaches, or every training died (`failed` says of what, and `mean` is None).
+    `chance` is None where it is undecided: the mean lies outside of CHANCE_LEVEL but its interval includes 0.5, or
+    every training failed (`failed` says why, and `mean` is None).
     """
     if not config.evaluate.permutation:
         return None
-    folds = [one for one in folds if one["kind"] == "permuted"]
-    values = [one["auroc"] for one in folds if "failed" not in one]
-    mean = _mean(values) if values else None
+    permuted = [fold for fold in folds if fold["kind"] == "permuted"]
+    trained = [fold for fold in permuted if "failed" not in fold]
+    mean = float(np.mean([fold["auroc"] for fold in trained])) if trained else None
     return {
-        "auroc": values,
+        "auroc": [fold["auroc"] for fold in trained],
         "mean": mean,
         "expected": list(CHANCE_LEVEL),
-        "chance": None if mean is None else _chance(mean, [one["interval"] for one in folds if "failed" not in one]),
-        "failed": [one["failed"] for one in folds if "failed" in one],
+        "chance": None if mean is None else _is_chance(mean, [fold["interval"] for fold in trained]),
+        "failed": [fold["failed"] for fold in permuted if "failed" in fold],
     }
 
 
-def _chance(mean: float, edges: list[list[float]]) -> bool | None:
-    low, high = np.mean(edges, axis=0)
-    return True if CHANCE_LEVEL[0] <= mean <= CHANCE_LEVEL[1] else None if low <= 0.5 <= high else False
-
-
-def _mean(values: list[float]) -> float:
-    return float(np.mean(values))
+def _is_chance(mean: float, intervals: list[list[float]]) -> bool | None:
+    low, high = np.mean(intervals, axis=0)
+    if CHANCE_LEVEL[0] <= mean <= CHANCE_LEVEL[1]:
+        return True
+    return None if low <= 0.5 <= high else False

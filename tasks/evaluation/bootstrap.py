@@ -1,40 +1,132 @@
-"""The figures of a judgement broken down: at the threshold, by mode and as plain means over modes, with intervals."""
+"""The bootstrap of an evaluation: what is drawn, and the intervals of metrics under the draws."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
+from tasks.config.run import RunConfig
 from tasks.data.bank import Bank
+from tasks.evaluation.comparison_report import Interval, Unit
+from tasks.evaluation.evaluation_report import Auroc
+
+MIN_GROUPS = 10  # below this, drawing groups says little about groups that were not drawn
 
 
-def macro_intervals(
-    distances: np.ndarray, mode: np.ndarray, weights: np.ndarray, confidence: float
-) -> dict[str, list[float]]:
-    """Bootstrap intervals of the macro figures, as `figures.macro` names them.
+@dataclass(frozen=True)
+class Bootstrap:
+    """The draws behind all intervals of n records.
 
-    distances: (n, m) of records to prototypes; mode: (n,) each record's own column; weights: (draws, n)
-    how often each record is drawn. A draw without any record of a mode leaves that mode out.
+    units: (n,) codes; records with the same code are drawn together. kind: what a unit is; note: why it is no group.
+    rows: a mask (n,) of the records that `weights` are of, None for all.
     """
+
+    units: np.ndarray
+    draws: int
+    confidence: float
+    seed: int
+    kind: Unit = "record"
+    note: str = ""
+    rows: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, bank: Bank, rows: np.ndarray, config: RunConfig) -> Bootstrap:
+        """The bootstrap of the records at `rows`: draws groups where there are enough, else records."""
+        settings = config.evaluate.bootstrap, config.evaluate.confidence, config.seed
+        group = bank.group[rows]
+        groups = np.unique(group)
+        if len(groups) < MIN_GROUPS:
+            note = f" (too few groups: {len(groups)})" if groups.any() else ""
+            return cls(np.arange(len(rows)), *settings, note=note)
+        names = np.where(group != "", group, bank.hash[rows].astype(str))
+        return cls(np.unique(names, return_inverse=True)[1], *settings, kind="group")
+
+    @property
+    def unit(self) -> str:
+        """What is drawn, in words, such as `record (too few groups: 3)`."""
+        return self.kind + self.note
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """How often each record is drawn: (draws, n), or (draws, k) of the k records of `rows`."""
+        _, inverse = np.unique(self.units, return_inverse=True)
+        count = inverse.max() + 1
+        drawn = np.random.default_rng(self.seed).multinomial(count, np.full(count, 1 / count), size=self.draws)
+        weights = drawn[:, inverse].astype(np.float64)
+        return weights if self.rows is None else weights[:, self.rows]
+
+    def among(self, rows: np.ndarray) -> Bootstrap:
+        """The same draws, seen on the records of a mask (n,) alone."""
+        return replace(self, rows=rows)
+
+    def interval(self, values: np.ndarray) -> Interval:
+        """The percentile interval of a metric's values (draws,); draws that gave none (NaN) are left out."""
+        tail = (1 - self.confidence) / 2
+        low, high = np.nanquantile(values, [tail, 1 - tail])
+        return float(low), float(high)
+
+
+def intervals(distances: np.ndarray, mode: np.ndarray, bootstrap: Bootstrap) -> dict[str, Interval]:
+    """The intervals of the pair AUROC and of the mode accuracy.
+
+    distances: (n, m) of records to prototypes; mode: (n,) each record's own column.
+    """
+    same = np.arange(distances.shape[1]) == mode[:, None]
     right = distances.argmin(axis=1) == mode
+    aurocs = weighted_auroc(-distances.ravel(), same.ravel(), bootstrap.weights, distances.shape[1])
+    return {
+        "auroc": bootstrap.interval(aurocs),
+        "mode_accuracy": bootstrap.interval(weighted_share(bootstrap.weights, right)),
+    }
+
+
+def macro_intervals(distances: np.ndarray, mode: np.ndarray, bootstrap: Bootstrap) -> dict[str, Interval]:
+    """The intervals of the means over modes, by the names of `metrics.macro`; arrays as in `intervals`.
+
+    A draw without any record of a mode leaves that mode out.
+    """
+    weights, right = bootstrap.weights, distances.argmin(axis=1) == mode
     drawn: dict[str, list[np.ndarray]] = {"accuracy": [], "auroc": [], "tpr_at_5_fpr": []}
     for code in np.unique(mode):
         own = mode == code
-        drawn["accuracy"].append(_share(weights[:, own], right[own]))
+        drawn["accuracy"].append(weighted_share(weights[:, own], right[own]))
         if not own.all():
             drawn["auroc"].append(weighted_auroc(-distances[:, code], own, weights))
             drawn["tpr_at_5_fpr"].append(weighted_tpr(-distances[:, code], own, weights, 0.05))
-    return {name: interval(np.nanmean(values, axis=0), confidence) for name, values in drawn.items() if values}
+    return {name: bootstrap.interval(np.nanmean(values, axis=0)) for name, values in drawn.items() if values}
 
 
-def accuracy_intervals(
-    distances: np.ndarray, mode: np.ndarray, weights: np.ndarray, names: list[str], confidence: float
-) -> dict[str, list[float]]:
-    """The bootstrap interval of each mode's accuracy; a mode that no draw holds has none."""
+def accuracy_intervals(distances: np.ndarray, mode: np.ndarray, bootstrap: Bootstrap) -> dict[int, Interval]:
+    """The interval of the accuracy of each mode by its code; a mode that no draw holds has none."""
     right = distances.argmin(axis=1) == mode
-    drawn = {names[code]: _share(weights[:, mode == code], right[mode == code]) for code in np.unique(mode)}
-    return {name: interval(values, confidence) for name, values in drawn.items() if not np.isnan(values).all()}
+    drawn = {int(m): weighted_share(bootstrap.weights[:, mode == m], right[mode == m]) for m in np.unique(mode)}
+    return {code: bootstrap.interval(values) for code, values in drawn.items() if not np.isnan(values).all()}
+
+
+def auroc_with_interval(score: np.ndarray, positive: np.ndarray, bootstrap: Bootstrap) -> Auroc:
+    """The AUROC of a score (n,) with its interval."""
+    value = float(weighted_auroc(score, positive, np.ones((1, len(score))))[0])
+    return Auroc(value, bootstrap.interval(weighted_auroc(score, positive, bootstrap.weights)))
+
+
+def threshold_metrics(called: np.ndarray, good: np.ndarray, bootstrap: Bootstrap) -> dict[str, float | Interval]:
+    """Accuracy and error rates of a threshold on records (n,) that it `called` defective, each with its interval.
+
+    By the names of HoldoutMetrics. The balanced accuracy is the mean of the shares of good parts passed and defects
+    found.
+    """
+    weights = bootstrap.weights
+    every = np.concatenate([np.ones((1, len(good))), weights])
+    values = {
+        "good_accuracy": weighted_share(every, called == ~good),
+        "good_fpr": weighted_share(every[:, good], called[good]),
+        "good_tpr": weighted_share(every[:, ~good], called[~good]),
+    }
+    values["good_balanced_accuracy"] = (1 - values["good_fpr"] + values["good_tpr"]) / 2
+    plain = {name: float(drawn[0]) for name, drawn in values.items()}
+    return plain | {f"{name}_interval": bootstrap.interval(drawn[1:]) for name, drawn in values.items()}
 
 
 def weighted_tpr(score: np.ndarray, positive: np.ndarray, weights: np.ndarray, at: float) -> np.ndarray:
@@ -51,30 +143,7 @@ def weighted_tpr(score: np.ndarray, positive: np.ndarray, weights: np.ndarray, a
     return np.where(misses[:, 0] > 0, fits.max(axis=1), np.nan)
 
 
-def threshold_metrics(
-    called: np.ndarray, good: np.ndarray, weights: np.ndarray, confidence: float
-) -> dict[str, float | list[float]]:
-    """What a threshold is worth on records (n,) that it called defective, each figure with its interval.
-
-    The balanced accuracy is the mean of the defects that are found and the good parts that pass.
-    """
-    drawn = {
-        "good_accuracy": _share(weights, called == ~good),
-        "good_fpr": _share(weights[:, good], called[good]),
-        "good_tpr": _share(weights[:, ~good], called[~good]),
-    }
-    drawn["good_balanced_accuracy"] = (1 - drawn["good_fpr"] + drawn["good_tpr"]) / 2
-    fpr, tpr = float(called[good].mean()), float(called[~good].mean())
-    values = {
-        "good_accuracy": float((called == ~good).mean()),
-        "good_balanced_accuracy": (1 - fpr + tpr) / 2,
-        "good_fpr": fpr,
-        "good_tpr": tpr,
-    }
-    return values | {f"{name}_interval": interval(drawn[name], confidence) for name in values}
-
-
-def _share(weights: np.ndarray, hit: np.ndarray) -> np.ndarray:
+def weighted_share(weights: np.ndarray, hit: np.ndarray) -> np.ndarray:
     """The weighted share of hits (draws,); NaN where nothing is drawn."""
     total = weights.sum(axis=1)
     return np.divide(weights @ hit, total, out=np.full(len(weights), np.nan), where=total > 0)
@@ -96,50 +165,3 @@ def weighted_auroc(score: np.ndarray, positive: np.ndarray, weights: np.ndarray,
         both = hit.sum() * miss.sum()
         values[i] = (hit * (below + miss / 2)).sum() / both if both else np.nan
     return values
-
-
-def bootstrap_weights(units: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """Bootstrap weights (draws, n): how often each record is drawn when its unit is drawn."""
-    _, inverse = np.unique(units, return_inverse=True)
-    count = inverse.max() + 1
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws)
-    return drawn[:, inverse].astype(np.float64)
-
-
-def interval(values: np.ndarray, confidence: float) -> list[float]:
-    """Percentile interval of bootstrap values; draws that gave none (NaN) are left out."""
-    tail = (1 - confidence) / 2
-    return [float(edge) for edge in np.nanquantile(values, [tail, 1 - tail])]
-
-
-def intervals(
-    distances: np.ndarray, mode: np.ndarray, weights: np.ndarray, confidence: float
-) -> dict[str, list[float]]:
-    """Bootstrap intervals of the pair AUROC and of the mode accuracy."""
-    same = np.arange(distances.shape[1]) == mode[:, None]
-    right = distances.argmin(axis=1) == mode
-    return {
-        "auroc": interval(weighted_auroc(-distances.ravel(), same.ravel(), weights, distances.shape[1]), confidence),
-        "mode_accuracy": interval(weights @ right / weights.sum(axis=1), confidence),
-    }
-
-
-MIN_GROUPS = 10  # below this, drawing groups says little about groups that were not drawn
-
-
-def bootstrap_units(bank: Bank, rows: np.ndarray) -> tuple[np.ndarray, str]:
-    """What the bootstrap draws: codes (n,) of the groups where there are enough, else of the records."""
-    groups = np.unique(bank.group[rows])
-    if len(groups) < MIN_GROUPS:
-        few = f"record (too few groups: {len(groups)})" if groups.any() else "record"
-        return np.arange(len(rows)), few
-    names = np.where(bank.group[rows] != "", bank.group[rows], bank.hash[rows].astype(str))
-    return np.unique(names, return_inverse=True)[1], "group"
-
-
-def auroc_with_interval(
-    score: np.ndarray, positive: np.ndarray, weights: np.ndarray, confidence: float
-) -> dict[str, Any]:
-    """The AUROC of a score (n,) and its bootstrap interval."""
-    value = float(weighted_auroc(score, positive, np.ones((1, len(score))))[0])
-    return {"auroc": value, "interval": interval(weighted_auroc(score, positive, weights), confidence)}

@@ -1,147 +1,160 @@
-"""The gate: what a draft must show before it becomes a release. Reasons, not a score."""
+"""The gate: the reasons for which a draft does not become a release."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 from tasks.config.run import GateConfig
+from tasks.core.sentences import Sentence, sentence
+from tasks.evaluation.comparison_report import (
+    Comparison,
+    ComparisonSummary,
+    Difference,
+    MetricDifference,
+    ModeDifference,
+    PairedResult,
+    WorstMode,
+)
+from tasks.evaluation.evaluation_report import HoldoutResult
+
+MAX_NAMED_MODES = 8
 
 
-def reasons_to_reject(judgement: dict[str, Any], settings: GateConfig) -> list[str]:
-    """Why the judged model may not be released; an empty list lets it pass.
+def reasons_to_reject(result: HoldoutResult, settings: GateConfig) -> tuple[Sentence, ...]:
+    """Why the model may not be released; no reason lets it pass."""
+    return (
+        *(sentence("leak", leak=leak) for leak in result.certificate.leaks),
+        *_against_raw_map(result, settings),
+        *(
+            sentence("no_threshold", name=Sentence(threshold.name), why=threshold.refused)
+            for threshold in result.thresholds
+            if threshold.refused
+        ),
+        *_against_champion(result.comparison, settings),
+    )
 
-    judgement: `certificate`, `figures`, `baselines` (name → figures), `thresholds`, and `comparison` (None without a
-    champion, else as tasks/evaluation/comparison.py tells it).
-    """
-    figure = settings.figure
-    return [
-        *(f"leakage: {leak}" for leak in judgement["certificate"]["leaks"]),
-        *_against_raw(judgement, figure, settings.beat_raw_by),
-        *_without_threshold(judgement),
-        *_against_champion(judgement["comparison"], settings),
-    ]
 
-
-def _against_raw(judgement: dict[str, Any], figure: str, by: float) -> list[str]:
-    raw = {name: found[figure] for name, found in judgement["baselines"].items() if name.startswith("raw map")}
-    best = max(raw, key=raw.__getitem__)
-    own = judgement["figures"][figure]
-    if own > raw[best] + by:
+def _against_raw_map(result: HoldoutResult, settings: GateConfig) -> list[Sentence]:
+    value = getattr(result.metrics, settings.figure)
+    baseline, raw = result.best_raw_map(settings.figure)
+    if value > raw + settings.beat_raw_by:
         return []
-    if own > raw[best]:
-        return [f"{figure} {own:.4f} does not beat the {best} ({raw[best]:.4f}) by the {by:g} asked"]
-    return [
-        f"{figure} {own:.4f} does not beat the {best} ({raw[best]:.4f}): "
-        "the model has learnt nothing that the map does not say"
-    ]
+    params = {"metric": settings.figure, "value": value, "baseline": Sentence(baseline), "raw": raw}
+    if value > raw:
+        return [sentence("raw_map_margin", **params, margin=settings.beat_raw_by)]
+    return [sentence("not_better_than_raw_map", **params)]
 
 
-def _without_threshold(judgement: dict[str, Any]) -> list[str]:
-    return [
-        f"no {threshold['name']} threshold: {threshold['refused']}"
-        for threshold in judgement["thresholds"]
-        if threshold["refused"]
-    ]
-
-
-def _against_champion(comparison: dict[str, Any] | None, settings: GateConfig) -> list[str]:
+def _against_champion(comparison: Comparison | None, settings: GateConfig) -> list[Sentence]:
     if comparison is None:
         return []
-    if comparison["impossible"]:
-        return [comparison_sentence(comparison, settings)]
-    return [
-        *([] if _better(comparison, settings) else [comparison_sentence(comparison, settings)]),
-        *_worse_modes(comparison, settings.mode_margin),
-        *([] if settings.may_lose_modes else _lost_modes(comparison)),
-    ]
+    verdict = comparison_sentence(comparison, settings)
+    if comparison.result is None:
+        return [verdict]
+    lost = [] if settings.may_lose_modes or not comparison.lost else [_lost_modes(comparison)]
+    better = is_better(comparison.result.figures[settings.figure], settings)
+    return [*([] if better else [verdict]), *_worse_modes(comparison, comparison.result, settings.mode_margin), *lost]
 
 
-def _better(comparison: dict[str, Any], settings: GateConfig) -> bool:
-    return comparison["figures"][settings.figure]["interval"][0] > settings.least_gain
+def is_better(entry: MetricDifference, settings: GateConfig) -> bool:
+    """Whether the lower end of the deciding metric's difference exceeds the least gain."""
+    return entry.interval[0] > settings.least_gain
 
 
-def comparison_sentence(comparison: dict[str, Any], settings: GateConfig) -> str:
-    """What came of the comparison by the figure that decides, in one sentence."""
-    champion = f"the champion {comparison['version']}"
-    if comparison["impossible"]:
-        return f"cannot be compared with {champion}: {comparison['impossible']}"
-    on = f"the same {comparison['records']} test records of {comparison['frozen']}"
-    if comparison["same_model"]:
-        return f"a tie: the same model as {champion}, with the same distances on {on}; the champion stays"
-    found = comparison["figures"][settings.figure]
-    if not any([found["difference"], *found["interval"]]):
-        return f"a tie with {champion}: the same {settings.figure} on {on}; the champion stays"
-    confidence = f"{100 * comparison['confidence']:g} % confidence"
-    told = f"{settings.figure} difference {format_difference(found)} at {confidence}, on {on}"
-    if _better(comparison, settings):
-        return f"better than {champion}: {told}"
-    shown = "worse than" if found["interval"][1] < 0 else "not shown to be better than"
-    return f"{shown} {champion}: {told}; the lower end must exceed {settings.least_gain:g}"
+def comparison_sentence(comparison: Comparison, settings: GateConfig) -> Sentence:
+    """The verdict of the comparison by the deciding metric."""
+    champion, result = comparison.version, comparison.result
+    if result is None:
+        return sentence("not_comparable", champion=champion, why=comparison.impossible)
+    on = sentence("same_records", records=comparison.records, frozen=comparison.frozen)
+    if result.same_model:
+        return sentence("same_model", champion=champion, on=on)
+    metric, entry = settings.figure, result.figures[settings.figure]
+    low, high = entry.interval
+    if not any([entry.difference, low, high]):
+        return sentence("tie", champion=champion, metric=metric, on=on)
+    ends = {"low": low, "high": high, "confidence": 100 * result.confidence}
+    difference = sentence("difference", metric=metric, difference=entry.difference, **ends, on=on)
+    if is_better(entry, settings):
+        return sentence("better", champion=champion, difference=difference)
+    code = "worse" if high < 0 else "not_better"
+    return sentence(code, champion=champion, difference=difference, least_gain=settings.least_gain)
 
 
-def format_difference(found: dict[str, Any]) -> str:
+def format_difference(entry: Difference) -> str:
     """A difference and its interval, such as +0.0010 [-0.0040, +0.0060]."""
-    low, high = found["interval"]
-    return f"{found['difference']:+z.4f} [{low:+z.4f}, {high:+z.4f}]"
+    low, high = entry.interval
+    return f"{entry.difference:+z.4f} [{low:+z.4f}, {high:+z.4f}]"
 
 
-def is_significant_drop(entry: dict[str, Any], margin: float) -> bool:
+def is_significant_drop(entry: ModeDifference, margin: float) -> bool:
     """Whether a mode's accuracy fell by more than the margin, and more than chance can explain.
 
     A fall whose interval reaches zero is no veto: of modes with few records, half fall by chance.
     """
-    return bool(entry["interval"]) and entry["difference"] < -margin and entry["interval"][1] < 0
+    return entry.interval is not None and entry.difference < -margin and entry.interval[1] < 0
 
 
-def _worse_modes(comparison: dict[str, Any], margin: float) -> list[str]:
-    named = {f"mode {printable(mode)} is": entry for mode, entry in comparison["modes"].items()}
-    few = comparison["few"]
-    if few:
-        unit = comparison["unit"].split()[0]
-        named |= {f"the modes of fewer than {comparison['fewest']} {unit}s ({_names(few['modes'])}) are": few}
-    return [
-        f"{who} worse than the champion {comparison['version']}'s: accuracy {entry['champion']:.3f} → "
-        f"{entry['challenger']:.3f} on {entry['n']} test records, difference {format_difference(entry)}; "
-        f"{margin:g} is allowed"
-        for who, entry in named.items()
+def _worse_modes(comparison: Comparison, result: PairedResult, margin: float) -> list[Sentence]:
+    drops = [
+        ("worse_mode", {"mode": printable(mode)}, entry)
+        for mode, entry in result.modes.items()
         if is_significant_drop(entry, margin)
     ]
-
-
-def _lost_modes(comparison: dict[str, Any]) -> list[str]:
-    if not comparison["lost"]:
-        return []
+    if result.few and is_significant_drop(result.few, margin):
+        names = {"modes": _names(result.few.modes), "fewest": result.fewest, "units": Sentence(f"{result.unit_kind}s")}
+        drops.append(("worse_modes", names, result.few))
     return [
-        f"no longer knows {_names(comparison['lost'])}, which the champion {comparison['version']} does; "
-        "gate.may_lose_modes=true allows it"
+        sentence(
+            code,
+            **names,
+            champion=comparison.version,
+            then=entry.champion,
+            now=entry.challenger,
+            records=entry.n,
+            difference=entry.difference,
+            low=entry.interval[0],
+            high=entry.interval[1],
+            margin=margin,
+        )
+        for code, names, entry in drops
     ]
 
 
-def _names(modes: list[str], most: int = 8) -> str:
-    return ", ".join([printable(mode) for mode in modes[:most]] + ["…"] * (len(modes) > most))
+def _lost_modes(comparison: Comparison) -> Sentence:
+    return sentence("lost_modes", modes=_names(comparison.lost), champion=comparison.version)
+
+
+def _names(modes: tuple[str, ...]) -> str:
+    more = ["…"] * (len(modes) > MAX_NAMED_MODES)
+    return ", ".join([printable(mode) for mode in modes[:MAX_NAMED_MODES]] + more)
 
 
 def printable(mode: str, most: int = 60) -> str:
-    """A mode's name as a line can hold it: a dataset may call it anything."""
+    """A mode's name on one line: a dataset may call it anything."""
     plain = "".join(letter if letter.isprintable() else " " for letter in mode)
     return plain if len(plain) <= most else f"{plain[: most - 1]}…"
 
 
-def comparison_summary(comparison: dict[str, Any] | None, settings: GateConfig) -> dict[str, Any] | None:
-    """What manifest, command and UI tell of the comparison; None without a champion."""
+def comparison_summary(comparison: Comparison | None, settings: GateConfig) -> ComparisonSummary | None:
+    """What manifest, command and UI show of the comparison; None without a champion."""
     if comparison is None:
         return None
-    names = ("version", "frozen", "champion_frozen", "records", "seen")
-    told = {name: comparison.get(name) for name in names} | {"verdict": comparison_sentence(comparison, settings)}
-    if comparison["impossible"]:
-        return told
-    found = comparison["figures"][settings.figure]
-    worst = min(comparison["modes"], key=lambda mode: comparison["modes"][mode]["difference"])
-    return told | {
-        "figure": settings.figure,
-        "difference": found["difference"],
-        "interval": found["interval"],
-        "confidence": comparison["confidence"],
-        "unit": comparison["unit"],
-        "worst_mode": {"mode": worst, **comparison["modes"][worst]},
-    }
+    summary = ComparisonSummary(
+        **{name: getattr(comparison, name) for name in ("version", "frozen", "champion_frozen", "records", "seen")},
+        verdict=comparison_sentence(comparison, settings),
+    )
+    result = comparison.result
+    if result is None:
+        return summary
+    entry = result.figures[settings.figure]
+    worst = min(result.modes, key=lambda mode: result.modes[mode].difference)
+    return replace(
+        summary,
+        figure=settings.figure,
+        difference=entry.difference,
+        interval=entry.interval,
+        confidence=result.confidence,
+        unit=result.unit,
+        worst_mode=WorstMode(**vars(result.modes[worst]), mode=worst),
+    )

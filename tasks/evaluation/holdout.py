@@ -1,24 +1,26 @@
-"""What a model is worth on the test part: its figures, thresholds and baselines."""
+"""The metrics, thresholds and baselines of a model: thresholds on the calibration part, all else on the test part."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tasks.config.run import RunConfig
 from tasks.evaluation.bootstrap import (
+    Bootstrap,
     accuracy_intervals,
     auroc_with_interval,
-    bootstrap_units,
-    bootstrap_weights,
     intervals,
     macro_intervals,
     threshold_metrics,
     weighted_auroc,
 )
+from tasks.evaluation.comparison_report import PairMetrics
+from tasks.evaluation.evaluation_report import Baseline, BaselineKind, GroupMetrics, HoldoutMetrics
 from tasks.evaluation.metrics import (
-    angular_accuracy,
+    angular_metrics,
     macro,
     pair_metrics,
     per_group_metrics,
@@ -26,50 +28,43 @@ from tasks.evaluation.metrics import (
     retrieval_metrics,
 )
 from tasks.evaluation.scored_records import ScoredRecords
-from tasks.evaluation.thresholds import Rule, calibrate
-from tasks.registry.release_files import Threshold
+from tasks.evaluation.thresholds import THRESHOLD_DRAWS, Rule, calibrate
+from tasks.registry.release_files import DEFECT_THRESHOLD, MODE_THRESHOLD, CalibrationScores, Threshold
 
 
-def calibrate_thresholds(records: ScoredRecords, config: RunConfig) -> list[Threshold]:
+def calibrate_thresholds(records: ScoredRecords, config: RunConfig) -> tuple[Threshold, ...]:
     """Good or defect by the configured rule; same or different mode by Youden's, both on calibration records."""
     classifier, distances = records.classifier, records.distances
     different = np.arange(distances.shape[1]) != records.mode[:, None]
-    units, _ = bootstrap_units(records.bank, records.rows)
-    settings, name = config.evaluate, classifier.distance.name
-    bootstrap = {"confidence": settings.confidence, "seed": config.seed}
-    pair_units = np.repeat(units, distances.shape[1])
-    same = Rule("youden", **bootstrap)
-    thresholds = [calibrate("same mode", distances.ravel(), different.ravel(), pair_units, same, name)]
-    if classifier.knows_good:
-        rule = Rule(settings.rule, settings.target, **bootstrap)
-        thresholds.insert(0, calibrate("good or defect", records.score, ~records.good, units, rule, classifier.unit))
-    return thresholds
+    bootstrap = replace(records.bootstrap(config), draws=THRESHOLD_DRAWS)
+    of_pairs = replace(bootstrap, units=np.repeat(bootstrap.units, distances.shape[1]))
+    name = classifier.distance.name
+    same = calibrate(MODE_THRESHOLD, distances.ravel(), different.ravel(), Rule("youden"), of_pairs, name)
+    if not classifier.knows_good:
+        return (same,)
+    rule = Rule(config.evaluate.rule, config.evaluate.target)
+    return calibrate(DEFECT_THRESHOLD, records.score, ~records.good, rule, bootstrap, classifier.unit), same
 
 
-def holdout_metrics(records: ScoredRecords, thresholds: list[Threshold], config: RunConfig) -> dict[str, Any]:
-    """Every metric of the trained model on test records."""
+def holdout_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], bootstrap: Bootstrap) -> HoldoutMetrics:
+    """Every metric of the trained model on test records, with the intervals of their bootstrap."""
     classifier, distances, mode = records.classifier, records.distances, records.mode
-    units, unit = bootstrap_units(records.bank, records.rows)
-    weights = bootstrap_weights(units, config.evaluate.bootstrap, config.seed)
-    embedded, confidence = records.embedded, config.evaluate.confidence
-    edges = accuracy_intervals(distances, mode, weights, classifier.modes, confidence)
-    per_mode = {
-        name: entry | ({"accuracy_interval": edges[name]} if name in edges else {})
-        for name, entry in per_mode_metrics(distances, mode, classifier.modes).items()
-    }
-    return {
-        **pair_metrics(distances, mode),
-        **retrieval_metrics(lambda block: classifier.pair_distances(embedded.take(block), embedded), mode),
-        **_triplet_metrics(records),
-        **_good_metrics(records, thresholds, weights, config),
-        "macro": macro(per_mode),
-        "macro_intervals": macro_intervals(distances, mode, weights, confidence),
-        "per_mode": per_mode,
-        "per_group": _per_group(records, thresholds),
-        "intervals": intervals(distances, mode, weights, confidence),
-        "interval_unit": unit,
-        "records": len(records),
-    }
+    embedded = records.embedded
+    per_mode = per_mode_metrics(distances, mode, classifier.modes, accuracy_intervals(distances, mode, bootstrap))
+    return HoldoutMetrics(
+        **vars(pair_metrics(distances, mode))
+        | retrieval_metrics(lambda block: classifier.pair_distances(embedded.take(block), embedded), mode)
+        | _triplet_metrics(records)
+        | _good_metrics(records, thresholds, bootstrap),
+        macro=macro(per_mode),
+        macro_intervals=macro_intervals(distances, mode, bootstrap),
+        per_mode=per_mode,
+        per_group=_per_group(records, thresholds),
+        intervals=intervals(distances, mode, bootstrap),
+        interval_unit=bootstrap.unit,
+        interval_unit_kind=bootstrap.kind,
+        records=len(records),
+    )
 
 
 def _triplet_metrics(records: ScoredRecords) -> dict[str, float]:
@@ -83,57 +78,70 @@ def _triplet_metrics(records: ScoredRecords) -> dict[str, float]:
     anchors = records.classifier.embed(bank.anchors).vectors  # the notebook's anchor is the embedded mean map
     return {
         "triplet_accuracy": float(correct.mean()),
-        **angular_accuracy(anchors[anchor], vectors[positive], vectors[negative]),
+        **angular_metrics(anchors[anchor], vectors[positive], vectors[negative]),
     }
 
 
-def _good_metrics(
-    records: ScoredRecords, thresholds: list[Threshold], weights: np.ndarray, config: RunConfig
-) -> dict[str, Any]:
+def _good_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], bootstrap: Bootstrap) -> dict[str, Any]:
     """Good-or-defect AUROC, and accuracy and error rates at the calibrated threshold."""
     if not records.has_good_and_defective:
         return {}
     classifier, good = records.classifier, records.good
-    aurocs = {
-        name: auroc_with_interval(values, ~good, weights, config.evaluate.confidence)
+    scores = {
+        name: auroc_with_interval(values, ~good, bootstrap)
         for name, values in classifier.scores(records.embedded).items()
     }
-    used = aurocs["fused" if classifier.fused else "distance"]
-    found: dict[str, Any] = {
-        "good_auroc": used["auroc"],
-        "good_auroc_interval": used["interval"],
-        "good_scores": aurocs,
-        **{f"good_auroc_{name}": entry["auroc"] for name, entry in aurocs.items()},
-    }
-    cut = thresholds[0].value
-    if cut is not None:
-        called = records.score > cut
-        found |= threshold_metrics(called, good, weights, config.evaluate.confidence)
-        found["good_fpr_by_group"] = _by_group(called, good, records.group)
-    return found
+    used = scores["fused" if classifier.fused else "distance"]
+    metrics: dict[str, Any] = {"good_auroc": used.auroc, "good_auroc_interval": used.interval, "good_scores": scores}
+    threshold = thresholds[0].value
+    if threshold is None:
+        return metrics
+    called, group = records.score > threshold, records.group
+    named = sorted(set(group[good].tolist()) - {""})
+    by_group = {name: float(called[good & (group == name)].mean()) for name in named}
+    return metrics | threshold_metrics(called, good, bootstrap) | {"good_fpr_by_group": by_group}
 
 
-def _per_group(records: ScoredRecords, thresholds: list[Threshold]) -> dict[str, Any]:
+def _per_group(records: ScoredRecords, thresholds: tuple[Threshold, ...]) -> dict[str, GroupMetrics]:
     """The metrics of each named group; empty where the data names no groups."""
     named = records.group != ""
     if not named.any():
         return {}
-    score = records.score[named] if records.classifier.knows_good else None
-    cut = None if score is None else thresholds[0].value
-    return per_group_metrics(
-        records.distances[named], records.mode[named], records.good[named], score, cut, records.group[named]
-    )
+    score, threshold = None, None
+    if records.classifier.knows_good:
+        score, threshold = records.score[named], thresholds[0].value
+    of_named = records.distances[named], records.mode[named], records.good[named]
+    return per_group_metrics(*of_named, score, threshold, records.group[named])
 
 
-def _by_group(called: np.ndarray, good: np.ndarray, group: np.ndarray) -> dict[str, float]:
-    names = sorted(set(group[good].tolist()) - {""})
-    return {name: float(called[good & (group == name)].mean()) for name in names}
-
-
-def baseline_metrics(records: ScoredRecords) -> dict[str, float]:
+def baseline_metrics(records: ScoredRecords) -> PairMetrics:
     """The pair metrics and the good-or-defect AUROC by the distance to good, as baselines need them."""
     metrics = pair_metrics(records.distances, records.mode)
-    if records.has_good_and_defective:
-        distances = records.classifier.good_distances(records.embedded)
-        metrics["good_auroc"] = float(weighted_auroc(distances, ~records.good, np.ones((1, len(records))))[0])
-    return metrics
+    if not records.has_good_and_defective:
+        return metrics
+    distances = records.classifier.good_distances(records.embedded)
+    auroc = weighted_auroc(distances, ~records.good, np.ones((1, len(records))))[0]
+    return replace(metrics, good_auroc=float(auroc))
+
+
+def baseline(records: ScoredRecords, kind: BaselineKind) -> Baseline:
+    """What the classifier of the records reaches on them, as a baseline of that kind."""
+    return Baseline(records.classifier.name, kind, baseline_metrics(records))
+
+
+def collect_scores(
+    calibration: ScoredRecords, test: ScoredRecords, bootstraps: tuple[Bootstrap, Bootstrap]
+) -> CalibrationScores:
+    """The scores of the bank's calibration and test part; bootstraps: what is drawn as one in each of them."""
+    if not test.classifier.knows_good:
+        return CalibrationScores(
+            np.empty(0), np.empty(0, bool), np.empty(0, bool), np.empty(0, np.int64), np.array("record")
+        )
+    parts = calibration, test
+    return CalibrationScores(
+        score=np.concatenate([part.score for part in parts]),
+        good=np.concatenate([part.good for part in parts]),
+        test=np.repeat([False, True], [len(part) for part in parts]),
+        unit=np.concatenate([bootstrap.units for bootstrap in bootstraps]),
+        unit_kind=np.array(bootstraps[1].kind),
+    )

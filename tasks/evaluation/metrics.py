@@ -1,21 +1,21 @@
-"""The figures of a judgement, from distances alone: what a record is worth against every prototype.
+"""Metrics from the distances of records to prototypes.
 
-Pairs are all test records × all mode prototypes; a pair is positive where the prototype is the
-record's own mode, and its score is minus its distance. Intervals draw records (or groups), never pairs.
+Pairs are all test records × all mode prototypes; a pair is positive where the prototype is that of the record's own
+mode, and its score is minus its distance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-Metrics = dict[str, Any]
+from tasks.evaluation.comparison_report import Interval, PairMetrics
+from tasks.evaluation.evaluation_report import GroupMetrics, ModeMetrics
 
 
-def pair_metrics(distances: np.ndarray, mode: np.ndarray) -> Metrics:
+def pair_metrics(distances: np.ndarray, mode: np.ndarray) -> PairMetrics:
     """ROC AUC, average precision with prevalence, EER, TPR at 1 % and 5 % FPR, d′, and mode accuracy.
 
     distances: (n, m) of records to prototypes; mode: (n,) each record's own column.
@@ -24,17 +24,17 @@ def pair_metrics(distances: np.ndarray, mode: np.ndarray) -> Metrics:
     positive, score = same.ravel(), -distances.ravel()
     fpr, tpr, _ = roc_curve(positive, score, drop_intermediate=False)
     right = distances.argmin(axis=1) == mode
-    return {
-        "auroc": float(roc_auc_score(positive, score)),
-        "average_precision": float(average_precision_score(positive, score)),
-        "prevalence": float(positive.mean()),
-        "eer": float(np.interp(0.0, fpr + tpr - 1, fpr)),  # between two points of the curve, on its straight line
-        "tpr_at_1_fpr": tpr_at(fpr, tpr, 0.01),
-        "tpr_at_5_fpr": tpr_at(fpr, tpr, 0.05),
-        "d_prime": d_prime(score[positive], score[~positive]),
-        "mode_accuracy": float(right.mean()),
-        "macro_mode_accuracy": float(np.mean([right[mode == m].mean() for m in np.unique(mode)])),
-    }
+    return PairMetrics(
+        auroc=float(roc_auc_score(positive, score)),
+        average_precision=float(average_precision_score(positive, score)),
+        prevalence=float(positive.mean()),
+        eer=float(np.interp(0.0, fpr + tpr - 1, fpr)),  # between two points of the curve, on its straight line
+        tpr_at_1_fpr=tpr_at(fpr, tpr, 0.01),
+        tpr_at_5_fpr=tpr_at(fpr, tpr, 0.05),
+        d_prime=d_prime(score[positive], score[~positive]),
+        mode_accuracy=float(right.mean()),
+        macro_mode_accuracy=float(np.mean([right[mode == m].mean() for m in np.unique(mode)])),
+    )
 
 
 def tpr_at(fpr: np.ndarray, tpr: np.ndarray, at: float) -> float:
@@ -48,7 +48,9 @@ def d_prime(a: np.ndarray, b: np.ndarray) -> float:
     return float((a.mean() - b.mean()) / spread) if spread > 0 else 0.0
 
 
-def retrieval_metrics(between: Callable[[np.ndarray], np.ndarray], mode: np.ndarray, most: int = 4000) -> Metrics:
+def retrieval_metrics(
+    between: Callable[[np.ndarray], np.ndarray], mode: np.ndarray, most: int = 4000
+) -> dict[str, float]:
     """Recall@1 and MAP@R among the test records themselves, each against all others.
 
     between(rows) gives the distances (len(rows), n) of those records to all. Past `most` records an
@@ -68,32 +70,40 @@ def retrieval_metrics(between: Callable[[np.ndarray], np.ndarray], mode: np.ndar
     return {"recall_at_1": float(np.mean(hits)), "map_at_r": float(np.mean(precisions))} if hits else {}
 
 
-def per_mode_metrics(distances: np.ndarray, mode: np.ndarray, names: list[str]) -> dict[str, Metrics]:
-    """For each mode with test records: n, accuracy, and AUROC and TPR at 5 % FPR of its prototype."""
-    found: dict[str, Metrics] = {}
-    for code, name in enumerate(names):
-        own = mode == code
-        if not own.any():
-            continue
-        entry: Metrics = {"n": int(own.sum()), "accuracy": float((distances[own].argmin(axis=1) == code).mean())}
-        if not own.all():
-            fpr, tpr, _ = roc_curve(own, -distances[:, code], drop_intermediate=False)
-            entry |= {"auroc": float(roc_auc_score(own, -distances[:, code])), "tpr_at_5_fpr": tpr_at(fpr, tpr, 0.05)}
-        found[name] = entry
-    return found
+def per_mode_metrics(
+    distances: np.ndarray, mode: np.ndarray, names: list[str], intervals: dict[int, Interval] | None = None
+) -> dict[str, ModeMetrics]:
+    """The metrics of each mode with test records; AUROC and TPR at 5 % FPR are those of its prototype.
+
+    intervals: those of the accuracies, by the modes' codes.
+    """
+    return {
+        name: _mode_metrics(distances, mode == code, code, (intervals or {}).get(code))
+        for code, name in enumerate(names)
+        if (mode == code).any()
+    }
 
 
-def macro(per_mode: dict[str, Metrics]) -> Metrics:
-    """The plain mean over modes of each per-mode figure that any mode has."""
-    found = {
-        name: [entry[name] for entry in per_mode.values() if name in entry]
+def _mode_metrics(distances: np.ndarray, own: np.ndarray, code: int, interval: Interval | None) -> ModeMetrics:
+    auroc, tpr_at_5_fpr, score = None, None, -distances[:, code]
+    if not own.all():
+        fpr, tpr, _ = roc_curve(own, score, drop_intermediate=False)
+        auroc, tpr_at_5_fpr = float(roc_auc_score(own, score)), tpr_at(fpr, tpr, 0.05)
+    accuracy = float((distances[own].argmin(axis=1) == code).mean())
+    return ModeMetrics(int(own.sum()), accuracy, auroc, tpr_at_5_fpr, interval)
+
+
+def macro(per_mode: dict[str, ModeMetrics]) -> dict[str, float]:
+    """The plain mean over modes of each per-mode metric that any mode has."""
+    values = {
+        name: [value for entry in per_mode.values() if (value := getattr(entry, name)) is not None]
         for name in ("accuracy", "auroc", "tpr_at_5_fpr")
     }
-    return {name: float(np.mean(values)) for name, values in found.items() if values}
+    return {name: float(np.mean(row)) for name, row in values.items() if row}
 
 
-def angular_accuracy(anchor: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> Metrics:
-    """The notebook's own figure on triplets of embeddings (t, d), and the AUROC of the same scores.
+def angular_metrics(anchor: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> dict[str, float]:
+    """The notebook's accuracy on triplets of embeddings (t, d), and the AUROC of the same scores.
 
     Similarity 1 − arccos(cos θ)/π of anchor and positive should pass 0.5, of anchor and negative not.
     """
@@ -101,7 +111,7 @@ def angular_accuracy(anchor: np.ndarray, positive: np.ndarray, negative: np.ndar
     truth = np.repeat([True, False], len(alike))
     score = np.concatenate([alike, unlike])
     return {
-        "angular_accuracy_at_0.5": float(((score > 0.5) == truth).mean()),
+        "angular_accuracy": float(((score > 0.5) == truth).mean()),
         "angular_auroc": float(roc_auc_score(truth, score)),
     }
 
@@ -113,9 +123,9 @@ def _angular(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def balanced_accuracy(called: np.ndarray, good: np.ndarray) -> float:
-    """Mean of the good parts that pass and the defects that are stopped: ½ for a coin, however rare defects are.
+    """The mean of the shares of good parts passed and of defects stopped: ½ for chance, however rare defects are.
 
-    called: (n,) bool, taken for a defect; good: (n,) bool, some of each kind.
+    called: (n,) bool, predicted as a defect; good: (n,) bool, some of each kind.
     """
     return float((1 - called[good].mean() + called[~good].mean()) / 2)
 
@@ -125,33 +135,34 @@ def per_group_metrics(
     mode: np.ndarray,
     good: np.ndarray,
     score: np.ndarray | None,
-    cut: float | None,
+    threshold: float | None,
     group: np.ndarray,
-) -> dict[str, dict[str, Any]]:
-    """For each named group: n, good, mode_accuracy, auroc, and as far as its records allow good_auroc, fpr, tpr.
+) -> dict[str, GroupMetrics]:
+    """The metrics of each named group.
 
-    distances: (n, m) of records to prototypes; mode, good, group: (n,); score: (n,) distances to good, or
-    None; cut: the calibrated threshold, or None. `balanced_accuracy` stands where both rates do.
+    distances: (n, m) of records to prototypes; mode, good, group: (n,); score: (n,) anomaly scores, None without a
+    good prototype; threshold: the calibrated one, or None.
     """
-    found = {}
-    for name in sorted(set(group.tolist()) - {""}):
-        own = group == name
-        same = np.arange(distances.shape[1]) == mode[own][:, None]
-        found[name] = {
-            "n": int(own.sum()),
-            "good": int(good[own].sum()),
-            "mode_accuracy": float((distances[own].argmin(axis=1) == mode[own]).mean()),
-            "auroc": float(roc_auc_score(same.ravel(), -distances[own].ravel())),
-            **({} if score is None else _good_metrics(score[own], good[own], cut)),
-        }
-    return found
+    groups = {name: group == name for name in sorted(set(group.tolist()) - {""})}
+    same = np.arange(distances.shape[1]) == mode[:, None]
+    right = distances.argmin(axis=1) == mode
+    return {
+        name: GroupMetrics(
+            n=int(own.sum()),
+            good=int(good[own].sum()),
+            mode_accuracy=float(right[own].mean()),
+            auroc=float(roc_auc_score(same[own].ravel(), -distances[own].ravel())),
+            **({} if score is None else _good_metrics(score[own], good[own], threshold)),
+        )
+        for name, own in groups.items()
+    }
 
 
-def _good_metrics(score: np.ndarray, good: np.ndarray, cut: float | None) -> dict[str, float]:
+def _good_metrics(score: np.ndarray, good: np.ndarray, threshold: float | None) -> dict[str, float]:
     both = bool(good.any() and not good.all())
-    found = {"good_auroc": float(roc_auc_score(~good, score))} if both else {}
-    if cut is None:
-        return found
-    called = score > cut
-    found |= {name: float(called[kind].mean()) for name, kind in (("fpr", good), ("tpr", ~good)) if kind.any()}
-    return found | ({"balanced_accuracy": balanced_accuracy(called, good)} if both else {})
+    metrics = {"good_auroc": float(roc_auc_score(~good, score))} if both else {}
+    if threshold is None:
+        return metrics
+    called = score > threshold
+    metrics |= {name: float(called[kind].mean()) for name, kind in (("fpr", good), ("tpr", ~good)) if kind.any()}
+    return metrics | ({"balanced_accuracy": balanced_accuracy(called, good)} if both else {})

@@ -1,24 +1,23 @@
-"""The paired bootstrap of two models: both are judged on the same records and on the same draws of them.
+"""The paired bootstrap of two models: both are compared on the same records and on the same draws of them.
 
-What both find hard cancels out, so that the difference is told far more sharply than either figure.
-Units (records, or groups) are drawn, never pairs. The ends of an interval are percentiles, moved
-outwards for few units as Student's t asks (Hesterberg 2014, arXiv:1411.5279, section 5.3); the units
-that count are those that tell the two apart, so that three lucky records among thousands stay three.
+What both find hard cancels out, so that the interval of the difference is far narrower than that of either metric.
+Units (records, or groups) are drawn, never pairs. The ends of an interval are percentiles, moved outwards for few
+units by Student's t (Hesterberg 2014, arXiv:1411.5279, section 5.3). Only units in which the models differ count:
+three of them among thousands stay three.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from scipy.stats import norm, t
 
-from tasks.evaluation.bootstrap import bootstrap_weights
+from tasks.evaluation.bootstrap import Bootstrap, weighted_share
+from tasks.evaluation.comparison_report import Interval, MetricDifference, ModeDifference, PairedResult, PooledModes
+from tasks.evaluation.metrics import pair_metrics
 
 PAIR_METRICS = ("auroc", "average_precision")
-ACCURACY_METRICS = ("mode_accuracy", "macro_mode_accuracy")
-Differences = dict[str, Any]
 
 
 def required_draws(least: int, confidence: float) -> int:
@@ -26,46 +25,95 @@ def required_draws(least: int, confidence: float) -> int:
     return max(least, math.ceil(50 / (1 - confidence)))
 
 
-def paired_differences(
-    own: np.ndarray, other: np.ndarray, mode: np.ndarray, units: np.ndarray, confidence: float, draws: int, seed: int
-) -> Differences:
-    """What `own` has over `other`, for each figure that a gate may decide by, and for each mode.
+def paired_result(
+    own: np.ndarray, other: np.ndarray, mode: np.ndarray, names: list[str], bootstrap: Bootstrap
+) -> PairedResult:
+    """What the challenger has over the champion, by each metric that a gate may decide by, and by each mode.
 
-    own, other: (n, m) distances of the same records to the same modes' prototypes; mode: (n,) each
-    record's own column; units: (n,) what is drawn as one. `figures` and `modes` (by column) hold
-    `difference` and `interval`, each end of which holds with `confidence`; `few` pools the modes that
-    alone are too few to be told (None without any); their own `interval` is None.
+    own, other: (n, m) distances of the same records to the same modes' prototypes by challenger and champion; mode:
+    (n,) each record's own column; names: of the m modes. Each end of an interval holds with the bootstrap's confidence.
     """
-    weights = bootstrap_weights(units, draws, seed)
-    right = [distances.argmin(axis=1) == mode for distances in (own, other)]
-    won = right[0].astype(float) - right[1]
-    counted = {"mode_accuracy": won / len(mode), "macro_mode_accuracy": won * _macro_weights(mode)}
-    found: dict[str, Any] = {}
-    for name, (mine, theirs) in _pair_draws(own, other, mode, weights).items():
-        apart = effective_units(_pair_shares(own, mode) - _pair_shares(other, mode), units)
-        found[name] = _difference_entry(mine[0] - theirs[0], mine[1:] - theirs[1:], apart, confidence)
-    values = {"mode_accuracy": _mean(won, weights), "macro_mode_accuracy": _macro(won, mode, weights)}
-    for name in ACCURACY_METRICS:
-        found[name] = _difference_entry(
-            float(counted[name].sum()), values[name], effective_units(counted[name], units), confidence
-        )
-    return {"figures": found, **_by_mode(right, mode, units, weights, confidence)}
+    modes, few = _by_mode(own, other, mode, names, bootstrap)
+    return PairedResult(
+        challenger=pair_metrics(own, mode),
+        champion=pair_metrics(other, mode),
+        same_model=bool(np.array_equal(own, other)),
+        figures=_by_pairs(own, other, mode, bootstrap) | _by_accuracy(own, other, mode, bootstrap),
+        modes=modes,
+        few=few,
+        fewest=min_units_for_significance(bootstrap.confidence),
+        unit=bootstrap.unit,
+        unit_kind=bootstrap.kind,
+        units=len(np.unique(bootstrap.units)),
+        draws=bootstrap.draws,
+        confidence=bootstrap.confidence,
+    )
 
 
-def _difference_entry(difference: float, drawn: np.ndarray, apart: float, confidence: float) -> dict[str, Any]:
+def _by_pairs(
+    own: np.ndarray, other: np.ndarray, mode: np.ndarray, bootstrap: Bootstrap
+) -> dict[str, MetricDifference]:
+    """Pair AUROC and average precision."""
+    every = np.concatenate([np.ones((1, len(mode))), bootstrap.weights])
+    differences = weighted_pairs(own, mode, every) - weighted_pairs(other, mode, every)
+    apart = effective_units(_pair_shares(own, mode) - _pair_shares(other, mode), bootstrap.units)
     return {
-        "difference": float(difference),
-        "interval": bootstrap_bounds(drawn, apart, confidence),
-        "apart": float(apart),
+        name: _difference(column[0], column[1:], apart, bootstrap)
+        for name, column in zip(PAIR_METRICS, differences.T, strict=True)
     }
 
 
-def bootstrap_bounds(drawn: np.ndarray, apart: float, confidence: float) -> list[float]:
+def _by_accuracy(
+    own: np.ndarray, other: np.ndarray, mode: np.ndarray, bootstrap: Bootstrap
+) -> dict[str, MetricDifference]:
+    """Mode accuracy over the records, and its mean over the modes."""
+    won, weights = _won(own, other, mode), bootstrap.weights
+    metrics = {
+        "mode_accuracy": (won / len(mode), weighted_share(weights, won)),
+        "macro_mode_accuracy": (won * _macro_weights(mode), _macro(won, mode, weights)),
+    }
+    return {
+        name: _difference(shares.sum(), drawn, effective_units(shares, bootstrap.units), bootstrap)
+        for name, (shares, drawn) in metrics.items()
+    }
+
+
+def _difference(value: float, drawn: np.ndarray, apart: float, bootstrap: Bootstrap) -> MetricDifference:
+    return MetricDifference(float(value), bootstrap_bounds(drawn, apart, bootstrap.confidence), float(apart))
+
+
+def _by_mode(
+    own: np.ndarray, other: np.ndarray, mode: np.ndarray, names: list[str], bootstrap: Bootstrap
+) -> tuple[dict[str, ModeDifference], PooledModes | None]:
+    """The accuracy of each mode, and of those together that have too few units each (None without any)."""
+    right = [distances.argmin(axis=1) == mode for distances in (own, other)]
+    won, fewest = _won(own, other, mode), min_units_for_significance(bootstrap.confidence)
+
+    def compare(rows: np.ndarray) -> ModeDifference:
+        units, interval = bootstrap.units[rows], None
+        challenger, champion = (float(hits[rows].mean()) for hits in right)
+        if len(np.unique(units)) >= fewest:
+            drawn = weighted_share(bootstrap.weights[:, rows], won[rows])
+            interval = bootstrap_bounds(drawn, effective_units(won[rows], units), bootstrap.confidence)
+        return ModeDifference(challenger - champion, interval, int(rows.sum()), challenger, champion)
+
+    modes = {names[code]: compare(mode == code) for code in np.unique(mode)}
+    small = tuple(name for name, entry in modes.items() if entry.interval is None)
+    pooled = compare(np.isin(np.array(names)[mode], small)) if small else None
+    return modes, pooled and PooledModes(**vars(pooled), modes=small)
+
+
+def _won(own: np.ndarray, other: np.ndarray, mode: np.ndarray) -> np.ndarray:
+    """1 for each record (n,) that only the challenger has right, −1 for one that only the champion has, else 0."""
+    return (own.argmin(axis=1) == mode).astype(float) - (other.argmin(axis=1) == mode)
+
+
+def bootstrap_bounds(drawn: np.ndarray, apart: float, confidence: float) -> Interval:
     """The lower and the upper end, each with `confidence`, of bootstrap values from `apart` units."""
     tail = norm.cdf(t.ppf(1 - confidence, apart - 1) * math.sqrt(apart / (apart - 1))) if apart > 1 else 0.0
     drawn = drawn[~np.isnan(drawn)]  # a mode that was not drawn has no accuracy
     low, high = np.quantile(drawn, tail, method="lower"), np.quantile(drawn, 1 - tail, method="higher")
-    return [float(low), float(high)]
+    return float(low), float(high)
 
 
 def effective_units(shares: np.ndarray, units: np.ndarray) -> float:
@@ -99,15 +147,6 @@ def _effective(distances: np.ndarray, mode: np.ndarray) -> tuple[np.ndarray, np.
     return distances[same], distances[~same].reshape(len(mode), -1)
 
 
-def _pair_draws(
-    own: np.ndarray, other: np.ndarray, mode: np.ndarray, weights: np.ndarray
-) -> dict[str, list[np.ndarray]]:
-    """Pair AUROC and average precision of both, (1 + draws,): of all records, and under each row of `weights`."""
-    every = np.concatenate([np.ones((1, len(mode))), weights])
-    values = [weighted_pairs(distances, mode, every) for distances in (own, other)]
-    return {name: [found[:, i] for found in values] for i, name in enumerate(PAIR_METRICS)}
-
-
 def weighted_pairs(distances: np.ndarray, mode: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Pair AUROC and average precision (draws, 2) under each row of record `weights` (draws, n)."""
     own, others = _effective(distances, mode)
@@ -124,15 +163,9 @@ def weighted_pairs(distances: np.ndarray, mode: np.ndarray, weights: np.ndarray)
     return values
 
 
-def _mean(won: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The weighted mean (draws,); NaN where nothing was drawn."""
-    drawn = weights.sum(axis=1)
-    return np.divide(weights @ won, drawn, out=np.full(len(weights), np.nan), where=drawn > 0)
-
-
 def _macro(won: np.ndarray, mode: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The plain mean over the modes that were drawn, (draws,)."""
-    columns = [_mean(won[mode == code], weights[:, mode == code]) for code in np.unique(mode)]
+    columns = [weighted_share(weights[:, mode == code], won[mode == code]) for code in np.unique(mode)]
     return np.nanmean(np.stack(columns, axis=1), axis=1)
 
 
@@ -144,20 +177,3 @@ def _macro_weights(mode: np.ndarray) -> np.ndarray:
 def min_units_for_significance(confidence: float) -> int:
     """The fewest units with which a fall could be told from chance: were all lost, 2⁻ⁿ is below 1 − confidence."""
     return math.ceil(math.log2(1 / (1 - confidence)) - 1e-9)
-
-
-def _by_mode(
-    right: list[np.ndarray], mode: np.ndarray, units: np.ndarray, weights: np.ndarray, confidence: float
-) -> dict[str, Any]:
-    def told(rows: np.ndarray) -> dict[str, Any]:
-        own, other = (float(one[rows].mean()) for one in right)
-        won = right[0][rows].astype(float) - right[1][rows]
-        entry = {"n": int(rows.sum()), "challenger": own, "champion": other, "difference": own - other}
-        if len(np.unique(units[rows])) < min_units_for_significance(confidence):
-            return entry | {"interval": None}
-        drawn = _mean(won, weights[:, rows])
-        return entry | {"interval": bootstrap_bounds(drawn, effective_units(won, units[rows]), confidence)}
-
-    modes = {int(code): told(mode == code) for code in np.unique(mode)}
-    small = [code for code, entry in modes.items() if entry["interval"] is None]
-    return {"modes": modes, "few": told(np.isin(mode, small)) | {"modes": small} if small else None}

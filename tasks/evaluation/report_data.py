@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from tasks.config.run import RunConfig
-from tasks.evaluation.bootstrap import bootstrap_units, bootstrap_weights
+from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.scored_records import ScoredRecords
 
 
@@ -54,11 +53,13 @@ def collect_report_data(
     train: ScoredRecords,
     raw_baselines: list[ScoredRecords],
     history: dict[str, Any],
-    config: RunConfig,
+    size: tuple[int, int],
+    bootstrap: Bootstrap,
 ) -> ReportData:
-    """What the report shows of the test records; `raw_baselines` are the same records by the raw-map baselines."""
-    size = config.data.rows, config.data.cols
-    units, _ = bootstrap_units(test.bank, test.rows)
+    """What the report shows of the test records; `raw_baselines` are the same records by the raw-map baselines.
+
+    size: rows and columns of a map; bootstrap: of the test records.
+    """
     return ReportData(
         modes=test.bank.modes,
         distances=test.distances,
@@ -69,7 +70,7 @@ def collect_report_data(
         baseline_distances={records.classifier.name: records.distances for records in raw_baselines},
         history=history,
         examples=_examples(test, size),
-        weights=bootstrap_weights(units, config.evaluate.bootstrap, config.seed),
+        weights=bootstrap.weights,
         contrasts=pair_contrasts(test),
         mistakes=worst_misclassifications(test, train, size),
     )

@@ -7,7 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
+from tasks.config.run import RunConfig
 from tasks.data.bank import Bank
+from tasks.evaluation.bootstrap import Bootstrap
 from tasks.model.classifier import Classifier
 from tasks.model.embeddings import Embedded, EmbeddedBank
 
@@ -61,6 +63,10 @@ class ScoredRecords:
     def score(self) -> np.ndarray:
         """The anomaly score (n,); NaN where the classifier does not know good parts."""
         return self.classifier.score(self.embedded)
+
+    def bootstrap(self, config: RunConfig) -> Bootstrap:
+        """The draws of these records that the settings ask for."""
+        return Bootstrap.of(self.bank, self.rows, config)
 
 
 def score_part(classifier: Classifier, records: EmbeddedBank, part: str) -> ScoredRecords:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from tasks.core.sentences import sentence
+from tasks.evaluation.bootstrap import Bootstrap
+from tasks.evaluation.comparison_report import Interval
 from tasks.registry.release_files import Threshold
 
 
@@ -20,9 +23,7 @@ def target_fpr(score: np.ndarray, positive: np.ndarray, target: float) -> float:
     negatives = np.sort(score[~positive])
     needed = math.ceil(1 / target)
     if len(negatives) < needed:
-        raise ValueError(
-            f"{len(negatives)} good calibration records, a false positive rate of {target:g} needs {needed}"
-        )
+        raise ValueError(sentence("few_for_fpr", count=len(negatives), rate=target, needed=needed))
     rank = math.ceil((len(negatives) + 1) * (1 - target) - 1e-9)  # 250 · (1 − 0.172) is 207.00000000000003
     return float(negatives[min(rank, len(negatives)) - 1])
 
@@ -45,7 +46,7 @@ def min_precision(score: np.ndarray, positive: np.ndarray, target: float) -> flo
     precision, _, cuts = precision_recall_curve(positive, score)
     enough = np.flatnonzero(precision[:-1] >= target)
     if not len(enough):
-        raise ValueError(f"no cut reaches a precision of {target:g}; the best is {precision[:-1].max():.3f}")
+        raise ValueError(sentence("no_precision", target=target, best=float(precision[:-1].max())))
     return _below(score, cuts[enough[0]])
 
 
@@ -72,15 +73,15 @@ def has_target(rule: str) -> bool:
     return rule.startswith(("target", "min"))
 
 
+THRESHOLD_DRAWS = 200  # of the bootstrap of a threshold's interval
+
+
 @dataclass(frozen=True)
 class Rule:
-    """How a threshold is found: the rule's name, its target, and its bootstrap."""
+    """How a threshold is found: the rule's name and its target."""
 
     name: str
     target: float = 0.0
-    draws: int = 200
-    confidence: float = 0.95
-    seed: int = 42
 
     def __call__(self, score: np.ndarray, positive: np.ndarray) -> float:
         """The cut; ValueError says why there is none."""
@@ -88,31 +89,30 @@ class Rule:
 
 
 def calibrate(
-    name: str, score: np.ndarray, positive: np.ndarray, unit: np.ndarray, rule: Rule, distance: str
+    name: str, score: np.ndarray, positive: np.ndarray, rule: Rule, bootstrap: Bootstrap, distance: str
 ) -> Threshold:
     """The threshold `name` by `rule` with its bootstrap interval, or without a value and with the reason.
 
-    score: (n,) larger = more anomalous, in units of `distance`; positive: (n,) bool; unit: (n,) codes
-    of the records (or groups) that the scores belong to, by which the bootstrap draws.
+    score: (n,) larger = more anomalous, in units of `distance`; positive: (n,) bool. A draw of units that gives no
+    threshold is left out of the interval.
     """
-    target = rule.target if has_target(rule.name) else None
-    threshold = Threshold(name, rule.name, target, distance, len(np.unique(unit)), int((~positive).sum()), None)
+    target, units = rule.target if has_target(rule.name) else None, len(np.unique(bootstrap.units))
+    threshold = Threshold(name, rule.name, target, distance, units, int((~positive).sum()), None)
     if positive.all() or not positive.any():
-        return replace(threshold, refused="the calibration records are all of one kind")
+        return replace(threshold, refused=sentence("one_kind"))
     try:
-        return replace(threshold, value=rule(score, positive), interval=_interval(rule, score, positive, unit))
+        return replace(threshold, value=rule(score, positive), interval=_interval(rule, score, positive, bootstrap))
     except ValueError as error:
-        return replace(threshold, refused=str(error))
+        return replace(threshold, refused=error.args[0])
 
 
-def _interval(rule: Rule, score: np.ndarray, positive: np.ndarray, unit: np.ndarray) -> tuple[float, float] | None:
-    """Percentile interval of the cut over bootstrap samples of units; samples without a cut are left out."""
-    rng = np.random.default_rng(rule.seed)
+def _interval(rule: Rule, score: np.ndarray, positive: np.ndarray, bootstrap: Bootstrap) -> Interval | None:
+    rng, unit = np.random.default_rng(bootstrap.seed), bootstrap.units
     order = np.argsort(unit, kind="stable")
     starts = np.searchsorted(unit[order], np.unique(unit))
     ends = np.append(starts[1:], len(unit))
     values = []
-    for _ in range(rule.draws):
+    for _ in range(bootstrap.draws):
         chosen = rng.integers(0, len(starts), len(starts))
         rows = np.concatenate([order[starts[i] : ends[i]] for i in chosen])
         if positive[rows].all() or not positive[rows].any():
@@ -121,8 +121,4 @@ def _interval(rule: Rule, score: np.ndarray, positive: np.ndarray, unit: np.ndar
             values.append(rule(score[rows], positive[rows]))
         except ValueError:
             continue  # too few good records in this draw
-    if not values:
-        return None
-    tail = (1 - rule.confidence) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), float(high)
+    return bootstrap.interval(np.array(values)) if values else None

@@ -23,7 +23,7 @@ def trial_facts(triplets: Stage, model: Stage, config: RunConfig) -> dict[str, A
     bank = only_parts(subsample(load_bank(triplets.path), config.evaluate.most_records))
     epochs = json.loads((Path(model.path) / "history.json").read_text())["epochs"]
     return {
-        "figures": baseline_metrics(_score_calibration_part(model, bank, config)),
+        "figures": baseline_metrics(_score_calibration_part(model, bank, config)).as_json(),
         "parameters": model.facts["parameters"],
         "best_epoch": model.facts["best_epoch"],
         "seconds": round(sum(line["seconds"] for line in epochs), 3),

@@ -17,11 +17,13 @@ from typing import Any, Self, get_args, get_origin, get_type_hints
 from tasks.config.fingerprints import RELEASE_FORMAT
 from tasks.core.errors import DamagedRelease, NewerRelease
 from tasks.core.files import CHECKSUM_KEY
+from tasks.core.sentences import Sentence, code_of
 from tasks.core.stages import MANIFEST, manifest_is_intact
 from tasks.core.text import one_line
 
 Form = dict[str, type | UnionType]
 REQUIRED_KEYS = ("fingerprint", "status", "reasons", "compared_with", "metrics", "train", "test", "config", "files")
+NOT_FIELDS = (CHECKSUM_KEY, "reason_codes")  # the codes become part of the reasons
 SOURCE_FORM: Form = {"source": str, "revision": str}
 
 
@@ -75,10 +77,11 @@ class ReleaseManifest(StoredRecord):
     """What the manifest of a release or rejected draft says.
 
     version: the release's name, or the first digits of a draft's fingerprint; format: 1 before manifests had a
-    checksum; status: `released` or `rejected`; reasons: why a draft was rejected; compared_with: the champion of that
-    time; metrics: name → number; comparison: the verdict on champion and challenger; config: all settings as they
-    were stored; stages: name → digest; weights: digest of the tower's weights; parent and recalibrated: of a release
-    with another threshold, the release it was made from and what changed; files: name → SHA-256.
+    checksum; status: `released` or `rejected`; reasons: why a draft was rejected, as Sentences; compared_with: the
+    champion of that time; metrics: name → number; comparison: the verdict on champion and challenger; config: all
+    settings as they were stored; stages: name → digest; weights: digest of the tower's weights; parent and
+    recalibrated: of a release with another threshold, the release it was made from and what changed; files: name →
+    SHA-256.
     """
 
     version: str = ""
@@ -108,17 +111,19 @@ class ReleaseManifest(StoredRecord):
         """The manifest as it is stored; ValueError says what is missing or of another kind."""
         _require_forms(entries)
         test, frozen = entries["test"], entries.get("frozen")
+        codes = entries.get("reason_codes") or [None] * len(entries["reasons"])
         parsed = {
-            "reasons": tuple(entries["reasons"]),
+            "reasons": tuple(map(Sentence.from_json, entries["reasons"], codes)),
             "train": SourceSummary.from_json(entries["train"]),
             "test": None if test is None else SourceSummary.from_json(test),
             "frozen": None if frozen is None else FrozenSet.from_json(frozen),
         }
-        return super().from_json({name: value for name, value in (entries | parsed).items() if name != CHECKSUM_KEY})
+        return super().from_json({name: value for name, value in (entries | parsed).items() if name not in NOT_FIELDS})
 
     def as_json(self) -> dict[str, Any]:
         """The facts that `seal_folder` stores; it adds `files` and the checksum."""
         entries = super().as_json() | {"reasons": list(self.reasons)}
+        entries["reason_codes"] = [code_of(reason) for reason in self.reasons]
         entries |= {
             name: value and value.as_json()
             for name, value in (("train", self.train), ("test", self.test), ("frozen", self.frozen))
@@ -198,6 +203,9 @@ def _require_forms(entries: dict[str, Any]) -> None:
     _require_form(config["data"], {"rows": int, "cols": int}, "config.data.", ("rows", "cols"))
     for reason in entries["reasons"]:
         _require_kind(reason, str, "each of reasons")
+    _require_form(entries, {"reason_codes": list}, "", ())
+    for code in entries.get("reason_codes", ()):
+        _require_form(code, {"code": str, "params": dict}, "reason_codes.", ("code", "params"))
     for name, value in entries["metrics"].items():
         _require_kind(value, int | float, f"metrics.{name}")
 

@@ -8,7 +8,6 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from tasks.evaluation.report_data import ReportData
 from tasks.report.pictures import COLOURS, Picture, chart
 
 MOST_NUMBERED = 25  # modes whose confusions are written as numbers
@@ -33,11 +32,14 @@ class Confusion:
     by_number: bool
 
 
-def confusion(evidence: ReportData, most: int = 8) -> Confusion:
-    """The nearest prototype of every test record, row-normalised: rows are the true modes."""
-    count = len(evidence.modes)
+def confusion(names: list[str], mode: np.ndarray, distances: np.ndarray, most: int = 8) -> Confusion:
+    """The nearest prototype of every test record, row-normalised: rows are the true modes.
+
+    names: of the m modes; mode: (n,) each record's own code; distances: (n, m) to the modes' prototypes.
+    """
+    count = len(names)
     table = np.zeros((count, count), np.int64)
-    np.add.at(table, (evidence.mode, evidence.distances.argmin(axis=1)), 1)
+    np.add.at(table, (mode, distances.argmin(axis=1)), 1)
     total = table.sum(axis=1)
     shades = mpl.colormaps["Blues"]
     cells = []
@@ -48,8 +50,8 @@ def confusion(evidence: ReportData, most: int = 8) -> Confusion:
     wrong = [(int(r), int(c), int(table[r, c]), int(total[r])) for r, c in np.argwhere(table) if r != c]
     wrong.sort(key=lambda one: (-one[2], one[3], one[:2]))
     size = 36 if count <= 12 else 26 if count <= MOST_NUMBERED else max(6, 660 // count)
-    long = count > MOST_NUMBERED or max(map(len, evidence.modes)) > 4
-    return Confusion(evidence.modes, cells, wrong[:most], size, count <= MOST_NUMBERED, long)
+    long = count > MOST_NUMBERED or max(map(len, names)) > 4
+    return Confusion(names, cells, wrong[:most], size, count <= MOST_NUMBERED, long)
 
 
 def _shape(corners: int, turn: float, inner: float = 1.0) -> np.ndarray:

@@ -1,13 +1,14 @@
-"""How the judged model stands against the raw map, the untrained tower and the champion, as the report shows it."""
+"""The model beside the raw map, the untrained tower and the champion, as the report shows them."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from tasks.config.run import GateConfig
-from tasks.evaluation.gate import is_significant_drop
+from tasks.evaluation.comparison_report import Comparison, Difference, Interval, PairMetrics
+from tasks.evaluation.evaluation_report import EvaluationReport
+from tasks.evaluation.gate import is_better, is_significant_drop
 
 COMPARED_METRICS = {  # figure → title, and whether more is better
     "auroc": ("pair AUROC", True),
@@ -21,82 +22,111 @@ COMPARED_METRICS = {  # figure → title, and whether more is better
 }
 
 
-LeaderboardRow = tuple[str, float, list[float] | None]
+@dataclass(frozen=True)
+class MetricRow:
+    """One value of the deciding metric, and the places of value and interval in per cent of the axis."""
+
+    who: str
+    value: float
+    interval: Interval | None
+    place: float
+    ends: Interval | None
 
 
-def display_name(judge: str) -> str:
-    """A judge's name as it is written: Euclid was a man, RT is an abbreviation."""
-    return judge.replace(", euclidean", ", Euclidean").replace(", rt", ", RT")
+@dataclass(frozen=True)
+class MetricAxis:
+    """The deciding metric of this model (first), the best raw map (second) and the champion on one axis.
 
-
-def gate_metric_axis(report: dict[str, Any]) -> dict[str, Any]:
-    """The figure that the gate decides by, of this model, the best raw map and the champion.
-
-    `rows` hold who, value, interval or None, and the places of both on one axis, in per cent of its
-    length; `ticks` the axis' marks and their places.
+    title: of the metric; ticks: the axis' marks and their places.
     """
-    name = report["settings"]["gate"]["figure"]
-    raw = {who: found[name] for who, found in report["baselines"].items() if who.startswith("raw map")}
-    best = max(raw, key=raw.__getitem__)
-    rows: list[LeaderboardRow] = [
-        ("this model", report["figures"][name], report["figures"]["intervals"].get(name)),
-        (f"best {display_name(best)}", raw[best], None),
-        *_against_champion(report, name),
+
+    title: str
+    rows: tuple[MetricRow, ...]
+    ticks: list[tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class MetricTable:
+    """Metrics by model: the titles of the columns, and by model each value and whether it is the best."""
+
+    columns: list[str]
+    rows: dict[str, list[tuple[float | None, bool]]]
+
+
+def display_name(classifier: str) -> str:
+    """A classifier's name as it is written in English."""
+    return classifier.replace(", euclidean", ", Euclidean").replace(", rt", ", RT")
+
+
+def gate_metric_axis(report: EvaluationReport) -> MetricAxis:
+    """The metric that the gate decides by, of this model, the best raw map and the champion."""
+    name = report.settings["gate"]["figure"]
+    baseline, raw = report.best_raw_map(name)
+    values = [
+        ("this model", getattr(report.metrics, name), report.metrics.intervals.get(name)),
+        (f"best {display_name(baseline)}", raw, None),
+        *((who, value, None) for who, value in _against_champion(report, name)),
     ]
-    lowest = min(edge for _, value, edges in rows for edge in (value, *(edges or ())))
+    lowest = min(edge for _, value, interval in values for edge in (value, *(interval or ())))
     low = min(0.9, math.floor(lowest * 10) / 10)
 
     def place(value: float) -> float:
         return round(100 * (value - low) / (1 - low), 2)
 
     ticks = [round(low + (1 - low) * step / 2, 2) for step in range(3)]
-    return {
-        "figure": COMPARED_METRICS[name][0],
-        "rows": [(*row, place(row[1]), row[2] and [place(edge) for edge in row[2]]) for row in rows],
-        "ticks": [(f"{tick:g}", place(tick)) for tick in ticks],
-    }
+    return MetricAxis(
+        COMPARED_METRICS[name][0],
+        tuple(
+            MetricRow(who, value, interval, place(value), interval and (place(interval[0]), place(interval[1])))
+            for who, value, interval in values
+        ),
+        [(f"{tick:g}", place(tick)) for tick in ticks],
+    )
 
 
-def _against_champion(report: dict[str, Any], name: str) -> list[LeaderboardRow]:
+def _against_champion(report: EvaluationReport, name: str) -> list[tuple[str, float]]:
     """The champion, and this model on the champion's records where those are fewer than all."""
-    comparison = report["comparison"]
-    if comparison is None or comparison["impossible"]:
+    comparison = report.comparison
+    if comparison is None or comparison.result is None:
         return []
-    own, other = comparison["challenger"][name], comparison["champion"][name]
-    fewer = comparison["records"] != report["figures"]["records"] or abs(own - report["figures"][name]) > 5e-4
-    same: list[LeaderboardRow] = [("this model, champion’s records", own, None)] if fewer else []
-    return [*same, (f"champion {comparison['version']}", other, None)]
+    own, other = getattr(comparison.result.challenger, name), getattr(comparison.result.champion, name)
+    fewer = comparison.records != report.metrics.records or abs(own - getattr(report.metrics, name)) > 5e-4
+    same = [("this model, champion’s records", own)] if fewer else []
+    return [*same, (f"champion {comparison.version}", other)]
 
 
-def comparison_table(figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The table of who reaches what: `columns`, and by name in `rows` each value and whether it is the best.
-
-    figures: by name; a figure that a rival lacks is None.
-    """
-    names = [name for name in COMPARED_METRICS if any(name in found for found in figures.values())]
-    best = {}
-    for name in names:
-        choose = max if COMPARED_METRICS[name][1] else min
-        best[name] = choose(found[name] for found in figures.values() if name in found)
-    rows = {
-        display_name(who): [(found.get(name), found.get(name) == best[name]) for name in names]
-        for who, found in figures.items()
-    }
-    return {"columns": [COMPARED_METRICS[name][0] for name in names], "rows": rows}
+def baseline_table(report: EvaluationReport) -> MetricTable:
+    """The baselines and this model on all test records."""
+    baselines = {baseline.name: baseline.metrics for baseline in report.baselines}
+    return comparison_table({**baselines, "this model": report.metrics})
 
 
-def champion_table(comparison: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The same table of champion and challenger on the same records; None without a comparison."""
-    if comparison is None or comparison["impossible"]:
+def champion_table(comparison: Comparison | None) -> MetricTable | None:
+    """Champion and challenger on the same records; None without a comparison."""
+    if comparison is None or comparison.result is None:
         return None
-    champion = f"champion {comparison['version']}"
-    return comparison_table({champion: comparison["champion"], "this model": comparison["challenger"]})
+    champion = f"champion {comparison.version}"
+    return comparison_table({champion: comparison.result.champion, "this model": comparison.result.challenger})
+
+
+def comparison_table(metrics: dict[str, PairMetrics]) -> MetricTable:
+    """The table of metrics by model; a metric that none has gets no column."""
+    values = {name: {who: getattr(of, name) for who, of in metrics.items()} for name in COMPARED_METRICS}
+    columns = {name: column for name, column in values.items() if any(v is not None for v in column.values())}
+    best = {
+        name: (max if COMPARED_METRICS[name][1] else min)(v for v in column.values() if v is not None)
+        for name, column in columns.items()
+    }
+    return MetricTable(
+        [COMPARED_METRICS[name][0] for name in columns],
+        {
+            display_name(who): [(column[who], column[who] == best[name]) for name, column in columns.items()]
+            for who in metrics
+        },
+    )
 
 
 MAX_MODES = 16  # lines of a picture; where modes are more, those that fell and those that rose most
-
-
-Entry = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -104,55 +134,65 @@ class DifferenceRow:
     """One difference: its entry, the places of dot and interval in per cent of the axis, and whether it vetoes."""
 
     who: str
-    entry: Entry
+    entry: Difference
     place: float
-    ends: tuple[float, float] | None
+    ends: Interval | None
     vetoes: bool
 
 
 @dataclass(frozen=True)
 class ChartAxis:
-    """Lines on one axis with zero in its middle; `asked` is the place that an interval or a fall is held to."""
+    """Rows on one axis with zero in its middle; `limit` is the place that the gate requires, `hidden` rows left out."""
 
     lines: list[DifferenceRow]
     ticks: list[tuple[str, float]]
-    asked: float
+    limit: float
     hidden: int
 
 
-def difference_axis(comparison: dict[str, Any] | None, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """`figures` and `modes`, an axis each, and the title of the figure that `decides`; None without a comparison."""
-    if comparison is None or comparison["impossible"]:
+@dataclass(frozen=True)
+class DifferenceCharts:
+    """The differences by metric and by mode; `decides` is the title of the deciding metric."""
+
+    decides: str
+    figures: ChartAxis
+    modes: ChartAxis
+
+
+def difference_charts(comparison: Comparison | None, gate: GateConfig) -> DifferenceCharts | None:
+    """The differences of challenger and champion; None without a comparison."""
+    if comparison is None or comparison.result is None:
         return None
-    gate, figures = GateConfig(**settings), comparison["figures"]
-    short = not figures[gate.figure]["interval"][0] > gate.least_gain
-    of_figures = [(COMPARED_METRICS[name][0], entry, short and name == gate.figure) for name, entry in figures.items()]
-    by_fall = sorted(comparison["modes"].items(), key=lambda named: named[1]["difference"])
-    of_modes = [(mode, entry, is_significant_drop(entry, gate.mode_margin)) for mode, entry in by_fall]
-    few = comparison["few"]
+    figures, modes, few = comparison.result.figures, comparison.result.modes, comparison.result.few
+    short = not is_better(figures[gate.figure], gate)
+    by_metric = [(COMPARED_METRICS[name][0], entry, short and name == gate.figure) for name, entry in figures.items()]
+    by_fall = sorted(modes.items(), key=lambda item: item[1].difference)
+    by_mode = [(mode, entry, is_significant_drop(entry, gate.mode_margin)) for mode, entry in by_fall]
     pooled = [("these few, together", few, is_significant_drop(few, gate.mode_margin))] if few else []
-    return {
-        "decides": COMPARED_METRICS[gate.figure][0],
-        "figures": _axis(of_figures, [], gate.least_gain),
-        "modes": _axis(of_modes, pooled, -gate.mode_margin),
-    }
+    return DifferenceCharts(
+        COMPARED_METRICS[gate.figure][0],
+        _axis(by_metric, [], gate.least_gain),
+        _axis(by_mode, pooled, -gate.mode_margin),
+    )
 
 
-def _axis(lines: list[tuple[str, Entry, bool]], more: list[tuple[str, Entry, bool]], asked: float) -> ChartAxis:
+def _axis(
+    lines: list[tuple[str, Difference, bool]], more: list[tuple[str, Difference, bool]], limit: float
+) -> ChartAxis:
     half = MAX_MODES // 2
     shown = [*(lines if len(lines) <= MAX_MODES else [*lines[:half], *lines[-half:]]), *more]
-    edges = [abs(edge) for _, entry, _ in shown for edge in (entry["difference"], *(entry["interval"] or ()))]
-    reach = _round_up(max([*edges, abs(asked)]))
+    edges = [abs(edge) for _, entry, _ in shown for edge in (entry.difference, *(entry.interval or ()))]
+    largest = _round_up(max([*edges, abs(limit)]))
 
     def place(value: float) -> float:
-        return round(50 + 50 * value / reach, 2)
+        return round(50 + 50 * value / largest, 2)
 
-    def line(who: str, entry: Entry, vetoes: bool) -> DifferenceRow:
-        ends = entry["interval"] and (place(entry["interval"][0]), place(entry["interval"][1]))
-        return DifferenceRow(who, entry, place(entry["difference"]), ends, vetoes)
-
-    ticks = [(f"{tick:+.3g}" if tick else "0", place(tick)) for tick in (-reach, 0.0, reach)]
-    return ChartAxis([line(*one) for one in shown], ticks, place(asked), len(lines) + len(more) - len(shown))
+    rows = [
+        DifferenceRow(who, entry, place(entry.difference), entry.interval and tuple(map(place, entry.interval)), vetoes)
+        for who, entry, vetoes in shown
+    ]
+    ticks = [(f"{tick:+.3g}" if tick else "0", place(tick)) for tick in (-largest, 0.0, largest)]
+    return ChartAxis(rows, ticks, place(limit), len(lines) + len(more) - len(shown))
 
 
 def _round_up(value: float) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 from tasks.config.run import RunConfig
 from tasks.core.text import break_links
+from tasks.evaluation.comparison_report import Difference
+from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.evaluation.gate import format_difference, printable
 from tasks.registry.manifest import ReleaseManifest
-from tasks.report.translation import Translate, sentence_translator, translator
+from tasks.report.translation import Translate, translator
 
 FIGURES = {
     "auroc": "pair AUROC",
@@ -26,13 +27,13 @@ FIGURES = {
 UNSAFE = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in YAML
 
 
-def model_card(manifest: ReleaseManifest, report: dict[str, Any]) -> str:
+def model_card(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     """Markdown with YAML front matter; every value comes from manifest and report."""
     parts = (_front_matter, _summary, _figures, _against_champion, _settings, _log)
     return "\n\n".join(filter(None, (part(manifest, report) for part in parts))) + "\n"
 
 
-def _front_matter(manifest: ReleaseManifest, report: dict[str, Any]) -> str:
+def _front_matter(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     """JSON is YAML but for a few characters: quoting it this way, no name of a dataset can break out of its place."""
     train = manifest.train
     dataset = {"name": train.source, "type": train.source, "revision": train.revision}
@@ -74,12 +75,11 @@ def _say(manifest: ReleaseManifest) -> Translate:
     return translator(manifest.language)
 
 
-def _summary(manifest: ReleaseManifest, report: dict[str, Any]) -> str:
+def _summary(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     say = _say(manifest)
-    tell = sentence_translator(manifest.language)
     train, config, frozen = manifest.train, manifest.config, manifest.frozen
     size = f"{config['data']['rows']}×{config['data']['cols']}"
-    reasons = "".join(f"\n- {_plain(tell(reason))}" for reason in manifest.reasons)
+    reasons = "".join(f"\n- {_plain(say(reason))}" for reason in manifest.reasons)
     fused = config["evaluate"]["score"] == "fused"
     score = say(", good or defect by the ranks of that distance and of the map's peak") if fused else ""
     what = say(
@@ -95,17 +95,17 @@ def _summary(manifest: ReleaseManifest, report: dict[str, Any]) -> str:
     lines = [
         f"{say('status')}: **{say(manifest.status)}**{reasons}",
         trained.format(source=_code(train.source), revision=train.revision, records=train.records, modes=train.modes),
-        tested.format(records=report["figures"]["records"], set=frozen.version, digest=frozen.digest[:12]),
+        tested.format(records=report.metrics.records, set=frozen.version, digest=frozen.digest[:12]),
         made.format(created=manifest.created, seed=config["seed"], preset=config["preset"]),
     ]
     body = what.format(size=size, distance=config["fit"]["distance"], score=score)
     return "\n".join([f"# kensa {manifest.version}", "", body, "", *(f"- {line}" for line in lines)])
 
 
-def _figures(manifest: ReleaseManifest, report: dict[str, Any]) -> str:
+def _figures(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     say = _say(manifest)
-    edges = report["figures"]["intervals"] | {"good_auroc": report["figures"].get("good_auroc_interval")}
-    raw = {name: max(found[name] for found in _raw(report) if name in found) for name in ("auroc", "mode_accuracy")}
+    edges = report.metrics.intervals | {"good_auroc": report.metrics.good_auroc_interval}
+    raw = {name: report.best_raw_map(name)[1] for name in ("auroc", "mode_accuracy")}
     heads = " | ".join(say(head) for head in ("figure", "this model", "interval", "best raw map"))
     lines = [f"## {say('Figures')}", "", f"| {heads} |", "| --- | --- | --- | --- |"]
     for name, title in _known(manifest):
@@ -116,55 +116,50 @@ def _figures(manifest: ReleaseManifest, report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _raw(report: dict[str, Any]) -> list[dict[str, float]]:
-    return [found for name, found in report["baselines"].items() if name.startswith("raw map")]
-
-
-def _against_champion(manifest: ReleaseManifest, report: dict[str, Any]) -> str | None:
+def _against_champion(manifest: ReleaseManifest, report: EvaluationReport) -> str | None:
     """The verdict, and the differences with their intervals by figure and by mode; None without a champion."""
-    comparison = report["comparison"]
-    if comparison is None:
+    if report.comparison is None:
         return None
-    say, tell = _say(manifest), sentence_translator(manifest.language)
-    title = say("Against the champion {version}").format(version=comparison["version"])
-    lines = [f"## {title}", "", _plain(tell(manifest.comparison["verdict"]))]
-    if not comparison["impossible"]:
-        sure = f"{100 * comparison['confidence']:g} %"
-        lines += ["", f"| this model less the champion | difference, each end with {sure} |", "| --- | --- |"]
+    say, result = _say(manifest), report.comparison.result
+    title = say("Against the champion {version}").format(version=report.comparison.version)
+    lines = [f"## {title}", "", _plain(say(report.verdict.verdict))]
+    if result is not None:
+        confidence = f"{100 * result.confidence:g} %"
+        lines += ["", f"| challenger − champion | difference, each end with {confidence} confidence |", "| --- | --- |"]
+        lines += [f"| {name.replace('_', ' ')} | {_difference(entry)} |" for name, entry in result.figures.items()]
         lines += [
-            f"| {name.replace('_', ' ')} | {format_difference(entry)} |"
-            for name, entry in comparison["figures"].items()
-        ]
-        modes = comparison["modes"].items()
-        lines += [
-            f"| accuracy of mode {_code(printable(mode))} ({entry['n']}) | {_of(entry)} |" for mode, entry in modes
+            f"| accuracy of mode {_code(printable(mode))} ({entry.n}) | {_difference(entry)} |"
+            for mode, entry in result.modes.items()
         ]
     return "\n".join(lines)
 
 
-def _of(entry: dict[str, Any]) -> str:
-    return format_difference(entry) if entry["interval"] else f"{entry['difference']:+z.4f}, too few records to be told"
+def _difference(entry: Difference) -> str:
+    return format_difference(entry) if entry.interval else f"{entry.difference:+z.4f}, too few records for an interval"
 
 
-def _settings(manifest: ReleaseManifest, report: dict[str, Any]) -> str:
+def _settings(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     """Settings that differ from those of the preset come first, marked."""
     defaults, rows = RunConfig(preset=manifest.config["preset"]).fingerprint_fields(), []
     for key, value in manifest.config.items():
         if key in defaults and isinstance(value, dict):
-            told = {name: inner for name, inner in value.items() if name in defaults[key]}
-            rows += [(f"{key}.{name}", inner, inner != defaults[key][name]) for name, inner in told.items()]
+            rows += [
+                (f"{key}.{name}", inner, inner != defaults[key][name])
+                for name, inner in value.items()
+                if name in defaults[key]
+            ]
     rows.sort(key=lambda row: not row[2])
     body = "\n".join(f"| {'**' + key + '**' if changed else key} | {_code(value)} |" for key, value, changed in rows)
     say = _say(manifest)
     return f"## {say('Settings')}\n\n| {say('setting')} | {say('value')} |\n| --- | --- |\n{body}"
 
 
-def _log(manifest: ReleaseManifest, report: dict[str, Any]) -> str:
-    best = report["history"]["best_epoch"]
+def _log(manifest: ReleaseManifest, report: EvaluationReport) -> str:
+    best = report.history["best_epoch"]
     rows = "\n".join(
         f"| {line['epoch']}{' (saved)' if line['epoch'] == best else ''} "
         f"| {line['loss']:.4f} | {line['val_loss']:.4f} | {line['active']:.1%} |"
-        for line in report["history"]["epochs"]
+        for line in report.history["epochs"]
     )
     say = _say(manifest)
     heads = " | ".join(say(head) for head in ("epoch", "loss", "validation loss", "active triplets"))

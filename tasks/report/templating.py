@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tasks.report.translation import sentence_translator, translator
+from tasks.report.translation import translator
 
 
 def environment(language: str = "en") -> Environment:
@@ -26,8 +26,15 @@ def environment(language: str = "en") -> Environment:
     made.policies["ext.i18n.trimmed"] = True  # a text's line breaks in the template are none of its own
     say = translator(language)
     made.install_gettext_callables(say, lambda one, many, count: say(one if count == 1 else many), newstyle=True)
-    made.filters["say"] = sentence_translator(language)
-    made.filters |= {"figure": figure, "share": share, "span": span, "count": count, "short": short, "gain": gain}
+    made.filters |= {
+        "say": say,
+        "figure": figure,
+        "share": share,
+        "span": span,
+        "count": count,
+        "short": short,
+        "gain": gain,
+    }
     return made
 
 

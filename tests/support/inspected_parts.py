@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from support.evaluations import report
 
 from tasks.cache import cache
 from tasks.config.model import TowerConfig, TrainingConfig
@@ -171,23 +172,6 @@ def hidden_bank(flipped: int, parts: bool = False) -> Any:
     return records if parts else (banked(records), rows)
 
 
-def report(reasons: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What `report.json` holds, as far as publishing reads it."""
-    figures = {"auroc": 0.9, "mode_accuracy": 0.8, "average_precision": 0.7, "good_auroc": 0.95}
-    figures |= {"angular_accuracy_at_0.5": 0.5, "good_auroc_interval": [0.9, 0.99], "records": 40}
-    figures |= {"intervals": {"auroc": [0.85, 0.95], "mode_accuracy": [0.7, 0.9]}}
-    epochs = [{"epoch": i, "loss": 1 / i, "val_loss": abs(i - 2) + 0.5, "active": 0.5} for i in (1, 2, 3)]
-    return {
-        "figures": figures,
-        "baselines": {"raw map, rt": {"auroc": 0.7, "mode_accuracy": 0.75}, "untrained tower": {"auroc": 0.99}},
-        "history": {"best_epoch": 2, "epochs": epochs},
-        "reasons": list(reasons),
-        "frozen": {"version": "f1", "digest": "d" * 64, "records": 40, "modes": 3},
-        "comparison": None,
-        "verdict": None,
-    }
-
-
 FACTS = {
     "train": {"source": "acme/boards", "kind": "hub", "revision": "0123abc", "records": 200, "modes": 3},
     "test": None,
@@ -196,8 +180,7 @@ FACTS = {
 
 def judged(folder: Path, reasons: tuple[str, ...] = ()) -> dict[str, Stage]:
     """The four stages that `publish` takes, with a few bytes for the model and the pictures."""
-    contents = report(reasons)
-    metrics = {name: value for name, value in contents["figures"].items() if isinstance(value, float | int)}
+    evaluation = report(reasons=reasons)
 
     def model(draft: Path) -> dict[str, Any]:
         (draft / "model.keras").write_bytes(b"weights")
@@ -206,8 +189,8 @@ def judged(folder: Path, reasons: tuple[str, ...] = ()) -> dict[str, Stage]:
     def judgement(draft: Path) -> dict[str, Any]:
         for name in set(EVALUATION_FILES) - {"report.json"}:
             (draft / name).write_text(name)
-        write_json(draft / "report.json", contents)
-        return {"metrics": metrics}
+        write_json(draft / "report.json", evaluation.as_json())
+        return {"metrics": evaluation.metrics.plain_numbers()}
 
     digest = digest_of(*reasons)
     stages = {name: Stage(str(folder), name * 4, {}, reused=True) for name in ("cache", "triplets")}

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.inspected_parts import COLS, FACTS, ROWS, configured, report
+from support.evaluations import report
+from support.inspected_parts import COLS, FACTS, ROWS, configured
 
 from tasks.core.files import write_json
 from tasks.core.stages import MANIFEST, seal_folder
+from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.thresholds import Rule, calibrate
-from tasks.registry.manifest import FrozenSet, ReleaseManifest, SourceSummary
+from tasks.registry.manifest import ReleaseManifest, SourceSummary
 from tasks.registry.release_files import (
     CARD_FILE,
     DEFECT_THRESHOLD,
@@ -29,8 +31,7 @@ from tasks.registry.release_files import (
 
 def manifest(**changes: Any) -> ReleaseManifest:
     """The manifest of a release that was trained on acme/boards, but for what is given."""
-    entries = report()
-    config = configured(Path())
+    evaluation, config = report(), configured(Path())
     return replace(
         ReleaseManifest(
             version="v1",
@@ -41,9 +42,9 @@ def manifest(**changes: Any) -> ReleaseManifest:
             created="2026-01-02T03:04:05+00:00",
             train=SourceSummary(**FACTS["train"]),
             test=None,
-            metrics={name: value for name, value in entries["figures"].items() if isinstance(value, float | int)},
+            metrics=evaluation.metrics.plain_numbers(),
             compared_with=None,
-            frozen=FrozenSet(**entries["frozen"]),
+            frozen=evaluation.frozen,
             config=json.loads(json.dumps(asdict(config.resolved()))),
             stages={name: name[0] * 64 for name in ("cache", "triplets", "model", "report")},
             weights="e" * 64,
@@ -76,13 +77,14 @@ def stored_release(artifacts: Path, version: str = "v1", **changes: Any) -> Path
     calibration = scores()
     score, defect, unit = calibration.part(False)
     thresholds = (
-        calibrate(DEFECT_THRESHOLD, score, defect, unit, Rule("target_fpr", 0.05, draws=20), "euclidean"),
+        calibrate(
+            DEFECT_THRESHOLD, score, defect, Rule("target_fpr", 0.05), Bootstrap(unit, 20, 0.95, 42), "euclidean"
+        ),
         Threshold(MODE_THRESHOLD, "youden", None, "euclidean", 120, 60, 1.5, (1.0, 2.0)),
     )
     calibration.save(folder)
     ThresholdSettings({"name": "euclidean"}, "distance", "mean-map", ROWS, COLS, thresholds).save(folder)
-    entries = [threshold.as_json() for threshold in thresholds]
-    write_json(folder / REPORT_FILE, report() | {"thresholds": entries})
+    write_json(folder / REPORT_FILE, report(thresholds=thresholds).as_json())
     seal_folder(folder, manifest(version=version, **changes).as_json())
     return folder
 

@@ -109,7 +109,7 @@ def test_the_page_and_the_card_name_parent_and_threshold(artifacts):
 
 def test_too_few_good_records_and_costs_unsaid_are_refused_and_leave_nothing(artifacts):
     before = sorted(artifacts.rglob("*"))
-    with pytest.raises(CannotCalibrate, match=r"a false positive rate of 0\.0001 needs 10000"):
+    with pytest.raises(CannotCalibrate, match=r"a false-positive rate of 0\.0001 needs 10000"):
         recalibrate(artifacts, None, asked(0.0001), promote=True)
     with pytest.raises(BadSetting, match="--prevalence, --escape and --overkill"):
         asked(rule=CHEAPEST, cost=CostConfig(prevalence=0.1))

@@ -18,7 +18,7 @@ from tasks.train import fit
 
 
 def auroc(bank: parts.Bank, name: str = "euclidean") -> float:
-    return baseline_metrics(score_bank_part(raw_map_baseline(distance(name), bank), bank, "test"))["auroc"]
+    return baseline_metrics(score_bank_part(raw_map_baseline(distance(name), bank), bank, "test")).auroc
 
 
 @pytest.mark.parametrize("name", ["euclidean", "cosine"])
@@ -39,7 +39,7 @@ def test_rt_on_noise_is_a_coin():
     worlds = []
     for seed in range(3):
         bank = parts.banked(parts.noise(6, 20, seed=seed))
-        worlds.append(baseline_metrics(score_bank_part(rt_baseline(bank), bank, "test"))["auroc"])
+        worlds.append(baseline_metrics(score_bank_part(rt_baseline(bank), bank, "test")).auroc)
     assert np.mean(worlds) == pytest.approx(0.5, abs=0.08)
 
 
@@ -80,5 +80,5 @@ def test_a_tower_trained_on_noise_is_a_coin(tmp_path):
             "x", EmbeddedBank(make_encoder(tower), bank), trained_distance(config.fit), config.fit.prototype
         )
         found.append(baseline_metrics(score_bank_part(judge, bank, "test")))
-    assert np.mean([one["auroc"] for one in found]) == pytest.approx(0.5, abs=0.05)
-    assert np.mean([one["good_auroc"] for one in found]) == pytest.approx(0.5, abs=0.08)
+    assert np.mean([one.auroc for one in found]) == pytest.approx(0.5, abs=0.05)
+    assert np.mean([one.good_auroc for one in found]) == pytest.approx(0.5, abs=0.08)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tasks.evaluation.bootstrap import (
+    Bootstrap,
     accuracy_intervals,
-    bootstrap_weights,
     macro_intervals,
     threshold_metrics,
     weighted_tpr,
@@ -28,7 +28,8 @@ def judged():
 def test_a_draw_of_every_record_once_gives_the_figures_themselves(judged):
     distances, mode = judged
     plain = macro(per_mode_metrics(distances, mode, list("abcde")))
-    for name, (low, high) in macro_intervals(distances, mode, np.ones((1, 300)), 0.9).items():
+    once = Bootstrap(np.zeros(300), 1, 0.9, 1)  # one unit: every draw is all of it
+    for name, (low, high) in macro_intervals(distances, mode, once).items():
         assert low == high == pytest.approx(plain[name])
 
 
@@ -38,12 +39,12 @@ def test_intervals_hold_their_figures_and_narrow_with_records(judged):
     widths = {}
     for times in (1, 4):
         more = np.tile(distances, (times, 1)), np.tile(mode, times)
-        found = macro_intervals(*more, bootstrap_weights(np.arange(300 * times), 300, 1), 0.95)
+        found = macro_intervals(*more, Bootstrap(np.arange(300 * times), 300, 0.95, 1))
         assert all(low < plain[name] < high for name, (low, high) in found.items())
         widths[times] = found["accuracy"][1] - found["accuracy"][0]
     assert widths[4] < 0.7 * widths[1]
-    alone = accuracy_intervals(distances, mode, bootstrap_weights(np.arange(300), 300, 1), list("abcde"), 0.95)
-    assert alone["e"][1] - alone["e"][0] > alone["a"][1] - alone["a"][0]
+    by_mode = accuracy_intervals(distances, mode, Bootstrap(np.arange(300), 300, 0.95, 1))
+    assert by_mode[4][1] - by_mode[4][0] > by_mode[0][1] - by_mode[0][0]
 
 
 def test_drawn_twice_is_as_good_as_there_twice():
@@ -57,6 +58,6 @@ def test_drawn_twice_is_as_good_as_there_twice():
 
 def test_balanced_accuracy_is_not_won_by_calling_all_good():
     good = np.repeat([True, False], [95, 5])
-    found = threshold_metrics(np.zeros(100, bool), good, bootstrap_weights(np.arange(100), 100, 1), 0.95)
+    found = threshold_metrics(np.zeros(100, bool), good, Bootstrap(np.arange(100), 100, 0.95, 1))
     assert (found["good_accuracy"], found["good_balanced_accuracy"]) == (0.95, 0.5)
-    assert found["good_balanced_accuracy_interval"] == [0.5, 0.5]
+    assert found["good_balanced_accuracy_interval"] == (0.5, 0.5)

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 from support import inspected_parts as parts
+from support.evaluations import report
 from support.releases import manifest
 
 from tasks.config.model import TowerConfig
 from tasks.config.run import GateConfig, RunConfig
 from tasks.data.split import PARTS
 from tasks.evaluation.comparison import MIN_COMPARED, comparable_records, compare_with_champion
+from tasks.evaluation.comparison_report import Comparison
 from tasks.evaluation.gate import comparison_summary, reasons_to_reject
 from tasks.evaluation.metrics import pair_metrics
 from tasks.evaluation.scored_records import score_bank_part
@@ -75,19 +77,14 @@ def raw(bank: parts.Bank) -> PrototypeClassifier:
     return raw_map_baseline(distance("euclidean"), bank)
 
 
-def compared(
-    release: Release, classifier: Classifier, bank: parts.Bank, config: RunConfig = RunConfig()
-) -> dict[str, Any]:
+def compared(release: Release, classifier: Classifier, bank: parts.Bank, config: RunConfig = RunConfig()) -> Comparison:
     challenger = score_bank_part(classifier, bank, "test")
     return compare_with_champion(release, challenger, config, FrozenSet(version="f2", digest="d"))
 
 
-def gated(comparison: dict[str, Any], settings: GateConfig = GateConfig()) -> list[str]:
+def gated(comparison: Comparison, settings: GateConfig = GateConfig()) -> list[str]:
     """The reasons that the comparison alone gives."""
-    every = dict.fromkeys(("auroc", "mode_accuracy", "macro_mode_accuracy", "average_precision"), 1.0)
-    baselines = {"raw map, rt": dict.fromkeys(every, 0.5)}
-    judgement = {"figures": every, "baselines": baselines, "thresholds": [], "comparison": comparison}
-    return reasons_to_reject({"certificate": {"leaks": []}, **judgement}, settings)
+    return list(reasons_to_reject(report(comparison=comparison), settings))
 
 
 def test_records_that_the_champion_saw_are_left_out_and_counted(tmp_path, bank):
@@ -105,14 +102,14 @@ def test_new_records_are_all_compared(tmp_path, bank):
     later = parts.banked(parts.inspected(modes=3, each=60, seed=8))
     left = comparable_records(released(tmp_path, bank), later)
     np.testing.assert_array_equal(left.rows, later.rows("test"))
-    assert (left.modes, left.impossible, left.lost, left.unjudged) == (["0", "1", "2"], None, [], [])
+    assert (left.modes, left.impossible, left.lost, left.unjudged) == (["0", "1", "2"], None, (), ())
 
 
 def test_modes_that_only_one_knows_are_left_out_and_told(tmp_path, bank):
     """The champion knows 0, 1 and 2; the later bank knows new, 0, 1 and 3."""
     later = replace(parts.banked(parts.inspected(modes=4, each=60, seed=8)), modes=["new", "0", "1", "3"])
     left = comparable_records(released(tmp_path, bank), later)
-    assert (left.modes, left.impossible, left.lost) == (["0", "1"], None, ["2"])
+    assert (left.modes, left.impossible, left.lost) == (["0", "1"], None, ("2",))
     assert set(later.mode[left.rows]) == {1, 2}
     assert left.unknown == np.isin(later.mode[later.rows("test")], [0, 3]).sum() > 0
 
@@ -121,7 +118,7 @@ def test_a_mode_of_which_no_record_is_left_is_told(tmp_path, bank):
     later = parts.banked(parts.inspected(modes=3, each=120, seed=8))
     gone = (later.part == PARTS.index("test")) & (later.mode == 2)
     left = comparable_records(released(tmp_path, bank), replace(later, part=np.where(gone, 0, later.part)))
-    assert (left.modes, left.unjudged, left.impossible) == (["0", "1"], ["2"], None)
+    assert (left.modes, left.unjudged, left.impossible) == (["0", "1"], ("2",), None)
 
 
 def test_too_few_new_records_cannot_be_compared(tmp_path, bank):
@@ -140,16 +137,16 @@ def test_both_are_judged_on_the_same_records_and_modes(tmp_path, bank):
     judge = raw(later)
     found = compared(release, judge, later)
     rows = later.rows("test")[later.mode[later.rows("test")] < 3]
-    assert (found["version"], found["records"], list(found["modes"])) == ("v1", len(rows), ["0", "1", "2"])
-    assert (found["test_records"], found["unknown"]) == (len(later.rows("test")), len(later.rows("test")) - len(rows))
+    assert (found.version, found.records, list(found.result.modes)) == ("v1", len(rows), ["0", "1", "2"])
+    assert (found.test_records, found.unknown) == (len(later.rows("test")), len(later.rows("test")) - len(rows))
     own = pair_metrics(judge.mode_distances(judge.embed(later.maps[rows]))[:, :3], later.mode[rows])
     champion = load_classifier(release)
     other = pair_metrics(champion.mode_distances(champion.embed(later.maps[rows])), later.mode[rows])
-    assert found["challenger"] == pytest.approx(own)
-    assert found["champion"] == pytest.approx(other)
-    for name, entry in found["figures"].items():
-        assert entry["difference"] == pytest.approx(own[name] - other[name], abs=1e-9)
-        assert entry["interval"][0] <= entry["difference"] <= entry["interval"][1]
+    assert vars(found.result.challenger) == pytest.approx(vars(own))
+    assert vars(found.result.champion) == pytest.approx(vars(other))
+    for name, entry in found.result.figures.items():
+        assert entry.difference == pytest.approx(getattr(own, name) - getattr(other, name), abs=1e-9)
+        assert entry.interval[0] <= entry.difference <= entry.interval[1]
 
 
 def test_columns_are_matched_by_name_not_by_place(tmp_path, bank):
@@ -157,32 +154,32 @@ def test_columns_are_matched_by_name_not_by_place(tmp_path, bank):
     later = parts.banked(parts.inspected(modes=3, each=60, seed=8))
     swapped = replace(later, mode=(2 - later.mode).astype(int), anchors=later.anchors[::-1], modes=["2", "1", "0"])
     release = released(tmp_path, bank)
-    judged = [compared(release, raw(one), one) for one in (later, swapped)]
-    for name in ("challenger", "champion"):
-        assert judged[1][name] == pytest.approx(judged[0][name])
-    assert judged[1]["figures"]["auroc"]["interval"] == pytest.approx(judged[0]["figures"]["auroc"]["interval"])
-    assert {mode: entry["n"] for mode, entry in judged[1]["modes"].items()} == {
-        mode: entry["n"] for mode, entry in judged[0]["modes"].items()
+    before, after = (compared(release, raw(bank), bank).result for bank in (later, swapped))
+    assert vars(after.challenger) == pytest.approx(vars(before.challenger))
+    assert vars(after.champion) == pytest.approx(vars(before.champion))
+    assert after.figures["auroc"].interval == pytest.approx(before.figures["auroc"].interval)
+    assert {mode: entry.n for mode, entry in after.modes.items()} == {
+        mode: entry.n for mode, entry in before.modes.items()
     }
-    assert judged[0]["challenger"]["auroc"] > 0.95
+    assert before.challenger.auroc > 0.95
 
 
 def test_it_draws_groups_where_there_are_enough(tmp_path, bank):
     release = released(tmp_path, bank)
     for groups, unit in ((0, "record"), (6, "record (too few groups: "), (80, "group")):
         later = parts.banked(parts.inspected(modes=3, each=240, groups=groups, seed=8))
-        found = compared(release, raw(later), later)
+        found = compared(release, raw(later), later).result
         names = np.unique(later.group[later.rows("test")])
-        assert found["unit"].startswith(unit)
-        assert found["units"] == (len(names) if unit == "group" else len(later.rows("test")))
+        assert found.unit.startswith(unit)
+        assert found.units == (len(names) if unit == "group" else len(later.rows("test")))
 
 
 def test_the_frozen_sets_of_both_are_named(tmp_path, bank):
     later = parts.banked(parts.inspected(modes=3, each=60, seed=8))
     release = released(tmp_path, bank)
     found = compared(replace(release, manifest=manifest()), raw(later), later)
-    assert (found["frozen"], found["champion_frozen"]) == ("f2", "f1")
-    assert compared(release, raw(later), later)["champion_frozen"] is None, "a release of an older Kensa"
+    assert (found.frozen, found.champion_frozen) == ("f2", "f1")
+    assert compared(release, raw(later), later).champion_frozen is None, "a release of an older Kensa"
 
 
 # The decision
@@ -230,7 +227,7 @@ def test_a_truly_better_model_is_promoted(rival, later):
     found = compared(rival(noisy(later, 3.0, 1)), noisy(later, 1.5, 2), later)
     assert gated(found) == []
     assert gated(found, GateConfig(figure="mode_accuracy")) == []
-    assert found["figures"]["auroc"]["interval"][0] > 0
+    assert found.result.figures["auroc"].interval[0] > 0
 
 
 def test_a_worse_and_an_equally_good_one_are_not(rival, later):
@@ -245,9 +242,9 @@ def test_the_same_weights_are_a_tie(tmp_path, bank, later):
     """The champion's own folder, loaded anew."""
     release = released(tmp_path, bank)
     found = compared(release, load_classifier(release), later)
-    assert found["same_model"]
+    assert found.result.same_model
     assert gated(found) == [
-        f"a tie: the same model as the champion v1, with the same distances on the same {found['records']} "
+        f"a tie: the same model as the champion v1, with the same distances on the same {found.records} "
         "test records of f2; the champion stays"
     ]
 
@@ -256,7 +253,7 @@ def test_the_same_order_of_all_distances_is_a_tie(rival, later):
     """Twice the distance is another model, and no better one."""
     double = Altered(raw(later), lambda distances, _: 2 * distances)
     found = compared(rival(raw(later)), double, later)
-    assert not found["same_model"]
+    assert not found.result.same_model
     (reason,) = gated(found)
     assert reason.startswith("a tie with the champion v1: the same auroc")
 
@@ -267,7 +264,7 @@ def test_one_ruined_mode_is_refused_although_the_mean_gains(rival, later):
     bank = replace(later, part=np.where(few & (later.part == PARTS.index("test")), 0, later.part))
     swapped = Altered(noisy(bank, 0.3, 1), lambda distances, maps: _swapped(distances, maps, bank))
     found = compared(rival(noisy(bank, 4.0, 2)), swapped, bank)
-    assert found["figures"]["mode_accuracy"]["interval"][0] > 0
+    assert found.result.figures["mode_accuracy"].interval[0] > 0
     (reason,) = gated(found, GateConfig(figure="mode_accuracy"))
     assert reason.startswith("mode 2 is worse than the champion v1's: accuracy ")
     assert gated(found, GateConfig(figure="mode_accuracy", mode_margin=1.0)) == []
@@ -286,9 +283,8 @@ def _swapped(distances: np.ndarray, maps: np.ndarray, bank: parts.Bank) -> np.nd
 def test_an_impossible_comparison_says_why(tmp_path, bank):
     flattering = replace(bank, part=np.where(bank.part == 0, 3, 0))  # judged on what the champion was trained on
     found = compared(released(tmp_path, bank), raw(bank), flattering)
-    assert found["records"] == 0
-    assert found["seen"] > 0
-    assert "champion" not in found
+    assert (found.records, found.result) == (0, None)
+    assert found.seen > 0
     (reason,) = gated(found)
     assert reason.startswith("cannot be compared with the champion v1: 0 test records in 0 modes are new to it")
 
@@ -314,11 +310,11 @@ def test_a_champion_that_cannot_be_used_rejects(tmp_path, bank, later, what):
     release = released(tmp_path, bank)
     _break(release.path, what)
     found = compared(release, raw(later), later)
-    assert "interval" not in str(found)
+    assert found.result is None
     (reason,) = gated(found)
     assert reason.startswith(f"cannot be compared with the champion v1: {tmp_path.name} cannot be used (")
     assert "\n" not in reason
-    assert comparison_summary(found, GateConfig())["verdict"] == reason
+    assert comparison_summary(found, GateConfig()).verdict == reason
 
 
 def test_a_champion_of_other_maps_rejects(tmp_path, bank, later):

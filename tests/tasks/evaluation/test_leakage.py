@@ -10,6 +10,7 @@ from support.inspected_parts import banked, configured, inspected, pairs_within,
 
 from tasks.data.bank import load_bank
 from tasks.data.split import PARTS
+from tasks.evaluation.evaluation_report import LinkedComponents, NamedGroups
 from tasks.evaluation.leakage import leakage_report, training_records_only
 from tasks.model.classifier import raw_map_baseline
 from tasks.model.distances import distance
@@ -33,55 +34,54 @@ def bank():
 
 def test_a_clean_bank_is_certified(bank):
     found = certified(bank)
-    assert found["verdict"] == "No record stands on two sides."
-    assert (found["leaks"], found["cuts"]) == ([], [])
-    assert len(found["overlaps"]) == 6
-    assert all(pair["records"] == 0 for pair in found["overlaps"])
-    assert found["anchors"]["equal"]
-    assert found["prototypes"]["equal"]
-    assert found["dropped"] == {"dropped_contradictory": 3, "test_in_train": 2}
+    assert found.verdict == "No record stands on two sides."
+    assert (found.leaks, found.cuts) == ((), ())
+    assert len(found.overlaps) == 6
+    assert all(pair.records == 0 for pair in found.overlaps)
+    assert found.anchors.equal
+    assert found.prototypes.equal
+    assert found.dropped == {"dropped_contradictory": 3, "test_in_train": 2}
 
 
 def test_a_record_on_two_sides_is_found_by_its_values_whatever_its_hash_says(bank):
     maps = bank.maps.copy()
     maps[bank.rows("test")[0]] = maps[bank.rows("train")[0]]
     found = certified(replace(bank, maps=maps))
-    assert next(pair for pair in found["overlaps"] if pair["parts"] == ["train", "test"])["records"] == 1
-    assert "1 records stand on two sides" in found["leaks"]
-    assert "1 records are not what their hashes say" in found["leaks"]
-    assert found["verdict"].startswith("The test is not clean")
+    assert next(pair for pair in found.overlaps if pair.parts == ("train", "test")).records == 1
+    assert "1 records stand on two sides" in found.leaks
+    assert "1 records are not what their hashes say" in found.leaks
+    assert found.verdict.startswith("The test is not clean")
 
 
 def test_anchors_of_all_records_are_found():
     part = inspected(modes=3, each=40)
     found = certified(banked(part, leak=True), banked(part))
-    assert not found["anchors"]["equal"]
-    assert found["leaks"] == ["the anchors are not the means of the training records"]
+    assert not found.anchors.equal
+    assert found.leaks == ("the anchors are not the means of the training records",)
 
 
 def test_prototypes_that_saw_other_records_are_found(bank):
     seen = np.where(bank.part == PARTS.index("test"), np.int8(0), bank.part)
     peeking = replace(bank, part=seen)
     found = certified(bank, judged_by=replace(peeking, anchors=training_records_only(peeking, peeking).anchors))
-    assert found["leaks"] == ["the prototypes are not those of the training records"]
-    assert found["prototypes"]["digest"] != certified(bank)["prototypes"]["digest"]
+    assert found.leaks == ("the prototypes are not those of the training records",)
+    assert found.prototypes.digest != certified(bank).prototypes.digest
 
 
 def test_a_triplet_that_reaches_into_another_part_is_found(bank):
     rows = bank.triplets["stop"].copy()
     rows[0, 2] = bank.rows("test")[0]
-    assert certified(replace(bank, triplets={**bank.triplets, "stop": rows}))["leaks"] == [
-        "1 triplets reach into another part"
-    ]
+    found = certified(replace(bank, triplets={**bank.triplets, "stop": rows}))
+    assert found.leaks == ("1 triplets reach into another part",)
 
 
 def test_groups_on_two_sides_are_cut_and_named(bank):
     lots = np.array([f"L{i % 4}" for i in range(len(bank.maps))])
     found = certified(replace(bank, group=lots))
-    assert found["groups"] == {"count": 4, "on_two_sides": 4, "named": ["L0", "L1", "L2", "L3"]}
-    assert "4 of 4 groups stand on two sides: split by record" in found["verdict"]
+    assert found.groups == NamedGroups(4, 4, ("L0", "L1", "L2", "L3"))
+    assert "4 of 4 groups stand on two sides: split by record" in found.verdict
     whole = certified(replace(bank, group=np.array([f"P{code}" for code in bank.part])))
-    assert whole["verdict"] == "No record or group stands on two sides."
+    assert whole.verdict == "No record or group stands on two sides."
 
 
 def test_components_of_a_wide_source_stay_whole_and_are_counted(tmp_path):
@@ -91,8 +91,8 @@ def test_components_of_a_wide_source_stay_whole_and_are_counted(tmp_path):
     config = configured(tmp_path)
     stage = split_stage(wide_triplets(part, pairs_within(part, blocks, 900)), tmp_path, config)
     found = certified(load_bank(stage.path), facts=stage.facts)
-    assert found["components"] == {"count": 15, "largest": 12, "records": 180, "linked": 15, "on_two_sides": 0}
-    assert found["verdict"] == "No record or component stands on two sides."
+    assert found.components == LinkedComponents(count=15, largest=12, records=180, linked=15, on_two_sides=0)
+    assert found.verdict == "No record or component stands on two sides."
 
 
 def test_one_giant_component_is_told(tmp_path):
@@ -100,6 +100,6 @@ def test_one_giant_component_is_told(tmp_path):
     pairs = pairs_within(part, np.zeros(len(part), int), 900)
     stage = split_stage(wide_triplets(part, pairs), tmp_path, configured(tmp_path))
     found = certified(load_bank(stage.path), facts=stage.facts)
-    assert found["components"]["largest"] == 180
-    assert found["leaks"] == []
-    assert "1 of 1 components of linked records stand on two sides; the largest holds 180 of 180" in found["verdict"]
+    assert found.components.largest == 180
+    assert found.leaks == ()
+    assert "1 of 1 components of linked records stand on two sides; the largest holds 180 of 180" in found.verdict

@@ -7,9 +7,10 @@ import pytest
 from scipy.stats import norm, rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from tasks.evaluation.bootstrap import bootstrap_weights, interval, intervals, weighted_auroc
+from tasks.evaluation.bootstrap import Bootstrap, intervals, weighted_auroc
+from tasks.evaluation.evaluation_report import ModeMetrics
 from tasks.evaluation.metrics import (
-    angular_accuracy,
+    angular_metrics,
     d_prime,
     macro,
     pair_metrics,
@@ -42,55 +43,55 @@ def test_pair_figures(seed):
     found = pair_metrics(distances, mode)
     positive, score = (np.arange(4) == mode[:, None]).ravel(), -distances.ravel()
     curve = rates(positive, score)
-    assert found["auroc"] == pytest.approx(roc_auc_score(positive, score))
-    assert found["average_precision"] == pytest.approx(average_precision_score(positive, score))
-    assert found["prevalence"] == 0.25
-    assert found["tpr_at_1_fpr"] == pytest.approx(max(tpr for fpr, tpr in curve if fpr <= 0.01))
-    assert found["tpr_at_5_fpr"] == pytest.approx(max(tpr for fpr, tpr in curve if fpr <= 0.05))
+    assert found.auroc == pytest.approx(roc_auc_score(positive, score))
+    assert found.average_precision == pytest.approx(average_precision_score(positive, score))
+    assert found.prevalence == 0.25
+    assert found.tpr_at_1_fpr == pytest.approx(max(tpr for fpr, tpr in curve if fpr <= 0.01))
+    assert found.tpr_at_5_fpr == pytest.approx(max(tpr for fpr, tpr in curve if fpr <= 0.05))
     before = [fpr for fpr, tpr in curve if fpr <= 1 - tpr][-1]
     after = next(fpr for fpr, tpr in curve if fpr >= 1 - tpr)
-    assert before <= found["eer"] <= after
-    assert found["mode_accuracy"] == np.mean([row.argmin() == own for row, own in zip(distances, mode, strict=True)])
+    assert before <= found.eer <= after
+    assert found.mode_accuracy == np.mean([row.argmin() == own for row, own in zip(distances, mode, strict=True)])
     own = [np.mean(distances[mode == m].argmin(axis=1) == m) for m in range(4)]
-    assert found["macro_mode_accuracy"] == pytest.approx(np.mean(own))
+    assert found.macro_mode_accuracy == pytest.approx(np.mean(own))
 
 
 def test_macro_accuracy_weighs_modes_not_records():
     """90 records of mode 0, all right, and 10 of mode 1, all wrong: accuracy .9, macro .5."""
     distances, mode = np.tile([0.0, 1.0], (100, 1)), np.repeat([0, 1], [90, 10])
     found = pair_metrics(distances, mode)
-    assert (found["mode_accuracy"], found["macro_mode_accuracy"]) == (0.9, 0.5)
+    assert (found.mode_accuracy, found.macro_mode_accuracy) == (0.9, 0.5)
 
 
 def test_perfect_and_reversed_judges():
     mode = np.arange(20) % 2
     right = 1.0 - np.eye(2)[mode] + RNG.uniform(0, 0.1, (20, 2))
     best, worst = pair_metrics(right, mode), pair_metrics(-right, mode)
-    assert (best["auroc"], best["eer"], best["tpr_at_1_fpr"], best["mode_accuracy"]) == (1, 0, 1, 1)
-    assert (worst["auroc"], worst["eer"], worst["tpr_at_1_fpr"], worst["mode_accuracy"]) == (0, 1, 0, 0)
-    assert best["d_prime"] > 20
+    assert (best.auroc, best.eer, best.tpr_at_1_fpr, best.mode_accuracy) == (1, 0, 1, 1)
+    assert (worst.auroc, worst.eer, worst.tpr_at_1_fpr, worst.mode_accuracy) == (0, 1, 0, 0)
+    assert best.d_prime > 20
 
 
 def test_a_judge_that_says_the_same_of_everything():
     """All distances equal: AUROC ½, and an equal error rate of ½, not of 0."""
     found = pair_metrics(np.ones((12, 3)), np.arange(12) % 3)
-    assert (found["auroc"], found["eer"], found["d_prime"]) == (0.5, 0.5, 0)
-    assert found["tpr_at_5_fpr"] == 0
+    assert (found.auroc, found.eer, found.d_prime) == (0.5, 0.5, 0)
+    assert found.tpr_at_5_fpr == 0
 
 
 def test_equal_error_rate_by_hand():
     """Same 4 3 2 1, different 2.5 1.5 .5 0: from 2 on, one of four same is missed, one different passes."""
     same, different = np.array([4, 3, 2, 1.0]), np.array([2.5, 1.5, 0.5, 0])
     found = pair_metrics(-np.stack([same, different], axis=1), np.zeros(4, int))
-    assert found["eer"] == pytest.approx(0.25)
+    assert found.eer == pytest.approx(0.25)
 
 
 def test_operating_points_on_a_straight_stretch_are_not_lost():
     """40 levels, each with one same and one different: a diagonal ROC of 41 points. At FPR ≤ 5 % the TPR is 2/40."""
     level = np.arange(40.0)
     found = pair_metrics(-np.stack([level, level], axis=1), np.zeros(40, int))
-    assert found["tpr_at_5_fpr"] == pytest.approx(0.05)
-    assert found["eer"] == pytest.approx(0.5)
+    assert found.tpr_at_5_fpr == pytest.approx(0.05)
+    assert found.eer == pytest.approx(0.5)
     tenths = np.arange(11) / 10
     assert tpr_at(tenths, tenths, 0.25) == 0.2
 
@@ -159,18 +160,18 @@ def test_per_mode_figures_and_their_mean():
     assert list(found) == ["good", "a", "b"]
     for code, name in enumerate(found):
         own = mode == code
-        assert found[name]["n"] == own.sum()
-        assert found[name]["auroc"] == pytest.approx(roc_auc_score(own, -distances[:, code]))
+        assert found[name].n == own.sum()
+        assert found[name].auroc == pytest.approx(roc_auc_score(own, -distances[:, code]))
         points = rates(own, -distances[:, code])
-        assert found[name]["tpr_at_5_fpr"] == pytest.approx(max(tpr for fpr, tpr in points if fpr <= 0.05))
-        assert found[name]["accuracy"] == pytest.approx(np.mean(distances[own].argmin(axis=1) == code))
+        assert found[name].tpr_at_5_fpr == pytest.approx(max(tpr for fpr, tpr in points if fpr <= 0.05))
+        assert found[name].accuracy == pytest.approx(np.mean(distances[own].argmin(axis=1) == code))
     means = macro(found)
-    assert means["auroc"] == pytest.approx(np.mean([entry["auroc"] for entry in found.values()]))
+    assert means["auroc"] == pytest.approx(np.mean([entry.auroc for entry in found.values()]))
 
 
 def test_one_mode_alone_has_no_auroc():
     found = per_mode_metrics(np.ones((4, 2)), np.zeros(4, int), ["a", "b"])
-    assert found == {"a": {"n": 4, "accuracy": 1.0}}
+    assert found == {"a": ModeMetrics(4, 1.0)}
     assert macro(found) == {"accuracy": 1.0}
 
 
@@ -202,21 +203,21 @@ def test_a_draw_without_one_class_has_no_auroc():
     score, positive = np.array([1.0, 2, 3, 4]), np.array([False, False, True, True])
     found = weighted_auroc(score, positive, np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 1, 1.0]]))
     np.testing.assert_array_equal(found, [1, np.nan, np.nan])
-    assert interval(found, 0.95) == [1, 1]
+    assert Bootstrap(np.arange(4), 3, 0.95, 1).interval(found) == (1, 1)
 
 
 def test_draws_take_units_whole_and_as_many_as_there_are():
     units = np.array(["a", "a", "b", "c", "c", "c"])
-    weights = bootstrap_weights(units, 500, 1)
+    weights = Bootstrap(units, 500, 0.95, 1).weights
     assert (weights[:, 0] == weights[:, 1]).all()
     assert (weights[:, 3] == weights[:, 5]).all()
     assert (weights[:, [0, 2, 3]].sum(axis=1) == 3).all()
     assert weights.mean() == pytest.approx(1, abs=0.1)
-    np.testing.assert_array_equal(weights, bootstrap_weights(units, 500, 1))
+    np.testing.assert_array_equal(weights, Bootstrap(units, 500, 0.95, 1).weights)
 
 
 def test_the_interval_of_a_known_distribution():
-    low, high = interval(np.arange(1001) / 1000, 0.9)
+    low, high = Bootstrap(np.arange(4), 3, 0.9, 1).interval(np.arange(1001) / 1000)
     assert (low, high) == pytest.approx((0.05, 0.95))
 
 
@@ -229,12 +230,12 @@ def test_intervals_over_groups_are_wider_than_over_records():
     distances = rng.normal(5, 1, (400, 2))
     distances[np.arange(400), mode] -= 1 + luck
     by_record, by_group = (
-        intervals(distances, mode, bootstrap_weights(unit, 400, 0), 0.95) for unit in (np.arange(400), group)
+        intervals(distances, mode, Bootstrap(unit, 400, 0.95, 0)) for unit in (np.arange(400), group)
     )
     for name in ("auroc", "mode_accuracy"):
         widths = [high - low for low, high in (by_record[name], by_group[name])]
         assert widths[1] > 2 * widths[0]
-        point = pair_metrics(distances, mode)[name]
+        point = getattr(pair_metrics(distances, mode), name)
         assert by_group[name][0] < point < by_group[name][1]
 
 
@@ -246,7 +247,7 @@ def test_intervals_cover():
         mode = np.arange(80) % 2
         distances = rng.normal(0, 1, (80, 2))
         distances[np.arange(80), mode] -= 1
-        low, high = intervals(distances, mode, bootstrap_weights(np.arange(80), 200, seed), 0.95)["auroc"]
+        low, high = intervals(distances, mode, Bootstrap(np.arange(80), 200, 0.95, seed))["auroc"]
         held += low < truth < high
     assert 53 <= held <= 60
 
@@ -260,18 +261,18 @@ def test_angular_accuracy_by_hand():
     def at(*degrees: float) -> np.ndarray:
         return np.stack([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], axis=1)
 
-    found = angular_accuracy(at(0, 0), 3 * at(45, 120), at(60, 180))
-    assert found["angular_accuracy_at_0.5"] == 0.5
+    found = angular_metrics(at(0, 0), 3 * at(45, 120), at(60, 180))
+    assert found["angular_accuracy"] == 0.5
     assert found["angular_auroc"] == pytest.approx(0.75)
 
 
 def test_angular_accuracy_sits_at_one_half_where_all_angles_are_sharp():
     """The notebook's riddle: positive embeddings all point into one quadrant, so everything passes ½."""
     anchor, positive, negative = (RNG.uniform(0.1, 1, (50, 4)) for _ in range(3))
-    assert angular_accuracy(anchor, anchor + 0.01 * positive, negative)["angular_accuracy_at_0.5"] == 0.5
-    assert angular_accuracy(anchor, anchor + 0.01 * positive, negative)["angular_auroc"] > 0.99
+    assert angular_metrics(anchor, anchor + 0.01 * positive, negative)["angular_accuracy"] == 0.5
+    assert angular_metrics(anchor, anchor + 0.01 * positive, negative)["angular_auroc"] > 0.99
 
 
 def test_zero_embeddings_have_an_angle():
     zero = np.zeros((3, 4))
-    assert angular_accuracy(zero, zero, zero) == {"angular_accuracy_at_0.5": 0.5, "angular_auroc": 0.5}
+    assert angular_metrics(zero, zero, zero) == {"angular_accuracy": 0.5, "angular_auroc": 0.5}

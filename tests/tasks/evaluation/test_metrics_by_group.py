@@ -8,12 +8,12 @@ import numpy as np
 from support import inspected_parts as parts
 
 from tasks.config.run import RunConfig
+from tasks.evaluation.evaluation_report import GroupMetrics
 from tasks.evaluation.holdout import calibrate_thresholds, holdout_metrics
 from tasks.evaluation.metrics import balanced_accuracy, per_group_metrics
 from tasks.evaluation.scored_records import score_bank_part
 from tasks.model.classifier import raw_map_baseline
 from tasks.model.distances import distance
-from tasks.registry.release_files import Threshold
 
 
 def test_balanced_accuracy_by_hand():
@@ -39,33 +39,31 @@ def test_each_group_by_hand():
     group = np.array(["a", "a", "a", "a", "b", ""])
     score = np.array([1, 1, 2, 1, 5, 9.0])
     found = per_group_metrics(distances, mode, mode == 0, score, 1.5, group)
-    rates = {"good_auroc": 0.75, "fpr": 0.0, "tpr": 0.5, "balanced_accuracy": 0.75}
-    assert found["a"] == {"n": 4, "good": 2, "mode_accuracy": 0.75, "auroc": 0.75, **rates}
-    assert found["b"] == {"n": 1, "good": 0, "mode_accuracy": 1.0, "auroc": 1.0, "tpr": 1.0}
+    assert found["a"] == GroupMetrics(4, 2, 0.75, 0.75, good_auroc=0.75, fpr=0.0, tpr=0.5, balanced_accuracy=0.75)
+    assert found["b"] == GroupMetrics(1, 0, 1.0, 1.0, tpr=1.0)
     assert list(found) == ["a", "b"]
 
 
 def test_without_a_threshold_or_a_good_prototype_the_rates_are_left_out():
     distances, mode, group = np.array([[1, 2], [2, 1.0]]), np.array([0, 1]), np.array(["a", "a"])
     without_cut = per_group_metrics(distances, mode, mode == 0, distances[:, 0], None, group)["a"]
-    assert set(without_cut) == {"n", "good", "mode_accuracy", "auroc", "good_auroc"}
-    assert set(per_group_metrics(distances, mode, mode == 0, None, None, group)["a"]) == set(without_cut) - {
-        "good_auroc"
-    }
+    assert without_cut == GroupMetrics(2, 1, 1.0, 1.0, good_auroc=1.0)
+    without_good = per_group_metrics(distances, mode, mode == 0, None, None, group)["a"]
+    assert without_good == replace(without_cut, good_auroc=None)
 
 
 def test_the_judgement_has_them_of_its_own_test_part():
     part = parts.inspected(modes=3, each=40, groups=4)
     bank, config = parts.banked(part), RunConfig()
     classifier = raw_map_baseline(distance("euclidean"), bank)
-    thresholds: list[Threshold] = calibrate_thresholds(score_bank_part(classifier, bank, "calibrate"), config)
-    thresholds[0] = replace(thresholds[0], value=3.0)
+    defect, same = calibrate_thresholds(score_bank_part(classifier, bank, "calibrate"), config)
+    thresholds = replace(defect, value=3.0), same
     test = score_bank_part(classifier, bank, "test")
-    found = holdout_metrics(test, thresholds, config)
-    assert sum(one["n"] for one in found["per_group"].values()) == len(test)
+    found = holdout_metrics(test, thresholds, test.bootstrap(config))
+    assert sum(group.n for group in found.per_group.values()) == len(test)
     called, good = test.score > 3, test.good
-    assert found["good_balanced_accuracy"] == (np.mean(~called[good]) + np.mean(called[~good])) / 2
-    low, high = found["good_balanced_accuracy_interval"]
-    assert low <= found["good_balanced_accuracy"] <= high
+    assert found.good_balanced_accuracy == (np.mean(~called[good]) + np.mean(called[~good])) / 2
+    low, high = found.good_balanced_accuracy_interval
+    assert low <= found.good_balanced_accuracy <= high
     without_groups = score_bank_part(classifier, parts.banked(parts.inspected(each=40)), "test")
-    assert holdout_metrics(without_groups, thresholds, config)["per_group"] == {}
+    assert holdout_metrics(without_groups, thresholds, without_groups.bootstrap(config)).per_group == {}

@@ -9,14 +9,15 @@ import pytest
 from scipy.stats import binom, norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from tasks.evaluation.bootstrap import bootstrap_weights
+from tasks.evaluation.bootstrap import Bootstrap
+from tasks.evaluation.comparison_report import PairedResult
 from tasks.evaluation.gate import is_significant_drop
 from tasks.evaluation.metrics import pair_metrics
 from tasks.evaluation.paired_bootstrap import (
     bootstrap_bounds,
     effective_units,
     min_units_for_significance,
-    paired_differences,
+    paired_result,
     required_draws,
     weighted_pairs,
 )
@@ -45,6 +46,14 @@ def of_answers(right: np.ndarray) -> np.ndarray:
     return np.where(right[:, None], [0.0, 1.0], [1.0, 0.0])
 
 
+def paired(
+    own: np.ndarray, other: np.ndarray, mode: np.ndarray, units: np.ndarray, draws: int = 1000, seed: int = 1
+) -> PairedResult:
+    """The comparison of two models whose modes are named by their codes."""
+    names = [str(code) for code in range(own.shape[1])]
+    return paired_result(own, other, mode, names, Bootstrap(units, draws, 0.95, seed))
+
+
 # Golden cases
 
 
@@ -64,7 +73,7 @@ def test_the_pair_figures_of_three_records_by_hand():
 def test_weighted_figures_are_those_of_sklearn_ties_included():
     rng = np.random.default_rng(0)
     distances, mode = rng.integers(0, 12, (60, 4)).astype(float), rng.integers(0, 4, 60)
-    weights = bootstrap_weights(np.arange(60), 5, seed=3)
+    weights = Bootstrap(np.arange(60), 5, 0.95, 3).weights
     same = (np.arange(4) == mode[:, None]).ravel()
     for weight, found in zip(weights, weighted_pairs(distances, mode, weights), strict=True):
         pairs = np.repeat(weight, 4)
@@ -84,10 +93,10 @@ def test_how_many_units_make_a_difference():
 def test_the_ends_move_outwards_for_few_units():
     """Of 0 … 999 the 5 % percentile is 49.95. Ten units: t₉ = 1.8331, times √(10/9) is 1.9323, Φ(−1.9323) = 2.67 %."""
     values = np.random.default_rng(0).permutation(1000).astype(float)
-    assert bootstrap_bounds(values, 1e9, 0.95) == [49.0, 950.0]
-    assert bootstrap_bounds(values, 10, 0.95) == [26.0, 973.0]
-    assert bootstrap_bounds(values, 1, 0.95) == bootstrap_bounds(values, 0, 0.95) == [0.0, 999.0]
-    assert bootstrap_bounds(np.append(values, np.nan), 1e9, 0.95) == [49.0, 950.0]
+    assert bootstrap_bounds(values, 1e9, 0.95) == (49.0, 950.0)
+    assert bootstrap_bounds(values, 10, 0.95) == (26.0, 973.0)
+    assert bootstrap_bounds(values, 1, 0.95) == bootstrap_bounds(values, 0, 0.95) == (0.0, 999.0)
+    assert bootstrap_bounds(np.append(values, np.nan), 1e9, 0.95) == (49.0, 950.0)
 
 
 @pytest.mark.parametrize(("wins", "losses", "better"), [(3, 0, False), (4, 0, False), (5, 0, True), (7, 1, True)])
@@ -97,24 +106,22 @@ def test_few_records_that_differ(wins, losses, better):
     champion[:wins] = False
     challenger = np.ones(40, bool)
     challenger[wins : wins + losses] = False
-    found = paired_differences(
-        of_answers(challenger), of_answers(champion), np.zeros(40, int), np.arange(40), 0.95, draws=2000, seed=1
-    )
-    accuracy = found["figures"]["mode_accuracy"]
-    assert accuracy["difference"] == pytest.approx((wins - losses) / 40)
-    assert accuracy["apart"] == pytest.approx(wins + losses)
-    assert (accuracy["interval"][0] > 0) is better
+    found = paired(of_answers(challenger), of_answers(champion), np.zeros(40, int), np.arange(40), draws=2000)
+    accuracy = found.figures["mode_accuracy"]
+    assert accuracy.difference == pytest.approx((wins - losses) / 40)
+    assert accuracy.apart == pytest.approx(wins + losses)
+    assert (accuracy.interval[0] > 0) is better
 
 
 def test_differences_are_those_of_the_figures_and_equal_models_have_none():
     own, other, mode, units = simulated(np.random.default_rng(5), 60, 3, (2.0, 1.0))
-    found = paired_differences(own, other, mode, units, 0.95, draws=200, seed=1)
+    found = paired(own, other, mode, units, draws=200, seed=1)
     figures = [pair_metrics(one, mode) for one in (own, other)]
-    for name, entry in found["figures"].items():
-        assert entry["difference"] == pytest.approx(figures[0][name] - figures[1][name])
-    same = paired_differences(own, own, mode, units, 0.95, draws=200, seed=1)
-    entries = [*same["figures"].values(), *same["modes"].values()]
-    assert all(entry["difference"] == 0 and entry["interval"] == [0.0, 0.0] for entry in entries)
+    for name, entry in found.figures.items():
+        assert entry.difference == pytest.approx(getattr(figures[0], name) - getattr(figures[1], name))
+    same = paired(own, own, mode, units, draws=200, seed=1)
+    entries = [*same.figures.values(), *same.modes.values()]
+    assert all(entry.difference == 0 and entry.interval == (0.0, 0.0) for entry in entries)
 
 
 def test_the_macro_mean_weighs_modes_not_records():
@@ -124,9 +131,9 @@ def test_the_macro_mean_weighs_modes_not_records():
     own[np.arange(10), mode] = other[np.arange(10), mode] = 0
     other[:2] = [1, 0]
     own[8] = [0, 1]
-    found = paired_differences(own, other, mode, np.arange(10), 0.95, draws=500, seed=1)
-    assert found["figures"]["macro_mode_accuracy"]["difference"] == pytest.approx(-1 / 8)
-    assert found["figures"]["mode_accuracy"]["difference"] == pytest.approx(1 / 10)
+    found = paired(own, other, mode, np.arange(10), draws=500, seed=1)
+    assert found.figures["macro_mode_accuracy"].difference == pytest.approx(-1 / 8)
+    assert found.figures["mode_accuracy"].difference == pytest.approx(1 / 10)
 
 
 def test_draws_and_the_fewest_units_follow_the_confidence():
@@ -141,11 +148,11 @@ def test_modes_with_few_records_are_pooled():
     same = np.arange(5) == mode[:, None]
     other, own = np.where(same, 0.0, 1.0), np.where(same, 0.0, 1.0)
     own[60:] = 1 - own[60:]
-    found = paired_differences(own, other, mode, np.arange(72), 0.95, draws=1000, seed=1)
-    assert [found["modes"][code]["interval"] for code in range(5)] == [[0.0, 0.0], None, None, None, None]
-    assert (found["few"]["modes"], found["few"]["n"], found["few"]["difference"]) == ([1, 2, 3, 4], 12, -1.0)
-    assert is_significant_drop(found["few"], 0.05)
-    assert not any(is_significant_drop(entry, 0.05) for entry in found["modes"].values())
+    found = paired(own, other, mode, np.arange(72))
+    assert [entry.interval for entry in found.modes.values()] == [(0.0, 0.0), None, None, None, None]
+    assert (found.few.modes, found.few.n, found.few.difference) == (("1", "2", "3", "4"), 12, -1.0)
+    assert is_significant_drop(found.few, 0.05)
+    assert not any(is_significant_drop(entry, 0.05) for entry in found.modes.values())
 
 
 # Its error and its power
@@ -157,7 +164,7 @@ def test_no_number_of_differing_records_fools_it():
     For d such records of 200 the chance of a promotion is the sum of the binomial over those wins whose
     interval lies above zero; the sign test's own is the largest such sum up to 5 %.
     """
-    weights = bootstrap_weights(np.arange(200), 2000, seed=1)
+    weights = Bootstrap(np.arange(200), 2000, 0.95, 1).weights
     chances = []
     for differing in range(1, 41):
         fooled = [wins for wins in range(differing // 2, differing + 1) if _lower(weights, wins, differing - wins) > 0]
@@ -183,10 +190,10 @@ def test_equally_good_models_are_promoted_in_about_one_of_twenty(n, m, gap, grou
     promoted = dict.fromkeys(("auroc", "average_precision", "mode_accuracy", "macro_mode_accuracy"), 0)
     vetoed, rng = 0, np.random.default_rng(11)
     for run in range(400):
-        found = paired_differences(*simulated(rng, n, m, (gap, gap), groups), 0.95, draws=300, seed=run)
+        found = paired(*simulated(rng, n, m, (gap, gap), groups), draws=300, seed=run)
         for name in promoted:
-            promoted[name] += found["figures"][name]["interval"][0] > 0
-        vetoed += any(is_significant_drop(entry, 0.05) for entry in found["modes"].values())
+            promoted[name] += found.figures[name].interval[0] > 0
+        vetoed += any(is_significant_drop(entry, 0.05) for entry in found.modes.values())
     print(promoted, vetoed)
     assert max(promoted.values()) < 31
     assert vetoed < 60, "by chance some mode of some falls; most models must not fail by that"
@@ -197,9 +204,9 @@ def test_a_better_model_is_promoted_as_often_as_theory_says():
     """The difference over its true deviation, δ/σ, gives Φ(δ/σ − 1.645); both come from the simulation itself."""
     rng, differences, promoted = np.random.default_rng(12), [], 0
     for run in range(400):
-        found = paired_differences(*simulated(rng, 90, 3, (1.5, 1.25)), 0.95, draws=300, seed=run)["figures"]["auroc"]
-        differences.append(found["difference"])
-        promoted += found["interval"][0] > 0
+        found = paired(*simulated(rng, 90, 3, (1.5, 1.25)), draws=300, seed=run).figures["auroc"]
+        differences.append(found.difference)
+        promoted += found.interval[0] > 0
     expected = norm.cdf(np.mean(differences) / np.std(differences) - 1.645)
     print(promoted / 400, expected)
     assert 0.5 < expected < 0.95
@@ -209,9 +216,9 @@ def test_a_better_model_is_promoted_as_often_as_theory_says():
 def test_pairing_tells_what_two_intervals_cannot():
     """Two models that share what is hard: unpaired, the same difference would be lost in the records' spread."""
     own, other, mode, units = simulated(np.random.default_rng(3), 200, 3, (1.9, 1.5))
-    found = paired_differences(own, other, mode, units, 0.95, draws=1000, seed=1)["figures"]["auroc"]
-    weights = bootstrap_weights(units, 1000, 1)
+    found = paired(own, other, mode, units).figures["auroc"]
+    weights = Bootstrap(units, 1000, 0.95, 1).weights
     mine, theirs = (weighted_pairs(one, mode, weights)[:, 0] for one in (own, other))
     unpaired = mine - np.random.default_rng(0).permutation(theirs)
-    assert found["interval"][0] > 0
-    assert bootstrap_bounds(unpaired, len(mode), 0.95)[0] < found["interval"][0]
+    assert found.interval[0] > 0
+    assert bootstrap_bounds(unpaired, len(mode), 0.95)[0] < found.interval[0]

@@ -7,7 +7,7 @@ import pytest
 from support import inspected_parts as parts
 
 from tasks.config.run import EvaluateConfig, RunConfig
-from tasks.evaluation.bootstrap import bootstrap_weights
+from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.metrics import pair_metrics
 from tasks.evaluation.report_data import collect_report_data
 from tasks.evaluation.scored_records import score_bank_part
@@ -24,13 +24,14 @@ def judged():
     bank = parts.banked(parts.inspected(modes=3, each=120, groups=12))
     classifier = raw_map_baseline(distance("euclidean"), bank)
     test, train = (score_bank_part(classifier, bank, part) for part in ("test", "train"))
-    return bank, collect_report_data(test, train, [test], {"best_epoch": 1, "epochs": []}, CONFIG)
+    history, size = {"best_epoch": 1, "epochs": []}, (parts.ROWS, parts.COLS)
+    return bank, collect_report_data(test, train, [test], history, size, test.bootstrap(CONFIG))
 
 
 def test_the_draws_are_those_of_the_intervals_by_group_where_there_are_enough(judged):
     bank, evidence = judged
     group = bank.group[bank.rows("test")]
-    np.testing.assert_array_equal(evidence.weights, bootstrap_weights(group, 200, 5))
+    np.testing.assert_array_equal(evidence.weights, Bootstrap(group, 200, 0.95, 5).weights)
     assert (evidence.weights[:, group == "L3"] == evidence.weights[:, group == "L3"][:, :1]).all()
 
 
@@ -38,7 +39,7 @@ def test_the_curves_pass_through_the_figures(judged):
     _, evidence = judged
     figures, found = pair_metrics(evidence.distances, evidence.mode), curves(evidence, 0.95)
     for at, name in ((0.01, "tpr_at_1_fpr"), (0.05, "tpr_at_5_fpr")):
-        assert found["this model"].roc[np.abs(RATES - at).argmin()] == figures[name]
+        assert found["this model"].roc[np.abs(RATES - at).argmin()] == getattr(figures, name)
 
 
 def test_the_pictures_are_of_the_test_part_alone(judged):

@@ -11,7 +11,18 @@ import pytest
 
 from tasks.config.fields import allowed_values
 from tasks.config.run import EvaluateConfig
-from tasks.evaluation.thresholds import RULES, Rule, calibrate, max_f1, min_precision, min_recall, target_fpr, youden
+from tasks.evaluation.bootstrap import Bootstrap
+from tasks.evaluation.thresholds import (
+    RULES,
+    THRESHOLD_DRAWS,
+    Rule,
+    calibrate,
+    max_f1,
+    min_precision,
+    min_recall,
+    target_fpr,
+    youden,
+)
 
 
 def scores(seed: int, count: int = 120, decimals: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -146,10 +157,15 @@ def test_settings_offer_just_the_rules_that_there_are():
     assert set(allowed_values(EvaluateConfig, "rule")) == set(RULES)
 
 
-def threshold(name: str = "target_fpr", target: float = 0.05, seed: int = 0, unit: object = None, **rule: object):
-    score, positive = scores(seed, 300, 6)
-    unit = np.arange(300) if unit is None else unit
-    return calibrate("good or defect", score, positive, unit, Rule(name, target, **rule), "euclidean"), score, positive
+def draws(unit: np.ndarray) -> Bootstrap:
+    """The bootstrap of a threshold by these units."""
+    return Bootstrap(unit, THRESHOLD_DRAWS, 0.95, 42)
+
+
+def threshold(name: str = "target_fpr", target: float = 0.05):
+    score, positive = scores(0, 300, 6)
+    rule = Rule(name, target)
+    return calibrate("good or defect", score, positive, rule, draws(np.arange(300)), "euclidean"), score, positive
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -166,7 +182,7 @@ def test_a_threshold_says_how_it_was_found(name):
 
 def test_a_refusal_is_told_and_has_no_value():
     score, positive = scores(0, 20)
-    found = calibrate("good or defect", score, positive, np.arange(20), Rule("target_fpr", 0.01), "cosine")
+    found = calibrate("good or defect", score, positive, Rule("target_fpr", 0.01), draws(np.arange(20)), "cosine")
     assert (found.value, found.interval) == (None, None)
     assert "needs 100" in found.refused
 
@@ -174,7 +190,7 @@ def test_a_refusal_is_told_and_has_no_value():
 @pytest.mark.parametrize("kind", [True, False])
 @pytest.mark.parametrize("name", RULES)
 def test_records_of_one_kind_are_refused(name, kind):
-    found = calibrate("x", np.arange(200.0), np.full(200, kind), np.arange(200), Rule(name, 0.1), "euclidean")
+    found = calibrate("x", np.arange(200.0), np.full(200, kind), Rule(name, 0.1), draws(np.arange(200)), "euclidean")
     assert found.value is None
     assert found.refused == "the calibration records are all of one kind"
 
@@ -187,7 +203,8 @@ def test_the_bootstrap_is_seeded_and_draws_units():
     score = rng.normal(0, 0.3, 300) + rng.normal(0, 1, 10)[group] + 2 * positive
     widths = []
     for unit in (np.arange(300), group):
-        found, again = (calibrate("x", score, positive, unit, Rule("target_fpr", 0.05), "euclidean") for _ in range(2))
+        rule = Rule("target_fpr", 0.05)
+        found, again = (calibrate("x", score, positive, rule, draws(unit), "euclidean") for _ in range(2))
         assert found == again
         assert found.units == len(np.unique(unit))
         widths.append(found.interval[1] - found.interval[0])
@@ -200,5 +217,5 @@ def test_draws_of_one_kind_are_left_out_of_the_interval(name):
     """Two groups of good and one of defects: three draws in ten hold no defect, and have no cut to tell."""
     group = np.repeat(np.arange(3), 40)
     score = np.concatenate([np.linspace(0, 1, 80), np.linspace(2, 3, 40)])
-    found = calibrate("x", score, group == 2, group, Rule(name, 0.1), "euclidean")
+    found = calibrate("x", score, group == 2, Rule(name, 0.1), draws(group), "euclidean")
     assert -0.01 < found.interval[0] <= found.interval[1] < 2.1

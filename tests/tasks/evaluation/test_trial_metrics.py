@@ -62,11 +62,11 @@ def judged(bank):
 def test_figures_are_those_of_the_calibration_records():
     """Of records on their modes' own patterns, all are right; with the modes shifted by one, none is."""
     bank = only_parts(banked(inspected(each=40)))
-    assert judged(bank)["mode_accuracy"] == judged(bank)["good_auroc"] == 1.0
+    assert judged(bank).mode_accuracy == judged(bank).good_auroc == 1.0
     shifted = np.where(bank.part == PARTS.index("calibrate"), (bank.mode + 1) % 3, bank.mode)
-    assert judged(replace(bank, mode=shifted))["mode_accuracy"] == 0.0
+    assert judged(replace(bank, mode=shifted)).mode_accuracy == 0.0
 
 
 def test_no_good_or_defect_figure_without_both():
     bank = only_parts(banked(inspected(each=40)))
-    assert "good_auroc" not in judged(replace(bank, good=np.zeros(len(bank.good), bool)))
+    assert judged(replace(bank, good=np.zeros(len(bank.good), bool))).good_auroc is None

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
 import pytest
+from support import evaluations
+from support.evaluations import leakage, threshold
 
 from tasks.config.run import GateConfig, RunConfig
+from tasks.core.results import Finding
 from tasks.data.split import PARTS
-from tasks.evaluation.bootstrap import bootstrap_weights, intervals, macro_intervals
+from tasks.evaluation.bootstrap import Bootstrap, intervals, macro_intervals
+from tasks.evaluation.comparison_report import Comparison
+from tasks.evaluation.evaluation_report import Auroc, Baseline, EvaluationReport, GroupMetrics, HoldoutMetrics
 from tasks.evaluation.gate import comparison_summary, reasons_to_reject
 from tasks.evaluation.metrics import macro, pair_metrics, per_mode_metrics
-from tasks.evaluation.paired_bootstrap import paired_differences
+from tasks.evaluation.paired_bootstrap import paired_result
 from tasks.evaluation.report_data import Misclassification, PairContrast, ReportData, TripletExample
-from tasks.report.charts import heat_maps, mistake_maps
-from tasks.report.confusion import confusion, projection
+from tasks.registry.manifest import FrozenSet, SourceSummary
 from tasks.report.curves import RATES, curves, precision_recall, readings, roc
 from tasks.report.evaluation_page import render
-from tasks.report.leaderboard import difference_axis
+from tasks.report.leaderboard import difference_charts
 
 HOSTILE = '</bdi><script>alert("x")</script><img src=http://evil/x onerror=alert(1)> & $\\frac$ \u202e'
 SECTIONS = [
@@ -58,7 +61,9 @@ class Page(HTMLParser):
         return [attrs for tag, attrs in self.tags if tag == name]
 
 
-def made(modes: list[str], good: bool = True, records: int = 120, epochs: int = 5) -> tuple[dict[str, Any], ReportData]:
+def evaluated(
+    modes: list[str], good: bool = True, records: int = 120, epochs: int = 5
+) -> tuple[EvaluationReport, ReportData]:
     """A report and its evidence, of noisy points around one prototype for each mode."""
     rng = np.random.default_rng(7)
     mode = np.arange(records) % len(modes)
@@ -73,12 +78,11 @@ def made(modes: list[str], good: bool = True, records: int = 120, epochs: int = 
         {"epoch": i, "loss": 0.4 / i, "val_loss": 0.5 / i, "active": 1 / i, "norm": 1.0, "spread": 1.5, "seconds": 0.2}
         for i in range(1, epochs + 1)
     ]
-    is_good = (mode == 0) & good
     evidence = ReportData(
         modes=modes,
         distances=distances,
         mode=mode,
-        good=is_good,
+        good=(mode == 0) & good,
         good_score=distances[:, 0] if good else None,
         embeddings=embeddings,
         baseline_distances=raw,
@@ -87,7 +91,7 @@ def made(modes: list[str], good: bool = True, records: int = 120, epochs: int = 
             TripletExample(*maps, modes[0], modes[1], 0.5, 1.25),
             TripletExample(*(maps - 0.5), modes[1], modes[0], 2.5, 1.5),
         ],
-        weights=bootstrap_weights(np.arange(records), 100, 1),
+        weights=Bootstrap(np.arange(records), 100, 0.95, 1).weights,
         contrasts=contrasted(distances, mode, good),
         mistakes=[Misclassification(*maps, modes[1], modes[0], "L07", 0.9173, 0.2846, 1.5351, 0.6428)] * 2,
     )
@@ -101,60 +105,36 @@ def contrasted(distances: np.ndarray, mode: np.ndarray, good: bool) -> list[Pair
     return [PairContrast(*names, near, far) for names in kinds[: 3 if good else 2]]
 
 
-def report_of(evidence: ReportData) -> dict[str, Any]:
-    names, mode, good = evidence.modes, evidence.mode, evidence.good
-    per_mode = per_mode_metrics(evidence.distances, mode, names)
-    weights = bootstrap_weights(np.arange(len(mode)), 100, 1)
-    figures = pair_metrics(evidence.distances, mode) | {
+def report_of(evidence: ReportData) -> EvaluationReport:
+    names, mode, distances, good = evidence.modes, evidence.mode, evidence.distances, evidence.good
+    bootstrap = Bootstrap(np.arange(len(mode)), 100, 0.95, 1)
+    per_mode = per_mode_metrics(distances, mode, names)
+    metrics = vars(pair_metrics(distances, mode)) | {
         "recall_at_1": 0.6171,
         "map_at_r": 0.4182,
         "triplet_accuracy": 0.9193,
-        "angular_accuracy_at_0.5": 0.5124,
+        "angular_accuracy": 0.5124,
         "angular_auroc": 0.8235,
         "macro": macro(per_mode),
-        "macro_intervals": macro_intervals(evidence.distances, mode, weights, 0.95),
+        "macro_intervals": macro_intervals(distances, mode, bootstrap),
         "per_mode": per_mode,
-        "intervals": intervals(evidence.distances, mode, weights, 0.95),
         "per_group": {},
-        "interval_unit": "record",
+        "intervals": intervals(distances, mode, bootstrap),
         "records": len(mode),
     }
-    if good.any():
-        figures |= {
-            "good_auroc": 0.7346,
-            "good_auroc_interval": [0.7057, 0.7668],
-            "good_accuracy": 0.6879,
-            "good_balanced_accuracy": 0.8956,
-            "good_balanced_accuracy_interval": [0.8471, 0.9248],
-            "good_fpr": 0.0481,
-            "good_tpr": 0.8392,
-            **{f"good_{name}_interval": [0.1357, 0.2468] for name in ("accuracy", "fpr", "tpr")},
-            "good_scores": {
-                name: {"auroc": value, "interval": [value - 0.01, value + 0.01]}
-                for name, value in (("distance", 0.7346), ("peak", 0.6346), ("fused", 0.8346))
-            },
-            "good_fpr_by_group": {HOSTILE: 0.17, "L01": 0.0},
-        }
-        fine = {"n": 61, "good": 20, "mode_accuracy": 0.8413, "auroc": 0.9317, "good_auroc": 0.8857}
-        fine |= {"fpr": 0.0, "tpr": 0.7439, "balanced_accuracy": 0.8719}
-        poor = {"n": 59, "good": 0, "mode_accuracy": 0.4136, "auroc": 0.6157, "tpr": 0.5237}
-        figures["per_group"] = {HOSTILE: fine, "L01": poor}
     counts = {name: dict.fromkeys(PARTS, 10 + i) for i, name in enumerate(names)}
-    baselines = {name: pair_metrics(values, mode) for name, values in evidence.baseline_distances.items()}
-    report = {
-        "train": source("acme/boards"),
-        "test": None,
-        "figures": figures,
-        "baselines": baselines | {"untrained tower": pair_metrics(evidence.distances[::-1], mode)},
-        "thresholds": [threshold("good or defect", "target_fpr", 1.3579)] * bool(good.any())
-        + [threshold("same mode", "youden", 1.4682)],
-        "certificate": paper(),
-        "unseen": None,
-        "permutation": None,
-        "comparison": None,
-        "verdict": None,
-        "frozen": {"version": "f2", "digest": "5eed" * 16, "records": len(mode), "modes": len(names)},
-        "data": {
+    baselines = [
+        *(Baseline(name, "raw map", pair_metrics(of, mode)) for name, of in evidence.baseline_distances.items()),
+        Baseline("untrained tower", "untrained tower", pair_metrics(distances[::-1], mode)),
+    ]
+    defect = (threshold(value=1.3579),) if good.any() else ()
+    report = evaluations.report(
+        train=SOURCE,
+        metrics=HoldoutMetrics(**metrics | (GOOD_METRICS if good.any() else {})),
+        baselines=tuple(baselines),
+        thresholds=(*defect, threshold("same mode", 1.4682)),
+        frozen=FrozenSet(version="f2", digest="5eed" * 16, records=len(mode), modes=len(names)),
+        data={
             "dropped_contradictory": 31,
             "dropped_small_modes": 32,
             "dropped_untrained_mode": 33,
@@ -169,118 +149,92 @@ def report_of(evidence: ReportData) -> dict[str, Any]:
             "groups": dict.fromkeys(PARTS, 0),
             "values": 20,
         },
-        "findings": [
-            {"name": "columns present", "success": True, "required": True, "notes": "wide records"},
-            {"name": "no surplus columns", "success": False, "required": False, "notes": f"ignored: {HOSTILE}"},
-            {"name": "finite values", "success": False, "required": True, "notes": "3 maps"},
-        ],
-        "model": {"weights": "3a" * 32, "parameters": 883584, "best_epoch": 3},
-        "history": evidence.history,
-        "settings": RunConfig(preset="notebook").fingerprint_fields() | {"seed": 7},
-        "preset": "notebook",
-    }
-    return json.loads(json.dumps(report | {"reasons": reasons_to_reject(report, GateConfig())}))
+        findings=(
+            Finding("columns present", success=True, required=True, notes="wide records"),
+            Finding("no surplus columns", success=False, required=False, notes=f"ignored: {HOSTILE}"),
+            Finding("finite values", success=False, required=True, notes="3 maps"),
+        ),
+        history=evidence.history,
+        settings=RunConfig(preset="notebook").fingerprint_fields() | {"seed": 7},
+    )
+    return gated(report)
 
 
-def paper(**more: Any) -> dict[str, Any]:
-    """A clean leakage certificate."""
-    same = {"equal": True, "largest_difference": 0.0, "digest": "c0ffee" * 10}
-    pairs = [[one, other] for i, one in enumerate(PARTS) for other in PARTS[i + 1 :]]
-    return {
-        "verdict": "No record stands on two sides.",
-        "leaks": [],
-        "cuts": [],
-        "overlaps": [{"parts": pair, "records": 0, "groups": 0, "components": 0} for pair in pairs],
-        "mislabelled_hashes": 0,
-        "crossing_triplets": 0,
-        "groups": {"count": 0, "on_two_sides": 0, "named": []},
-        "components": None,
-        "anchors": same,
-        "prototypes": same,
-        "dropped": {"dropped_contradictory": 31},
-        "split_by": "record",
-        **more,
-    }
+SOURCE = SourceSummary(
+    source="acme/boards", kind="hub", revision="12bee46" * 5, records=4148, modes=3, source_kind="wide"
+)
+GOOD_METRICS = {
+    "good_auroc": 0.7346,
+    "good_auroc_interval": (0.7057, 0.7668),
+    "good_accuracy": 0.6879,
+    "good_balanced_accuracy": 0.8956,
+    "good_balanced_accuracy_interval": (0.8471, 0.9248),
+    "good_fpr": 0.0481,
+    "good_tpr": 0.8392,
+    **{f"good_{name}_interval": (0.1357, 0.2468) for name in ("accuracy", "fpr", "tpr")},
+    "good_scores": {
+        name: Auroc(value, (value - 0.01, value + 0.01))
+        for name, value in (("distance", 0.7346), ("peak", 0.6346), ("fused", 0.8346))
+    },
+    "good_fpr_by_group": {HOSTILE: 0.17, "L01": 0.0},
+    "per_group": {
+        HOSTILE: GroupMetrics(61, 20, 0.8413, 0.9317, 0.8857, fpr=0.0, tpr=0.7439, balanced_accuracy=0.8719),
+        "L01": GroupMetrics(59, 0, 0.4136, 0.6157, tpr=0.5237),
+    },
+}
 
 
-def source(name: str) -> dict[str, Any]:
-    return {
-        "source": name,
-        "kind": "hub",
-        "revision": "12bee46" * 5,
-        "records": 4148,
-        "modes": 3,
-        "source_kind": "wide",
-    }
+def gated(report: EvaluationReport) -> EvaluationReport:
+    """The report with the reasons and the verdict of what it holds now."""
+    settings = GateConfig()
+    verdict = comparison_summary(report.comparison, settings)
+    return replace(report, verdict=verdict, reasons=reasons_to_reject(report, settings))
 
 
-def threshold(name: str, rule: str, value: float | None, refused: str | None = None) -> dict[str, Any]:
-    edges = None if value is None else [value - 0.1, value + 0.1]
-    target = 0.05 if rule == "target_fpr" else None
-    found = {"name": name, "rule": rule, "target": target, "distance": "euclidean", "units": 240, "negatives": 80}
-    return found | {"value": value, "interval": edges, "refused": refused}
-
-
-def against(evidence: ReportData, champion: np.ndarray, names: list[str] | None = None, **more: Any) -> dict[str, Any]:
-    """What a report has more with a champion, v3, whose distances to the prototypes are `champion`."""
-    mode, names = evidence.mode, names or evidence.modes
-    found = paired_differences(evidence.distances, champion, mode, np.arange(len(mode)), 0.95, 1000, 1)
-    few = found["few"] and found["few"] | {"modes": [names[code] for code in found["few"]["modes"]]}
-    comparison = {
-        "version": "v3",
-        "frozen": "f2",
-        "champion_frozen": "f1",
-        "test_records": len(mode) + 37,
-        "records": len(mode),
-        "seen": 31,
-        "unknown": 6,
-        "lost": [],
-        "unjudged": [],
-        "impossible": None,
-        "same_model": False,
-        "challenger": pair_metrics(evidence.distances, mode),
-        "champion": pair_metrics(champion, mode),
-        "figures": found["figures"],
-        "modes": {names[code]: entry for code, entry in found["modes"].items()},
-        "few": few,
-        "fewest": 5,
-        "unit": "record",
-        "units": len(mode),
-        "draws": 1000,
-        "confidence": 0.95,
-        **more,
-    }
-    return json.loads(json.dumps({"comparison": comparison, "verdict": comparison_summary(comparison, GateConfig())}))
+def against(report: EvaluationReport, evidence: ReportData, champion: np.ndarray, **changes: Any) -> EvaluationReport:
+    """The report with a champion, v3, whose distances to the prototypes are `champion`."""
+    bootstrap = Bootstrap(np.arange(len(evidence.mode)), 1000, 0.95, 1)
+    comparison = Comparison(
+        version="v3",
+        frozen="f2",
+        champion_frozen="f1",
+        test_records=len(evidence.mode) + 37,
+        records=len(evidence.mode),
+        seen=31,
+        unknown=6,
+        result=paired_result(evidence.distances, champion, evidence.mode, evidence.modes, bootstrap),
+    )
+    return gated(replace(report, comparison=replace(comparison, **changes)))
 
 
 @pytest.fixture(scope="module")
-def usual() -> tuple[dict[str, Any], ReportData, str]:
-    report, evidence = made(["0", "1", "2"])
+def usual() -> tuple[EvaluationReport, ReportData, str]:
+    report, evidence = evaluated(["0", "1", "2"])
     return report, evidence, render(report, evidence)
 
 
 def test_the_verdict_stands_first(usual):
     report, _, html = usual
-    assert report["reasons"] == []
+    assert report.reasons == ()
     text = Page(html.partition("</header>")[0]).text
     assert "✓ PASSES THE GATE" in text
     for needed in ("acme/boards", "12bee4612b", "400 train", "400 test", "no champion yet", "best raw map"):
         assert needed in text
-    assert f"{report['figures']['auroc']:.3f}" in text
-    best = max(found["auroc"] for name, found in report["baselines"].items() if name.startswith("raw map"))
-    assert f"{best:.3f}" in text
+    assert f"{report.metrics.auroc:.3f}" in text
+    assert f"{report.best_raw_map('auroc')[1]:.3f}" in text
     assert html.startswith("<!doctype html>")
 
 
 def test_the_figures_of_the_report_appear(usual):
     report, _, html = usual
     text = Page(html).text
-    figures = report["figures"]
-    shown = [value for value in figures.values() if isinstance(value, float) and not 0.04 < value < 0.05]
-    shown.remove(figures["good_tpr"])  # as a percentage
-    shown += [found["accuracy"] for found in figures["per_mode"].values()]
-    shown += [found[name] for found in report["baselines"].values() for name in ("auroc", "eer", "mode_accuracy")]
-    shown += [edge for edges in figures["intervals"].values() for edge in edges] + figures["good_auroc_interval"]
+    metrics = report.metrics
+    shown = [value for value in metrics.plain_numbers().values() if value < 1 and not 0.04 < value < 0.05]
+    shown.remove(metrics.good_tpr)  # as a percentage
+    shown += [entry.accuracy for entry in metrics.per_mode.values()]
+    for baseline in report.baselines:
+        shown += [baseline.metrics.auroc, baseline.metrics.eer, baseline.metrics.mode_accuracy]
+    shown += [edge for interval in (*metrics.intervals.values(), metrics.good_auroc_interval) for edge in interval]
     missing = [value for value in shown if f"{value:.3f}" not in text]
     assert not missing
     for value in ("4.8\u202f%", "83.9\u202f%", "1.358", "1.468", "31 with contradictory", "812 crossed", "883,584"):
@@ -345,9 +299,8 @@ def test_mistakes_stand_beside_both_neighbours(usual):
         assert needed in text
 
 
-def test_a_model_without_mistakes_says_so():
-    report, evidence = made(["0", "1"])
-    html = render(report, ReportData(**{**vars(evidence), "mistakes": []}))
+def test_a_model_without_mistakes_says_so(usual):
+    html = render(usual[0], replace(usual[1], mistakes=[]))
     assert "None: every test record is nearest to its own mode’s prototype." in Page(html).text
 
 
@@ -360,14 +313,14 @@ def test_the_kinds_of_pair_stand_with_their_middle_and_edges(usual):
         assert f"nearer in {100 * one.auroc:.1f}\u202f%" in text
 
 
-def test_the_reports_curves_have_bands_where_the_model_is_judged():
-    report, evidence = made(["0", "1", "2"])
+def test_the_reports_curves_have_bands_where_the_model_is_evaluated(usual):
+    report, evidence, _ = usual
     found = curves(evidence, 0.95)
     assert list(found) == ["this model", *evidence.baseline_distances, "good or defect"]
     assert [name for name, one in found.items() if one.roc_band is not None] == ["this model", "good or defect"]
     assert found["this model"].prevalence == pytest.approx(1 / 3)
     at = int(np.flatnonzero(RATES == 0.05)[0])
-    assert found["this model"].roc[at] == report["figures"]["tpr_at_5_fpr"]
+    assert found["this model"].roc[at] == report.metrics.tpr_at_5_fpr
     told = readings(found)
     assert [(what, place) for what, place, _ in told] == [
         ("found", 0.01),
@@ -375,12 +328,12 @@ def test_the_reports_curves_have_bands_where_the_model_is_judged():
         ("right", 0.8),
         ("right", 0.95),
     ]
-    assert told[1][2]["this model"][0] == report["figures"]["tpr_at_5_fpr"]
-    assert told[0][2]["this model"][0] == report["figures"]["tpr_at_1_fpr"]
+    assert told[1][2]["this model"][0] == report.metrics.tpr_at_5_fpr
+    assert told[0][2]["this model"][0] == report.metrics.tpr_at_1_fpr
     for one in (roc(found), roc(found, 0.05), precision_recall(found)):
         assert one.content.startswith(b"<?xml")
         assert "this model" in one.alt
-    without = curves(made(["0", "1"], good=False)[1], 0.95)
+    without = curves(replace(evidence, good_score=None), 0.95)
     assert "good or defect" not in without
 
 
@@ -396,14 +349,18 @@ def test_changed_settings_come_first(usual):
 
 
 def test_hostile_text_is_text_wherever_it_stands():
-    report, evidence = made([f"{HOSTILE}{i}" for i in range(3)])
-    report["train"] = source(HOSTILE)
-    report["test"] = source(HOSTILE)
-    report["data"] |= {"test_in_train": 14, "test_group_in_train": 0, "test_unknown_mode": 5}
-    report["reasons"] = [HOSTILE]
-    report["comparison"] = {"version": HOSTILE, "records": 3, "impossible": HOSTILE}
-    report["settings"]["data"]["good"] = HOSTILE
-    report["thresholds"][0] |= {"value": None, "interval": None, "refused": HOSTILE}
+    report, evidence = evaluated([f"{HOSTILE}{i}" for i in range(3)])
+    source = replace(SOURCE, source=HOSTILE)
+    report.settings["data"]["good"] = HOSTILE
+    report = replace(
+        report,
+        train=source,
+        test=source,
+        data=report.data | {"test_in_train": 14, "test_group_in_train": 0, "test_unknown_mode": 5},
+        reasons=(HOSTILE,),
+        comparison=Comparison(version=HOSTILE, frozen="f1", records=3, impossible=HOSTILE),
+        thresholds=(threshold(value=None, refused=HOSTILE), report.thresholds[1]),
+    )
     html = render(report, evidence)
     page = Page(html)
     assert "<script" not in html
@@ -421,13 +378,11 @@ def of_fold(value: float) -> dict[str, Any]:
     return {"n": 57, "novelty": {"auroc": value - 0.1, "interval": edges}, "scores": scores, "caught": value - 0.2}
 
 
-def test_unseen_modes_stand_apart_and_by_name():
-    report, evidence = made(["0", "1", "2"])
+def test_unseen_modes_are_shown_by_name(usual):
     mean = {"novelty_auroc": 0.8037, "caught": 0.7123, "good_auroc": 0.9041}
     mean |= {f"good_auroc_{name}": value for name, value in (("distance", 0.9041), ("peak", 0.9052), ("fused", 0.9063))}
     modes = {HOSTILE: of_fold(0.9123), "2": {"failed": f"epoch 2: {HOSTILE}"}}
-    report["unseen"] = {"modes": modes, "mean": mean}
-    html = render(report, evidence)
+    html = render(replace(usual[0], unseen={"modes": modes, "mean": mean}), usual[1])
     text = Page(html).text
     assert "<script" not in html
     for shown in ("0.912", "0.913", "0.914", "0.812", "71.2", "0.804", "0.906", "✗ not trained"):
@@ -435,28 +390,23 @@ def test_unseen_modes_stand_apart_and_by_name():
 
 
 @pytest.mark.parametrize(("chance", "said"), [(True, "✓ a coin"), (None, "▲ too few records"), (False, "✗ no coin")])
-def test_permuted_modes_are_told(chance, said):
-    report, evidence = made(["0", "1", "2"])
+def test_permuted_modes_are_shown(usual, chance, said):
     values = {"auroc": [0.5123, 0.4987], "mean": 0.5055, "expected": [0.45, 0.55], "failed": []}
-    report["permutation"] = values | {"chance": chance}
-    text = Page(render(report, evidence)).text
+    text = Page(render(replace(usual[0], permutation=values | {"chance": chance}), usual[1])).text
     assert said in text
     assert "0.512, 0.499" in text
 
 
-def test_a_leak_is_the_first_thing_that_is_told():
-    report, evidence = made(["0", "1", "2"])
-    report["certificate"] = paper(leaks=["3 records stand on two sides"], verdict="The test is not clean: 3 records.")
-    report["reasons"] = reasons_to_reject(report, GateConfig())
-    assert report["reasons"][0] == "leakage: 3 records stand on two sides"
-    text = Page(render(report, evidence)).text
-    assert "✗ The test is not clean: 3 records." in " ".join(text.split())
-
-
-def test_too_few_groups_to_draw_are_told():
-    report, evidence = made(["0", "1", "2"])
-    report["figures"]["interval_unit"] = "record (too few groups: 5)"
-    assert "drawn over records (too few groups: 5)." in Page(render(report, evidence)).text
+def test_leaks_and_too_few_groups_are_shown(usual):
+    clean, evidence, _ = usual
+    verdict = "The test is not clean: 3 records."
+    leaks = leakage(leaks=("3 records stand on two sides",), verdict=verdict)
+    metrics = replace(clean.metrics, interval_unit="record (too few groups: 5)")
+    report = gated(replace(clean, certificate=leaks, metrics=metrics))
+    assert report.reasons[0] == "leakage: 3 records stand on two sides"
+    text = " ".join(Page(render(report, evidence)).text.split())
+    assert f"✗ {verdict}" in text
+    assert "over records (too few groups: 5)." in text
 
 
 def test_scores_and_their_intervals_are_shown(usual):
@@ -471,10 +421,10 @@ def test_sixty_modes_without_good_records_and_worse_than_the_champion():
         f"solder bridge & copper residue between pad {i} and its neighbour on the lower left 検査 {i}"
         for i in range(60)
     ]
-    report, evidence = made(modes, good=False, records=180, epochs=1)
-    report |= against(evidence, evidence.distances - 0.5 * (np.arange(60) == evidence.mode[:, None]))
-    report["thresholds"].insert(0, threshold("good or defect", "target_fpr", None, "12 good calibration records"))
-    report["reasons"] = reasons_to_reject(report, GateConfig())
+    report, evidence = evaluated(modes, good=False, records=180, epochs=1)
+    refused = threshold(value=None, refused="12 good calibration records")
+    report = replace(report, thresholds=(refused, *report.thresholds))
+    report = against(report, evidence, evidence.distances - 0.5 * (np.arange(60) == evidence.mode[:, None]))
     html = render(report, evidence)
     text = Page(html).text
     assert "✗ REJECTED" in text
@@ -489,9 +439,9 @@ def test_sixty_modes_without_good_records_and_worse_than_the_champion():
 
 
 @pytest.fixture(scope="module")
-def better() -> tuple[dict[str, Any], str]:
+def better() -> tuple[EvaluationReport, str]:
     """A model that beats its champion, in all modes but `burr`, which it takes for another; and its page."""
-    report, evidence = made(["good", "scratch", "dent", "burr", "rare"], records=300)
+    report, evidence = evaluated(["good", "scratch", "dent", "burr", "rare"], records=300)
     keep = (evidence.mode < 4) | (np.arange(300) < 20)  # four records of `rare`
     taken = {name: getattr(evidence, name)[keep] for name in ("mode", "good", "good_score", "embeddings", "distances")}
     taken["weights"] = evidence.weights[:, keep]
@@ -499,22 +449,21 @@ def better() -> tuple[dict[str, Any], str]:
     own = taken["distances"].copy()
     burr = taken["mode"] == 3
     own[burr] = own[burr][:, [0, 1, 3, 2, 4]]
-    evidence = ReportData(**{**vars(evidence), **taken, "distances": own, "baseline_distances": raw})
+    evidence = replace(evidence, **taken | {"distances": own, "baseline_distances": raw})
     noise = np.random.default_rng(3).normal(0, 1.5, own.shape)
-    report = report_of(evidence)
-    report |= against(evidence, taken["distances"] + noise, unjudged=["crack"], lost=["void"])
-    report["reasons"] = reasons_to_reject(report, GateConfig())
+    report = against(report_of(evidence), evidence, own + noise, unjudged=("crack",), lost=("void",))
     return report, render(report, evidence)
 
 
 def test_the_differences_stand_in_the_report_with_their_intervals(better):
     report, html = better
     text = " ".join(Page(html.partition('id="baselines"')[2]).text.split())
-    found = report["comparison"]["figures"]["auroc"]
-    assert report["verdict"]["verdict"] in text
-    assert f"[{found['interval'][0]:+.4f}, {found['interval'][1]:+.4f}]" in text
-    for entry in [*report["comparison"]["figures"].values(), *report["comparison"]["modes"].values()]:
-        assert f"{entry['difference']:+.3f}".replace("-", "\u2212") in text
+    result = report.comparison.result
+    low, high = result.figures["auroc"].interval
+    assert report.verdict.verdict in text
+    assert f"[{low:+.4f}, {high:+.4f}]" in text
+    for entry in [*result.figures.values(), *result.modes.values()]:
+        assert f"{entry.difference:+.3f}".replace("-", "\u2212") in text
     for needed in (
         "1,000 draws of 244 records, the same for both models",
         "each end of a line holds with 95 % confidence",
@@ -531,74 +480,18 @@ def test_the_mode_that_fell_is_marked_and_named_in_the_verdict(better):
     head, _, rest = html.partition("</header>")
     assert "mode burr is worse than the champion v3" in Page(head).text
     assert "no longer knows void, which the champion v3 does" in Page(head).text
-    drawn = difference_axis(report["comparison"], report["settings"]["gate"])
-    assert [line.who for line in drawn["modes"].lines if line.vetoes] == ["burr"]
-    assert not any(line.vetoes for line in drawn["figures"].lines)
+    drawn = difference_charts(report.comparison, GateConfig())
+    assert [line.who for line in drawn.modes.lines if line.vetoes] == ["burr"]
+    assert not any(line.vetoes for line in drawn.figures.lines)
     assert rest.count('class="track self vetoes"') == 1
-    rare = next(line for line in drawn["modes"].lines if line.who == "rare")
+    rare = next(line for line in drawn.modes.lines if line.who == "rare")
     assert rare.ends is None
-    assert drawn["modes"].lines[-1].who == "these few, together"
-
-
-def test_places_on_the_axis_by_hand():
-    """The widest end is 0.03, so the axis reaches to 0.05: +0.01 lies at 60 %, −0.03 at 20 %."""
-    entry = {"difference": 0.01, "interval": [-0.03, 0.02]}
-    comparison = {
-        "impossible": None,
-        "figures": {"auroc": entry},
-        "modes": {"a": {"difference": -1.0, "interval": None}},
-        "few": None,
-    }
-    drawn = difference_axis(comparison, {"figure": "auroc", "mode_margin": 0.5})
-    (line,) = drawn["figures"].lines
-    assert (line.place, line.ends, line.vetoes) == (60.0, (20.0, 70.0), True)
-    assert drawn["figures"].ticks == [("-0.05", 0.0), ("0", 50.0), ("+0.05", 100.0)]
-    assert (drawn["modes"].asked, drawn["modes"].lines[0].place, drawn["modes"].hidden) == (25.0, 0.0, 0)
-    assert difference_axis(None, {}) is None
+    assert drawn.modes.lines[-1].who == "these few, together"
 
 
 def test_long_training_logs_are_thinned_but_keep_the_saved_epoch():
-    report, evidence = made(["good", "bad"], epochs=500)
-    report["history"]["best_epoch"] = evidence.history["best_epoch"] = 333
+    report, evidence = evaluated(["good", "bad"], epochs=500)
+    evidence.history["best_epoch"] = 333
     text = Page(render(report, evidence)).text
     assert "333 ◂ saved" in text
     assert "of 500 epochs are shown" in text
-
-
-def test_confusion_rows_add_up_and_the_commonest_mistake_leads():
-    """Four records of mode 0, three nearest to mode 1, and one of mode 1, right: 25 %, 75 % and 100 %."""
-    evidence = made(["0", "1"])[1]
-    distances = np.array([[0, 1], [1, 0], [1, 0], [1, 0], [1, 0]], float)
-    shown = confusion(ReportData(**{**vars(evidence), "distances": distances, "mode": np.array([0, 0, 0, 0, 1])}))
-    assert [(row, column, share) for row, column, share, *_ in shown.cells] == [(0, 0, 0.25), (0, 1, 0.75), (1, 1, 1.0)]
-    assert shown.mistakes == [(0, 1, 3, 4)]
-
-
-def test_projection_keeps_all_variance_of_points_in_a_plane():
-    plane = np.random.default_rng(0).normal(size=(50, 2)) @ np.random.default_rng(1).normal(size=(2, 8))
-    shown = projection(plane, np.arange(50) % 12, {11: 0.0})
-    assert sum(shown.explained) == pytest.approx(1)
-    assert len(shown.marks) == 8
-    assert 11 in [mark.code for mark in shown.marks]
-
-
-def test_a_mistake_has_one_scale_and_names_its_modes():
-    """Values 0, 1 and 9: the middle of the square root's scale is 9/4. One cell of 2700 at 100 does not stretch it."""
-    maps = [np.full((3, 4), value, np.float32) for value in (0, 1, 9)]
-    shown = mistake_maps(Misclassification(*maps, "a", "b", "", 1.0, 0.5, 1.0, 0.5))
-    assert shown.ticks == ["9", "2.25", "0"]
-    assert [one.alt.rpartition(" ")[2] for one in shown.maps] == ["a", "a", "b"]
-    maps = [np.full((30, 30), value, np.float32) for value in (0, 1, 9)]
-    maps[0][0, 0] = 100
-    assert mistake_maps(Misclassification(*maps, "a", "b", "", 1.0, 0.5, 1.0, 0.5)).ticks == ["≥ 9", "2.25", "0"]
-
-
-def test_one_scale_for_the_maps_of_a_triplet():
-    """Values 0, 1 and 4 lie at 0, ½ and 1 of the square root's scale; with −1 among them it is linear."""
-    maps = [np.full((3, 4), value, np.float32) for value in (0, 1, 4)]
-    shown = heat_maps(TripletExample(*maps, "a", "b", 1.0, 2.0))
-    assert shown.ticks == ["4", "1", "0"]
-    assert not heat_maps(TripletExample(maps[0] - 1, *maps[1:], "a", "b", 1.0, 2.0)).rooted
-    for one in shown.maps:
-        assert base64.b64decode(one.uri.partition(",")[2]).startswith(b"\x89PNG")
-        assert (one.width, one.height) == (240, 180)

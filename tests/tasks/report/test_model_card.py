@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
-from support import inspected_parts as parts
 from support import releases
+from support.evaluations import comparison, difference, holdout, impossible, mode_difference, pairs, report
 
 from tasks.config.model import TrainingConfig
-from tasks.config.run import DataConfig, EvaluateConfig, RunConfig
+from tasks.config.run import DataConfig, EvaluateConfig, GateConfig, RunConfig
+from tasks.evaluation.evaluation_report import Baseline
+from tasks.evaluation.gate import comparison_summary
 from tasks.registry.manifest import ReleaseManifest, SourceSummary
 from tasks.report.model_card import model_card
 
@@ -31,17 +33,25 @@ HOSTILE = [
 ]
 
 
+INTERVALS = {"auroc": (0.85, 0.95), "mode_accuracy": (0.7, 0.9)}
+METRICS = holdout(mode_accuracy=0.8, good_auroc=0.95, good_auroc_interval=(0.9, 0.99), intervals=INTERVALS)
+RAW_MAP = Baseline("raw map, rt", "raw map", pairs(0.7, mode_accuracy=0.75))
+CARD_REPORT = report(metrics=METRICS, baselines=(RAW_MAP, Baseline("tower", "untrained tower", pairs(0.99))))
+STORED_METRICS = ("auroc", "mode_accuracy", "average_precision", "good_auroc", "angular_accuracy_at_0.5")
+
+
 def manifest(source: str = "acme/boards", kind: str = "hub", config: RunConfig | None = None) -> ReleaseManifest:
     return releases.manifest(
         version="v3",
         train=SourceSummary(source=source, kind=kind, revision="0123456789abcdef", records=200, modes=3),
         config=dataclasses.asdict((config or RunConfig()).resolved()),
+        metrics={name: METRICS.plain_numbers()[name] for name in STORED_METRICS},
     )
 
 
 def card(*words: Any, **named: Any) -> tuple[dict[str, Any], str]:
     """Front matter, as the Hub's own parser takes it apart, and body."""
-    text = model_card(manifest(*words, **named), parts.report())
+    text = model_card(manifest(*words, **named), CARD_REPORT)
     start, front, body = text.split("---\n", 2)
     assert start == ""
     return yaml.safe_load(front), body
@@ -63,7 +73,7 @@ def test_the_metadata():
 def test_the_hubs_own_library_reads_it():
     from huggingface_hub import ModelCard
 
-    data = ModelCard(model_card(manifest(), parts.report())).data
+    data = ModelCard(model_card(manifest(), CARD_REPORT)).data
     assert data.datasets == ["acme/boards"]
     assert 0.9 in [found.metric_value for found in data.eval_results]
     assert (data.pipeline_tag, data.library_name) == ("feature-extraction", "keras")
@@ -127,36 +137,24 @@ def test_the_log_marks_the_saved_epoch():
 
 def test_a_rejected_card_says_why():
     told = dataclasses.replace(manifest(), status="rejected", reasons=("too weak", "no threshold"))
-    assert "- status: **rejected**\n- too weak\n- no threshold\n" in model_card(told, parts.report())
-
-
-def compared() -> dict[str, Any]:
-    """A comparison with the champion v2, in which a mode has a hostile name."""
-    entry = {"difference": 0.0123, "interval": [0.0051, 0.019], "n": 40}
-    return {
-        "version": "v2",
-        "impossible": None,
-        "confidence": 0.95,
-        "figures": {"auroc": entry, "mode_accuracy": entry | {"difference": -0.01, "interval": [-0.02, 0.0]}},
-        "modes": {"dent": entry, "a|b`<i>\n# c": {"difference": -1.0, "interval": None, "n": 3}},
-    }
+    assert "- status: **rejected**\n- too weak\n- no threshold\n" in model_card(told, CARD_REPORT)
 
 
 def test_the_differences_from_the_champion_stand_in_the_card():
-    told = dataclasses.replace(
-        manifest(), comparison={"verdict": "better than the champion v2: auroc difference +0.0123"}
-    )
-    body = model_card(told, parts.report() | {"comparison": compared()})
-    section = body.partition("## Against the champion v2\n\n")[2].partition("\n\n## ")[0].splitlines()
-    assert section == [
-        "better than the champion v2: auroc difference +0.0123",
+    modes = {"dent": mode_difference(0.0123, (0.0051, 0.019)), "a|b`<i>\n# c": mode_difference(-1.0, None, 3)}
+    figures = {"auroc": difference(0.0123, 0.007), "mode_accuracy": difference(-0.01, 0.01)}
+    compared = comparison(modes=modes, figures=figures)
+    body = model_card(manifest(), report(comparison=compared, verdict=comparison_summary(compared, GateConfig())))
+    section = body.partition("## Against the champion v3\n\n")[2].partition("\n\n## ")[0].splitlines()
+    assert section[0].startswith("better than the champion v3: auroc difference +0.0123")
+    assert section[1:] == [
         "",
-        "| this model less the champion | difference, each end with 95 % |",
+        "| challenger − champion | difference, each end with 95 % confidence |",
         "| --- | --- |",
-        "| auroc | +0.0123 [+0.0051, +0.0190] |",
+        "| auroc | +0.0123 [+0.0053, +0.0193] |",
         "| mode accuracy | -0.0100 [-0.0200, +0.0000] |",
         "| accuracy of mode `dent` (40) | +0.0123 [+0.0051, +0.0190] |",
-        "| accuracy of mode `` a\\|b`<i> # c `` (3) | -1.0000, too few records to be told |",
+        "| accuracy of mode `` a\\|b`<i> # c `` (3) | -1.0000, too few records for an interval |",
     ]
 
 
@@ -165,16 +163,16 @@ def test_a_card_without_a_champion_says_nothing_of_one():
 
 
 def test_a_comparison_that_failed_stands_in_the_card():
-    told = dataclasses.replace(manifest(), comparison={"verdict": "cannot be compared with the champion v2: too few"})
-    body = model_card(told, parts.report() | {"comparison": {"version": "v2", "impossible": "too few"}})
-    assert "## Against the champion v2\n\ncannot be compared with the champion v2: too few\n\n## Settings" in body
+    failed = impossible()
+    body = model_card(manifest(), report(comparison=failed, verdict=comparison_summary(failed, GateConfig())))
+    assert "## Against the champion v3\n\ncannot be compared with the champion v3: too few\n\n## Settings" in body
 
 
 def test_no_modes_name_in_a_reason_becomes_markdown_or_html():
     told = dataclasses.replace(
         manifest(), status="rejected", reasons=("no longer knows <b>*x*</b>\n## y, which v2 does",)
     )
-    body = model_card(told, parts.report())
+    body = model_card(told, CARD_REPORT)
     assert "\n- no longer knows \\<b\\>\\*x\\*\\</b\\> \\#\\# y, which v2 does\n" in body
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 
 import pytest
+from support.evaluations import comparison
 from support.project import ROOT
 
-from tasks.config.run import LANGUAGES
+from tasks.config.run import LANGUAGES, GateConfig
+from tasks.core.sentences import ENGLISH, Sentence
+from tasks.evaluation.gate import comparison_sentence
 from tasks.report.templating import environment
-from tasks.report.translation import catalogue, sentence_translator, sentences, translator
+from tasks.report.translation import read_catalogue, translator
 
 TEMPLATES = sorted((ROOT / "tasks" / "report" / "templates").glob("*.html"))
 OTHERS = [language for language in LANGUAGES if language != "en"]
 SAME = {"AUROC", "p"}  # are written alike in every language
-NAMES = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
+NAMES = re.compile(r"%\((\w+)\)s|\{(\w+)(?::[^}]*)?\}")
 
 
 def marked(path):
@@ -38,6 +42,11 @@ def said(path):
     }
 
 
+def texts(language):
+    """The catalogue's translations by their English text."""
+    return {text: told for text, told in read_catalogue(language).items() if text != "sentences"}
+
+
 TEXTS = {path.name: marked(path) for path in TEMPLATES} | {
     str(path.relative_to(ROOT)): said(path)
     for folder in ("tasks", "flows")
@@ -52,22 +61,24 @@ def names(text):
 @pytest.mark.parametrize("language", OTHERS)
 @pytest.mark.parametrize("name", [name for name, texts in TEXTS.items() if texts])
 def test_every_text_is_translated(language, name):
-    known = catalogue(language)
+    known = texts(language)
     assert sorted(TEXTS[name] - set(known)) == []
 
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_translations_keep_the_names_and_are_none_of_the_english(language):
-    for text, told in catalogue(language).items():
+    for text, told in texts(language).items():
         assert names(text) == names(told), text
         assert text != told or text in SAME
         assert ("%%" in text) <= ("%%" in told), f"a per cent sign is doubled in both: {text}"
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_sentences_with_names_come_before_no_other_that_fits_them(language):
-    for pattern, told in sentences(language):
-        assert sorted(pattern.groupindex) == names(told)
+def test_every_sentence_is_translated_with_its_parameters(language):
+    sentences = read_catalogue(language)["sentences"]
+    assert sentences.keys() == ENGLISH.keys()
+    for code, text in ENGLISH.items():
+        assert names(text) == names(sentences[code]), code
 
 
 @pytest.mark.parametrize("language", OTHERS)
@@ -76,7 +87,7 @@ def test_no_translation_is_left_over(language):
     sources = "".join(path.read_text(encoding="utf-8") for path in [*TEMPLATES, *ROOT.glob("tasks/**/*.py")])
     sources += "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("flows/**/*.py"))
     marks = set().union(*TEXTS.values())
-    left = [text for text in catalogue(language) if text not in marks and not held(text, sources)]
+    left = [text for text in texts(language) if text not in marks and not held(text, sources)]
     assert left == []
 
 
@@ -88,18 +99,19 @@ def held(text, sources):
     )
 
 
-def test_a_kept_sentence_is_told_with_what_stands_in_it():
-    tell = sentence_translator("ja")
-    told = tell(
-        "not shown to be better than the champion v1: auroc difference +0.0010 [-0.0040, +0.0060] at 95 % confidence, "
-        "on the same 90 test records of f1; the lower end must exceed 0"
+def test_a_stored_sentence_is_translated_by_its_code():
+    verdict = comparison_sentence(comparison(0.001, half=0.005), GateConfig())
+    stored = Sentence.from_json(str(verdict), json.loads(json.dumps(verdict.as_json())))
+    assert translator("ja")(stored) == (
+        "チャンピオン v3 より優れているとは示されなかった: auroc の差 +0.0010 [-0.0040, +0.0060]、信頼度 95 %、"
+        "凍結集合 f2 の同じ試験記録 40 件。下端は 0 を超えなければならない"
     )
-    assert told == (
-        "チャンピオン v1 より優れているとは示されなかった: auroc の差 +0.0010 [-0.0040, +0.0060]、信頼度 95 %、"
-        "凍結集合 f1 の同じ試験記録 90 件。下端は 0 を超えなければならない"
-    )
-    assert tell("something new") == "something new"
-    assert sentence_translator("en")("a tie with the champion v1") == "a tie with the champion v1"
+    assert translator("en")(stored) == verdict
+
+
+def test_a_sentence_without_a_code_stays_as_it_was_stored():
+    """A manifest of an older Kensa has texts alone."""
+    assert translator("ja")(Sentence.from_json("a tie with the champion v1", None)) == "a tie with the champion v1"
 
 
 def test_english_is_what_stands_in_the_code():

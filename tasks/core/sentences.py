@@ -1,0 +1,85 @@
+"""Sentences that are stored and shown: English text with its code and parameters, so that a page can translate it.
+
+Manifests hold the text, and beside it `{"code": …, "params": {…}}`; an older manifest has only the text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks.core.json_form import Json
+
+ENGLISH = {
+    "leak": "leakage: {leak}",
+    "shared_records": "{count} records stand on two sides",
+    "wrong_hashes": "{count} records are not what their hashes say",
+    "crossing_triplets": "{count} triplets reach into another part",
+    "wrong_anchors": "the anchors are not the means of the training records",
+    "wrong_prototypes": "the prototypes are not those of the training records",
+    "not_better_than_raw_map": "{metric} {value:.4f} does not beat the {baseline} ({raw:.4f}): "
+    "no improvement over the raw-map baseline",
+    "raw_map_margin": "{metric} {value:.4f} does not beat the {baseline} ({raw:.4f}) by the required {margin:g}",
+    "no_threshold": "no {name} threshold: {why}",
+    "one_kind": "the calibration records are all of one kind",
+    "few_for_fpr": "{count} good calibration records, a false-positive rate of {rate:g} needs {needed}",
+    "no_precision": "no cut reaches a precision of {target:g}; the best is {best:.3f}",
+    "not_comparable": "cannot be compared with the champion {champion}: {why}",
+    "few_to_compare": "{records} test records in {modes} modes are new to it and known by it; {needed} in 2 are needed",
+    "same_model": "a tie: the same model as the champion {champion}, with the same distances on {on}; "
+    "the champion stays",
+    "tie": "a tie with the champion {champion}: the same {metric} on {on}; the champion stays",
+    "better": "better than the champion {champion}: {difference}",
+    "worse": "worse than the champion {champion}: {difference}; the lower end must exceed {least_gain:g}",
+    "not_better": "not shown to be better than the champion {champion}: {difference}; "
+    "the lower end must exceed {least_gain:g}",
+    "same_records": "the same {records} test records of {frozen}",
+    "difference": "{metric} difference {difference:+z.4f} [{low:+z.4f}, {high:+z.4f}] "
+    "at {confidence:g} % confidence, on {on}",
+    "worse_mode": "mode {mode} is worse than the champion {champion}'s: accuracy {then:.3f} → {now:.3f} on {records} "
+    "test records, difference {difference:+z.4f} [{low:+z.4f}, {high:+z.4f}]; {margin:g} is allowed",
+    "worse_modes": "the modes of fewer than {fewest} {units} ({modes}) are worse than the champion {champion}'s: "
+    "accuracy {then:.3f} → {now:.3f} on {records} test records, "
+    "difference {difference:+z.4f} [{low:+z.4f}, {high:+z.4f}]; {margin:g} is allowed",
+    "lost_modes": "no longer knows {modes}, which the champion {champion} does; gate.may_lose_modes=true allows it",
+}
+
+
+class Sentence(str):
+    """English text; `code` is empty for a text without parameters, which a catalogue translates by itself."""
+
+    code: str
+    params: dict[str, Any]
+
+    def __new__(cls, text: str, code: str = "", params: dict[str, Any] | None = None) -> Sentence:
+        """The text as it is."""
+        sentence = super().__new__(cls, text)
+        sentence.code, sentence.params = code, params or {}
+        return sentence
+
+    @classmethod
+    def from_json(cls, text: str, entry: Json | None) -> Sentence:
+        """The text with the code and parameters that are stored beside it, if they are."""
+        params = {} if entry is None else entry["params"]
+        parts = {
+            name: cls.from_json(value["text"], value) if isinstance(value, dict) else value
+            for name, value in params.items()
+        }
+        return cls(text, "" if entry is None else entry["code"], parts)
+
+    def as_json(self) -> Json:
+        """Code and parameters; a parameter that is a sentence is stored with its text."""
+        parts = {
+            name: {"text": str(value), **value.as_json()} if isinstance(value, Sentence) else value
+            for name, value in self.params.items()
+        }
+        return {"code": self.code, "params": parts}
+
+
+def sentence(code: str, **params: Any) -> Sentence:
+    """The English sentence of a code; a parameter that is to be translated is a Sentence."""
+    return Sentence(ENGLISH[code].format(**params), code, params)
+
+
+def code_of(text: str) -> Json:
+    """What is stored beside a text; no code for a plain one."""
+    return (text if isinstance(text, Sentence) else Sentence(text)).as_json()

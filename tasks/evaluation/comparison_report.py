@@ -1,0 +1,164 @@
+"""The comparison of challenger and champion as records: what `report.json` and manifests hold of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+from tasks.core.json_form import Json, present_fields, record_of
+from tasks.core.sentences import Sentence, code_of
+
+Interval = tuple[float, float]
+Unit = Literal["record", "group"]  # what a bootstrap draws as one
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairMetrics:
+    """The metrics of all pairs of a record and a mode's prototype (tasks/evaluation/metrics.py).
+
+    `good_auroc`: of good against defective records by the distance to good; None where one kind is missing.
+    """
+
+    auroc: float
+    average_precision: float
+    prevalence: float
+    eer: float
+    tpr_at_1_fpr: float
+    tpr_at_5_fpr: float
+    d_prime: float
+    mode_accuracy: float
+    macro_mode_accuracy: float
+    good_auroc: float | None = None
+
+    def as_json(self) -> Json:
+        """The metrics that there are."""
+        return present_fields(self)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Challenger less champion; no interval where too few units tell them apart.
+
+    Each end of the interval holds with the comparison's confidence.
+    """
+
+    difference: float
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class MetricDifference(Difference):
+    """The difference of a metric; `apart`: how many units make it (paired_bootstrap.effective_units)."""
+
+    apart: float
+
+
+@dataclass(frozen=True)
+class ModeDifference(Difference):
+    """The difference of the accuracies of both on a mode's n records."""
+
+    n: int
+    challenger: float
+    champion: float
+
+
+@dataclass(frozen=True)
+class PooledModes(ModeDifference):
+    """The same for modes together that have too few records each."""
+
+    modes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedResult:
+    """Challenger and champion on the same records, drawn `draws` times by the same `units`.
+
+    `same_model`: their distances are equal to the last bit. `figures`: by the metric's name; `modes`: by the mode's.
+    `few`: the modes of fewer than `fewest` units, together. unit: in words, unit_kind: in one word.
+    """
+
+    challenger: PairMetrics
+    champion: PairMetrics
+    same_model: bool
+    figures: dict[str, MetricDifference]
+    modes: dict[str, ModeDifference]
+    few: PooledModes | None
+    fewest: int
+    unit: str
+    unit_kind: Unit = "record"
+    units: int
+    draws: int
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Champion and challenger on the test records of the set `frozen` that are fair to both.
+
+    `records` of `test_records` were compared. `seen` and `unknown` were left out: the champion was trained, stopped or
+    calibrated on them, or does not know their mode. `lost`: modes that only the champion knows; `unjudged`: modes
+    without a record to compare. `impossible` says why there is no result.
+    """
+
+    version: str
+    frozen: str
+    champion_frozen: str | None = None
+    test_records: int = 0
+    records: int = 0
+    seen: int | None = None
+    unknown: int | None = None
+    lost: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
+    impossible: str | None = None
+    result: PairedResult | None = None
+
+    @classmethod
+    def from_json(cls, entries: Json) -> Comparison:
+        """The comparison as `report.json` holds it, with its result among the other keys."""
+        result = record_of(PairedResult, entries) if "figures" in entries else None
+        return replace(record_of(cls, entries), result=result)
+
+    def as_json(self) -> Json:
+        """The comparison as `report.json` holds it."""
+        entries = asdict(self)
+        return entries | (entries.pop("result") or {})
+
+
+@dataclass(frozen=True)
+class WorstMode(ModeDifference):
+    """The mode in which the challenger does worst against the champion."""
+
+    mode: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonSummary:
+    """What manifest, command and UI show of a comparison; from `figure` on, None where there is no result."""
+
+    version: str
+    frozen: str
+    champion_frozen: str | None
+    records: int
+    seen: int | None
+    verdict: str
+    figure: str | None = None
+    difference: float | None = None
+    interval: Interval | None = None
+    confidence: float | None = None
+    unit: str | None = None
+    worst_mode: WorstMode | None = None
+
+    @classmethod
+    def from_json(cls, entries: Json) -> ComparisonSummary:
+        """The summary as manifests hold it."""
+        verdict = Sentence.from_json(entries["verdict"], entries.get("verdict_code"))
+        return replace(record_of(cls, entries), verdict=verdict)
+
+    def as_json(self) -> Json:
+        """The summary as manifests hold it."""
+        entries = asdict(self)
+        if self.figure is None:
+            entries = {
+                name: entries[name] for name in ("version", "frozen", "champion_frozen", "records", "seen", "verdict")
+            }
+        return entries | {"verdict_code": code_of(self.verdict)}

@@ -1,0 +1,257 @@
+"""The result of an evaluation as records: what `report.json` holds, and what report page and model card show.
+
+Light: whoever reads a report imports neither Keras nor scikit-learn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+from tasks.core.json_form import Json, present_fields, record_of
+from tasks.core.results import Finding
+from tasks.core.sentences import Sentence, code_of
+from tasks.evaluation.comparison_report import Comparison, ComparisonSummary, Interval, PairMetrics, Unit
+from tasks.registry.manifest import FrozenSet, SourceSummary
+from tasks.registry.release_files import Threshold
+
+BaselineKind = Literal["raw map", "untrained tower"]
+THRESHOLD_METRICS = ("good_accuracy", "good_balanced_accuracy", "good_fpr", "good_tpr")
+
+
+@dataclass(frozen=True)
+class Auroc:
+    """An AUROC with its bootstrap interval."""
+
+    auroc: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class ModeMetrics:
+    """The metrics of one mode's n test records; AUROC and TPR are None where there are no others."""
+
+    n: int
+    accuracy: float
+    auroc: float | None = None
+    tpr_at_5_fpr: float | None = None
+    accuracy_interval: Interval | None = None
+
+
+@dataclass(frozen=True)
+class GroupMetrics:
+    """The metrics of one group's n test records, `good` of them good; None where its records do not give them."""
+
+    n: int
+    good: int
+    mode_accuracy: float
+    auroc: float
+    good_auroc: float | None = None
+    fpr: float | None = None
+    tpr: float | None = None
+    balanced_accuracy: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldoutMetrics(PairMetrics):
+    """All metrics of a trained model on the test part; None or empty where its records do not give them.
+
+    angular_accuracy, angular_auroc: the notebook's. good_scores: AUROC of each score. good_accuracy, …: at the
+    calibrated threshold. interval_unit: in words, what the bootstrap draws; interval_unit_kind: in one word.
+    """
+
+    recall_at_1: float | None = None
+    map_at_r: float | None = None
+    triplet_accuracy: float
+    angular_accuracy: float
+    angular_auroc: float
+    good_auroc_interval: Interval | None = None
+    good_scores: dict[str, Auroc] | None = None
+    good_accuracy: float | None = None
+    good_accuracy_interval: Interval | None = None
+    good_balanced_accuracy: float | None = None
+    good_balanced_accuracy_interval: Interval | None = None
+    good_fpr: float | None = None
+    good_fpr_interval: Interval | None = None
+    good_tpr: float | None = None
+    good_tpr_interval: Interval | None = None
+    good_fpr_by_group: dict[str, float] | None = None
+    macro: dict[str, float]
+    macro_intervals: dict[str, Interval]
+    per_mode: dict[str, ModeMetrics]
+    per_group: dict[str, GroupMetrics]
+    intervals: dict[str, Interval]
+    interval_unit: str = "record"
+    interval_unit_kind: Unit = "record"
+    records: int
+
+    @classmethod
+    def from_json(cls, entries: Json) -> HoldoutMetrics:
+        """The metrics as `report.json` holds them."""
+        return record_of(cls, entries | {"angular_accuracy": entries["angular_accuracy_at_0.5"]})
+
+    def as_json(self) -> Json:
+        """The metrics that there are, by their stored names."""
+        entries = super().as_json()
+        entries["angular_accuracy_at_0.5"] = entries.pop("angular_accuracy")
+        entries |= {f"good_auroc_{name}": score.auroc for name, score in (self.good_scores or {}).items()}
+        tables = {"per_mode": self.per_mode, "per_group": self.per_group}
+        return entries | {
+            table: {name: present_fields(row) for name, row in rows.items()} for table, rows in tables.items()
+        }
+
+    def plain_numbers(self) -> dict[str, float]:
+        """The metrics that are one number each, as `--json` and `kensa releases` show them."""
+        return {name: value for name, value in self.as_json().items() if isinstance(value, float | int)}
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a model without training reaches on the same test records."""
+
+    name: str
+    kind: BaselineKind
+    metrics: PairMetrics
+
+    @classmethod
+    def from_json(cls, name: str, entries: Json) -> Baseline:
+        """The baseline of an entry in `report.json`; before kinds were stored, the name began with the kind."""
+        return cls(name, entries.get("kind", name.partition(",")[0]), record_of(PairMetrics, entries))
+
+    def as_json(self) -> Json:
+        """The entry under the baseline's name."""
+        return {"kind": self.kind, **self.metrics.as_json()}
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How many records (by hash), groups and components are in both of two parts."""
+
+    parts: tuple[str, str]
+    records: int
+    groups: int
+    components: int
+
+
+@dataclass(frozen=True)
+class NamedGroups:
+    """How many groups there are, and how many of them are in more than one part; a few of those are named."""
+
+    count: int
+    on_two_sides: int
+    named: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LinkedComponents:
+    """The sets of records that a wide source's triplets link: `linked` of them have more than one record."""
+
+    count: int
+    largest: int
+    records: int
+    linked: int
+    on_two_sides: int
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Whether arrays are those made from training records alone, how far they are off, and their SHA-256."""
+
+    equal: bool
+    largest_difference: float
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeakageReport:
+    """What is on both sides of the split (tasks/evaluation/leakage.py).
+
+    `leaks` are faults with which no model may be released, `cuts` groups or components that could not be kept whole.
+    """
+
+    verdict: str
+    leaks: tuple[str, ...]
+    cuts: tuple[str, ...]
+    overlaps: tuple[Overlap, ...]
+    mislabelled_hashes: int
+    crossing_triplets: int
+    groups: NamedGroups
+    components: LinkedComponents | None
+    anchors: Provenance
+    prototypes: Provenance
+    dropped: dict[str, int]
+    split_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldoutResult:
+    """What the gate decides by: the metrics, baselines, thresholds and comparison on the test part, and the leaks."""
+
+    metrics: HoldoutMetrics
+    baselines: tuple[Baseline, ...]
+    thresholds: tuple[Threshold, ...]
+    frozen: FrozenSet
+    comparison: Comparison | None
+    certificate: LeakageReport
+
+    def best_raw_map(self, metric: str) -> tuple[str, float]:
+        """Name and value of the raw-map baseline with the largest value of a metric."""
+        raw = {item.name: getattr(item.metrics, metric) for item in self.baselines if item.kind == "raw map"}
+        best = max(raw, key=raw.__getitem__)
+        return best, raw[best]
+
+    def threshold(self, name: str) -> Threshold | None:
+        """The threshold of that name, if the model has one."""
+        return next((item for item in self.thresholds if item.name == name), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationReport(HoldoutResult):
+    """All that `report.json` holds.
+
+    train, test: the sources; changes, data, model, history, settings: JSON of the steps before; judged: how many of
+    the bank's records were evaluated, None for all; labels: how many were checked, and suspects; unseen, permutation:
+    tasks/evaluation/ablation.py.
+    """
+
+    train: SourceSummary
+    test: SourceSummary | None
+    changes: Json | None = None
+    verdict: ComparisonSummary | None
+    reasons: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    data: Json
+    model: Json
+    history: Json
+    settings: Json
+    preset: str
+    judged: Json | None = None
+    labels: Json | None = None
+    unseen: Json | None = None
+    permutation: Json | None = None
+
+    @classmethod
+    def from_json(cls, entries: Json) -> EvaluationReport:
+        """The report as it is stored."""
+        baselines = tuple(Baseline.from_json(name, entry) for name, entry in entries["baselines"].items())
+        codes = entries.get("reason_codes") or [None] * len(entries["reasons"])
+        reasons = tuple(map(Sentence.from_json, entries["reasons"], codes))
+        report = record_of(cls, entries | {"metrics": entries["figures"], "baselines": ()})
+        return replace(report, baselines=baselines, reasons=reasons)
+
+    def as_json(self) -> Json:
+        """The report as it is stored."""
+        sources = {"train": self.train.as_json(), "test": None if self.test is None else self.test.as_json()}
+        kept = ("certificate", "findings", "changes", "data", "model", "history", "settings", "preset", "judged")
+        entries = asdict(self)
+        return {
+            **sources,
+            **{name: entries[name] for name in (*kept, "labels", "unseen", "permutation", "reasons")},
+            "reason_codes": [code_of(reason) for reason in self.reasons],
+            "figures": self.metrics.as_json(),
+            "baselines": {baseline.name: baseline.as_json() for baseline in self.baselines},
+            "thresholds": [threshold.as_json() for threshold in self.thresholds],
+            "frozen": self.frozen.as_json(),
+            "comparison": None if self.comparison is None else self.comparison.as_json(),
+            "verdict": None if self.verdict is None else self.verdict.as_json(),
+        }

@@ -1,0 +1,28 @@
+"""A sentence is text for whoever prints it, and keeps its code and parameters for whoever translates it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+
+from tasks.core.sentences import Sentence, code_of, sentence
+
+
+def test_a_sentence_is_its_english_text():
+    leak = sentence("leak", leak=sentence("shared_records", count=3))
+    assert leak == "leakage: 3 records stand on two sides"
+    assert json.dumps([leak]) == '["leakage: 3 records stand on two sides"]'
+
+
+def test_code_and_parameters_survive_storing_copying_and_pickling():
+    leak = sentence("leak", leak=sentence("shared_records", count=3))
+    stored = json.loads(json.dumps(leak.as_json()))
+    for again in (Sentence.from_json(str(leak), stored), copy.deepcopy(leak), pickle.loads(pickle.dumps(leak))):
+        assert (again, again.code) == (leak, "leak")
+        assert (again.params["leak"].code, again.params["leak"].params) == ("shared_records", {"count": 3})
+
+
+def test_a_plain_text_has_no_code():
+    assert code_of("too weak") == {"code": "", "params": {}}
+    assert Sentence.from_json("too weak", None) == "too weak"
