@@ -80,6 +80,12 @@ def sentence(code: str, **params: Any) -> Sentence:
     return Sentence(ENGLISH[code].format(**params), code, params)
 
 
+def read_sentences(texts: list[str], codes: list[Json] | None) -> tuple[Sentence, ...]:
+    """Stored texts with the codes beside them; without codes where these are not one for each text."""
+    entries = codes if codes and len(codes) == len(texts) else [None] * len(texts)
+    return tuple(map(Sentence.from_json, texts, entries))
+
+
 def code_of(text: str) -> Json:
     """What is stored beside a text; no code for a plain one."""
     return (text if isinstance(text, Sentence) else Sentence(text)).as_json()

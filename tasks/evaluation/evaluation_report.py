@@ -10,7 +10,7 @@ from typing import Literal
 
 from tasks.core.json_form import Json, present_fields, record_of
 from tasks.core.results import Finding
-from tasks.core.sentences import Sentence, code_of
+from tasks.core.sentences import code_of, read_sentences
 from tasks.evaluation.comparison_report import Comparison, ComparisonSummary, Interval, PairMetrics, Unit
 from tasks.registry.manifest import FrozenSet, SourceSummary
 from tasks.registry.release_files import Threshold
@@ -234,8 +234,7 @@ class EvaluationReport(HoldoutResult):
     def from_json(cls, entries: Json) -> EvaluationReport:
         """The report as it is stored."""
         baselines = tuple(Baseline.from_json(name, entry) for name, entry in entries["baselines"].items())
-        codes = entries.get("reason_codes") or [None] * len(entries["reasons"])
-        reasons = tuple(map(Sentence.from_json, entries["reasons"], codes))
+        reasons = read_sentences(entries["reasons"], entries.get("reason_codes"))
         report = record_of(cls, entries | {"metrics": entries["figures"], "baselines": ()})
         return replace(report, baselines=baselines, reasons=reasons)
 

@@ -17,7 +17,7 @@ from typing import Any, Self, get_args, get_origin, get_type_hints
 from tasks.config.fingerprints import RELEASE_FORMAT
 from tasks.core.errors import DamagedRelease, NewerRelease
 from tasks.core.files import CHECKSUM_KEY
-from tasks.core.sentences import Sentence, code_of
+from tasks.core.sentences import code_of, read_sentences
 from tasks.core.stages import MANIFEST, manifest_is_intact
 from tasks.core.text import one_line
 
@@ -111,9 +111,8 @@ class ReleaseManifest(StoredRecord):
         """The manifest as it is stored; ValueError says what is missing or of another kind."""
         _require_forms(entries)
         test, frozen = entries["test"], entries.get("frozen")
-        codes = entries.get("reason_codes") or [None] * len(entries["reasons"])
         parsed = {
-            "reasons": tuple(map(Sentence.from_json, entries["reasons"], codes)),
+            "reasons": read_sentences(entries["reasons"], entries.get("reason_codes")),
             "train": SourceSummary.from_json(entries["train"]),
             "test": None if test is None else SourceSummary.from_json(test),
             "frozen": None if frozen is None else FrozenSet.from_json(frozen),
