@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from typer import Option
 
 from kensa.cli.command import with_examples
 from kensa.cli.options import ARTIFACTS, AS_JSON, LANGUAGE, RELEASE, SOURCE
 from kensa.cli.terminal import print_result, print_table
-from tasks.config.run import DATA_FOLDER
+from tasks.config.run import DATA_FOLDER, Language
 from tasks.core.inspection import ChartSummary, DriftResult
 
 MAX_CHARTS = 3  # that are printed; the page has all
@@ -21,7 +20,7 @@ def drift(
     source: str = SOURCE,
     release: str | None = RELEASE,
     report: Path = Option("drift.html", metavar="FILE", help="Page with the control charts."),
-    language: Literal["en", "ja"] | None = LANGUAGE,
+    language: Language | None = LANGUAGE,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
 ) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from typer import Argument, Option
 
 from kensa.cli.command import with_examples
 from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON
 from kensa.cli.terminal import print_result, print_table
-from tasks.config.run import CostConfig
+from tasks.config.run import CostConfig, ThresholdRule
 from tasks.core.errors import BadSetting
 from tasks.core.results import RecalibrateResult
 
@@ -24,9 +23,7 @@ def recalibrate(
     target: float = Option(
         0.05, metavar="SHARE", help="Target of the rule: false-positive rate, minimum precision or minimum recall."
     ),
-    rule: Literal["target_fpr", "youden", "max_f1", "min_precision", "min_recall"] = Option(
-        "target_fpr", help="Rule that sets the threshold between good and defect."
-    ),
+    rule: ThresholdRule = Option("target_fpr", help="Rule that sets the threshold between good and defect."),
     cheapest: bool = Option(
         False, "--cheapest", help="Choose the threshold of least cost; needs --prevalence, --escape, --overkill."
     ),

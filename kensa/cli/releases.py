@@ -17,7 +17,7 @@ from tasks.registry.releases import releases as all_releases
 
 MAX_REJECTED = 5  # drafts that are printed, the newest; --json has all
 JSON_KEYS = ("created", "train", "test", "metrics", "compared_with", "frozen", "comparison")
-TITLES = ("created", "source", "auroc", "mode accuracy")
+TITLES = ("", "release", "created", "source", "auroc", "mode accuracy", "comparison")
 METRICS = ("auroc", "mode_accuracy")
 
 
@@ -34,13 +34,10 @@ def releases(artifacts: Path = ARTIFACTS, as_json: bool = AS_JSON) -> None:
         return
     if not released:
         print(f"no releases in {artifacts}; kensa retrain makes the first")
-    else:
-        rows = [_row("*" if release.version == current else "", release.version, release) for release in released]
-        bold = next((number for number, row in enumerate(rows) if row[0]), None)
-        print_table(rows, ["", "release", *TITLES, "comparison"], bold=bold)
-    if rejected:
-        rows = [_row("-", "rejected", draft) for draft in rejected[-MAX_REJECTED:]]
-        print_table(rows, ["", "", *TITLES, "reasons"])
+    rows = [_row("*" if release.version == current else "", release.version, release) for release in released]
+    rows += [_row("-", "rejected", draft) for draft in rejected[-MAX_REJECTED:]]
+    if rows:
+        print_table(rows, TITLES, bold=next((number for number, row in enumerate(rows) if row[0] == "*"), None))
     if len(rejected) > MAX_REJECTED:
         print(f"{len(rejected) - MAX_REJECTED} older rejected models; --json lists them")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import Field, replace
 from pathlib import Path
-from typing import Literal
 
 from typer import Option
 
@@ -12,7 +11,7 @@ from kensa.cli.command import Rows, with_examples
 from kensa.cli.options import ARTIFACTS, AS_JSON, DATA
 from kensa.cli.terminal import print_result, print_table
 from tasks.config.overrides import OPTIONS, apply_overrides, read_run, setting_fields, types_of
-from tasks.config.run import RunConfig
+from tasks.config.run import PresetName, RunConfig
 from tasks.core.errors import BadSetting
 from tasks.core.results import RetrainResult
 
@@ -58,7 +57,7 @@ def retrain(
     train: str | None = TRAIN,
     test: str | None = TEST,
     revision: str | None = REVISION,
-    preset: Literal["best", "rt", "notebook"] | None = PRESET,
+    preset: PresetName | None = PRESET,
     settings_file: Path | None = SETTINGS_FILE,
     settings: list[str] = SETTINGS,
     data: Path = DATA,
@@ -72,11 +71,11 @@ def retrain(
     from kensa.runs import retrain_with
 
     options = {"train": train, "test": test, "revision": revision, "preset": preset}
-    result = retrain_with(run_config(options, settings_file, settings, data, artifacts))
+    result = retrain_with(configure_run(options, settings_file, settings, data, artifacts))
     print_result(result, as_json, _print_result)
 
 
-def run_config(
+def configure_run(
     options: dict[str, str | None], settings_file: Path | None, settings: list[str], data: Path, artifacts: Path
 ) -> RunConfig:
     """The run of a settings file, with the options that were typed; raises BadSetting."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from typer import Option
 
 from kensa.cli.command import with_examples
 from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, LANGUAGE, RELEASE, SOURCE
 from kensa.cli.terminal import print_result, print_table
+from tasks.config.run import Language
 from tasks.core.inspection import LabelledResult, ScoreResult
 
 
@@ -27,7 +27,7 @@ def score(
     against: str | None = Option(
         None, help="Also list the records whose verdict is another than that of this release.", **A_RELEASE
     ),
-    language: Literal["en", "ja"] | None = LANGUAGE,
+    language: Language | None = LANGUAGE,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
 ) -> None:

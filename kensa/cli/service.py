@@ -45,7 +45,7 @@ def watch(
         try:
             require_server(needed=True)
             for version in look():
-                print(f"told: {version}", flush=True)
+                print(f"announced: {version}", flush=True)
         except (SomeLinesFailed, ServerUnreachable, httpx.HTTPError) as error:
             if once:
                 raise

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from typer import Option
 
 from kensa.cli.command import with_examples
 from kensa.cli.options import ARTIFACTS, AS_JSON, DATA
-from kensa.cli.retrain import PRESET, REVISION, SETTINGS, SETTINGS_FILE, TEST, TRAIN, run_config, setting_rows
+from kensa.cli.retrain import PRESET, REVISION, SETTINGS, SETTINGS_FILE, TEST, TRAIN, configure_run, setting_rows
 from kensa.cli.terminal import print_result
 from kensa.runs import pinned_sources, require_services
+from tasks.config.run import PresetName
 from tasks.config.search_space import MetricName, Sweep
 from tasks.core.errors import BadSetting
 from tasks.core.results import SweepResult
@@ -40,7 +40,7 @@ def sweep(
     train: str | None = TRAIN,
     test: str | None = TEST,
     revision: str | None = REVISION,
-    preset: Literal["best", "rt", "notebook"] | None = PRESET,
+    preset: PresetName | None = PRESET,
     settings_file: Path | None = SETTINGS_FILE,
     settings: list[str] = SETTINGS,
     data: Path = DATA,
@@ -54,7 +54,7 @@ def sweep(
     part.
     """
     options = {"train": train, "test": test, "revision": revision, "preset": preset}
-    run = run_config(options, settings_file, settings, data, artifacts)
+    run = configure_run(options, settings_file, settings, data, artifacts)
     if dask and workers is not None:
         raise BadSetting("--workers: expected it without --dask, whose workers do the work")
     _require_disjoint(grid, settings)

@@ -16,6 +16,9 @@ from tasks.config.model import PRESETS, TowerConfig, TrainingConfig, parse_width
 from tasks.core.errors import BadSetting
 
 LANGUAGES = ("en", "ja")
+ThresholdRule = Literal["target_fpr", "youden", "max_f1", "min_precision", "min_recall"]
+Language = Literal["en", "ja"]
+PresetName = Literal["best", "rt", "notebook"]
 DATA_FOLDER, ARTIFACTS_FOLDER = "data", "artifacts"  # below the working folder, unless the run says otherwise
 
 
@@ -65,9 +68,7 @@ class TripletsConfig(ValidatedConfig):
 class EvaluateConfig(ValidatedConfig):
     """How the model is evaluated."""
 
-    rule: Literal["target_fpr", "youden", "max_f1", "min_precision", "min_recall"] = setting(
-        "target_fpr", "Rule that sets the threshold between good and defect"
-    )
+    rule: ThresholdRule = setting("target_fpr", "Rule that sets the threshold between good and defect")
     target: float = setting(
         0.05, "Target of the rule: false-positive rate, minimum precision or minimum recall", 0.0001, 0.9999
     )
@@ -127,7 +128,7 @@ class CostConfig(ValidatedConfig):
 class ReportConfig(ValidatedConfig):
     """How results are presented; nothing here changes a model or a metric."""
 
-    language: Literal["en", "ja"] = setting("en", "Language of reports, model cards and artifacts in Prefect's UI")
+    language: Language = setting("en", "Language of reports, model cards and artifacts in Prefect's UI")
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class RunConfig(ValidatedConfig):
     train: str = setting("demo", "Training source: org/name[@revision] on the Hub, a folder, or demo")
     test: str | None = setting(None, "Separate test source; default: a part of the training source is held out")
     revision: str | None = setting(None, "Branch, tag or commit of the training source; default: main")
-    preset: Literal["best", "rt", "notebook"] = setting("best", "Preset: the values of what is None in tower and fit")
+    preset: PresetName = setting("best", "Preset: the values of what is None in tower and fit")
     seed: int = setting(42, "Seed of the triplets, the weights and the batches", 0, 2**31 - 1)
     data_folder: str = setting(DATA_FOLDER, "Folder of the caches and stages")
     artifacts_folder: str = setting(ARTIFACTS_FOLDER, "Folder of the releases and drafts")

@@ -161,7 +161,7 @@ def test_the_same_news_again_trains_nothing_not_even_after_a_restart_of_everythi
     again = factory.start()
     looked = factory.run(BIN / "kensa", "watch", "--once")
     assert looked.returncode == 0, looked.stderr
-    assert "told:" not in looked.stdout
+    assert "announced:" not in looked.stdout
     assert factory.deliver(news(factory.b)).json() == known
     time.sleep(5)
     kept = [run["id"] for run in factory.ask("/flow_runs/filter", {"flow_runs": {"id": {"any_": [old, young]}}})]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kensa.cli.retrain import run_config, setting_rows
+from kensa.cli.retrain import configure_run, setting_rows
 from tasks.config.overrides import OPTIONS, setting_fields
 from tasks.core.results import RetrainResult
 
@@ -67,5 +67,5 @@ def test_every_setting_has_its_line_in_the_help():
 
 
 def test_no_option_means_the_run_of_no_option():
-    config = run_config({}, None, [], Path("data"), Path("artifacts"))
+    config = configure_run({}, None, [], Path("data"), Path("artifacts"))
     assert (config.train, config.preset, config.data_folder) == ("demo", "best", "data")

@@ -29,7 +29,7 @@ def looks(monkeypatch):
 def test_a_watch_goes_on_after_a_failure_until_it_is_ended(run, looks):
     ended = run("watch", "--every", "5")
     assert (ended.code, looks) == (130, [0, 1, 2])
-    assert ended.out == "told: boards@0123\n"
+    assert ended.out == "announced: boards@0123\n"
     assert ended.err.splitlines()[0] == "kensa: boards failed; looking again in 5 s"
 
 
