@@ -1,7 +1,7 @@
-"""Banks for trainings anew: one without a mode that is to stay unseen, and one whose modes are dealt out anew.
+"""Extra trainings that test the evaluation: on banks without one mode, or with permuted modes.
 
-Each is a sealed stage like the bank it comes from, so that the ordinary training step trains from it
-and a run that died goes on where it was. Its rows are those of that bank, and share its maps on the disk.
+Each bank is a sealed stage, so that the ordinary training step trains on it and an interrupted run resumes. Its rows
+are those of the bank that it comes from, and share its maps on the disk.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from tasks.evaluation.scored_records import score_bank_part, score_part
 from tasks.model.embeddings import EmbeddedBank
 from tasks.registry.loading import load_encoder, trained_classifier
 
-PERMUTATIONS = 3  # where records are few or much alike, one alone may lie far from one half by chance
+PERMUTATIONS = 3  # with few or similar records, a single one may be far from 0.5 by chance
 
 
 def plan_folds(triplets: Stage, config: RunConfig) -> tuple[Fold, ...]:
     """The folds that `config.evaluate` asks for: each mode of defects left out in turn, and the modes permuted.
 
-    A mode is not left out where the test has no record of it, or where fewer than two modes would be
-    left to train, stop or calibrate on.
+    A mode stays in where the test part has no record of it, or where fewer than two modes would remain to train,
+    stop or calibrate on.
     """
     settings, bank = config.evaluate, load_bank(triplets.path)
     unseen = [Fold("without", bank.modes[code]) for code in _defective(bank)] if settings.unseen else []
-    dealt = [Fold("permuted", str(number + 1)) for number in range(PERMUTATIONS)] if settings.permutation else []
-    return (*unseen, *dealt)
+    permuted = [Fold("permuted", str(number + 1)) for number in range(PERMUTATIONS)] if settings.permutation else []
+    return (*unseen, *permuted)
 
 
 def _defective(bank: Bank) -> list[int]:
-    """The codes of the modes that can be left out: most of their records are no good parts."""
-    held = {part: set(bank.mode[bank.rows(part)].tolist()) for part in PARTS}
+    """The codes of the modes that can be left out: most of their records are defects."""
+    modes = {part: set(bank.mode[bank.rows(part)].tolist()) for part in PARTS}
     return [
         code
         for code in range(len(bank.modes))
         if bank.good[bank.mode == code].mean() < 0.5
-        and code in held["test"]
-        and all(len(held[part] - {code}) > 1 for part in FITTED_PARTS)
+        and code in modes["test"]
+        and all(len(modes[part] - {code}) > 1 for part in FITTED_PARTS)
     ]
 
 
@@ -53,15 +53,15 @@ def make_fold_bank(triplets: Stage, fold: Fold, config: RunConfig) -> Stage:
 
     def make(draft: Path) -> dict[str, Any]:
         bank = load_bank(triplets.path)
-        made = (
-            with_permuted_modes(bank, int(fold.name), config.triplets.per_record, config.seed)
-            if fold.kind == "permuted"
-            else without_mode(bank, fold.name, config.triplets.per_record, config.seed)
-        )
-        made.save(draft, maps=Path(triplets.path) / "maps.npy")
-        counts = {part: len(made.rows(part)) for part in PARTS}
-        names = {f"triplets_{part}": len(rows) for part, rows in made.triplets.items()}
-        return {"fold": fold.title, "size": triplets.facts["size"], "records": counts, **names}
+        options = config.triplets.per_record, config.seed
+        if fold.kind == "permuted":
+            variant = with_permuted_modes(bank, int(fold.name), *options)
+        else:
+            variant = without_mode(bank, fold.name, *options)
+        variant.save(draft, maps=Path(triplets.path) / "maps.npy")
+        records = {part: len(variant.rows(part)) for part in PARTS}
+        counts = {f"triplets_{part}": len(rows) for part, rows in variant.triplets.items()}
+        return {"fold": fold.title, "size": triplets.facts["size"], "records": records, **counts}
 
     return get_or_make_stage(config.stages_path, "fold", fold_digest(triplets.digest, fold, config), make)
 

@@ -1,4 +1,4 @@
-"""A trial of a sweep, kept by its content: what it was worth, or why it came to nothing."""
+"""A trial of a sweep as a stage: its metrics, or the reason why its training failed."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Run = Callable[[Stage, RunConfig, str], dict[str, Any]]
 def run_trial(triplets: Stage, config: RunConfig, run: Run) -> Stage:
     """The stage folder of a trial, made by `run(triplets, config, backend) -> facts` unless it is there already.
 
-    A training that diverged or collapsed would do so again: it is kept, with the reason as the fact
-    `failed`. A process that died is not, for it may have been the machine.
+    A training that diverged or collapsed would do so again: its stage holds the reason as the fact `failed`. A
+    process that died leaves no stage, because the machine may have been the reason.
     """
     config, backend = config.resolved(), keras_backend()
     digest = trial_digest(triplets.digest, config, backend)
@@ -32,24 +32,24 @@ def run_trial(triplets: Stage, config: RunConfig, run: Run) -> Stage:
     def make(draft: Path) -> dict[str, Any]:
         try:
             return run(triplets, config, backend)
-        except (TrainingDiverged, TrainingCollapsed) as dead:
-            return {"failed": str(dead)}
+        except (TrainingDiverged, TrainingCollapsed) as error:
+            return {"failed": str(error)}
 
     stages = ensure_writable(config.stages_path)
-    with FileLock(stages / f".trial-{digest[:16]}.lock"):  # another sweep may be at the same trial
+    with FileLock(stages / f".trial-{digest[:16]}.lock"):  # another sweep may train the same trial
         return get_or_make_stage(stages, "trial", digest, make)
 
 
 def keras_backend() -> str:
-    """The backend that Keras will take, by its own rule; finding a kept trial must not wait for TensorFlow.
+    """The backend that Keras will use, by its own rule: an earlier trial is found without importing TensorFlow.
 
     Source: https://keras.io/getting_started/#configuring-your-backend
     """
     if named := os.environ.get("KERAS_BACKEND"):
         return named
-    folder = os.environ.get("KERAS_HOME")
+    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     try:
-        told = json.loads(((Path(folder) if folder else Path.home() / ".keras") / "keras.json").read_text())
+        settings = json.loads((folder / "keras.json").read_text())
     except (OSError, ValueError):
         return "tensorflow"
-    return told.get("backend", "tensorflow")
+    return settings.get("backend", "tensorflow")

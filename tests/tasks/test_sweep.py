@@ -133,13 +133,13 @@ def test_the_verdict_says_how_sure_it_is(plan):
     clear = replace(plan, grid=("fit.margin=0.2,0.6",))
     assert "No other combination's mean lies within its interval, 0.8941 to 0.9069" in said(clear, by_margin)
     near = replace(plan, grid=("fit.margin=0.2,0.21",))
-    assert "2 combinations cannot be told apart" in said(near, by_margin)
+    assert "2 combinations cannot be distinguished" in said(near, by_margin)
     assert "none of them is simpler" in said(near, by_margin)
     simpler = said(near, by_margin, size_of=lambda config: 10 if config.fit.margin == 0.21 else 100)
     assert "Chosen: margin=0.21" in simpler
-    assert "The best mean has margin=0.2 (0.9005); the chosen one is simpler" in simpler
+    assert "margin=0.2 has the best mean, 0.9005; the chosen one is simpler" in simpler
     one = replace(clear, seeds=1)
-    assert "With one seed nothing tells its lead from chance" in said(one, by_margin)
+    assert "With one seed, its lead may be chance" in said(one, by_margin)
     assert "2 combinations have the same mean" in said(one, lambda config: 0.5)
 
 
