@@ -13,7 +13,7 @@ from tasks.monitoring.control_charts import MIN_POINTS, SUBGROUP_SIZE
 from tasks.monitoring.drift_tests import MIN_MAPS, compare_with_reference
 from tasks.monitoring.reference import NewParts, NewPartsCollector, Reference
 from tasks.registry.loading import LoadedRelease, load_release
-from tasks.scoring.stream import score_batches
+from tasks.scoring.batch import score_batches
 
 
 def drift(

@@ -17,9 +17,8 @@ from tasks.core.stages import scratch_folder, seal_folder, verified_manifest
 from tasks.core.text import one_line
 from tasks.registry.loading import LoadedRelease, load_release
 from tasks.scoring import standalone
-from tasks.scoring.export_facts import ExportFacts, export_facts
 from tasks.scoring.export_formats import FORMATS, require_format
-from tasks.scoring.export_graph import verdict_model
+from tasks.scoring.export_graph import ExportFacts, export_facts, verdict_model
 from tasks.scoring.export_parity import ParityReport, gate
 
 ONNX_USAGE = """`verdict.py` runs it with numpy and onnxruntime alone: `python verdict.py maps.npy`, or

@@ -79,8 +79,8 @@ def _fingerprint(parent: Release, request: ThresholdRequest) -> str:
 
 def _find_release(artifacts: Path, fingerprint: str) -> Release | None:
     """The undamaged release with this fingerprint, if there is one."""
-    known = (release for release in readable_releases(artifacts) if release.manifest.fingerprint == fingerprint)
-    return next((release for release in known if verified_manifest(release.path)), None)
+    equal = (release for release in readable_releases(artifacts) if release.manifest.fingerprint == fingerprint)
+    return next((release for release in equal if verified_manifest(release.path)), None)
 
 
 def _make_release(artifacts: Path, parent: Release, request: ThresholdRequest, fingerprint: str) -> Release:

@@ -16,10 +16,9 @@ from tasks.core.results import DownloadedSource
 from tasks.core.stages import scratch_folder
 from tasks.registry.loading import LoadedRelease, load_release
 from tasks.scoring.accuracy import LabelledMetrics
-from tasks.scoring.batch import ScoredRecord
+from tasks.scoring.batch import ScoredRecord, score_batches
 from tasks.scoring.examples import ExampleCollector
 from tasks.scoring.flips import FLIPS_SCHEMA, FlipCollector, Flips
-from tasks.scoring.stream import score_batches
 from tasks.scoring.table import VERDICTS_SCHEMA, VerdictWriter, Write, file_metadata
 
 

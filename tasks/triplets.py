@@ -182,11 +182,11 @@ def _compare_anchors(records: Records, bank: Bank) -> dict[str, Any] | None:
     They are compared, never used: a mean over all records of the source contains the test set.
     """
     codes = {name: code for code, name in enumerate(bank.modes)}
-    known = np.array([name in codes for name in records.anchor_mode], bool)
-    if not known.any():
+    in_bank = np.array([name in codes for name in records.anchor_mode], bool)
+    if not in_bank.any():
         return None
-    expected = bank.anchors[[codes[name] for name in records.anchor_mode[known]]].astype(np.float64)
-    difference = np.linalg.norm(records.anchors[known] - expected, axis=1)
+    expected = bank.anchors[[codes[name] for name in records.anchor_mode[in_bank]]].astype(np.float64)
+    difference = np.linalg.norm(records.anchors[in_bank] - expected, axis=1)
     difference /= np.maximum(np.linalg.norm(expected, axis=1), 1e-12)
     return {
         "count": len(difference),

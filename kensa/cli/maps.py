@@ -56,7 +56,7 @@ def maps(
 
 
 def _write_demo(out: Path, as_json: bool) -> None:
-    from tasks.imaging.demo_files import write_demo
+    from tasks.imaging.demo import write_demo
 
     folders = write_demo(out)
     photos, standard = folders["photographs"], folders["standard"]

@@ -43,14 +43,15 @@ def reproduce(
 def _print_result(result: ReproduceResult) -> None:
     print(f"{result.verdict}: {result.release}, weights {result.weights['again']}")
     rows = [
-        (name.replace("_", " "), f"{metric['release']:.4f}", f"now {metric['again']:.4f}", _interval(metric))
+        (
+            name.replace("_", " "),
+            f"{metric.release:.4f}",
+            f"now {metric.again:.4f}",
+            "[{:.4f}, {:.4f}]".format(*metric.interval),
+        )
         for name, metric in result.figures.items()
     ]
     if rows:
         print_table(rows)
     for difference in result.differences:
         print(f"  differs: {difference}")
-
-
-def _interval(metric: dict[str, list[float]]) -> str:
-    return "[{:.4f}, {:.4f}]".format(*metric["interval"])

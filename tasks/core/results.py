@@ -231,11 +231,21 @@ class StoreResult(CommandResult):
 
 
 @dataclass(frozen=True)
+class MetricComparison:
+    """A metric of a release and of its reproduction, and whether that lies within the release's interval."""
+
+    release: float
+    again: float
+    interval: tuple[float, float]
+    within: bool
+
+
+@dataclass(frozen=True)
 class ReproduceResult(CommandResult):
     """A release trained again: whether the result is the same, and what differs, in words."""
 
     verdict: Literal["equal", "equivalent", "differs"]
     release: str
     weights: dict[str, str]
-    figures: dict[str, dict[str, Any]] = field(repr=False)
+    figures: dict[str, MetricComparison] = field(repr=False)
     differences: tuple[str, ...] = ()

@@ -12,18 +12,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.random import default_rng
 from numpy.typing import NDArray
 
-from tasks.core.files import digest_of
+from tasks.core.errors import UnusableFolder
+from tasks.core.files import digest_of, ensure_writable
+from tasks.core.stages import scratch_folder
 from tasks.imaging.simulator import LOT_SHARE, MODES, Pixels, Setup, perturb_setup, render_photograph
 from tasks.imaging.windows import WindowGrid, fit_windows, rt_maps
 
 DEMO_VERSION = "1"  # part of the revision: raise it with every change that alters a record
 
 SEED, GOOD, PER_MODE = 42, 600, 100
+FILES_GOOD, FILES_PER_MODE, FILES_STANDARD = 120, 20, 60  # photographs that `write_demo` writes
 LOTS, UNIT_RECORDS = 12, 200
 CHUNK_RECORDS = 128  # drawn at once
 RECORD, LOT, UNIT, UNIT_LOT = range(4)  # kinds of random stream
@@ -99,3 +103,26 @@ def _lot(mode: int, number: int) -> int:
 
 def _lots(seed: int, kind: int) -> list[Setup]:
     return [perturb_setup(default_rng([seed, kind, lot]), Setup(*[0.0] * 9), LOT_SHARE) for lot in range(LOTS)]
+
+
+def write_demo(out: Path) -> dict[str, str]:
+    """Write `photographs/` (a folder for each mode) and `standard/` below `out`; UnusableFolder where one exists."""
+    folders = {name: out / name for name in ("photographs", "standard")}
+    if existing := next((folder for folder in folders.values() if folder.exists()), None):
+        raise UnusableFolder(f"{existing}: expected no such folder yet, found one; choose another --out")
+    names = record_names(FILES_GOOD, FILES_PER_MODE)
+    with scratch_folder(ensure_writable(out), "demo") as draft:
+        for (mode, number), photo in zip(names, demo_photographs(names), strict=True):
+            _write(photo, draft / "photographs" / ("good" if mode == 0 else str(mode)) / f"{number:03d}.png")
+        for number, photo in enumerate(good_photographs(FILES_STANDARD)):
+            _write(photo, draft / "standard" / f"{number:03d}.png")
+        for name, folder in folders.items():
+            (draft / name).rename(folder)
+    return {name: str(folder) for name, folder in folders.items()}
+
+
+def _write(photo: np.ndarray, path: Path) -> None:
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.round(photo * 255).astype(np.uint8)).save(path)

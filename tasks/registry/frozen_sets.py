@@ -51,8 +51,8 @@ def digest_of_test(bank: Bank) -> str:
 def identify_frozen_set(bank: Bank, artifacts: Path) -> FrozenSet:
     """The bank's test set, under the name that it has; a new set gets the next name, which is not written down yet."""
     digest, sets, rows = digest_of_test(bank), frozen_sets(artifacts), bank.rows("test")
-    known = [name for name, entry in sets.items() if entry["digest"] == digest]
-    version = known[0] if known else f"f{max((int(name[1:]) for name in sets), default=0) + 1}"
+    names = [name for name, entry in sets.items() if entry["digest"] == digest]
+    version = names[0] if names else f"f{max((int(name[1:]) for name in sets), default=0) + 1}"
     return FrozenSet(version=version, digest=digest, records=len(rows), modes=len(set(bank.mode[rows].tolist())))
 
 

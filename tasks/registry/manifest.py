@@ -37,8 +37,8 @@ class StoredRecord:
     def from_json(cls, entries: dict[str, Any]) -> Self:
         """The record as it is stored."""
         names = {item.name for item in fields(cls)} - {"more"}
-        known = {name: value for name, value in entries.items() if name in names}
-        return cls(**known, more={name: value for name, value in entries.items() if name not in names})
+        values = {name: value for name, value in entries.items() if name in names}
+        return cls(**values, more={name: value for name, value in entries.items() if name not in names})
 
     def as_json(self) -> dict[str, Any]:
         """The entries to store."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from tasks.config.run import RunConfig
 from tasks.core.errors import NewerRelease, SourceChanged
-from tasks.core.results import PinnedSource, ReproduceResult, Stage
+from tasks.core.results import MetricComparison, PinnedSource, ReproduceResult, Stage
 from tasks.registry.manifest import SourceSummary
 from tasks.registry.release_files import read_report
 from tasks.registry.releases import Release, get_release, verify_release
@@ -53,13 +53,8 @@ def target_config(target: ReproductionTarget, folder: Path) -> RunConfig:
     """
     stored = target.trained_release.manifest.config
     try:
-        config = RunConfig(
-            **{
-                field.name: _setting(field, stored[field.name])
-                for field in dataclasses.fields(RunConfig)
-                if field.name in stored
-            }
-        )
+        fields = [field for field in dataclasses.fields(RunConfig) if field.name in stored]
+        config = RunConfig(**{field.name: _setting(field, stored[field.name]) for field in fields})
     except TypeError as error:
         raise NewerRelease(
             f"{target.trained_release.version}: expected settings that this Kensa knows ({error}); "
@@ -100,11 +95,9 @@ def compare_with_release(target: ReproductionTarget, stages: dict[str, Stage], c
     trained = target.trained_release
     weights = {"release": target.release.manifest.weights, "again": stages["model"].facts["weights"]}
     metrics = _metrics(trained, stages["report"])
-    outside = [name for name, entry in metrics.items() if name in DECIDING_METRICS and not entry["within"]]
+    outside = [name for name, metric in metrics.items() if name in DECIDING_METRICS and not metric.within]
     differences = [*_weights(weights), *_stages(trained, stages), *_environment(trained, commit)]
-    differences += [
-        _format_metric(name, entry) for name, entry in metrics.items() if entry["release"] != entry["again"]
-    ]
+    differences += [_format(name, metric) for name, metric in metrics.items() if metric.release != metric.again]
     return ReproduceResult(_verdict(weights, outside), target.release.version, weights, metrics, tuple(differences))
 
 
@@ -114,19 +107,14 @@ def _verdict(weights: dict[str, str], outside: list[str]) -> str:
     return "differs" if outside else "equivalent"
 
 
-def _metrics(trained: Release, report: Stage) -> dict[str, dict[str, Any]]:
-    """The metrics with an interval in the release: then, now, and whether the new value lies within."""
+def _metrics(trained: Release, report: Stage) -> dict[str, MetricComparison]:
+    """The metrics that have an interval in the release."""
     figures = read_report(trained.path)["figures"]
     named = {name.removesuffix("_interval"): ends for name, ends in figures.items() if name.endswith("_interval")}
     intervals = {name: ends for name, ends in {**figures["intervals"], **named}.items() if ends is not None}
     then, now = trained.manifest.metrics, report.facts["metrics"]
     return {
-        name: {
-            "release": then[name],
-            "again": now[name],
-            "interval": [low, high],
-            "within": low <= now[name] <= high,
-        }
+        name: MetricComparison(then[name], now[name], (low, high), low <= now[name] <= high)
         for name, (low, high) in intervals.items()
         if name in then and name in now
     }
@@ -149,14 +137,14 @@ def _stages(trained: Release, stages: dict[str, Stage]) -> list[str]:
 
 def _environment(trained: Release, commit: str | None) -> list[str]:
     """Packages of another version, and another commit of Kensa."""
-    then, known = trained.manifest.packages, {"python": platform.python_version()}
-    now = {name: known.get(name) or importlib.metadata.version(name) for name in then}
+    then, python = trained.manifest.packages, {"python": platform.python_version()}
+    now = {name: python.get(name) or importlib.metadata.version(name) for name in then}
     packages = [f"{name} {then[name]}, now {now[name]}" for name in then if then[name] != now[name]]
     trained_at = trained.manifest.git_commit
     return packages + ([] if trained_at == commit else [f"Kensa's commit {trained_at}, now {commit}"])
 
 
-def _format_metric(name: str, entry: dict[str, Any]) -> str:
-    low, high = entry["interval"]
-    where = "within" if entry["within"] else "outside"
-    return f"{name} {entry['release']:.4f}, now {entry['again']:.4f}, {where} [{low:.4f}, {high:.4f}]"
+def _format(name: str, metric: MetricComparison) -> str:
+    low, high = metric.interval
+    where = "within" if metric.within else "outside"
+    return f"{name} {metric.release:.4f}, now {metric.again:.4f}, {where} [{low:.4f}, {high:.4f}]"

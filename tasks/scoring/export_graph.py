@@ -1,4 +1,4 @@
-"""A release as one Keras model: from maps to all outputs of a verdict, with the constants inside.
+"""A release as one Keras model, from maps to all outputs of a verdict with the constants inside; and its facts.
 
 The tower computes in float32 as it was trained. What follows (distances, ranks, thresholds) uses the same objects as
 tasks/scoring/verdicts.py, over keras.ops and in float64, so that a score close to a threshold or to a reference record
@@ -7,12 +7,15 @@ falls on the same side. Only TensorFlow has float64 within a graph.
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from tasks.core.files import file_digest
+from tasks.core.stages import MANIFEST
 from tasks.model.fused_score import peak
 from tasks.registry.loading import LoadedRelease
 from tasks.scoring.verdicts import VERDICTS, verdict_codes
@@ -21,6 +24,7 @@ UNREADABLE_CODE = len(VERDICTS)  # the verdict's code of a map with a value that
 CODES = (*VERDICTS, "unreadable")
 OUTPUTS = ("distances", "mode", "distance", "score", "margin", "verdict", "beta", "sqrt_ve")
 INPUT = "map"
+EXPORT_VERSION = 1  # of the form of an export; raise it when the same release is exported as something else
 
 
 class Operations:
@@ -107,3 +111,52 @@ def verdict_model(release: LoadedRelease, tower: keras.Model) -> keras.Model:
     """The model from `map` (n, rows·cols) float32 to the OUTPUTS, around the release's tower."""
     maps = keras.Input((release.data.rows * release.data.cols,), name=INPUT, dtype="float32")
     return keras.Model(maps, VerdictLayer(release)(maps, tower(maps)), name="verdict")
+
+
+@dataclass(frozen=True)
+class ExportFacts:
+    """The content of `facts.json`, of an export's manifest, and of the metadata within the model.
+
+    manifest: SHA-256 of the release's manifest; weights: digest of its weights; modes, verdicts: what the output codes
+    mean; units: of `distance` and of `score`; thresholds: by name, each with value, rule, unit and interval.
+    """
+
+    export: int
+    format: str
+    release: str
+    manifest: str
+    weights: str
+    rows: int
+    cols: int
+    input: str
+    outputs: list[str]
+    modes: list[str]
+    verdicts: list[str]
+    distance: dict[str, Any]
+    units: dict[str, str]
+    thresholds: dict[str, dict[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        """The facts as one JSON object."""
+        return asdict(self)
+
+
+def export_facts(release: LoadedRelease, export_format: str) -> ExportFacts:
+    """The facts of a release exported in a format."""
+    classifier, data = release.classifier, release.data
+    return ExportFacts(
+        export=EXPORT_VERSION,
+        format=export_format,
+        release=release.version,
+        manifest=file_digest(release.path / MANIFEST),
+        weights=release.manifest.weights,
+        rows=data.rows,
+        cols=data.cols,
+        input=INPUT,
+        outputs=list(OUTPUTS),
+        modes=classifier.modes,
+        verdicts=list(CODES),
+        distance=classifier.distance.get_config(),
+        units={"distance": classifier.distance.name, "score": classifier.unit},
+        thresholds={name: threshold.as_json() for name, threshold in release.thresholds.items()},
+    )

@@ -150,8 +150,8 @@ def _require_level_and_shape(outputs: Outputs, expected: Predictions, tied: np.n
 
 def _require_same_alone(run: Run, maps: np.ndarray, outputs: Outputs, name: str) -> None:
     """A single map gets the same distances as among others."""
-    alone = run(maps[:1])
-    _require(_relative(alone["distances"], outputs["distances"][:1]) <= TOLERANCE, f"a single map of {name}")
+    single = run(maps[:1])
+    _require(_relative(single["distances"], outputs["distances"][:1]) <= TOLERANCE, f"a single map of {name}")
 
 
 def _require_unreadable(release: LoadedRelease, run: Run) -> None:

@@ -58,7 +58,7 @@ def test_a_standard_is_needed(run, requests):
 
 def test_the_demonstration_says_what_to_do_next(run, monkeypatch):
     folders = {"photographs": "demo/photos", "standard": "demo/standard"}
-    monkeypatch.setattr("tasks.imaging.demo_files.write_demo", lambda out: folders)
+    monkeypatch.setattr("tasks.imaging.demo.write_demo", lambda out: folders)
     out = run("maps", "demo", "--out", "demo").out
     assert out.endswith("next: kensa maps demo/photos --standard demo/standard --out demo/maps\n")
     assert json.loads(run("maps", "demo", "--out", "demo", "--json").out) == folders

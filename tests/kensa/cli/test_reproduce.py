@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.core.results import ReproduceResult
+from tasks.core.results import MetricComparison, ReproduceResult
 
 
 @pytest.mark.parametrize(("verdict", "code"), [("equal", 0), ("equivalent", 0), ("differs", 1)])
 def test_the_exit_code_is_one_where_the_model_differs(run, monkeypatch, verdict, code):
-    metrics = {"mode_accuracy": {"release": 0.5, "again": 0.25, "interval": [0.4, 0.6]}}
+    metrics = {"mode_accuracy": MetricComparison(0.5, 0.25, (0.4, 0.6), within=False)}
     result = ReproduceResult(verdict, "v1", {"again": "abc"}, metrics, ("numpy 2.0, now 2.1",))
     requests = []
     monkeypatch.setattr("tasks.registry.reproduction.find_target", lambda *values: requests.append(values[1]))

@@ -176,27 +176,18 @@ def test_a_large_file_that_is_not_taken_is_told(hub, pushing):
 @pytest.mark.parametrize(
     ("words", "env", "line"),
     [
-        (("v9", REPOSITORY), {}, "v9: no such release"),
         (("v1", "no-name"), {}, "no-name: expected org/name of a model repository on the Hub"),
         (("v1", REPOSITORY), {"HF_TOKEN": None}, "set an HF_TOKEN that may write there"),
         (("v1", REPOSITORY), {"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE is set; a push needs the Hub"),
         (("v1", REPOSITORY), {"HF_ENDPOINT": "http://127.0.0.1:9"}, "no answer from the Hub (ConnectError)"),
     ],
-    ids=["release", "name", "token", "offline", "down"],
+    ids=["name", "token", "offline", "down"],
 )
 def test_bad_words_are_told_in_one_line(pushing, words, env, line):
     done = pushing.kensa("push", *words, **env)
     assert done.code == 2, done.out
     assert line in done.err
     assert len(done.err.splitlines()) == 1
-
-
-def test_a_damaged_release_is_not_published(hub, pushing):
-    (release(pushing) / "report.html").write_text("changed")
-    done = pushing.kensa("push", "v1", REPOSITORY)
-    assert done.code == 1
-    assert "a file differs from the digest in its manifest" in done.err
-    assert hub.requests == []
 
 
 def _oid(content):

@@ -10,8 +10,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from PIL import Image
 from support.project import ROOT
 
+from tasks.core.errors import UnusableFolder
 from tasks.imaging import demo
 from tasks.imaging.demo import (
     DEMO_VERSION,
@@ -19,8 +21,10 @@ from tasks.imaging.demo import (
     demo_grid,
     demo_photographs,
     demo_revision,
+    good_photographs,
     make_demo,
     record_names,
+    write_demo,
 )
 from tasks.imaging.windows import rt_maps
 
@@ -29,6 +33,7 @@ TINY = {"good": 12, "per_mode": 2}
 HASH = """
 import hashlib
 import re
+from tasks.core.errors import UnusableFolder
 from tasks.imaging import demo
 demo.UNIT_RECORDS = 12
 part = demo.make_demo(seed=7, good=12, per_mode=2)
@@ -134,3 +139,20 @@ def test_altered_records_ask_for_a_new_version(part: DemoPart) -> None:
     seen = [float(np.median(maps)), float(maps.mean()), float(maps[-1].max())]
     assert DEMO_VERSION == "1"
     np.testing.assert_allclose(seen, [0.783982, 0.915966, 42.70594], rtol=1e-4)
+
+
+def read(path):
+    return np.asarray(Image.open(path), np.float32) / 255
+
+
+def test_the_demonstration_photographs_are_written_once(tmp_path, monkeypatch):
+    for name, count in (("FILES_GOOD", 3), ("FILES_PER_MODE", 1), ("FILES_STANDARD", 2)):
+        monkeypatch.setattr(demo, name, count)
+    folders = write_demo(tmp_path)
+    assert folders == {name: str(tmp_path / name) for name in ("photographs", "standard")}
+    modes = sorted(path.name for path in (tmp_path / "photographs").iterdir())
+    assert modes == [*map(str, range(1, 10)), "good"]
+    np.testing.assert_allclose(read(tmp_path / "photographs" / "good" / "002.png"), demo_photographs([(0, 2)])[0])
+    np.testing.assert_allclose(read(tmp_path / "standard" / "001.png"), good_photographs(2)[1])
+    with pytest.raises(UnusableFolder, match="expected no such folder yet"):
+        write_demo(tmp_path)

@@ -1,4 +1,4 @@
-"""What is walked again for a release, and how what came of it is told."""
+"""What is walked again for a release, and how what came of it is result."""
 
 from __future__ import annotations
 
@@ -41,65 +41,65 @@ def calibrated_anew(artifacts, version, parent):
     resealed(artifacts, version, parent=parent)
 
 
-def again(found, weights=None, **metrics):
+def again(target, weights=None, **metrics):
     """The stages of a training that came out as the release did, but for what is given."""
-    manifest = found.trained_release.manifest
+    manifest = target.trained_release.manifest
     facts = {"weights": weights or manifest.weights, "metrics": manifest.metrics | metrics}
     stages = {name: Stage("", digest, {}, False) for name, digest in manifest.stages.items()}
     return {name: replace(stage, facts=facts) for name, stage in stages.items()}
 
 
 def test_the_same_training_is_equal_and_has_no_difference(artifacts):
-    found = find_target(artifacts, "v1")
-    told = compare_with_release(found, again(found), found.trained_release.manifest.git_commit)
-    assert (told.verdict, told.release, told.differences) == ("equal", "v1", ())
-    assert {"auroc", "mode_accuracy", "good_auroc"} <= set(told.figures)
-    assert all(figure["within"] for figure in told.figures.values())
+    target = find_target(artifacts, "v1")
+    result = compare_with_release(target, again(target), target.trained_release.manifest.git_commit)
+    assert (result.verdict, result.release, result.differences) == ("equal", "v1", ())
+    assert {"auroc", "mode_accuracy", "good_auroc"} <= set(result.figures)
+    assert all(metric.within for metric in result.figures.values())
 
 
 def test_other_weights_with_figures_within_the_intervals_are_equivalent(artifacts):
-    found = find_target(artifacts, "v1")
-    low, _ = compare_with_release(found, again(found), None).figures["auroc"]["interval"]
-    told = compare_with_release(found, again(found, "f" * 64, auroc=low), "abc")
-    weights = found.release.manifest.weights[:12]
-    assert told.verdict == "equivalent"
-    assert told.differences[0] == f"weights {weights}, now {'f' * 12}"
-    assert told.differences[1] == f"Kensa's commit {found.trained_release.manifest.git_commit}, now abc"
-    assert told.differences[2].startswith("auroc ")
-    assert ", within [" in told.differences[2]
+    target = find_target(artifacts, "v1")
+    low, _ = compare_with_release(target, again(target), None).figures["auroc"].interval
+    result = compare_with_release(target, again(target, "f" * 64, auroc=low), "abc")
+    weights = target.release.manifest.weights[:12]
+    assert result.verdict == "equivalent"
+    assert result.differences[0] == f"weights {weights}, now {'f' * 12}"
+    assert result.differences[1] == f"Kensa's commit {target.trained_release.manifest.git_commit}, now abc"
+    assert result.differences[2].startswith("auroc ")
+    assert ", within [" in result.differences[2]
 
 
 def test_a_figure_outside_its_interval_differs(artifacts):
-    found = find_target(artifacts, "v1")
-    low, _ = compare_with_release(found, again(found), None).figures["auroc"]["interval"]
-    told = compare_with_release(found, again(found, "f" * 64, auroc=low - 1e-6), None)
-    assert told.verdict == "differs"
-    assert ", outside [" in told.differences[-1]
+    target = find_target(artifacts, "v1")
+    low, _ = compare_with_release(target, again(target), None).figures["auroc"].interval
+    result = compare_with_release(target, again(target, "f" * 64, auroc=low - 1e-6), None)
+    assert result.verdict == "differs"
+    assert ", outside [" in result.differences[-1]
 
 
 def test_a_rate_at_a_threshold_is_told_and_does_not_decide(artifacts):
-    found = find_target(artifacts, "v1")
-    told = compare_with_release(found, again(found, "f" * 64, good_fpr=0.9), None)
-    assert told.verdict == "equivalent"
-    assert told.differences[-1].startswith("good_fpr ")
-    assert "now 0.9000, outside [" in told.differences[-1]
+    target = find_target(artifacts, "v1")
+    result = compare_with_release(target, again(target, "f" * 64, good_fpr=0.9), None)
+    assert result.verdict == "equivalent"
+    assert result.differences[-1].startswith("good_fpr ")
+    assert "now 0.9000, outside [" in result.differences[-1]
 
 
 def test_other_packages_and_the_first_other_stage_are_named(artifacts):
     packages = json.loads((artifacts / "releases" / "v1" / MANIFEST).read_text())["packages"]
     resealed(artifacts, packages=packages | {"keras": "3.0.0", "python": "3.1.4"})
-    found = find_target(artifacts, "v1")
-    stages = again(found)
+    target = find_target(artifacts, "v1")
+    stages = again(target)
     stages |= {name: replace(stages[name], digest="e" * 64) for name in ("triplets", "model")}
-    told = compare_with_release(found, stages, found.trained_release.manifest.git_commit)
-    then = found.trained_release.manifest.stages["triplets"]
-    assert told.differences[0] == f"stage triplets {then[:12]}, now {'e' * 12}"
-    assert told.differences[1].startswith("keras 3.0.0, now 3.")
-    assert told.differences[2].startswith("python 3.1.4, now 3.")
-    assert len(told.differences) == 3
-    stages = again(found) | {"model": replace(again(found)["model"], digest="e" * 64)}
+    result = compare_with_release(target, stages, target.trained_release.manifest.git_commit)
+    then = target.trained_release.manifest.stages["triplets"]
+    assert result.differences[0] == f"stage triplets {then[:12]}, now {'e' * 12}"
+    assert result.differences[1].startswith("keras 3.0.0, now 3.")
+    assert result.differences[2].startswith("python 3.1.4, now 3.")
+    assert len(result.differences) == 3
+    stages = again(target) | {"model": replace(again(target)["model"], digest="e" * 64)}
     assert (
-        "(another setting, stage version or Keras backend)" in compare_with_release(found, stages, None).differences[0]
+        "(another setting, stage version or Keras backend)" in compare_with_release(target, stages, None).differences[0]
     )
 
 
@@ -120,9 +120,9 @@ def test_a_setting_that_nobody_knows_is_told_in_one_line(artifacts, tmp_path):
 def test_a_release_that_was_only_calibrated_anew_is_trained_as_its_parent(artifacts, parent):
     calibrated_anew(artifacts, "v2", parent)
     calibrated_anew(artifacts, "v3", "v2")
-    found = find_target(artifacts, "v3")
-    assert (found.release.version, found.trained_release.version) == ("v3", "v1")
-    assert compare_with_release(found, again(found), None).release == "v3"
+    target = find_target(artifacts, "v3")
+    assert (target.release.version, target.trained_release.version) == ("v3", "v1")
+    assert compare_with_release(target, again(target), None).release == "v3"
 
 
 def test_a_lost_parent_is_told(artifacts):
@@ -132,10 +132,10 @@ def test_a_lost_parent_is_told(artifacts):
 
 
 def test_a_source_that_is_another_by_now_is_refused(artifacts):
-    found = find_target(artifacts, "v1")
-    told = found.sources["train"]
-    same = PinnedSource(told.source, told.kind, told.source, told.revision)
-    assert require_same_source(found, "train", same) is same
+    target = find_target(artifacts, "v1")
+    source = target.sources["train"]
+    same = PinnedSource(source.source, source.kind, source.source, source.revision)
+    assert require_same_source(target, "train", same) is same
     with pytest.raises(SourceChanged, match="on which it was trained, to be available: its content is 999999999999"):
-        require_same_source(found, "train", replace(same, revision="9" * 40))
-    assert "v1: expected" in str(source_missing(found, "train", "no such folder"))
+        require_same_source(target, "train", replace(same, revision="9" * 40))
+    assert "v1: expected" in str(source_missing(target, "train", "no such folder"))

@@ -1,18 +1,22 @@
-"""A batch of scored records, and one record of it."""
+"""A record, a batch, and a source scored batch by batch: in order, complete, and refused where its maps do not fit."""
 
 from __future__ import annotations
 
 import numpy as np
-from support.inspected_parts import inspected
+import pyarrow as pa
+import pytest
+from support.inspected_parts import inspected, map_column, source, wide_records
 from support.scored_parts import decoded, predictions
 
-from tasks.scoring.batch import ScoredBatch
+from tasks.core.errors import UnreadableSource
+from tasks.scoring.batch import ScoredBatch, score_batches
+from tasks.scoring.verdicts import predict
 
 
 def test_a_record_has_its_row_in_the_source_and_all_that_is_known_of_it():
     parts = inspected(each=2, groups=1)
-    said = predictions(["good", "defect", "unknown"] * 2, score=np.arange(6), mode=[0, 1, 2, 2, 1, 0])
-    batch = ScoredBatch(100, decoded(parts), said)
+    scores = predictions(["good", "defect", "unknown"] * 2, score=np.arange(6), mode=[0, 1, 2, 2, 1, 0])
+    batch = ScoredBatch(100, decoded(parts), scores)
     assert len(batch) == 6
     assert batch.rows.tolist() == [100, 101, 102, 103, 104, 105]
     record = batch.record(3)
@@ -25,3 +29,37 @@ def test_a_record_does_not_keep_its_batch_in_memory():
     batch = ScoredBatch(0, decoded(inspected(each=2)), predictions(["good"] * 6))
     assert batch.record(0).map.base is None
     assert batch.record(0).embedded.base is None
+
+
+@pytest.mark.parametrize("table", [map_column, wide_records])
+def test_batches_hold_every_record_in_order_with_its_predictions(small_release, hidden, tmp_path, table):
+    parts = hidden(each=7, seed=3)
+    batches = list(score_batches(source(table(parts), tmp_path), small_release))
+    np.testing.assert_array_equal(np.concatenate([batch.records.maps for batch in batches]), parts.maps)
+    np.testing.assert_array_equal(np.concatenate([batch.rows for batch in batches]), np.arange(21))
+    assert [text for batch in batches for text in batch.records.mode] == parts.mode.astype(str).tolist()
+    scores = np.concatenate([batch.predictions.score for batch in batches])
+    np.testing.assert_allclose(scores, predict(small_release, parts.maps).score, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("empty", "without rows"),
+        ("size", r"row 0: expected a map of 4×5 finite values, as v1 was trained on, found one of another size"),
+        ("nan", r"row 3: expected a map of 4×5 finite values, .* found values that are not; correct or remove"),
+        ("shape", "expected records with 4×5 maps"),
+    ],
+)
+def test_what_does_not_fit_is_refused(small_release, hidden, tmp_path, name, message):
+    parts = hidden(each=2)
+    maps = parts.maps.copy()
+    maps[3, 2] = np.nan
+    tables = {
+        "empty": map_column(parts).slice(0, 0),
+        "size": pa.table({"map": list(parts.maps[:, :-1])}),
+        "nan": pa.table({"map": list(maps)}),
+        "shape": pa.table({"weight": [1.0, 2.0]}),
+    }
+    with pytest.raises(UnreadableSource, match=message):
+        list(score_batches(source(tables[name], tmp_path), small_release))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import keras
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 from support.scored_parts import with_distance
 
+from tasks.core.files import file_digest
 from tasks.model.distances import Distance, distance
-from tasks.scoring.export_graph import CODES, OUTPUTS, VerdictLayer
+from tasks.scoring.export_graph import CODES, OUTPUTS, VerdictLayer, export_facts
 from tasks.scoring.export_parity import gate
 from tasks.scoring.verdicts import predict
 
@@ -70,3 +72,18 @@ def test_a_map_that_is_not_finite_is_unreadable_and_has_a_mode(small_release, hi
     assert CODES[outputs["verdict"][1]] == "unreadable"
     assert outputs["mode"][1] in range(3)
     assert [CODES[code] for code in outputs["verdict"][[0, 2]]] == expected.verdict[[0, 2]].tolist()
+
+
+def test_the_facts_are_the_releases_and_plain_json(small_release):
+    facts = export_facts(small_release, "onnx")
+    entries = facts.as_json()
+    assert json.loads(json.dumps(entries)) == entries
+    assert set(entries) == {
+        *("export", "format", "release", "manifest", "weights", "rows", "cols", "input", "outputs", "modes"),
+        *("verdicts", "distance", "units", "thresholds"),
+    }
+    assert (facts.format, facts.release, facts.rows, facts.cols) == ("onnx", "v1", 4, 5)
+    assert facts.manifest == file_digest(small_release.path / "manifest.json")
+    assert facts.thresholds["good or defect"]["value"] == small_release.defect_threshold
+    assert facts.units == {"distance": "euclidean", "score": "euclidean"}
+    assert facts.verdicts == ["good", "defect", "unknown", "unreadable"]
