@@ -11,9 +11,9 @@ from tasks.core.json_form import Json
 
 ENGLISH = {
     "leak": "leakage: {leak}",
-    "shared_records": "{count} records stand on two sides",
-    "wrong_hashes": "{count} records are not what their hashes say",
-    "crossing_triplets": "{count} triplets reach into another part",
+    "shared_records": "{count} records are in more than one part",
+    "wrong_hashes": "{count} records do not match their hashes",
+    "crossing_triplets": "{count} triplets cross the split",
     "wrong_anchors": "the anchors are not the means of the training records",
     "wrong_prototypes": "the prototypes are not those of the training records",
     "not_better_than_raw_map": "{metric} {value:.4f} does not beat the {baseline} ({raw:.4f}): "

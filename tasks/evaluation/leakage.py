@@ -1,4 +1,4 @@
-"""The leakage report of an evaluation: records, groups and linked records on both sides of the split.
+"""The leakage report of an evaluation: records, groups and linked records that are in more than one part.
 
 It is computed from the bank as it is used: its maps are hashed and its training records averaged again. Only the
 numbers of records that were dropped, which are no longer in the bank, come from the step that dropped them.
@@ -22,7 +22,7 @@ from tasks.evaluation.evaluation_report import LeakageReport, LinkedComponents, 
 from tasks.model.classifier import PrototypeClassifier
 
 SAME_DISTANCE = 1e-5  # relative; sums in another order differ in their last bits
-MAX_NAMED = 10  # groups on two sides that are named
+MAX_NAMED = 10  # groups in more than one part that are named
 
 
 def leakage_report(
@@ -32,7 +32,7 @@ def leakage_report(
     refit: Callable[[Bank], PrototypeClassifier],
     facts: Json,
 ) -> LeakageReport:
-    """What is on both sides of the split, where anchors and prototypes come from, and what was dropped.
+    """What is in more than one part, where anchors and prototypes come from, and what was dropped.
 
     judged: the records of the bank that the classifier was fitted to and is evaluated on, or the bank itself. `refit`
     fits the classifier again to a bank, here to one of training records alone. facts: those of the triplets stage.
@@ -131,10 +131,10 @@ def _leaks(report: LeakageReport) -> tuple[Sentence, ...]:
 def _cuts(report: LeakageReport) -> tuple[str, ...]:
     groups, linked = report.groups, report.components
     if groups.on_two_sides:
-        return (f"{groups.on_two_sides} of {groups.count} groups stand on two sides",)
+        return (f"{groups.on_two_sides} of {groups.count} groups are in more than one part",)
     if linked and linked.on_two_sides and not groups.count:
         return (
-            f"{linked.on_two_sides} of {linked.linked} components of linked records stand on two sides; "
+            f"{linked.on_two_sides} of {linked.linked} components of linked records are in more than one part; "
             f"the largest holds {linked.largest} of {linked.records} records",
         )
     return ()
@@ -144,8 +144,8 @@ def _verdict(report: LeakageReport) -> str:
     if report.leaks:
         return f"The test is not clean: {'; '.join(report.leaks)}."
     if report.cuts:
-        return f"No record stands on two sides, but {'; '.join(report.cuts)}: split by {report.split_by}."
+        return f"No record is in more than one part, but {'; '.join(report.cuts)}: split by {report.split_by}."
     kinds = ["record", *["group"] * bool(report.groups.count)]
     if report.components and not report.components.on_two_sides:
         kinds.append("component")
-    return f"No {', '.join(kinds[:-1])}{' or ' if kinds[1:] else ''}{kinds[-1]} stands on two sides."
+    return f"No {', '.join(kinds[:-1])}{' or ' if kinds[1:] else ''}{kinds[-1]} is in more than one part."

@@ -32,10 +32,10 @@ def training_curves(history: dict[str, Any], margin: float | None) -> Picture:
         held = [line["val_loss"] for line in log]
         losses.plot(epoch, held, "--" if many else "s--", color=VERMILLION, ms=3.5, label="validation")
         if margin is not None:
-            losses.axhline(margin, color=GREY, ls=":", lw=1.4, label=f"margin {margin:g}: nothing learnt")
+            losses.axhline(margin, color=GREY, ls=":", lw=1.4, label=f"margin {margin:g}: no learning")
         losses.set(title="Loss", ylim=(0, None))
         active.plot(epoch, [line["active"] for line in log], "-" if many else "D-", color=GREEN, ms=3)
-        active.set(title="Triplets that still teach something", xlabel="epoch", ylim=(0, 1.04))
+        active.set(title="Active triplets", xlabel="epoch", ylim=(0, 1.04))
         active.set_xlim(0.5, max(epoch[-1], 2) + 0.5)
         active.yaxis.set_major_formatter(PercentFormatter(1))
         active.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -57,12 +57,12 @@ def distance_histogram(evidence: ReportData, cut: float | None) -> Picture:
 
 
 def score_histogram(evidence: ReportData, cut: float | None, fused: bool = False) -> Picture | None:
-    """Histogram of the scores by which good is told from defect; None without a prototype, or good records."""
+    """Histogram of the anomaly scores; None without a good prototype, or without both kinds of records."""
     if evidence.good_score is None or not evidence.good.any() or evidence.good.all():
         return None
     kinds = ("good", evidence.good_score[evidence.good]), ("defective", evidence.good_score[~evidence.good])
     title = "distance from a record to the good prototype"
-    title = "ranks of distance to good and of the peak, added" if fused else title
+    title = "sum of the ranks of distance to good and peak" if fused else title
     return _histogram(kinds, cut, ("passed", "stopped"), title, "share of the records")
 
 
@@ -79,7 +79,7 @@ def _histogram(
         looks = ({"color": BLUE, "alpha": 0.45}, {"facecolor": "none", "edgecolor": VERMILLION, "hatch": "////"})
         for (name, values), look in zip(kinds, looks, strict=True):
             weights = np.full(len(values), 1 / len(values))
-            inside = np.minimum(values, edges[-1])  # the last bin takes the few beyond
+            inside = np.minimum(values, edges[-1])  # the last bin includes all larger values
             axes.hist(inside, edges, weights=weights, histtype="stepfilled", lw=1, label=name, **look)
         axes.set(xlabel=title, ylabel=of)
         axes.margins(y=0.16)
@@ -146,9 +146,9 @@ def heat_maps(example: TripletExample) -> HeatMaps:
 
 
 def mistake_maps(mistake: Misclassification) -> HeatMaps:
-    """A misjudged record and the training records nearest to it, of its own mode and of the other, on one scale.
+    """A misclassified record and the nearest training records of its own and of the predicted mode, on one scale.
 
-    The scale ends below the few brightest cells: one strong mark would else hide what is weak in the others.
+    The scale ends below the few brightest cells: otherwise one strong mark would hide weak ones.
     """
     alts = (
         f"heat map of a test record of mode {mistake.own_mode}",

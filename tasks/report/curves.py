@@ -21,10 +21,10 @@ RECALLS = np.linspace(0.005, 1, 200)
 
 @dataclass(frozen=True)
 class Curve:
-    """One judge's curves: `roc` is the TPR at each of RATES, `precision` that at each of RECALLS.
+    """One classifier's curves: `roc` is the TPR at each of RATES, `precision` that at each of RECALLS.
 
     The bands are the low and high edges (2, k), or None where none were drawn; `prevalence` is the
-    share of positives, which is the precision of a coin.
+    share of positives, which is the precision of chance.
     """
 
     roc: np.ndarray
@@ -108,7 +108,7 @@ def roc(found: dict[str, Curve], to: float = 1.0) -> Picture:
 
 
 def precision_recall(found: dict[str, Curve]) -> Picture:
-    """Precision at each recall; the thin level lines are what a coin would reach."""
+    """Precision at each recall; the thin level lines are chance."""
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
@@ -119,29 +119,27 @@ def precision_recall(found: dict[str, Curve]) -> Picture:
             axes.text(
                 0.01, share, f"chance {share:.0%}", fontsize=8, color="#5a5a5a", va="top" if share > 0.08 else "bottom"
             )
-        axes.set(
-            xlim=(0, 1), ylim=(0, 1.02), xlabel="recall: share found", ylabel="precision: share of calls that are right"
-        )
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
         _finish(figure, axes)
 
-    half = "; ".join(f"{name} {np.interp(0.8, RECALLS, one.precision):.0%}" for name, one in found.items())
-    return chart(draw, f"precision–recall curves; precision where 80% are found: {half}", (4.9, 4.2))
+    at_80 = "; ".join(f"{name} {np.interp(0.8, RECALLS, one.precision):.0%}" for name, one in found.items())
+    return chart(draw, f"precision–recall curves; precision at 80 % recall: {at_80}", (4.9, 4.2))
 
 
 Reading = tuple[float, list[float]]
 
 
 def readings(found: dict[str, Curve]) -> list[tuple[str, float, dict[str, Reading]]]:
-    """What the curves with bands say at a few places: what is read off, where, and by name value and edges."""
+    """Values of the curves with bands: (`tpr`, FPR) or (`precision`, recall), and by name value and interval."""
     banded = {name: one for name, one in found.items() if one.roc_band is not None}
     rows: list[tuple[str, float, dict[str, Reading]]] = []
     for at in (0.01, 0.05):
         i = int(np.abs(RATES - at).argmin())
-        rows.append(("found", at, {n: (float(c.roc[i]), c.roc_band[:, i].tolist()) for n, c in banded.items()}))
+        rows.append(("tpr", at, {n: (float(c.roc[i]), c.roc_band[:, i].tolist()) for n, c in banded.items()}))
     for at in (0.8, 0.95):
         i = int(np.abs(RECALLS - at).argmin())
         rows.append(
-            ("right", at, {n: (float(c.precision[i]), c.precision_band[:, i].tolist()) for n, c in banded.items()})
+            ("precision", at, {n: (float(c.precision[i]), c.precision_band[:, i].tolist()) for n, c in banded.items()})
         )
     return rows
 

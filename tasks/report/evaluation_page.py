@@ -24,6 +24,7 @@ from tasks.report.cost_page import CostSection
 from tasks.report.leaderboard import baseline_table, champion_table, difference_charts, gate_metric_axis
 from tasks.report.templating import environment
 
+PART_TITLES = {"train": "train", "stop": "validation", "calibrate": "calibration", "test": "test"}
 MOST_EPOCHS = 24  # lines of the training log
 
 
@@ -40,6 +41,7 @@ def render(
         .render(
             report=report,
             parts=PARTS,
+            titles=PART_TITLES,
             numbers={name: number for number, name in enumerate(evidence.modes)},
             standing=gate_metric_axis(report),
             rivals_of=baseline_table(report),

@@ -83,12 +83,12 @@ def _summary(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     fused = config["evaluate"]["score"] == "fused"
     score = say(", good or defect by the ranks of that distance and of the map's peak") if fused else ""
     what = say(
-        "A Siamese tower that embeds {size} inspection maps; records are judged by their {distance} distance "
+        "A Siamese tower that embeds {size} inspection maps; records are classified by their {distance} distance "
         "to the prototypes in `anchors.npz`{score}, with the thresholds in `threshold.json`."
     )
     trained = say("trained on {source} at revision `{revision}` ({records} records, {modes} modes)")
     tested = say(
-        "tested on {records} records that took no part in training, stopping or calibration "
+        "tested on {records} records that were not used for training, validation or calibration "
         "(frozen set {set}, `{digest}`)"
     )
     made = say("made {created}, seed {seed}, preset `{preset}`")
@@ -106,8 +106,8 @@ def _figures(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     say = _say(manifest)
     edges = report.metrics.intervals | {"good_auroc": report.metrics.good_auroc_interval}
     raw = {name: report.best_raw_map(name)[1] for name in ("auroc", "mode_accuracy")}
-    heads = " | ".join(say(head) for head in ("figure", "this model", "interval", "best raw map"))
-    lines = [f"## {say('Figures')}", "", f"| {heads} |", "| --- | --- | --- | --- |"]
+    heads = " | ".join(say(head) for head in ("metric", "this model", "interval", "best raw map"))
+    lines = [f"## {say('Metrics')}", "", f"| {heads} |", "| --- | --- | --- | --- |"]
     for name, title in _known(manifest):
         low_high = edges.get(name)
         shown = f"{low_high[0]:.3f} – {low_high[1]:.3f}" if low_high else ""

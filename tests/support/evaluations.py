@@ -93,7 +93,7 @@ def leakage(**changes: Any) -> LeakageReport:
     same = Provenance(True, 0.0, "c0ffee" * 10)
     return replace(
         LeakageReport(
-            verdict="No record stands on two sides.",
+            verdict="No record is in more than one part.",
             leaks=(),
             cuts=(),
             overlaps=tuple(Overlap(pair, 0, 0, 0) for pair in combinations(PARTS, 2)),

@@ -87,7 +87,7 @@ def test_the_report_can_be_read_on_a_phone(page, boards):
     page.set_viewport_size({"width": 400, "height": 800})
     page.goto((boards.place.folder / boards.first.told["path"] / "report.html").resolve().as_uri())
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "wider than the window"
-    reads(page, "How far apart things lie", "Read off the curves", "The worst mistakes")
+    reads(page, "Distances by kind of pair", "Values of the curves", "Worst misclassifications")
     shapes = page.locator("figure > img").evaluate_all("all => all.map(one => [one.clientWidth, one.clientHeight])")
     assert len(shapes) >= 7
     assert all(width > 300 and height > 100 for width, height in shapes), "too small to be read"

@@ -11,8 +11,8 @@ from tasks.core.sentences import Sentence, code_of, sentence
 
 def test_a_sentence_is_its_english_text():
     leak = sentence("leak", leak=sentence("shared_records", count=3))
-    assert leak == "leakage: 3 records stand on two sides"
-    assert json.dumps([leak]) == '["leakage: 3 records stand on two sides"]'
+    assert leak == "leakage: 3 records are in more than one part"
+    assert json.dumps([leak]) == '["leakage: 3 records are in more than one part"]'
 
 
 def test_code_and_parameters_survive_storing_copying_and_pickling():

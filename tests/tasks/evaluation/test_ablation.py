@@ -107,9 +107,9 @@ def test_report_and_metrics_hold_both_questions_apart(line):
     assert report["unseen"]["modes"].keys() == {"1", "2", "3"}
     assert made.facts["metrics"]["unseen_good_auroc"] == report["unseen"]["mean"]["good_auroc"]
     assert made.facts["metrics"]["permutation_auroc"] == report["permutation"]["mean"]
-    assert report["certificate"]["verdict"] == "No record stands on two sides."
+    assert report["certificate"]["verdict"] == "No record is in more than one part."
     page = (Path(made.path) / "report.html").read_text()
-    assert "Modes that were never trained" in page
-    assert "Modes dealt out at random" in page
+    assert "Modes left out of training" in page
+    assert "Permutation test" in page
     others = evaluate(bank, train(bank, config), config, None, facts, records.findings, folds[1:])
     assert others.path != made.path  # a judgement is named by what its folds showed, too

@@ -53,8 +53,8 @@ def test_a_refused_threshold_rejects():
 
 
 def test_a_leak_rejects():
-    assert reasons(certificate=leakage(leaks=("3 records stand on two sides",))) == [
-        "leakage: 3 records stand on two sides"
+    assert reasons(certificate=leakage(leaks=("3 records are in more than one part",))) == [
+        "leakage: 3 records are in more than one part"
     ]
 
 

@@ -34,7 +34,7 @@ def bank():
 
 def test_a_clean_bank_is_certified(bank):
     found = certified(bank)
-    assert found.verdict == "No record stands on two sides."
+    assert found.verdict == "No record is in more than one part."
     assert (found.leaks, found.cuts) == ((), ())
     assert len(found.overlaps) == 6
     assert all(pair.records == 0 for pair in found.overlaps)
@@ -48,8 +48,8 @@ def test_a_record_on_two_sides_is_found_by_its_values_whatever_its_hash_says(ban
     maps[bank.rows("test")[0]] = maps[bank.rows("train")[0]]
     found = certified(replace(bank, maps=maps))
     assert next(pair for pair in found.overlaps if pair.parts == ("train", "test")).records == 1
-    assert "1 records stand on two sides" in found.leaks
-    assert "1 records are not what their hashes say" in found.leaks
+    assert "1 records are in more than one part" in found.leaks
+    assert "1 records do not match their hashes" in found.leaks
     assert found.verdict.startswith("The test is not clean")
 
 
@@ -72,16 +72,16 @@ def test_a_triplet_that_reaches_into_another_part_is_found(bank):
     rows = bank.triplets["stop"].copy()
     rows[0, 2] = bank.rows("test")[0]
     found = certified(replace(bank, triplets={**bank.triplets, "stop": rows}))
-    assert found.leaks == ("1 triplets reach into another part",)
+    assert found.leaks == ("1 triplets cross the split",)
 
 
 def test_groups_on_two_sides_are_cut_and_named(bank):
     lots = np.array([f"L{i % 4}" for i in range(len(bank.maps))])
     found = certified(replace(bank, group=lots))
     assert found.groups == NamedGroups(4, 4, ("L0", "L1", "L2", "L3"))
-    assert "4 of 4 groups stand on two sides: split by record" in found.verdict
+    assert "4 of 4 groups are in more than one part: split by record" in found.verdict
     whole = certified(replace(bank, group=np.array([f"P{code}" for code in bank.part])))
-    assert whole.verdict == "No record or group stands on two sides."
+    assert whole.verdict == "No record or group is in more than one part."
 
 
 def test_components_of_a_wide_source_stay_whole_and_are_counted(tmp_path):
@@ -92,7 +92,7 @@ def test_components_of_a_wide_source_stay_whole_and_are_counted(tmp_path):
     stage = split_stage(wide_triplets(part, pairs_within(part, blocks, 900)), tmp_path, config)
     found = certified(load_bank(stage.path), facts=stage.facts)
     assert found.components == LinkedComponents(count=15, largest=12, records=180, linked=15, on_two_sides=0)
-    assert found.verdict == "No record or component stands on two sides."
+    assert found.verdict == "No record or component is in more than one part."
 
 
 def test_one_giant_component_is_told(tmp_path):
@@ -102,4 +102,4 @@ def test_one_giant_component_is_told(tmp_path):
     found = certified(load_bank(stage.path), facts=stage.facts)
     assert found.components.largest == 180
     assert found.leaks == ()
-    assert "1 of 1 components of linked records stand on two sides; the largest holds 180 of 180" in found.verdict
+    assert "1 of 1 components of linked records are in more than one part; the largest holds 180" in found.verdict

@@ -275,7 +275,7 @@ def test_the_same_input_gives_the_same_page(usual):
 
 def test_the_groups_stand_worst_first_with_what_they_have(usual):
     text = Page(usual[2]).text
-    table = text.partition("By group")[2].partition("The worst mistakes")[0]
+    table = text.partition("By group")[2].partition("Worst misclassifications")[0]
     assert table.index("0.414") < table.index("0.841")
     for value in ("0.932", "0.886", "74.4\u202f%", "0.872", "0.616", "52.4\u202f%"):
         assert value in table
@@ -285,11 +285,11 @@ def test_the_groups_stand_worst_first_with_what_they_have(usual):
 
 def test_mistakes_stand_beside_both_neighbours(usual):
     _, evidence, html = usual
-    text = " ".join(Page(html).text.partition("The worst mistakes")[2].split())
+    text = " ".join(Page(html).text.partition("Worst misclassifications")[2].split())
     wrong = int((evidence.distances.argmin(axis=1) != evidence.mode).sum())
-    assert f"The 2 test records, of {wrong} misjudged" in text
+    assert f"2 of {wrong} misclassified test records" in text
     for needed in (
-        "✗ taken for 0",
+        "✗ predicted as 0",
         "group L07",
         "distance 0.917",
         "distance 0.285",
@@ -305,12 +305,12 @@ def test_a_model_without_mistakes_says_so(usual):
 
 
 def test_the_kinds_of_pair_stand_with_their_middle_and_edges(usual):
-    evidence, text = usual[1], Page(usual[2]).text.partition("How far apart things lie")[2]
+    evidence, text = usual[1], Page(usual[2]).text.partition("Distances by kind of pair")[2]
     for one in evidence.contrasts:
         for name, values in one.rows:
             edges = "".join(f"{edge:.3f}" for edge in np.quantile(values, [0.05, 0.5, 0.95]))
             assert f"{name}{len(values):,}{edges}" in text
-        assert f"nearer in {100 * one.auroc:.1f}\u202f%" in text
+        assert f"AUROC {one.auroc:.3f}" in text
 
 
 def test_the_reports_curves_have_bands_where_the_model_is_evaluated(usual):
@@ -323,10 +323,10 @@ def test_the_reports_curves_have_bands_where_the_model_is_evaluated(usual):
     assert found["this model"].roc[at] == report.metrics.tpr_at_5_fpr
     told = readings(found)
     assert [(what, place) for what, place, _ in told] == [
-        ("found", 0.01),
-        ("found", 0.05),
-        ("right", 0.8),
-        ("right", 0.95),
+        ("tpr", 0.01),
+        ("tpr", 0.05),
+        ("precision", 0.8),
+        ("precision", 0.95),
     ]
     assert told[1][2]["this model"][0] == report.metrics.tpr_at_5_fpr
     assert told[0][2]["this model"][0] == report.metrics.tpr_at_1_fpr
@@ -389,7 +389,7 @@ def test_unseen_modes_are_shown_by_name(usual):
         assert shown in text
 
 
-@pytest.mark.parametrize(("chance", "said"), [(True, "✓ a coin"), (None, "▲ too few records"), (False, "✗ no coin")])
+@pytest.mark.parametrize(("chance", "said"), [(True, "✓ passed"), (None, "▲ too few records"), (False, "✗ failed")])
 def test_permuted_modes_are_shown(usual, chance, said):
     values = {"auroc": [0.5123, 0.4987], "mean": 0.5055, "expected": [0.45, 0.55], "failed": []}
     text = Page(render(replace(usual[0], permutation=values | {"chance": chance}), usual[1])).text
@@ -400,10 +400,10 @@ def test_permuted_modes_are_shown(usual, chance, said):
 def test_leaks_and_too_few_groups_are_shown(usual):
     clean, evidence, _ = usual
     verdict = "The test is not clean: 3 records."
-    leaks = leakage(leaks=("3 records stand on two sides",), verdict=verdict)
+    leaks = leakage(leaks=("3 records are in more than one part",), verdict=verdict)
     metrics = replace(clean.metrics, interval_unit="record (too few groups: 5)")
     report = gated(replace(clean, certificate=leaks, metrics=metrics))
-    assert report.reasons[0] == "leakage: 3 records stand on two sides"
+    assert report.reasons[0] == "leakage: 3 records are in more than one part"
     text = " ".join(Page(render(report, evidence)).text.split())
     assert f"✗ {verdict}" in text
     assert "over records (too few groups: 5)." in text
@@ -431,7 +431,7 @@ def test_sixty_modes_without_good_records_and_worse_than_the_champion():
     assert "worse than the champion v3: auroc difference -0." in text
     assert "the same 180 test records and 60 modes" in text
     assert "44 modes between are not shown" in text
-    assert "fewer than 5 records, too few to be told from chance" in text
+    assert "fewer than 5 records, too few for an interval" in text
     assert "these few, together 180" in text
     assert "✗ refused: 12 good calibration records" in text
     assert "no good records" in text
@@ -467,10 +467,10 @@ def test_the_differences_stand_in_the_report_with_their_intervals(better):
     for needed in (
         "1,000 draws of 244 records, the same for both models",
         "each end of a line holds with 95 % confidence",
-        "Frozen test set f2 (the champion was released on f1; this revision changed the set, so both were judged anew)",
-        "281 records, of which 31 were left out because the champion was trained, stopped or calibrated on them",
-        "Without a record that could be compared: crack.",
-        "Known to the champion alone: void.",
+        "(the champion was released on f1; this revision changed the set, so both models were evaluated again)",
+        "281 records, of which 31 were left out because they were training, validation or calibration records",
+        "Modes without comparable records: crack.",
+        "Modes that only the champion knows: void.",
     ):
         assert needed in text
 
