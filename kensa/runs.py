@@ -14,6 +14,7 @@ from tasks.config.overrides import apply_overrides
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER, RunConfig
 from tasks.core.errors import SourceUnreachable
 from tasks.core.inspection import ScoreRequest, ScoreResult
+from tasks.core.progress import step_line
 from tasks.core.results import PinnedSource, RetrainResult
 
 if TYPE_CHECKING:
@@ -107,11 +108,13 @@ def _run_flow(config: RunConfig) -> RetrainResult:
     return flow(config=config)
 
 
-def require_services(cluster: str | None, setting: str) -> None:
+def require_services(cluster: str | None = None, setting: str = "") -> None:
     """Raise ServerUnreachable or ClusterUnreachable where a run on this Dask cluster, or on none, could not start."""
-    from flows.service.server import require_server
+    from flows.service.server import configured_server, require_server
 
     require_server(needed=cluster is not None)  # the cluster's workers need the server too
+    if not configured_server():
+        step_line("start Prefect's temporary server")
     if cluster is not None:
         from flows.service.cluster import require_cluster
 

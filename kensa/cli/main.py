@@ -10,7 +10,7 @@ import importlib
 import os
 import sys
 from importlib.metadata import version as package_version
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -106,14 +106,13 @@ def print_version(requested: bool) -> None:
         raise typer.Exit
 
 
-Version = Annotated[bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Print what Prefect, TensorFlow and others log.")]
-Level = Literal["debug", "info", "warning", "error"]
-LogLevel = Annotated[Level | None, typer.Option(help="Print Prefect's log from this level on.", show_default="warning")]
-
-
 def kensa(
-    context: typer.Context, version: Version = False, verbose: Verbose = False, log_level: LogLevel = None
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", callback=print_version, is_eager=True, help="Print the version."),
+    verbose: bool = typer.Option(False, "--verbose", help="Print what Prefect, TensorFlow and others log."),
+    log_level: Literal["debug", "info", "warning", "error"] | None = typer.Option(
+        None, help="Print Prefect's log from this level on.", show_default="warning"
+    ),
 ) -> None:
     """Retrain the model with which a factory inspects its parts, and release it only when it is better."""
     if context.invoked_subcommand is None:

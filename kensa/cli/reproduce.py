@@ -9,6 +9,7 @@ from typer import Option
 from kensa.cli.command import with_examples
 from kensa.cli.options import ARTIFACTS, AS_JSON, VERSION
 from kensa.cli.terminal import print_result, print_table
+from kensa.runs import require_services
 from tasks.core.results import ReproduceResult
 
 EXIT_CODES = {"equal": 0, "equivalent": 0, "differs": 1}
@@ -28,11 +29,10 @@ def reproduce(
     The exit code is 0 where the new model is equal (the same weights) or equivalent (metrics within the intervals),
     and 1 where it differs.
     """
-    from flows.service.server import require_server
     from tasks.registry.reproduction import find_target
 
     find_target(artifacts, version)  # a release that cannot be read is refused before Prefect is started
-    require_server()
+    require_services()
     from flows.reproduce import reproduce as flow
 
     result = flow(version, str(artifacts), None if data is None else str(data))

@@ -8,7 +8,7 @@ import pytest
 from support.inspected_parts import inspected, map_column
 
 import kensa
-from kensa.runs import run_config
+from kensa.runs import require_services, run_config
 from tasks.core.errors import BadSetting, UnknownSource
 
 
@@ -90,3 +90,11 @@ def test_the_verdicts_on_a_source_become_a_file(small_line, tmp_path, monkeypatc
     result = kensa.score("set", out="verdicts.parquet", artifacts=small_line.artifacts_folder)
     assert (result.release, result.path) == ("v1", "verdicts.parquet")
     assert sum(result.counts.values()) == pq.read_metadata("verdicts.parquet").num_rows == 36
+
+
+@pytest.mark.parametrize(("server", "line"), [(None, "start Prefect's temporary server …\n"), ("http://there", "")])
+def test_a_temporary_server_is_announced_because_it_takes_its_time(monkeypatch, capsys, server, line):
+    monkeypatch.setattr("flows.service.server.configured_server", lambda: server)
+    monkeypatch.setattr("flows.service.server.require_server", lambda needed: None)
+    require_services()
+    assert capsys.readouterr().err == line

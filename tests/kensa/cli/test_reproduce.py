@@ -13,7 +13,7 @@ def test_the_exit_code_is_one_where_the_model_differs(run, monkeypatch, verdict,
     result = ReproduceResult(verdict, "v1", {"again": "abc"}, metrics, ("numpy 2.0, now 2.1",))
     requests = []
     monkeypatch.setattr("tasks.registry.reproduction.find_target", lambda *values: requests.append(values[1]))
-    monkeypatch.setattr("flows.service.server.require_server", lambda: None)
+    monkeypatch.setattr("kensa.cli.reproduce.require_services", lambda: None)
     monkeypatch.setattr("flows.reproduce.reproduce", lambda *values: requests.append(values) or result)
     ended = run("reproduce", "v1", "--data", "cache")
     assert ended.code == code
