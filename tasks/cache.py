@@ -1,7 +1,7 @@
 """Reads a source once, checks it, and writes it in Kensa's Parquet form.
 
 `records.parquet` holds each distinct record once: `record` (its hash), `map` (fixed-size list of float32, row-major),
-`label`, `mode`, `group`. A wide triplet set is taken apart: its distinct anchors go to `anchors.parquet`, its rows to
+`label`, `mode`, `group`. A wide triplet set is split up: its distinct anchors go to `anchors.parquet`, its rows to
 `triplets.parquet` as row numbers of the two. `contradictory.txt` lists the records with several labels or modes.
 """
 

@@ -6,7 +6,7 @@ import json
 import shutil
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 
@@ -16,11 +16,11 @@ from tasks.core.results import ExportParity, ExportResult
 from tasks.core.stages import scratch_folder, seal_folder, verified_manifest
 from tasks.core.text import one_line
 from tasks.registry.loading import LoadedRelease, load_release
-from tasks.scoring import standalone
 from tasks.scoring.export_formats import FORMATS, require_format
 from tasks.scoring.export_graph import ExportFacts, export_facts, verdict_model
 from tasks.scoring.export_parity import ParityReport, gate
 
+STANDALONE = Path(__file__).parent / "scoring" / "standalone.py"  # not imported: it needs ONNX Runtime, an extra
 ONNX_USAGE = """`verdict.py` runs it with numpy and onnxruntime alone: `python verdict.py maps.npy`, or
 
 ```python
@@ -72,12 +72,12 @@ def export(artifacts: Path, version: str, export_format: str, out: Path | None) 
     manifest = _existing_manifest(target, facts)
     if manifest is not None:
         parity = ExportParity(**{field.name: manifest["parity"][field.name] for field in fields(ExportParity)})
-        return _to_result("unchanged", facts, target, parity)
+        return ExportResult("unchanged", facts.release, facts.format, str(target), parity)
     with scratch_folder(ensure_writable(target.parent), "export") as draft:
         report = _write(release, facts, draft)
         seal_folder(draft, {**facts.as_json(), "parity": asdict(report.summary)})
         _move(draft, target)
-    return _to_result("exported", facts, target, report.summary)
+    return ExportResult("exported", facts.release, facts.format, str(target), report.summary)
 
 
 def _existing_manifest(target: Path, facts: ExportFacts) -> dict[str, Any] | None:
@@ -101,7 +101,7 @@ def _write(release: LoadedRelease, facts: ExportFacts, draft: Path) -> ParityRep
     write_json(draft / "facts.json", facts.as_json())
     (draft / "README.md").write_text(_readme(facts), encoding="utf-8")
     if facts.format == "onnx":
-        shutil.copyfile(standalone.__file__, draft / "verdict.py")
+        shutil.copyfile(STANDALONE, draft / "verdict.py")
     return report
 
 
@@ -127,9 +127,3 @@ def _move(draft: Path, target: Path) -> None:
         draft.rename(target)  # also onto an empty folder
     except OSError as error:
         raise UnusableFolder(f"{target}: cannot be made ({error.strerror}); choose another with --out") from None
-
-
-def _to_result(
-    status: Literal["exported", "unchanged"], facts: ExportFacts, target: Path, parity: ExportParity
-) -> ExportResult:
-    return ExportResult(status, facts.release, facts.format, str(target), parity)

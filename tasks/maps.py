@@ -156,7 +156,7 @@ tags: ["kensa"]
 
 Maps of {options.rows}×{options.cols} RT distances of the photographs in {json.dumps(str(photos))} from the standard \
 of {result.standard} good ones in {json.dumps(str(standard))} (`standard.npz`), registered: {options.register}.
-{len(result.unregistered)} could not be brought onto the standard (column `registered`); {result.overlap} of the \
+{len(result.unregistered)} could not be registered onto the standard (column `registered`); {result.overlap} of the \
 photographs are in the standard, too.
 
 | mode | records |

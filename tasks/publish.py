@@ -1,7 +1,7 @@
 """Turns an evaluated model into a release or a rejected draft, and finds the result of an earlier, equal run.
 
 The draft is complete and sealed before it gets its name, and the champion pointer moves last: a run
-that dies in between leaves the old champion, and the next run finishes what this one began.
+that is killed in between leaves the old champion, and the next run finishes the promotion.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow", "datasets", "scikit-learn
 def find_previous_result(config: RunConfig, fingerprint: str) -> RetrainResult | None:
     """The result of an earlier run with this fingerprint as `unchanged`, or None.
 
-    A release whose run died before it became champion becomes champion now, if the champion is still the one
+    A release whose run was killed before it became champion becomes champion now, if the champion is still the one
     that it was compared with. A rejection, too, counts only against the champion of today.
     """
     artifacts = config.artifacts_path
@@ -52,7 +52,7 @@ def find_previous_result(config: RunConfig, fingerprint: str) -> RetrainResult |
 
 
 def _ensure_was_champion(artifacts: Path, release: Release) -> bool:
-    """Whether the release is or was champion; one whose run died before the pointer moved becomes champion here."""
+    """Whether the release is or was champion; one whose run was killed before the pointer moved becomes it here."""
     with registry_lock(artifacts):
         if release.version in champion_state(artifacts).ever:
             return True
@@ -141,7 +141,9 @@ def git_commit() -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None  # no git on this machine: the packages and the stage versions still say what ran
-    return None if head.returncode else head.stdout.strip() + ("+" if changes.stdout.strip() else "")
+    if head.returncode:
+        return None
+    return head.stdout.strip() + ("+" if changes.stdout.strip() else "")
 
 
 def to_result(release: Release, status: str, artifacts: Path) -> RetrainResult:

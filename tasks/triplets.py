@@ -158,7 +158,7 @@ def _require_enough(bank: Bank, source: str) -> None:
     sizes = {part: len(bank.triplets[part]) for part in PARTS}
     if len(bank.modes) < 2 or not all(sizes.values()):
         counts = ", ".join(f"{size} {part} triplets" for part, size in sizes.items())
-        notes = f"{len(bank.modes)} modes to train on, {counts}; bring more records"
+        notes = f"{len(bank.modes)} modes to train on, {counts}; add more records"
         raise UnfitData(source, (Finding("enough to split", False, True, notes),))
 
 

@@ -53,7 +53,7 @@ def allowed_values(kind: type, name: str) -> tuple[Any, ...]:
     return _options(_type_hints(kind)[name])
 
 
-_type_hints = functools.cache(typing.get_type_hints)  # it evaluates every annotation anew
+_type_hints = functools.cache(typing.get_type_hints)  # it evaluates every annotation each time
 
 
 def _options(annotation: Any) -> tuple[Any, ...]:

@@ -115,7 +115,7 @@ def parse_run(where: str, table: Any, other_keys: Set[str] = frozenset()) -> Run
     """The run of a table of a TOML file, which may hold `other_keys` beside; BadSetting says where it is wrong."""
     keys = RUN_KEYS | other_keys
     if not isinstance(table, dict) or not set(table) <= keys or not isinstance(table.get("train"), str):
-        raise BadSetting(f"{where}: expected train and, at will, {', '.join(sorted(keys - {'train'}))}")
+        raise BadSetting(f"{where}: expected train and, optionally, {', '.join(sorted(keys - {'train'}))}")
     words = table.get("set", [])
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise BadSetting(f'{where}: expected set as a list such as ["fit.epochs=5"], found {words!r}')

@@ -155,7 +155,7 @@ def _require_searchable(key: str, run: RunConfig) -> None:
     if key.partition(".")[0] in excluded:
         searchable = ", ".join(name for name in setting_fields() if name.partition(".")[0] not in excluded)
         raise BadSetting(
-            f"--grid {key}: trials would not be judged alike, or not differ at all; expected one of {searchable}"
+            f"--grid {key}: trials would not be comparable, or would not differ; expected one of {searchable}"
         )
 
 
@@ -181,7 +181,7 @@ def _range(key: str, text: str) -> SearchAxis:
     if not valid or not {int, float} & set(types_of(key)) or any(count < 2 for count in steps):
         kind = "whole numbers" if integer else "numbers"
         raise BadSetting(
-            f"--grid {key}={text}: expected LOW..HIGH of {kind}, rising, then at will :log (above 0) and :STEPS "
+            f"--grid {key}={text}: expected LOW..HIGH of {kind}, rising, then optionally :log (above 0) and :STEPS "
             "(2 or more), such as fit.learning_rate=1e-4..1e-2:log:5"
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tasks.core.json_form import record_of
 from tasks.core.results import Finding
 
 
@@ -27,8 +28,7 @@ class CacheFacts:
     @classmethod
     def from_json(cls, manifest: dict[str, Any]) -> CacheFacts:
         """The facts of a manifest."""
-        values = {name: manifest[name] for name in ("source_kind", "rows", "records", "modes", "labels", "groups")}
-        return cls(**values, findings=tuple(Finding(**finding) for finding in manifest["findings"]))
+        return record_of(cls, manifest)
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def translate_disk_errors(folder: Path) -> Iterator[None]:
         if error.errno not in DISK_ERRORS or (error.errno is None and type(error) is not OSError):
             raise  # such as the timeout of a lock
         raise UnusableFolder(
-            f"{folder}: cannot be written ({error.strerror or one_line(error)}); make room or mend its permissions, "
+            f"{folder}: cannot be written ({error.strerror or one_line(error)}); make room or correct its permissions, "
             "and run again: nothing half-written is left"
         ) from error
 

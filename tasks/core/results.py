@@ -222,7 +222,7 @@ class PushResult(CommandResult):
 
 @dataclass(frozen=True)
 class StoreResult(CommandResult):
-    """A store and the folders here, now in step: which folders were copied, and the champion of both."""
+    """A push to a store or a pull from it: which folders were copied, and the champion of both sides."""
 
     status: Literal["pushed", "pulled", "unchanged"]
     store: str

@@ -59,7 +59,7 @@ def _move_into_place(draft: Path, folder: Path) -> dict[str, Any]:
         replace_durably(draft, folder)
     except OSError:
         manifest = verified_manifest(folder)
-        if manifest is None:  # nobody was first: a real error
+        if manifest is None:  # no other process was first: a real error
             raise
     return manifest
 

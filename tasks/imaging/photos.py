@@ -116,7 +116,7 @@ def read_photo(photo: Photo) -> np.ndarray:
     values = cv2.imdecode(np.frombuffer(photo.path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype not in MAX_VALUE:
         raise UnreadablePhotos(
-            f"{photo.name}: expected a whole photograph of 8 or 16 bits, found none; mend or remove it"
+            f"{photo.name}: expected a whole photograph of 8 or 16 bits, found none; repair or remove it"
         )
     scaled = values.astype(np.float32) / np.float32(MAX_VALUE[values.dtype])
     if scaled.ndim == 3:
@@ -132,7 +132,9 @@ def _require_photo(photo: Photo) -> None:
         with Image.open(photo.path) as head:
             pixels = head.width * head.height
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
-        raise UnreadablePhotos(f"{photo.name}: expected a photograph, found none: {error}; mend or remove it") from None
+        raise UnreadablePhotos(
+            f"{photo.name}: expected a photograph, found none: {error}; repair or remove it"
+        ) from None
     if pixels > MAX_PIXELS:
         raise UnreadablePhotos(
             f"{photo.name}: expected at most {MAX_PIXELS:,} pixels, found {pixels:,}; make it smaller"
@@ -140,7 +142,7 @@ def _require_photo(photo: Photo) -> None:
 
 
 def resize(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The photograph brought to `size` (height, width) by area means."""
+    """The photograph resized to `size` (height, width) by area means."""
     import cv2
 
     return values if values.shape[:2] == size else cv2.resize(values, size[::-1], interpolation=cv2.INTER_AREA)

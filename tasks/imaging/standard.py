@@ -73,7 +73,7 @@ def make_standard(photos: list[Photo], options: MapOptions) -> Standard:
     if len(photos) < rt.MIN_RECORDS:
         raise UnfitStandard(
             f"expected at least {rt.MIN_RECORDS} good photographs for a standard, found {len(photos)}; "
-            "thirty are good to have"
+            "thirty are recommended"
         )
     first = read_photo(photos[0])
     original, shape = first.shape[:2], (*_reduced_size(first, options), *first.shape[2:])
@@ -94,7 +94,7 @@ def _read_reduced(photo: Photo, original: tuple[int, int], shape: tuple[int, ...
     if values.shape[:2] != original or values.ndim != len(shape):
         raise UnreadablePhotos(
             f"{photo.name}: expected {_describe(*original, len(shape))} as the standard, found "
-            f"{_describe(*values.shape[:2], values.ndim)}; photograph it alike, or make another standard"
+            f"{_describe(*values.shape[:2], values.ndim)}; photograph it in the same way, or make another standard"
         )
     return resize(values, shape[:2])
 
@@ -113,8 +113,8 @@ def _register_all(values: np.ndarray, mean: np.ndarray, options: MapOptions) -> 
     is_registered = [alignment.registered for _, alignment in results]
     if sum(is_registered) < rt.MIN_RECORDS:
         raise UnfitStandard(
-            f"expected at least {rt.MIN_RECORDS} good photographs that can be brought onto one another, found "
-            f"{sum(is_registered)}; allow more with --max-shift and --max-turn, or photograph them alike"
+            f"expected at least {rt.MIN_RECORDS} good photographs that can be registered onto one another, found "
+            f"{sum(is_registered)}; allow more with --max-shift and --max-turn, or photograph them in the same way"
         )
     return np.stack([photo for photo, alignment in results if alignment.registered]), is_registered
 

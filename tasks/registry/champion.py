@@ -37,7 +37,7 @@ class ChampionState:
 
     @classmethod
     def from_json(cls, entries: dict[str, Any]) -> ChampionState:
-        """The state as it is stored; ValueError, KeyError or TypeError where it is not as it was written.
+        """The state as it is stored; ValueError, KeyError or TypeError where it was changed or is of another form.
 
         The oldest files had these three keys and no checksum.
         """
@@ -57,8 +57,8 @@ class ChampionState:
 def champion_state(artifacts: Path) -> ChampionState:
     """What the pointer says.
 
-    Raises DamagedRelease where it is not as it was written, or is missing while there are releases: a run that took
-    that for a beginning would replace a champion that it was never compared with.
+    Raises DamagedRelease where it was changed, or is missing while there are releases: a run that started anew would
+    replace a champion with which it was never compared.
     """
     path = artifacts / CHAMPION_FILE
     try:
@@ -127,7 +127,7 @@ def exclusive_run(artifacts: Path) -> Iterator[None]:
 
 
 def promote(artifacts: Path, version: str) -> Release:
-    """Verify a release, then make it the champion. A missing pointer is written anew."""
+    """Verify a release, then make it the champion. A missing pointer is written again."""
     get_release(artifacts, version)  # before the lock, which would make a folder of a mistyped name
     with registry_lock(artifacts):
         release = verify_release(get_release(artifacts, version))
@@ -164,7 +164,7 @@ def set_champion(artifacts: Path, version: str) -> None:
 
 
 def init_champion_file(artifacts: Path) -> None:
-    """Write the pointer before the first release is placed, so that its loss is not taken for a beginning."""
+    """Write the pointer before the first release is placed, so that its loss is noticed."""
     if not (artifacts / CHAMPION_FILE).exists():
         _write(artifacts, champion_state(artifacts))
 

@@ -1,4 +1,4 @@
-"""The frozen test sets: each set of test records on which models were evaluated, named once and for good.
+"""The frozen test sets: each set of test records on which models were evaluated has a name that never changes.
 
 A set is known by the digest of its records (hash, mode, good or not), whatever run or revision it comes
 from. A revision that adds, removes or relabels a test record makes another set, with the next name:

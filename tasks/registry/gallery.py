@@ -1,7 +1,7 @@
 """The training records that a release keeps, so that a verdict can show what a part is like.
 
-A release must explain itself where the training data is out of reach, and must not grow with it: it
-keeps a sample, spread evenly over the modes, which content alone decides.
+A release must explain its verdicts where the training data is not available, and must not grow with it: it keeps a
+sample, spread evenly over the modes and chosen by the content alone.
 """
 
 from __future__ import annotations

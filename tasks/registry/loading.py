@@ -123,7 +123,7 @@ def _require_fit(loaded: LoadedRelease, settings: ThresholdSettings) -> None:
     trained = release.manifest.distance
     if trained is not None and trained != settings.distance["name"]:
         raise UnfitRelease(
-            f"{release.version}: expected to judge with the {trained} distance that was trained, found "
+            f"{release.version}: expected the {trained} distance, with which its model was trained, found "
             f"{settings.distance['name']} in threshold.json; retrain, or use another release"
         )
     for name, unit in ((DEFECT_THRESHOLD, classifier.unit), (MODE_THRESHOLD, classifier.distance.name)):

@@ -192,7 +192,7 @@ def _damaged(folder: Path, error: Exception) -> DamagedRelease:
 
 
 def _require_forms(entries: dict[str, Any]) -> None:
-    """Raise ValueError unless everything that readers of a manifest rely on is there; other keys may come and go."""
+    """Raise ValueError unless the manifest has everything that its readers need; other keys are optional."""
     _require_form(entries, _stored_form(ReleaseManifest), "", REQUIRED_KEYS)
     for name in ("train", "test"):
         if entries[name] is not None:

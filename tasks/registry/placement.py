@@ -22,7 +22,7 @@ def place(
     draft: a folder on the same disk, complete but for its manifest and the pages that name the version;
     manifest: all but `version` and `files`; write_pages: writes those pages into `draft`, given the version.
 
-    The draft gets its final name only after it is sealed, so that a process that dies leaves the old releases alone.
+    The draft gets its final name only after it is sealed, so that a killed process leaves the old releases unchanged.
     Raises UnusableFolder, and DamagedRelease where what lies under the final name is not what was sealed.
     """
     rejected = manifest.status == "rejected"

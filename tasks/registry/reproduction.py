@@ -1,4 +1,4 @@
-"""A release made again from its manifest: what is trained anew, and how the result compares with the release."""
+"""A release trained again from its manifest: its settings, and how the result compares with the release."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def source_missing(target: ReproductionTarget, name: str, reason: str) -> Source
 
 
 def compare_with_release(target: ReproductionTarget, stages: dict[str, Stage], commit: str | None) -> ReproduceResult:
-    """The release beside the result of training it anew.
+    """The release compared with the result of training it again.
 
     stages: cache, triplets, model and report of the new training; commit: of Kensa's checkout now. The verdict is
     `equal` for weights with the same digest, and `equivalent` for others whose deciding metrics lie within the

@@ -92,7 +92,7 @@ class Store:
 
     def write(self, name: str, content: bytes) -> None:
         """Write one object at once: a reader sees the old one or the new one."""
-        if "file" in self.files.protocol:  # object stores have no folders, and nobody may make their buckets
+        if "file" in self.files.protocol:  # object stores have no folders, and their buckets are never created
             self.files.makedirs(f"{self.root}/{name}".rpartition("/")[0], exist_ok=True)
         self.files.pipe_file(f"{self.root}/{name}", content)
 
@@ -166,7 +166,7 @@ def _files(store: Store, name: str) -> list[str]:
 
 
 def _damaged(name: str) -> DamagedRelease:
-    return DamagedRelease(f"{name}: is not in the store as it was written; remove it there, and push it again")
+    return DamagedRelease(f"{name}: was changed in the store; remove it there, and push it again")
 
 
 def _require_unmoved(artifacts: Path, store: Store, overwrite_local: bool) -> None:
@@ -208,7 +208,7 @@ def _checksum(content: bytes, name: str = CHAMPION_FILE) -> str:
     except (ValueError, TypeError, RecursionError):
         entries = {}
     if not checksum_matches(entries):
-        raise DamagedRelease(f"{name}: expected JSON as it was sealed; restore it, here or in the store")
+        raise DamagedRelease(f"{name}: expected JSON that fits its checksum; restore it, here or in the store")
     return entries[CHECKSUM_KEY]
 
 

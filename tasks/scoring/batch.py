@@ -104,9 +104,8 @@ def require_matching_layout(schema: pa.Schema, release: LoadedRelease, source: s
     layout = detect_layout(schema, data)
     if len(layout.blocks) != 1 or len(layout.columns[0]) != len(map_columns(layout.blocks[0], data)):
         raise UnreadableSource(
-            f"{source}: expected records with {data.rows}×{data.cols} maps (data0… or map), which "
-            f"{release.version} judges, found {layout.kind} that are not; score another source, or with "
-            "another --release"
+            f"{source}: expected records with {data.rows}×{data.cols} maps (data0… or map) for "
+            f"{release.version}, found {layout.kind} that do not fit; score another source, or with another --release"
         )
     return layout
 

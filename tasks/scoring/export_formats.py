@@ -38,17 +38,18 @@ def write_onnx(model: keras.Model, facts: str, folder: Path) -> Run:
 
 
 def run_onnx(path: Path) -> Run:
-    """The file as a function; raises NotExportable where the runtime refuses it."""
-    import onnxruntime
+    """The file as a function, run by the program that is exported with it; raises NotExportable if it cannot be."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+    from tasks.scoring.standalone import Inspector  # it imports ONNX Runtime, which is an extra
+
     try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        inspector = Inspector(path)
     except (state.Fail, state.InvalidGraph, state.NotImplemented, state.InvalidArgument) as error:
         raise NotExportable(
             f"onnx: expected operations that ONNX has, found others ({one_line(error)}); use savedmodel"
         ) from None
-    return _in_batches(lambda maps: dict(zip(OUTPUTS, session.run(list(OUTPUTS), {INPUT: maps}), strict=True)))
+    return _in_batches(inspector.outputs)
 
 
 def write_savedmodel(model: keras.Model, facts: str, folder: Path) -> Run:

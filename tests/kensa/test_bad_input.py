@@ -86,7 +86,7 @@ WORDS = {
     "sweep of an unknown setting": (["sweep", "--grid", "fit.margni=1,2"], ["--grid fit.margni", "did you mean"]),
     "sweep of a wrong value": (["sweep", "--grid", "fit.margin=1,x"], ["--grid fit.margin=x", "found 'x'"]),
     "sweep of a range without steps": (["sweep", "--grid", "fit.margin=1..2"], ["fit.margin=1..2:5", "--random N"]),
-    "sweep of the judgement": (["sweep", "--grid", "split.seed=1,2"], ["--grid split.seed", "not be judged alike"]),
+    "sweep of the judgement": (["sweep", "--grid", "split.seed=1,2"], ["--grid split.seed", "not be comparable"]),
     "sweep of seeds": (["sweep", "--grid", "seed=1,2"], ["--grid seed", "--seeds N"]),
     "sweep by no figure": (
         ["sweep", "--grid", "fit.margin=1", "--figure", "loss"],

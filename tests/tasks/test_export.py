@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -14,10 +15,10 @@ from support.project import ROOT
 from support.scored_parts import with_distance
 
 from tasks import export as module
-from tasks.core.errors import NotExportable, ParityLost, UnusableFolder
+from tasks.core.errors import MissingExtra, NotExportable, ParityLost, UnusableFolder
 from tasks.export import export
 from tasks.model.distances import Distance, distance
-from tasks.scoring.export_formats import run_onnx
+from tasks.scoring.export_formats import PACKAGES, run_onnx
 from tasks.scoring.verdicts import predict
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="an export is made on TensorFlow")
@@ -51,6 +52,16 @@ def test_an_export_holds_the_model_and_all_that_is_said_of_it(exported):
         assert facts.items() <= manifest.items()
         assert manifest["parity"] == vars(result.parity)
         assert manifest["parity"].items() <= parity.items()
+
+
+def test_without_the_packages_of_onnx_it_says_what_to_install(artifacts, monkeypatch):
+    for name in PACKAGES["onnx"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in ("tasks.export", "tasks.scoring.standalone"):
+        monkeypatch.delattr(name, raising=False)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(MissingExtra, match=r"needs tf2onnx, onnx, onnxruntime; install kensa\[onnx\]"):
+        importlib.import_module("tasks.export").export(artifacts, "v1", "onnx", None)
 
 
 @pytest.mark.parametrize("name", ["cosine", "snr", "rt"])

@@ -251,7 +251,7 @@ def test_modes_without_a_training_record_are_dropped_and_counted(tmp_path):
 
 def test_too_little_data_is_told_before_training(tmp_path):
     part = parts.inspected(modes=2, each=3)
-    with pytest.raises(UnfitData, match=r"enough to split: .*bring more records"):
+    with pytest.raises(UnfitData, match=r"enough to split: .*add more records"):
         made(parts.map_column(part), tmp_path)
     assert [path.name for path in (tmp_path / "data" / "stages").iterdir()] == []
 

@@ -128,8 +128,8 @@ def test_one_run_is_told_with_the_keys_of_a_line(tmp_path):
     [
         (None, "cannot be read: [Errno 2] No such file"),
         ("train =", "cannot be read"),
-        ("set = []", "expected train and, at will, preset, set, test"),
-        ("train = 'demo'\nseed = 3", "expected train and, at will, preset, set, test"),
+        ("set = []", "expected train and, optionally, preset, set, test"),
+        ("train = 'demo'\nseed = 3", "expected train and, optionally, preset, set, test"),
         ("train = 'demo'\nset = 'fit.epochs=3'", "expected set as a list"),
         ("train = 'demo'\nset = ['fit.epochs=0']", "set fit.epochs=0: epochs: expected at least 1"),
     ],

@@ -113,8 +113,8 @@ def test_a_file_holds_a_run(tmp_path):
     ("text", "expected"),
     [
         ("train = ", "cannot be read"),
-        ("test = 'x'", "expected train and, at will, preset, set, test"),
-        ("train = 'x'\nnope = 1", "expected train and, at will, preset, set, test"),
+        ("test = 'x'", "expected train and, optionally, preset, set, test"),
+        ("train = 'x'\nnope = 1", "expected train and, optionally, preset, set, test"),
         ("train = 'x'\nset = 'fit.epochs=3'", 'expected set as a list such as ["fit.epochs=5"]'),
         ("train = 'x'\nset = ['revision=main']", "expected no revision in set"),
         ("train = 'x'\nset = ['fit.epochs=0']", "set fit.epochs=0: epochs: expected at least 1"),

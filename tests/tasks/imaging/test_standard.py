@@ -64,7 +64,7 @@ def test_photographs_that_give_no_standard_are_refused(tmp_path, photos, text):
 
 def test_photographs_of_nothing_in_common_cannot_be_registered(tmp_path):
     noise = np.random.default_rng(0).uniform(size=(4, 48, 64))
-    with pytest.raises(UnfitStandard, match="that can be brought onto one another, found 0"):
+    with pytest.raises(UnfitStandard, match="that can be registered onto one another, found 0"):
         make_standard(list_photos(write_photographs(tmp_path, noise)), MapOptions(6, 8, "shift", 0.0, 0.0))
 
 

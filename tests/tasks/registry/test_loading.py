@@ -63,7 +63,9 @@ def test_a_threshold_of_another_distance_is_refused(artifacts):
 
 def test_judging_with_another_distance_than_the_trained_is_refused(artifacts):
     resealed(artifacts, "threshold.json", lambda told: told.update(distance={"name": "cosine"}))
-    with pytest.raises(UnfitRelease, match="euclidean distance that was trained, found cosine"):
+    with pytest.raises(
+        UnfitRelease, match="expected the euclidean distance, with which its model was trained, found cosine"
+    ):
         load_release(artifacts)
 
 

@@ -148,7 +148,7 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
 def test_what_is_not_as_it_was_written_gets_no_name_here(first, second, address, tmp_path, damage):
     push(*first, address)
     DAMAGES[damage](tmp_path / "shared")
-    with pytest.raises(DamagedRelease, match=r"artifacts/releases/v1: is not in the store as it was written"):
+    with pytest.raises(DamagedRelease, match=r"artifacts/releases/v1: was changed in the store"):
         pull(*second, address)
     assert not (second[1] / "champion.json").exists()
     assert not list((second[1] / "releases").glob("*"))
@@ -175,7 +175,7 @@ def test_a_pointer_that_is_not_as_it_was_sealed_overwrites_nothing(first, second
     before = (second[1] / name).read_bytes()
     for body in (before.replace(b"1", b"2", 1), b"[]", b"not JSON"):
         (tmp_path / "shared" / "artifacts" / name).write_bytes(body)
-        with pytest.raises(DamagedRelease, match=f"{name}: expected JSON as it was sealed"):
+        with pytest.raises(DamagedRelease, match=f"{name}: expected JSON that fits its checksum"):
             pull(*second, address)
         assert (second[1] / name).read_bytes() == before
 
