@@ -29,6 +29,7 @@ DEFAULTS = {
     "HF_HUB_VERBOSITY": "error",
     "DATASETS_VERBOSITY": "error",
 }
+CONSOLE_LEVEL = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
 STDERR = 2
 
 
@@ -43,11 +44,12 @@ def set_defaults(tensorflow_level: str = "3") -> None:
         os.environ.setdefault(name, value)
 
 
-def log_prefect(level: str) -> None:
-    """Print Prefect's log from this level on; what the environment says wins."""
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", level.upper())
+def log_prefect(level: str | None, default: str) -> None:
+    """Print Prefect's log from this level on; where it is None from the environment's, or else from `default`."""
     if level == "debug":
-        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "DEBUG")
+        os.environ["PREFECT_LOGGING_LEVEL"] = "DEBUG"
+    if level or CONSOLE_LEVEL not in os.environ:
+        os.environ[CONSOLE_LEVEL] = (level or os.environ.get("PREFECT_LOGGING_LEVEL") or default).upper()
 
 
 def silence() -> None:

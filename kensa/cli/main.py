@@ -118,7 +118,7 @@ def kensa(
     if context.invoked_subcommand is None:
         raise BadSetting("expected a COMMAND, found none; see kensa --help")
     is_quiet = not verbose and context.invoked_subcommand not in SERVICES
-    log_prefect(log_level or ("warning" if is_quiet else "info"))
+    log_prefect(log_level, default="warning" if is_quiet else "info")
     set_defaults(tensorflow_level="0" if verbose else "3")
     if is_quiet:
         silence()

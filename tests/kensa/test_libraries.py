@@ -41,14 +41,30 @@ def test_the_environment_wins_over_the_defaults(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HUB_VERBOSITY", "debug")
     monkeypatch.setenv("PREFECT_API_URL", "")
-    monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")
     libraries.set_defaults()
-    libraries.log_prefect("debug")
     assert os.environ["HF_HUB_VERBOSITY"] == "debug"
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
     assert "PREFECT_API_URL" not in os.environ
-    assert os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] == "ERROR"
-    assert os.environ["PREFECT_LOGGING_LEVEL"] == "DEBUG"
+
+
+@pytest.mark.parametrize(
+    ("typed", "console", "logging", "expected"),
+    [
+        (None, None, None, ("WARNING", None)),
+        (None, None, "INFO", ("INFO", "INFO")),
+        (None, "ERROR", "INFO", ("ERROR", "INFO")),
+        ("debug", "ERROR", "INFO", ("DEBUG", "DEBUG")),
+        ("error", None, None, ("ERROR", None)),
+    ],
+)
+def test_the_level_of_the_log_is_the_typed_one_then_the_environment_s(monkeypatch, typed, console, logging, expected):
+    names = (libraries.CONSOLE_LEVEL, "PREFECT_LOGGING_LEVEL")
+    for name, value in zip(names, (console, logging), strict=True):
+        monkeypatch.setenv(name, value or "")
+        if value is None:
+            monkeypatch.delenv(name)
+    libraries.log_prefect(typed, default="warning")
+    assert tuple(os.environ.get(name) for name in names) == expected
 
 
 def test_silence_is_kept_once(monkeypatch):

@@ -105,7 +105,7 @@ def test_the_options_of_the_log_may_stand_anywhere(
 ):
     calls = {}
     monkeypatch.setattr(command, "silence", lambda: calls.update(silence=True))
-    monkeypatch.setattr(command, "log_prefect", lambda level: calls.update(level=level))
+    monkeypatch.setattr(command, "log_prefect", lambda level, default: calls.update(level=level or default))
     monkeypatch.setattr(command, "set_defaults", lambda tensorflow_level: calls.update(tensorflow=tensorflow_level))
     rest = ("releases", "--artifacts", tmp_path)
     assert run(*words, *rest).code == 0 if is_first else run(*rest, *words).code == 0
