@@ -28,7 +28,7 @@ from tasks.evaluation.evaluation_report import BaselineKind, EvaluationReport, H
 from tasks.evaluation.gate import comparison_summary, reasons_to_reject
 from tasks.evaluation.holdout import baseline, calibrate_thresholds, collect_scores, holdout_metrics
 from tasks.evaluation.leakage import leakage_report
-from tasks.evaluation.report_data import collect_report_data
+from tasks.evaluation.report_data import ReportData, collect_report_data
 from tasks.evaluation.scored_records import ScoredRecords, score_part
 from tasks.model.classifier import PrototypeClassifier, fit_prototypes, raw_map_baseline, rt_baseline
 from tasks.model.distances import distance, trained_distance
@@ -43,6 +43,7 @@ from tasks.registry.release_files import (
     DEFECT_THRESHOLD,
     REPORT_FILE,
     REPORT_PAGE,
+    CalibrationScores,
     ClassifierArrays,
     SplitRecords,
     Threshold,
@@ -82,17 +83,16 @@ def evaluate(
         train, calibration, test = (score_part(classifier, records, part) for part in ("train", "calibrate", "test"))
         bootstrap, baselines = test.bootstrap(config), _score_baselines(bank, config)
         thresholds = calibrate_thresholds(calibration, config)
+        refit = _refit(classifier, records, config)
         result = HoldoutResult(
             metrics=holdout_metrics(test, thresholds, bootstrap),
             baselines=tuple(baseline(scored, kind) for scored, kind in baselines),
             thresholds=thresholds,
             frozen=frozen,
             comparison=compare_with_champion(champion, test, config, frozen) if champion else None,
-            certificate=leakage_report(
-                full_bank, bank, classifier, _refit(classifier, records, config), triplets.facts
-            ),
+            certificate=leakage_report(full_bank, bank, classifier, refit, triplets.facts),
         )
-        size, language = (config.data.rows, config.data.cols), config.report.language
+        size = config.data.rows, config.data.cols
         report = EvaluationReport(
             **vars(result),
             train=SourceSummary.from_json(facts["train"]),
@@ -107,27 +107,28 @@ def evaluate(
             settings=config.fingerprint_fields(),
             preset=config.preset,
             judged=sampled_share(bank, full_bank),
-            labels=write_labels(classifier, records, size, draft, language),
+            labels=write_labels(classifier, records, size, draft, config.report.language),
             unseen=left_out_mode_summary(folds, config),
             permutation=permutation_summary(folds, config),
         )
         write_json(draft / REPORT_FILE, report.as_json())
         scores = collect_scores(calibration, test, (calibration.bootstrap(config), bootstrap))
-        scores.save(draft)
         raw = [scored for scored, kind in baselines if kind == "raw map"]
         evidence = collect_report_data(test, train, raw, history, size, bootstrap)
-        defect = report.threshold(DEFECT_THRESHOLD)
-        costs = cost_section(scores, defect and defect.value, config.cost, config.evaluate.confidence)
-        (draft / REPORT_PAGE).write_text(render(report, evidence, language, costs), encoding="utf-8")
-        build_gallery(records).save(draft)
-        by_name = {threshold.name: threshold for threshold in thresholds}
-        calibrated = CalibratedClassifier(classifier, bank.anchors.astype(np.float64), config.data, by_name)
-        build_reference(calibrated, records).save(draft)
-        _write_classifier(draft, classifier, full_bank, thresholds, config)
+        _write_page(draft, report, evidence, scores, config)
+        _write_classifier(draft, classifier, records, scores, full_bank, thresholds, config)
         metrics = report.metrics.plain_numbers() | _fold_means(report)
         return {"metrics": metrics, "reasons": list(report.reasons)}
 
     return get_or_make_stage(config.stages_path, "report", digest, make)
+
+
+def _write_page(
+    draft: Path, report: EvaluationReport, evidence: ReportData, scores: CalibrationScores, config: RunConfig
+) -> None:
+    defect = report.threshold(DEFECT_THRESHOLD)
+    costs = cost_section(scores, defect and defect.value, config.cost, config.evaluate.confidence)
+    (draft / REPORT_PAGE).write_text(render(report, evidence, config.report.language, costs), encoding="utf-8")
 
 
 def _fold_means(report: EvaluationReport) -> dict[str, float]:
@@ -166,14 +167,15 @@ def _refit(
 def _write_classifier(
     draft: Path,
     classifier: PrototypeClassifier,
+    records: EmbeddedBank,
+    scores: CalibrationScores,
     bank: Bank,
     thresholds: tuple[Threshold, ...],
     config: RunConfig,
 ) -> None:
-    """What a release needs beside the tower to judge new parts, and to be compared fairly later."""
-    ClassifierArrays(classifier.modes, bank.anchors, classifier.prototypes, classifier.good, classifier.fusion).save(
-        draft
-    )
+    """What a release needs beside the tower: to classify and explain new parts, for drift and for later comparisons."""
+    arrays = (classifier.modes, bank.anchors, classifier.prototypes, classifier.good, classifier.fusion)
+    ClassifierArrays(*arrays).save(draft)
     modes = np.array(bank.modes, str)[bank.mode]
     SplitRecords(bank.hash, bank.part, modes, bank.good, map_summaries(bank.maps)).save(draft)
     ThresholdSettings(
@@ -184,3 +186,8 @@ def _write_classifier(
         cols=config.data.cols,
         thresholds=thresholds,
     ).save(draft)
+    scores.save(draft)
+    build_gallery(records).save(draft)
+    by_name = {threshold.name: threshold for threshold in thresholds}
+    calibrated = CalibratedClassifier(classifier, records.bank.anchors.astype(np.float64), config.data, by_name)
+    build_reference(calibrated, records).save(draft)

@@ -48,9 +48,9 @@ class Sentence(str):
     """English text; `code` is empty for a text without parameters, which a catalogue translates by itself."""
 
     code: str
-    params: dict[str, Any]
+    params: Json
 
-    def __new__(cls, text: str, code: str = "", params: dict[str, Any] | None = None) -> Sentence:
+    def __new__(cls, text: str, code: str = "", params: Json | None = None) -> Sentence:
         """The text as it is."""
         sentence = super().__new__(cls, text)
         sentence.code, sentence.params = code, params or {}

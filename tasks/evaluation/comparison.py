@@ -6,12 +6,12 @@ Whatever goes wrong here, the comparison is `impossible`, for which the gate rej
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from tasks.config.run import RunConfig
 from tasks.core.errors import NotComparable
+from tasks.core.json_form import Json
 from tasks.core.sentences import sentence
 from tasks.core.text import one_line
 from tasks.data.bank import Bank
@@ -103,7 +103,7 @@ class ComparableRecords:
     unjudged: tuple[str, ...]
     impossible: str | None
 
-    def exclusions(self) -> dict[str, Any]:
+    def exclusions(self) -> Json:
         """The fields of Comparison."""
         return {name: getattr(self, name) for name in ("seen", "unknown", "lost", "unjudged", "impossible")}
 
@@ -111,9 +111,9 @@ class ComparableRecords:
 def comparable_records(release: Release, bank: Bank) -> ComparableRecords:
     """The test records that the champion has not seen: others would flatter it."""
     seen = np.isin(bank.hash[bank.rows("test")], SplitRecords.load(release.path).seen)
-    known = ClassifierArrays.load(release.path).modes
+    known_modes = ClassifierArrays.load(release.path).modes
     rows = bank.rows("test")
-    both = np.isin(np.array(bank.modes)[bank.mode[rows]], known)
+    both = np.isin(np.array(bank.modes)[bank.mode[rows]], known_modes)
     fair = rows[~seen & both]
     modes = [bank.modes[code] for code in np.unique(bank.mode[fair])]
     enough = len(modes) >= 2 and len(fair) >= MIN_COMPARED
@@ -122,8 +122,8 @@ def comparable_records(release: Release, bank: Bank) -> ComparableRecords:
         modes=modes,
         seen=int(seen.sum()),
         unknown=int((~seen & ~both).sum()),
-        lost=tuple(mode for mode in known if mode not in bank.modes),
-        unjudged=tuple(mode for mode in bank.modes if mode in known and mode not in modes),
+        lost=tuple(mode for mode in known_modes if mode not in bank.modes),
+        unjudged=tuple(mode for mode in bank.modes if mode in known_modes and mode not in modes),
         impossible=None
         if enough
         else sentence("few_to_compare", records=len(fair), modes=len(modes), needed=MIN_COMPARED),

@@ -12,13 +12,13 @@ than the confidence asks for.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import beta
 
 from tasks.config.run import CostConfig
 from tasks.core.errors import BadSetting
+from tasks.core.json_form import Json
 from tasks.registry.release_files import CalibrationScores, Threshold
 
 CHEAPEST = "cheapest"  # the rule that needs costs; the others are in tasks/evaluation/thresholds.py
@@ -40,10 +40,10 @@ class ThresholdRequest:
         """Raise BadSetting where the cheapest threshold is asked for without all costs."""
         if self.rule == CHEAPEST and not has_costs(self.cost):
             names = ("prevalence", "escape", "overkill")
-            given = [f"--{name}" for name in names if getattr(self.cost, name) is not None]
+            options = [f"--{name}" for name in names if getattr(self.cost, name) is not None]
             raise BadSetting(
                 "--cheapest: expected --prevalence, --escape and --overkill, "
-                f"found {' and '.join(given) or 'none of them'}"
+                f"found {' and '.join(options) or 'none of them'}"
             )
 
 
@@ -76,7 +76,7 @@ class ThresholdCost:
     escaped: Interval | None
     cost: Interval | None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """Plain values."""
         return asdict(self)
 

@@ -240,17 +240,13 @@ class EvaluationReport(HoldoutResult):
 
     def as_json(self) -> Json:
         """The report as it is stored."""
-        sources = {"train": self.train.as_json(), "test": None if self.test is None else self.test.as_json()}
-        kept = ("certificate", "findings", "changes", "data", "model", "history", "settings", "preset", "judged")
         entries = asdict(self)
-        return {
-            **sources,
-            **{name: entries[name] for name in (*kept, "labels", "unseen", "permutation", "reasons")},
+        del entries["metrics"]
+        for name in ("train", "test", "frozen", "comparison", "verdict"):
+            record = getattr(self, name)
+            entries[name] = None if record is None else record.as_json()
+        return entries | {
             "reason_codes": [code_of(reason) for reason in self.reasons],
             "figures": self.metrics.as_json(),
             "baselines": {baseline.name: baseline.as_json() for baseline in self.baselines},
-            "thresholds": [threshold.as_json() for threshold in self.thresholds],
-            "frozen": self.frozen.as_json(),
-            "comparison": None if self.comparison is None else self.comparison.as_json(),
-            "verdict": None if self.verdict is None else self.verdict.as_json(),
         }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from tasks.config.run import RunConfig
+from tasks.core.json_form import Json
 from tasks.evaluation.bootstrap import (
     Bootstrap,
     accuracy_intervals,
@@ -82,7 +82,7 @@ def _triplet_metrics(records: ScoredRecords) -> dict[str, float]:
     }
 
 
-def _good_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], bootstrap: Bootstrap) -> dict[str, Any]:
+def _good_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], bootstrap: Bootstrap) -> Json:
     """Good-or-defect AUROC, and accuracy and error rates at the calibrated threshold."""
     if not records.has_good_and_defective:
         return {}
@@ -92,7 +92,7 @@ def _good_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], boo
         for name, values in classifier.scores(records.embedded).items()
     }
     used = scores["fused" if classifier.fused else "distance"]
-    metrics: dict[str, Any] = {"good_auroc": used.auroc, "good_auroc_interval": used.interval, "good_scores": scores}
+    metrics: Json = {"good_auroc": used.auroc, "good_auroc_interval": used.interval, "good_scores": scores}
     threshold = thresholds[0].value
     if threshold is None:
         return metrics

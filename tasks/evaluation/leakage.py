@@ -27,18 +27,18 @@ MAX_NAMED = 10  # groups in more than one part that are named
 
 def leakage_report(
     bank: Bank,
-    judged: Bank,
+    sample: Bank,
     classifier: PrototypeClassifier,
     refit: Callable[[Bank], PrototypeClassifier],
     facts: Json,
 ) -> LeakageReport:
     """What is in more than one part, where anchors and prototypes come from, and what was dropped.
 
-    judged: the records of the bank that the classifier was fitted to and is evaluated on, or the bank itself. `refit`
+    sample: the records of the bank that the classifier was fitted to and is evaluated on, or the bank itself. `refit`
     fits the classifier again to a bank, here to one of training records alone. facts: those of the triplets stage.
     """
     hashes = np.array([hashlib.blake2b(row, digest_size=16).hexdigest() for row in bank.maps], "S32")
-    train = training_records_only(judged, bank)
+    train = training_records_only(sample, bank)
     report = LeakageReport(
         verdict="",
         leaks=(),
@@ -57,21 +57,21 @@ def leakage_report(
     return replace(report, verdict=_verdict(report))
 
 
-def training_records_only(judged: Bank, whole: Bank) -> Bank:
-    """A bank of the judged training records alone, its anchors averaged anew over all of them; without triplets."""
-    rows = judged.rows("train")
-    anchors = mode_means(whole.maps, np.where(whole.part == PARTS.index("train"), whole.mode, -1), len(whole.modes))
-    columns = (getattr(judged, name)[rows] for name in ("mode", "good", "part", "hash", "group"))
+def training_records_only(sample: Bank, bank: Bank) -> Bank:
+    """A bank of the sample's training records, with the mean maps of all training records; without triplets."""
+    rows = sample.rows("train")
+    anchors = mode_means(bank.maps, np.where(bank.part == PARTS.index("train"), bank.mode, -1), len(bank.modes))
+    columns = (getattr(sample, name)[rows] for name in ("mode", "good", "part", "hash", "group"))
     empty = dict.fromkeys(PARTS, np.empty((0, 3), np.int32))
-    return Bank(np.asarray(judged.maps[rows]), anchors, *columns, judged.modes, empty)
+    return Bank(np.asarray(sample.maps[rows]), anchors, *columns, sample.modes, empty)
 
 
-def _overlap(bank: Bank, hashes: np.ndarray, one: str, other: str) -> Overlap:
-    sides = bank.rows(one), bank.rows(other)
+def _overlap(bank: Bank, hashes: np.ndarray, *parts: str) -> Overlap:
+    sides = [bank.rows(part) for part in parts]
     groups = [set(bank.group[rows].tolist()) - {""} for rows in sides]
     linked = [set(bank.component[rows].tolist()) if len(bank.component) else set() for rows in sides]
     records = len(np.intersect1d(*(hashes[rows] for rows in sides)))
-    return Overlap((one, other), records, len(groups[0] & groups[1]), len(linked[0] & linked[1]))
+    return Overlap(parts, records, len(groups[0] & groups[1]), len(linked[0] & linked[1]))
 
 
 def _crossing(bank: Bank) -> int:

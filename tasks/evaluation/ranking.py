@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from tasks.config.run import RunConfig
 from tasks.config.search_space import Candidate
+from tasks.core.json_form import Json
 from tasks.core.results import TrialResult
 
 UNBOUNDED_INTERVAL = {"d_prime"}  # every other figure is a share of one
@@ -41,28 +41,28 @@ class Ranking:
     chosen: RankingRow
 
 
-def rank(candidates: list[Candidate], tried: list[TrialResult], figure: str, confidence: float) -> Ranking | None:
+def rank(candidates: list[Candidate], trials: list[TrialResult], figure: str, confidence: float) -> Ranking | None:
     """Rank the candidates by the mean of a figure over seeds; None where no trial has the figure.
 
     A candidate some of whose seeds failed is chosen only where each has such. Of those whose mean lies
     within the best's interval, the chosen one has the fewest parameters, then the fewest settings that
     are not the preset's, then the best mean.
     """
-    rows = [_row(number, one, tried, figure, confidence) for number, one in enumerate(candidates)]
+    rows = [_row(number, candidate, trials, figure, confidence) for number, candidate in enumerate(candidates)]
     rows.sort(key=lambda row: (row.mean is None, -(row.mean or 0.0), row.number))
     least = min((len(row.reasons) for row in rows if row.mean is not None), default=None)
-    sound = [row for row in rows if row.mean is not None and len(row.reasons) == least]
-    if not sound:
+    complete = [row for row in rows if row.mean is not None and len(row.reasons) == least]
+    if not complete:
         return None
-    best = sound[0]
+    best = complete[0]
     floor = best.mean if best.low is None else best.low
-    tied = [row for row in sound if row.mean >= floor]
+    tied = [row for row in complete if row.mean >= floor]
     return Ranking(rows, tied, min(tied, key=_simplicity))
 
 
-def _row(number: int, candidate: Candidate, tried: list[TrialResult], figure: str, confidence: float) -> RankingRow:
-    mine = [one for one in tried if one.candidate == number]
-    ended = [one.facts for one in mine if one.value(figure) is not None]
+def _row(number: int, candidate: Candidate, trials: list[TrialResult], figure: str, confidence: float) -> RankingRow:
+    own_trials = [trial for trial in trials if trial.candidate == number]
+    ended = [trial.facts for trial in own_trials if trial.value(figure) is not None]
     figures = [facts["figures"][figure] for facts in ended]
     low, high = _interval(figures, confidence, bounded=figure not in UNBOUNDED_INTERVAL)
     return RankingRow(
@@ -74,7 +74,7 @@ def _row(number: int, candidate: Candidate, tried: list[TrialResult], figure: st
         high=high,
         seconds=float(np.mean([facts["seconds"] for facts in ended])) if figures else None,
         parameters=ended[0]["parameters"] if ended else None,
-        reasons=[f"seed {one.seed}: {why_not(one, figure)}" for one in mine if one.value(figure) is None],
+        reasons=[f"seed {trial.seed}: {why_not(trial, figure)}" for trial in own_trials if trial.value(figure) is None],
     )
 
 
@@ -103,9 +103,9 @@ def _simplicity(row: RankingRow) -> tuple[int, int, float, int]:
     return row.parameters, own, -row.mean, row.number
 
 
-def _flatten(science: dict[str, Any]) -> dict[str, Any]:
+def _flatten(settings: Json) -> Json:
     """Every setting by its dotted key."""
-    found = {}
-    for key, value in science.items():
-        found |= {f"{key}.{name}": inner for name, inner in value.items()} if isinstance(value, dict) else {key: value}
-    return found
+    flat: Json = {}
+    for key, value in settings.items():
+        flat |= {f"{key}.{name}": inner for name, inner in value.items()} if isinstance(value, dict) else {key: value}
+    return flat

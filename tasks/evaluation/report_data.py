@@ -1,13 +1,13 @@
-"""What the report's pictures are drawn from: arrays of the test part, gathered once."""
+"""The arrays of the test part that the report's pictures are drawn from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from tasks.core.json_form import Json
 from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.scored_records import ScoredRecords
 
@@ -41,7 +41,7 @@ class ReportData:
     good_score: np.ndarray | None
     embeddings: np.ndarray
     baseline_distances: dict[str, np.ndarray]
-    history: dict[str, Any]
+    history: Json
     examples: list[TripletExample]
     weights: np.ndarray
     contrasts: list[PairContrast]
@@ -52,7 +52,7 @@ def collect_report_data(
     test: ScoredRecords,
     train: ScoredRecords,
     raw_baselines: list[ScoredRecords],
-    history: dict[str, Any],
+    history: Json,
     size: tuple[int, int],
     bootstrap: Bootstrap,
 ) -> ReportData:
@@ -78,26 +78,21 @@ def collect_report_data(
 
 def _examples(test: ScoredRecords, size: tuple[int, int], most: int = 4) -> list[TripletExample]:
     """The first test triplet of a few modes, spread evenly over all modes."""
-    bank, distances = test.bank, test.distances
-    number = {int(row): i for i, row in enumerate(test.rows)}
-    triplets = bank.triplets["test"]
-    modes = np.unique(triplets[:, 0])
-    chosen = modes[np.unique(np.linspace(0, len(modes) - 1, min(most, len(modes))).astype(int))]
-    found = []
-    for code in chosen:
-        anchor, positive, negative = triplets[np.flatnonzero(triplets[:, 0] == code)[0]]
-        maps = [
-            np.asarray(values).reshape(size)
-            for values in (bank.anchors[anchor], bank.maps[positive], bank.maps[negative])
-        ]
+    bank, triplets = test.bank, test.bank.triplets["test"]
+    position = {int(row): i for i, row in enumerate(test.rows)}
+    codes = np.unique(triplets[:, 0])
+    codes = codes[np.unique(np.linspace(0, len(codes) - 1, min(most, len(codes))).astype(int))]
+    examples = []
+    for anchor, positive, negative in (triplets[np.flatnonzero(triplets[:, 0] == code)[0]] for code in codes):
+        values = bank.anchors[anchor], bank.maps[positive], bank.maps[negative]
+        maps = [np.asarray(row).reshape(size) for row in values]
+        distances = [float(test.distances[position[int(row)], anchor]) for row in (positive, negative)]
         names = bank.modes[anchor], bank.modes[bank.mode[negative]]
-        found.append(
-            TripletExample(*maps, *names, *(float(distances[number[int(row)], anchor]) for row in (positive, negative)))
-        )
-    return found
+        examples.append(TripletExample(*maps, *names, *distances))
+    return examples
 
 
-MAX_CONTRAST_RECORDS = 500  # whose pairs are taken: 125,000 of them say what all would say
+MAX_CONTRAST_RECORDS = 500  # of the test part; their 125,000 pairs show what all would show
 
 
 @dataclass(frozen=True)
@@ -116,7 +111,7 @@ class PairContrast:
 
     @property
     def auroc(self) -> float:
-        """How often a pair of the first kind is nearer than one of the second; a tie counts half."""
+        """The AUROC of the distances: how often a pair of the first kind is closer than one of the second."""
         values = np.concatenate([self.near_values, self.far_values])
         return float(roc_auc_score(np.repeat([False, True], [len(self.near_values), len(self.far_values)]), values))
 
@@ -126,74 +121,82 @@ def pair_contrasts(test: ScoredRecords) -> list[PairContrast]:
 
     A contrast that lacks one of its kinds is left out.
     """
-    distances, mode = test.distances, test.mode
-    own = np.arange(distances.shape[1]) == mode[:, None]
-    found = [
-        PairContrast(
-            "record to its own mode’s prototype", "record to another prototype", distances[own], distances[~own]
-        )
-    ]
-    rows = np.unique(np.linspace(0, len(mode) - 1, min(MAX_CONTRAST_RECORDS, len(mode))).astype(int))
-    sample = test.take(rows)
+    distances = test.distances
+    own = np.arange(distances.shape[1]) == test.mode[:, None]
+    sample = test.take(np.unique(np.linspace(0, len(test) - 1, min(MAX_CONTRAST_RECORDS, len(test))).astype(int)))
     mode, good = sample.mode, sample.good
     between = test.classifier.pair_distances(sample.embedded, sample.embedded)
     # a distance need not be symmetric, so each pair is taken both ways; a record with itself is no pair
-    pairs = ~np.eye(len(rows), dtype=bool)
+    pairs = ~np.eye(len(sample), dtype=bool)
     bad, same = pairs & ~good & ~good[:, None], mode == mode[:, None]
-    what = "defects" if good.any() else "records"
-    found.append(
-        PairContrast(f"two {what} of one mode", f"two {what} of two modes", between[bad & same], between[bad & ~same])
-    )
     both, mixed = pairs & good & good[:, None], good & ~good[:, None]
-    found.append(PairContrast("two good parts", "a good and a defective part", between[both], between[mixed]))
-    return [one for one in found if len(one.near_values) and len(one.far_values)]
+    what = "defects" if good.any() else "records"
+    contrasts = [
+        PairContrast(
+            "record to its own mode’s prototype", "record to another prototype", distances[own], distances[~own]
+        ),
+        PairContrast(f"two {what} of one mode", f"two {what} of two modes", between[bad & same], between[bad & ~same]),
+        PairContrast("two good parts", "a good and a defective part", between[both], between[mixed]),
+    ]
+    return [contrast for contrast in contrasts if len(contrast.near_values) and len(contrast.far_values)]
 
 
 @dataclass(frozen=True)
 class Misclassification:
-    """One test record, and its nearest training records of its own mode and of the one it was taken for.
+    """A record, and the nearest training records of its own and of the predicted mode.
 
-    Maps (rows, cols); `own_distance` and `taken_distance` are from the record to those two, in the trained
-    distance, and `own_prototype` and `taken_prototype` to the modes' prototypes.
+    Maps (rows, cols); `own_distance` and `predicted_distance` are from the record to those two, in the trained
+    distance, and `own_prototype` and `predicted_prototype` to the modes' prototypes.
     """
 
     record: np.ndarray
     own: np.ndarray
-    taken: np.ndarray
+    predicted: np.ndarray
     own_mode: str
-    taken_mode: str
+    predicted_mode: str
     group: str
     own_distance: float
-    taken_distance: float
+    predicted_distance: float
     own_prototype: float
-    taken_prototype: float
+    predicted_prototype: float
 
 
 def worst_misclassifications(
     test: ScoredRecords, train: ScoredRecords, size: tuple[int, int], most: int = 6
 ) -> list[Misclassification]:
-    """The misjudged test records that lie farthest behind the prototype they were taken for, worst first.
+    """The test records that are much closer to the predicted mode than to their own, the worst first.
 
-    `size` is rows and columns of a map. Every mode has a training record: a bank has no other modes.
+    `size` is rows and columns of a map.
     """
-    bank, distances = test.bank, test.distances
-    rows, place = test.rows, np.arange(len(distances))
-    mode, taken = test.mode, distances.argmin(axis=1)
-    behind = distances[place, mode] - distances[place, taken]
-    worst = [i for i in np.argsort(-behind, kind="stable")[:most] if taken[i] != mode[i]]
-    found = []
-    for i in worst:
-        own_row, own_distance = _nearest(test.take(np.array([i])), train, mode[i])
-        taken_row, taken_distance = _nearest(test.take(np.array([i])), train, taken[i])
-        maps = [np.asarray(bank.maps[row]).reshape(size) for row in (rows[i], own_row, taken_row)]
-        names = bank.modes[mode[i]], bank.modes[taken[i]], str(bank.group[rows[i]])
-        prototypes = float(distances[i, mode[i]]), float(distances[i, taken[i]])
-        found.append(Misclassification(*maps, *names, own_distance, taken_distance, *prototypes))
-    return found
+    distances, rows = test.distances, np.arange(len(test))
+    predicted = distances.argmin(axis=1)
+    to_own, to_predicted = distances[rows, test.mode], distances[rows, predicted]
+    worst = np.argsort(to_predicted - to_own, kind="stable")[:most]
+    return [
+        illustrate(test.take(np.array([i])), train, predicted[i], (float(to_own[i]), float(to_predicted[i])), size)
+        for i in worst
+        if predicted[i] != test.mode[i]
+    ]
+
+
+def illustrate(
+    record: ScoredRecords, train: ScoredRecords, predicted: int, prototypes: tuple[float, float], size: tuple[int, int]
+) -> Misclassification:
+    """One record beside its nearest training records of both modes.
+
+    predicted: the code of the predicted mode; prototypes: distances to the prototypes of its own and that mode.
+    """
+    bank, (row,), (own,) = record.bank, record.rows, record.mode
+    (own_row, own_distance), (other_row, other_distance) = (_nearest(record, train, code) for code in (own, predicted))
+    maps = [np.asarray(bank.maps[at]).reshape(size) for at in (row, own_row, other_row)]
+    names = bank.modes[own], bank.modes[predicted], str(bank.group[row])
+    return Misclassification(*maps, *names, own_distance, other_distance, *prototypes)
 
 
 def _nearest(record: ScoredRecords, train: ScoredRecords, mode: int) -> tuple[int, float]:
-    """The row of the mode's training record that is nearest to a record, and its distance."""
-    candidates = train.take(train.mode == mode)
+    """The row of the mode's training record that is nearest to a record, and its distance; another one if there is."""
+    of_mode = train.mode == mode
+    others = of_mode & (train.rows != record.rows)
+    candidates = train.take(others if others.any() else of_mode)
     (distances,) = train.classifier.pair_distances(record.embedded, candidates.embedded)
     return int(candidates.rows[distances.argmin()]), float(distances.min())

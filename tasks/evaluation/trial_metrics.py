@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from tasks.config.run import RunConfig
+from tasks.core.json_form import Json
 from tasks.core.results import Stage
 from tasks.data.bank import Bank, load_bank
 from tasks.data.bank_variants import only_parts, subsample
@@ -18,7 +18,7 @@ from tasks.model.embeddings import EmbeddedBank
 from tasks.registry.loading import load_encoder
 
 
-def trial_facts(triplets: Stage, model: Stage, config: RunConfig) -> dict[str, Any]:
+def trial_facts(triplets: Stage, model: Stage, config: RunConfig) -> Json:
     """A model's figures on the calibration part, its size, and the seconds of its training."""
     bank = only_parts(subsample(load_bank(triplets.path), config.evaluate.most_records))
     epochs = json.loads((Path(model.path) / "history.json").read_text())["epochs"]

@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from tasks.core.json_form import Json
 from tasks.evaluation.report_data import Misclassification, PairContrast, ReportData, TripletExample
 from tasks.report.pictures import BLACK, BLUE, GREEN, GREY, VERMILLION, HeatMaps, Picture, chart, on_one_scale
 
 
-def training_curves(history: dict[str, Any], margin: float | None) -> Picture:
+def training_curves(history: Json, margin: float | None) -> Picture:
     """Loss and validation loss with the margin, and below them the share of active triplets.
 
     history: as in history.json, with one epoch at least; margin: in units of the distance, None where the
@@ -153,6 +154,6 @@ def mistake_maps(mistake: Misclassification) -> HeatMaps:
     alts = (
         f"heat map of a test record of mode {mistake.own_mode}",
         f"heat map of the nearest training record of mode {mistake.own_mode}",
-        f"heat map of the nearest training record of mode {mistake.taken_mode}",
+        f"heat map of the nearest training record of mode {mistake.predicted_mode}",
     )
-    return on_one_scale((mistake.record, mistake.own, mistake.taken), alts, mistake, 0.998)
+    return on_one_scale((mistake.record, mistake.own, mistake.predicted), alts, mistake, 0.998)

@@ -1,4 +1,4 @@
-"""How the modes lie to one another in the report: which is taken for which, and the embeddings on two axes."""
+"""The confusion matrix of the modes, and the embeddings projected on two axes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MOST_MARKED = 10  # modes that can be told apart in the projection
 
 @dataclass(frozen=True)
 class Confusion:
-    """Which mode is taken for which.
+    """The confusion matrix.
 
-    cells: row, column, share of the row (0..1), colour, ink; mistakes: mode, taken for, count, n of
-    the mode, commonest first; `size` is a cell's side in CSS pixels. `numbered` says whether cells are
+    cells: row, column, share of the row (0..1), colour, ink; mistakes: mode, predicted mode, count, n
+    of the mode, the most frequent first; `size` is a cell's side in CSS pixels. `numbered` says whether cells are
     written in, `by_number` whether names are too long to head the columns.
     """
 
@@ -48,7 +48,7 @@ def confusion(names: list[str], mode: np.ndarray, distances: np.ndarray, most: i
         ink = "#fff" if share > 0.55 else "#1a1a1a"
         cells.append((int(row), int(column), share, mpl.colors.to_hex(shades(0.08 + 0.9 * share)), ink))
     wrong = [(int(r), int(c), int(table[r, c]), int(total[r])) for r, c in np.argwhere(table) if r != c]
-    wrong.sort(key=lambda one: (-one[2], one[3], one[:2]))
+    wrong.sort(key=lambda cell: (-cell[2], cell[3], cell[:2]))
     size = 36 if count <= 12 else 26 if count <= MOST_NUMBERED else max(6, 660 // count)
     long = count > MOST_NUMBERED or max(map(len, names)) > 4
     return Confusion(names, cells, wrong[:most], size, count <= MOST_NUMBERED, long)
@@ -92,15 +92,15 @@ def projection(embeddings: np.ndarray, mode: np.ndarray, accuracy: dict[int, flo
     """PCA of embeddings (n, d) by mode (n,); where modes are many, those least accurate are marked."""
     rows = np.unique(np.linspace(0, len(mode) - 1, min(MOST_POINTS, len(mode))).astype(int))
     points, explained = _principal(np.asarray(embeddings, np.float64), rows)
-    found = [int(code) for code in np.unique(mode)]
-    if len(found) > MOST_MARKED:
-        found = sorted(sorted(found, key=lambda code: (accuracy.get(code, 1.0), code))[: MOST_MARKED - 2])
+    marked = [int(code) for code in np.unique(mode)]
+    if len(marked) > MOST_MARKED:
+        marked = sorted(sorted(marked, key=lambda code: (accuracy.get(code, 1.0), code))[: MOST_MARKED - 2])
     shapes = _shapes()
-    marks = [Mark(code, COLOURS[i % len(COLOURS)], _path(shapes[i])) for i, code in enumerate(found)]
+    marks = [Mark(code, COLOURS[i % len(COLOURS)], _path(shapes[i])) for i, code in enumerate(marked)]
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        rest = ~np.isin(mode[rows], found)
+        rest = ~np.isin(mode[rows], marked)
         axes.scatter(*points[rest].T, s=7, color="#c4c4c4", linewidths=0)
         for i, mark in enumerate(marks):
             own = points[mode[rows] == mark.code]

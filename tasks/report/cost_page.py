@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from tasks.config.run import CostConfig
+from tasks.core.json_form import Json
 from tasks.evaluation.costs import (
     ErrorRate,
     Interval,
@@ -80,7 +80,7 @@ def render_recalibrated(manifest: ReleaseManifest, change: Recalibration) -> str
     """The page of a release with another threshold than its parent's, as HTML text."""
     prices = change.prices()
     curve = cost_curve(change.scores, change.cost, change.confidence)
-    values: dict[str, Any] = {
+    values: Json = {
         "manifest": manifest,
         "parent": manifest.parent_version,
         "prices": prices,

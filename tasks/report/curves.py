@@ -78,23 +78,23 @@ def curves(evidence: ReportData, confidence: float) -> dict[str, Curve]:
     """By name: this model with bands, the raw baselines, and good or defect, with bands, last."""
     count, columns = evidence.distances.shape
     own, owner = (np.arange(columns) == evidence.mode[:, None]).ravel(), np.repeat(np.arange(count), columns)
-    found = {"this model": curve(-evidence.distances.ravel(), own, owner, evidence.weights, confidence)}
+    by_name = {"this model": curve(-evidence.distances.ravel(), own, owner, evidence.weights, confidence)}
     for name, values in evidence.baseline_distances.items():
-        found[name] = curve(-values.ravel(), own, owner, None, confidence)
+        by_name[name] = curve(-values.ravel(), own, owner, None, confidence)
     if evidence.good_score is not None and evidence.good.any() and not evidence.good.all():
         owner = np.arange(count)
-        found["good or defect"] = curve(evidence.good_score, ~evidence.good, owner, evidence.weights, confidence)
-    return found
+        by_name["good or defect"] = curve(evidence.good_score, ~evidence.good, owner, evidence.weights, confidence)
+    return by_name
 
 
-def roc(found: dict[str, Curve], to: float = 1.0) -> Picture:
+def roc(by_name: dict[str, Curve], to: float = 1.0) -> Picture:
     """The ROC curves up to a false positive rate of `to`."""
 
     def draw(figure: Figure) -> None:
-        axes, shown = figure.add_subplot(), to + 1e-9 >= RATES
-        for name, one, look in _looks(found):
-            band = None if one.roc_band is None else one.roc_band[:, shown]
-            _line(axes, RATES[shown], one.roc[shown], band, display_name(name), look)
+        axes, rows = figure.add_subplot(), to + 1e-9 >= RATES
+        for name, line, look in _looks(by_name):
+            band = None if line.roc_band is None else line.roc_band[:, rows]
+            _line(axes, RATES[rows], line.roc[rows], band, display_name(name), look)
         axes.plot([0, to], [0, to], color="#bbbbbb", lw=0.8, label="_chance" if to < 1 else "chance")
         axes.set(xlim=(0, to), ylim=(0, 1.02), xlabel="false positive rate", ylabel="true positive rate")
         if to < 1:
@@ -103,18 +103,18 @@ def roc(found: dict[str, Curve], to: float = 1.0) -> Picture:
         _finish(figure, axes)
 
     at = 0.01 if to < 1 else 0.05
-    rates = "; ".join(f"{name} {np.interp(at, RATES, one.roc):.0%}" for name, one in found.items())
+    rates = "; ".join(f"{name} {np.interp(at, RATES, line.roc):.0%}" for name, line in by_name.items())
     return chart(draw, f"ROC curves; true positive rate at {at:.0%} false positives: {rates}", (4.9, 4.2))
 
 
-def precision_recall(found: dict[str, Curve]) -> Picture:
+def precision_recall(by_name: dict[str, Curve]) -> Picture:
     """Precision at each recall; the thin level lines are chance."""
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        for name, one, look in _looks(found):
-            _line(axes, RECALLS, one.precision, one.precision_band, display_name(name), look)
-        for share in sorted({round(one.prevalence, 4) for one in found.values()}):
+        for name, line, look in _looks(by_name):
+            _line(axes, RECALLS, line.precision, line.precision_band, display_name(name), look)
+        for share in sorted({round(line.prevalence, 4) for line in by_name.values()}):
             axes.axhline(share, color="#9a9a9a", lw=0.8)
             axes.text(
                 0.01, share, f"chance {share:.0%}", fontsize=8, color="#5a5a5a", va="top" if share > 0.08 else "bottom"
@@ -122,16 +122,16 @@ def precision_recall(found: dict[str, Curve]) -> Picture:
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
         _finish(figure, axes)
 
-    at_80 = "; ".join(f"{name} {np.interp(0.8, RECALLS, one.precision):.0%}" for name, one in found.items())
+    at_80 = "; ".join(f"{name} {np.interp(0.8, RECALLS, line.precision):.0%}" for name, line in by_name.items())
     return chart(draw, f"precision–recall curves; precision at 80 % recall: {at_80}", (4.9, 4.2))
 
 
 Reading = tuple[float, list[float]]
 
 
-def readings(found: dict[str, Curve]) -> list[tuple[str, float, dict[str, Reading]]]:
+def readings(by_name: dict[str, Curve]) -> list[tuple[str, float, dict[str, Reading]]]:
     """Values of the curves with bands: (`tpr`, FPR) or (`precision`, recall), and by name value and interval."""
-    banded = {name: one for name, one in found.items() if one.roc_band is not None}
+    banded = {name: line for name, line in by_name.items() if line.roc_band is not None}
     rows: list[tuple[str, float, dict[str, Reading]]] = []
     for at in (0.01, 0.05):
         i = int(np.abs(RATES - at).argmin())
@@ -144,16 +144,16 @@ def readings(found: dict[str, Curve]) -> list[tuple[str, float, dict[str, Readin
     return rows
 
 
-def _looks(found: dict[str, Curve]) -> list[tuple[str, Curve, dict[str, Any]]]:
+def _looks(by_name: dict[str, Curve]) -> list[tuple[str, Curve, dict[str, Any]]]:
     """Each curve with its colour and dashes; the baselines go below the two that have bands."""
-    baselines, looks = iter(BASELINE_LINES * len(found)), []
-    for name, one in found.items():
+    baselines, looks = iter(BASELINE_LINES * len(by_name)), []
+    for name, line in by_name.items():
         look: dict[str, Any] = {"color": BLUE, "lw": 2.2, "zorder": 4}
         if name == "good or defect":
             look = {"color": VERMILLION, "lw": 1.4, "marker": "o", "ms": 3.5, "markevery": 0.12, "zorder": 5}
         elif name != "this model":
             look = dict(zip(("color", "ls"), next(baselines), strict=True)) | {"lw": 1.5, "zorder": 3}
-        looks.append((name, one, look))
+        looks.append((name, line, look))
     return looks
 
 

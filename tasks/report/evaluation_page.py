@@ -61,7 +61,7 @@ def render(
     )
 
 
-def _pictures(report: EvaluationReport, evidence: ReportData) -> dict[str, Any]:
+def _pictures(report: EvaluationReport, evidence: ReportData) -> Json:
     values = {threshold.name: threshold.value for threshold in report.thresholds}
     accuracy = {evidence.modes.index(name): entry.accuracy for name, entry in report.metrics.per_mode.items()}
     settings = report.settings["evaluate"]
@@ -82,11 +82,12 @@ def _pictures(report: EvaluationReport, evidence: ReportData) -> dict[str, Any]:
 
 
 def _contrasts(contrasts: list[PairContrast]) -> list[tuple[list[tuple[str, int, list[float]]], float]]:
-    """Of each contrast both kinds with their number, 5 %, median and 95 %, and how often the first is nearer."""
-    return [
-        ([(name, len(values), np.quantile(values, [0.05, 0.5, 0.95]).tolist()) for name, values in one.rows], one.auroc)
-        for one in contrasts
-    ]
+    """Of each contrast both kinds with their number, 5 %, median and 95 %, and the AUROC."""
+
+    def row(name: str, values: np.ndarray) -> tuple[str, int, list[float]]:
+        return name, len(values), np.quantile(values, [0.05, 0.5, 0.95]).tolist()
+
+    return [([row(*kind) for kind in contrast.rows], contrast.auroc) for contrast in contrasts]
 
 
 def _findings(findings: tuple[Finding, ...]) -> list[tuple[str, Finding]]:

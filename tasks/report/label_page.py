@@ -1,10 +1,10 @@
-"""The page of labels to look at again: each suspect record beside the nearest of its own mode and of the other."""
+"""The page of labels to check: each record beside the nearest of its own mode and of the nearer one."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from tasks.core.json_form import Json
 from tasks.data.split import PARTS
 from tasks.evaluation.label_errors import LabelIssues, find_label_issues, illustrate_label_issues, write_label_issues
 from tasks.model.classifier import PrototypeClassifier
@@ -18,7 +18,7 @@ MAX_SHOWN = 24  # suspects
 
 def write_labels(
     classifier: PrototypeClassifier, records: EmbeddedBank, size: tuple[int, int], folder: Path, language: str
-) -> dict[str, Any]:
+) -> Json:
     """Write `labels.parquet` and `labels.html` into a folder; how many were `checked`, and `suspects`."""
     issues = find_label_issues(classifier, records)
     write_label_issues(issues, records.bank, folder)

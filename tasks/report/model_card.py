@@ -51,7 +51,7 @@ def _front_matter(manifest: ReleaseManifest, report: EvaluationReport) -> str:
         ],
     }
     lines = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())
-    escaped = (UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in lines)
+    escaped = (UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line) for line in lines)
     return "\n".join(["---", *escaped, "---"])
 
 
@@ -91,12 +91,12 @@ def _summary(manifest: ReleaseManifest, report: EvaluationReport) -> str:
         "tested on {records} records that were not used for training, validation or calibration "
         "(frozen set {set}, `{digest}`)"
     )
-    made = say("made {created}, seed {seed}, preset `{preset}`")
+    origin = say("made {created}, seed {seed}, preset `{preset}`")
     lines = [
         f"{say('status')}: **{say(manifest.status)}**{reasons}",
         trained.format(source=_code(train.source), revision=train.revision, records=train.records, modes=train.modes),
         tested.format(records=report.metrics.records, set=frozen.version, digest=frozen.digest[:12]),
-        made.format(created=manifest.created, seed=config["seed"], preset=config["preset"]),
+        origin.format(created=manifest.created, seed=config["seed"], preset=config["preset"]),
     ]
     body = what.format(size=size, distance=config["fit"]["distance"], score=score)
     return "\n".join([f"# kensa {manifest.version}", "", body, "", *(f"- {line}" for line in lines)])

@@ -97,12 +97,12 @@ def _panels(drawing: Figure, ranking: Ranking, rows: list[RankingRow], axes: lis
     plots = drawing.subplots(down, min(len(axes), ACROSS), squeeze=False, sharey=True).ravel()
     for plot, axis in zip(plots, axes, strict=False):
         _panel(plot, ranking, rows, axis, alone=len(axes) == 1)
-    for left in plots[len(axes) :]:
-        left.remove()
+    for empty in plots[len(axes) :]:
+        empty.remove()
     for first in plots[::ACROSS]:
         first.set_ylabel(figure)
-    known = {name: look for plot in plots for look, name in zip(*plot.get_legend_handles_labels(), strict=True)}
-    drawing.legend(known.values(), known.keys(), loc="outside lower center", ncols=4)
+    labels = {name: look for plot in plots for look, name in zip(*plot.get_legend_handles_labels(), strict=True)}
+    drawing.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=4)
 
 
 def _panel(plot: Axes, ranking: Ranking, rows: list[RankingRow], axis: SearchAxis, alone: bool) -> None:

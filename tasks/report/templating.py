@@ -14,8 +14,8 @@ from tasks.report.translation import translator
 
 
 def environment(language: str = "en") -> Environment:
-    """The templates of `tasks/templates/`, with the filters that write figures."""
-    made = Environment(
+    """The templates of `tasks/report/templates/`, with filters that format numbers."""
+    templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -23,10 +23,12 @@ def environment(language: str = "en") -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    made.policies["ext.i18n.trimmed"] = True  # a text's line breaks in the template are none of its own
+    templates.policies["ext.i18n.trimmed"] = True  # line breaks of a template are no part of its texts
     say = translator(language)
-    made.install_gettext_callables(say, lambda one, many, count: say(one if count == 1 else many), newstyle=True)
-    made.filters |= {
+    templates.install_gettext_callables(
+        say, lambda single, plural, count: say(single if count == 1 else plural), newstyle=True
+    )
+    templates.filters |= {
         "say": say,
         "figure": figure,
         "share": share,
@@ -35,7 +37,7 @@ def environment(language: str = "en") -> Environment:
         "short": short,
         "gain": gain,
     }
-    return made
+    return templates
 
 
 def figure(value: float | None) -> str:

@@ -10,15 +10,15 @@ import functools
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from tasks.core.json_form import Json
 from tasks.core.sentences import Sentence
 
 Translate = Callable[[str], str]
 
 
 @functools.cache
-def read_catalogue(language: str) -> dict[str, Any]:
+def read_catalogue(language: str) -> Json:
     """The translations into a language by their English text, and `sentences` by their code; none for English."""
     if language == "en":
         return {"sentences": {}}

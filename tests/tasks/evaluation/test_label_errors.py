@@ -67,7 +67,7 @@ def test_the_shown_are_beside_the_nearest_of_both_modes():
     classifier, records = fitted(bank)
     found = find_label_issues(classifier, records)
     for one, row in zip(illustrate_label_issues(found, classifier, records, (4, 5), 5), found.rows, strict=False):
-        assert one.own_mode != one.taken_mode
+        assert one.own_mode != one.predicted_mode
         assert one.own_distance > 0, "a record is no neighbour of itself"
         np.testing.assert_array_equal(one.record.ravel(), bank.maps[row])
 

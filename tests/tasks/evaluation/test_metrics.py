@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm, rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from tasks.evaluation.bootstrap import Bootstrap, intervals, weighted_auroc
-from tasks.evaluation.evaluation_report import ModeMetrics
+from tasks.evaluation.evaluation_report import GroupMetrics, ModeMetrics
 from tasks.evaluation.metrics import (
     angular_metrics,
+    balanced_accuracy,
     d_prime,
     macro,
     pair_metrics,
+    per_group_metrics,
     per_mode_metrics,
     retrieval_metrics,
     tpr_at,
@@ -276,3 +280,39 @@ def test_angular_accuracy_sits_at_one_half_where_all_angles_are_sharp():
 def test_zero_embeddings_have_an_angle():
     zero = np.zeros((3, 4))
     assert angular_metrics(zero, zero, zero) == {"angular_accuracy": 0.5, "angular_auroc": 0.5}
+
+
+def test_balanced_accuracy_by_hand():
+    """Of four good parts three pass, of two defects one is stopped: (3/4 + 1/2) / 2; the plain accuracy is 4/6."""
+    good = np.array([True] * 4 + [False] * 2)
+    assert balanced_accuracy(np.array([0, 0, 0, 1, 1, 0], bool), good) == 0.625
+
+
+def test_passing_everything_is_a_coin_however_rare_defects_are():
+    good = np.arange(100) < 98
+    assert balanced_accuracy(np.zeros(100, bool), good) == 0.5
+
+
+def test_each_group_by_hand():
+    """Group a: both good parts nearest to mode 0; of its defects one is nearest to its own mode, one to good.
+
+    Its pair AUROC: own distances 1, 1, 1, 3 against others 2, 2, 2, 2 (3 of 4 wholly below: 12 of 16).
+    Good scores 1, 1 against 2, 1: 2 + 1 (two ties) of 4. Cut 1.5: no false alarm, one of two caught.
+    Group b has no good part, and a record without group counts nowhere.
+    """
+    distances = np.array([[1, 2], [1, 2], [2, 1], [2, 3], [5, 1], [9, 9.0]])
+    mode = np.array([0, 0, 1, 1, 1, 0])
+    group = np.array(["a", "a", "a", "a", "b", ""])
+    score = np.array([1, 1, 2, 1, 5, 9.0])
+    found = per_group_metrics(distances, mode, mode == 0, score, 1.5, group)
+    assert found["a"] == GroupMetrics(4, 2, 0.75, 0.75, good_auroc=0.75, fpr=0.0, tpr=0.5, balanced_accuracy=0.75)
+    assert found["b"] == GroupMetrics(1, 0, 1.0, 1.0, tpr=1.0)
+    assert list(found) == ["a", "b"]
+
+
+def test_without_a_threshold_or_a_good_prototype_the_rates_are_left_out():
+    distances, mode, group = np.array([[1, 2], [2, 1.0]]), np.array([0, 1]), np.array(["a", "a"])
+    without_cut = per_group_metrics(distances, mode, mode == 0, distances[:, 0], None, group)["a"]
+    assert without_cut == GroupMetrics(2, 1, 1.0, 1.0, good_auroc=1.0)
+    without_good = per_group_metrics(distances, mode, mode == 0, None, None, group)["a"]
+    assert without_good == replace(without_cut, good_auroc=None)
