@@ -19,6 +19,7 @@ from typing import Any
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import task_run
 from prefect.states import Completed
 from prefect.tasks import exponential_backoff
 
@@ -80,10 +81,11 @@ class StageTask(Task[..., Any]):
 
 
 def _name_state(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, whose result is wrapped in a state named Cached where its stage was reused."""
+    """`function`, announced on the terminal; its result is in a state named Cached where its stage was reused."""
 
     @functools.wraps(function)
     def step(*args: Any, **kwargs: Any) -> Any:
+        step_line(task_run.name or function.__name__)
         result = function(*args, **kwargs)
         stage = result.stage if isinstance(result, CachedSource) else result
         return Completed(name="Cached", message=f"kept: {stage.path}", data=result) if stage.reused else result
@@ -95,11 +97,6 @@ def may_pass(task: Task, run: TaskRun, state: State) -> bool:
     """Retry only errors that can pass by themselves: an unknown dataset stays unknown."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, KensaError) and error.may_pass
-
-
-def show_step(task: Task, run: TaskRun, state: State) -> None:
-    """Write on the terminal which step begins."""
-    step_line(run.name)
 
 
 def _train_trial(triplets: Stage, config: RunConfig, backend: str) -> dict[str, Any]:
@@ -134,7 +131,7 @@ NETWORK: dict[str, Any] = {
     "retry_condition_fn": may_pass,
     "tags": ["network"],
 }
-STAGE: dict[str, Any] = {"kind": StageTask, "on_running": [show_step]}
+STAGE: dict[str, Any] = {"kind": StageTask}
 TRAINING: dict[str, Any] = {"tags": ["training"]}
 HOUR = 3600
 

@@ -59,7 +59,7 @@ def test_a_flow_loads_without_what_its_steps_need():
 
 
 @pytest.mark.slow
-def test_a_kept_stage_is_a_cached_task_and_its_value_is_the_stage(server):
+def test_a_kept_stage_is_a_cached_task_and_its_value_is_the_stage(server, capsys):
     def make(reused: bool) -> Stage:
         return Stage("stages/one", "1" * 64, {}, reused)
 
@@ -77,3 +77,8 @@ def test_a_kept_stage_is_a_cached_task_and_its_value_is_the_stage(server):
         stages, states = run()
     assert [stage.reused for stage in stages] == [True, False, True, True]
     assert states == ["Cached", "Completed"]
+    assert [line for line in capsys.readouterr().err.splitlines() if line.endswith(" …")] == [
+        *["make …"] * 2,
+        "renamed …",
+        *["make …"] * 3,
+    ]
