@@ -8,38 +8,18 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from support.sweeps import RUN, by_margin, ended
 
 from tasks.config.model import TrainingConfig
 from tasks.config.overrides import read_run
-from tasks.config.run import DataConfig, RunConfig
 from tasks.config.search_space import OPTIMISM_NOTE, Sweep
 from tasks.core.errors import NoTrialLeft
-from tasks.core.results import PinnedSource, TrialResult
+from tasks.core.results import PinnedSource
 from tasks.core.stages import verified_manifest
 from tasks.evaluation.ranking import rank
-from tasks.report.sweep_chart import sweep_chart
 from tasks.sweep import conclude_sweep, verdict
 
 SOURCE = PinnedSource("acme/boards", "hub", "acme/boards", "0123456789abcdef")
-RUN = RunConfig(train="acme/boards", data=DataConfig(rows=4, cols=5), fit=TrainingConfig(epochs=3))
-
-
-def ended(plan, figure_of, size_of=lambda config: 100):
-    """Every trial of a plan with the figure that `figure_of` gives its run; None is a failure."""
-    tried = []
-    for trial in plan.trials():
-        value = figure_of(trial.config)
-        facts = {"figures": {"auroc": value, "d_prime": 1.0}, "seconds": 1.5, "best_epoch": 2}
-        facts["parameters"] = size_of(trial.config)
-        dead = TrialResult(trial.candidate, trial.config.seed, {}, failed="epoch 1: the loss is nan")
-        tried.append(dead if value is None else TrialResult(trial.candidate, trial.config.seed, facts))
-    return tried
-
-
-def by_margin(config):
-    """Best at 0.2; dead at 9; the seeds differ by 0.001."""
-    margin = config.fit.margin
-    return None if margin == 9 else 0.9 - (margin - 0.2) / 10 + (config.seed - 42) / 1000
 
 
 @pytest.fixture
@@ -141,38 +121,3 @@ def test_the_verdict_says_how_sure_it_is(plan):
     one = replace(clear, seeds=1)
     assert "With one seed, its lead may be chance" in said(one, by_margin)
     assert "2 combinations have the same mean" in said(one, lambda config: 0.5)
-
-
-def drawn(figure_of=by_margin, **options):
-    plan = Sweep(run=RUN, **options)
-    ranking = rank(plan.candidates(), ended(plan, figure_of), plan.figure, 0.95)
-    return sweep_chart(ranking, plan.axes(), plan.figure)
-
-
-@pytest.mark.parametrize(
-    ("grid", "draws", "shows"),
-    [
-        (("fit.margin=0.2,0.6",), None, ["interval", "one seed", "chosen"]),
-        (("fit.margin=0.2,0.6", "fit.distance=euclidean,cosine"), None, ["0.901", "0.861", "euclidean"]),
-        (("fit.margin=0.2,0.6", "fit.distance=euclidean"), None, ["one seed"]),  # one value is no axis
-        (("fit.margin=0.2..1", "fit.learning_rate=1e-4..1e-2:log"), 9, ["one combination, mean over seeds"]),
-        (("fit.margin=0.2,0.6", "fit.batch=8,16", "fit.epochs=1,2"), None, ["fit.batch", "fit.epochs", "mean"]),
-        (("fit.margin=0.2,9", "fit.batch=8,16"), None, ["one seed"]),  # all of margin 9 failed: one axis is left
-    ],
-)
-def test_the_picture_suits_the_search(grid, draws, shows):
-    picture = drawn(grid=grid, random=draws, seeds=2)
-    again = drawn(grid=grid, random=draws, seeds=2)
-    assert picture.content == again.content
-    text = picture.content.decode()
-    for words in shows:
-        assert f"<!-- {words} -->" in text, words
-    assert "best mean 0.9005" in picture.alt or draws
-
-
-def test_a_failed_cell_says_so():
-    dead = drawn(
-        lambda c: None if (c.fit.margin, c.fit.batch) == (0.6, 16) else 0.9,
-        grid=("fit.margin=0.2,0.6", "fit.batch=8,16"),
-    )
-    assert "<!-- failed -->" in dead.content.decode()
