@@ -1,10 +1,19 @@
-"""`kensa score`: what is asked of the step, and how its result is printed."""
+"""`kensa score`: what is asked of the step, how its result is printed, and mistakes in one line each."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from support.inspected_parts import map_column
+
 from tasks.core.inspection import FlipSummary, LabelledResult, Proportion, ScoreResult, VerdictChange
+from tasks.core.stages import MANIFEST, seal_folder
 
 LABELLED = LabelledResult(
     records=40,
@@ -52,3 +61,90 @@ def test_agreement_with_labels_and_changed_verdicts_are_printed(run, monkeypatch
         "  good auroc    0.950  [0.900, 0.990]",
         "  3 records of modes that v2 does not know",
     ]
+
+
+def write(folder, name, table):
+    (folder / name).mkdir()
+    pq.write_table(table, folder / name / "records.parquet")
+
+
+def resealed(releases, name, **facts):
+    """A copy of v1 whose manifest says something else."""
+    shutil.copytree(releases / "v1", releases / name)
+    manifest = json.loads((releases / name / MANIFEST).read_text())
+    seal_folder(releases / name, {key: value for key, value in manifest.items() if key != "files"} | facts)
+
+
+@pytest.fixture(scope="module")
+def folder(small_line, hidden, tmp_path_factory):
+    """A release, one of a later Kensa, a damaged one; new parts without labels, and sources that do not fit."""
+    folder = tmp_path_factory.mktemp("score")
+    shutil.copytree(small_line.artifacts_path, folder / "artifacts")
+    releases, table, holes = folder / "artifacts" / "releases", map_column(hidden(each=4)), hidden(each=4).maps.copy()
+    holes[7, 3] = np.nan
+    write(folder, "new", map_column(hidden(each=20, seed=3)).select(["map"]))
+    write(folder, "empty", table.slice(0, 0))
+    write(folder, "small", pa.table({"map": [[1.0, 2.0]] * 5}))
+    write(folder, "other", pa.table({"weight": [1.0]}))
+    write(folder, "holes", pa.table({"map": list(holes)}))
+    resealed(releases, "v8", format=99)
+    shutil.copytree(releases / "v1", releases / "v9")
+    with (releases / "v9" / "anchors.npz").open("ab") as file:
+        file.write(b"!")
+    return folder
+
+
+@pytest.fixture
+def there(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_command_writes_verdicts_and_says_why(run, there):
+    done = run("score", "new", "--release", "v1", "--out", "out/v.parquet", "--report", "out/why.html", "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert (told["release"], told["figures"]) == ("v1", None)
+    assert sum(told["counts"].values()) == 60
+    assert {path.name for path in (there / "out").iterdir()} == {"v.parquet", "why.html"}
+    assert pq.read_metadata(there / "out" / "v.parquet").num_rows == 60
+
+
+@pytest.mark.slow
+def test_a_labelled_source_on_the_hub_is_judged_on_what_the_release_never_saw(boards):
+    """The figures are then those of the release's own test part."""
+    done = boards.place.kensa("score", "acme/boards", "--out", "boards.parquet", "--json")
+    assert done.code == 0, done.err
+    figures, metrics = done.told["figures"], boards.first.told["metrics"]
+    assert figures["seen"] > 0
+    assert figures["mode_accuracy"]["rate"] == pytest.approx(metrics["mode_accuracy"])
+    assert figures["good_auroc"] == pytest.approx(metrics["good_auroc"], abs=1e-6)
+    assert figures["false_alarms"]["rate"] == pytest.approx(metrics["good_fpr"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("empty",), 2, "without rows"),
+        (("small",), 2, "a map of 4×5 finite values, as v1 was trained on, found one of another size"),
+        (("holes",), 2, "row 7: expected a map of 4×5 finite values"),
+        (("other",), 2, "expected records with 4×5 maps"),
+        (("nowhere",), 2, "nowhere"),
+        (("new", "--release", "v77"), 2, "no such release"),
+        (("new", "--release", "v8"), 2, "a later Kensa"),
+        (("new", "--release", "v9"), 1, "differs from the digest"),
+        (("new", "--against", "v77"), 2, "no such release"),
+        (("new", "--language", "de"), 2, "expected en or ja, found 'de'"),
+        (("new", "--out", "new/records.parquet/v.parquet"), 2, "expected a folder"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(run, there, words, code, message):
+    before = sorted(there.rglob("*.parquet"))
+    done = run("score", *words)
+    assert done.code == code, done.err
+    (line,) = [line for line in done.err.splitlines() if line.startswith("kensa: ")]
+    assert message in line
+    assert "Traceback" not in done.err
+    assert sorted(there.rglob("*.parquet")) == before
