@@ -28,6 +28,8 @@ from support.inspected_parts import COLS, ROWS, Parts, configured, line, map_col
 from support.project import BIN
 
 from tasks.config.model import TowerConfig
+from tasks.config.overrides import apply_overrides
+from tasks.config.run import RunConfig
 
 NOBODY = "http://127.0.0.1:9"  # the discard port: refused at once
 # Small enough for seconds; large enough that `hidden` beats the raw map and has its threshold.
@@ -174,7 +176,7 @@ def server(tmp_path_factory):
         process.wait(timeout=30)
 
 
-def _wait_for(url, process, seconds=120):
+def _wait_for(url, process, seconds=300):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert process.poll() is None, "the server ended before it answered"
@@ -222,6 +224,13 @@ def hidden():
         return Parts(maps.astype(np.float32), (mode > 0).astype(int), mode, np.array([""] * len(mode)))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def small_config():
+    """Makes the configuration of a retraining of a source with the settings of `SMALL`, as `Place.kensa` has it."""
+    overrides = [f"{key}={value}" for key, value in SMALL.items()]
+    return lambda train: apply_overrides(RunConfig(train=train, preset="notebook"), overrides)
 
 
 @pytest.fixture(scope="session")

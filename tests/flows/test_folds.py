@@ -6,23 +6,29 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
-from support.factory import dask_cluster, free_port
+from support.factory import dask_cluster
+from support.flow_runs import in_place, run_flow
 from support.inspected_parts import map_column
 
+from flows.retrain import retrain
+from tasks.config.overrides import apply_overrides
+
 pytestmark = pytest.mark.slow
-ASKED = ("--set", "evaluate.unseen=true", "--set", "evaluate.permutation=true")
+UNSEEN, PERMUTATION = "evaluate.unseen=true", "evaluate.permutation=true"
 
 
 @pytest.fixture(scope="module")
-def line(a_place, server, hidden, tmp_path_factory):
+def line(a_place, server, hidden, small_config, tmp_path_factory):
     """A run with both kinds of folds, and one that is judged by the fused score."""
     place = a_place(tmp_path_factory.mktemp("folds") / "place", server.env)
     (place.folder / "boards").mkdir()
     pq.write_table(map_column(hidden(120)), place.folder / "boards" / "table.parquet")
-    words = ("retrain", "--train", "boards", "--json", *ASKED)
-    runs = [place.kensa(*words), place.kensa(*words, "--set", "evaluate.score=fused")]
-    assert [run.code for run in runs] == [0, 0], runs[0].err + runs[1].err
-    return place, runs
+    config = apply_overrides(small_config("boards"), [UNSEEN, PERMUTATION])
+    with in_place(place.folder, server):
+        first = run_flow(retrain, config=config)
+        fused = run_flow(retrain, config=apply_overrides(config, ["evaluate.score=fused"]))
+    assert (first.error, fused.error) == (None, None)
+    return place, (first, fused)
 
 
 def of(server, artifact: str):
@@ -54,14 +60,14 @@ def test_progress_and_figures_stand_in_the_ui(line, server):
 
 def test_the_command_tells_both_questions_apart(line):
     place, (first, fused) = line
-    told = [run.told["metrics"] for run in (first, fused)]
+    told = [run.result.metrics for run in (first, fused)]
     for metrics in told:
         assert 0 <= metrics["unseen_good_auroc"] <= 1
         assert metrics["permutation_auroc"] == pytest.approx(0.5, abs=0.15)  # of some 50 records
     assert told[0]["unseen_good_auroc"] == told[0]["unseen_good_auroc_distance"]
     assert told[1]["unseen_good_auroc"] == told[1]["unseen_good_auroc_fused"]
     assert told[1]["good_auroc"] == told[1]["good_auroc_fused"]
-    report = json.loads((place.folder / first.told["path"] / "report.json").read_text())
+    report = json.loads((place.folder / first.result.path / "report.json").read_text())
     assert set(report["unseen"]["modes"]) == {"1", "2"}
 
 
@@ -77,22 +83,14 @@ def test_finished_folds_are_kept(line, server):
 
 
 def test_a_cluster_finds_what_one_after_the_other_finds(line, tmp_path):
-    """In other folders, so that every fold is made anew; both workers take part, and nothing else differs."""
+    """By the command and in other folders, so that every fold is made anew; both workers take part."""
     place, (first, _) = line
     folders = ("--data", tmp_path / "data", "--artifacts", tmp_path / "artifacts")
     with dask_cluster(tmp_path, place.env) as (address, home):
-        done = place.kensa(
-            "retrain", "--train", "boards", "--json", *ASKED, *folders, "--set", f"evaluate.dask={address}"
-        )
+        words = ("--set", UNSEEN, "--set", f"evaluate.dask={address}")
+        done = place.kensa("retrain", "--train", "boards", "--json", *words, *folders)
     assert done.code == 0, done.err
-    assert done.told["metrics"] == first.told["metrics"]
+    expected = {name: value for name, value in first.result.metrics.items() if not name.startswith("permutation")}
+    assert done.told["metrics"] == expected
     for name in ("one", "two"):
         assert "Task run 'fold " in (home / f"{name}.log").read_text(), name
-
-
-def test_a_cluster_that_is_not_there(line):
-    place, _ = line
-    address = f"tcp://127.0.0.1:{free_port()}"
-    done = place.kensa("retrain", "--train", "boards", *ASKED, "--set", f"evaluate.dask={address}")
-    assert (done.code, done.out) == (2, "")
-    assert done.err.startswith(f"kensa: evaluate.dask {address}: expected a Dask scheduler")

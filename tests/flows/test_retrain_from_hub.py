@@ -33,11 +33,6 @@ def csv(table):
     return table.to_pandas().to_csv(index=False).encode()
 
 
-def jsonl(table):
-    """The table as one JSON object a line."""
-    return "".join(json.dumps(row) + "\n" for row in table.to_pylist()).encode()
-
-
 def arrow(table):
     """The table as an Arrow file."""
     file = io.BytesIO()
@@ -207,53 +202,29 @@ def test_a_new_commit_is_retrained_and_compared_with_the_champion(boards, a_plac
 
 
 @pytest.mark.slow
-def test_a_private_csv_repository_pinned_in_the_source(hub, at_hub, hidden):
-    """CSV, HF_TOKEN, and a commit that is not the newest."""
-    sha = hub.commit("acme/secret", {"train.csv": csv(wide_records(hidden()))})
+def test_a_private_csv_repository_pinned_in_the_source_and_a_gated_arrow_test_source(hub, at_hub, hidden):
+    """A token, a commit that is not the newest, and a test source half of which was trained on."""
+    parts = hidden(240)
+    train, overlap, fresh = parts.take(slice(600)), slice(540, 600), slice(600, 720)
+    sha = hub.commit("acme/secret", {"train.csv": csv(wide_records(train))})
     hub.commit("acme/secret", {"train.csv": b"data0,label\n1,2\n"})
     hub.private("acme/secret", "hf_secret")
-    words = ("retrain", "--train", f"acme/secret@{sha}", "--json")
+    later = hub.commit("acme/later", {"data/test.arrow": arrow(wide_records(parts.take(np.r_[overlap, fresh])))})
+    hub.gated("acme/later", "hf_secret")
+    words = ("retrain", "--train", f"acme/secret@{sha}", "--test", "acme/later", "--json", *ONE_EPOCH)
     refused = at_hub.kensa(*words, PREFECT_API_URL=None)
     assert refused.code == 2
     assert "no such dataset on the Hub, or a private one" in refused.err
-    done = at_hub.kensa(*words, *ONE_EPOCH, HF_TOKEN="hf_secret")
+    done = at_hub.kensa(*words, HF_TOKEN="hf_secret")
     told = concluded(done)
     assert told["train"]["revision"] == sha
-    assert told["train"]["records"] == 600
-    assert told["train"]["source_kind"] == "wide records"
+    assert (told["train"]["records"], told["train"]["source_kind"]) == (600, "wide records")
+    assert told["test"]["revision"] == manifest_of(at_hub, done)["test"]["revision"] == later
+    data = report_of(at_hub, done)["data"]
+    assert (data["test_in_train"], data["records"]["test"], told["metrics"]["records"]) == (60, 120, 120)
     assert hub.saw_token("hf_secret", "train.csv")
     everything = [path.read_bytes() for path in at_hub.folder.rglob("*") if path.is_file() and "home" not in path.parts]
     assert not any(b"hf_secret" in content for content in [*everything, done.out.encode(), done.err.encode()])
-
-
-@pytest.mark.slow
-def test_a_gated_jsonl_repository_at_a_revision(hub, at_hub, hidden):
-    """JSON lines, a gate that the token opens, and --revision."""
-    sha = hub.commit("acme/gated", {"data/train.jsonl": jsonl(map_column(hidden()))})
-    hub.commit("acme/gated", {"data/train.jsonl": b""})
-    hub.gated("acme/gated", "hf_granted")
-    words = ("retrain", "--train", "acme/gated", "--revision", sha, "--json", *ONE_EPOCH)
-    told = concluded(at_hub.kensa(*words, HF_TOKEN="hf_granted"))
-    assert told["train"]["revision"] == sha
-    assert told["train"]["records"] == 600
-
-
-@pytest.mark.slow
-def test_records_of_an_arrow_test_source_that_were_trained_on_are_left_out(hub, at_hub, hidden):
-    """Arrow files, and a --test source half of which stands in the training source."""
-    parts = hidden(240)
-    train, overlap, fresh = parts.take(slice(600)), slice(540, 600), slice(600, 720)
-    test = parts.take(np.r_[overlap, fresh])
-    hub.commit("acme/boards", {"data/train.arrow": arrow(map_column(train))})
-    sha = hub.commit("acme/later", {"data/test.arrow": arrow(map_column(test))})
-    words = ("retrain", "--train", "acme/boards", "--test", "acme/later", "--json", *ONE_EPOCH)
-    done = at_hub.kensa(*words)
-    told = concluded(done)
-    assert told["test"]["revision"] == manifest_of(at_hub, done)["test"]["revision"] == sha
-    data = report_of(at_hub, done)["data"]
-    assert data["test_in_train"] == 60
-    assert data["records"]["test"] == 120
-    assert told["metrics"]["records"] == 120
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,10 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 @dataclass(frozen=True)
 class FlowRun:
-    """A run that has ended: its id, its result, or the error that failed it."""
+    """A run that has ended: its id, what it wrote to stderr, its result, or the error that failed it."""
 
     id: str
+    err: str
     result: Any = None
     error: Exception | None = None
 
@@ -30,9 +32,10 @@ def in_place(folder: Path, server: Any) -> Iterator[None]:
 
 def run_flow(flow: Flow, *arguments: Any, **parameters: Any) -> FlowRun:
     """Run a flow to its end."""
-    state = flow(*arguments, return_state=True, **parameters)
-    run = str(state.state_details.flow_run_id)
+    with contextlib.redirect_stderr(io.StringIO()) as stderr:
+        state = flow(*arguments, return_state=True, **parameters)
+    run, err = str(state.state_details.flow_run_id), stderr.getvalue()
     try:
-        return FlowRun(run, result=state.result())
+        return FlowRun(run, err, result=state.result())
     except Exception as error:
-        return FlowRun(run, error=error)
+        return FlowRun(run, err, error=error)

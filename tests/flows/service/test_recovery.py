@@ -1,4 +1,4 @@
-"""A training whose processes die is taken up again by itself, and ends in the weights of an undisturbed one."""
+"""A training whose processes die is restarted by itself, and ends in the weights of an undisturbed one."""
 
 from __future__ import annotations
 
@@ -30,26 +30,38 @@ def factory(tmp_path_factory):
             made.sweep()
 
 
-def kill_while_training(factory, parts, *words, number=signal.SIGKILL):
-    """Publish and deliver a revision, and kill the processes with `words` in their command once epochs are done."""
-    sha, known = factory.publish(parts), len(factory.runs())
+def deliver(factory, parts):
+    """Publish a revision and deliver its news; returns it, and how many runs there were before."""
+    sha, before = factory.publish(parts), len(factory.runs())
     assert factory.deliver(news(sha)).status_code == 202
-    until(lambda: factory.epochs() >= 5, 120, "five epochs are done")
+    return sha, before
+
+
+def kill_while_training(factory, *words, number=signal.SIGKILL):
+    """Kill the processes with one of `words` in their command once five more epochs are done."""
+    done = factory.epochs()
+    until(lambda: factory.epochs() >= done + 5, 180, "five more epochs are done")
     victims = factory.processes(*words)
     assert victims
     for victim in victims:
         os.kill(victim, number)
     assert factory.epochs() < LONG["fit.epochs"], "it was killed too late"
-    return sha, known, time.monotonic()
+    return time.monotonic()
 
 
-def the_run(factory, known):
-    """The run that came after the `known` ones, once it is completed; None before and while the server is away."""
-    try:
-        found = factory.runs()[known:]
-    except httpx.TransportError:
-        return None
-    return found[0] if found and found[0]["state_name"] == "Completed" else None
+def completed(factory, before, killed):
+    """The run that came after the first ones, once it is completed."""
+
+    def ask():
+        try:
+            runs = factory.runs()[before:]
+        except httpx.TransportError:
+            return None  # the server is away
+        return runs[0] if runs and runs[0]["state_name"] == "Completed" else None
+
+    run = until(ask, 300, "the run is completed")
+    print(f"completed {time.monotonic() - killed:.0f} s after the last kill")
+    return run
 
 
 def weights_again(factory, folder):
@@ -74,53 +86,37 @@ def check(factory, run, sha, folder):
     until(lambda: not factory.processes("prefect.engine"), 30, "no flow process is left")
 
 
-def test_kill_9_of_the_flow(factory, hidden):
-    """The worker reports the crash at once; 30 quiet seconds later it is taken up."""
-    sha, known, killed = kill_while_training(factory, hidden(200), "prefect.engine")
-    run = until(lambda: the_run(factory, known), 300, "the run is completed")
-    print(f"completed {time.monotonic() - killed:.0f} s after the kill")
+def test_kill_9_of_the_flow_and_then_of_the_server(factory, hidden):
+    """The worker reports the crash at once; `kensa up` starts the server again, and the flow trains on meanwhile."""
+    sha, before = deliver(factory, hidden(200))
+    kill_while_training(factory, "prefect.engine")
+    killed = kill_while_training(factory, "server start")
+    run = completed(factory, before, killed)
     assert run["run_count"] == 2
-    states = sorted(state for name, state in factory.tasks(run["id"]) if name.startswith("triplets"))
-    assert states == ["Cached", "Completed"], "the second time it was found good"
+    states = {state for name, state in factory.tasks(run["id"]) if name.startswith("triplets")}
+    assert states == {"Cached", "Completed"}, "the second time it was found good"
+    assert "server ended with -9; starting it again" in factory.said()
     check(factory, run, sha, "again-1")
 
 
-def test_kill_9_of_the_server(factory, hidden):
-    """`kensa up` starts it again; the flow trains on in the meantime."""
-    sha, known, killed = kill_while_training(factory, hidden(200, seed=1), "server start")
-    run = until(lambda: the_run(factory, known), 300, "the run is completed")
-    print(f"completed {time.monotonic() - killed:.0f} s after the kill")
-    assert "server ended with -9; starting it again" in factory.said()
+def test_kill_9_of_worker_and_flow_and_then_sigterm_of_the_worker(factory, hidden):
+    """Nobody is left to report the crash: the lock that nobody holds tells of it. SIGTERM takes the flow along."""
+    sha, before = deliver(factory, hidden(200, seed=2))
+    kill_while_training(factory, "worker start", "prefect.engine")
+    until(lambda: "kensa up: restarted: " in factory.said(), 120, "the run is restarted")
+    killed = kill_while_training(factory, "worker start", number=signal.SIGTERM)
+    run = completed(factory, before, killed)
+    assert run["run_count"] == 3
     check(factory, run, sha, "again-2")
-
-
-def test_kill_9_of_worker_and_flow(factory, hidden):
-    """Nobody is left to report the crash: the lock that nobody holds tells of it."""
-    sha, known, killed = kill_while_training(factory, hidden(200, seed=2), "worker start", "prefect.engine")
-    run = until(lambda: the_run(factory, known), 300, "the run is completed")
-    print(f"completed {time.monotonic() - killed:.0f} s after the kill")
-    assert run["run_count"] == 2
-    assert "kensa up: restarted: " in factory.said()
-    check(factory, run, sha, "again-3")
-
-
-def test_sigterm_of_the_worker(factory, hidden):
-    """It takes its flow along, and `kensa up` starts it again."""
-    words = ("worker start",)
-    sha, known, killed = kill_while_training(factory, hidden(200, seed=3), *words, number=signal.SIGTERM)
-    run = until(lambda: the_run(factory, known), 300, "the run is completed")
-    print(f"completed {time.monotonic() - killed:.0f} s after the signal")
-    check(factory, run, sha, "again-4")
 
 
 def test_kill_9_of_everything_and_a_new_start(factory, hidden):
     """As after a power cut: nothing of the factory lives, and `kensa up` is started anew."""
-    sha, known, _ = kill_while_training(factory, hidden(200, seed=4), "")
+    sha, before = deliver(factory, hidden(200, seed=4))
+    kill_while_training(factory, "")
     factory.process.wait()
     until(lambda: not factory.processes(), 30, "nothing lives")
     factory.start()
-    ready = time.monotonic()
-    run = until(lambda: the_run(factory, known), 300, "the run is completed")
-    print(f"completed {time.monotonic() - ready:.0f} s after kensa up was ready again")
+    run = completed(factory, before, time.monotonic())
     assert run["run_count"] == 2
-    check(factory, run, sha, "again-5")
+    check(factory, run, sha, "again-3")

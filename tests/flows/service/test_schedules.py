@@ -11,6 +11,8 @@ import pytest
 from support.factory import until
 from support.project import ROOT
 
+from flows.service.schedules import main
+
 pytestmark = pytest.mark.slow
 TWO = '{top}\n[lines.a]\ntrain = "demo"\n{a}\n[lines.b]\ntrain = "demo"\ntimezone = "America/New_York"\n'
 
@@ -29,10 +31,17 @@ def deployed(served):
     return served
 
 
-def set_from(place, text):
-    (place.folder / "kensa.toml").write_text(text)
-    done = place.run(sys.executable, "-m", "flows.service.schedules")
-    assert done.code == 0, done.err
+@pytest.fixture
+def set_from(server, monkeypatch):
+    """Writes kensa.toml, and makes the schedules those of its lines."""
+    monkeypatch.setenv("PREFECT_API_URL", server.env["PREFECT_API_URL"])
+    monkeypatch.chdir(deployed.folder)
+
+    def write(text):
+        Path("kensa.toml").write_text(text)
+        assert main() == 0
+
+    return write
 
 
 def standing(server):
@@ -47,11 +56,11 @@ def shown(server):
     return {slug: told[:3] for slug, told in standing(server).items()}
 
 
-def test_each_line_has_its_schedule_once_and_loses_it_when_it_goes(deployed, server):
+def test_each_line_has_its_schedule_once_and_loses_it_when_it_goes(set_from, server):
     soon = datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(minutes=30)
     cron = f"{soon.minute} {soon.hour} * * *"
     text = TWO.format(top='schedule = "0 6 * * *"', a=f'schedule = "{cron}"\ntimezone = "Asia/Tokyo"')
-    set_from(deployed, text)
+    set_from(text)
     assert shown(server) == {
         "line-a": (cron, "Asia/Tokyo", {"line": "a"}),
         "line-b": ("0 6 * * *", "America/New_York", {"line": "b"}),
@@ -59,12 +68,12 @@ def test_each_line_has_its_schedule_once_and_loses_it_when_it_goes(deployed, ser
     due = soon.replace(second=0, microsecond=0).astimezone(UTC)
     until(lambda: due in times(server, "a"), 90, "a run of line a is scheduled for its own time in Tokyo")
     once = standing(server)
-    set_from(deployed, text)
+    set_from(text)
     assert standing(server) == once, "run again, nothing is made anew"
-    set_from(deployed, '[lines.b]\ntrain = "demo"\ntimezone = "America/New_York"\n')
+    set_from('[lines.b]\ntrain = "demo"\ntimezone = "America/New_York"\n')
     assert shown(server) == {"line-b": ("0 5 * * 1", "America/New_York", {"line": "b"})}
     assert times(server, "a") == []
-    set_from(deployed, '[lines.b]\ntrain = "demo"\n')
+    set_from('[lines.b]\ntrain = "demo"\n')
     assert shown(server) == {"monday-morning": ("0 5 * * 1", "Europe/Berlin", {"line": "all"})}
 
 

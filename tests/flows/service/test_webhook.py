@@ -17,11 +17,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 from support.factory import SECRET, free_port, news, until
 from support.project import ROOT
 
+from flows.service import webhook
 from flows.service.events import EVENT
 from flows.service.ledger import Ledger
+from flows.service.lines import read_lines
 
 A, B = "a" * 40, "b" * 40
 LINES = """
@@ -294,60 +297,66 @@ def test_what_was_answered_with_202_survives_kill_9_and_prefects_absence(receive
     assert receiver.post(news(B, "acme/housings")).json() == {"noted": [], "known": 1}
 
 
+def test_a_flood_is_bounded_and_a_strangers_flood_shuts_nobody_out(tmp_path):
+    """A burst is let in, and no more; deliveries without the secret do not count."""
+    (tmp_path / "kensa.toml").write_text(LINES)
+    application = webhook.receiver(
+        read_lines(tmp_path / "kensa.toml"), Ledger(tmp_path), SECRET, webhook.TokenBucket(per_second=0, burst=3)
+    )
+
+    def send(secret):
+        return client.post("/webhook", json=news(A), headers={"X-Webhook-Secret": secret}).status_code
+
+    client = TestClient(application)
+    assert {send("wrong") for _ in range(20)} == {401}
+    assert [send(SECRET) for _ in range(5)] == [202, 202, 202, 429, 429]
+
+
+def test_tokens_come_back_with_time(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(webhook.time, "monotonic", lambda: now)
+    bucket = webhook.TokenBucket(per_second=2, burst=2)
+    bucket.last = now
+    assert [bucket.allows() for _ in range(3)] == [True, True, False]
+    now = 0.5
+    assert [bucket.allows() for _ in range(2)] == [True, False]
+    now = 60.0
+    assert [bucket.allows() for _ in range(3)] == [True, True, False], "no more than a burst is saved"
+
+
 @pytest.mark.slow
-def test_a_flood_is_bounded_and_a_strangers_flood_shuts_nobody_out(receiver):
-    """200 at once and 100 a second are let in; those without the secret do not count."""
-    with ThreadPoolExecutor(8) as many, httpx.Client() as client:
-
-        def send(secret):
-            headers = {"X-Webhook-Secret": secret}
-            return client.post(f"{receiver.address}/webhook", json=news(A), headers=headers).status_code
-
-        strangers = list(many.map(send, ["wrong"] * 400))
-        assert set(strangers) == {401}
-        assert send(SECRET) == 202
-        began = time.monotonic()
-        answers = list(many.map(send, [SECRET] * 1200))
-        took = time.monotonic() - began
-    assert set(answers) <= {202, 429}
-    assert answers.count(202) <= 201 + 100 * took
-    if took < 8:
-        assert 429 in answers
-
-
-@pytest.mark.slow
-def test_a_thousand_deliveries_at_50_a_second(receiver, prefect):
-    """400 right ones, 150 replays of them, and 450 that must stay outside, in any order."""
-    right = [news(f"{number:040x}", "acme/housings") for number in range(1000, 1400)]
-    bad = [(content, SECRET, status) for content, status in BAD.values()] * 10
-    jobs = [(told, SECRET, 202) for told in right] + bad[:250]
-    jobs += [(news(f"{number:040x}"), "wrong", 401) for number in range(100)]
-    jobs += [({**news(A), "padding": "x" * 70_000}, SECRET, 413)] * 100
-    jobs += [(told, SECRET, 202) for told in right[:150]]
+def test_five_hundred_deliveries_at_80_a_second(receiver, prefect):
+    """200 right ones, 75 replays of them, and 225 that must stay outside, in any order."""
+    right = [news(f"{number:040x}", "acme/housings") for number in range(1000, 1200)]
+    bad = [(content, SECRET, status) for content, status in BAD.values()] * 5
+    jobs = [(told, SECRET, 202) for told in right] + bad[:125]
+    jobs += [(news(f"{number:040x}"), "wrong", 401) for number in range(50)]
+    jobs += [({**news(A), "padding": "x" * 70_000}, SECRET, 413)] * 50
+    jobs += [(told, SECRET, 202) for told in right[:75]]
     random.Random(0).shuffle(jobs)
-    assert len(jobs) == 1000
+    assert len(jobs) == 500
+    assert receiver.post(news(A)).status_code == 202
+    until(lambda: Ledger(receiver.folder / "data").due() == [], 60, "Prefect is imported, and was told")
     memory, began = [], time.monotonic()
     with ThreadPoolExecutor(16) as senders:
         pending = []
         for number, (content, secret, _) in enumerate(jobs):
-            time.sleep(max(0, began + number / 50 - time.monotonic()))
+            time.sleep(max(0, began + number / 80 - time.monotonic()))
             pending.append(senders.submit(receiver.post, content, secret))
-            if number % 100 == 99:
+            if number % 50 == 49:
                 memory.append(receiver.memory())
         answers = [answer.result() for answer in pending]
     took = time.monotonic() - began
-    assert took > 19, "faster than 50 a second"  # slower is the machine's affair: no test of ours measures time
     wrong = [
         (a.status_code, status, a.text)
         for a, (_, _, status) in zip(answers, jobs, strict=True)
         if a.status_code != status
     ]
     assert wrong == []
-    wanted = {("housings", told["updatedRefs"][0]["newSha"]) for told in right}
-    assert receiver.noted() == wanted
-    assert memory[-1] - memory[2] < 8, memory  # 70 000 deliveries end there too; a leak of 20 kB each would not
-    slowest = sorted(answer.elapsed.total_seconds() for answer in answers)[990]
-    print(f"1000 in {took:.1f} s, {memory[0]:.1f} to {memory[-1]:.1f} MB, 99 % within {slowest * 1000:.0f} ms")
+    assert receiver.noted() == {("boards", A), *(("housings", told["updatedRefs"][0]["newSha"]) for told in right)}
+    assert memory[-1] - memory[4] < 8, memory  # a leak of 40 kB each would be more
+    slowest = sorted(answer.elapsed.total_seconds() for answer in answers)[495]
+    print(f"500 in {took:.1f} s, {memory[0]:.1f} to {memory[-1]:.1f} MB, 99 % within {slowest * 1000:.0f} ms")
     until(lambda: Ledger(receiver.folder / "data").due() == [], 60, "Prefect was told of what is due")
     assert receiver.stop() in (0, -signal.SIGTERM)
     assert "Traceback" not in receiver.log.read_text()

@@ -8,16 +8,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pyarrow.parquet as pq
 import pytest
-from support.factory import BIN
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from support.factory import until
+from support.flow_runs import in_place, run_flow
 from support.inspected_parts import inspected, map_column
 
+from flows.retrain import retrain
+from tasks.config.overrides import apply_overrides
+from tasks.core.errors import UnfitData
+
 pytestmark = pytest.mark.slow
-SAVE = """
-import sys
-from prefect.blocks.notifications import CustomWebhookNotificationBlock as Block
-told = {"subject": "{{subject}}", "body": "{{body}}"}
-Block(name="kensa", url=sys.argv[1], json_data=told).save("kensa", overwrite=True)
-"""
 
 
 @pytest.fixture
@@ -40,57 +40,56 @@ def messages():
         server.shutdown()
 
 
+def save_block(address):
+    """The block `custom-webhook/kensa`, which posts subject and body to an address."""
+    fields = {"subject": "{{subject}}", "body": "{{body}}"}
+    CustomWebhookNotificationBlock(name="kensa", url=address, json_data=fields).save("kensa", overwrite=True)
+
+
 @pytest.fixture
-def told(served, messages, hidden):
-    """A place whose kensa.toml names the block, with a folder of good parts and one of unfit ones."""
-    address, heard = messages
+def place(served, server, messages, hidden):
+    """A place whose kensa.toml names the block, with a folder of good parts and one of unfit ones; flows run here."""
     (served.folder / "kensa.toml").write_text('notify = "custom-webhook/kensa"\n[lines.boards]\ntrain = "good"\n')
     for name, parts in (("good", hidden(160)), ("unfit", inspected(1, 12))):
         (served.folder / name).mkdir()
         pq.write_table(map_column(parts), served.folder / name / "table.parquet")
-    saved = served.run(BIN / "python", "-c", SAVE, address)
-    assert saved.code == 0, saved.err
-    return served, heard
+    with in_place(served.folder, server):
+        save_block(messages[0])
+        yield served
 
 
-def test_promotion_silence_rejection_and_failure(told):
-    place, heard = told
-    first = place.kensa("retrain", "--train", "good", "--json")
-    assert first.told["status"] == "released", first.told
-    assert len(heard) == 1
-    assert heard[0]["subject"].startswith("Kensa released: good@")
-    assert "v1 is champion; pair AUROC " in heard[0]["body"]
-    assert "report.html" in heard[0]["body"]
+def test_promotion_silence_rejection_and_failure(place, messages, small_config):
+    _, received = messages
+    config = small_config("good")
+    assert run_flow(retrain, config=config).result.status == "released"
+    assert len(received) == 1
+    assert received[0]["subject"].startswith("Kensa released: good@")
+    assert "v1 is champion; pair AUROC " in received[0]["body"]
+    assert "report.html" in received[0]["body"]
 
-    assert place.kensa("retrain", "--train", "good", "--json").told["status"] == "unchanged"
-    assert len(heard) == 1, "nothing new is no news"
+    assert run_flow(retrain, config=config).result.status == "unchanged"
+    assert len(received) == 1, "nothing new is no news"
 
-    rejected = place.kensa("retrain", "--train", "good", "--json", "--set", "gate.beat_raw_by=1")
-    assert rejected.told["status"] == "rejected", rejected.told
-    assert len(heard) == 2
-    assert heard[1]["subject"].startswith("Kensa rejected: good@")
-    assert rejected.told["reasons"][0] in heard[1]["body"]
+    rejected = run_flow(retrain, config=apply_overrides(config, ["gate.beat_raw_by=1"])).result
+    assert rejected.status == "rejected"
+    assert len(received) == 2
+    assert received[1]["subject"].startswith("Kensa rejected: good@")
+    assert rejected.reasons[0] in received[1]["body"]
 
-    failed = place.kensa("retrain", "--train", "unfit", "--json")
-    assert failed.code == 2, failed.err
-    assert len(heard) == 3
-    assert heard[2]["subject"].startswith("Kensa failed: ")
-    assert "cannot be trained on" in heard[2]["body"]
+    assert isinstance(run_flow(retrain, config=small_config("unfit")).error, UnfitData)
+    assert len(received) == 3
+    assert received[2]["subject"].startswith("Kensa failed: ")
+    assert "cannot be trained on" in received[2]["body"]
 
 
-def test_a_block_that_is_missing_or_does_not_answer_fails_no_run(told, messages):
-    """The work is done; the log says that nobody was told."""
-    place, heard = told
-    (place.folder / "kensa.toml").write_text('notify = "custom-webhook/nobody"\n[lines.boards]\ntrain = "good"\n')
-    failed = place.kensa("retrain", "--train", "unfit")
-    assert failed.code == 2
-    assert "kensa.toml: the notification 'Kensa failed: " in failed.err
-    assert "Traceback" not in failed.err
-    saved = place.run(BIN / "python", "-c", SAVE, "http://127.0.0.1:9/")
-    assert saved.code == 0, saved.err
-    (place.folder / "kensa.toml").write_text('notify = "custom-webhook/kensa"\n[lines.boards]\ntrain = "good"\n')
-    failed = place.kensa("retrain", "--train", "unfit")
-    assert failed.code == 2
-    assert "kensa.toml: the notification 'Kensa failed: " in failed.err
-    assert "Traceback" not in failed.err
-    assert heard == []
+@pytest.mark.parametrize("block", ["custom-webhook/nobody", "custom-webhook/kensa"], ids=["missing", "silent"])
+def test_a_block_that_is_missing_or_does_not_answer_fails_no_run(place, server, messages, small_config, block):
+    """The work is done; the log says that nobody was notified."""
+    (place.folder / "kensa.toml").write_text(f'notify = "{block}"\n[lines.boards]\ntrain = "good"\n')
+    save_block("http://127.0.0.1:9/")
+    run = run_flow(retrain, config=small_config("unfit"))
+    assert isinstance(run.error, UnfitData)
+    warning = "kensa.toml: the notification 'Kensa failed: "
+    logs = until(lambda: [log for log in server.logs(run.id) if log.startswith(warning)], 30, "the log says so")
+    assert "Traceback" not in logs[0]
+    assert messages[1] == []
