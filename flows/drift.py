@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.logging import get_run_logger
 
 from flows.service.lines import ProductLine, read_lines
-from flows.service.run_guard import guarded_run
+from flows.service.run_locks import guarded_run
 from flows.ui import notify
 from flows.ui.artifacts import publish_drift
 from tasks import steps

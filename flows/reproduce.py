@@ -9,7 +9,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.prepare import Sources, prepare
-from flows.service.run_guard import guarded_run
+from flows.service.run_locks import guarded_run
 from flows.ui.artifacts import RunArtifacts
 from tasks import steps
 from tasks.config.run import RunConfig

@@ -11,7 +11,7 @@ from prefect.runtime import flow_run
 from flows.folds import fold_results
 from flows.prepare import PreparedData, Sources, pin_sources, prepare
 from flows.service.lines import FactoryConfig, read_lines
-from flows.service.run_guard import guarded_run
+from flows.service.run_locks import guarded_run
 from flows.ui import notify
 from flows.ui.artifacts import RunArtifacts, initial_run_name, rename_run
 from tasks import steps

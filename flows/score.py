@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.service.lines import read_lines
-from flows.service.run_guard import guarded_run
+from flows.service.run_locks import guarded_run
 from flows.ui.artifacts import publish_verdicts
 from tasks import steps
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER

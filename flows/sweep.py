@@ -55,13 +55,9 @@ def sweep(plan: Sweep) -> SweepResult:
 
 def run(plan: Sweep) -> SweepResult:
     """The flow on the plan's own threads, or on its Dask cluster."""
-    return sweep.with_options(task_runner=_runner(plan))(plan)
-
-
-def _runner(plan: Sweep) -> TaskRunner[Any]:
-    if plan.dask is None:
-        return ThreadPoolTaskRunner(max_workers=plan.workers)
-    return cluster_runner(plan.dask)
+    threads = plan.dask is None
+    runner: TaskRunner[Any] = ThreadPoolTaskRunner(plan.workers) if threads else cluster_runner(plan.dask)
+    return sweep.with_options(task_runner=runner)(plan)
 
 
 def _banks(trials: list[Trial], data: PreparedData) -> list[Stage]:

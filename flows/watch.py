@@ -14,7 +14,7 @@ from flows.service.events import announce_due_versions
 from flows.service.ledger import End, Ledger, Version
 from flows.service.lines import LINES_FILE, FactoryConfig, ProductLine, read_lines
 from flows.service.recovery import RunRecovery
-from flows.service.run_guard import guarded_run
+from flows.service.run_locks import guarded_run
 from flows.service.server import configured_server
 from tasks import steps
 from tasks.core.errors import KensaError, SomeLinesFailed

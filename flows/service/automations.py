@@ -21,40 +21,44 @@ from prefect.events.schemas.events import ResourceSpecification
 
 WITHOUT_HEARTBEAT = datetime.timedelta(seconds=90)  # three heartbeats; Prefect allows no shorter ones than 30 s
 QUIET = datetime.timedelta(seconds=30)  # after the last report of a crash
-RUNS = {"prefect.resource.id": "prefect.flow-run.*"}
 OURS = {"prefect.resource.id": "prefect.tag.kensa", "prefect.resource.role": "tag"}  # only runs of our deployments
 
 
 def automations() -> list[Automation]:
     """Both, as they should be on the server."""
-    silent = _silence("prefect.flow-run.heartbeat", WITHOUT_HEARTBEAT)
-    crashed = _silence("prefect.flow-run.Crashed", QUIET)
-    dead = ChangeFlowRunState(
-        state=StateType.CRASHED, name="Crashed", message="no heartbeat: its process or machine died"
-    )
-    again = ChangeFlowRunState(state=StateType.SCHEDULED, name="AwaitingRetry", message="restarted after a crash")
     return [
-        Automation(
-            name="kensa: no heartbeat", description="Marks runs whose machine died.", trigger=silent, actions=[dead]
+        _after_silence(
+            "kensa: no heartbeat",
+            "Marks runs whose machine died.",
+            ("prefect.flow-run.heartbeat", WITHOUT_HEARTBEAT),
+            (StateType.CRASHED, "Crashed", "no heartbeat: its process or machine died"),
         ),
-        Automation(
-            name="kensa: take up again", description="Schedules crashed runs anew.", trigger=crashed, actions=[again]
+        _after_silence(
+            "kensa: take up again",
+            "Schedules crashed runs anew.",
+            ("prefect.flow-run.Crashed", QUIET),
+            (StateType.SCHEDULED, "AwaitingRetry", "restarted after a crash"),
         ),
     ]
 
 
-def _silence(event: str, within: datetime.timedelta) -> EventTrigger:
-    """Fires when one of our runs sends no event at all for so long after `event`."""
-    return EventTrigger(
+def _after_silence(
+    name: str, description: str, silence: tuple[str, datetime.timedelta], state: tuple[StateType, str, str]
+) -> Automation:
+    """Sets the state of a run of ours that sends no event at all for so long after an event."""
+    (event, within), (kind, state_name, message) = silence, state
+    trigger = EventTrigger(
         after={event},
         expect={"prefect.flow-run.*"},
-        match=ResourceSpecification(RUNS),
+        match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
         match_related=ResourceSpecification(OURS),
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         threshold=1,
         within=within,
     )
+    action = ChangeFlowRunState(state=kind, name=state_name, message=message)
+    return Automation(name=name, description=description, trigger=trigger, actions=[action])
 
 
 def ensure() -> None:

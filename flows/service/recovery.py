@@ -13,13 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    FlowRunFilterTags,
-)
+from prefect.client.schemas import filters
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import Cancelled, Crashed, State
@@ -51,7 +45,11 @@ class RunRecovery:
         if not dead and not poll:
             return []
         with connect(self.server) as client:
-            runs = client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=dead))) if dead else []
+            runs = (
+                client.read_flow_runs(flow_run_filter=filters.FlowRunFilter(id=filters.FlowRunFilterId(any_=dead)))
+                if dead
+                else []
+            )
             for run in set(dead) - {run.id for run in runs}:
                 run_locks.remove_run_lock(self.folder, str(run))  # a run of another server, or deleted
             restarted = [run.name for run in runs if self._recover(client, run)]
@@ -94,15 +92,10 @@ class RunRecovery:
     def _not_started(self, client: SyncPrefectClient) -> list[FlowRun]:
         """Runs that a worker took and did not bring to life, because it died."""
         before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=START_SECONDS)
-        state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING]))
-        pending = client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(state=state, tags=FlowRunFilterTags(all_=["kensa"]))
-        )
-        return [
-            run
-            for run in pending
-            if run.state.timestamp < before and not run_locks.is_run_locked(self.folder, str(run.id))
-        ]
+        state = filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=[StateType.PENDING]))
+        ours = filters.FlowRunFilter(state=state, tags=filters.FlowRunFilterTags(all_=["kensa"]))
+        old = [run for run in client.read_flow_runs(flow_run_filter=ours) if run.state.timestamp < before]
+        return [run for run in old if not run_locks.is_run_locked(self.folder, str(run.id))]
 
     def _restart(self, client: SyncPrefectClient, run: FlowRun) -> bool:
         """Whether the server schedules the run again.
@@ -112,8 +105,7 @@ class RunRecovery:
         """
         self.seen.pop(run.id, None)
         if run.state.type != StateType.CRASHED:
-            crashed = Crashed(message="its process died, and nothing holds its lock")
-            client.set_flow_run_state(run.id, crashed)
+            client.set_flow_run_state(run.id, Crashed(message="its process died, and nothing holds its lock"))
         if run.deployment_id is None:
             run_locks.remove_run_lock(self.folder, str(run.id))
             return False

@@ -5,14 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from prefect.client.schemas.filters import (
-    FlowFilter,
-    FlowFilterName,
-    FlowRunFilter,
-    FlowRunFilterEndTime,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
+from prefect.client.schemas import filters
 from prefect.client.schemas.objects import TERMINAL_STATES
 
 from flows.service.server import PrefectServer, connect
@@ -27,19 +20,18 @@ def prune_runs(server: PrefectServer | None, days: float, dry: bool = False, flo
     A crashed run may be restarted within minutes: `days` must be one or more. Raises ServerUnreachable.
     """
     before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days)
-    ended = FlowRunFilter(
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*TERMINAL_STATES])),
-        end_time=FlowRunFilterEndTime(before_=before),
-    )
-    filters: dict[str, Any] = {
-        "flow_filter": FlowFilter(name=FlowFilterName(any_=[*flows])),
-        "flow_run_filter": ended,
+    selected: dict[str, Any] = {
+        "flow_filter": filters.FlowFilter(name=filters.FlowFilterName(any_=[*flows])),
+        "flow_run_filter": filters.FlowRunFilter(
+            state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=[*TERMINAL_STATES])),
+            end_time=filters.FlowRunFilterEndTime(before_=before),
+        ),
     }
     with connect(server) as client:
         if dry:
-            return client.count_flow_runs(**filters)
+            return client.count_flow_runs(**selected)
         deleted = 0
-        while runs := client.read_flow_runs(**filters, limit=PAGE):
+        while runs := client.read_flow_runs(**selected, limit=PAGE):
             page = {"flow_runs": {"id": {"any_": [str(run.id) for run in runs]}}}
             count = len(client.request("POST", "/flow_runs/bulk_delete", json=page).json()["deleted"])
             if not count:

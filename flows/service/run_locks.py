@@ -2,7 +2,8 @@
 
 The kernel releases the lock whatever kills the process, and no restart of anything else touches it. So a file
 that no process has locked says, at once and without a clock, that the run died here. A run that ends by itself,
-completed or failed, deletes its file.
+completed or failed, deletes its file. Only runs of a deployment can be restarted; others, started by a command, need
+no lock.
 """
 
 from __future__ import annotations
@@ -12,7 +13,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from prefect.runtime import deployment, flow_run
+
+from tasks.config.run import DATA_FOLDER
+from tasks.core.errors import GaveUp
 from tasks.core.files import ensure_writable
+from tasks.core.gc_tuning import relax_gc
+
+MAX_STARTS = 4  # of one flow run: the first, and three after crashes
+
+
+@contextmanager
+def guarded_run() -> Iterator[None]:
+    """Hold the lock of the present flow run, so that its death is seen at once; raises GaveUp past MAX_STARTS."""
+    if (flow_run.run_count or 0) > MAX_STARTS:
+        raise GaveUp(f"crashed {MAX_STARTS} times, and is not restarted; look at the logs, then run it anew")
+    if deployment.id is None:
+        yield
+        return
+    relax_gc()
+    with hold_run_lock(Path(DATA_FOLDER), str(flow_run.id)):
+        yield
 
 
 def _path(folder: Path, run: str) -> Path:

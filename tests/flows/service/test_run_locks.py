@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 from support.project import ROOT
 
-from flows.service.run_locks import dead_runs, hold_run_lock, is_run_locked, remove_run_lock
+from flows.service.run_locks import dead_runs, guarded_run, hold_run_lock, is_run_locked, remove_run_lock
+from tasks.core.errors import GaveUp
 
 LIVE = """
 import sys, time
@@ -69,3 +71,22 @@ def test_nobody_ran_here(tmp_path):
     assert dead_runs(tmp_path) == []
     assert not is_run_locked(tmp_path, "x")
     remove_run_lock(tmp_path, "x")
+
+
+@pytest.mark.parametrize(("starts", "gives_up"), [(1, False), (4, False), (5, True)])
+def test_a_run_that_crashed_too_often_fails_for_good(monkeypatch, starts, gives_up):
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__RUN_COUNT", str(starts))
+    with pytest.raises(GaveUp, match="crashed 4 times") if gives_up else nullcontext(), guarded_run():
+        pass
+
+
+def test_only_the_run_of_a_deployment_holds_a_lock(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("flows.service.run_locks.relax_gc", lambda: None)
+    with guarded_run():
+        assert not (tmp_path / "data").exists()
+    monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "d")
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", "r")
+    with guarded_run():
+        assert is_run_locked(tmp_path / "data", "r")
+    assert dead_runs(tmp_path / "data") == []
