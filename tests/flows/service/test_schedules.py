@@ -32,7 +32,7 @@ def deployed(served):
 
 
 @pytest.fixture
-def set_from(server, monkeypatch):
+def set_from(deployed, server, monkeypatch):
     """Writes kensa.toml, and makes the schedules those of its lines."""
     monkeypatch.setenv("PREFECT_API_URL", server.env["PREFECT_API_URL"])
     monkeypatch.chdir(deployed.folder)
