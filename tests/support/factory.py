@@ -171,7 +171,7 @@ class Factory:
     def run(self, *words: str) -> subprocess.CompletedProcess:
         """A command in the folder, with its environment."""
         return subprocess.run(
-            [*map(str, words)], cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=180, check=False
+            [*map(str, words)], cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=600, check=False
         )
 
     def deliver(self, body: Any, secret: str = SECRET) -> httpx.Response:
