@@ -15,6 +15,7 @@ from typing import Any
 from tasks.config.fields import ValidatedConfig, allowed_values
 from tasks.config.run import RunConfig
 from tasks.core.errors import BadSetting
+from tasks.core.text import one_line
 
 OPTIONS = {"train", "test", "revision", "preset", "data_folder", "artifacts_folder"}  # not for --set
 RUN_KEYS = {"train", "test", "preset", "set"}  # of a run in a file
@@ -107,7 +108,7 @@ def read_run(path: Path) -> RunConfig:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSetting(f"--settings {path}: cannot be read: {error}") from None
+        raise BadSetting(f"--settings {path}: cannot be read: {one_line(error)}") from None
     return parse_run(f"--settings {path}", table)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.core.errors import MissingExtra, UnreadablePhotos
+from tasks.core.text import one_line
 
 PHOTO_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
 MAX_PIXELS = 100_000_000  # of one photograph: a larger one is no photograph of a part, or an attack
@@ -78,7 +79,7 @@ def _photos_of_table(folder: Path, by_name: dict[str, Path]) -> list[Photo]:
         with table.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UnreadablePhotos(f"{table}: cannot be read as a table: {error}") from None
+        raise UnreadablePhotos(f"{table}: cannot be read as a table: {one_line(error)}") from None
     if missing := LABEL_COLUMNS - set(rows[0] if rows else ()):
         raise UnreadablePhotos(
             f"{table}: expected columns file, label and fmode, found no {', '.join(sorted(missing))}"
@@ -133,7 +134,7 @@ def _require_photo(photo: Photo) -> None:
             pixels = head.width * head.height
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
         raise UnreadablePhotos(
-            f"{photo.name}: expected a photograph, found none: {error}; repair or remove it"
+            f"{photo.name}: expected a photograph, found none: {one_line(error)}; repair or remove it"
         ) from None
     if pixels > MAX_PIXELS:
         raise UnreadablePhotos(

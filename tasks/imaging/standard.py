@@ -14,6 +14,7 @@ import numpy as np
 
 from tasks.config.fields import ValidatedConfig, setting
 from tasks.core.errors import UnfitStandard, UnreadablePhotos
+from tasks.core.text import one_line
 from tasks.imaging import rt
 from tasks.imaging.photos import Photo, content_digest, read_photo, resize
 from tasks.imaging.registration import Alignment, Motion, register
@@ -160,5 +161,7 @@ def read_standard(path: Path) -> Standard:
             mean, original = arrays["mean"], tuple(arrays["original"].tolist())
             photos = frozenset(arrays["photos"].tolist())
     except (OSError, ValueError, KeyError) as error:
-        raise UnfitStandard(f"{file}: expected a standard as kensa maps writes it, found none: {error}") from None
+        raise UnfitStandard(
+            f"{file}: expected a standard as kensa maps writes it, found none: {one_line(error)}"
+        ) from None
     return Standard(WindowGrid(options.rows, options.cols, *mean.shape[:2], unit), mean, original, options, photos)

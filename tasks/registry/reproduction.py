@@ -12,6 +12,7 @@ from typing import Any
 from tasks.config.run import RunConfig
 from tasks.core.errors import NewerRelease, SourceChanged
 from tasks.core.results import MetricComparison, PinnedSource, ReproduceResult, Stage
+from tasks.core.text import one_line
 from tasks.registry.manifest import SourceSummary
 from tasks.registry.release_files import read_report
 from tasks.registry.releases import Release, get_release, verify_release
@@ -57,7 +58,7 @@ def target_config(target: ReproductionTarget, folder: Path) -> RunConfig:
         config = RunConfig(**{field.name: _setting(field, stored[field.name]) for field in fields})
     except TypeError as error:
         raise NewerRelease(
-            f"{target.trained_release.version}: expected settings that this Kensa knows ({error}); "
+            f"{target.trained_release.version}: expected settings that this Kensa knows ({one_line(error)}); "
             "use the Kensa of its manifest"
         ) from None
     evaluate = replace(config.evaluate, unseen=False, permutation=False)

@@ -52,15 +52,15 @@ def contents(folder: Path) -> list[str]:
 
 def test_the_one_form(tmp_path, part):
     """Columns and types as the module says; every record once, values bit by bit."""
-    made = parts.cached(parts.wide_records(part.take([*range(36), 3, 4])), tmp_path)
-    table = pq.read_table(Path(made.stage.path) / "records.parquet")
+    cached_source = parts.cached(parts.wide_records(part.take([*range(36), 3, 4])), tmp_path)
+    table = pq.read_table(Path(cached_source.stage.path) / "records.parquet")
     assert table.schema.names == ["record", "map", "label", "mode", "group"]
     assert table.schema.field("map").type == pa.list_(pa.field("item", pa.float32()), 20)
     assert table.schema.field("record").type == pa.binary(16)
     np.testing.assert_array_equal(maps_of(table["map"]), part.maps)
     assert table["mode"].to_pylist() == [str(mode) for mode in part.mode]
     assert table["group"].to_pylist() == part.group.tolist()
-    facts = made.stage.facts
+    facts = cached_source.stage.facts
     assert (facts["rows"], facts["records"], facts["source_kind"]) == (38, 36, "wide records")
     assert facts["modes"] == {"0": 12, "1": 12, "2": 12}
     assert facts["labels"] == {"0": 12, "1": 24}
@@ -93,12 +93,12 @@ def test_triplets_are_taken_apart_and_put_together_again(tmp_path, seed, part, m
         ("negative", "neg", records),
     ):
         chosen = rows[column].to_numpy()
-        given = np.stack([table[f"{prefix}{i}"].to_numpy() for i in range(20)], axis=1)
-        np.testing.assert_array_equal(maps_of(stored["map"])[chosen], given)
+        values = np.stack([table[f"{prefix}{i}"].to_numpy() for i in range(20)], axis=1)
+        np.testing.assert_array_equal(maps_of(stored["map"])[chosen], values)
         described = {"label": "label", "mode": "mode", "group": "group"} if prefix != "arch" else {"mode": "mode"}
         for name, suffix in described.items():
-            told = table[("p" if prefix == "arch" else prefix[0]) + suffix].to_pylist()
-            assert [stored[name][i].as_py() for i in chosen.tolist()] == [str(value) for value in told]
+            texts = table[("p" if prefix == "arch" else prefix[0]) + suffix].to_pylist()
+            assert [stored[name][i].as_py() for i in chosen.tolist()] == [str(value) for value in texts]
 
 
 def test_arrays_of_the_datasets_library_are_maps(tmp_path, part):
@@ -110,8 +110,8 @@ def test_arrays_of_the_datasets_library_are_maps(tmp_path, part):
     (tmp_path / "source").mkdir()
     Dataset.from_dict(rows, features).to_parquet(tmp_path / "source" / "table.parquet")
     source = DownloadedSource(PinnedSource("s", "folder", "", "r1"), str(tmp_path / "source"))
-    made = cache(source, parts.DATA, tmp_path / "data")
-    records = read_records(made.stage.path)
+    cached_source = cache(source, parts.DATA, tmp_path / "data")
+    records = read_records(cached_source.stage.path)
     np.testing.assert_array_equal(maps_in(records), part.maps)
     np.testing.assert_array_equal(records.mode, part.mode.astype(str))
 
@@ -235,9 +235,9 @@ def test_a_folder_that_cannot_be_made(tmp_path, part):
 
 
 def test_the_manifest_names_every_file(tmp_path, part):
-    made = parts.cached(parts.wide_triplets(part, parts.pairs_within(part, np.zeros(36, int), 80)), tmp_path)
-    folder = Path(made.stage.path)
+    cached_source = parts.cached(parts.wide_triplets(part, parts.pairs_within(part, np.zeros(36, int), 80)), tmp_path)
+    folder = Path(cached_source.stage.path)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert set(manifest["files"]) == set(contents(folder)) - {"manifest.json"}
     assert manifest["digest"].startswith(folder.name.removeprefix("records-"))
-    assert made.stage.facts == manifest
+    assert cached_source.stage.facts == manifest

@@ -26,7 +26,7 @@ def whole(tmp_path_factory):
 
 def test_each_mode_but_good_is_left_out_and_the_modes_are_permuted(whole):
     stage, config = whole
-    assert [one.title for one in plan_folds(stage, config)] == [
+    assert [fold.title for fold in plan_folds(stage, config)] == [
         "without mode 1",
         "without mode 2",
         "without mode 3",
@@ -50,10 +50,10 @@ def test_a_fold_is_kept_and_shares_its_maps(whole):
     assert again.reused
     assert again.path == first.path
     assert verified_manifest(Path(first.path))["fold"] == "without mode 1"
-    maps = [(Path(one.path) / "maps.npy").stat() for one in (stage, first)]
+    maps = [(Path(fold.path) / "maps.npy").stat() for fold in (stage, first)]
     assert maps[0].st_ino == maps[1].st_ino
     others = {
-        make_fold_bank(stage, one, config).path
-        for one in (Fold("without", "2"), Fold("permuted", "1"), Fold("permuted", "2"))
+        make_fold_bank(stage, fold, config).path
+        for fold in (Fold("without", "2"), Fold("permuted", "1"), Fold("permuted", "2"))
     }
     assert len(others | {first.path}) == 4

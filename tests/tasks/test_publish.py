@@ -52,15 +52,15 @@ def published(
 def left(folder: Path) -> set[str]:
     """What lies in the artifacts folder and its two shelves, but for the lock."""
     artifacts = folder / "artifacts"
-    found = [*artifacts.iterdir(), *artifacts.glob("releases/*"), *artifacts.glob("drafts/*")]
-    return {path.relative_to(artifacts).as_posix() for path in found} - {".lock"}
+    paths = [*artifacts.iterdir(), *artifacts.glob("releases/*"), *artifacts.glob("drafts/*")]
+    return {path.relative_to(artifacts).as_posix() for path in paths} - {".lock"}
 
 
 def test_a_release_is_complete_sealed_and_champion(tmp_path):
-    made = published(tmp_path)
-    assert (made.status, made.release, made.champion, made.reasons) == ("released", "v1", "v1", ())
+    result = published(tmp_path)
+    assert (result.status, result.release, result.champion, result.reasons) == ("released", "v1", "v1", ())
     assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1"}
-    folder = Path(made.path)
+    folder = Path(result.path)
     manifest = json.loads((folder / MANIFEST).read_text())
     names = {"model.keras", "README.md", *EVALUATION_FILES}
     assert {path.name for path in folder.iterdir()} == names | {MANIFEST}
@@ -73,8 +73,8 @@ def test_a_release_is_complete_sealed_and_champion(tmp_path):
     assert manifest["weights"] == "w" * 64
     assert manifest["git_commit"] == git_commit()
     assert {"keras", "numpy", "prefect", "python"} <= set(manifest["packages"])
-    assert made.metrics == manifest["metrics"]
-    assert made.metrics["auroc"] == 0.9
+    assert result.metrics == manifest["metrics"]
+    assert result.metrics["auroc"] == 0.9
     assert "\n- status: **released**" in (folder / "README.md").read_text()
 
 
@@ -85,9 +85,9 @@ def test_the_json_of_an_outcome(tmp_path):
 
 
 def test_a_rejected_draft_is_kept_with_its_reasons(tmp_path):
-    made = published(tmp_path, reasons=("too weak", "no threshold"))
-    assert (made.status, made.release, made.champion) == ("rejected", None, None)
-    assert made.reasons == ("too weak", "no threshold")
+    result = published(tmp_path, reasons=("too weak", "no threshold"))
+    assert (result.status, result.release, result.champion) == ("rejected", None, None)
+    assert result.reasons == ("too weak", "no threshold")
     assert left(tmp_path) == {"frozen.json", "drafts", "drafts/" + "a" * 16}
     (draft,) = rejected_drafts(tmp_path / "artifacts")
     assert verified_manifest(draft.path)["reasons"] == ["too weak", "no threshold"]
@@ -96,8 +96,8 @@ def test_a_rejected_draft_is_kept_with_its_reasons(tmp_path):
 
 def test_versions_follow_each_other(tmp_path):
     for number, champion in enumerate((None, "v1", "v2"), start=1):
-        made = published(tmp_path, champion, f"{number}" * 64)
-        assert (made.release, made.champion) == (f"v{number}", f"v{number}")
+        result = published(tmp_path, champion, f"{number}" * 64)
+        assert (result.release, result.champion) == (f"v{number}", f"v{number}")
     assert champion_state(tmp_path / "artifacts").history == ("v1", "v2", "v3")
 
 
@@ -139,8 +139,8 @@ def died_before_the_pointer(folder: Path, monkeypatch: pytest.MonkeyPatch, champ
 def test_a_run_that_died_before_the_pointer_is_finished_by_the_next(tmp_path, monkeypatch):
     published(tmp_path)
     died_before_the_pointer(tmp_path, monkeypatch, "v1", "b" * 64)
-    found = find_previous_result(parts.configured(tmp_path), "b" * 64)
-    assert (found.status, found.release, found.champion) == ("unchanged", "v2", "v2")
+    previous = find_previous_result(parts.configured(tmp_path), "b" * 64)
+    assert (previous.status, previous.release, previous.champion) == ("unchanged", "v2", "v2")
     assert champion_state(tmp_path / "artifacts").history == ("v1", "v2")
 
 
@@ -160,9 +160,9 @@ def test_nothing_was_concluded_before(tmp_path):
 
 
 def test_the_same_run_again_is_unchanged(tmp_path):
-    made = published(tmp_path)
-    found = find_previous_result(parts.configured(tmp_path), "a" * 64)
-    assert replace(found, status="released") == made
+    result = published(tmp_path)
+    previous = find_previous_result(parts.configured(tmp_path), "a" * 64)
+    assert replace(previous, status="released") == result
     assert find_previous_result(parts.configured(tmp_path), "b" * 64) is None
 
 
@@ -171,8 +171,8 @@ def test_a_release_that_was_rolled_back_stays_so(tmp_path):
     published(tmp_path)
     published(tmp_path, "v1", "b" * 64)
     rollback(tmp_path / "artifacts")
-    found = find_previous_result(parts.configured(tmp_path), "b" * 64)
-    assert (found.status, found.release, found.champion) == ("unchanged", "v2", "v1")
+    previous = find_previous_result(parts.configured(tmp_path), "b" * 64)
+    assert (previous.status, previous.release, previous.champion) == ("unchanged", "v2", "v1")
     assert champion_state(tmp_path / "artifacts").champion == "v1"
 
 
@@ -187,8 +187,8 @@ def test_a_rejection_counts_only_against_the_champion_of_today(tmp_path):
 
 
 def test_a_damaged_conclusion_does_not_count(tmp_path):
-    made = published(tmp_path)
-    (Path(made.path) / "report.html").write_text("")
+    result = published(tmp_path)
+    (Path(result.path) / "report.html").write_text("")
     assert find_previous_result(parts.configured(tmp_path), "a" * 64) is None
     rejected = published(tmp_path, "v1", "b" * 64, reasons=("too weak",))
     (Path(rejected.path) / "report.html").write_text("")
@@ -241,8 +241,8 @@ def test_an_artifacts_folder_that_cannot_be_made(tmp_path):
 def test_names_that_no_encoding_holds_do_not_stop_the_release(tmp_path):
     """A folder's name may hold bytes that are no text; training took an hour."""
     facts = {"train": parts.FACTS["train"] | {"source": "/mnt/\udcff\udc80 部品", "kind": "folder"}, "test": None}
-    made = publish(parts.judged(tmp_path), parts.configured(tmp_path), None, "a" * 64, facts)
-    assert "部品" in (Path(made.path) / "README.md").read_text(encoding="utf-8")
+    result = publish(parts.judged(tmp_path), parts.configured(tmp_path), None, "a" * 64, facts)
+    assert "部品" in (Path(result.path) / "README.md").read_text(encoding="utf-8")
     assert promote(tmp_path / "artifacts", "v1").manifest.train.as_json() == facts["train"]
 
 

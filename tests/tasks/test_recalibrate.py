@@ -39,33 +39,33 @@ def artifacts(config):
     return config.artifacts_path
 
 
-def asked(target=0.2, rule="target_fpr", cost=CostConfig()):
+def threshold_request(target=0.2, rule="target_fpr", cost=CostConfig()):
     return ThresholdRequest(rule, target, cost)
 
 
 def test_the_threshold_is_the_rules_on_the_calibration_records(artifacts):
-    made = recalibrate(artifacts, None, asked(), promote=False)
+    result = recalibrate(artifacts, None, threshold_request(), promote=False)
     scores = load_scores(artifacts / "releases" / "v1")
     value, defect, _ = scores.part(False)
-    assert made.threshold["value"] == target_fpr(value, defect, 0.2)
-    told = get_release(artifacts, "v2").manifest
-    assert told.parent == {"version": "v1", "fingerprint": "f" * 64}
+    assert result.threshold["value"] == target_fpr(value, defect, 0.2)
+    stored = get_release(artifacts, "v2").manifest
+    assert stored.parent == {"version": "v1", "fingerprint": "f" * 64}
     value, defect, _ = scores.part(True)
-    assert told.metrics["good_fpr"] == pytest.approx((value[~defect] > made.threshold["value"]).mean())
-    assert told.metrics["auroc"] == get_release(artifacts, "v1").manifest.metrics["auroc"]
+    assert stored.metrics["good_fpr"] == pytest.approx((value[~defect] > result.threshold["value"]).mean())
+    assert stored.metrics["auroc"] == get_release(artifacts, "v1").manifest.metrics["auroc"]
 
 
 def test_the_same_is_made_once_and_the_champion_stays_unless_asked(artifacts):
-    first, again = (recalibrate(artifacts, "v1", asked(), promote=False) for _ in range(2))
+    first, again = (recalibrate(artifacts, "v1", threshold_request(), promote=False) for _ in range(2))
     assert (first.status, again.status, again.release) == ("released", "unchanged", "v2")
     assert champion_state(artifacts).champion == "v1"
-    assert recalibrate(artifacts, "v1", asked(), promote=True).champion == "v2"
+    assert recalibrate(artifacts, "v1", threshold_request(), promote=True).champion == "v2"
     assert current_champion(artifacts).version == "v2"
     assert rollback(artifacts).version == "v1"
 
 
 def test_new_parts_are_judged_by_the_new_threshold(config, artifacts, hidden, tmp_path):
-    made = recalibrate(artifacts, None, asked(), promote=True)
+    result = recalibrate(artifacts, None, threshold_request(), promote=True)
     new = source(map_column(hidden(each=40, seed=8)), tmp_path / "new")
     counts = {}
     for version in ("v1", "v2"):
@@ -73,13 +73,13 @@ def test_new_parts_are_judged_by_the_new_threshold(config, artifacts, hidden, tm
         counts[version] = (pq.read_table(tmp_path / f"{version}.parquet")["verdict"].to_numpy() == "good").sum()
     assert counts["v2"] < counts["v1"]
     rows = pq.read_table(tmp_path / "v2.parquet")
-    cut = made.threshold["value"]
+    cut = result.threshold["value"]
     np.testing.assert_allclose(rows["margin"].to_numpy(), cut - rows["score"].to_numpy())
 
 
 @pytest.mark.slow
 def test_a_retraining_finds_what_it_concluded_and_compares_with_a_recalibrated_champion(config, artifacts, hidden):
-    recalibrate(artifacts, None, asked(), promote=True)
+    recalibrate(artifacts, None, threshold_request(), promote=True)
     assert find_previous_result(config, "f" * 64).release == "v1", (
         "the run is known, though its release is champion no more"
     )
@@ -89,15 +89,15 @@ def test_a_retraining_finds_what_it_concluded_and_compares_with_a_recalibrated_c
 
 
 def test_of_a_recalibrated_release_another_is_made_of_the_same_scores(artifacts):
-    recalibrate(artifacts, "v1", asked(0.2), promote=True)
-    made = recalibrate(artifacts, "v2", asked(0.1), promote=False)
-    straight = recalibrate(artifacts, "v1", asked(0.1), promote=False)
-    assert (made.parent, straight.parent) == ("v2", "v1")
-    assert made.threshold["value"] == straight.threshold["value"]
+    recalibrate(artifacts, "v1", threshold_request(0.2), promote=True)
+    result = recalibrate(artifacts, "v2", threshold_request(0.1), promote=False)
+    straight = recalibrate(artifacts, "v1", threshold_request(0.1), promote=False)
+    assert (result.parent, straight.parent) == ("v2", "v1")
+    assert result.threshold["value"] == straight.threshold["value"]
 
 
 def test_the_page_and_the_card_name_parent_and_threshold(artifacts):
-    recalibrate(artifacts, None, asked(rule=CHEAPEST, cost=CostConfig(0.02, 100, 5, "EUR")), promote=False)
+    recalibrate(artifacts, None, threshold_request(rule=CHEAPEST, cost=CostConfig(0.02, 100, 5, "EUR")), promote=False)
     folder = artifacts / "releases" / "v2"
     page = (folder / "report.html").read_text()
     assert "the model of v1 with another threshold" in page
@@ -110,9 +110,9 @@ def test_the_page_and_the_card_name_parent_and_threshold(artifacts):
 def test_too_few_good_records_and_costs_unsaid_are_refused_and_leave_nothing(artifacts):
     before = sorted(artifacts.rglob("*"))
     with pytest.raises(CannotCalibrate, match=r"a false-positive rate of 0\.0001 needs 10000"):
-        recalibrate(artifacts, None, asked(0.0001), promote=True)
+        recalibrate(artifacts, None, threshold_request(0.0001), promote=True)
     with pytest.raises(BadSetting, match="--prevalence, --escape and --overkill"):
-        asked(rule=CHEAPEST, cost=CostConfig(prevalence=0.1))
+        threshold_request(rule=CHEAPEST, cost=CostConfig(prevalence=0.1))
     assert sorted(artifacts.rglob("*")) == before
 
 
@@ -123,9 +123,9 @@ def test_a_release_without_scores_is_refused(artifacts):
     (folder / MANIFEST).unlink()
     seal_folder(folder, manifest.as_json())
     with pytest.raises(NothingToCalibrate, match="v1: expected a release with the scores"):
-        recalibrate(artifacts, None, asked(), promote=False)
+        recalibrate(artifacts, None, threshold_request(), promote=False)
 
 
 def test_promote_takes_it_as_any_other(artifacts):
-    recalibrate(artifacts, None, asked(), promote=False)
+    recalibrate(artifacts, None, threshold_request(), promote=False)
     assert promote(artifacts, "v2").version == "v2"

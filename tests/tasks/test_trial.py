@@ -75,7 +75,7 @@ def test_a_trial_is_made_once(tmp_path, triplets):
 def test_a_dead_training_is_kept_with_its_reason(tmp_path, triplets, error):
     runs = Runs(error)
     facts = [run_trial(triplets, configured(tmp_path), runs).facts for _ in range(2)]
-    assert [one["failed"] for one in facts] == [str(error)] * 2
+    assert [variant["failed"] for variant in facts] == [str(error)] * 2
     assert runs.made == 1
 
 
@@ -90,7 +90,7 @@ def test_a_process_that_died_is_tried_again(tmp_path, triplets):
 def test_what_changes_the_model_makes_another_trial(tmp_path, triplets, monkeypatch):
     config = configured(tmp_path)
     changed = [config, replace(config, seed=1), replace(config, fit=TrainingConfig(learning_rate=0.003, epochs=4))]
-    paths = {run_trial(triplets, one, Runs({})).path for one in changed}
+    paths = {run_trial(triplets, variant, Runs({})).path for variant in changed}
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     paths.add(run_trial(triplets, config, Runs({})).path)
     paths.add(run_trial(replace(triplets, digest="another bank"), config, Runs({})).path)
@@ -105,18 +105,18 @@ def test_the_presets_value_named_or_not_is_the_same_trial(tmp_path, triplets):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("env", "told"),
+    ("env", "expected"),
     [({}, None), ({}, "jax"), ({"KERAS_BACKEND": "jax"}, None), ({"KERAS_BACKEND": "jax"}, "tensorflow")],
 )
-def test_the_backend_is_the_one_that_keras_takes(tmp_path, monkeypatch, env, told):
+def test_the_backend_is_the_one_that_keras_takes(tmp_path, monkeypatch, env, expected):
     """Keras itself is asked, in a process of its own."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    if told:
-        settings = {"floatx": "float32", "epsilon": 1e-07, "backend": told, "image_data_format": "channels_last"}
+    if expected:
+        settings = {"floatx": "float32", "epsilon": 1e-07, "backend": expected, "image_data_format": "channels_last"}
         (tmp_path / "keras.json").write_text(json.dumps(settings))
-    asked = [sys.executable, "-c", "import keras; print(keras.backend.backend())"]
-    answer = subprocess.run(asked, env=os.environ, capture_output=True, text=True, check=True).stdout.strip()
+    process = [sys.executable, "-c", "import keras; print(keras.backend.backend())"]
+    answer = subprocess.run(process, env=os.environ, capture_output=True, text=True, check=True).stdout.strip()
     assert keras_backend() == answer

@@ -18,7 +18,7 @@ from tasks.data.split import PARTS, linked_components
 from tasks.triplets import natural_order, triplets
 
 
-def made(table: pa.Table, folder: Path, **changes: object) -> tuple[Bank, dict]:
+def make_bank(table: pa.Table, folder: Path, **changes: object) -> tuple[Bank, dict]:
     stage = parts.split_stage(table, folder, parts.configured(folder, **changes))
     return load_bank(stage.path), stage.facts
 
@@ -29,7 +29,7 @@ def held_out(train: pa.Table, test: pa.Table, folder: Path) -> Stage:
 
 
 def joined(*some: parts.Parts) -> parts.Parts:
-    return parts.Parts(*(np.concatenate([getattr(one, name) for one in some]) for name in vars(some[0])))
+    return parts.Parts(*(np.concatenate([getattr(component, name) for component in some]) for name in vars(some[0])))
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def part() -> parts.Parts:
 
 
 def test_every_record_is_in_one_part_and_every_triplet_valid(tmp_path, part):
-    bank, facts = made(parts.map_column(part), tmp_path)
+    bank, facts = make_bank(parts.map_column(part), tmp_path)
     np.testing.assert_array_equal(bank.maps, part.maps)
     assert sorted(row for name in PARTS for row in bank.rows(name)) == list(range(60))
     assert facts["split_by"] == "record"
@@ -52,10 +52,10 @@ def test_every_record_is_in_one_part_and_every_triplet_valid(tmp_path, part):
 
 def test_anchors_are_means_of_training_records_alone(tmp_path, part):
     """And the judged records are not in them: the bank of a set without its test records has the same anchors."""
-    bank, _ = made(parts.map_column(part), tmp_path)
+    bank, _ = make_bank(parts.map_column(part), tmp_path)
     for mode in range(3):
-        own = part.maps[(part.mode == mode) & (bank.part == 0)]
-        np.testing.assert_allclose(bank.anchors[mode], own.mean(axis=0), rtol=1e-6)
+        of_mode = part.maps[(part.mode == mode) & (bank.part == 0)]
+        np.testing.assert_allclose(bank.anchors[mode], of_mode.mean(axis=0), rtol=1e-6)
         assert np.abs(bank.anchors[mode] - part.maps[part.mode == mode].mean(axis=0)).max() > 1e-3
 
 
@@ -91,7 +91,7 @@ def test_every_setting_that_it_reads_gives_another_bank(tmp_path, part, change):
 def test_groups_stay_on_one_side(tmp_path, wide):
     part = parts.inspected(modes=3, each=24, groups=8)
     pairs = parts.pairs_within(part, np.zeros(72, int), 400)
-    bank, facts = made(parts.wide_triplets(part, pairs) if wide else parts.map_column(part), tmp_path)
+    bank, facts = make_bank(parts.wide_triplets(part, pairs) if wide else parts.map_column(part), tmp_path)
     assert facts["split_by"] == "group"
     sides = [set(bank.part[bank.group == name]) for name in np.unique(bank.group)]
     assert [len(side) for side in sides] == [1] * 8
@@ -102,14 +102,14 @@ def test_groups_stay_on_one_side(tmp_path, wide):
 def test_records_without_a_group_are_their_own(tmp_path):
     part = parts.inspected(modes=3, each=24, groups=8)
     part.group[part.group > "L5"] = ""
-    bank, facts = made(parts.map_column(part), tmp_path)
+    bank, facts = make_bank(parts.map_column(part), tmp_path)
     assert facts["split_by"] == "group"
     assert len(set(bank.part[bank.group == ""])) == 4
     assert sum(facts["groups"].values()) == 6
 
 
 def test_too_few_groups_are_told(tmp_path):
-    _, facts = made(parts.map_column(parts.inspected(modes=3, each=24, groups=3)), tmp_path)
+    _, facts = make_bank(parts.map_column(parts.inspected(modes=3, each=24, groups=3)), tmp_path)
     assert facts["split_by"] == "record (fewer than 4 groups)"
 
 
@@ -117,24 +117,24 @@ def test_small_components_of_a_wide_set_stay_whole(tmp_path):
     part = parts.inspected(modes=3, each=24)
     blocks = np.arange(72) // 6
     pairs = parts.pairs_within(part, blocks, 600)
-    bank, facts = made(parts.wide_triplets(part, pairs), tmp_path)
+    bank, facts = make_bank(parts.wide_triplets(part, pairs), tmp_path)
     assert (facts["split_by"], facts["triplets_crossing"]) == ("component", 0)
     assert sum(facts[f"triplets_{name}"] for name in PARTS) == facts["triplets_brought"] == 600
     linked = linked_components(72, np.concatenate([bank.triplets[name][:, 1:] for name in PARTS]))
-    assert all(len(set(bank.part[linked == one])) == 1 for one in set(linked))
+    assert all(len(set(bank.part[linked == component])) == 1 for component in set(linked))
 
 
 def test_a_giant_component_is_cut_and_the_cut_counted(tmp_path):
     part = parts.inspected(modes=3, each=24)
     table = parts.wide_triplets(part, parts.pairs_within(part, np.zeros(72, int), 500))
-    bank, facts = made(table, tmp_path)
+    bank, facts = make_bank(table, tmp_path)
     assert facts["split_by"] == "record (one giant component)"
     assert 100 < facts["triplets_crossing"] == facts["triplets_replaced"] < 400
     assert sum(facts[f"triplets_{name}"] for name in PARTS) == 500
     for name in PARTS:
         assert np.isin(bank.triplets[name][:, 1:], bank.rows(name)).all()
         assert (bank.mode[bank.triplets[name][:, 2]] != bank.triplets[name][:, 0]).all()
-    _, dropped = made(table, tmp_path, triplets=TripletsConfig(replace_crossing=False))
+    _, dropped = make_bank(table, tmp_path, triplets=TripletsConfig(replace_crossing=False))
     assert (dropped["triplets_crossing"], dropped["triplets_replaced"]) == (facts["triplets_crossing"], 0)
     assert dropped["triplets_train"] < facts["triplets_train"]
 
@@ -143,7 +143,7 @@ def test_a_few_large_components_do_not_stop_the_run(tmp_path):
     """Three components, four parts: splitting by component would leave one empty."""
     part = parts.inspected(modes=3, each=24)
     pairs = parts.pairs_within(part, np.arange(72) // 24, 600)
-    _, facts = made(parts.wide_triplets(part, pairs), tmp_path)
+    _, facts = make_bank(parts.wide_triplets(part, pairs), tmp_path)
     assert facts["split_by"] == "record (fewer than 4 components)"
     assert facts["triplets_crossing"] > 0
 
@@ -152,12 +152,12 @@ def test_brought_anchors_are_compared_and_not_used(tmp_path):
     part = parts.inspected(modes=3, each=24)
     pairs = parts.pairs_within(part, np.zeros(72, int), 500)
     table = parts.wide_triplets(part, pairs)
-    bank, facts = made(table, tmp_path / "a")
-    told = facts["brought_anchors"]
-    assert told["count"] == 3
-    assert 0 < told["median_difference"] < told["largest"] < 0.2
+    bank, facts = make_bank(table, tmp_path / "a")
+    difference = facts["brought_anchors"]
+    assert difference["count"] == 3
+    assert 0 < difference["median_difference"] < difference["largest"] < 0.2
     other = pa.table({n: table[n].to_numpy() + 50 * n.startswith("arch") for n in table.column_names})
-    strange, far = made(other, tmp_path / "b")
+    strange, far = make_bank(other, tmp_path / "b")
     np.testing.assert_array_equal(strange.anchors, bank.anchors)
     assert far["brought_anchors"]["median_difference"] > 10
 
@@ -169,7 +169,7 @@ def test_a_mode_whose_mean_is_zero_has_an_anchor_too(tmp_path):
     part.maps[part.mode == 0, 0] = np.tile([-1, 1], 12) * np.arange(1, 25)
     part.maps[part.mode == 0, 0] -= part.maps[part.mode == 0, 0].mean()
     pairs = parts.pairs_within(part, np.arange(72) // 6, 600)
-    bank, facts = made(parts.wide_triplets(part, pairs), tmp_path)
+    bank, facts = make_bank(parts.wide_triplets(part, pairs), tmp_path)
     assert np.isfinite(facts["brought_anchors"]["largest"])
     assert np.isfinite(bank.anchors).all()
 
@@ -179,7 +179,7 @@ def test_contradictory_records_and_small_modes_are_dropped_and_counted(tmp_path,
     twin.mode[:] = 2
     few = parts.inspected(modes=1, each=2, seed=9)
     few.mode[:] = 7
-    bank, facts = made(parts.map_column(joined(part, twin, few)), tmp_path)
+    bank, facts = make_bank(parts.map_column(joined(part, twin, few)), tmp_path)
     assert (facts["dropped_contradictory"], facts["dropped_small_modes"]) == (1, 2)
     assert bank.modes == ["0", "1", "2"]
     assert len(bank.maps) == 59
@@ -191,7 +191,7 @@ def test_a_contradiction_can_make_a_mode_too_small(tmp_path, part):
     few.mode[:] = 7
     twin = few.take([0])
     twin.label[:] = 1
-    bank, facts = made(parts.map_column(joined(part, few, twin)), tmp_path)
+    bank, facts = make_bank(parts.map_column(joined(part, few, twin)), tmp_path)
     assert (facts["dropped_contradictory"], facts["dropped_small_modes"]) == (1, 2)
     assert bank.modes == ["0", "1", "2"]
 
@@ -200,7 +200,7 @@ def test_triplets_of_dropped_records_are_counted(tmp_path):
     part = parts.inspected(modes=4, each=20)
     small = part.take([i for i in range(80) if part.mode[i] < 3 or i < 8])  # mode 3 keeps two records
     pairs = parts.pairs_within(small, np.zeros(len(small), int), 500)
-    _, facts = made(parts.wide_triplets(small, pairs), tmp_path)
+    _, facts = make_bank(parts.wide_triplets(small, pairs), tmp_path)
     gone = int((small.mode[pairs] == 3).any(axis=1).sum())
     assert facts["dropped_small_modes"] == 2
     assert 0 < gone == facts["dropped_triplets"] == 500 - facts["triplets_brought"]
@@ -244,7 +244,7 @@ def test_modes_without_a_training_record_are_dropped_and_counted(tmp_path):
     alone = part.mode == 2
     for lot in [f"L{i}" for i in range(8)]:
         part.group[alone] = lot
-        bank, facts = made(parts.map_column(part), tmp_path)
+        bank, facts = make_bank(parts.map_column(part), tmp_path)
         assert facts["dropped_untrained_mode"] == (24 if len(bank.modes) == 2 else 0)
         assert all(counts["train"] for counts in facts["modes"].values())
 
@@ -252,12 +252,12 @@ def test_modes_without_a_training_record_are_dropped_and_counted(tmp_path):
 def test_too_little_data_is_told_before_training(tmp_path):
     part = parts.inspected(modes=2, each=3)
     with pytest.raises(UnfitData, match=r"enough to split: .*add more records"):
-        made(parts.map_column(part), tmp_path)
+        make_bank(parts.map_column(part), tmp_path)
     assert [path.name for path in (tmp_path / "data" / "stages").iterdir()] == []
 
 
 def test_the_summary_counts_what_the_bank_holds(tmp_path, part):
-    bank, facts = made(parts.map_column(part), tmp_path)
+    bank, facts = make_bank(parts.map_column(part), tmp_path)
     for code, name in enumerate(PARTS):
         rows = bank.rows(name)
         assert facts["records"][name] == len(rows) == sum(counts[name] for counts in facts["modes"].values())
@@ -286,6 +286,6 @@ def test_test_records_of_a_group_that_was_trained_on_are_left_out_and_counted(tm
     fresh = fresh.take(np.flatnonzero(np.isin(fresh.group, ["L0", "L1", "L2"])))
     named = replace(fresh, group=np.where(fresh.group == "L2", "other", fresh.group))
     stage = triplets(train, parts.cached(parts.map_column(named), tmp_path, config, name="held out"), config)
-    own = int((named.group == "other").sum())
-    assert stage.facts["test_group_in_train"] == len(named) - own
-    assert stage.facts["records"]["test"] == own
+    of_mode = int((named.group == "other").sum())
+    assert stage.facts["test_group_in_train"] == len(named) - of_mode
+    assert stage.facts["records"]["test"] == of_mode

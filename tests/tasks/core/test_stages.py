@@ -58,9 +58,9 @@ def test_a_killed_process_leaves_no_stage(tmp_path):
     died = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
     assert died.returncode == -signal.SIGKILL
     assert not (tmp_path / f"thing-{DIGEST[:16]}").exists()
-    made = get_or_make_stage(tmp_path, "thing", DIGEST, make)
-    assert not made.reused
-    assert [path.name for path in tmp_path.iterdir()] == [Path(made.path).name]
+    created = get_or_make_stage(tmp_path, "thing", DIGEST, make)
+    assert not created.reused
+    assert [path.name for path in tmp_path.iterdir()] == [Path(created.path).name]
 
 
 def test_what_another_machine_is_writing_is_left_alone(tmp_path):

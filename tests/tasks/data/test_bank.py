@@ -18,9 +18,9 @@ def saved():
     return banked(inspected(each=20, groups=4))
 
 
-def assert_same(one, other):
-    for field in fields(one):
-        value, expected = getattr(one, field.name), getattr(other, field.name)
+def assert_same(actual, other):
+    for field in fields(actual):
+        value, expected = getattr(actual, field.name), getattr(other, field.name)
         if isinstance(value, dict):
             assert all(np.array_equal(value[part], expected[part]) for part in PARTS)
         else:

@@ -39,19 +39,19 @@ def spoilt(rows: Any, values: Any, **columns: Any) -> pa.Table:
 
 @pytest.mark.parametrize("kind", [parts.map_column, parts.wide_records])
 def test_good_records_pass_every_check(kind):
-    found = findings(kind(parts.inspected()))
-    assert {verdict for verdict, _ in found.values()} == {"ok"}
-    assert found["records present"][1] == "36 rows, 36 distinct records"
-    assert found["good records"][1] == "12 with label '0'"
-    assert found["records in each mode"][1] == "3 modes"
+    by_name = findings(kind(parts.inspected()))
+    assert {verdict for verdict, _ in by_name.values()} == {"ok"}
+    assert by_name["records present"][1] == "36 rows, 36 distinct records"
+    assert by_name["good records"][1] == "12 with label '0'"
+    assert by_name["records in each mode"][1] == "3 modes"
 
 
 def test_good_triplets_pass_every_check():
     part = parts.inspected()
     pairs = parts.pairs_within(part, np.zeros(36, int), 200)
-    found = findings(parts.wide_triplets(part, pairs))
-    assert {verdict for verdict, _ in found.values()} == {"ok"}
-    assert found["distinct records"][1] == "364 rows repeat a record; each is kept once"
+    by_name = findings(parts.wide_triplets(part, pairs))
+    assert {verdict for verdict, _ in by_name.values()} == {"ok"}
+    assert by_name["distinct records"][1] == "364 rows repeat a record; each is kept once"
 
 
 def test_findings_do_not_depend_on_the_batches():
@@ -85,9 +85,9 @@ def test_an_anchor_that_is_no_number_is_found_too():
 
 
 def test_constant_maps_are_a_warning():
-    found = findings(spoilt([3, 4], [[2.0], [3.0]]))
-    assert found["maps vary"] == ("warning", "2 constant maps: they carry no shape")
-    assert not [name for name, (verdict, _) in found.items() if verdict == "failed"]
+    by_name = findings(spoilt([3, 4], [[2.0], [3.0]]))
+    assert by_name["maps vary"] == ("warning", "2 constant maps: they carry no shape")
+    assert not [name for name, (verdict, _) in by_name.items() if verdict == "failed"]
 
 
 def test_a_map_of_one_value_is_not_constant():
@@ -99,10 +99,10 @@ def test_maps_of_another_size_are_counted_apart_from_values_that_are_none():
     maps = [list(row) for row in parts.inspected().maps]
     maps[1], maps[2], maps[9][4] = maps[1][:-1], None, None
     table = parts.map_column(parts.inspected()).set_column(0, "map", pa.array(maps))
-    found = findings(table)
-    assert found["map sizes"] == ("failed", "2 maps that are not 4×5; set data.rows and data.cols")
-    assert found["finite values"][1] == "1 maps with NaN or infinite values; first in row 9, block map"
-    assert found["labels agree"][0] == "ok"  # three maps of nothing are not one record with three labels
+    by_name = findings(table)
+    assert by_name["map sizes"] == ("failed", "2 maps that are not 4×5; set data.rows and data.cols")
+    assert by_name["finite values"][1] == "1 maps with NaN or infinite values; first in row 9, block map"
+    assert by_name["labels agree"][0] == "ok"  # three maps of nothing are not one record with three labels
 
 
 @pytest.mark.parametrize("column", ["label", "fmode"])
@@ -117,9 +117,9 @@ def test_records_without_label_or_mode(column, empty):
 
 def test_repeated_records_are_told():
     part = parts.inspected()
-    found = findings(parts.map_column(part.take([*range(36), 0, 0, 7])))
-    assert found["distinct records"] == ("ok", "3 rows repeat a record; each is kept once")
-    assert found["records present"][1] == "39 rows, 36 distinct records"
+    by_name = findings(parts.map_column(part.take([*range(36), 0, 0, 7])))
+    assert by_name["distinct records"] == ("ok", "3 rows repeat a record; each is kept once")
+    assert by_name["records present"][1] == "39 rows, 36 distinct records"
 
 
 def test_few_contradictions_are_a_warning_and_many_a_failure():
@@ -138,27 +138,27 @@ def test_few_contradictions_are_a_warning_and_many_a_failure():
 
 
 def test_a_mode_with_fewer_than_three_records_is_left_out():
-    found = findings(spoilt([1, 4], parts.noise(1, 2, 20).maps, mode=9))
-    assert found["records in each mode"] == ("warning", "left out, fewer than 3 records: 9")
-    assert found["two modes at least"] == ("ok", "3 with 3 records or more")
+    by_name = findings(spoilt([1, 4], parts.noise(1, 2, 20).maps, mode=9))
+    assert by_name["records in each mode"] == ("warning", "left out, fewer than 3 records: 9")
+    assert by_name["two modes at least"] == ("ok", "3 with 3 records or more")
 
 
 def test_a_mode_of_three_records_is_kept():
-    found = findings(spoilt([1, 4, 7], parts.noise(1, 3, 20).maps, mode=9))
-    assert found["records in each mode"] == ("ok", "4 modes")
+    by_name = findings(spoilt([1, 4, 7], parts.noise(1, 3, 20).maps, mode=9))
+    assert by_name["records in each mode"] == ("ok", "4 modes")
 
 
 def test_repeats_do_not_make_a_mode_large_enough():
     """Three rows of one record are one record."""
     part = parts.inspected(modes=2)
-    found = findings(parts.map_column(part.take([*range(0, 24, 2), 1, 1, 1])))
-    assert found["records in each mode"][1] == "left out, fewer than 3 records: 1"
-    assert found["two modes at least"][0] == "failed"
+    by_name = findings(parts.map_column(part.take([*range(0, 24, 2), 1, 1, 1])))
+    assert by_name["records in each mode"][1] == "left out, fewer than 3 records: 1"
+    assert by_name["two modes at least"][0] == "failed"
 
 
 def test_one_mode_only():
-    found = findings(parts.map_column(parts.inspected(modes=1)))
-    assert found["two modes at least"] == ("failed", "1 with 3 records or more")
+    by_name = findings(parts.map_column(parts.inspected(modes=1)))
+    assert by_name["two modes at least"] == ("failed", "1 with 3 records or more")
 
 
 def test_no_good_records():
@@ -181,8 +181,8 @@ def test_good_records_that_are_also_called_defects_do_not_count():
     part.label[[0, 3, 6]] = 0
     both = part.take([*range(60), 0, 3, 6])
     both.label[60:] = 1
-    found = findings(parts.map_column(both))
-    assert (found["labels agree"][0], found["good records"][0]) == ("warning", "failed")
+    by_name = findings(parts.map_column(both))
+    assert (by_name["labels agree"][0], by_name["good records"][0]) == ("warning", "failed")
 
 
 def test_other_names_for_good():
@@ -194,9 +194,9 @@ def test_other_names_for_good():
 
 
 def test_an_empty_table():
-    found = findings(parts.map_column(parts.inspected()).slice(0, 0))
-    assert found["records present"] == ("failed", "0 rows, 0 distinct records")
-    assert found["two modes at least"][0] == "failed"
+    by_name = findings(parts.map_column(parts.inspected()).slice(0, 0))
+    assert by_name["records present"] == ("failed", "0 rows, 0 distinct records")
+    assert by_name["two modes at least"][0] == "failed"
 
 
 def test_everything_wrong_with_the_values_comes_at_once():
@@ -205,8 +205,8 @@ def test_everything_wrong_with_the_values_comes_at_once():
     part.maps[0, 0], part.maps[1] = np.nan, 3.0
     twin = part.take([*range(12), 2])
     twin.label[12] = 2
-    found = findings(parts.map_column(twin))
-    assert {name for name, (verdict, _) in found.items() if verdict != "ok"} == {
+    by_name = findings(parts.map_column(twin))
+    assert {name for name, (verdict, _) in by_name.items() if verdict != "ok"} == {
         "finite values",
         "maps vary",
         "labels agree",
@@ -219,14 +219,14 @@ def test_unfit_columns_bring_no_made_up_findings():
     """Half a map cannot tell whether two records are the same."""
     table = parts.wide_records(parts.inspected())
     text = table.set_column(0, "data0", pa.array(["x"] * 36))
-    found = findings(text.drop_columns([f"data{i}" for i in range(1, 20)]))
-    assert [name for name, (verdict, _) in found.items() if verdict == "failed"] == ["columns present", "column types"]
+    by_name = findings(text.drop_columns([f"data{i}" for i in range(1, 20)]))
+    assert [name for name, (verdict, _) in by_name.items() if verdict == "failed"] == ["columns present", "column types"]
 
 
 def test_values_are_checked_although_columns_are_missing():
     part = parts.inspected()
     part.maps[3, 3] = np.nan
-    found = findings(parts.wide_records(part).drop_columns(["label", "data7"]))
-    assert found["columns present"][0] == "failed"
-    assert found["finite values"][0] == "failed"
-    assert found["labels and modes given"] == ("failed", "36 records without label or mode")
+    by_name = findings(parts.wide_records(part).drop_columns(["label", "data7"]))
+    assert by_name["columns present"][0] == "failed"
+    assert by_name["finite values"][0] == "failed"
+    assert by_name["labels and modes given"] == ("failed", "36 records without label or mode")

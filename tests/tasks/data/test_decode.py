@@ -60,24 +60,24 @@ FLOATS = pa.float64()
     ],
 )
 def test_lists_of_every_form_hold_the_same_map(maps, kind):
-    (found,) = decoded(listed([maps, maps], kind))
-    np.testing.assert_array_equal(found.maps, [MAP, MAP])
-    assert found.maps.dtype == np.float32
-    assert not found.wrong_size.any()
+    (block,) = decoded(listed([maps, maps], kind))
+    np.testing.assert_array_equal(block.maps, [MAP, MAP])
+    assert block.maps.dtype == np.float32
+    assert not block.wrong_size.any()
 
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.list_(FLOATS)), pa.list_(pa.list_(FLOATS, 3), 2)], ids=str)
 def test_slices_of_a_table_are_read_where_they_lie(kind):
     """The second batch of a table is a view into the first's buffers."""
     shifted = [[[value + i for value in row] for row in NESTED] for i in range(4)]
-    (found,) = decoded(listed(pa.array(shifted, kind).slice(1, 2)))
-    np.testing.assert_array_equal(found.maps, np.array([MAP, MAP]) + np.array([[1], [2]]))
+    (block,) = decoded(listed(pa.array(shifted, kind).slice(1, 2)))
+    np.testing.assert_array_equal(block.maps, np.array([MAP, MAP]) + np.array([[1], [2]]))
 
 
 def test_tensors_of_datasets_and_arrow_are_maps():
     tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(np.array([NESTED, NESTED], np.float32))
-    (found,) = decoded(listed(tensor))
-    np.testing.assert_array_equal(found.maps, [MAP, MAP])
+    (block,) = decoded(listed(tensor))
+    np.testing.assert_array_equal(block.maps, [MAP, MAP])
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,10 @@ def test_tensors_of_datasets_and_arrow_are_maps():
 )
 def test_maps_of_another_size_are_odd_and_disturb_no_neighbour(maps, kind):
     whole = NESTED if pa.types.is_nested(kind.value_type) else MAP
-    (found,) = decoded(listed([whole, maps, whole], kind))
-    assert found.wrong_size.tolist() == [False, True, False]
-    assert np.isnan(found.maps[1]).all()
-    np.testing.assert_array_equal(found.maps[[0, 2]], [MAP, MAP])
+    (block,) = decoded(listed([whole, maps, whole], kind))
+    assert block.wrong_size.tolist() == [False, True, False]
+    assert np.isnan(block.maps[1]).all()
+    np.testing.assert_array_equal(block.maps[[0, 2]], [MAP, MAP])
 
 
 @pytest.mark.parametrize(
@@ -113,19 +113,19 @@ def test_columns_of_mixed_types_and_empty_cells(types):
         )
         for i in range(6)
     }
-    (found,) = decoded(pa.table({**wide, "label": [0, 1], "fmode": [0, 1]}))
-    np.testing.assert_array_equal(found.maps, [[0, 1, 2, 3, 4, 5], [np.nan] * 6])
+    (block,) = decoded(pa.table({**wide, "label": [0, 1], "fmode": [0, 1]}))
+    np.testing.assert_array_equal(block.maps, [[0, 1, 2, 3, 4, 5], [np.nan] * 6])
 
 
 def test_values_beyond_float32_become_infinite():
     """They are then reported as such; a silent cut would change the record."""
-    (found,) = decoded(listed([[1e300, -1e300, 1.0, 2.0, 3.0, 1e-300]]))
-    np.testing.assert_array_equal(found.maps, [[np.inf, -np.inf, 1, 2, 3, 0]])
+    (block,) = decoded(listed([[1e300, -1e300, 1.0, 2.0, 3.0, 1e-300]]))
+    np.testing.assert_array_equal(block.maps, [[np.inf, -np.inf, 1, 2, 3, 0]])
 
 
 def test_negative_zero_is_zero():
-    (found,) = decoded(listed([[0.0] * 6, [-0.0] * 6]))
-    assert len(set(found.hashes)) == 1
+    (block,) = decoded(listed([[0.0] * 6, [-0.0] * 6]))
+    assert len(set(block.hashes)) == 1
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,13 @@ def test_negative_zero_is_zero():
     ],
 )
 def test_labels_are_the_same_text_whatever_wrote_them(cells, text):
-    (found,) = decoded(listed([MAP, MAP]).set_column(1, "label", pa.array(cells)))
-    assert found.label == text
+    (block,) = decoded(listed([MAP, MAP]).set_column(1, "label", pa.array(cells)))
+    assert block.label == text
 
 
 def test_a_column_that_is_not_there_is_empty():
-    (found,) = decoded(pa.table({"map": [MAP]}))
-    assert (found.label, found.mode, found.group) == ([None], [None], [None])
+    (block,) = decoded(pa.table({"map": [MAP]}))
+    assert (block.label, block.mode, block.group) == ([None], [None], [None])
     (unfit,) = decoded(pa.table({"map": ["text"], "label": [1]}))
     assert unfit.maps.shape == (1, 0)
     assert unfit.label == ["1"]

@@ -13,10 +13,10 @@ MODE = np.arange(120) % 5
 PART = np.arange(120) // 5 % 4
 
 
-def assert_valid(made: dict[str, np.ndarray], mode: np.ndarray, part: np.ndarray) -> None:
-    assert tuple(made) == PARTS
+def assert_valid(triplets: dict[str, np.ndarray], mode: np.ndarray, part: np.ndarray) -> None:
+    assert tuple(triplets) == PARTS
     for code, name in enumerate(PARTS):
-        anchor, positive, negative = made[name].T
+        anchor, positive, negative = triplets[name].T
         np.testing.assert_array_equal(mode[positive], anchor)
         assert (mode[negative] != anchor).all()
         assert (part[positive] == code).all()
@@ -25,10 +25,10 @@ def assert_valid(made: dict[str, np.ndarray], mode: np.ndarray, part: np.ndarray
 
 @pytest.mark.parametrize("seed", range(4))
 def test_generated_triplets(seed):
-    made, counts = triplets_by_part(MODE, PART, NONE, 3, True, seed)
-    assert_valid(made, MODE, PART)
+    triplets, counts = triplets_by_part(MODE, PART, NONE, 3, True, seed)
+    assert_valid(triplets, MODE, PART)
     for code, name in enumerate(PARTS):
-        np.testing.assert_array_equal(np.bincount(made[name][:, 1], minlength=120), 3 * (code == PART))
+        np.testing.assert_array_equal(np.bincount(triplets[name][:, 1], minlength=120), 3 * (code == PART))
         assert counts[f"triplets_{name}"] == 90
     assert counts["triplets_brought"] == counts["triplets_crossing"] == counts["triplets_replaced"] == 0
 
@@ -43,8 +43,8 @@ def test_the_seed_decides():
 def test_negatives_are_drawn_evenly_from_all_other_modes():
     """Modes of 5, 10 and 35 records: a positive of mode 1 draws each of the 40 others 2000/40 = 50 times (± 7)."""
     mode = np.repeat([0, 1, 2], [5, 10, 35])
-    made, _ = triplets_by_part(mode, np.zeros(50, int), NONE, 200, True, 0)
-    negatives = made["train"][made["train"][:, 0] == 1][:, 2]
+    triplets, _ = triplets_by_part(mode, np.zeros(50, int), NONE, 200, True, 0)
+    negatives = triplets["train"][triplets["train"][:, 0] == 1][:, 2]
     counts = np.bincount(negatives, minlength=50)
     assert (counts[5:15] == 0).all()
     others = np.delete(counts, np.arange(5, 15))
@@ -54,15 +54,15 @@ def test_negatives_are_drawn_evenly_from_all_other_modes():
 
 
 def test_brought_triplets_are_kept_as_they_are():
-    brought = np.array([[0, 1], [5, 6], [0, 2], [20, 24]])
+    pairs = np.array([[0, 1], [5, 6], [0, 2], [20, 24]])
     part = np.zeros(120, int)
     part[20:40], part[40:60], part[60:80] = 1, 2, 3
-    made, counts = triplets_by_part(MODE, part, brought, 2, True, 0)
-    np.testing.assert_array_equal(made["train"], [[0, 0, 1], [0, 5, 6], [0, 0, 2]])
-    np.testing.assert_array_equal(made["stop"], [[0, 20, 24]])
+    triplets, counts = triplets_by_part(MODE, part, pairs, 2, True, 0)
+    np.testing.assert_array_equal(triplets["train"], [[0, 0, 1], [0, 5, 6], [0, 0, 2]])
+    np.testing.assert_array_equal(triplets["stop"], [[0, 20, 24]])
     assert counts["triplets_train"] == counts["triplets_brought"] - 1 == 3
     assert counts["triplets_calibrate"] == 40  # generated, two for each of its 20 records
-    assert_valid(made, MODE, part)
+    assert_valid(triplets, MODE, part)
 
 
 def crossing() -> np.ndarray:
@@ -71,41 +71,41 @@ def crossing() -> np.ndarray:
 
 
 def test_crossing_triplets_are_counted_and_get_a_negative_of_the_positives_part():
-    made, counts = triplets_by_part(MODE, PART, crossing(), 2, True, 0)
+    triplets, counts = triplets_by_part(MODE, PART, crossing(), 2, True, 0)
     assert counts["triplets_crossing"] == counts["triplets_replaced"] == 23
     assert sum(counts[f"triplets_{name}"] for name in PARTS) == counts["triplets_brought"] == 119
-    assert_valid(made, MODE, PART)
-    positives = np.sort(np.concatenate([made[name][:, 1] for name in PARTS]))
+    assert_valid(triplets, MODE, PART)
+    positives = np.sort(np.concatenate([triplets[name][:, 1] for name in PARTS]))
     np.testing.assert_array_equal(positives, np.arange(119))
 
 
 def test_crossing_triplets_are_dropped_where_asked():
-    made, counts = triplets_by_part(MODE, PART, crossing(), 2, False, 0)
+    triplets, counts = triplets_by_part(MODE, PART, crossing(), 2, False, 0)
     assert (counts["triplets_crossing"], counts["triplets_replaced"]) == (23, 0)
     assert sum(counts[f"triplets_{name}"] for name in PARTS) == 119 - 23
-    assert_valid(made, MODE, PART)
+    assert_valid(triplets, MODE, PART)
 
 
 @pytest.mark.parametrize("replace", [True, False])
 def test_a_part_whose_triplets_all_cross_is_not_left_empty(replace):
-    brought = np.array([[0, 6], [7, 1]])  # rows 0..4 lie in train, 5..9 in stop
-    made, counts = triplets_by_part(MODE, PART, brought, 2, replace, 0)
+    pairs = np.array([[0, 6], [7, 1]])  # rows 0..4 lie in train, 5..9 in stop
+    triplets, counts = triplets_by_part(MODE, PART, pairs, 2, replace, 0)
     assert counts["triplets_crossing"] == 2
     assert counts["triplets_train"] == (1 if replace else 60)
-    assert_valid(made, MODE, PART)
+    assert_valid(triplets, MODE, PART)
 
 
 def test_brought_triplets_of_one_mode_are_dropped_and_counted():
     """Positive and negative of the same mode would teach the model to part what belongs together."""
-    brought = np.array([[0, 5], [0, 1], [3, 3]])
-    made, counts = triplets_by_part(MODE, np.zeros(120, int), brought, 2, True, 0)
-    np.testing.assert_array_equal(made["train"], [[0, 0, 1]])
+    pairs = np.array([[0, 5], [0, 1], [3, 3]])
+    triplets, counts = triplets_by_part(MODE, np.zeros(120, int), pairs, 2, True, 0)
+    np.testing.assert_array_equal(triplets["train"], [[0, 0, 1]])
     assert (counts["triplets_brought"], counts["triplets_of_one_mode"]) == (3, 2)
 
 
 def test_a_part_of_one_mode_has_no_triplets():
     part = np.where(np.arange(120) % 5 == 0, 1, 0)
-    made, counts = triplets_by_part(MODE, part, NONE, 2, True, 0)
+    triplets, counts = triplets_by_part(MODE, part, NONE, 2, True, 0)
     assert counts["triplets_stop"] == 0
-    assert made["stop"].shape == (0, 3)
+    assert triplets["stop"].shape == (0, 3)
     assert counts["triplets_train"] == 192

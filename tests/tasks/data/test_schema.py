@@ -25,8 +25,8 @@ def shape(fields: dict[str, pa.DataType], data: DataConfig = SIZE) -> TableLayou
     return detect_layout(pa.schema(list(fields.items())), data)
 
 
-def finding(found: TableLayout, name: str) -> tuple[str, str]:
-    return next((f.verdict, f.notes) for f in found.findings if f.name == name)
+def finding(layout: TableLayout, name: str) -> tuple[str, str]:
+    return next((f.verdict, f.notes) for f in layout.findings if f.name == name)
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,10 @@ def test_kinds_are_recognised(fields, kind):
 
 @pytest.mark.parametrize(("fields", "sizes"), [(TRIPLETS, [4, 4, 4]), (RECORDS, [4]), (LISTED, [1])])
 def test_a_whole_table_is_fit(fields, sizes):
-    found = shape(fields)
-    assert found.fit
-    assert [f.verdict for f in found.findings] == ["ok"] * 4
-    assert [len(names) for names in found.columns] == sizes
+    layout = shape(fields)
+    assert layout.fit
+    assert [f.verdict for f in layout.findings] == ["ok"] * 4
+    assert [len(names) for names in layout.columns] == sizes
 
 
 def test_columns_are_read_in_the_order_of_the_map_not_of_the_table():
@@ -80,16 +80,16 @@ def test_a_map_of_another_size_is_told_from_both_sides():
 
 
 def test_other_surplus_columns_are_a_warning():
-    found = shape(RECORDS | {"photo": TEXT, "data": FLOAT})
-    assert finding(found, "no surplus columns") == ("warning", "ignored: photo, data")
-    assert found.fit
+    layout = shape(RECORDS | {"photo": TEXT, "data": FLOAT})
+    assert finding(layout, "no surplus columns") == ("warning", "ignored: photo, data")
+    assert layout.fit
 
 
 @pytest.mark.parametrize("wrong", [TEXT, pa.bool_(), pa.timestamp("s"), pa.decimal128(5, 2), pa.list_(FLOAT)], ids=str)
 def test_values_must_be_numbers(wrong):
-    found = shape(RECORDS | {"data2": wrong})
-    assert finding(found, "column types") == ("failed", f"expected numbers, found {wrong} in data2")
-    assert not found.fit
+    layout = shape(RECORDS | {"data2": wrong})
+    assert finding(layout, "column types") == ("failed", f"expected numbers, found {wrong} in data2")
+    assert not layout.fit
 
 
 @pytest.mark.parametrize("number", [pa.int8(), pa.uint64(), pa.float16(), pa.float64(), pa.int64()], ids=str)
@@ -126,14 +126,14 @@ def test_a_map_column_may_be_any_list_of_numbers(kind):
 
 @pytest.mark.parametrize("kind", [FLOAT, TEXT, pa.list_(TEXT), pa.list_(pa.bool_()), pa.binary()], ids=str)
 def test_a_map_column_may_be_nothing_else(kind):
-    found = shape(LISTED | {"map": kind})
-    assert finding(found, "column types") == ("failed", f"expected numbers, found {kind} in map")
+    layout = shape(LISTED | {"map": kind})
+    assert finding(layout, "column types") == ("failed", f"expected numbers, found {kind} in map")
 
 
 def test_the_map_kind_takes_mode_for_fmode():
-    found = shape({"map": pa.list_(FLOAT), "label": TEXT, "mode": TEXT})
-    assert found.fit
-    assert found.blocks[0].mode == "mode"
+    layout = shape({"map": pa.list_(FLOAT), "label": TEXT, "mode": TEXT})
+    assert layout.fit
+    assert layout.blocks[0].mode == "mode"
     both = shape(LISTED | {"mode": TEXT})
     assert both.blocks[0].mode == "fmode"
 
@@ -151,22 +151,22 @@ def test_the_map_kind_takes_mode_for_fmode():
     ],
 )
 def test_the_group_column_by_any_name(fields, group, columns):
-    found = shape(fields, DataConfig(rows=2, cols=2, group=group))
-    assert [block.group for block in found.blocks if block.group] == columns
-    assert finding(found, "group column")[1] == (f"splits keep {', '.join(columns)} together" if columns else "none")
-    assert all(name not in finding(found, "no surplus columns")[1] for name in columns)
+    layout = shape(fields, DataConfig(rows=2, cols=2, group=group))
+    assert [block.group for block in layout.blocks if block.group] == columns
+    assert finding(layout, "group column")[1] == (f"splits keep {', '.join(columns)} together" if columns else "none")
+    assert all(name not in finding(layout, "no surplus columns")[1] for name in columns)
 
 
 def test_all_findings_about_columns_at_once():
     broken = {n: TEXT if n == "data1" else kind for n, kind in RECORDS.items() if n not in ("data3", "fmode")}
-    found = shape(broken | {"data9": FLOAT})
-    assert {f.name for f in found.findings if f.verdict == "failed"} == {
+    layout = shape(broken | {"data9": FLOAT})
+    assert {f.name for f in layout.findings if f.verdict == "failed"} == {
         "columns present",
         "column types",
         "no surplus columns",
     }
-    assert "missing data3, fmode of 6" in finding(found, "columns present")[1]
-    assert found.columns == (("data0", "data2"),)
+    assert "missing data3, fmode of 6" in finding(layout, "columns present")[1]
+    assert layout.columns == (("data0", "data2"),)
 
 
 def test_long_lists_of_names_are_cut():

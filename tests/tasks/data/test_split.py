@@ -156,8 +156,8 @@ def test_a_group_counts_for_its_commonest_mode():
 
 
 def test_components():
-    found = linked_components(7, np.array([[0, 1], [1, 2], [4, 3], [0, 1]]))
-    same = found[:, None] == found
+    component = linked_components(7, np.array([[0, 1], [1, 2], [4, 3], [0, 1]]))
+    same = component[:, None] == component
     np.testing.assert_array_equal(np.flatnonzero(same[0]), [0, 1, 2])
     np.testing.assert_array_equal(np.flatnonzero(same[3]), [3, 4])
     assert same.sum() == 9 + 4 + 1 + 1

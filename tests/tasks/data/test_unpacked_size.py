@@ -43,8 +43,8 @@ def read_apart(folder: Path, data: Path) -> tuple[str, int]:
     """What the cache says of a folder, and by how many MB it grew, in a process of its own."""
     words = [sys.executable, "-c", READ, str(folder), str(data)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
-    told, grown = done.stdout.splitlines()
-    return told, int(grown)
+    told, growth = done.stdout.splitlines()
+    return told, int(growth)
 
 
 @pytest.mark.slow
@@ -57,9 +57,9 @@ def test_a_long_text_that_is_named_often_is_refused_in_little_memory(tmp_path):
     path = tmp_path / "bomb" / "t.parquet"
     pq.write_table(rows.append_column("fmode", names), path, compression="zstd", dictionary_pagesize_limit=1 << 24)
     assert path.stat().st_size < 1 << 20
-    told, grown = read_apart(tmp_path / "bomb", tmp_path / "data")
+    told, growth = read_apart(tmp_path / "bomb", tmp_path / "data")
     assert "expected texts of at most 10,000 bytes, found one of 1,000,000 bytes in the column fmode" in told
-    assert grown < 500
+    assert growth < 500
 
 
 def test_texts_of_ordinary_length_are_read_however_many(tmp_path):

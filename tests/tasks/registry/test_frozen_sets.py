@@ -43,7 +43,7 @@ def changed(bank: Bank, name: str, value: Any, part: int = TEST) -> Bank:
     return replace(bank, **{name: values})
 
 
-def kept(
+def register(
     artifacts: Path, bank: Bank, source: SourceSummary = SourceSummary(source="acme/boards", revision="r1")
 ) -> str:
     artifacts.mkdir(exist_ok=True)
@@ -91,7 +91,7 @@ def test_a_record_added_removed_or_relabelled_makes_another_set(bank, name):
 
 def test_names_follow_each_other_and_an_old_set_keeps_its_own(tmp_path, bank):
     other = changed(bank, "hash", b"f" * 32)
-    assert [kept(tmp_path, one) for one in (bank, bank, other, bank, other)] == ["f1", "f1", "f2", "f1", "f2"]
+    assert [register(tmp_path, entry) for entry in (bank, bank, other, bank, other)] == ["f1", "f1", "f2", "f1", "f2"]
     found = frozen_sets(tmp_path)
     assert list(found) == ["f1", "f2"]
     assert found["f1"] == {
@@ -103,19 +103,19 @@ def test_names_follow_each_other_and_an_old_set_keeps_its_own(tmp_path, bank):
         "created": "2026-01-02T03:04:05+00:00",
     }
     for number in range(3, 12):
-        assert kept(tmp_path, changed(bank, "hash", bytes([number]) * 8)) == f"f{number}"
+        assert register(tmp_path, changed(bank, "hash", bytes([number]) * 8)) == f"f{number}"
     assert list(frozen_sets(tmp_path))[-2:] == ["f10", "f11"], "by number, not by letter"
 
 
 def test_it_names_the_revision_that_the_test_records_come_from(tmp_path, bank):
-    kept(tmp_path, bank, SourceSummary(source="acme/later", revision="r9"))
+    register(tmp_path, bank, SourceSummary(source="acme/later", revision="r9"))
     found = frozen_sets(tmp_path)["f1"]
     assert (found["source"], found["revision"]) == ("acme/later", "r9")
 
 
 def test_a_name_that_another_run_took_is_refused(tmp_path, bank):
     frozen = identify_frozen_set(bank, tmp_path)
-    kept(tmp_path, changed(bank, "hash", b"f" * 32))
+    register(tmp_path, changed(bank, "hash", b"f" * 32))
     before = (tmp_path / "frozen.json").read_text()
     with pytest.raises(FrozenSetMoved, match="f1 to its own test set; run again"):
         register_frozen_set(tmp_path, frozen, SourceSummary(source="acme/boards", revision="r1"), "")
@@ -134,12 +134,12 @@ def test_release_draft_and_card_name_the_set(tmp_path):
     def published(champion: str | None, print_: str, *reasons: str) -> Any:
         return publish(parts.judged(tmp_path, reasons), parts.configured(tmp_path), champion, print_, parts.FACTS)
 
-    made, refused = published(None, "a" * 64), published("v1", "b" * 64, "too weak")
-    for outcome in (made, refused):
+    released, rejected = published(None, "a" * 64), published("v1", "b" * 64, "too weak")
+    for outcome in (released, rejected):
         assert outcome.as_json()["frozen"] == {"version": "f1", "digest": "d" * 64, "records": 40, "modes": 3}
         assert "(frozen set f1, `dddddddddddd`)" in (Path(outcome.path) / "README.md").read_text()
     artifacts = tmp_path / "artifacts"
-    assert [one.manifest.frozen.version for one in (*releases(artifacts), *rejected_drafts(artifacts))] == [
+    assert [entry.manifest.frozen.version for entry in (*releases(artifacts), *rejected_drafts(artifacts))] == [
         "f1",
         "f1",
     ]

@@ -33,9 +33,9 @@ def staged(data: Path, kind: str, digest: str) -> Path:
         return {}
 
     (data / "stages").mkdir(parents=True, exist_ok=True)
-    made = Path(get_or_make_stage(data / "stages", kind, digest, make).path)
-    aged(made)
-    return made
+    stage_folder = Path(get_or_make_stage(data / "stages", kind, digest, make).path)
+    aged(stage_folder)
+    return stage_folder
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ def test_a_dry_run_changes_nothing(place, capsys):
 def test_what_nothing_needs_goes_and_what_a_release_names_stays(place, capsys):
     data, artifacts, named, others, damaged, half = place
     assert main(["prune", "--data", str(data), "--artifacts", str(artifacts), "--keep", "3", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert len(told["gone"]) == 7
-    assert told["bytes"] >= 5 * 6400
+    output = json.loads(capsys.readouterr().out)
+    assert len(output["gone"]) == 7
+    assert output["bytes"] >= 5 * 6400
     assert verified_manifest(named) is not None
     assert [path.exists() for path in others] == [False] * 5 + [True] * 3
     assert not damaged.exists()
@@ -82,7 +82,7 @@ def test_what_is_young_stays(place):
     data, artifacts, _, others, *_ = place
     for folder in others:
         os.utime(folder / "manifest.json")
-    assert not {one.path for one in find_removable(data, artifacts, keep=0)} & set(others)
+    assert not {item.path for item in find_removable(data, artifacts, keep=0)} & set(others)
 
 
 def test_what_a_living_process_writes_stays(place):
