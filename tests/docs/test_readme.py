@@ -14,6 +14,9 @@ COMMANDS = [line[2:] for block in BLOCKS for line in block.splitlines() if line.
 OURS = [words for line in COMMANDS if (words := shlex.split(line, comments=True)) and words[0] != "make"]
 
 
+SHORT = {"retrain": ("--set", "fit.epochs=2")}  # the whole training takes a minute, and other tests have it
+
+
 @pytest.fixture(scope="module")
 def folder(a_place, tmp_path_factory):
     """The one folder in which the commands run, without a Prefect server, as a reader has none."""
@@ -24,7 +27,7 @@ def folder(a_place, tmp_path_factory):
 @pytest.mark.parametrize("words", OURS, ids=" ".join)
 def test_a_command_runs(folder, words):
     assert words[0] == "kensa", "console blocks hold make and kensa; another command needs a test that knows it"
-    done = folder.kensa(*words[1:], small=False)
+    done = folder.kensa(*words[1:], *SHORT.get(words[1], ()), small=False)
     assert done.code == 0, done.err
     assert done.out
     assert "Traceback" not in done.err
@@ -35,8 +38,8 @@ def test_a_command_runs(folder, words):
 def test_the_second_run_says_unchanged_as_promised(folder):
     """Where README says so, after its commands."""
     assert "says `unchanged`" in README
-    folder.kensa("retrain", small=False)
-    done = folder.kensa("retrain", small=False, imports=True)
+    folder.kensa("retrain", *SHORT["retrain"], small=False)
+    done = folder.kensa("retrain", *SHORT["retrain"], small=False, imports=True)
     assert done.out.startswith("unchanged: ")
     assert not {"prefect", "tensorflow", "keras"} & done.imported
 
