@@ -6,9 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from support import inspected_parts as parts
 from support.releases import reseal
 
@@ -211,6 +209,9 @@ def test_an_address_that_is_none_is_told_in_one_line(first, address, error, mess
 @pytest.fixture
 def s3(monkeypatch):
     """A client of an S3 server on this machine, which the environment names as fsspec's client wants it."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     for name, value in KEYS.items():
@@ -220,6 +221,7 @@ def s3(monkeypatch):
     server.stop()
 
 
+@pytest.mark.slow
 def test_s3_is_a_store_too_spoken_to_by_its_real_client(first, second, s3):
     with pytest.raises(UnusableFolder, match=r"s3://boards/line: cannot be read or written \("):
         push(*first, "s3://boards/line")
