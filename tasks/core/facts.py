@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from tasks.core.json_form import record_of
+from tasks.core.json_form import Json, record_of
 from tasks.core.results import Finding
 
 
@@ -21,12 +20,12 @@ class CacheFacts:
     groups: list[str]
     findings: tuple[Finding, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """The facts as the manifest holds them."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, manifest: dict[str, Any]) -> CacheFacts:
+    def from_json(cls, manifest: Json) -> CacheFacts:
         """The facts of a manifest."""
         return record_of(cls, manifest)
 
@@ -49,9 +48,9 @@ class BankFacts:
     groups: dict[str, int]
     dropped: dict[str, int]
     triplets: dict[str, int]
-    brought_anchors: dict[str, Any] | None = None
+    brought_anchors: Json | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """The facts as the manifest holds them."""
         rows, cols = self.size
         counts = {name: getattr(self, name) for name in ("records", "modes", "good", "groups")}
@@ -60,7 +59,7 @@ class BankFacts:
         return {**self.dropped, **values, **anchors}
 
     @classmethod
-    def from_json(cls, manifest: dict[str, Any]) -> BankFacts:
+    def from_json(cls, manifest: Json) -> BankFacts:
         """The facts of a manifest."""
         return cls(
             size=tuple(manifest["size"]),
@@ -98,6 +97,6 @@ class DataChanges:
     modes: dict[str, list[int]]
     drift: list[MapDrift]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """The changes as reports and manifests hold them."""
         return asdict(self)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import UnusableFolder
+from tasks.core.json_form import Json
 from tasks.core.text import one_line
 
 CHECKSUM_KEY = "seal"  # the key under which a JSON file holds the digest of all its other keys
@@ -68,13 +69,13 @@ def sync_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-def add_checksum(value: dict[str, Any]) -> dict[str, Any]:
+def add_checksum(value: Json) -> Json:
     """The value with the digest of all its other keys, as JSON gives them back."""
     content = {key: item for key, item in value.items() if key != CHECKSUM_KEY}
     return {**content, CHECKSUM_KEY: digest_of(json.loads(json.dumps(content, allow_nan=False)))}
 
 
-def checksum_matches(value: dict[str, Any]) -> bool:
+def checksum_matches(value: Json) -> bool:
     """Whether a value is as `add_checksum` made it; False without a checksum."""
     return value.get(CHECKSUM_KEY) == digest_of({key: item for key, item in value.items() if key != CHECKSUM_KEY})
 

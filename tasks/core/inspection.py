@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from tasks.core.json_form import Json
 from tasks.core.results import CommandResult
 
 DriftStatus = Literal["steady", "watch", "drifted"]
@@ -100,7 +101,7 @@ class FlipSummary:
     right: RightVerdicts | None
     path: str = ""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """The summary as one JSON object."""
         pairs = [{"from": pair.before, "to": pair.after, "count": pair.count} for pair in self.pairs]
         return {**asdict(self), "pairs": pairs}
@@ -122,7 +123,7 @@ class ScoreResult(CommandResult):
     flips: FlipSummary | None = field(default=None, repr=False)
     page: str | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """The verdicts' summary as one JSON object."""
         return {**super().as_json(), "flips": None if self.flips is None else self.flips.as_json()}
 
@@ -201,7 +202,7 @@ class DriftResult(CommandResult):
         """The charts with p ≤ 0.05."""
         return [chart for chart in self.charts if chart.p <= 0.05]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """The comparison as one JSON object."""
         entries = super().as_json()
         return {"standing": entries.pop("status"), **entries}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+from tasks.core.json_form import Json
 
 if TYPE_CHECKING:
     from tasks.core.facts import CacheFacts
@@ -56,7 +58,7 @@ class Stage:
 
     path: str
     digest: str
-    facts: dict[str, Any] = field(repr=False)
+    facts: Json = field(repr=False)
     reused: bool
 
 
@@ -106,7 +108,7 @@ class Epoch:
 class CommandResult:
     """How a command ended: a frozen dataclass whose fields are the keys that the command prints with `--json`."""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """The fields as one JSON object."""
         return dataclasses.asdict(self)
 
@@ -118,15 +120,15 @@ class RetrainResult(CommandResult):
     status: Literal["released", "rejected", "unchanged"]
     release: str | None
     path: str
-    train: dict[str, Any]
-    metrics: dict[str, Any]
+    train: Json
+    metrics: Json
     champion: str | None
     reasons: tuple[str, ...] = ()
-    test: dict[str, Any] | None = None
-    frozen: dict[str, Any] | None = None
-    comparison: dict[str, Any] | None = None
+    test: Json | None = None
+    frozen: Json | None = None
+    comparison: Json | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """The outcome as one JSON object."""
         return {**super().as_json(), "reasons": list(self.reasons)}
 
@@ -137,7 +139,7 @@ class TrialResult:
 
     candidate: int
     seed: int
-    facts: dict[str, Any] = field(repr=False)
+    facts: Json = field(repr=False)
     failed: str | None = None
 
     def value(self, figure: str) -> float | None:
@@ -151,12 +153,12 @@ class SweepResult(CommandResult):
 
     path: str
     figure: str
-    chosen: dict[str, Any]
-    rows: list[dict[str, Any]] = field(repr=False)
+    chosen: Json
+    rows: list[Json] = field(repr=False)
     trials: int
     failed: int
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """The sweep as one JSON object."""
         return {**super().as_json(), "settings_file": f"{self.path}/best.toml"}
 
@@ -169,8 +171,8 @@ class RecalibrateResult(CommandResult):
     release: str
     parent: str
     path: str
-    threshold: dict[str, Any]
-    facts: dict[str, Any] = field(repr=False)
+    threshold: Json
+    facts: Json = field(repr=False)
     champion: str | None
 
 

@@ -13,7 +13,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from tasks.core.files import (
     CHECKSUM_KEY,
@@ -28,12 +27,13 @@ from tasks.core.files import (
     translate_disk_errors,
     write_json,
 )
+from tasks.core.json_form import Json
 from tasks.core.results import Stage
 
 MANIFEST = "manifest.json"
 
 
-def get_or_make_stage(root: Path, name: str, digest: str, make: Callable[[Path], dict[str, Any]]) -> Stage:
+def get_or_make_stage(root: Path, name: str, digest: str, make: Callable[[Path], Json]) -> Stage:
     """The intact folder `root/name-digest`, made by `make(draft) -> facts` unless it is there already.
 
     When two processes make the same folder at once, the first to finish wins and the other takes the winner's:
@@ -52,7 +52,7 @@ def get_or_make_stage(root: Path, name: str, digest: str, make: Callable[[Path],
     return Stage(str(folder), digest, manifest, reused=False)
 
 
-def _move_into_place(draft: Path, folder: Path) -> dict[str, Any]:
+def _move_into_place(draft: Path, folder: Path) -> Json:
     """The manifest of what is at `folder` in the end: of the draft, or of another process that was first."""
     manifest = json.loads((draft / MANIFEST).read_text())
     try:
@@ -81,7 +81,7 @@ def scratch_folder(root: Path, name: str) -> Iterator[Path]:
             shutil.rmtree(draft, ignore_errors=True)
 
 
-def seal_folder(folder: Path, facts: dict[str, Any]) -> None:
+def seal_folder(folder: Path, facts: Json) -> None:
     """Write the folder's manifest and bring every byte to the disk, before anyone relies on it."""
     write_json(folder / MANIFEST, add_checksum({**facts, "files": digests(folder)}))
     for path in [*folder.rglob("*"), folder]:
@@ -94,7 +94,7 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
 
 
-def verified_manifest(folder: Path) -> dict[str, Any] | None:
+def verified_manifest(folder: Path) -> Json | None:
     """The manifest of a folder if it and all files have their digests, else None."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
@@ -104,7 +104,7 @@ def verified_manifest(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def manifest_is_intact(manifest: dict[str, Any]) -> bool:
+def manifest_is_intact(manifest: Json) -> bool:
     """Whether a manifest has its checksum. Releases of the first format had none yet."""
     first_format = "fingerprint" in manifest and manifest.get("format", 1) == 1 and CHECKSUM_KEY not in manifest
     return first_format or checksum_matches(manifest)
