@@ -90,7 +90,7 @@ def test_a_revision_that_changes_the_test_makes_a_new_frozen_set_for_both(line):
     assert list(sets) == ["f1", "f2"]
     assert sets["f2"]["revision"] == later.result.train["revision"]
     page = (place.folder / later.result.path / "report.html").read_text()
-    assert "the champion was released on f1; this revision changed the set, so both were judged anew" in page
+    assert "the champion was released on f1; this revision changed the set, so both models were evaluated again" in page
 
 
 def test_kensa_releases_tells_verdicts_and_reasons(line):
