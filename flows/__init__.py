@@ -1,1 +1,1 @@
-"""What runs, and when: the retraining line, what the Prefect UI shows of it, and the `kensa` command."""
+"""What runs, and when: one flow a module; service/ keeps it running, ui/ makes what the Prefect UI shows of it."""
