@@ -71,7 +71,7 @@ class QuietTensorFlow(MetaPathFinder):
         execute = spec.loader.exec_module
 
         def execute_quietly(module: ModuleType) -> None:
-            with stderr_turned_away():
+            with divert_stderr():
                 execute(module)
 
         spec.loader.exec_module = execute_quietly
@@ -79,7 +79,7 @@ class QuietTensorFlow(MetaPathFinder):
 
 
 @contextmanager
-def stderr_turned_away() -> Iterator[None]:
+def divert_stderr() -> Iterator[None]:
     """Drop what native code writes to standard error inside; print it after an error.
 
     What Python itself prints meanwhile, in any thread, still goes to the terminal.

@@ -20,13 +20,13 @@ def stderr_of(code, **env):
 
 
 def test_native_output_is_dropped_and_python_s_own_is_not():
-    code = "\nwith stderr_turned_away():\n    os.write(2, b'native'); print('python', file=sys.stderr)\n"
+    code = "\nwith divert_stderr():\n    os.write(2, b'native'); print('python', file=sys.stderr)\n"
     code += "os.write(2, b'after')"
     assert stderr_of(code) == "python\nafter"
 
 
 def test_native_output_before_an_error_is_printed():
-    code = "\ntry:\n    with stderr_turned_away():\n        os.write(2, b'native'); raise OSError\nexcept OSError: pass"
+    code = "\ntry:\n    with divert_stderr():\n        os.write(2, b'native'); raise OSError\nexcept OSError: pass"
     assert stderr_of(code) == "native"
 
 
