@@ -30,7 +30,7 @@ MODELS := $(addprefix tests/tasks/model/test_,distances.py distances_rt.py losse
 
 # What noise teaches is a question to the data: one backend answers it.
 test: setup lint browser  ## every test, and those of the model on the other backend too
-	KERAS_BACKEND=jax $(RUN)/python -m pytest -q -n $(JOBS) --dist loadfile $(ORDER) -k "not noise_teaches" $(MODELS)
+	KERAS_BACKEND=jax $(RUN)/python -m pytest -q -n $(JOBS) --dist worksteal -k "not noise_teaches" $(MODELS)
 	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile $(ORDER)
 
 test-fast: setup  ## the tests that take seconds

@@ -14,6 +14,7 @@ import os
 import re
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,15 @@ SMALL = {
     "fit.prototype": "mean-embedding",
     "evaluate.bootstrap": 100,
 }
+
+
+def pytest_configure(config):
+    """All processes of a session share what JAX compiles: most of a small training's time is its compilation."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="kensa-jax-")
+        config.add_cleanup(folder.cleanup)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ import numpy as np
 from bench.speed.synthetic import bank
 from bench.speed.timing import timed
 from bench.speed.training import BEST, NOTEBOOK
-from bench.speed.training_process import prepared
 from tasks.config.run import RunConfig
 from tasks.model.batches import EpochBatches
+from tasks.train import prepare_training
 
 SHORT, LONG = 32, 160  # batches of a block
 STEP = {"notebook": (NOTEBOOK / 119, 96), "best": (BEST, 120)}  # GFLOP and records of a batch
@@ -44,13 +44,13 @@ def peak(size: int, dtype: str) -> float:
 
 def walked(preset: str, rounds: int) -> dict[str, float]:
     """Milliseconds of a step, records a second, GFLOP/s, and the share of a block's time that is no device's."""
-    model, batches, _ = prepared(bank(), RunConfig(preset=preset).resolved())
+    model, batches, _ = prepare_training(bank(), RunConfig(preset=preset).resolved())
     drawn = [batches.epoch(number) for number in range(-(-LONG // len(batches)))]
     rows, weights = (np.concatenate([getattr(one, name) for one in drawn]) for name in ("rows", "weights"))
     took = {}
     for count in (SHORT, LONG):
         block = EpochBatches(rows[:count], weights[:count])
-        took[count] = median(timed(lambda block=block: model.run_epoch(block, learn=True), rounds))
+        took[count] = median(timed(lambda block=block: model.run_epoch(block, training=True), rounds))
     step = (took[LONG] - took[SHORT]) / (LONG - SHORT)
     flops, records = STEP[preset]
     told = {"step": 1000 * step, "records": records * LONG / took[LONG], "gflops": flops / step}

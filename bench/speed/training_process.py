@@ -90,8 +90,9 @@ def best_plain(path: Path, epochs: int, preset: str = "best") -> dict[str, Any]:
     from bench.speed.synthetic import bank
     from tasks.config.model import TrainingConfig
     from tasks.config.run import RunConfig
+    from tasks.train import prepare_training
 
-    model, batches, _ = prepared(bank(), RunConfig(preset=preset, fit=TrainingConfig(epochs=epochs)).resolved())
+    model, batches, _ = prepare_training(bank(), RunConfig(preset=preset, fit=TrainingConfig(epochs=epochs)).resolved())
     _plain(model)
     drawn = [batches.epoch(number) for number in range(epochs + 1)]
     return {"seconds": timed(lambda: _one_by_one(model, drawn.pop()), epochs - 1)}
@@ -102,9 +103,10 @@ def keras_steps(path: Path, epochs: int, preset: str = "notebook") -> dict[str, 
     from bench.speed.synthetic import bank
     from tasks.config.model import TrainingConfig
     from tasks.config.run import RunConfig
+    from tasks.train import prepare_training
 
     config = RunConfig(preset=preset, fit=TrainingConfig(epochs=epochs)).resolved()
-    model, batches, _ = prepared(bank(), config)
+    model, batches, _ = prepare_training(bank(), config)
     _plain(model)
     model.compile(optimizer=model.optimizer, jit_compile=model.jit_compile, steps_per_execution=min(len(batches), 64))
     drawn = [batches.epoch(number) for number in range(epochs + 1)]
@@ -123,12 +125,13 @@ def agree(path: Path, epochs: int) -> dict[str, Any]:
     from bench.speed.synthetic import bank
     from tasks.config.run import RunConfig
     from tasks.model.batches import EpochBatches
+    from tasks.train import prepare_training
 
     known, config, found = bank(), RunConfig(preset="notebook").resolved(), {}
     for count in (1, 10, 100):
         means = []
         for plain in (True, False):
-            model, batches, _ = prepared(known, config)
+            model, batches, _ = prepare_training(known, config)
             whole = batches.epoch(0)
             drawn = EpochBatches(whole.rows[:count], whole.weights[:count])
             if plain:
@@ -152,21 +155,6 @@ def _one_by_one(model: Any, drawn: Any) -> list[float]:
     return [
         float(model.train_on_batch(rows, sample_weight=weights, return_dict=True)["mean"]) for rows, weights in steps
     ]
-
-
-def prepared(known: Any, config: Any) -> Any:
-    """Model, batches and validation as a training begins with them; the same weights each time."""
-    import keras
-
-    from tasks.model.tower import build_tower
-    from tasks.train import _balanced, _offline
-
-    keras.utils.set_random_seed(config.seed)
-    tower = build_tower(config.tower, (36, 39), known.maps[known.rows("train")], config.fit.noise)
-    prepare = _balanced if config.fit.batches == "records" else _offline
-    model, batches, validation = prepare(tower, known, (36, 39), config)
-    model.build_once(validation.epoch(0))
-    return model, batches, validation
 
 
 WAYS: dict[str, Callable[[Path, int], dict[str, Any]]] = {

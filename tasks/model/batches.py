@@ -11,14 +11,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How records are changed in training: moved by up to a cell, and with a share `overlay` under a good one.
+    """How records are changed in training: shifted by up to a cell, and a share `overlay` of them overlaid.
 
-    good: rows of the good training records. Of a record and the good one laid over it the larger value
-    stands: what is no defect lies elsewhere on every part, and a model that has seen it everywhere
-    does not take it for one on parts it has never seen.
+    good: rows of the good training records. Each value of an overlaid record is the larger one of its own and a good
+    record's: a texture that is no defect differs from part to part, and a model that has seen it everywhere does not
+    take it for a defect on a new part.
     """
 
-    move: bool
+    shift: bool
     overlay: float
     good: np.ndarray
 
@@ -26,15 +26,20 @@ class Augmentation:
 class BalancedBatches:
     """`steps` batches an epoch, (P·K, 3) int32, in an order that depends on seed and epoch alone.
 
-    rows: of each mode, as rows of the bank. Modes take turns, so that none is starved; a mode with
-    fewer than K records gives some of them twice. `change` says how records are changed; without it
-    every epoch is the same, and no record is changed.
+    rows: those of each mode in the bank. Modes take turns, so each is seen equally often; of a mode with fewer than K
+    records some come twice. A batch has three columns: the record, its shift 0..8, and the record laid over it.
+    Without an augmentation every epoch is the same, and no record is changed.
     """
 
     def __init__(
-        self, rows: list[np.ndarray], batch: tuple[int, int], steps: int, seed: int, change: Augmentation | None = None
+        self,
+        rows: list[np.ndarray],
+        batch: tuple[int, int],
+        steps: int,
+        seed: int,
+        augmentation: Augmentation | None = None,
     ) -> None:
-        self.rows, self.batch, self.steps, self.seed, self.change = rows, batch, steps, seed, change
+        self.rows, self.batch, self.steps, self.seed, self.augmentation = rows, batch, steps, seed, augmentation
 
     def __len__(self) -> int:
         return self.steps
@@ -42,26 +47,27 @@ class BalancedBatches:
     def epoch(self, number: int) -> EpochBatches:
         """Draw that epoch, counted from 0."""
         modes, records = self.batch
-        rng = np.random.default_rng([self.seed, number if self.change else 0])
+        rng = np.random.default_rng([self.seed, number if self.augmentation else 0])
         turns = -(-self.steps * modes // len(self.rows)) + 1
         order = np.concatenate([rng.permutation(len(self.rows)) for _ in range(turns)])
         chosen = (_distinct(order[: (i + 2) * modes + 2 * len(self.rows)], i * modes, modes) for i in range(self.steps))
-        rows = np.stack([self._batch(one, records, rng) for one in chosen])
+        rows = np.stack([self._batch(batch_modes, records, rng) for batch_modes in chosen])
         return EpochBatches(rows, np.ones(rows.shape[:2], np.float32))
 
     def _batch(self, chosen: np.ndarray, records: int, rng: np.random.Generator) -> np.ndarray:
-        picked = [rng.choice(self.rows[mode], records, replace=len(self.rows[mode]) < records) for mode in chosen]
-        rows = np.concatenate(picked)
-        moves, over = np.zeros(len(rows), int), rows  # no step, and itself over itself
-        if self.change and self.change.move:
-            moves = rng.integers(0, 9, len(rows))
-        if self.change and self.change.overlay and len(self.change.good):
-            over = np.where(rng.random(len(rows)) < self.change.overlay, rng.choice(self.change.good, len(rows)), rows)
-        return np.column_stack([rows, moves, over]).astype(np.int32)
+        drawn = [rng.choice(self.rows[mode], records, replace=len(self.rows[mode]) < records) for mode in chosen]
+        rows, augmentation = np.concatenate(drawn), self.augmentation
+        shifts, over = np.zeros(len(rows), int), rows  # no shift, and each laid over itself
+        if augmentation and augmentation.shift:
+            shifts = rng.integers(0, 9, len(rows))
+        if augmentation and augmentation.overlay and len(augmentation.good):
+            overlaid = rng.random(len(rows)) < augmentation.overlay
+            over = np.where(overlaid, rng.choice(augmentation.good, len(rows)), rows)
+        return np.column_stack([rows, shifts, over]).astype(np.int32)
 
 
 def _distinct(order: np.ndarray, start: int, count: int) -> np.ndarray:
-    """The next `count` different modes from `start` on; where two turns meet, one may stand twice."""
+    """The next `count` different modes from `start` on; `order` may name one twice where two turns meet."""
     return order[start:][np.sort(np.unique(order[start:], return_index=True)[1])[:count]]
 
 
@@ -86,16 +92,16 @@ class TripletBatches:
 
 @dataclass(frozen=True)
 class EpochBatches:
-    """An epoch's batches: rows (batches, B, k) int32, and the weight of each place (batches, B) float32.
+    """An epoch's batches: rows (batches, B, k) int32, and the weight of each row (batches, B) float32.
 
-    A weight of 0 fills up a batch; each batch's loss is the mean over its weights.
+    A row of weight 0 only fills up a batch; a batch's loss is the weighted mean.
     """
 
     rows: np.ndarray
     weights: np.ndarray
 
     def blocks(self, size: int) -> Iterator[tuple[EpochBatches, int]]:
-        """Blocks of `size` batches and how many of them count; the last is filled up, so that all have one shape."""
+        """Blocks of `size` batches, and how many of each count; the last is filled up to the same shape."""
         for start in range(0, len(self.rows), size):
             rows, weights = self.rows[start : start + size], self.weights[start : start + size]
             missing = min(size, len(self.rows)) - len(rows)

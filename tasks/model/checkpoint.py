@@ -1,7 +1,7 @@
-"""What a training needs to go on after its process died: one file, replaced whole after every epoch.
+"""The checkpoint from which a training is resumed after its process died: one file, replaced after every epoch.
 
-numpy and the standard library alone, and no pickle. The weights that follow are the same, bit for bit,
-as those of an undisturbed run, because the order of the batches depends on seed and epoch alone.
+It needs numpy and the standard library only, and no pickle. A resumed training ends with the weights of an undisturbed
+one, bit for bit on the same machine, because the order of the batches depends on seed and epoch alone.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import numpy as np
 
 from tasks.core.results import Epoch
 
-DIGEST_KEY = hashlib.sha256().digest_size  # bytes before the arrays, over all that follows
+DIGEST_BYTES = hashlib.sha256().digest_size  # before the arrays, over all that follows
 
 
 @dataclass(frozen=True)
 class TrainingCheckpoint:
-    """The state after an epoch: all variables in the model's own order, the best weights, the log."""
+    """The state after an epoch: all variables in the model's order, the weights to keep, the log."""
 
     tower: list[np.ndarray]
     optimizer: list[np.ndarray]
@@ -38,29 +38,28 @@ def save_checkpoint(path: Path, state: TrainingCheckpoint) -> None:
         arrays |= {f"{name}_{i}": value for i, value in enumerate(getattr(state, name))}
     packed = io.BytesIO()
     np.savez(packed, **arrays)
-    content = packed.getvalue()
     beside = path.with_suffix(".writing.npz")
     try:
         with beside.open("wb") as file:
-            file.write(hashlib.sha256(content).digest() + content)
+            file.write(hashlib.sha256(packed.getvalue()).digest() + packed.getvalue())
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
     finally:
-        beside.unlink(missing_ok=True)  # on a full disk, what was written of it
+        beside.unlink(missing_ok=True)  # of a full disk
 
 
 def load_checkpoint(path: Path) -> TrainingCheckpoint | None:
-    """The state at `path`; None where there is none, or the disk has damaged it: then training starts anew."""
+    """The state at `path`; None where there is none or its digest is wrong: such a file is removed."""
     try:
-        whole = path.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
-    digest, content = whole[:DIGEST_KEY], whole[DIGEST_KEY:]
-    if hashlib.sha256(content).digest() != digest:
+    digest, packed = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+    if hashlib.sha256(packed).digest() != digest:
         path.unlink()
         return None
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
         log = [Epoch(**line) for line in json.loads(str(arrays["log"]))]
         return TrainingCheckpoint(*(_listed(arrays, name) for name in ("tower", "optimizer", "best")), log=log)
 

@@ -1,7 +1,7 @@
 """The loss of a balanced batch: triplets mined in it, and each record against the modes' prototypes.
 
-A batch holds P modes of K records each, mode by mode, so that who is alike follows from the place alone.
-Everything is written over one `Distance`, which the verdict takes too.
+A batch holds P modes of K records each, mode by mode, so a record's place says its mode. Everything is written over
+one `Distance`, by which parts are also classified.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from keras import ops
 
 from tasks.model.distances import Distance
 
-NO_PAIR_DISTANCE = 1e9  # stands for "no such pair" under a minimum
+NO_PAIR_DISTANCE = 1e9  # in a minimum, in place of a pair that does not count
 
 
 def pair_indices(modes: int, records: int) -> tuple[np.ndarray, np.ndarray]:
@@ -72,30 +72,28 @@ MININGS: dict[str, Callable[[Any, Any, float], tuple[Any, Any]]] = {
 }
 
 
-def prototype_logits(measure: Distance, embeddings: Any, modes: int, records: int) -> Any:
+def prototype_logits(distance: Distance, embeddings: Any, modes: int, records: int) -> Any:
     """−d² of every record (B, d) to every mode's prototype in the batch, (B, P).
 
-    A record's own mode is judged without the record itself: else it would find itself in its mean.
+    The prototype of a record's own mode is made without the record, which would otherwise find itself in the mean.
     """
     groups = ops.reshape(embeddings, (modes, records, embeddings.shape[-1]))
-    raw = measure.prototype(groups, ops)
-    others = measure.to_prototypes(embeddings, measure.pooled(raw, raw, ops), ops)
+    raw = distance.prototype(groups, ops)
+    others = distance.to_prototypes(embeddings, distance.pooled(raw, raw, ops), ops)
     rest = np.array([[j for j in range(records) if j != i] for i in range(records)], np.int32)
-    without = ops.take(groups, rest, axis=1)  # (P, K, K−1, d)
-    left = measure.pooled(measure.prototype(without, ops), raw, ops)
-    own = ops.reshape(measure.from_prototype(groups, left, ops), (-1, 1))
-    is_own = np.repeat(np.eye(modes, dtype="float32"), records, axis=0)
-    return -ops.square(ops.where(is_own > 0, own, others))
+    without = distance.prototype(ops.take(groups, rest, axis=1), ops)  # of (P, K, K−1, d)
+    same = ops.reshape(distance.from_prototype(groups, distance.pooled(without, raw, ops), ops), (-1, 1))
+    is_same = np.repeat(np.eye(modes, dtype="float32"), records, axis=0)
+    return -ops.square(ops.where(is_same > 0, same, others))
 
 
 def cross_entropy(logits: Any, modes: int, records: int) -> Any:
     """Mean cross-entropy of the batch's modes (scalar), logits (B, P)."""
-    truth = np.repeat(np.arange(modes, dtype=np.int32), records)
-    own = ops.take_along_axis(logits, truth[:, None], axis=1)[:, 0]
-    return ops.mean(ops.logsumexp(logits, axis=1) - own)
+    mode = np.repeat(np.arange(modes, dtype=np.int32), records)
+    return ops.mean(ops.logsumexp(logits, axis=1) - ops.take_along_axis(logits, mode[:, None], axis=1)[:, 0])
 
 
-def hinge(measure: Distance, margin: float, embeddings: Any) -> Any:
+def hinge(distance: Distance, margin: float, embeddings: Any) -> Any:
     """max(d(a, p) − d(a, n) + margin, 0) for embeddings (batch, 3, d): (batch,)."""
     anchor, positive, negative = embeddings[:, 0], embeddings[:, 1], embeddings[:, 2]
-    return ops.maximum(measure.pair(positive, anchor, ops) - measure.pair(negative, anchor, ops) + margin, 0.0)
+    return ops.maximum(distance.pair(positive, anchor, ops) - distance.pair(negative, anchor, ops) + margin, 0.0)

@@ -1,4 +1,4 @@
-"""Watches a training: its log, its best weights, when to stop, and when it is dead."""
+"""Watches a training: its log, the weights to keep, when to stop, and when it has failed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ COLLAPSED_SPREAD = 1e-4  # spread of the embeddings relative to their norm
 
 
 class TrainingMonitor:
-    """Logs every epoch, keeps the tower's best weights, stops early, and refuses a dead training.
+    """Logs every epoch, keeps the tower's best weights, stops early, and raises where training has failed.
 
-    maps: (n, values) whose embeddings are watched; batches: of an epoch; state: the file of a training that
-    can be taken up again.
+    maps: (n, values) whose embeddings are watched; batches: their number in an epoch; state: the checkpoint file,
+    None for a training that cannot be resumed.
     """
 
     def __init__(
@@ -47,37 +47,35 @@ class TrainingMonitor:
         return self.best if self.settings.keep == "best" else self.log[-1]
 
     def finished(self) -> bool:
-        """Whether all epochs are done, or `patience` brought nothing better where the best is kept."""
-        last = len(self.log)
-        spent = self.settings.keep == "best" and last > 0 and last - self.best.epoch >= self.settings.patience
-        return last >= self.settings.epochs or spent
+        """Whether all epochs are done, or `patience` of them brought nothing better than the best, which is kept."""
+        if not self.log:
+            return False
+        stale = len(self.log) - self.best.epoch >= self.settings.patience
+        return len(self.log) >= self.settings.epochs or (self.settings.keep == "best" and stale)
 
     def restore(self, model: keras.Model) -> None:
-        """Watch the compiled model, and put the state on the disk into it, if there is one."""
-        self.model = model
-        kept = load_checkpoint(self.state) if self.state else None
-        if kept is None:
-            return
-        pairs = [*zip(_state(model), kept.tower, strict=True)]
-        pairs += zip(model.optimizer.variables, kept.optimizer, strict=True)
-        for variable, value in pairs:
-            variable.assign(value)
-        self.log, self.kept_weights = kept.log, kept.best
-
-    def start(self) -> None:
-        """Start the epoch's clock."""
+        """Watch the compiled model, load the checkpoint into it if there is one, and start the first epoch's clock."""
+        self.model, checkpoint = model, load_checkpoint(self.state) if self.state else None
+        if checkpoint:
+            variables = [*_variables(model), *model.optimizer.variables]
+            for variable, value in zip(variables, [*checkpoint.tower, *checkpoint.optimizer], strict=True):
+                variable.assign(value)
+            self.log, self.kept_weights = checkpoint.log, checkpoint.best
         self.started = time.perf_counter()
 
-    def block(self, done: int, loss: float) -> None:
-        """Move the bar after a block of batches."""
+    def end_block(self, done: int, loss: float) -> None:
+        """Move the progress bar."""
         self.progress.batch(len(self.log) + 1, done, self.batches, loss)
 
-    def end(self, trained: dict[str, float], checked: dict[str, float]) -> None:
-        """Log the epoch, check it, and keep its weights where they are to be kept."""
+    def end_epoch(self, training: dict[str, float], validation: dict[str, float]) -> None:
+        """Log an epoch's metrics, raise where they are beyond repair, keep its weights if it is the one to keep.
+
+        The next epoch's clock starts here.
+        """
         norm, spread = self._embeddings()
         seconds = round(time.perf_counter() - self.started, 3)
-        figures = (trained["mean"], checked["mean"], trained["active"])
-        line = Epoch(len(self.log) + 1, *figures, norm=norm, spread=spread, seconds=seconds)
+        metrics = (training["mean"], validation["mean"], training["active"])
+        line = Epoch(len(self.log) + 1, *metrics, norm=norm, spread=spread, seconds=seconds)
         require_healthy(line, self.settings.margin)
         self.log.append(line)
         self.progress.epoch(line)
@@ -86,12 +84,13 @@ class TrainingMonitor:
         if line is self.kept:
             self.kept_weights = self.model.tower.get_weights()
         if self.state:
-            save_checkpoint(self.state, self._kept())
+            save_checkpoint(self.state, self._checkpoint())
+        self.started = time.perf_counter()
 
-    def _kept(self) -> TrainingCheckpoint:
+    def _checkpoint(self) -> TrainingCheckpoint:
         tower, optimizer = (
-            [ops.convert_to_numpy(variable) for variable in part]
-            for part in (_state(self.model), self.model.optimizer.variables)
+            [ops.convert_to_numpy(variable) for variable in variables]
+            for variables in (_variables(self.model), self.model.optimizer.variables)
         )
         return TrainingCheckpoint(tower, optimizer, self.kept_weights, self.log)
 
@@ -102,13 +101,13 @@ class TrainingMonitor:
         return float(norm), float(np.sqrt(np.square(embeddings - embeddings.mean(axis=0)).sum(axis=1).mean()))
 
 
-def _state(model: keras.Model) -> list[Any]:
-    """All that a training changes beside the optimizer: the tower with its random seeds, and a learnt scale."""
+def _variables(model: keras.Model) -> list[Any]:
+    """All that a training changes but the optimizer: the tower with its random seeds, and a learnt scale."""
     return [*model.tower.variables, *([model.scale] if hasattr(model, "scale") else [])]
 
 
 def require_healthy(line: Epoch, margin: float) -> None:
-    """Raise TrainingDiverged or TrainingCollapsed for an epoch that no later one can mend."""
+    """Raise TrainingDiverged or TrainingCollapsed for an epoch from which no later one can recover."""
     if not np.isfinite([line.loss, line.val_loss, line.norm]).all():
         raise TrainingDiverged(
             f"epoch {line.epoch}: the loss is {line.loss}; "

@@ -84,6 +84,12 @@ def bank() -> Bank:
 
 
 @pytest.fixture(scope="module")
+def quick(bank: Bank) -> tuple[keras.Model, list[Epoch], int]:
+    """A training of three epochs: tower, log, and the best epoch."""
+    return fit(bank, run_of())
+
+
+@pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     return parts.split_stage(parts.map_column(parts.inspected(modes=3, each=60)), tmp_path_factory.mktemp("stage"))
 
@@ -104,14 +110,16 @@ def test_the_loss_by_hand():
     """
     triplets = np.array([[[0, 0], [3, 4], [6, 8]], [[0, 0], [0, 2], [1, 0]]], np.float32)
     np.testing.assert_allclose(ops.convert_to_numpy(hinge(EUCLIDEAN, 0.4, triplets)), [0, 1.4], rtol=1e-6)
-    model = TripletModel(build_tower(run_of().tower, (4, 5)), shelf(np.zeros((6, 20), np.float32)), EUCLIDEAN, 0.4)
+    model = TripletModel(
+        build_tower(run_of().tower, (4, 5)), device_maps(np.zeros((6, 20), np.float32)), EUCLIDEAN, 0.4
+    )
     filled, weights = np.concatenate([triplets, triplets[1:]]), np.array([1, 1, 0], np.float32)
     assert float(model.compute_loss(y_pred=filled, sample_weight=weights)) == pytest.approx(0.7)
     assert float(model.mean.result()) == pytest.approx(0.7)
     assert float(model.active.result()) == 0.5
 
 
-def shelf(maps: np.ndarray, anchors: int = 0) -> DeviceMaps:
+def device_maps(maps: np.ndarray, anchors: int = 0) -> DeviceMaps:
     return DeviceMaps(maps[:anchors], maps[anchors:], np.arange(len(maps) - anchors), (0, 1, 2), 2, 7)
 
 
@@ -121,7 +129,7 @@ def test_one_tower_embeds_all_three(anchors):
     maps = np.random.default_rng(0).normal(size=(6, 20)).astype(np.float32)
     tower = build_tower(run_of().tower, (4, 5))
     rows = np.array([[0, 3, 2], [anchors - 1, 4, 3]], np.int32)
-    found = ops.convert_to_numpy(TripletModel(tower, shelf(maps, anchors), EUCLIDEAN, 0.4)(rows))
+    found = ops.convert_to_numpy(TripletModel(tower, device_maps(maps, anchors), EUCLIDEAN, 0.4)(rows))
     np.testing.assert_allclose(found, make_encoder(tower)(maps)[rows], rtol=1e-5, atol=1e-6)
 
 
@@ -152,26 +160,26 @@ def test_blocks_have_one_shape_and_hold_every_batch():
 
 @pytest.mark.parametrize(("most", "size"), [(2, 2), (3, 3), (4, 4), (5, 4), (256, 7)])
 def test_blocks_are_equally_long_whether_maps_are_resident_or_not(monkeypatch, most, size):
-    monkeypatch.setattr("tasks.model.device_maps.MAX_RESIDENT_BYTES", most)
+    monkeypatch.setattr("tasks.model.device_maps.MAX_BLOCK_BATCHES", most)
     rows, maps = np.zeros((7, 2, 3), np.int32), np.zeros((6, 20), np.float32)
-    assert shelf(maps).batches_per_block(rows) == size
-    monkeypatch.setattr("tasks.model.device_maps.RESIDENT_SHARE", 0)
-    assert shelf(maps).batches_per_block(rows) == size
-    assert shelf(maps).shape == (2 * 3 * most if most < 7 else 2 * 3 * 7, 20)
-    monkeypatch.setattr("tasks.model.device_maps.BLOCK_BYTES", 0)  # a batch has room all the same
-    assert (shelf(maps).batches_per_block(rows), shelf(maps).shape) == (1, (6, 20))
+    assert device_maps(maps).batches_per_block(rows) == size
+    monkeypatch.setattr("tasks.model.device_maps.MAX_RESIDENT_BYTES", 0)
+    assert device_maps(maps).batches_per_block(rows) == size
+    assert device_maps(maps).shape == (2 * 3 * most if most < 7 else 2 * 3 * 7, 20)
+    monkeypatch.setattr("tasks.model.device_maps.MAX_BLOCK_BYTES", 0)  # a batch has room all the same
+    assert (device_maps(maps).batches_per_block(rows), device_maps(maps).shape) == (1, (6, 20))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("most", [1, 5, 7])
-def test_blocks_are_the_batches_one_by_one(bank, monkeypatch, most):
-    """Also those of one batch, as `train_on_batch` would take them, and where the last one is filled up."""
-    whole, log, _ = fit(bank, run_of())
-    monkeypatch.setattr("tasks.model.device_maps.MAX_RESIDENT_BYTES", most)
-    parted, again, _ = fit(bank, run_of())
-    np.testing.assert_allclose([e.loss for e in again], [e.loss for e in log], atol=1e-5)
-    for one, other in zip(whole.get_weights(), parted.get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+@pytest.mark.parametrize("limit", [1, 5])
+def test_blocks_are_the_batches_one_by_one(bank, quick, monkeypatch, limit):
+    """Also blocks of one batch, as `train_on_batch` takes it, and where the last block is filled up."""
+    tower, log, _ = quick
+    monkeypatch.setattr("tasks.model.device_maps.MAX_BLOCK_BATCHES", limit)
+    other, other_log, _ = fit(bank, run_of())
+    np.testing.assert_allclose([line.loss for line in other_log], [line.loss for line in log], atol=1e-5)
+    for weight, other_weight in zip(tower.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, other_weight, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -179,29 +187,28 @@ def test_blocks_are_the_batches_one_by_one(bank, monkeypatch, most):
 def test_maps_brought_block_by_block_train_to_the_same_bits(bank, monkeypatch, preset):
     """Where the maps are too many to lie in the model; a block's room is for one batch here."""
     config = parts.configured(Path(), preset=preset, fit=TrainingConfig(epochs=2, batch=18, steps=9, modes_per_batch=3))
-    monkeypatch.setattr("tasks.model.device_maps.MAX_RESIDENT_BYTES", 1)
+    monkeypatch.setattr("tasks.model.device_maps.MAX_BLOCK_BATCHES", 1)
     resident = fit(bank, config.resolved())
-    monkeypatch.setattr("tasks.model.device_maps.RESIDENT_SHARE", 0)
-    monkeypatch.setattr("tasks.model.device_maps.BLOCK_BYTES", 0)
+    monkeypatch.setattr("tasks.model.device_maps.MAX_RESIDENT_BYTES", 0)
+    monkeypatch.setattr("tasks.model.device_maps.MAX_BLOCK_BYTES", 0)
     assert weights_digest(fit(bank, config.resolved())[0]) == weights_digest(resident[0])
 
 
-def test_training_sees_anchors_train_and_stop_and_nothing_else(bank):
+def test_training_sees_anchors_train_and_stop_and_nothing_else(bank, quick):
     """Calibration and test records turned into NaN: nothing changes."""
     hidden = bank.maps.copy()
     hidden[bank.part >= 2] = np.nan
-    seen, unseen = fit(bank, run_of()), fit(replace(bank, maps=hidden), run_of())
-    assert weights_digest(seen[0]) == weights_digest(unseen[0])
+    assert weights_digest(fit(replace(bank, maps=hidden), run_of())[0]) == weights_digest(quick[0])
 
 
 @pytest.mark.slow
-def test_the_seed_decides_every_bit(bank):
-    first, again, other = (fit(bank, replace(run_of(), seed=seed))[0] for seed in (42, 42, 43))
-    assert weights_digest(first) == weights_digest(again) != weights_digest(other)
+def test_the_seed_decides_every_bit(bank, quick):
+    again, other = (fit(bank, replace(run_of(), seed=seed))[0] for seed in (42, 43))
+    assert weights_digest(quick[0]) == weights_digest(again) != weights_digest(other)
 
 
 def test_training_learns(hidden):
-    """Modes that only a trained tower tells apart: AUROC .96 at least, over seeds and backends."""
+    """Modes that only a trained tower tells apart: over seeds and backends the AUROC is .96 or more."""
     bank = parts.banked(hidden())
     tower, log, _ = fit(
         bank, replace(run_of(epochs=5, learning_rate=0.01), tower=TowerConfig(widths="64-32-8")).resolved()
@@ -223,19 +230,6 @@ def test_a_training_leaves_no_graph_behind(bank, batches):
         return sum(type(one).__name__ == "FuncGraph" for one in gc.get_objects())
 
     assert graphs() == graphs()
-
-
-@pytest.mark.slow
-def test_training_on_noise_learns_nothing_of_other_records():
-    """The tower fits its own records; of the test it knows as little as a coin. Mean of three worlds."""
-    worlds = []
-    for seed in range(3):
-        bank = parts.banked(parts.noise(6, 40, values=20, seed=seed))
-        tower, _, _ = fit(bank, run_of(epochs=4))
-        rows = bank.rows("test")
-        judge = fit_prototypes("x", EmbeddedBank(make_encoder(tower), bank), EUCLIDEAN, "mean-map")
-        worlds.append(pair_metrics(judge.mode_distances(judge.embed(bank.maps[rows])), bank.mode[rows])["auroc"])
-    assert np.mean(worlds) == pytest.approx(0.5, abs=0.06)
 
 
 def test_the_log_is_the_loss_of_the_saved_weights():
@@ -271,8 +265,7 @@ def test_early_stopping_keeps_the_best_epochs_weights(losses, patience, best, st
     watch.restore(SimpleNamespace(tower=tower))
     for i, loss in enumerate(losses):
         tower.set_weights([np.array([[i + 1.0], [0]]), np.zeros(1)])
-        watch.start()
-        watch.end({"mean": 1, "active": 1}, {"mean": loss})
+        watch.end_epoch({"mean": 1, "active": 1}, {"mean": loss})
         if watch.finished():
             break
     assert (watch.best.epoch, watch.kept_weights[0][0, 0]) == (best, best)
