@@ -14,10 +14,10 @@ from tasks.core.errors import BadSetting
 
 
 class AlongBatches(keras.distribution.DataParallel):
-    """Data parallelism for blocks of batches; whatever has one axis or none is on every device."""
+    """Data parallelism for blocks of batches; arrays with fewer than two axes are on every device."""
 
     def get_data_layout(self, data_shape: tuple[int, ...]) -> keras.distribution.TensorLayout:
-        """The second axis is split, where it can be shared out evenly."""
+        """The second axis is split where the devices divide it."""
         axes: list[str | None] = [None] * len(data_shape)
         if len(axes) > 1 and data_shape[1] % self.device_mesh.devices.size == 0:
             axes[1] = self.batch_dim_name
@@ -26,9 +26,9 @@ class AlongBatches(keras.distribution.DataParallel):
 
 @contextmanager
 def distribute_over(count: int) -> Iterator[None]:
-    """What is built and trained within is spread over `count` devices, 0 for all; nothing is done for one.
+    """What is built and trained within is spread over `count` devices, 0 for all.
 
-    A batch that cannot be shared out evenly lies whole on each. Raises BadSetting where that many are not there.
+    A batch that the devices do not divide is whole on each. Raises BadSetting for more devices than there are.
     """
     if count == 1:
         yield
@@ -37,10 +37,10 @@ def distribute_over(count: int) -> Iterator[None]:
         raise BadSetting(
             f"fit.devices: expected KERAS_BACKEND=jax for more than one device, found {keras.backend.backend()}"
         )
-    known = keras.distribution.list_devices()
-    if count > len(known):
-        raise BadSetting(f"fit.devices: expected at most {len(known)}, as there are on this machine, found {count}")
-    keras.distribution.set_distribution(AlongBatches(devices=known[: count or None], auto_shard_dataset=False))
+    devices = keras.distribution.list_devices()
+    if count > len(devices):
+        raise BadSetting(f"fit.devices: expected at most {len(devices)}, as there are on this machine, found {count}")
+    keras.distribution.set_distribution(AlongBatches(devices=devices[: count or None], auto_shard_dataset=False))
     try:
         yield
     finally:

@@ -1,11 +1,10 @@
 """The one distance of a model: the same object serves loss, mining, prototypes, threshold, verdict and export.
 
-A distance is written once, over an array namespace (`numpy` or `keras.ops`), so that both forms are the
-same formula. It is read as "how far x lies from the anchor": smaller always means more alike, and the
-order of the two counts where a distance is not symmetric. It names itself in every release, and a
-release is judged with no other.
+A distance is written once, over an array namespace (`numpy` or `keras.ops`). It says how far x lies from the anchor:
+smaller means more alike, and the order of the two counts where a distance is not symmetric. A release stores the name
+of its distance and uses no other.
 
-One's own distance is a small class in a module that Python can import, named as `module:Class`:
+A distance of your own is a small class in a module that Python can import, named as `module:Class`:
 
     class City(Distance):
         "Sum of the absolute differences."
@@ -19,7 +18,6 @@ One's own distance is a small class in a module that Python can import, named as
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,10 +26,7 @@ from tasks.config.model import DISTANCES, TrainingConfig
 from tasks.core.errors import BadSetting
 
 EPSILON = 1e-12  # under every root: the gradient stays finite where both are equal
-
-
-ROWS_PER_BLOCK = 512  # rows of a numpy matrix at a time, so that memory does not grow with the records
-
+ROWS_PER_BLOCK = 512  # of a numpy matrix at a time, so that memory does not grow with the records
 
 Prototype = dict[str, Any]
 
@@ -39,8 +34,8 @@ Prototype = dict[str, Any]
 class Distance:
     """The contract. All distances are ≥ 0 and 0 between equals; `xp` is numpy or keras.ops.
 
-    `pair` is the one method that a subclass must write. A prototype is what a mode is reduced to, a
-    dictionary of arrays with the same leading axes; for a distance between points it holds their `mean`.
+    A subclass must define `pair` only. A mode is reduced to a prototype: a dictionary of arrays with the same leading
+    axes; for a distance between points it holds their `mean`.
     """
 
     name: str
@@ -59,13 +54,13 @@ class Distance:
         return {"mean": xp.mean(records, axis=-2)}
 
     def pooled(self, prototypes: Prototype, together: Prototype, xp: Any = np) -> Prototype:
-        """The prototypes once they lent strength from `together`, those of all modes; here as they are."""
+        """The prototypes, smoothed towards `together`, those of all modes; here unchanged."""
         return prototypes
 
     def prototypes(self, groups: list[np.ndarray]) -> Prototype:
         """The prototypes of m modes from the embeddings (n, d) of each, in numpy: arrays with m rows."""
-        each = [self.prototype(np.asarray(group, np.float64)) for group in groups]
-        together = {name: np.stack([one[name] for one in each]) for name in each[0]}
+        prototypes = [self.prototype(np.asarray(group, np.float64)) for group in groups]
+        together = {name: np.stack([prototype[name] for prototype in prototypes]) for name in prototypes[0]}
         return self.pooled(together, together)
 
     def from_prototype(self, x: Any, prototype: Prototype, xp: Any = np) -> Any:
@@ -149,28 +144,23 @@ def _squares(x: Any, anchors: Any) -> np.ndarray:
     return np.square(x).sum(axis=1)[:, None] + np.square(anchors).sum(axis=1) - 2 * (x @ anchors.T)
 
 
-def _find_distance() -> dict[str, Callable[..., Distance]]:
-    from tasks.model.distances import RT  # it is a Distance itself
-
-    return {kind.name: kind for kind in (Euclidean, SquaredEuclidean, Cosine, SNR, RT)}
-
-
 def distance(name: str, **options: Any) -> Distance:
-    """The distance of that name, or `module:Class` of one's own; BadSetting names those that exist."""
-    if name in DISTANCES:
-        return _find_distance()[name](**options)
-    module, colon, kind = name.partition(":")
+    """The distance of that name, or of a class `module:Class` of your own; BadSetting names those that exist."""
+    for kind in (Euclidean, SquaredEuclidean, Cosine, SNR, RT):
+        if kind.name == name:
+            return kind(**options)
+    module, colon, class_name = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), kind) if colon else None
+        kind = getattr(importlib.import_module(module), class_name) if colon else None
     except (ImportError, AttributeError, ValueError):
-        found = None
-    if not (isinstance(found, type) and issubclass(found, Distance)):
+        kind = None
+    if not (isinstance(kind, type) and issubclass(kind, Distance)):
         raise BadSetting(
             f"distance: expected one of {', '.join(DISTANCES)}, or module:Class of a Distance, received {name!r}"
         )
-    own = found(**options)
-    own.name = name  # so that a release names where it comes from
-    return own
+    custom = kind(**options)
+    custom.name = name  # a release stores where its distance comes from
+    return custom
 
 
 def trained_distance(fit: TrainingConfig) -> Distance:
@@ -243,4 +233,4 @@ class RT(Distance):
 
 
 def _root(square: Any, xp: Any) -> Any:
-    return xp.sqrt(xp.maximum(square, 1e-12))
+    return xp.sqrt(xp.maximum(square, EPSILON))

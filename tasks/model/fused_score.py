@@ -1,13 +1,12 @@
-"""The fused score: how odd a part is by its distance to good, and by the peak of its raw map, as one number.
+"""The fused score: a part's distance to good and the peak of its raw map, as one number.
 
-A defect of a kind that was never trained may lie near the good prototype, because nothing taught the
-tower to keep it apart; the peak of the map knows nothing of training and sees it. Both are turned into
-ranks among good reference records, which have no unit, and added.
+A defect of an untrained kind may lie near the good prototype, because the tower never learnt to separate it; the peak
+of the map does not depend on training and shows it. Both become ranks among good reference records, without a unit, and
+are added.
 
-The reference records are the good ones of the calibration part. Those of the training part would not
-do: the tower has drawn them together, every new part would lie beyond them, and the distance would
-have no resolution left where it is needed. A threshold found on the same records stays honest, for
-each of them has a rank among all of them as a new part has, but for one in n.
+The reference records are the good ones of the calibration part. Those of the training part would not do: the tower has
+drawn them together, so every new part would lie beyond them. A threshold calibrated on the same records stays valid: a
+reference record's rank differs from a new part's by at most 1/n.
 """
 
 from __future__ import annotations
@@ -42,10 +41,9 @@ class Fusion:
 def rank(values: Any, reference: np.ndarray, xp: Any = np) -> Any:
     """The share of `reference` (n,) below each of `values` (k,), equals counting half, and its straight tail.
 
-    Above the reference's quantile BODY the rank rises by 1 − BODY for each median excess over it, without
-    end: the farther of two parts that lie beyond all reference records is still the more anomalous, and
-    one odd part among the reference records does not stretch the scale. `xp` is numpy, or keras.ops for
-    values in float64 within a graph.
+    Above the reference's quantile at RANK_BODY_SHARE the rank rises by the remaining share for each median excess,
+    without end: the farther of two parts beyond all reference records is still the more anomalous, and a single odd
+    reference record does not stretch the scale. `xp` is numpy, or keras.ops for float64 values in a graph.
     """
     ordered = np.sort(np.asarray(reference, np.float64))
     values = np.asarray(values, np.float64) if xp is np else values

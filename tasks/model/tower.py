@@ -15,6 +15,9 @@ from keras import layers, ops
 from tasks.config.model import TowerConfig, parse_widths
 from tasks.core.errors import BadSetting
 
+SCALING_SAMPLE = 4096  # maps from which the scaling is learnt
+ROOT_OFFSET = 1e-6  # under the root, whose slope at zero is infinite
+
 
 def build_tower(
     settings: TowerConfig, size: tuple[int, int], maps: np.ndarray | None = None, noise: float = 0.0
@@ -23,7 +26,7 @@ def build_tower(
 
     `settings` must be resolved; size: rows and columns of a map; maps: (n, rows·cols) training records,
     from which the scaling is learnt, and which is then part of the tower; noise: deviation of the noise
-    on scaled maps in training. Raises BadSetting for a tower of one's own that is not to be had.
+    on scaled maps in training. Raises BadSetting for a tower of your own that cannot be imported.
     """
     inputs = keras.Input((size[0] * size[1],), name="map")
     values = _scaled(inputs, settings.scaling, maps)
@@ -36,14 +39,14 @@ def build_tower(
 
 
 def _scaled(values: Any, kind: str, maps: np.ndarray | None) -> Any:
-    """The maps scaled as tasks/model/tower.py learns it, by layers that are saved with the tower."""
+    """The maps scaled as `fit_scaling` learns it, by layers that are saved with the tower."""
     if kind == "none" or maps is None or not len(maps):
         return values
-    found = fit_scaling(maps, kind)
-    if found.top is not None:
+    scaling = fit_scaling(maps, kind)
+    if scaling.top is not None:
         positive = layers.ReLU(name="positive")(values)
-        values = ops.sqrt(layers.Rescaling(1 / found.top, offset=ROOT_OFFSET, name="share_of_top")(positive))
-    return layers.Rescaling(1 / found.spread, offset=-found.centre / found.spread, name="unit_deviation")(values)
+        values = ops.sqrt(layers.Rescaling(1 / scaling.top, offset=ROOT_OFFSET, name="share_of_top")(positive))
+    return layers.Rescaling(1 / scaling.spread, offset=-scaling.centre / scaling.spread, name="unit_deviation")(values)
 
 
 def mlp(values: Any, size: tuple[int, int], widths: list[int], dropout: float) -> Any:
@@ -89,12 +92,6 @@ def weights_digest(tower: keras.Model) -> str:
         digest.update(f"{weight.shape}{weight.dtype}".encode())
         digest.update(np.ascontiguousarray(weight).tobytes())
     return digest.hexdigest()
-
-
-SCALING_SAMPLE = 4096  # maps from which it is learnt
-
-
-ROOT_OFFSET = 1e-6  # under the root, whose slope at zero is infinite
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def mode_distances(tower, bank, config):
 
 
 def auroc(tower, bank, config):
-    return pair_metrics(*mode_distances(tower, bank, config))["auroc"]
+    return pair_metrics(*mode_distances(tower, bank, config)).auroc
 
 
 def test_a_batch_is_p_modes_of_k_records_mode_by_mode():
@@ -163,9 +163,9 @@ def test_every_distance_trains_and_classifies(bank, name):
     tower, log, _ = fit(bank, config)
     assert loss_ratio(log) < 0.5
     distances, mode = mode_distances(tower, bank, config)
-    area = pair_metrics(distances, mode)["auroc"]
+    area = pair_metrics(distances, mode).auroc
     assert area > 0.9
-    assert pair_metrics(-distances, mode)["auroc"] == pytest.approx(1 - area)
+    assert pair_metrics(-distances, mode).auroc == pytest.approx(1 - area)
     vectors = make_encoder(tower)(bank.maps)
     matrix = trained_distance(config.fit).matrix(vectors, vectors).T.astype("float32")
     alike = bank.mode[:, None] == bank.mode
