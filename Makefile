@@ -26,7 +26,7 @@ retrain: setup  ## the line on the built-in demonstration part
 
 JOBS ?= 3  # tests at once, file by file: many wait for a server or a browser
 ORDER := --no-loadscope-reorder  # as collected, the long files of tests/flows first: by number of tests they came last
-MODELS := $(addprefix tests/tasks/model/test_,distances.py distances_rt.py losses.py tower.py batches.py)
+MODELS := $(addprefix tests/tasks/model/test_,distances.py distances_rt.py losses.py siamese.py tower.py batches.py)
 
 # What noise teaches is a question to the data: one backend answers it.
 test: setup lint browser  ## every test, and those of the model on the other backend too

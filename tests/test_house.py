@@ -29,6 +29,8 @@ HEAVY = {"prefect", "pyarrow", "pandas", "matplotlib", "datasets", "sklearn", "t
 PORTABLE = ["tasks.train", *(f"tasks.model.{path.stem}" for path in sorted((ROOT / "tasks" / "model").glob("*.py")))]
 NOT_PORTABLE = {"tasks.model.classifier", "tasks.model.fused_score"}
 MAX_MODULES, MAX_LINES = 18, 300
+# Modules without a test module of their own, and what shows that they work.
+TESTED_ELSEWHERE = {"kensa/__main__.py": "tests/kensa/test_package.py runs `python -m kensa`"}
 PACKAGES = ("tasks", "flows", "kensa")
 
 
@@ -132,8 +134,20 @@ def test_training_needs_keras_and_a_backend_alone(module):
 def test_folders_and_modules_stay_small():
     for folder in {path.parent for path in modules(*PACKAGES, "bench")}:
         assert len([path for path in modules(str(folder)) if path.parent == folder]) <= MAX_MODULES, folder
-    for path in modules(*PACKAGES):
+    for path in modules(*PACKAGES, "bench"):
         assert len((ROOT / path).read_text().splitlines()) <= MAX_LINES, path
+
+
+@pytest.mark.parametrize("path", modules(*PACKAGES), ids=ids)
+def test_a_module_has_its_test_at_the_mirrored_path(path):
+    test = ROOT / "tests" / path.parent / f"test_{path.name}"
+    assert test.exists() != (str(path) in TESTED_ELSEWHERE), f"expected {test.relative_to(ROOT)} or a reason, not both"
+
+
+def test_nothing_imports_a_private_name_of_another_module():
+    for path in modules("tests", "bench", *PACKAGES):
+        private = {name for name in imports(path) if re.search(r"\._[a-z]", name) and file_of(name.rpartition(".")[0])}
+        assert not private, path
 
 
 def test_one_order_of_steps():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import subprocess
@@ -16,9 +15,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras import ops
 from support import inspected_parts as parts
 from support.project import ROOT
+from support.trainings import notebook_run
 
 from tasks.config.fingerprints import model_digest
 from tasks.config.model import TowerConfig, TrainingConfig
@@ -29,12 +28,8 @@ from tasks.data.bank import Bank, load_bank
 from tasks.evaluation.metrics import pair_metrics
 from tasks.model.batches import EpochBatches, TripletBatches
 from tasks.model.classifier import fit_prototypes
-from tasks.model.device_maps import DeviceMaps
 from tasks.model.distances import distance
 from tasks.model.embeddings import EmbeddedBank, make_encoder
-from tasks.model.losses import hinge
-from tasks.model.monitor import TrainingMonitor, require_healthy
-from tasks.model.siamese import TripletModel
 from tasks.model.tower import build_tower, weights_digest
 from tasks.train import fit, jit, main, train
 
@@ -72,12 +67,6 @@ print([[line.loss, line.val_loss, line.active] for line in log])
 UNNEEDED = {"prefect", "pyarrow", "pandas", "matplotlib", "datasets", "sklearn", "scipy", "filelock", "tqdm"}
 
 
-def run_of(**changes: Any) -> RunConfig:
-    fitting = replace(TrainingConfig(learning_rate=0.003, epochs=3), **changes)
-    config = RunConfig(preset="notebook", data=parts.DATA, tower=TowerConfig(widths="16-8"), fit=fitting)
-    return config.resolved()
-
-
 @pytest.fixture(scope="module")
 def bank() -> Bank:
     return parts.banked(parts.inspected(modes=3, each=60))
@@ -86,7 +75,7 @@ def bank() -> Bank:
 @pytest.fixture(scope="module")
 def quick(bank: Bank) -> tuple[keras.Model, list[Epoch], int]:
     """A training of three epochs: tower, log, and the best epoch."""
-    return fit(bank, run_of())
+    return fit(bank, notebook_run())
 
 
 @pytest.fixture(scope="module")
@@ -101,36 +90,6 @@ def test_the_notebooks_tower():
     assert [layer.activation.__name__ for layer in tower.layers[1:]] == ["relu", "relu", "linear"]
     assert tower.output_shape == (None, 128)
     assert {weight.dtype for weight in tower.weights} == {"float32"}
-
-
-def test_the_loss_by_hand():
-    """a 0, p (3, 4), n (6, 8): 5 − 10 + .4 < 0 → 0. a 0, p (0, 2), n (1, 0): 2 − 1 + .4 = 1.4. Mean .7, active ½.
-
-    A third of weight 0 changes neither.
-    """
-    triplets = np.array([[[0, 0], [3, 4], [6, 8]], [[0, 0], [0, 2], [1, 0]]], np.float32)
-    np.testing.assert_allclose(ops.convert_to_numpy(hinge(EUCLIDEAN, 0.4, triplets)), [0, 1.4], rtol=1e-6)
-    model = TripletModel(
-        build_tower(run_of().tower, (4, 5)), device_maps(np.zeros((6, 20), np.float32)), EUCLIDEAN, 0.4
-    )
-    filled, weights = np.concatenate([triplets, triplets[1:]]), np.array([1, 1, 0], np.float32)
-    assert float(model.compute_loss(y_pred=filled, sample_weight=weights)) == pytest.approx(0.7)
-    assert float(model.mean.result()) == pytest.approx(0.7)
-    assert float(model.active.result()) == 0.5
-
-
-def device_maps(maps: np.ndarray, anchors: int = 0) -> DeviceMaps:
-    return DeviceMaps(maps[:anchors], maps[anchors:], np.arange(len(maps) - anchors), (0, 1, 2), 2, 7)
-
-
-@pytest.mark.parametrize("anchors", [1, 3])
-def test_one_tower_embeds_all_three(anchors):
-    """With fewer anchors than triplets each is embedded once: the same embeddings."""
-    maps = np.random.default_rng(0).normal(size=(6, 20)).astype(np.float32)
-    tower = build_tower(run_of().tower, (4, 5))
-    rows = np.array([[0, 3, 2], [anchors - 1, 4, 3]], np.int32)
-    found = ops.convert_to_numpy(TripletModel(tower, device_maps(maps, anchors), EUCLIDEAN, 0.4)(rows))
-    np.testing.assert_allclose(found, make_encoder(tower)(maps)[rows], rtol=1e-5, atol=1e-6)
 
 
 def test_every_triplet_once_an_epoch_in_an_order_of_seed_and_epoch():
@@ -158,52 +117,16 @@ def test_blocks_have_one_shape_and_hold_every_batch():
         assert np.array_equal(np.concatenate([block.rows[:count] for block, count in blocks]), drawn.rows)
 
 
-@pytest.mark.parametrize(("most", "size"), [(2, 2), (3, 3), (4, 4), (5, 4), (256, 7)])
-def test_blocks_are_equally_long_whether_maps_are_resident_or_not(monkeypatch, most, size):
-    monkeypatch.setattr("tasks.model.device_maps.MAX_BLOCK_BATCHES", most)
-    rows, maps = np.zeros((7, 2, 3), np.int32), np.zeros((6, 20), np.float32)
-    assert device_maps(maps).batches_per_block(rows) == size
-    monkeypatch.setattr("tasks.model.device_maps.MAX_RESIDENT_BYTES", 0)
-    assert device_maps(maps).batches_per_block(rows) == size
-    assert device_maps(maps).shape == (2 * 3 * most if most < 7 else 2 * 3 * 7, 20)
-    monkeypatch.setattr("tasks.model.device_maps.MAX_BLOCK_BYTES", 0)  # a batch has room all the same
-    assert (device_maps(maps).batches_per_block(rows), device_maps(maps).shape) == (1, (6, 20))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("limit", [1, 5])
-def test_blocks_are_the_batches_one_by_one(bank, quick, monkeypatch, limit):
-    """Also blocks of one batch, as `train_on_batch` takes it, and where the last block is filled up."""
-    tower, log, _ = quick
-    monkeypatch.setattr("tasks.model.device_maps.MAX_BLOCK_BATCHES", limit)
-    other, other_log, _ = fit(bank, run_of())
-    np.testing.assert_allclose([line.loss for line in other_log], [line.loss for line in log], atol=1e-5)
-    for weight, other_weight in zip(tower.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_allclose(weight, other_weight, atol=1e-5)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("preset", ["notebook", "best"])
-def test_maps_brought_block_by_block_train_to_the_same_bits(bank, monkeypatch, preset):
-    """Where the maps are too many to lie in the model; a block's room is for one batch here."""
-    config = parts.configured(Path(), preset=preset, fit=TrainingConfig(epochs=2, batch=18, steps=9, modes_per_batch=3))
-    monkeypatch.setattr("tasks.model.device_maps.MAX_BLOCK_BATCHES", 1)
-    resident = fit(bank, config.resolved())
-    monkeypatch.setattr("tasks.model.device_maps.MAX_RESIDENT_BYTES", 0)
-    monkeypatch.setattr("tasks.model.device_maps.MAX_BLOCK_BYTES", 0)
-    assert weights_digest(fit(bank, config.resolved())[0]) == weights_digest(resident[0])
-
-
 def test_training_sees_anchors_train_and_stop_and_nothing_else(bank, quick):
     """Calibration and test records turned into NaN: nothing changes."""
     hidden = bank.maps.copy()
     hidden[bank.part >= 2] = np.nan
-    assert weights_digest(fit(replace(bank, maps=hidden), run_of())[0]) == weights_digest(quick[0])
+    assert weights_digest(fit(replace(bank, maps=hidden), notebook_run())[0]) == weights_digest(quick[0])
 
 
 @pytest.mark.slow
 def test_the_seed_decides_every_bit(bank, quick):
-    again, other = (fit(bank, replace(run_of(), seed=seed))[0] for seed in (42, 43))
+    again, other = (fit(bank, replace(notebook_run(), seed=seed))[0] for seed in (42, 43))
     assert weights_digest(quick[0]) == weights_digest(again) != weights_digest(other)
 
 
@@ -211,7 +134,7 @@ def test_training_learns(hidden):
     """Modes that only a trained tower tells apart: over seeds and backends the AUROC is .96 or more."""
     bank = parts.banked(hidden())
     tower, log, _ = fit(
-        bank, replace(run_of(epochs=5, learning_rate=0.01), tower=TowerConfig(widths="64-32-8")).resolved()
+        bank, replace(notebook_run(epochs=5, learning_rate=0.01), tower=TowerConfig(widths="64-32-8")).resolved()
     )
     assert log[-1].loss < 0.3 * log[0].loss
     assert log[-1].active < 0.5 * log[0].active
@@ -220,22 +143,10 @@ def test_training_learns(hidden):
     assert pair_metrics(judge.mode_distances(judge.embed(bank.maps[rows])), bank.mode[rows]).auroc > 0.92
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("batches", ["triplets", "records"])
-def test_a_training_leaves_no_graph_behind(bank, batches):
-    """A graph holds what it was traced with, the record bank first of all: the next training would add its own."""
-
-    def graphs() -> int:
-        fit(bank, run_of(batches=batches, epochs=1))
-        return sum(type(one).__name__ == "FuncGraph" for one in gc.get_objects())
-
-    assert graphs() == graphs()
-
-
 def test_the_log_is_the_loss_of_the_saved_weights():
     """On noise the early epochs are the best: their validation loss, computed anew from the returned tower."""
     bank, seen = parts.banked(parts.noise(6, 40, values=20)), []
-    tower, log, best = fit(bank, run_of(epochs=99), seen.append)
+    tower, log, best = fit(bank, notebook_run(epochs=99), seen.append)
     assert best + 2 == len(log) < 99
     assert seen == log
     assert [line.epoch for line in log] == list(range(1, len(log) + 1))
@@ -247,55 +158,15 @@ def test_the_log_is_the_loss_of_the_saved_weights():
     assert np.maximum(near - far + 0.4, 0).mean() == pytest.approx(log[best - 1].val_loss, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("losses", "patience", "best", "stops_at"),
-    [
-        ([3, 2, 2.5, 2.6, 1], 2, 2, 4),
-        ([3, 2, 2.5, 1, 1.5, 1.5], 2, 4, 6),
-        ([3, 2, 2, 2], 2, 2, 4),
-        ([3, 2, 1], 1, 3, None),
-        ([1, 2], 1, 1, 2),
-    ],
-)
-def test_early_stopping_keeps_the_best_epochs_weights(losses, patience, best, stops_at):
-    """Scripted validation losses; the tower's one weight is the epoch's number."""
-    tower = build_tower(replace(run_of().tower, widths="1"), (1, 2))
-    maps = np.array([[0.0, 1], [1, 0]], np.float32)
-    watch = TrainingMonitor(maps, run_of(patience=patience, epochs=9), 1, None, None)
-    watch.restore(SimpleNamespace(tower=tower))
-    for i, loss in enumerate(losses):
-        tower.set_weights([np.array([[i + 1.0], [0]]), np.zeros(1)])
-        watch.end_epoch({"mean": 1, "active": 1}, {"mean": loss})
-        if watch.finished():
-            break
-    assert (watch.best.epoch, watch.kept_weights[0][0, 0]) == (best, best)
-    assert (i + 1 if watch.finished() else None) == stops_at
-
-
 def test_maps_beyond_all_measure_diverge(bank):
     with pytest.raises(TrainingDiverged, match=r"epoch 1: the loss is (nan|inf); lower fit\.learning_rate"):
-        fit(replace(bank, maps=bank.maps * np.float32(1e30), anchors=bank.anchors * np.float32(1e30)), run_of())
+        fit(replace(bank, maps=bank.maps * np.float32(1e30), anchors=bank.anchors * np.float32(1e30)), notebook_run())
 
 
 def test_identical_maps_collapse(bank):
     same = replace(bank, maps=np.ones_like(bank.maps), anchors=np.ones_like(bank.anchors))
     with pytest.raises(TrainingCollapsed, match=r"every record has the same embedding \(loss 0.4000, margin 0.4\)"):
-        fit(same, run_of())
-
-
-@pytest.mark.parametrize("field", ["loss", "val_loss", "norm"])
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_no_number_is_divergence(field, value):
-    line = Epoch(3, loss=0.1, val_loss=0.1, active=0.5, norm=2.0, spread=1.0, seconds=0.1)
-    require_healthy(line, 0.4)
-    with pytest.raises(TrainingDiverged, match="epoch 3"):
-        require_healthy(replace(line, **{field: value}), 0.4)
-
-
-@pytest.mark.parametrize(("norm", "spread"), [(2.0, 0.0), (2.0, 1e-4), (0.0, 0.0)])
-def test_no_spread_is_collapse(norm, spread):
-    with pytest.raises(TrainingCollapsed, match="epoch 3"):
-        require_healthy(Epoch(3, 0.4, 0.4, 1.0, norm, spread, 0.1), 0.4)
+        fit(same, notebook_run())
 
 
 def test_xla_is_for_long_trainings_of_dense_layers(monkeypatch):
@@ -325,7 +196,7 @@ def died_after(epochs: int, bank: Bank, config: RunConfig, state: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_a_training_that_died_goes_on_to_the_same_bits(bank, tmp_path, epochs):
-    config, lines = run_of(epochs=5, patience=9, learning_rate=3e-4), []
+    config, lines = notebook_run(epochs=5, patience=9, learning_rate=3e-4), []
     undisturbed, log, best = fit(bank, config)
     died_after(epochs, bank, config, tmp_path / "state.npz")
     tower, again, best_again = fit(bank, config, lines.append, tmp_path / "state.npz")
@@ -337,7 +208,7 @@ def test_a_training_that_died_goes_on_to_the_same_bits(bank, tmp_path, epochs):
 
 @pytest.mark.slow
 def test_a_damaged_state_starts_anew(bank, tmp_path):
-    config, state, lines = run_of(epochs=3, patience=9, learning_rate=3e-4), tmp_path / "state.npz", []
+    config, state, lines = notebook_run(epochs=3, patience=9, learning_rate=3e-4), tmp_path / "state.npz", []
     died_after(2, bank, config, state)
     state.write_bytes(state.read_bytes()[:-100])
     tower, _, _ = fit(bank, config, lines.append, state)
@@ -480,7 +351,7 @@ def test_two_processes_make_the_same_bits_and_one_has_no_prefect(stage, tmp_path
 def test_jax_alone_trains_alike(stage, tmp_path):
     """From the same first weights, with TensorFlow out of reach: the losses of both backends agree to 10⁻⁴."""
     weights = tmp_path / "weights.npz"
-    np.savez(weights, *build_tower(run_of().tower, (4, 5)).get_weights())
+    np.savez(weights, *build_tower(notebook_run().tower, (4, 5)).get_weights())
     runs = [
         child(FIRST_EPOCH, stage.path, str(weights), backend=backend, blocked=blocked)
         for backend, blocked in (("tensorflow", set()), ("jax", UNNEEDED - {"scipy"} | {"tensorflow"}))
