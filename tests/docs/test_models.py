@@ -44,7 +44,7 @@ def test_the_pages_own_distance_and_tower_train_and_judge(own):
     vectors, mean = records.part("test").vectors, classifier.prototypes["mean"]
     distances = classifier.mode_distances(records.part("test"))
     np.testing.assert_allclose(distances, np.abs(vectors[:, None] - mean).sum(axis=-1), rtol=1e-6)
-    assert pair_metrics(distances, bank.mode[rows])["auroc"] > 0.6  # it knows what there is, not where
+    assert pair_metrics(distances, bank.mode[rows]).auroc > 0.6  # it knows what there is, not where
 
 
 def test_the_table_names_every_preset():
