@@ -89,4 +89,4 @@ def _comparison(manifest: ReleaseManifest) -> str:
     if manifest.comparison:
         return str(manifest.comparison.get("verdict"))
     frozen = manifest.frozen
-    return f"the first of its line, judged on {frozen.records} test records of {frozen.version}" if frozen else ""
+    return f"the first of its line, evaluated on {frozen.records} test records of {frozen.version}" if frozen else ""

@@ -26,19 +26,19 @@ def required_draws(least: int, confidence: float) -> int:
 
 
 def paired_result(
-    own: np.ndarray, other: np.ndarray, mode: np.ndarray, names: list[str], bootstrap: Bootstrap
+    challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray, names: list[str], bootstrap: Bootstrap
 ) -> PairedResult:
     """What the challenger has over the champion, by each metric that a gate may decide by, and by each mode.
 
-    own, other: (n, m) distances of the same records to the same modes' prototypes by challenger and champion; mode:
-    (n,) each record's own column; names: of the m modes. Each end of an interval holds with the bootstrap's confidence.
+    challenger, champion: (n, m) distances of the same records to the same modes' prototypes; mode: (n,) the column of
+    each record's mode; names: of the m modes. Each end of an interval holds with the bootstrap's confidence.
     """
-    modes, few = _by_mode(own, other, mode, names, bootstrap)
+    modes, few = _by_mode(challenger, champion, mode, names, bootstrap)
     return PairedResult(
-        challenger=pair_metrics(own, mode),
-        champion=pair_metrics(other, mode),
-        same_model=bool(np.array_equal(own, other)),
-        figures=_by_pairs(own, other, mode, bootstrap) | _by_accuracy(own, other, mode, bootstrap),
+        challenger=pair_metrics(challenger, mode),
+        champion=pair_metrics(champion, mode),
+        same_model=bool(np.array_equal(challenger, champion)),
+        figures=_by_pairs(challenger, champion, mode, bootstrap) | _by_accuracy(challenger, champion, mode, bootstrap),
         modes=modes,
         few=few,
         fewest=min_units_for_significance(bootstrap.confidence),
@@ -51,12 +51,12 @@ def paired_result(
 
 
 def _by_pairs(
-    own: np.ndarray, other: np.ndarray, mode: np.ndarray, bootstrap: Bootstrap
+    challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray, bootstrap: Bootstrap
 ) -> dict[str, MetricDifference]:
     """Pair AUROC and average precision."""
     every = np.concatenate([np.ones((1, len(mode))), bootstrap.weights])
-    differences = weighted_pairs(own, mode, every) - weighted_pairs(other, mode, every)
-    apart = effective_units(_pair_shares(own, mode) - _pair_shares(other, mode), bootstrap.units)
+    differences = weighted_pairs(challenger, mode, every) - weighted_pairs(champion, mode, every)
+    apart = effective_units(_pair_shares(challenger, mode) - _pair_shares(champion, mode), bootstrap.units)
     return {
         name: _difference(column[0], column[1:], apart, bootstrap)
         for name, column in zip(PAIR_METRICS, differences.T, strict=True)
@@ -64,10 +64,10 @@ def _by_pairs(
 
 
 def _by_accuracy(
-    own: np.ndarray, other: np.ndarray, mode: np.ndarray, bootstrap: Bootstrap
+    challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray, bootstrap: Bootstrap
 ) -> dict[str, MetricDifference]:
     """Mode accuracy over the records, and its mean over the modes."""
-    won, weights = _won(own, other, mode), bootstrap.weights
+    won, weights = _won(challenger, champion, mode), bootstrap.weights
     metrics = {
         "mode_accuracy": (won / len(mode), weighted_share(weights, won)),
         "macro_mode_accuracy": (won * _macro_weights(mode), _macro(won, mode, weights)),
@@ -83,11 +83,11 @@ def _difference(value: float, drawn: np.ndarray, apart: float, bootstrap: Bootst
 
 
 def _by_mode(
-    own: np.ndarray, other: np.ndarray, mode: np.ndarray, names: list[str], bootstrap: Bootstrap
+    challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray, names: list[str], bootstrap: Bootstrap
 ) -> tuple[dict[str, ModeDifference], PooledModes | None]:
     """The accuracy of each mode, and of those together that have too few units each (None without any)."""
-    right = [distances.argmin(axis=1) == mode for distances in (own, other)]
-    won, fewest = _won(own, other, mode), min_units_for_significance(bootstrap.confidence)
+    right = [distances.argmin(axis=1) == mode for distances in (challenger, champion)]
+    won, fewest = _won(challenger, champion, mode), min_units_for_significance(bootstrap.confidence)
 
     def compare(rows: np.ndarray) -> ModeDifference:
         units, interval = bootstrap.units[rows], None
@@ -103,9 +103,9 @@ def _by_mode(
     return modes, pooled and PooledModes(**vars(pooled), modes=small)
 
 
-def _won(own: np.ndarray, other: np.ndarray, mode: np.ndarray) -> np.ndarray:
+def _won(challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray) -> np.ndarray:
     """1 for each record (n,) that only the challenger has right, −1 for one that only the champion has, else 0."""
-    return (own.argmin(axis=1) == mode).astype(float) - (other.argmin(axis=1) == mode)
+    return (challenger.argmin(axis=1) == mode).astype(float) - (champion.argmin(axis=1) == mode)
 
 
 def bootstrap_bounds(drawn: np.ndarray, apart: float, confidence: float) -> Interval:

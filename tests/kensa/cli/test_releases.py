@@ -101,7 +101,7 @@ def test_the_list_tells_what_was_shown_against_the_champion(released):
     """v1 is of an older Kensa and tells nothing; v2 was the first of its line on f1; v3 was better than v2."""
     _, first, second, third = released.kensa("releases").out.splitlines()
     assert first.endswith("0.910  0.810")
-    assert second.endswith("  the first of its line, judged on 90 test records of f1")
+    assert second.endswith("  the first of its line, evaluated on 90 test records of f1")
     assert third.endswith("  better than the champion v2: auroc difference +0.0123 [+0.0051, +0.0190]")
     rows = released.kensa("releases", "--json").told["releases"]
     assert [row["comparison"] for row in rows] == [None, None, better(2)]
