@@ -31,10 +31,16 @@ def section(kind: type, description: str) -> Any:
     return field(default_factory=kind, metadata={"description": description})
 
 
+def form_title(kind: type) -> str:
+    """A section's heading in the form of Prefect's UI: the name of its settings keys."""
+    return getattr(kind, "FORM_TITLE", kind.__name__.removesuffix("Config"))
+
+
 class ValidatedConfig:
     """Base of frozen dataclasses of settings: checks every field against its annotation and bounds."""
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}  # Prefect's form and API would drop unknown keys silently
+    # Prefect's form and API would drop unknown keys silently
+    __pydantic_config__: ClassVar = {"extra": "forbid", "model_title_generator": form_title}
 
     def __post_init__(self) -> None:
         """Raise BadSetting for the first field of the wrong type or out of bounds; whole numbers become floats."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from tasks.config.fields import ValidatedConfig, require_path, setting
 from tasks.core.errors import BadSetting
@@ -47,6 +47,8 @@ def parse_widths(text: str) -> list[int]:
 @dataclass(frozen=True)
 class TrainingConfig(ValidatedConfig):
     """How the tower is trained; None is the preset's value."""
+
+    FORM_TITLE: ClassVar = "Fit"
 
     batches: Literal["triplets", "records"] | None = setting(
         None, "Train on offline triplets, or on balanced batches of records with mining in the batch"

@@ -1,4 +1,4 @@
-"""Each digest changes with what its stage reads and with nothing else; tests/test_samples.py holds their values."""
+"""Each digest changes with what its stage reads and with nothing else; tests/samples holds their values."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from tasks.config.overrides import apply_overrides
 from tasks.config.run import RunConfig
 from tasks.core.results import PinnedSource
 
-ARCHIVE = Path(__file__).parent / "samples" / "made-at-8cd46b7.tar.xz"
+ARCHIVE = Path(__file__).parent / "made-at-8cd46b7.tar.xz"
 RETRAIN = ("retrain", "--train", "./parts", "--json")
 
 
