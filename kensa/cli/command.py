@@ -60,8 +60,8 @@ def _problem(error: typer.TyperException) -> str:
         return f"expected an option of {error.ctx.command_path}, found {error.option_name}{similar}"
     if hasattr(error, "option_name"):
         flags = {name for option in error.ctx.command.params for name in option.opts if getattr(option, "is_flag", 0)}
-        found = "no value, found one" if error.option_name in flags else "a value, found none"
-        return f"{error.option_name}: expected {found}"
+        problem = "no value, found one" if error.option_name in flags else "a value, found none"
+        return f"{error.option_name}: expected {problem}"
     text = one_line(error.format_message()).rstrip(".")
     return f"{text[0].lower()}{text[1:]}"
 
