@@ -85,7 +85,10 @@ def divert_stderr() -> Iterator[None]:
     What Python itself prints meanwhile, in any thread, still goes to the terminal.
     """
     terminal, stream = os.dup(STDERR), sys.stderr
-    with tempfile.TemporaryFile() as file, os.fdopen(os.dup(STDERR), "w", buffering=1, errors="replace") as python:
+    with (
+        tempfile.TemporaryFile() as file,
+        os.fdopen(os.dup(STDERR), "w", buffering=1, encoding=stream.encoding, errors="replace") as python,
+    ):
         if stream.fileno() == STDERR:
             sys.stderr = python
         os.dup2(file.fileno(), STDERR)

@@ -103,7 +103,9 @@ class _Writers:
             columns = np.concatenate(self.triplets).T
             triplets = pa.table(dict(zip(("anchor", "positive", "negative"), columns, strict=True)))
             pq.write_table(triplets, self.draft / "triplets.parquet")
-        (self.draft / "contradictory.txt").write_text("".join(f"{key.hex()}\n" for key in sorted(contradictory)))
+        (self.draft / "contradictory.txt").write_text(
+            "".join(f"{key.hex()}\n" for key in sorted(contradictory)), encoding="utf-8"
+        )
 
 
 @dataclass

@@ -77,7 +77,7 @@ def evaluate(
     digest = report_digest(model.digest, config, against, [facts, folds])
 
     def make(draft: Path) -> Json:
-        history = json.loads((Path(model.path) / "history.json").read_text())
+        history = json.loads((Path(model.path) / "history.json").read_text(encoding="utf-8"))
         records = EmbeddedBank(load_encoder(model), bank)
         classifier = trained_classifier(records, config)
         train, calibration, test = (score_part(classifier, records, part) for part in ("train", "calibrate", "test"))

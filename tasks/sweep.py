@@ -41,7 +41,7 @@ def conclude_sweep(
 
     def make(draft: Path) -> dict[str, Any]:
         table = pd.DataFrame({**row["settings"], **row} for row in rows).drop(columns="settings")
-        table.to_csv(draft / "table.csv", index=False)
+        table.to_csv(draft / "table.csv", index=False, encoding="utf-8")
         _trials(candidates, trials).to_parquet(draft / "trials.parquet", index=False)
         (draft / "table.md").write_text(markdown(plan, train, ranking), encoding="utf-8")
         (draft / "figure.svg").write_bytes(sweep_chart(ranking, plan.axes(), plan.figure).content)

@@ -49,7 +49,7 @@ def keras_backend() -> str:
         return named
     folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     try:
-        settings = json.loads((folder / "keras.json").read_text())
+        settings = json.loads((folder / "keras.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return "tensorflow"
     return settings.get("backend", "tensorflow")

@@ -165,3 +165,17 @@ def test_the_lock_names_no_registry():
     text = (ROOT / "requirements.lock").read_text()
     assert "://" not in text
     assert "--hash=sha256:" in text
+
+
+@pytest.mark.parametrize("path", modules(*PACKAGES), ids=str)
+def test_text_files_are_utf_8_whatever_the_locale(path):
+    """`open`, `read_text` and their like name the encoding, unless the mode is binary."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        named = {keyword.arg for keyword in node.keywords}
+        words = [str(word.value) for word in node.args if isinstance(word, ast.Constant)]
+        reads = node.func.attr in ("read_text", "write_text") or (
+            node.func.attr in ("open", "fdopen") and {"r", "w", "a"} & set(words)
+        )
+        assert "encoding" in named or not reads, f"{path}:{node.lineno}: name the encoding"

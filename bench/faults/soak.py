@@ -176,7 +176,7 @@ def _memory(pids: dict[int, str], field: str) -> float:
     total = 0
     for pid in pids:
         with contextlib.suppress(OSError):
-            status = Path(f"/proc/{pid}/status").read_text()
+            status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
             total += int(status.partition(f"{field}:")[2].split()[0])
     return total / 1024
 

@@ -42,7 +42,7 @@ PANELS = (
 
 def read(path: Path = KEPT) -> Lines:
     """The recorded lines; `spare` is what `kensa prune` may take from: all of data/ and the drafts."""
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [{**line, "spare": line["stages"] + line["artifacts"] - line["released"]} for line in lines]
 
 

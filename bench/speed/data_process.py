@@ -28,7 +28,11 @@ from tasks.triplets import triplets
 
 def largest() -> int:
     """The most memory that this process ever had, in KiB."""
-    return int(next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line).split()[1])
+    return int(
+        next(
+            line for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines() if "VmHWM" in line
+        ).split()[1]
+    )
 
 
 def main() -> None:

@@ -98,7 +98,7 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
     process, largest = subprocess.Popen(words, stdout=subprocess.PIPE, text=True), 0
     status = Path(f"/proc/{process.pid}/status")
     while process.poll() is None:
-        told = [line for line in status.read_text().splitlines() if line.startswith("RssAnon")]
+        told = [line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("RssAnon")]
         largest = max([largest, *(int(line.split()[1]) for line in told)])
         time.sleep(0.05)
     out = process.stdout.read()

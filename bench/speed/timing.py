@@ -88,7 +88,7 @@ def timed(work: Callable[[], object], times: int) -> list[float]:
 
 def machine() -> str:
     """The processor, its cores, and the memory."""
-    told = Path("/proc/cpuinfo").read_text().splitlines()
+    told = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     model = next((line.partition(":")[2].strip() for line in told if line.startswith("model name")), "unknown")
     size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores of {model}, {size:.0f} GB"

@@ -14,37 +14,62 @@ from __future__ import annotations
 
 import datetime
 import re
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import available_timezones
 
+import pytz
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from flows.service.ledger import Ledger
 from tasks.config.overrides import parse_run
 from tasks.config.run import DATA_FOLDER, RunConfig
+from tasks.config.toml_file import read_toml
 from tasks.core.errors import BadSetting
 
 LINES_FILE = Path("kensa.toml")
+# What CronSim and Prefect's croniter read alike; to croniter a range from a day to itself is every day.
+CRON_ITEM = re.compile(r"(\*|(\w+)(-(?!\2\b)\w+)?)(/\d+)?", re.ASCII)
+NTH_WEEKDAY = re.compile(r"\w+#[1-5]", re.ASCII)
 
 
 def _check_cron(text: str) -> str:
-    """The five fields with one space between; Prefect takes seconds, @daily and random fields, too."""
+    """The five fields with one space between, as far as Prefect's scheduler reads them as CronSim does.
+
+    One schedule that raises in the scheduler stops those of all lines, so a date that never comes is refused here.
+    """
+    fields = text.split()
+    if len(fields) != 5:
+        raise ValueError(f"{len(fields)} fields")
+    minute, hour, day, month, weekday = fields
+    numbered = NTH_WEEKDAY.fullmatch(weekday) and day == "*"
+    for field in fields[: 4 if numbered else 5]:
+        if not all(map(CRON_ITEM.fullmatch, field.split(","))):
+            raise ValueError(f"Prefect does not know {field}")
+    if "W" in day.upper() or weekday.upper().endswith("L"):
+        raise ValueError(f"Prefect does not know {day if 'W' in day.upper() else weekday}")
+    _parse_cron(minute, hour, "*", month, weekday)
+    _parse_cron(minute, hour, day, "*", weekday)
     try:
-        CronSim(text, datetime.datetime(2024, 1, 1))
+        # Without the weekday: Prefect looks for both days, and fails where one of them never comes.
+        _parse_cron(minute, hour, day, month, "*")
+    except ValueError:
+        raise ValueError("no such day ever comes") from None
+    return " ".join(fields)
+
+
+def _parse_cron(*fields: str) -> None:
+    try:
+        CronSim(" ".join(fields), datetime.datetime(2024, 1, 1))
     except CronSimError as error:
         raise ValueError(str(error)) from None
-    if len(text.split()) != 5 or "LW" in text.upper():  # CronSim knows seconds, too, and Prefect does not know LW
-        raise ValueError("not five fields")
-    return " ".join(text.split())
 
 
 def _check_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("unknown")
+    if name not in available_timezones() or name not in pytz.all_timezones_set:  # Prefect's scheduler asks both
+        raise ValueError("unknown to the scheduler")
     return name
 
 
@@ -65,10 +90,13 @@ class _Keys(BaseModel):
         try:
             return cls.model_validate(table)
         except ValidationError as error:
-            key = str(error.errors()[0]["loc"][0])
+            entry = error.errors()[0]
+            key = str(entry["loc"][0])
             field = cls.model_fields.get(key)
             expected = field.description if field else f"no key but {', '.join(cls.model_fields)}"
-            raise BadSetting(f"{where}: expected {expected}, found {repr(table.get(key)) if field else key}") from None
+            reason = f": {entry['ctx']['error']}" if entry["type"] == "value_error" else ""
+            value = f"{table.get(key)!r}{reason}" if field else key
+            raise BadSetting(f"{where}: expected {expected}, found {value}") from None
 
     def schedule_over(self, default: Schedule | None) -> Schedule | None:
         """The schedule of these keys; what they leave out is as in `default`, or as in prefect.yaml."""
@@ -141,13 +169,11 @@ class FactoryConfig:
 def read_lines(path: Path = LINES_FILE) -> FactoryConfig:
     """The lines of a settings file; raises BadSetting with the place of the first mistake."""
     try:
-        table = tomllib.loads(path.read_text())
-    except FileNotFoundError:
+        table = read_toml(path, str(path))
+    except (FileNotFoundError, NotADirectoryError):
         raise BadSetting(
             f"{path}: expected the settings file of the product lines, found none; see the README"
         ) from None
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSetting(f"{path}: cannot be read: {error}") from None
     keys = _FileKeys.parse(str(path), table)
     schedule = keys.schedule_over(None)
     lines = {name: _line(f"{path}, line {name}", name, settings, schedule) for name, settings in keys.lines.items()}

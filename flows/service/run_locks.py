@@ -48,7 +48,7 @@ def hold_run_lock(folder: Path, run: str) -> Iterator[None]:
     """
     path = _path(folder, run)
     ensure_writable(path.parent)
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
             yield
@@ -76,7 +76,7 @@ def is_run_locked(folder: Path, run: str) -> bool:
 def _is_locked(path: Path) -> bool:
     """Tried with a shared lock, so that two processes that look at once do not take each other for the run."""
     try:
-        with path.open() as file:
+        with path.open(encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

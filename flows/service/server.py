@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from tasks.config.toml_file import read_toml
 from tasks.core.errors import ServerUnreachable, UnusableFolder
 from tasks.core.files import ensure_writable
 from tasks.core.text import one_line
@@ -52,11 +52,11 @@ def configured_server() -> PrefectServer | None:
 
 
 def _profile() -> dict[str, str]:
-    """The settings of the active profile."""
-    home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
+    """The settings of the active profile; raises BadSetting for a file that cannot be read."""
+    path = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect")) / "profiles.toml"
     try:
-        profiles = tomllib.loads((home / "profiles.toml").read_text())
-    except OSError:
+        profiles = read_toml(path, str(path))
+    except (FileNotFoundError, NotADirectoryError):
         return {}  # no profile was ever written
     active = os.environ.get("PREFECT_PROFILE") or profiles.get("active")
     return profiles.get("profiles", {}).get(active, {})

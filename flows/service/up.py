@@ -18,6 +18,7 @@ import httpx
 from filelock import FileLock, Timeout
 
 from flows.service.lines import LINES_FILE, read_lines
+from flows.service.next_runs import NextRuns
 from flows.service.recovery import RunRecovery
 from flows.service.server import PrefectServer
 from tasks.config.run import DATA_FOLDER
@@ -106,7 +107,7 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
     Raises UnusableFolder where it runs already, BadSetting for a port that is in use, ServerUnreachable
     where the server does not start, NotPrepared where the deployments cannot be made.
     """
-    read_lines(LINES_FILE)
+    lines = read_lines(LINES_FILE)
     if not Path("prefect.yaml").exists() or not Path("flows/retrain.py").exists():
         raise UnusableFolder(
             f"{Path.cwd()}: expected Kensa's own folder with prefect.yaml and flows/; run kensa up there"
@@ -117,7 +118,8 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
         address = f"http://127.0.0.1:{port}/api"
         environment = _environment(address)
         services = _services(environment, port, webhook_port)
-        recovery = RunRecovery(PrefectServer(address, environment.get("PREFECT_API_AUTH_STRING")), Path(DATA_FOLDER))
+        prefect = PrefectServer(address, environment.get("PREFECT_API_AUTH_STRING"))
+        recovery = RunRecovery(prefect, Path(DATA_FOLDER))
         try:
             services[0].start()
             _wait_for(address, services[0], stopped)
@@ -127,7 +129,7 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
                     service.start()
             if not stopped():
                 say(f"ready: http://127.0.0.1:{port}; Ctrl-C stops everything")
-            _tend(services, recovery, stopped)
+            _tend(services, recovery, NextRuns(prefect, lines), stopped)
         finally:
             for service in reversed(services):
                 service.stop()
@@ -150,22 +152,24 @@ def _auth() -> dict[str, str]:
     return {name: value for value in values for name in names}
 
 
-def _tend(services: list[Service], recovery: RunRecovery, stopped: Callable[[], bool]) -> None:
-    """Keep the services alive, and restart the runs that died on this machine, until somebody stops it."""
+def _tend(services: list[Service], recovery: RunRecovery, next_runs: NextRuns, stopped: Callable[[], bool]) -> None:
+    """Keep the services alive, restart the runs that died here, and say each line's next run, until somebody stops."""
     rounds = 0
     while not stopped():
         for service in services:
             service.tend()
         if rounds % LOOK == 0:
-            _recover(recovery)
+            _recover(recovery, next_runs)
         rounds += 1
         time.sleep(0.5)
 
 
-def _recover(recovery: RunRecovery) -> None:
+def _recover(recovery: RunRecovery, next_runs: NextRuns) -> None:
     try:
         for name in recovery.recover_due():
             say(f"restarted: {name}")
+        for sentence in next_runs.news():
+            say(sentence)
     except ServerUnreachable:
         pass  # the server died itself, and is started again by _tend
 

@@ -106,7 +106,7 @@ class RunArtifacts:
 
     def publish_unseen_modes(self, report: Stage) -> None:
         """The results of the folds, if there were any."""
-        metrics = json.loads((Path(report.path) / "report.json").read_text())
+        metrics = json.loads((Path(report.path) / "report.json").read_text(encoding="utf-8"))
         if metrics["unseen"] is not None or metrics["permutation"] is not None:
             text = unseen_text(metrics["unseen"], metrics["permutation"])
             self._markdown("unseen", text, "Modes that were not trained")

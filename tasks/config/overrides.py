@@ -6,7 +6,6 @@ import dataclasses
 import difflib
 import functools
 import operator
-import tomllib
 from collections.abc import Iterable, Set
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from tasks.config.fields import ValidatedConfig, allowed_values
 from tasks.config.run import RunConfig
+from tasks.config.toml_file import read_toml
 from tasks.core.errors import BadSetting
 from tasks.core.text import one_line
 
@@ -105,11 +105,11 @@ def parse(text: str, options: tuple[Any, ...]) -> Any:
 
 def read_run(path: Path) -> RunConfig:
     """The run of a settings file: the keys of RUN_KEYS at its top; BadSetting."""
+    where = f"--settings {path}"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSetting(f"--settings {path}: cannot be read: {one_line(error)}") from None
-    return parse_run(f"--settings {path}", table)
+        return parse_run(where, read_toml(path, where))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BadSetting(f"{where}: cannot be read: {one_line(error)}") from None
 
 
 def parse_run(where: str, table: Any, other_keys: Set[str] = frozenset()) -> RunConfig:

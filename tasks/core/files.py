@@ -44,7 +44,7 @@ def write_json(path: Path, value: Any) -> None:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=draft_prefix(path.name))
         beside = Path(name)
         try:
-            with os.fdopen(descriptor, "w") as file:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())

@@ -54,7 +54,7 @@ def get_or_make_stage(root: Path, name: str, digest: str, make: Callable[[Path],
 
 def _move_into_place(draft: Path, folder: Path) -> Json:
     """The manifest of what is at `folder` in the end: of the draft, or of another process that was first."""
-    manifest = json.loads((draft / MANIFEST).read_text())
+    manifest = json.loads((draft / MANIFEST).read_text(encoding="utf-8"))
     try:
         replace_durably(draft, folder)
     except OSError:
@@ -97,7 +97,7 @@ def digests(folder: Path) -> dict[str, str]:
 def verified_manifest(folder: Path) -> Json | None:
     """The manifest of a folder if it and all files have their digests, else None."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         intact = isinstance(manifest, dict) and manifest_is_intact(manifest)
         return manifest if intact and manifest.get("files") == digests(folder) else None
     except (OSError, ValueError, RecursionError):

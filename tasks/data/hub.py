@@ -91,7 +91,7 @@ def _is_commit(text: str) -> bool:
 def last_seen_head(head: Path) -> str | None:
     """The commit that an earlier run wrote down; None where there is none, or the file is damaged."""
     try:
-        entry = json.loads(head.read_text())
+        entry = json.loads(head.read_text(encoding="utf-8"))
         return entry["sha"] if checksum_matches(entry) or set(entry) == {"sha"} else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

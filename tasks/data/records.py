@@ -73,7 +73,7 @@ def read_records(folder: str | Path) -> Records:
     table = pq.ParquetFile(path).read(columns=["record", "label", "mode", "group"])
     keys = table["record"].combine_chunks()
     hashes = np.frombuffer(b"".join(keys.to_pylist()).hex().encode(), "S32")
-    contradictory = (folder / "contradictory.txt").read_text().split()
+    contradictory = (folder / "contradictory.txt").read_text(encoding="utf-8").split()
     anchors, anchor_mode, triplets = _read_wide_triplets(folder)
     return Records(
         files=(path,),

@@ -21,7 +21,7 @@ from tasks.registry.loading import load_encoder
 def trial_facts(triplets: Stage, model: Stage, config: RunConfig) -> Json:
     """A model's figures on the calibration part, its size, and the seconds of its training."""
     bank = only_parts(subsample(load_bank(triplets.path), config.evaluate.most_records))
-    epochs = json.loads((Path(model.path) / "history.json").read_text())["epochs"]
+    epochs = json.loads((Path(model.path) / "history.json").read_text(encoding="utf-8"))["epochs"]
     return {
         "figures": baseline_metrics(_score_calibration_part(model, bank, config)).as_json(),
         "parameters": model.facts["parameters"],

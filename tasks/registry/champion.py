@@ -62,7 +62,7 @@ def champion_state(artifacts: Path) -> ChampionState:
     """
     path = artifacts / CHAMPION_FILE
     try:
-        return ChampionState.from_json(json.loads(path.read_text()))
+        return ChampionState.from_json(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         if release_folders(artifacts):
             raise DamagedRelease(

@@ -28,7 +28,7 @@ def frozen_sets(artifacts: Path) -> dict[str, dict[str, Any]]:
     if not path.exists():
         return {}
     try:
-        sets = json.loads(path.read_text())
+        sets = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(sets, dict) or (CHECKSUM_KEY in sets and not checksum_matches(sets)):
             raise ValueError("it differs from its checksum")
         sets.pop(CHECKSUM_KEY, None)  # the oldest files have none

@@ -158,7 +158,7 @@ def read_manifest(folder: Path) -> ReleaseManifest:
     form because a later Kensa wrote it.
     """
     try:
-        entries = json.loads((folder / MANIFEST).read_text())
+        entries = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if not isinstance(entries, dict) or "fingerprint" not in entries:
             raise ValueError("no manifest of a release")
         if not manifest_is_intact(entries):

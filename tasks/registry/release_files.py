@@ -111,7 +111,7 @@ class ThresholdSettings:
     @classmethod
     def load(cls, folder: Path) -> ThresholdSettings:
         """The settings in a folder; raises one of UNREADABLE_RELEASE."""
-        return cls.from_json(json.loads((folder / THRESHOLD_FILE).read_text()))
+        return cls.from_json(json.loads((folder / THRESHOLD_FILE).read_text(encoding="utf-8")))
 
     def save(self, folder: Path) -> None:
         """Write `threshold.json`."""
@@ -215,7 +215,7 @@ def load_scores(folder: Path) -> CalibrationScores:
 def replace_threshold(folder: Path, threshold: Threshold) -> list[dict[str, Any]]:
     """Write another threshold of the same name into `threshold.json`, leave all else, and return all thresholds."""
     path = folder / THRESHOLD_FILE
-    settings = json.loads(path.read_text())
+    settings = json.loads(path.read_text(encoding="utf-8"))
     entries = [threshold.as_json() if entry["name"] == threshold.name else entry for entry in settings["thresholds"]]
     write_json(path, settings | {"thresholds": entries})
     return entries
@@ -223,7 +223,7 @@ def replace_threshold(folder: Path, threshold: Threshold) -> list[dict[str, Any]
 
 def read_report(folder: Path) -> dict[str, Any]:
     """What `report.json` holds."""
-    return json.loads((folder / REPORT_FILE).read_text())
+    return json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
 
 
 def _with_prefix(arrays: np.lib.npyio.NpzFile, prefix: str) -> dict[str, np.ndarray]:

@@ -214,7 +214,7 @@ def _checksum(content: bytes, name: str = CHAMPION_FILE) -> str:
 
 def _seen(artifacts: Path) -> dict[str, str]:
     path = artifacts / SEEN_FILE
-    return json.loads(path.read_text()) if path.exists() else {}
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def _remember_pointer(artifacts: Path, root: str) -> None:

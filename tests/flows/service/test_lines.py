@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from prefect.server.schemas.schedules import CronSchedule
 
 from flows.service.lines import Schedule, read_lines
 from tasks.config.model import TrainingConfig
@@ -95,6 +98,15 @@ def test_no_file_says_so(tmp_path):
         ("[lines.a]\ntrain = 'demo'\nschedule = '*/0 5 * * 1'", "line a: expected schedule as five cron fields"),
         ("[lines.a]\ntrain = 'demo'\nschedule = '0 5 * * fri-mon'", "line a: expected schedule as five cron"),
         ("[lines.a]\ntrain = 'demo'\ntimezone = '../x'", "line a: expected timezone as an IANA name"),
+        ("[lines.a]\ntrain = 'demo'\ntimezone = 'localtime'", "found 'localtime': unknown to the scheduler"),
+        ('timezone = "Factory"\n[lines.a]\ntrain = "demo"', "found 'Factory': unknown to the scheduler"),
+        ("[lines.a]\ntrain = 'demo'\ntimezone = 'asia/tokyo'", "found 'asia/tokyo': unknown to the scheduler"),
+        ("[lines.a]\ntrain = 'demo'\ntimezone = '+09:00'", "found '+09:00': unknown to the scheduler"),
+        ("[lines.a]\ntrain = 'demo'\ntimezone = ''", "found '': unknown to the scheduler"),
+        ("[lines.a]\ntrain = “demo”", 'expected straight quotes (") around text'),
+        ('[lines.a]\ntrain = "C:\\new\\parts"', "write folders with / instead of \\"),
+        ("\ufeff[lines.a]\ntrain = 'demo'".encode("utf-16"), "expected UTF-8, found other bytes in line 1"),
+        ("# 基板\n[lines.a]\ntrain = '基板'".encode("cp932"), "expected UTF-8, found other bytes in line 1"),
         ("lines.a = 3", "line a: expected train"),
         ("[lines.a]\ntest = 'demo'", "line a: expected train"),
         ("[lines.a]\ntrain = 3", "line a: expected train"),
@@ -115,6 +127,71 @@ def test_what_is_wrong_is_told_with_its_place_in_one_line(written, text, message
     assert message in str(caught.value)
     assert str(caught.value).count("\n") == 0
     assert "kensa.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cron", "reason"),
+    [
+        ("0 5 31 2 *", "no such day ever comes"),
+        ("0 5 30,31 2 *", "no such day ever comes"),
+        ("0 5 31 4,6,9,11 *", "no such day ever comes"),
+        ("0 5 31 2 mon", "no such day ever comes"),
+        ("0 5 31 nov *", "no such day ever comes"),
+        ("0 5 * *", "4 fields"),
+        ("@daily", "1 fields"),
+        ("0 5 * * 5L", "Prefect does not know 5L"),
+        ("0 5 LW * *", "Prefect does not know LW"),
+        ("0 5 ? * 1", "Prefect does not know ?"),
+        ("H 5 * * 1", "Bad minute"),
+        ("0 5 * * 1,3#1", "Prefect does not know 1,3#1"),
+        ("0 5 1 * 1#1", "Prefect does not know 1#1"),
+        ("0 5 * * 1-1", "Prefect does not know 1-1"),
+        ("５ 5 * * *", "Prefect does not know ５"),
+        ("0 5 0 * *", "Bad day-of-month"),
+        ("0 5 32 * *", "Bad day-of-month"),
+        ("0 5 * 0 *", "Bad month"),
+        ("0 5 * * 8", "Bad day-of-week"),
+        ("0 24 * * *", "Bad hour"),
+    ],
+)
+def test_a_schedule_that_stops_the_scheduler_or_never_comes_is_refused_with_the_reason(written, cron, reason):
+    with pytest.raises(BadSetting) as caught:
+        written(f'schedule = "{cron}"\n[lines.a]\ntrain = "demo"')
+    assert str(caught.value).endswith(f"found {cron!r}: {reason}")
+
+
+@pytest.mark.parametrize(
+    "cron",
+    [
+        "*/5 * * * *",
+        "0 5 29 2 *",
+        "0 5 L * *",
+        "0 5 * * fri#2",
+        "0 5 1,31 2 *",
+        "0 5 31 * 7",
+        "0 5 * jan-mar sun",
+        "7 8-18/2 * * 1-5",
+    ],
+)
+def test_prefect_s_scheduler_finds_the_next_run_of_what_is_read(written, cron):
+    zone = "America/New_York"
+    schedule = written(f'schedule = " {cron.replace(" ", "  ")} "\ntimezone = "{zone}"\n[lines.a]\ntrain = "demo"')[
+        "a"
+    ].schedule
+    assert schedule == Schedule(cron, zone)
+    (date,) = asyncio.run(CronSchedule(cron=schedule.cron, timezone=schedule.timezone).get_dates(1))
+    assert date
+
+
+def test_a_line_keeps_what_it_does_not_set_of_the_schedule_of_all(written):
+    text = 'schedule = "0 6 * * *"\ntimezone = "Asia/Tokyo"\n[lines.a]\ntrain = "demo"\nschedule = "0 7 * * *"'
+    assert written(text)["a"].schedule == Schedule("0 7 * * *", "Asia/Tokyo")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_the_file_is_utf_8_with_or_without_a_mark(written, encoding):
+    lines = written('[lines.boards]\ntrain = "./基板"\nset = ["data.good=良品"]'.encode(encoding))
+    assert (lines["boards"].config.train, lines["boards"].config.data.good) == ("./基板", "良品")
 
 
 def test_one_run_is_told_with_the_keys_of_a_line(tmp_path):

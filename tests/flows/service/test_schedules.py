@@ -38,7 +38,7 @@ def set_from(deployed, server, monkeypatch):
     monkeypatch.chdir(deployed.folder)
 
     def write(text):
-        Path("kensa.toml").write_text(text)
+        Path("kensa.toml").write_text(text, encoding="utf-8")
         assert main() == 0
 
     return write

@@ -51,6 +51,7 @@ def test_a_cron_deployment_has_scheduled_runs_within_70_seconds(factory):
     """SQLAlchemy 2.1 would let the server look healthy, and schedule nothing."""
     for name in ("weekly", "every-15-minutes"):
         assert until(lambda name=name: factory.runs(name), 70, f"{name} has scheduled runs")
+    until(lambda: "line boards: next run " in factory.said(), 70, "the line's next run is shown")
 
 
 def test_all_deployments_stand_as_promised(factory):

@@ -18,7 +18,7 @@ from tasks.core.worker_process import WorkerProcess
 def is_alive(pid):
     """Whether a process runs; a zombie that nobody waited for does not."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
 
