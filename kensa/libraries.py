@@ -18,6 +18,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
+from tasks.config.keras_backend import set_keras_backend
+
 DEFAULTS = {
     # A fresh database takes 10 to 17 s on a small machine; Prefect gives up after 20.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
@@ -30,11 +32,14 @@ DEFAULTS = {
     "DATASETS_VERBOSITY": "error",
 }
 CONSOLE_LEVEL = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 STDERR = 2
 
 
 def set_defaults(tensorflow_level: str = "3") -> None:
     """Settings of the libraries that must stand before they are imported; the user's own win.
+
+    Raises BadSetting for a KERAS_BACKEND on which Kensa does not run.
 
     tensorflow_level: 0 lets TensorFlow log everything, 3 errors alone.
     """
@@ -42,6 +47,18 @@ def set_defaults(tensorflow_level: str = "3") -> None:
         del os.environ["PREFECT_API_URL"]  # an empty address breaks Prefect's event worker
     for name, value in (DEFAULTS | {"TF_CPP_MIN_LOG_LEVEL": tensorflow_level}).items():
         os.environ.setdefault(name, value)
+    _bypass_proxies()
+    set_keras_backend()
+
+
+def _bypass_proxies() -> None:
+    """Reach this machine directly: a factory's proxy does not know Prefect's server on its loopback.
+
+    Both spellings are set, because libraries differ in which they read first.
+    """
+    hosts = [host.strip() for host in (os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")).split(",")]
+    value = ",".join(dict.fromkeys([*filter(None, hosts), *LOOPBACK]))
+    os.environ.update(NO_PROXY=value, no_proxy=value)
 
 
 def log_prefect(level: str | None, default: str) -> None:

@@ -114,7 +114,10 @@ def require_services(cluster: str | None = None, setting: str = "") -> None:
 
     require_server(needed=cluster is not None)  # the cluster's workers need the server too
     if not configured_server():
+        from flows.service.temporary_server import prepare_temporary_server
+
         step_line("start Prefect's temporary server")
+        prepare_temporary_server()
     if cluster is not None:
         from flows.service.cluster import require_cluster
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from filelock import FileLock
 
 from tasks.config.fingerprints import trial_digest
+from tasks.config.keras_backend import keras_backend
 from tasks.config.run import RunConfig
 from tasks.core.errors import TrainingCollapsed, TrainingDiverged
 from tasks.core.files import ensure_writable
@@ -38,18 +37,3 @@ def run_trial(triplets: Stage, config: RunConfig, run: Run) -> Stage:
     stages = ensure_writable(config.stages_path)
     with FileLock(stages / f".trial-{digest[:16]}.lock"):  # another sweep may train the same trial
         return get_or_make_stage(stages, "trial", digest, make)
-
-
-def keras_backend() -> str:
-    """The backend that Keras will use, by its own rule: an earlier trial is found without importing TensorFlow.
-
-    Source: https://keras.io/getting_started/#configuring-your-backend
-    """
-    if named := os.environ.get("KERAS_BACKEND"):
-        return named
-    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    try:
-        settings = json.loads((folder / "keras.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return "tensorflow"
-    return settings.get("backend", "tensorflow")

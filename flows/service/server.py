@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from tasks.config.toml_file import read_toml
-from tasks.core.errors import ServerUnreachable, UnusableFolder
+from tasks.core.errors import BadSetting, ServerUnreachable, UnusableFolder
 from tasks.core.files import ensure_writable
 from tasks.core.text import one_line
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 TIMEOUT_SECONDS = 10
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,18 @@ def translate_server_errors(server: PrefectServer) -> Iterator[None]:
         status = error.response.status_code
         hint = "; is PREFECT_API_AUTH_STRING (user:password) right?" if status in (401, 403) else ""
         raise ServerUnreachable(
-            f"PREFECT_API_URL={server.display_url}: the Prefect server answers {status}{hint}"
+            f"PREFECT_API_URL={server.display_url}: the Prefect server answers {status}{hint}{_proxy_hint()}"
         ) from None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise ServerUnreachable(
-            f"PREFECT_API_URL={server.display_url}: no Prefect server answers ({one_line(error)})"
+            f"PREFECT_API_URL={server.display_url}: no Prefect server answers ({one_line(error)}){_proxy_hint()}"
         ) from None
+
+
+def _proxy_hint() -> str:
+    """A proxy is often why a server in the same network does not answer."""
+    names = [name for name in PROXIES if os.environ.get(name.lower()) or os.environ.get(name)]
+    return f"; {names[0]} is set: name the server's host in NO_PROXY if it is in your own network" if names else ""
 
 
 @contextmanager
@@ -104,7 +112,11 @@ def connect(server: PrefectServer | None, retries: int = 0) -> Iterator[SyncPref
 
 
 def require_server(needed: bool = False) -> None:
-    """Raise ServerUnreachable where a configured server does not answer, or none is configured and one is needed."""
+    """Raise ServerUnreachable where a configured server does not answer, or none is configured and one is needed.
+
+    Raises BadSetting for a proxy that no client can use.
+    """
+    require_usable_proxies()
     server = configured_server()
     if server:
         _require_answer(server)
@@ -113,6 +125,20 @@ def require_server(needed: bool = False) -> None:
     else:
         _require_home()
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def require_usable_proxies() -> None:
+    """Raise BadSetting for a proxy in the environment with which httpx makes no client; its password is not shown."""
+    for name in PROXIES:
+        value = os.environ.get(name.lower()) or os.environ.get(name) or ""
+        try:
+            scheme = httpx.URL(value if "://" in value else f"http://{value}").scheme
+        except httpx.InvalidURL:
+            scheme = "an invalid address"
+        if scheme not in PROXY_SCHEMES:
+            raise BadSetting(
+                f"{name}: expected a proxy such as http://proxy:8080 or socks5://proxy:1080, found {scheme}"
+            )
 
 
 def _require_home() -> None:

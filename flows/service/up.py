@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from flows.service.lines import LINES_FILE, read_lines
 from flows.service.next_runs import NextRuns
 from flows.service.recovery import RunRecovery
-from flows.service.server import PrefectServer
+from flows.service.server import PrefectServer, require_usable_proxies
 from tasks.config.run import DATA_FOLDER
 from tasks.core.errors import BadSetting, NotPrepared, ServerUnreachable, UnusableFolder
 from tasks.core.files import ensure_writable
@@ -107,6 +107,7 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
     Raises UnusableFolder where it runs already, BadSetting for a port that is in use, ServerUnreachable
     where the server does not start, NotPrepared where the deployments cannot be made.
     """
+    require_usable_proxies()
     lines = read_lines(LINES_FILE)
     if not Path("prefect.yaml").exists() or not Path("flows/retrain.py").exists():
         raise UnusableFolder(
@@ -226,7 +227,9 @@ def _wait_for(address: str, server: Service, stopped: Callable[[], bool]) -> Non
             pass  # not listening yet
         time.sleep(0.3)
     if not stopped():
-        raise ServerUnreachable(f"{address}: the server did not start within {START} s; is its port taken?")
+        code = server.process.poll()
+        problem = f"did not answer within {START} s" if code is None else f"ended with {code}"
+        raise ServerUnreachable(f"{address}: the server {problem}; see its messages above")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from importlib.metadata import version as package_version
 from typing import Any, Literal
@@ -16,6 +17,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from kensa.cli.command import Command, usage_error
+from kensa.cli.interruption import Interruptions
 from kensa.cli.terminal import print_findings, replace_unprintable
 from kensa.libraries import log_prefect, set_defaults, silence
 from tasks.core.errors import BadSetting, KensaError, UnfitData
@@ -41,6 +43,7 @@ COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first
 }
 GLOBAL_OPTIONS = {"--verbose": 0, "--log-level": 1}  # with the number of words that follow
 SERVICES = ("up",)  # their log is what people read
+UNTIL_STOPPED = ("up", "watch")  # a signal is how they end
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -61,10 +64,20 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            return _print_error("interrupted; nothing half-written is left, and the next run goes on", 130)
+            return _end_interrupted(ctx)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
+        except Exception:
+            if ctx.obj and ctx.obj.number:
+                return _end_interrupted(ctx)  # a library made another error of the interruption
+            raise
+
+
+def _end_interrupted(ctx: typer.Context) -> int:
+    interruptions = ctx.obj or Interruptions()
+    interruptions.say()
+    return 128 + (interruptions.number or signal.SIGINT)
 
 
 def _global_options_first(words: list[str]) -> list[str]:
@@ -122,6 +135,8 @@ def kensa(
     set_defaults(tensorflow_level="0" if verbose else "3")
     if is_quiet:
         silence()
+    if context.invoked_subcommand not in UNTIL_STOPPED:
+        context.obj = context.with_resource(Interruptions(quiet=not verbose))
 
 
 def main(words: list[str] | None = None) -> int:

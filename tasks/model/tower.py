@@ -19,6 +19,13 @@ SCALING_SAMPLE = 4096  # maps from which the scaling is learnt
 ROOT_OFFSET = 1e-6  # under the root, whose slope at zero is infinite
 
 
+def reset_number_format() -> None:
+    """Keras's own defaults, whatever keras.json or the program around says: no digest knows of these settings."""
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+
+
 def build_tower(
     settings: TowerConfig, size: tuple[int, int], maps: np.ndarray | None = None, noise: float = 0.0
 ) -> keras.Model:
@@ -28,6 +35,7 @@ def build_tower(
     from which the scaling is learnt, and which is then part of the tower; noise: deviation of the noise
     on scaled maps in training. Raises BadSetting for a tower of your own that cannot be imported.
     """
+    reset_number_format()
     inputs = keras.Input((size[0] * size[1],), name="map")
     values = _scaled(inputs, settings.scaling, maps)
     if noise:

@@ -18,6 +18,7 @@ from tasks.core.text import one_line
 from tasks.model.classifier import PrototypeClassifier, fit_prototypes, with_fused_score
 from tasks.model.distances import distance, trained_distance
 from tasks.model.embeddings import EmbeddedBank, Encoder, make_encoder
+from tasks.model.tower import reset_number_format
 from tasks.registry.champion import select_release
 from tasks.registry.gallery import Gallery
 from tasks.registry.manifest import ReleaseManifest
@@ -143,6 +144,7 @@ def _require_fit(loaded: LoadedRelease, settings: ThresholdSettings) -> None:
 
 def load_encoder(trained: Stage | Release) -> Encoder:
     """The encoder that a model's stage or a release holds."""
+    reset_number_format()
     return make_encoder(keras.saving.load_model(Path(trained.path) / MODEL_FILE, compile=False))
 
 

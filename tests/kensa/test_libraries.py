@@ -36,6 +36,32 @@ def test_tensorflow_is_imported_in_silence_unless_it_is_wanted():
     assert "oneDNN" in stderr_of("set_defaults('0'); import tensorflow", TF_ENABLE_ONEDNN_OPTS="1")
 
 
+@pytest.fixture(autouse=True)
+def restored_environment(monkeypatch):
+    """The settings of this process as they were before the test."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "127.0.0.1,localhost,::1"),
+        ({"NO_PROXY": "hub.local, 10.0.0.0/8"}, "hub.local,10.0.0.0/8,127.0.0.1,localhost,::1"),
+        ({"NO_PROXY": "upper", "no_proxy": "lower"}, "lower,127.0.0.1,localhost,::1"),
+        ({"no_proxy": "localhost,127.0.0.1"}, "localhost,127.0.0.1,::1"),
+        ({"NO_PROXY": "*"}, "*,127.0.0.1,localhost,::1"),
+    ],
+)
+def test_this_machine_is_reached_past_every_proxy(monkeypatch, variables, expected):
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    libraries.set_defaults()
+    libraries.set_defaults()
+    assert os.environ["NO_PROXY"] == os.environ["no_proxy"] == expected
+
+
 def test_the_environment_wins_over_the_defaults(monkeypatch):
     for name in (*libraries.DEFAULTS, "TF_CPP_MIN_LOG_LEVEL", "PREFECT_LOGGING_LEVEL"):
         monkeypatch.delenv(name, raising=False)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import runpy
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import pytest
 from support.inspected_parts import configured, inspected, map_column, split_stage
 
 from tasks.config.model import TrainingConfig
 from tasks.core.errors import ProcessDied, TrainingCollapsed, TrainingDiverged
 from tasks.core.worker_process import WorkerProcess
-from tasks.trial import keras_backend, run_trial
+from tasks.trial import run_trial
 
 
 @pytest.fixture
@@ -102,18 +100,3 @@ def test_the_presets_value_named_or_not_is_the_same_trial(tmp_path, triplets):
     config = configured(tmp_path)
     named = replace(config, fit=replace(config.fit, margin=0.4))
     assert run_trial(triplets, config, Runs({})).path == run_trial(triplets, named, Runs()).path
-
-
-@pytest.mark.parametrize("variable", [None, "", "jax"])
-@pytest.mark.parametrize("stored", [None, "jax", "tensorflow"])
-def test_the_backend_is_the_one_that_keras_takes(tmp_path, monkeypatch, variable, stored):
-    """Keras' own module of settings is run again, with this environment and this file."""
-    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # Keras sets it for other backends
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    if variable is not None:
-        monkeypatch.setenv("KERAS_BACKEND", variable)
-    if stored:
-        (tmp_path / "keras.json").write_text(json.dumps({"backend": stored}))
-    backend = keras_backend()
-    assert backend == runpy.run_path(keras.src.backend.config.__file__)["backend"]()

@@ -116,3 +116,19 @@ def test_a_tower_that_is_not_to_be_had(kind):
 def test_a_convolutional_tower_needs_filters():
     with pytest.raises(BadSetting, match="expected filters and the embedding, such as 24-32-64-128, found '64'"):
         RunConfig(tower=TowerConfig(widths="64"))
+
+
+def test_somebody_s_settings_of_keras_do_not_change_a_tower():
+    """Another precision or order of axes would train other weights under the same digest."""
+    keras.config.set_floatx("float64")
+    keras.config.set_epsilon(0.1)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        tower = build_tower(BEST, (4, 5), MAPS)
+        assert (keras.config.floatx(), keras.config.epsilon()) == ("float32", 1e-7)
+        assert {weights.dtype for weights in tower.weights} == {"float32"}
+        assert {layer.data_format for layer in tower.layers if hasattr(layer, "data_format")} == {"channels_last"}
+    finally:
+        keras.config.set_floatx("float32")
+        keras.config.set_epsilon(1e-7)
+        keras.config.set_image_data_format("channels_last")
