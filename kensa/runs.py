@@ -143,6 +143,8 @@ def score(
     out: str | Path = "verdicts.parquet",
     report: str | Path | None = None,
     against: str | None = None,
+    config: str | None = None,
+    part: str | None = None,
     language: str | None = None,
     artifacts: str | Path = ARTIFACTS_FOLDER,
 ) -> ScoreResult:
@@ -154,6 +156,7 @@ def score(
         out: The Parquet file, a row a record: row, mode, distance, score, verdict, margin, beta, sqrt_ve.
         report: An HTML file that explains the verdicts.
         against: Another release; the records whose verdict it changes are written beside `out`.
+        config, part: The configuration and the split of the source, where it has several.
         language: en or ja, the language of the report; the release's own by default.
         artifacts: The folder of the releases.
 
@@ -169,7 +172,9 @@ def score(
     from tasks.score import score as write_verdicts
 
     page = None if report is None else Path(report)
-    request = ScoreRequest(Path(out), page, version=release, against=against, language=language)
+    request = ScoreRequest(
+        Path(out), page, version=release, against=against, language=language, config=config, part=part
+    )
     return write_verdicts(download(resolve(source, None, Path(DATA_FOLDER))), Path(artifacts), request)
 
 

@@ -22,13 +22,16 @@ from tasks.config.run import DataConfig
 from tasks.core.errors import UnfitData
 from tasks.core.facts import CacheFacts
 from tasks.core.files import ensure_writable
-from tasks.core.progress import RecordCounter
+from tasks.core.progress import RecordCounter, note_line
 from tasks.core.results import CachedSource, DownloadedSource
 from tasks.core.stages import get_or_make_stage
+from tasks.data.card import read_card
 from tasks.data.checks import DataChecks
 from tasks.data.decode import DecodedBlock, decode
-from tasks.data.readers import TableSource, open_source
+from tasks.data.listing import list_tables
+from tasks.data.readers import FILE_CHECKS, TableSource, open_source
 from tasks.data.schema import detect_layout
+from tasks.data.selection import was_read_otherwise
 
 
 def cache(downloaded: DownloadedSource, data: DataConfig, data_folder: Path, held_out: bool = False) -> CachedSource:
@@ -39,17 +42,30 @@ def cache(downloaded: DownloadedSource, data: DataConfig, data_folder: Path, hel
     """
     root = ensure_writable(data_folder / "cache")
     source = downloaded.resolved
-    digest = cache_digest(source.revision, data, held_out)
+    digest = cache_digest(_reading(downloaded), data, held_out)
 
     def make(draft: Path) -> dict[str, Any]:
-        with open_source(downloaded, data, held_out, root) as table:
-            return _write(table, source.source, data, draft).as_json()
+        return _write(open_source(downloaded, data, held_out), data, draft).as_json()
 
     stage = get_or_make_stage(root, "records", digest, make)
-    return CachedSource(source, stage, CacheFacts.from_json(stage.facts))
+    facts = CacheFacts.from_json(stage.facts)
+    for finding in facts.findings:
+        if finding.name in FILE_CHECKS and not finding.success:
+            note_line(f"{finding.name}: {finding.notes}")
+    return CachedSource(source, stage, facts)
 
 
-def _write(table: TableSource, source: str, data: DataConfig, draft: Path) -> CacheFacts:
+def _reading(downloaded: DownloadedSource) -> str:
+    """The revision; with a mark where an earlier version read the files of the Hub otherwise (a folder has its own)."""
+    source = downloaded.resolved
+    if source.kind != "hub":
+        return source.revision
+    folder = Path(downloaded.folder)
+    otherwise = was_read_otherwise(list_tables(folder), read_card(folder, source.source))
+    return f"{source.revision}, read anew" if otherwise else source.revision
+
+
+def _write(table: TableSource, data: DataConfig, draft: Path) -> CacheFacts:
     """Read all batches once: check them, and write them where the columns are fit; raises UnfitData."""
     layout = detect_layout(table.schema, data)
     checks, progress = DataChecks(layout, data), RecordCounter("read")
@@ -62,9 +78,9 @@ def _write(table: TableSource, source: str, data: DataConfig, draft: Path) -> Ca
             writers.add(blocks)
     if writers:
         writers.close(checks.contradictory)
-    findings = (*layout.findings, *checks.result())
+    findings = (*table.findings, *layout.findings, *checks.result())
     if any(finding.required and not finding.success for finding in findings):
-        raise UnfitData(source, findings)
+        raise UnfitData(table.name, findings)
     labels = Counter(label for label, _ in checks.records.values())
     return CacheFacts(
         source_kind=layout.kind,

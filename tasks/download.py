@@ -8,20 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.core.errors import UnknownSource, UnreadableSource
 from tasks.core.files import file_digest
 from tasks.core.results import DownloadedSource, PinnedSource
+from tasks.data.card import CARDS, read_card
 from tasks.data.hub import hub_revision, translate_hub_errors, verify_snapshot
+from tasks.data.listing import TABLE_KINDS, TABLE_PATTERNS, list_tables
+from tasks.data.selection import was_read_otherwise
 from tasks.imaging.demo import demo_revision
 
-TABLE_KINDS = ("parquet", "csv", "tsv", "json", "jsonl", "arrow")
-TABLE_PATTERNS = [
-    *(f"*.{kind}" for kind in TABLE_KINDS),
-    *(f"*.{kind}.gz" for kind in ("csv", "tsv", "json", "jsonl")),
-]
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -62,29 +59,32 @@ def download(resolved: PinnedSource) -> DownloadedSource:
             resolved.location,
             repo_type="dataset",
             revision=resolved.revision,
-            allow_patterns=[*TABLE_PATTERNS, "README.md"],
+            allow_patterns=[*map(_in_any_case, TABLE_PATTERNS), *CARDS],
         )
     verify_snapshot(Path(folder), title)
-    if not any(_tables(Path(folder))):
+    if not list_tables(Path(folder)).tables:
         kinds = ", ".join(TABLE_KINDS)
         raise UnreadableSource(f"{resolved.source}: expected {kinds} files, found none at this revision")
     return DownloadedSource(resolved, folder)
 
 
-def _tables(folder: Path) -> Iterator[Path]:
-    """The tables below a folder, sorted, without hidden ones."""
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden and any(path.match(pattern) for pattern in TABLE_PATTERNS):
-            yield path
+def _in_any_case(pattern: str) -> str:
+    """`*.[cC][sS][vV]` of `*.csv`."""
+    return "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in pattern)
 
 
 def _content_revision(folder: Path) -> str:
-    """The revision of a folder: 40 hex digits of the digest of its tables' names and contents."""
+    """The revision of a folder: 40 hex digits of the digest of its tables' names and contents.
+
+    Tables that an earlier version read otherwise have another one, so that what it stored is not used.
+    """
+    listing = list_tables(folder)
+    if not listing.tables:
+        raise UnreadableSource(f"{folder}: expected a folder with {', '.join(TABLE_KINDS)} files, found none")
     try:
-        contents = [(path.relative_to(folder).as_posix(), file_digest(path)) for path in _tables(folder)]
+        names = sorted(listing.tables, key=lambda name: name.split("/"))
+        contents = [(name, file_digest(folder / name)) for name in names]
+        contents += [("reading", "2")] if was_read_otherwise(listing, read_card(folder, str(folder))) else []
     except OSError as error:
         raise UnreadableSource(f"{folder}: {error.strerror}; make its files readable") from None
-    if not contents:
-        raise UnreadableSource(f"{folder}: expected a folder with {', '.join(TABLE_KINDS)} files, found none")
     return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:40]

@@ -13,22 +13,31 @@ from tasks.monitoring.control_charts import MIN_POINTS, SUBGROUP_SIZE
 from tasks.monitoring.drift_tests import MIN_MAPS, compare_with_reference
 from tasks.monitoring.reference import NewParts, NewPartsCollector, Reference
 from tasks.registry.loading import LoadedRelease, load_release
-from tasks.scoring.batch import score_batches
+from tasks.scoring.batch import open_parts, score_batches
 
 
 def drift(
-    source: DownloadedSource, artifacts: Path, page: Path, *, version: str | None = None, language: str | None = None
+    source: DownloadedSource,
+    artifacts: Path,
+    page: Path,
+    *,
+    version: str | None = None,
+    language: str | None = None,
+    config: str | None = None,
+    part: str | None = None,
 ) -> DriftResult:
     """Compare a source's records, in their order, with a release's reference, and write the HTML file `page`.
 
-    version: a release such as v3, by default the champion; language: of the page, by default the release's own.
+    version: a release such as v3, by default the champion; language: of the page, by default the release's own;
+    config, part: of the source, where it has several.
     Raises what loading a release and reading a source do, and NothingToCompare for a release without a
     reference, or for fewer records than two points of a chart.
     """
     release = load_release(artifacts, version)
     reference = _reference(release)
     collector = NewPartsCollector(release)
-    for batch in score_batches(source, release):
+    parts = open_parts(source, release, config, part)
+    for batch in score_batches(parts, release):
         collector.update(batch)
     new, pinned = collector.result(), source.resolved
     _require_enough(pinned.source, new, reference)
@@ -43,6 +52,7 @@ def drift(
         cells=verdict.cells_summary,
         mix=verdict.mix,
         page=str(page),
+        unread=parts.unread,
     )
     from tasks.report.drift_page import render_drift  # matplotlib
 

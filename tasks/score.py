@@ -14,9 +14,10 @@ from tasks.core.files import ensure_writable
 from tasks.core.inspection import LabelledResult, ScoreRequest, ScoreResult
 from tasks.core.results import DownloadedSource
 from tasks.core.stages import scratch_folder
+from tasks.data.readers import TableSource
 from tasks.registry.loading import LoadedRelease, load_release
 from tasks.scoring.accuracy import LabelledMetrics
-from tasks.scoring.batch import ScoredRecord, score_batches
+from tasks.scoring.batch import ScoredRecord, open_parts, score_batches
 from tasks.scoring.examples import ExampleCollector
 from tasks.scoring.flips import FLIPS_SCHEMA, FlipCollector, Flips
 from tasks.scoring.table import VERDICTS_SCHEMA, VerdictWriter, Write, file_metadata
@@ -27,16 +28,19 @@ def score(source: DownloadedSource, artifacts: Path, request: ScoreRequest) -> S
 
     Columns: row, mode (nearest), distance to it, score (the release's own, larger is more anomalous), verdict (good,
     defect, or unknown: farther from every mode than the same-mode threshold), margin (threshold minus score), beta and
-    sqrt_ve against the nearest mode's anchor. The file's metadata name release, source and revision. Where records
+    sqrt_ve against the nearest mode's anchor. The file's metadata name release, source, revision and
+    files of the source that were not read. Where records
     have labels, the result says how well the verdicts agree with them.
     Raises what loading a release does, UnreadableSource where the maps do not fit, and UnfitRelease where the
     two releases have maps of different sizes. After an error nothing is written.
     """
     release = load_release(artifacts, request.version)
     against = None if request.against is None else _load_against(artifacts, request.against, release)
+    parts = open_parts(source, release, request.config, request.part)
     with scratch_folder(ensure_writable(request.out.parent), "verdicts") as draft:
-        collected = _collect(source, release, against, draft)
-        result = _to_result(source, release, request, collected)
+        metadata = file_metadata(source.resolved, release, against, parts.unread)
+        collected = _collect(parts, metadata, release, against, draft)
+        result = replace(_to_result(source, release, request, collected), unread=parts.unread)
         if request.page is not None:
             _write_page(release, against, request, collected, result, draft / "page.html")
         if against is not None:
@@ -63,10 +67,11 @@ def _load_against(artifacts: Path, version: str, release: LoadedRelease) -> Load
     return against
 
 
-def _collect(source: DownloadedSource, release: LoadedRelease, against: LoadedRelease | None, draft: Path) -> Collected:
+def _collect(
+    parts: TableSource, metadata: dict[str, str], release: LoadedRelease, against: LoadedRelease | None, draft: Path
+) -> Collected:
     """Score all batches of the source into the draft's tables."""
     with contextlib.ExitStack() as files:
-        metadata = file_metadata(source.resolved, release, against)
 
         def table(name: str, schema: pa.Schema) -> Write:
             writer = pq.ParquetWriter(draft / name, schema.with_metadata(metadata))
@@ -76,7 +81,7 @@ def _collect(source: DownloadedSource, release: LoadedRelease, against: LoadedRe
         labelled, examples = LabelledMetrics(release), ExampleCollector(release)
         flips = against and FlipCollector(release, against, table("flips.parquet", FLIPS_SCHEMA))
         collectors = [verdicts, labelled, examples, *([flips] if flips else [])]
-        for batch in score_batches(source, release):
+        for batch in score_batches(parts, release):
             for collector in collectors:
                 collector.update(batch)
     return Collected(verdicts.result(), labelled.result(), examples.result(), flips and flips.result())

@@ -7,8 +7,8 @@ from pathlib import Path
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, LANGUAGE, RELEASE, SOURCE
-from kensa.cli.terminal import print_result, print_table
+from kensa.cli.options import ARTIFACTS, AS_JSON, CONFIG, LANGUAGE, PART, RELEASE, SOURCE
+from kensa.cli.terminal import print_result, print_table, print_unread
 from tasks.config.run import DATA_FOLDER, Language
 from tasks.core.inspection import ChartSummary, DriftResult
 
@@ -20,6 +20,8 @@ def drift(
     source: str = SOURCE,
     release: str | None = RELEASE,
     report: Path = Option("drift.html", metavar="FILE", help="Page with the control charts."),
+    config: str | None = CONFIG,
+    part: str | None = PART,
     language: Language | None = LANGUAGE,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
@@ -33,12 +35,13 @@ def drift(
     from tasks.drift import drift as compare
 
     parts = download(resolve(source, None, Path(DATA_FOLDER)))
-    result = compare(parts, artifacts, report, version=release, language=language)
+    result = compare(parts, artifacts, report, version=release, language=language, config=config, part=part)
     print_result(result, as_json, _print_result)
 
 
 def _print_result(result: DriftResult) -> None:
     print(f"{result.status}: {result.records:,} records against {result.release}  ({result.page})")
+    print_unread(result.unread)
     rows = [_row(chart) for chart in result.charts[:MAX_CHARTS]]
     if result.cells is not None:
         rows.append((f"{result.cells.drifted:,} cells moved", "", f"p {result.cells.p:.2g}", ""))

@@ -7,8 +7,8 @@ from pathlib import Path
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, LANGUAGE, RELEASE, SOURCE
-from kensa.cli.terminal import print_result, print_table
+from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, CONFIG, LANGUAGE, PART, RELEASE, SOURCE
+from kensa.cli.terminal import print_result, print_table, print_unread
 from tasks.config.run import Language
 from tasks.core.inspection import LabelledResult, ScoreResult
 
@@ -27,6 +27,8 @@ def score(
     against: str | None = Option(
         None, help="Also list the records whose verdict is another than that of this release.", **A_RELEASE
     ),
+    config: str | None = CONFIG,
+    part: str | None = PART,
     language: Language | None = LANGUAGE,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
@@ -39,7 +41,15 @@ def score(
     from kensa.runs import score as write_verdicts
 
     result = write_verdicts(
-        source, release=release, out=out, report=report, against=against, language=language, artifacts=artifacts
+        source,
+        release=release,
+        out=out,
+        report=report,
+        against=against,
+        config=config,
+        part=part,
+        language=language,
+        artifacts=artifacts,
     )
     print_result(result, as_json, _print_result)
 
@@ -47,6 +57,7 @@ def score(
 def _print_result(result: ScoreResult) -> None:
     counts = ", ".join(f"{count:,} {name}" for name, count in result.counts.items())
     print(f"{result.path}: {counts}, by {result.release}")
+    print_unread(result.unread)
     if result.flips:
         changes = ", ".join(f"{pair.count:,} {pair.before} → {pair.after}" for pair in result.flips.pairs)
         print(f"  {result.flips.flipped:,} changed from {result.flips.against}: {changes or 'none'}")

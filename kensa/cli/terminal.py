@@ -13,6 +13,7 @@ from tasks.core.results import CommandResult
 
 Result = TypeVar("Result", bound=CommandResult)
 PLAIN_WIDTH = 100_000  # without a terminal a row is one line, however long
+MAX_UNREAD = 4  # names that are printed; the JSON has all
 INDENT = "  "
 
 
@@ -29,6 +30,13 @@ def print_result(result: Result, as_json: bool, print_text: Callable[[Result], N
         print(json.dumps(result.as_json()))
     else:
         print_text(result)
+
+
+def print_unread(names: Sequence[str]) -> None:
+    """Print which files of a source look like data and were not read; nothing where all were."""
+    if names:
+        more = f" and {len(names) - MAX_UNREAD} more" if len(names) > MAX_UNREAD else ""
+        print(f"  not read: {', '.join(names[:MAX_UNREAD])}{more}")
 
 
 def print_findings(error: UnfitData) -> None:

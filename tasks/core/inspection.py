@@ -21,7 +21,8 @@ class ScoreRequest:
 
     out: the Parquet file of verdicts. page: an HTML file that explains them, in `language` (by default the
     release's own). version: a release such as v3, by default the champion. against: another release; the records
-    on which the two differ are written to `flips_path`.
+    on which the two differ are written to `flips_path`. config, part: the source's configuration and split, where
+    it has several.
     """
 
     out: Path
@@ -29,6 +30,8 @@ class ScoreRequest:
     version: str | None = None
     against: str | None = None
     language: str | None = None
+    config: str | None = None
+    part: str | None = None
 
     @property
     def flips_path(self) -> Path:
@@ -111,7 +114,8 @@ class FlipSummary:
 class ScoreResult(CommandResult):
     """The verdicts on a source: their file, and how many records are good, defect and unknown.
 
-    `figures` is None where no record has a label; `flips` and `page` are None where they were not requested.
+    `figures` is None where no record has a label; `flips` and `page` are None where they were not requested. `unread`:
+    files of the source that look like data and were not read, each with the reason.
     """
 
     source: str
@@ -122,6 +126,7 @@ class ScoreResult(CommandResult):
     figures: LabelledResult | None = field(default=None, repr=False)
     flips: FlipSummary | None = field(default=None, repr=False)
     page: str | None = None
+    unread: tuple[str, ...] = ()
 
     def as_json(self) -> Json:
         """The verdicts' summary as one JSON object."""
@@ -184,7 +189,8 @@ class VerdictMix:
 class DriftResult(CommandResult):
     """How new parts compare with a release's reference.
 
-    `charts`: the clearest first; `cells` is None where there are too few maps. The JSON key of `status` is `standing`.
+    `charts`: the clearest first; `cells` is None where there are too few maps; `unread`: see ScoreResult.
+    The JSON key of `status` is `standing`.
     """
 
     source: str
@@ -196,6 +202,7 @@ class DriftResult(CommandResult):
     cells: CellsSummary | None = field(repr=False)
     mix: VerdictMix = field(repr=False)
     page: str = ""
+    unread: tuple[str, ...] = ()
 
     @property
     def significant_charts(self) -> list[ChartSummary]:

@@ -62,6 +62,11 @@ def step_line(title: str) -> None:
     _write(f"{title} …")
 
 
+def note_line(text: str) -> None:
+    """Write what a person should know of the step that was just done."""
+    _write(f"  {text}")
+
+
 def fold_line(title: str, number: int, of: int) -> None:
     """Write which fold is trained next."""
     _write(f"  fold {number}/{of}: {title}")

@@ -98,10 +98,11 @@ def as_text(batch: pa.RecordBatch, column: str | None) -> list[str | None]:
     """A column as text: 1, 1.0 and "1" are the same label, because CSV and Parquet write them differently."""
     if column is None or column not in batch.schema.names:
         return [None] * batch.num_rows
-    return [_cell(value) for value in batch.column(column).to_pylist()]
+    return [cell_text(value) for value in batch.column(column).to_pylist()]
 
 
-def _cell(value: object) -> str | None:
+def cell_text(value: object) -> str | None:
+    """The text of a cell, None for an empty one: a whole number has no decimal point, a truth value is 1 or 0."""
     if value in (None, "") or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool | int | float) and float(value).is_integer():

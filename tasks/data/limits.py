@@ -1,19 +1,13 @@
-"""What is checked of an untrusted folder before a library opens it: no files elsewhere, no script, no bomb.
+"""What is checked of untrusted tables before they are read: a few kilobytes of Parquet or gzip can hold terabytes.
 
-A dataset's card can name its files by patterns, and the `datasets` library follows them everywhere: to another
-folder of this machine, or over the network. A few kilobytes of Parquet or gzip can hold terabytes. Both are refused
-unread, by names and declared sizes alone.
+They are refused unread, by declared sizes alone.
 """
 
 from __future__ import annotations
 
 import gzip
-import os
-import re
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,77 +17,21 @@ from tasks.core.errors import UnreadableSource
 from tasks.core.text import one_line
 from tasks.data.unpacked_size import MAX_BATCH_BYTES, arrow_batch_sizes, column_chunks
 
-CARDS = ("README.md", ".huggingface.yaml")  # where the library looks for patterns of files
-MAX_CARD_BYTES = 1 << 20
 READ_BYTES = 1 << 20
 TYPE_BYTES = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}  # of a Parquet value
 
 
-def require_safe_card(folder: Path, source: str) -> None:
-    """Raise UnreadableSource for a loading script, or a card that names files outside of `folder`."""
-    if (script := folder / f"{folder.name}.py").exists():
-        raise UnreadableSource(f"{source}: {script.name} would be its loading script, and none is ever run; remove it")
-    for name in CARDS:
-        for pattern in _patterns(folder / name, source):
-            if "://" in pattern or "::" in pattern or pattern.startswith(("/", "~")) or ".." in Path(pattern).parts:
-                raise UnreadableSource(
-                    f"{source}: expected {name} to name files of its own folder, found {pattern[:100]!r}"
-                )
-
-
-def _patterns(card: Path, source: str) -> Iterator[str]:
-    """Every text under the `configs` of a card: the patterns, and other texts that are harmless."""
-    import yaml
-
-    if not card.is_file():
-        return
-    if card.stat().st_size > MAX_CARD_BYTES:
-        raise UnreadableSource(f"{source}: expected a {card.name} of at most {MAX_CARD_BYTES} bytes; shorten it")
-    try:
-        text = card.read_text(encoding="utf-8")
-        if card.suffix == ".md":
-            front_matter = re.match(r"\s*---[ \t]*\r?\n(.*?)\r?\n---", text, re.S)
-            text = front_matter[1] if front_matter else ""
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableSource(f"{source}: its {card.name} cannot be read: {one_line(error)}") from None
-    yield from _texts(content.get("configs") if isinstance(content, dict) else None)
-
-
-def _texts(content: Any) -> Iterator[str]:
-    """Every text within; each object once, because YAML can repeat one a million times."""
-    waiting, seen = [content], set()
-    while waiting:
-        item = waiting.pop()
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        if isinstance(item, str):
-            yield item
-        elif isinstance(item, dict):
-            waiting += [*item, *item.values()]
-        elif isinstance(item, list | tuple):
-            waiting += item
-
-
-def require_files_inside(files: list[str], folder: Path, source: str) -> None:
-    """Raise UnreadableSource where the library names files outside of `folder`; links are not followed."""
-    root = os.path.abspath(folder)  # noqa: PTH100  # resolve() would follow the client's own links
-    for file in map(str, files):
-        if "://" in file or os.path.commonpath([root, os.path.abspath(file)]) != root:  # noqa: PTH100
-            raise UnreadableSource(f"{source}: expected files of its own folder, found {file[:200]!r}")
-
-
-def require_bounded(folder: Path, source: str, data: DataConfig) -> None:
-    """Raise UnreadableSource where the folder's tables hold more than `data.most_records` or `data.most_bytes`."""
+def require_bounded(paths: list[Path], source: str, data: DataConfig) -> None:
+    """Raise UnreadableSource where tables hold more than `data.most_records` or `data.most_bytes`."""
     rows = size = 0
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        if path.suffix == ".parquet":
+    for path in paths:
+        kind = path.suffix.lower()
+        if kind == ".parquet":
             more_rows, more_bytes = _parquet_size(path)
             rows, size = rows + more_rows, size + more_bytes
-        elif path.suffix == ".gz":
+        elif kind == ".gz":
             size += _gzip_size(path, source, data.most_bytes - size)
-        elif path.suffix == ".arrow":
+        elif kind == ".arrow":
             size += _arrow_size(path, source)
         else:
             size += path.stat().st_size

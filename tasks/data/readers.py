@@ -1,182 +1,269 @@
-"""Opens a downloaded source as a stream of batches: Arrow reads Parquet, the `datasets` library all other files."""
+"""Opens a downloaded source as a stream of batches: every file by its name, whatever the first file holds.
+
+Memory is that of a few batches. Values are numbers, labels, modes and groups are text; categories are their names.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.config.run import DataConfig
-from tasks.core.errors import BadInput, BadSetting, UnreadableSource
-from tasks.core.results import DownloadedSource
+from tasks.core.errors import BadInput, UnreadableSource
+from tasks.core.results import DownloadedSource, Finding
 from tasks.core.text import one_line
-from tasks.data.limits import require_bounded, require_files_inside, require_max_rows, require_safe_card
-from tasks.data.schema import detect_layout
-from tasks.data.unpacked_size import MAX_TEXT_BYTES, find_oversized_text
+from tasks.data.card import read_card
+from tasks.data.csv_files import csv_schema, has_rows, read_csv
+from tasks.data.json_files import read_json
+from tasks.data.limits import require_bounded, require_max_rows
+from tasks.data.listing import list_tables
+from tasks.data.schema import MAP_COLUMN_LAYOUT, VALUE_COLUMN, TableLayout, detect_layout, is_number, listed
+from tasks.data.selection import Selection, names_of_classes, select
+from tasks.data.unpacked_size import FILE_MAGIC, MAX_TEXT_BYTES, find_oversized_text
 from tasks.imaging.demo import make_demo
 
 BATCH_ROWS = 2048
 BUFFER_BYTES = 1 << 16  # that Arrow reads at once of each of perhaps thousands of columns; without it, a row group
+TRAINING_OPTION, SCORING_OPTION = "--set data.", "--"  # how a user chooses a configuration or split
+LFS_POINTER = b"version https://git-lfs"
+
+FILES_READ, COLUMNS_IN_ALL = FILE_CHECKS = ("files read", "columns in all files")
+
+Batches = Iterator[pa.RecordBatch]
 
 
 @dataclass(frozen=True)
 class TableSource:
-    """A source's columns, and its batches of at most BATCH_ROWS records, read on demand."""
+    """A source's columns, its batches of at most BATCH_ROWS records, read on demand, and how its files were chosen.
 
+    `unread`: files that look like data and are left out, each with the reason.
+    """
+
+    name: str
     schema: pa.Schema
-    batches: Iterator[pa.RecordBatch]
+    batches: Batches
+    findings: tuple[Finding, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
-@contextmanager
-def open_source(downloaded: DownloadedSource, data: DataConfig, held_out: bool, scratch: Path) -> Iterator[TableSource]:
-    """The source with its columns; files other than Parquet are prepared in a temporary folder below `scratch`.
+@dataclass(frozen=True)
+class TableFile:
+    """One file: its name, its columns, whether it has records, and how to read some columns of it.
 
-    Memory is that of a few batches. `held_out` prefers the split `test` over `train`. Raises UnreadableSource
-    or BadSetting, also while the batches are read.
+    `class_names`: for columns of codes 0, 1, … what they stand for.
     """
-    if downloaded.resolved.kind == "demo":
-        yield _table_source(_demo_table())
-        return
-    with tempfile.TemporaryDirectory(dir=scratch, prefix=".reading-") as folder:
-        builder, files, split = _resolve_split(downloaded, data, held_out, folder)
-        if builder.name == "parquet":
-            yield _parquet_source(files, downloaded.resolved.source, data)
-        else:
-            yield _table_source(_prepare(builder, split, downloaded.resolved.source, data))
+
+    name: str
+    schema: pa.Schema
+    has_rows: bool
+    read: Callable[[list[str]], Batches]
+    class_names: dict[str, list[str]]
 
 
-@contextmanager
-def stream_source(downloaded: DownloadedSource, data: DataConfig, held_out: bool) -> Iterator[Iterator[pa.RecordBatch]]:
-    """The source as batches of at most BATCH_ROWS records; none of its records is written anywhere.
+def open_source(
+    downloaded: DownloadedSource, data: DataConfig, held_out: bool, option: str = TRAINING_OPTION
+) -> TableSource:
+    """The source with its columns; `held_out` prefers the split `test` over `train`, `option` begins a user's choice.
 
-    Raises as `open_source`, also while the batches are read.
+    Raises UnreadableSource or BadSetting, also while the batches are read.
     """
+    source = downloaded.resolved.source
     if downloaded.resolved.kind == "demo":
-        yield _table_source(_demo_table()).batches
-        return
-    with tempfile.TemporaryDirectory(prefix="kensa-reading-") as scratch:  # notes of the library, a few kilobytes
-        yield _stream(downloaded, data, held_out, scratch)
-
-
-def _stream(downloaded: DownloadedSource, data: DataConfig, held_out: bool, scratch: str) -> Iterator[pa.RecordBatch]:
-    builder, files, split = _resolve_split(downloaded, data, held_out, scratch)
-    if builder.name == "parquet":
-        yield from _parquet_source(files, downloaded.resolved.source, data).batches
-        return
-    with _translate_reader_errors(downloaded.resolved.source):
-        for table in builder.as_streaming_dataset(split).with_format("arrow").iter(BATCH_ROWS):
-            yield table.combine_chunks().to_batches()[0]
-
-
-def _resolve_split(
-    downloaded: DownloadedSource, data: DataConfig, held_out: bool, scratch: str
-) -> tuple[Any, list[str], str]:
-    """The library's reader of a folder, the files of the split to read, and the split's name."""
-    from datasets import DownloadConfig, load_dataset_builder
-
-    folder, source = Path(downloaded.folder), downloaded.resolved.source
-    _require_safe_folder(folder, source, data)
+        table = _demo_table()
+        return TableSource(source, table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS)))
     with _translate_reader_errors(source):
-        local = DownloadConfig(local_files_only=True)
-        builder = load_dataset_builder(downloaded.folder, data.config, cache_dir=scratch, download_config=local)
-        files = {str(name): list(paths) for name, paths in (builder.config.data_files or {}).items()}
-        require_files_inside([path for paths in files.values() for path in paths], folder, source)
-        split = _choose_split(source, list(files), data.part, held_out)
-    return builder, files[split], split
+        return _open_folder(Path(downloaded.folder), source, data, held_out, option)
 
 
-def _require_safe_folder(folder: Path, source: str, data: DataConfig) -> None:
-    """All checks that need no file of records to be opened."""
-    require_safe_card(folder, source)
-    _require_one_kind(folder, source)
-    _require_rows(folder)
-    require_bounded(folder, source, data)
+def _open_folder(folder: Path, source: str, data: DataConfig, held_out: bool, option: str) -> TableSource:
+    listing, card = list_tables(folder), read_card(folder, source)
+    if not listing.tables:
+        raise UnreadableSource(f"{source}: expected tables, found none")
+    selection = select(listing, card, data, held_out, source, option)
+    _require_whole(folder, selection)
+    require_bounded([folder / name for name in selection.files], source, data)
+    class_names = card.class_names.get(data.config or "default", {})
+    files = [_open_file(folder, name, selection.kind, class_names) for name in selection.files]
+    return _merge(files, selection, source, data)
 
 
-def _require_one_kind(folder: Path, source: str) -> None:
-    """`datasets` reads one kind of file and silently drops the others. JSON may be mere metadata."""
-    kinds = sorted(kind for kind in ("parquet", "csv", "tsv", "arrow") if any(folder.rglob(f"*.{kind}")))
-    if len(kinds) > 1:
-        raise UnreadableSource(f"{source}: expected tables of one kind, found {', '.join(kinds)}; keep one of them")
+def _require_whole(folder: Path, selection: Selection) -> None:
+    """Name the file that is a pointer of Git LFS, or no whole Parquet file."""
+    for name in selection.files:
+        path = folder / name
+        with path.open("rb") as file:
+            if file.read(len(LFS_POINTER)) == LFS_POINTER:
+                raise UnreadableSource(f"{folder}: {name} is a pointer of Git LFS, not the table; run git lfs pull there")
+        if selection.kind == "parquet":
+            try:
+                pq.read_metadata(path)
+            except (pa.ArrowException, OSError) as error:
+                raise UnreadableSource(f"{folder}: {name} is no whole Parquet file: {one_line(error)}") from None
 
 
-def _require_rows(folder: Path) -> None:
-    """Name the Parquet file that cannot be read: `datasets` only says that something failed."""
-    files = sorted(folder.rglob("*.parquet"))
+def _open_file(folder: Path, name: str, kind: str, class_names: dict[str, list[str]]) -> TableFile:
+    path = folder / name
+    openers = {"parquet": _open_parquet, "arrow": _open_arrow, "json": _open_json}
+    schema, rows, read = openers.get(kind, _open_csv)(path, name)
+    names = {**class_names, **names_of_classes(schema)}
+    return TableFile(name, schema, rows, read, {column: names[column] for column in names if _is_coded(schema, column)})
+
+
+def _is_coded(schema: pa.Schema, column: str) -> bool:
+    return column in schema.names and pa.types.is_integer(schema.field(column).type)
+
+
+def _open_parquet(path: Path, name: str) -> tuple[pa.Schema, bool, Callable[[list[str]], Batches]]:
+    """Arrow reads each column in small buffers: as a whole, it would hold a row group."""
+    reader = pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER_BYTES)
+
+    def read(columns: list[str]) -> Batches:
+        if text := find_oversized_text(path, columns):  # packed once, it may be repeated to gigabytes
+            raise UnreadableSource(f"{name}: expected texts of at most {MAX_TEXT_BYTES:,} bytes, found {text}; shorten it")
+        return reader.iter_batches(BATCH_ROWS, columns=columns)
+
+    return reader.schema_arrow, reader.metadata.num_rows > 0, read
+
+
+def _open_arrow(path: Path, name: str) -> tuple[pa.Schema, bool, Callable[[list[str]], Batches]]:
+    def batches() -> Batches:
+        with pa.memory_map(str(path)) as file:
+            is_file = file.read(len(FILE_MAGIC)) == FILE_MAGIC
+            file.seek(0)
+            reader = pa.ipc.open_file(file) if is_file else pa.ipc.open_stream(file)
+            yield from map(reader.get_batch, range(reader.num_record_batches)) if is_file else reader
+
+    def read(columns: list[str]) -> Batches:
+        return (batch.select(columns) for batch in batches())
+
+    with pa.memory_map(str(path)) as file:
+        is_file = file.read(len(FILE_MAGIC)) == FILE_MAGIC
+        file.seek(0)
+        schema = (pa.ipc.open_file(file) if is_file else pa.ipc.open_stream(file)).schema
+    return schema, any(batch.num_rows for batch in batches()), read
+
+
+def _open_csv(path: Path, name: str) -> tuple[pa.Schema, bool, Callable[[list[str]], Batches]]:
+    schema = csv_schema(path, name)
+    return schema, has_rows(path), lambda columns: read_csv(path, name, pa.schema([schema.field(c) for c in columns]))
+
+
+def _open_json(path: Path, name: str) -> tuple[pa.Schema, bool, Callable[[list[str]], Batches]]:
+    """JSON is read twice: only the last record says which columns there are."""
+    schemas = [batch.schema for batch in read_json(path, name)]
+
+    def read(columns: list[str]) -> Batches:
+        for batch in read_json(path, name):
+            missing = {column: pa.nulls(batch.num_rows) for column in columns if column not in batch.schema.names}
+            batch = pa.RecordBatch.from_pydict({**dict(zip(batch.schema.names, batch.columns, strict=True)), **missing})
+            yield batch.select(columns)
+
+    return _union(schemas), bool(schemas), read
+
+
+def _union(schemas: list[pa.Schema]) -> pa.Schema:
+    """The columns of all schemas, with a type that says whether they hold numbers, lists of numbers, or text."""
+    kinds: dict[str, list[pa.DataType]] = {}
+    for schema in schemas:
+        for field in schema:
+            if not pa.types.is_null(field.type) or field.name not in kinds:
+                kinds.setdefault(field.name, []).append(field.type)
+    return pa.schema([(name, _common(name, types)) for name, types in kinds.items()])
+
+
+def _common(name: str, kinds: list[pa.DataType]) -> pa.DataType:
+    kinds = [kind for kind in kinds if not pa.types.is_null(kind)]
+    if not kinds:
+        return pa.float32() if VALUE_COLUMN.fullmatch(name) else pa.string()
+    if len(set(kinds)) == 1 or all(map(is_number, kinds)):
+        return kinds[0]
+    return next((kind for kind in kinds if not is_number(kind)), kinds[0])
+
+
+def _merge(files: list[TableFile], selection: Selection, source: str, data: DataConfig) -> TableSource:
+    """All files as one source; those without records have no say in its columns."""
+    filled = [file for file in files if file.has_rows]
+    if not filled:
+        raise UnreadableSource(f"{source}: expected records, found {selection.kind} files without rows")
+    schema = _union([_with_names(file) for file in filled])
+    layout = detect_layout(schema, data)
+    columns = layout.names(schema) or schema.names[:1]
+    _require_maps(filled, layout, columns, source)
+    unread = selection.unread | {file.name: "no records" for file in files if not file.has_rows}
+    findings = (*_files_read(unread, len(filled)), *_columns_in_all(filled, columns))
+    batches = _read_all(filled, columns, source, data)
+    return TableSource(source, schema, batches, findings, tuple(f"{name} ({reason})" for name, reason in unread.items()))
+
+
+def _with_names(file: TableFile) -> pa.Schema:
+    coded = file.class_names
+    return pa.schema([(field.name, pa.string() if field.name in coded else field.type) for field in file.schema])
+
+
+def _require_maps(files: list[TableFile], layout: TableLayout, columns: list[str], source: str) -> None:
+    """Raise UnreadableSource where a file lacks values that others have."""
+    values = [name for name in columns if VALUE_COLUMN.fullmatch(name) or (layout.kind == MAP_COLUMN_LAYOUT and name == "map")]
+    for file in files:
+        if missing := [name for name in values if name not in set(file.schema.names)]:
+            raise UnreadableSource(
+                f"{source}: {file.name} lacks {listed(missing)}, which other files have; give all files the same columns"
+            )
+
+
+def _files_read(unread: dict[str, str], count: int) -> Iterator[Finding]:
+    """A warning for files that are left out, unless they are only the other splits of the source."""
+    if unread:
+        names = listed([f"{name} ({reason})" for name, reason in unread.items()])
+        meant = all(reason.startswith("split ") for reason in unread.values())
+        yield Finding(FILES_READ, meant, False, f"{count} of {count + len(unread)}; not read: {names}")
+
+
+def _columns_in_all(files: list[TableFile], columns: list[str]) -> Iterator[Finding]:
+    """A warning for columns that some files lack: their records have no label, no mode, or no group."""
+    lacking = {
+        column: [file.name for file in files if column not in set(file.schema.names)]
+        for column in columns
+        if not VALUE_COLUMN.fullmatch(column) and column != "map"
+    }
+    notes = [f"no {column} in {listed(names)}" for column, names in lacking.items() if names]
+    if notes:
+        yield Finding(COLUMNS_IN_ALL, False, False, f"{'; '.join(notes)}: these records have none")
+
+
+def _read_all(files: list[TableFile], columns: list[str], source: str, data: DataConfig) -> Batches:
     rows = 0
-    for path in files:
-        try:
-            rows += pq.read_metadata(path).num_rows
-        except (pa.ArrowException, OSError) as error:
-            name = path.relative_to(folder)
-            raise UnreadableSource(f"{folder}: {name} is no whole Parquet file: {_cause(error)}") from None
-    if files and not rows:
-        raise UnreadableSource(f"{folder}: expected records, found Parquet files without rows")
-
-
-def _choose_split(source: str, splits: list[str], name: str | None, held_out: bool) -> str:
-    """The split `name`; without a name, the usual one, or the only one."""
-    usual = ["test", "validation", "train"] if held_out else ["train"]
-    preferred = [name] if name else usual
-    chosen = next((split for split in preferred if split in splits), None)
-    if chosen is None and len(splits) == 1 and not name:
-        return splits[0]
-    if chosen is None:
-        raise BadSetting(
-            f"{source}: expected the split {' or '.join(preferred)}, found {', '.join(splits)}; "
-            "choose with --set data.part=…"
-        )
-    return chosen
-
-
-def _parquet_source(files: list[str], source: str, data: DataConfig) -> TableSource:
-    """Arrow reads Parquet itself: the library would hold a whole row group, and write the records once more.
-
-    Columns without a use are not read.
-    """
     with _translate_reader_errors(source):
-        readers = [pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER_BYTES) for path in files]
-        schema = readers[0].schema_arrow
-    names = detect_layout(schema, data).names(schema)
-    wanted = pa.schema([schema.field(name) for name in names])
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        with _translate_reader_errors(source):
-            for path, reader in zip(files, readers, strict=True):
-                _require_short_texts(path, names, source)
-                for batch in reader.iter_batches(BATCH_ROWS, columns=names):
-                    same = batch.schema.equals(wanted)
-                    yield batch if same else batch.select(names).cast(wanted)
-
-    return TableSource(schema, batches())
+        for file in files:
+            present = set(file.schema.names)
+            for batch in file.read([name for name in columns if name in present]):
+                rows += batch.num_rows
+                require_max_rows(rows, source, data)
+                batch = _complete(batch, columns, file.class_names)
+                yield from (batch.slice(start, BATCH_ROWS) for start in range(0, batch.num_rows, BATCH_ROWS))
 
 
-def _require_short_texts(path: str, columns: list[str], source: str) -> None:
-    """Raise UnreadableSource for a text too long to be a name: packed once, it may be repeated to gigabytes."""
-    if text := find_oversized_text(Path(path), columns):
-        raise UnreadableSource(f"{source}: expected texts of at most {MAX_TEXT_BYTES:,} bytes, found {text}; shorten it")
+def _complete(batch: pa.RecordBatch, columns: list[str], class_names: dict[str, list[str]]) -> pa.RecordBatch:
+    """The batch with all columns: nulls for those that are missing, names in place of the codes of classes."""
+    arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
+    for name in columns:
+        array = arrays.get(name)
+        if array is None or (pa.types.is_null(array.type) and name != "map"):
+            arrays[name] = pa.nulls(batch.num_rows, pa.float32() if VALUE_COLUMN.fullmatch(name) else pa.string())
+        elif name in class_names:
+            arrays[name] = pa.array([_class_name(code, class_names[name]) for code in array.to_pylist()], pa.string())
+    return pa.RecordBatch.from_arrays([arrays[name] for name in columns], columns)
 
 
-def _prepare(builder: Any, split: str, source: str, data: DataConfig) -> pa.Table:
-    """Any other kind of file as a table that the library has written, memory-mapped."""
-    from datasets import DownloadConfig
-
-    with _translate_reader_errors(source):
-        local = DownloadConfig(local_files_only=True)
-        builder.download_and_prepare(download_config=local, verification_mode="no_checks")
-        table = builder.as_dataset(split).with_format("arrow")[:]
-    require_max_rows(table.num_rows, source, data)
-    return table
-
-
-def _table_source(table: pa.Table) -> TableSource:
-    return TableSource(table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS)))
+def _class_name(code: int | None, names: list[str]) -> str | None:
+    """The name of a code; None for −1, which stands for no class."""
+    if code is None or code < 0:
+        return None
+    return names[code] if code < len(names) else str(code)
 
 
 def _demo_table() -> pa.Table:
@@ -187,20 +274,10 @@ def _demo_table() -> pa.Table:
 
 @contextmanager
 def _translate_reader_errors(source: str) -> Iterator[None]:
-    """Raise UnreadableSource, in one line, for what the readers raise: StopIteration is a JSON file without records."""
-    import yaml
-    from datasets.exceptions import DatasetsError
-
+    """Raise UnreadableSource, in one line, for what the readers raise."""
     try:
         yield
-    except (DatasetsError, ValueError, KeyError, OSError, StopIteration, pa.ArrowException, yaml.YAMLError) as error:
+    except (ValueError, KeyError, OSError, pa.ArrowException) as error:
         if isinstance(error, BadInput):  # one of ours, which is a ValueError, too
             raise
-        raise UnreadableSource(f"{source}: cannot be read as a table: {_cause(error)}") from None
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost cause in one line: the outer ones only say that something failed."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return one_line(error)
+        raise UnreadableSource(f"{source}: cannot be read as a table: {one_line(error)}") from None

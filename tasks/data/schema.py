@@ -16,6 +16,7 @@ from tasks.config.run import DataConfig
 from tasks.core.results import Finding
 
 MAP_COLUMN_LAYOUT = "records with a map column"
+VALUE_COLUMN = re.compile(r"(?:data|arch|pos|neg)\d+")
 TEXT_TYPES = (pa.types.is_boolean, pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 
 
@@ -123,6 +124,7 @@ def _is_map(kind: pa.DataType) -> bool:
 
 def _holds_text(schema: pa.Schema, column: str) -> bool:
     kind = schema.field(column).type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind  # categories are their names
     return is_number(kind) or any(is_text(kind) for is_text in TEXT_TYPES)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ from tasks.core.errors import UnreadableSource
 from tasks.core.progress import RecordCounter
 from tasks.core.results import DownloadedSource
 from tasks.data.decode import DecodedBlock, decode
-from tasks.data.readers import stream_source
+from tasks.data.readers import SCORING_OPTION, TableSource, open_source
 from tasks.data.schema import TableLayout, detect_layout, map_columns
 from tasks.registry.loading import LoadedRelease
 from tasks.scoring.verdicts import Predictions, predict
@@ -77,22 +77,33 @@ class ScoredBatch:
         )
 
 
-def score_batches(source: DownloadedSource, release: LoadedRelease) -> Iterator[ScoredBatch]:
+def open_parts(
+    source: DownloadedSource, release: LoadedRelease, config: str | None = None, part: str | None = None
+) -> TableSource:
+    """A source as the release can score it; its configuration and split are those given here.
+
+    Those of the release are of its training source. Raises UnreadableSource, and BadSetting for a choice that the
+    source does not have.
+    """
+    data = replace(release.data, config=config, part=part)
+    return open_source(source, data, held_out=True, option=SCORING_OPTION)
+
+
+def score_batches(parts: TableSource, release: LoadedRelease) -> Iterator[ScoredBatch]:
     """The records of a source and the release's predictions on them, in the source's order.
 
     Raises UnreadableSource for maps of another size, values that are not finite, or a source without records.
     """
-    name, start, progress = source.resolved.source, 0, RecordCounter("scored")
-    with stream_source(source, release.data, True) as batches:
-        for batch in batches:
-            layout = require_matching_layout(batch.schema, release, name)
-            (records,) = decode(batch, layout, release.data)
-            _require_finite(records, start, release)
-            yield ScoredBatch(start, records, predict(release, records.maps))
-            start += batch.num_rows
-            progress.update(start)
+    start, progress = 0, RecordCounter("scored")
+    for batch in parts.batches:
+        layout = require_matching_layout(batch.schema, release, parts.name)
+        (records,) = decode(batch, layout, release.data)
+        _require_finite(records, start, release)
+        yield ScoredBatch(start, records, predict(release, records.maps))
+        start += batch.num_rows
+        progress.update(start)
     if not start:
-        raise UnreadableSource(f"{name}: expected records to score, found none")
+        raise UnreadableSource(f"{parts.name}: expected records to score, found none")
 
 
 def require_matching_layout(schema: pa.Schema, release: LoadedRelease, source: str) -> TableLayout:

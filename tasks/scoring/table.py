@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -38,10 +39,14 @@ class VerdictWriter:
         return self.counts
 
 
-def file_metadata(source: PinnedSource, release: LoadedRelease, against: LoadedRelease | None = None) -> dict[str, str]:
-    """The file's metadata: release, source and revision as JSON under `kensa`."""
-    origin = {"release": release.version, "source": source.source, "revision": source.revision}
-    return {"kensa": json.dumps(origin if against is None else {**origin, "against": against.version})}
+def file_metadata(
+    source: PinnedSource, release: LoadedRelease, against: LoadedRelease | None = None, unread: Sequence[str] = ()
+) -> dict[str, str]:
+    """The file's metadata: release, source, revision and its files that were not read, as JSON under `kensa`."""
+    origin: dict[str, Any] = {"release": release.version, "source": source.source, "revision": source.revision}
+    origin |= {} if against is None else {"against": against.version}
+    origin |= {"not_read": list(unread)} if unread else {}
+    return {"kensa": json.dumps(origin)}
 
 
 def to_record_batch(batch: ScoredBatch, modes: list[str]) -> pa.RecordBatch:

@@ -52,6 +52,17 @@ def test_the_table_holds_a_verdict_of_the_releases_thresholds_for_each_record(sc
             assert row["distance"] > small_release.mode_radius
 
 
+def test_files_that_were_not_read_are_in_the_result_and_in_the_metadata(two, fresh, tmp_path):
+    parts = source(map_column(fresh), tmp_path / "new")
+    (tmp_path / "new" / "table.parquet.bak").write_text("x")
+    result = score(parts, two, ScoreRequest(tmp_path / "new" / "v.parquet"))
+    assert result.unread == ("table.parquet.bak (no table by its name)",)
+    metadata = json.loads(pq.read_schema(result.path).metadata[b"kensa"])
+    assert metadata["not_read"] == list(result.unread)
+    again = score(parts, two, ScoreRequest(tmp_path / "new" / "v.parquet"))
+    assert (again.counts, len(again.unread)) == (result.counts, 2)  # verdicts in the source's folder are no source
+
+
 def test_labels_give_figures(scored, fresh):
     result, folder = scored
     table = pq.read_table(folder / "v.parquet")

@@ -33,7 +33,7 @@ def test_the_json_of_a_scoring():
     flips = FlipSummary("v1", 10, 3, (VerdictChange("good", "defect", 3),), RightVerdicts(1, 2, 0), "v.flips.parquet")
     result = ScoreResult("parts", "abc", "v2", "v.parquet", {"good": 10}, labelled, flips)
     entries = json.loads(json.dumps(result.as_json()))
-    assert set(entries) == {"source", "revision", "release", "path", "counts", "figures", "flips", "page"}
+    assert set(entries) == {"source", "revision", "release", "path", "counts", "figures", "flips", "page", "unread"}
     assert entries["figures"]["false_alarms"] == {"rate": 0.1, "count": 1, "of": 10, "interval": [0.0, 0.4]}
     assert entries["flips"] == {
         "against": "v1",
@@ -53,7 +53,17 @@ def test_the_json_of_a_drift_and_its_significant_charts():
     mix = VerdictMix([1.0, 0.0, 0.0], [0.5, 0.5, 0.0], 0.0, 0.3, True)
     result = DriftResult("parts", "abc", "v1", "drifted", 100, charts, cells, mix, "d.html")
     entries = json.loads(json.dumps(result.as_json()))
-    assert set(entries) == {"source", "revision", "release", "standing", "records", "charts", "cells", "mix", "page"}
+    assert set(entries) == {
+        "source",
+        "revision",
+        "release",
+        "standing",
+        "records",
+        "charts",
+        "cells",
+        "mix",
+        "page",
+    } | {"unread"}
     assert entries["standing"] == "drifted"
     assert entries["cells"]["place"] == {"rows": [4, 4], "cols": [5, 5], "where": "lower right"}
     assert entries["charts"][0]["since"] == 75

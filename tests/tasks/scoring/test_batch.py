@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from support.inspected_parts import inspected, map_column, source, wide_records
 from support.scored_parts import decoded, predictions
 
-from tasks.core.errors import UnreadableSource
-from tasks.scoring.batch import ScoredBatch, score_batches
+from tasks.core.errors import BadSetting, UnreadableSource
+from tasks.scoring.batch import ScoredBatch, open_parts, score_batches
 from tasks.scoring.verdicts import predict
 
 
@@ -34,12 +36,22 @@ def test_a_record_does_not_keep_its_batch_in_memory():
 @pytest.mark.parametrize("table", [map_column, wide_records])
 def test_batches_hold_every_record_in_order_with_its_predictions(small_release, hidden, tmp_path, table):
     parts = hidden(each=7, seed=3)
-    batches = list(score_batches(source(table(parts), tmp_path), small_release))
+    batches = list(score_batches(open_parts(source(table(parts), tmp_path), small_release), small_release))
     np.testing.assert_array_equal(np.concatenate([batch.records.maps for batch in batches]), parts.maps)
     np.testing.assert_array_equal(np.concatenate([batch.rows for batch in batches]), np.arange(21))
     assert [text for batch in batches for text in batch.records.mode] == parts.mode.astype(str).tolist()
     scores = np.concatenate([batch.predictions.score for batch in batches])
     np.testing.assert_allclose(scores, predict(small_release, parts.maps).score, rtol=1e-6)
+
+
+def test_a_source_is_read_by_its_own_splits_not_by_those_of_the_training(small_release, hidden, tmp_path):
+    trained = replace(small_release, data=replace(small_release.data, config="front", part="station1"))
+    parts = source(map_column(hidden(each=2)), tmp_path)
+    assert sum(len(batch) for batch in score_batches(open_parts(parts, trained), trained)) == 6
+    with pytest.raises(BadSetting, match=r"expected the split night, found train; choose with --part=…"):
+        open_parts(parts, trained, part="night")
+    with pytest.raises(BadSetting, match="expected the configuration front, found none; leave --config away"):
+        open_parts(parts, trained, config="front")
 
 
 @pytest.mark.parametrize(
@@ -62,4 +74,4 @@ def test_what_does_not_fit_is_refused(small_release, hidden, tmp_path, name, mes
         "shape": pa.table({"weight": [1.0, 2.0]}),
     }
     with pytest.raises(UnreadableSource, match=message):
-        list(score_batches(source(tables[name], tmp_path), small_release))
+        list(score_batches(open_parts(source(tables[name], tmp_path), small_release), small_release))

@@ -31,4 +31,6 @@ def test_metadata_name_releases_source_and_revision(small_release):
     source = PinnedSource("acme/boards", "hub", "acme/boards", "abc")
     origin = {"release": "v1", "source": "acme/boards", "revision": "abc"}
     assert json.loads(file_metadata(source, small_release)["kensa"]) == origin
+    unread = ["t.csv.bak (no table by its name)"]
+    assert json.loads(file_metadata(source, small_release, None, unread)["kensa"]) == {**origin, "not_read": unread}
     assert json.loads(file_metadata(source, small_release, small_release)["kensa"]) == {**origin, "against": "v1"}
