@@ -11,6 +11,10 @@ The names below are the whole public API. Each is imported when it is first used
 
 from __future__ import annotations
 
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +23,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Inspector", "load", "releases", "retrain", "score"]
 MODULES = {"Inspector": "inspector", "load": "inspector", "releases": "runs", "retrain": "runs", "score": "runs"}
+ROOT = str(Path(__file__).parents[1])
+
+
+def _find_own_packages() -> None:
+    """Put Kensa's packages before a `tasks.py` or `flows.py` of somebody else on PYTHONPATH, here and in children."""
+    for name in ("tasks", "flows"):
+        spec = find_spec(name)
+        if spec is None or str(Path(ROOT) / name / "__init__.py") != spec.origin:
+            if name in sys.modules:
+                raise ImportError(f"kensa needs its own package {name}, found {spec and spec.origin}; rename yours")
+            sys.path.insert(0, ROOT)
+            os.environ["PYTHONPATH"] = os.pathsep.join([ROOT, *filter(None, [os.environ.get("PYTHONPATH")])])
+            return
+
+
+_find_own_packages()
 
 
 def __getattr__(name: str) -> Any:

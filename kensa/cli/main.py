@@ -147,6 +147,8 @@ def main(words: list[str] | None = None) -> int:
         return load_commands().main(words, prog_name="kensa", standalone_mode=False) or 0
     except typer.TyperException as error:
         return _print_error(usage_error(error), 2)
+    except MemoryError:
+        return _print_error("not enough memory; ulimit -v, or a machine with more, sets the limit", 1)
     except KensaError as error:
         if isinstance(error, UnfitData):
             print_findings(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,14 @@ def _row(mark: str, name: str, release: Release) -> list[str]:
     manifest = release.manifest
     metrics = [f"{manifest.metrics[name]:.3f}" if name in manifest.metrics else "none" for name in METRICS]
     source = f"{manifest.train.source}@{manifest.train.revision[:12]}"
-    return [mark, name, (manifest.created or "")[:16].replace("T", " "), source, *metrics, _comparison(manifest)]
+    return [mark, name, _utc(manifest.created), source, *metrics, _comparison(manifest)]
+
+
+def _utc(created: str | None) -> str:
+    """The time to the minute, with its zone: people in several of them read the list."""
+    if not created:
+        return ""
+    return f"{datetime.datetime.fromisoformat(created).astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _comparison(manifest: ReleaseManifest) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import subprocess
 import sys
 
@@ -54,3 +55,22 @@ def test_the_names_for_type_checkers_are_the_names_at_run_time():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'retrian'"):
         kensa.retrian  # noqa: B018
+
+
+def test_somebody_s_tasks_py_on_the_path_is_passed_over(tmp_path):
+    """Here and in child processes."""
+    for name in ("tasks.py", "flows.py"):
+        (tmp_path / name).write_text("raise SystemExit('somebody else')")
+    code = "import os, kensa; from tasks.core import errors; import flows.service; print(os.environ['PYTHONPATH'])"
+    env = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, f"{ROOT}{os.pathsep}{tmp_path}\n"), done.stderr
+
+
+def test_a_program_with_a_module_of_its_own_called_tasks_is_told(tmp_path):
+    (tmp_path / "tasks.py").write_text("")
+    words = [sys.executable, "-c", "import tasks, kensa"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "kensa needs its own package tasks, found " in done.stderr.splitlines()[-1]

@@ -138,6 +138,13 @@ def test_unfit_data_is_shown_as_a_table_before_the_line(run, monkeypatch):
     assert lines[-1].startswith("kensa: set cannot be")
 
 
+def test_a_memory_limit_is_told_in_one_line(run, monkeypatch):
+    monkeypatch.setattr("kensa.runs.retrain_with", fails(MemoryError()))
+    ended = run("retrain")
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+    assert ended.err.startswith("kensa: not enough memory; ulimit -v")
+
+
 def test_an_interrupted_run_ends_with_130(run, monkeypatch):
     monkeypatch.setattr("kensa.runs.retrain_with", fails(KeyboardInterrupt()))
     ended = run("retrain")

@@ -55,7 +55,7 @@ def released(place):
             "status": "released",
             "reasons": [],
             "fingerprint": f"{number}" * 64,
-            "created": f"2025-0{number}-01T05:00:00+00:00",
+            "created": f"2025-0{number}-01T07:00:00+02:00",
             "train": train,
             "test": None,
             "config": {"data": {"rows": 4, "cols": 5}},
@@ -74,11 +74,11 @@ def test_the_list_marks_the_champion_and_shows_data_and_figures(released):
     assert done.code == 0, done.err
     titles, *lines = done.out.splitlines()
     assert titles.split() == ["release", "created", "source", "auroc", "mode", "accuracy", "comparison"]
-    rows = [re.match(r"([* ]) +(v\d)\s+(\S+ \S+)\s+(\S+)\s+(\S+)\s+(\S+)", line) for line in lines]
+    rows = [re.match(r"([* ]) +(v\d)\s+(\S+ \S+ UTC)\s+(\S+)\s+(\S+)\s+(\S+)", line) for line in lines]
     assert [row.groups() for row in rows] == [
-        (" ", "v1", "2025-01-01 05:00", "acme/boards@111111111111", "0.910", "0.810"),
-        (" ", "v2", "2025-02-01 05:00", "acme/boards@222222222222", "0.920", "0.820"),
-        ("*", "v3", "2025-03-01 05:00", "acme/boards@333333333333", "0.930", "0.830"),
+        (" ", "v1", "2025-01-01 05:00 UTC", "acme/boards@111111111111", "0.910", "0.810"),
+        (" ", "v2", "2025-02-01 05:00 UTC", "acme/boards@222222222222", "0.920", "0.820"),
+        ("*", "v3", "2025-03-01 05:00 UTC", "acme/boards@333333333333", "0.930", "0.830"),
     ]
     assert done.err == ""
 
@@ -115,7 +115,7 @@ def test_rejected_drafts_are_told_with_their_reasons_the_newest_last(released):
     (artifacts / "drafts" / "abad").mkdir()
     (artifacts / "drafts" / "abad" / "manifest.json").write_text("{")
     *lines, last = released.kensa("releases").out.splitlines()[4:]
-    assert lines[0].startswith("-  rejected  2025-04-03 05:00  acme/boards@333333333333")
+    assert lines[0].startswith("-  rejected  2025-04-03 05:00 UTC  acme/boards@333333333333")
     assert [line.partition("0.250  ")[2].strip() for line in lines] == [
         f"not shown to be better: take {n}; mode dent is worse" for n in range(3, 8)
     ]
