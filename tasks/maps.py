@@ -22,7 +22,7 @@ from tasks.core.files import ensure_writable
 from tasks.core.progress import RecordCounter
 from tasks.core.results import MapsResult
 from tasks.core.stages import scratch_folder
-from tasks.imaging.photos import Photo, content_digest, list_photos, require_opencv
+from tasks.imaging.photos import Photo, content_digest, list_photos, list_standard, require_opencv, unread_images
 from tasks.imaging.standard import (
     STANDARD_FILE,
     MapOptions,
@@ -57,7 +57,7 @@ def make_maps(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UnusableFolder(f"{out}: expected a new or an empty folder, found something in it; choose another --out")
     listed = list_photos(photos, good)
-    measure = _standard(standard, options)
+    measure = _standard(standard, options, good)
     with scratch_folder(ensure_writable(out.parent), "maps") as draft:
         written = _write_maps(listed, measure, draft)
         _require_registered(photos, written.unregistered, len(listed), max_unregistered)
@@ -71,6 +71,7 @@ def make_maps(
             unregistered=tuple(written.unregistered),
             standard=len(measure.photos),
             overlap=overlap,
+            unread=unread_images(photos),
         )
         (draft / "README.md").write_text(_readme(result, photos, standard, measure.options), encoding="utf-8")
         if out.exists():
@@ -79,10 +80,10 @@ def make_maps(
     return result
 
 
-def _standard(path: Path, options: MapOptions) -> Standard:
-    if path.is_file() or (path / STANDARD_FILE).exists():
+def _standard(path: Path, options: MapOptions, good: str) -> Standard:
+    if path.suffix == ".npz" or (path / STANDARD_FILE).exists():
         return read_standard(path)
-    return make_standard(list_photos(path), options)
+    return make_standard(list_standard(path, good), options)
 
 
 def _require_registered(photos: Path, unregistered: list[str], count: int, maximum: float) -> None:
@@ -125,7 +126,9 @@ def _write_maps(photos: list[Photo], standard: Standard, draft: Path) -> _Writte
 def _schema(photos: list[Photo], options: MapOptions) -> pa.Schema:
     """The columns that some photograph fills: without labels, Kensa then recognises a source without labels."""
     fields = [("map", pa.list_(pa.float32(), options.rows * options.cols))]
-    fields += [("label", pa.string()), ("fmode", pa.string())] if photos[0].mode is not None else []
+    fields += (
+        [("label", pa.string()), ("fmode", pa.string())] if any(photo.mode is not None for photo in photos) else []
+    )
     fields += [("group", pa.string())] if any(photo.group for photo in photos) else []
     return pa.schema([*fields, ("file", pa.string()), ("registered", pa.bool_())])
 

@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from kensa.cli.command import with_examples
 from kensa.cli.options import AS_JSON
-from kensa.cli.terminal import print_result
+from kensa.cli.terminal import print_result, print_unread
 from tasks.core.errors import BadSetting
 from tasks.core.results import MapsResult
 
@@ -34,7 +34,7 @@ def maps(
     most_unregistered: float = Option(
         0.1, metavar="SHARE", help="Largest share of photographs that may not be registered."
     ),
-    good: str = Option("good", metavar="NAME", help="Subfolder of the good parts."),
+    good: str = Option("good", metavar="NAME", help="Subfolder of the good parts; none if all are defective."),
     as_json: bool = AS_JSON,
 ) -> None:
     """Turn photographs into RT maps, a source for the others.
@@ -69,5 +69,6 @@ def _print_result(result: MapsResult) -> None:
     print(f"{result.path}: {result.records:,} maps ({modes}) against a standard of {result.standard:,}")
     if result.unregistered:
         print(f"  {len(result.unregistered):,} could not be registered, such as {result.unregistered[0]}")
+    print_unread(result.unread)
     if result.overlap:
         print(f"  {result.overlap:,} are in the standard, too: their maps look better than those of new parts")

@@ -181,6 +181,7 @@ class MapsResult(CommandResult):
     """A source of maps made of photographs: its folder, records by mode, and photographs that were not registered.
 
     `standard` is the number of photographs of the standard, `overlap` how many of them are among the records, too.
+    `unread`: images below the folder that are no photographs of parts, or of a kind that is not read.
     """
 
     path: str
@@ -189,6 +190,7 @@ class MapsResult(CommandResult):
     unregistered: tuple[str, ...]
     standard: int
     overlap: int
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

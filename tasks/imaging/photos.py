@@ -6,22 +6,39 @@ modes, or there are none. Photographs are reduced to whole windows by area means
 
 from __future__ import annotations
 
-import csv
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tasks.core.errors import MissingExtra, UnreadablePhotos
+from tasks.core.errors import MissingExtra, UnfitStandard, UnreadablePhotos
 from tasks.core.text import one_line
+from tasks.imaging.labels_table import LABELS_FILE, plain_name, read_labels
 
-PHOTO_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
+PHOTO_SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".webp"}
+OTHER_IMAGES = {
+    ".gif",
+    ".heic",
+    ".heif",
+    ".avif",
+    ".jp2",
+    ".jxl",
+    ".dng",
+    ".raw",
+    ".cr2",
+    ".cr3",
+    ".nef",
+    ".arw",
+    ".psd",
+}
+OTHER_IMAGES |= {".svg", ".pdf", ".eps", ".exr", ".hdr", ".dcm", ".npy", ".pgm", ".ppm"}
 MAX_PIXELS = 100_000_000  # of one photograph: a larger one is no photograph of a part, or an attack
-LABELS_FILE = "labels.csv"
-LABEL_COLUMNS = {"file", "label", "fmode"}
 MAX_VALUE = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
+SPLIT_FOLDERS = {"train", "test", "val", "validation"}  # of the layout of MVTec AD: train/good, test/good, test/scratch
+MASK_FOLDERS = {"ground_truth", "ground-truth", "masks"}
+NO_GOOD = "none"  # for photographs of defects alone
+ORIENTATION_TAG = 0x0112
 
 
 @dataclass(frozen=True)
@@ -44,18 +61,19 @@ def require_opencv() -> None:
 
 
 def list_photos(folder: Path, good: str = "good") -> list[Photo]:
-    """Every photograph below a folder, sorted by name; `good` is the subfolder of good parts.
+    """Every photograph below a folder, sorted by name; `good` is the subfolder of good parts, "none" without any.
 
-    Raises UnreadablePhotos for a folder that is none or has no photograph, and for labels that do not fit.
+    Raises UnreadablePhotos for a folder that is none or has no photograph, for labels that do not fit, and for
+    subfolders of which none is `good`.
     """
     if not folder.is_dir():
         raise UnreadablePhotos(f"{folder}: expected a folder of photographs, found none")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
-    if not paths:
+    by_name = {name: folder / name for name in _names(folder, PHOTO_SUFFIXES) if not _is_mask(name)}
+    if not by_name:
         raise UnreadablePhotos(f"{folder}: expected photographs ({', '.join(sorted(PHOTO_SUFFIXES))}), found none")
-    by_name = {path.relative_to(folder).as_posix(): path for path in paths}
     if (folder / LABELS_FILE).exists():
-        return _photos_of_table(folder, by_name)
+        rows = read_labels(folder / LABELS_FILE, by_name)
+        return [Photo(by_name[row.file], row.file, row.label, row.mode, row.group) for row in rows]
     loose = [name for name in by_name if "/" not in name]
     if loose and len(loose) < len(by_name):
         raise UnreadablePhotos(
@@ -64,40 +82,65 @@ def list_photos(folder: Path, good: str = "good") -> list[Photo]:
         )
     if loose:
         return [Photo(path, name) for name, path in by_name.items()]
-    return [_photo_in_folder(path, name, good) for name, path in by_name.items()]
+    return _photos_in_folders(folder, by_name, good)
 
 
-def _photo_in_folder(path: Path, name: str, good: str) -> Photo:
-    mode = name.split("/", maxsplit=1)[0]
-    return Photo(path, name, "0" if mode == good else "1", mode)
+def unread_images(folder: Path) -> tuple[str, ...]:
+    """The images below a folder that are no photographs of parts, or of a kind that is not read."""
+    masks = (name for name in _names(folder, PHOTO_SUFFIXES) if _is_mask(name))
+    return tuple(sorted([*_names(folder, OTHER_IMAGES), *masks]))
 
 
-def _photos_of_table(folder: Path, by_name: dict[str, Path]) -> list[Photo]:
-    """The photographs of labels.csv, which lists each of the folder exactly once."""
-    table = folder / LABELS_FILE
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UnreadablePhotos(f"{table}: cannot be read as a table: {one_line(error)}") from None
-    if missing := LABEL_COLUMNS - set(rows[0] if rows else ()):
+def _names(folder: Path, suffixes: set[str]) -> list[str]:
+    """The names of files with these endings that are not hidden, sorted."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    names = (path.relative_to(folder).as_posix() for path in paths)
+    return [name for name in names if not any(part.startswith(".") for part in name.split("/"))]
+
+
+def _is_mask(name: str) -> bool:
+    return name.split("/", maxsplit=1)[0].lower() in MASK_FOLDERS and "/" in name
+
+
+def _photos_in_folders(folder: Path, by_name: dict[str, Path], good: str) -> list[Photo]:
+    """The photographs of folders that are modes, or hold the modes as those of MVTec AD do."""
+    parts = {name: name.split("/") for name in by_name}
+    in_splits = all(len(names) > 2 and names[0].lower() in SPLIT_FOLDERS for names in parts.values())
+    modes = {name: plain_name(names[1 if in_splits else 0]) for name, names in parts.items()}
+    found = sorted(set(modes.values()))
+    good_mode = next((mode for mode in found if mode == plain_name(good)), None)
+    good_mode = good_mode or next((mode for mode in found if mode.casefold() == plain_name(good).casefold()), None)
+    if good_mode is None and good != NO_GOOD:
         raise UnreadablePhotos(
-            f"{table}: expected columns file, label and fmode, found no {', '.join(sorted(missing))}"
+            f"{folder}: expected a subfolder {good} with the good parts, found {', '.join(found)}; name it with "
+            f"--good, or --good {NO_GOOD} where all parts are defective"
         )
-    _require_same_files(table, [row["file"] for row in rows], by_name)
-    return [
-        Photo(by_name[row["file"]], row["file"], row["label"], row["fmode"], row.get("group") or None) for row in rows
-    ]
+    return [Photo(by_name[name], name, "0" if mode == good_mode else "1", mode) for name, mode in modes.items()]
 
 
-def _require_same_files(table: Path, names: list[str], photos: Iterable[str]) -> None:
-    folder, photos = table.parent, set(photos)
-    if unknown := next((name for name in names if name not in photos), None):
-        raise UnreadablePhotos(f"{table}: expected files of {folder}, found {unknown!r}, which is not there")
-    if repeated := next((name for name in set(names) if names.count(name) > 1), None):
-        raise UnreadablePhotos(f"{table}: expected each file once, found {repeated!r} twice")
-    if missing := min(photos - set(names), default=None):
-        raise UnreadablePhotos(f"{table}: expected every photograph of {folder}, found no row for {missing!r}")
+def list_standard(folder: Path, good: str = "good") -> list[Photo]:
+    """The photographs of good parts for a standard: all of a folder, or those of its subfolder `good`.
+
+    Of MVTec AD's layout only those to train on. Raises UnfitStandard for a photograph, and for subfolders of which none
+    is `good`, and UnreadablePhotos as `list_photos`.
+    """
+    if folder.is_file() and folder.suffix.lower() in PHOTO_SUFFIXES:
+        raise UnfitStandard(f"{folder.name} is a photograph; --standard takes a folder of good ones, or a standard.npz")
+    try:
+        photos = list_photos(folder, good)
+    except UnreadablePhotos as error:
+        if "expected a subfolder" not in str(error):
+            raise
+        raise UnfitStandard(f"--standard: {error}") from None
+    if all(photo.mode is None for photo in photos):
+        return photos
+    usable = [photo for photo in photos if photo.label == "0" or photo.mode == good]
+    training = [photo for photo in usable if photo.name.lower().startswith("train/")]
+    if not usable:
+        raise UnfitStandard(
+            f"--standard: {folder}: expected good parts, found none with the label 0 or the mode {good}"
+        )
+    return training or usable
 
 
 def content_digest(photo: Photo) -> str:
@@ -107,39 +150,70 @@ def content_digest(photo: Photo) -> str:
 
 
 def read_photo(photo: Photo) -> np.ndarray:
-    """The values 0..1 (h, w) or (h, w, 3), float32, in the order blue, green, red; without transparency.
+    """The values 0..1 (h, w) or (h, w, 3), float32, in the order blue, green, red; upright, without transparency.
 
-    Raises UnreadablePhotos for what is no whole photograph, or has more than MAX_PIXELS.
+    Raises UnreadablePhotos for what is no whole photograph, has several pages, or has more than MAX_PIXELS.
     """
+    values = decode_photo(photo)
+    return np.ascontiguousarray(values.astype(np.float32) / np.float32(MAX_VALUE[values.dtype]))
+
+
+def decode_photo(photo: Photo) -> np.ndarray:
+    """As `read_photo`, in the file's own numbers of 8 or 16 bits."""
     import cv2
 
-    _require_photo(photo)
+    head = _read_head(photo)
     values = cv2.imdecode(np.frombuffer(photo.path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype not in MAX_VALUE:
         raise UnreadablePhotos(
             f"{photo.name}: expected a whole photograph of 8 or 16 bits, found none; repair or remove it"
         )
-    scaled = values.astype(np.float32) / np.float32(MAX_VALUE[values.dtype])
-    if scaled.ndim == 3:
-        scaled = scaled[:, :, 0] if scaled.shape[2] < 3 else scaled[:, :, :3]
-    return np.ascontiguousarray(scaled)
+    if values.ndim == 3:
+        values = values[:, :, 0] if values.shape[2] < 3 else values[:, :, :3]
+    if values.ndim == 3 and head.may_be_grey and (values == values[:, :, :1]).all():
+        values = values[:, :, 0]  # OpenCV makes colours of grey with transparency, of palettes and of WebP
+    return _upright(values, head.orientation)
 
 
-def _require_photo(photo: Photo) -> None:
-    """Raise UnreadablePhotos for what is no photograph, or too large a one, by the file's head alone."""
+@dataclass(frozen=True)
+class _Head:
+    """What a file says of itself: EXIF's orientation, and whether its colours may all be grey."""
+
+    orientation: int
+    may_be_grey: bool
+
+
+def _read_head(photo: Photo) -> _Head:
+    """Raise UnreadablePhotos for what is no photograph, several, or too large a one, by the file's head alone."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(photo.path) as head:
-            pixels = head.width * head.height
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+        with Image.open(photo.path) as image:
+            pixels, pages = image.width * image.height, getattr(image, "n_frames", 1)
+            several = pages > 1 and image.format != "MPO"  # a phone's second picture is made for its own screen
+            turned = image.format != "TIFF"  # which OpenCV turns itself
+            orientation = image.getexif().get(ORIENTATION_TAG, 1) if turned else 1
+            head = _Head(orientation, image.mode in ("P", "PA", "LA", "La") or image.format == "WEBP")
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise UnreadablePhotos(
             f"{photo.name}: expected a photograph, found none: {one_line(error)}; repair or remove it"
         ) from None
+    if several:
+        raise UnreadablePhotos(
+            f"{photo.name}: expected one photograph, found {pages} pages; save each page as a file of its own"
+        )
     if pixels > MAX_PIXELS:
         raise UnreadablePhotos(
             f"{photo.name}: expected at most {MAX_PIXELS:,} pixels, found {pixels:,}; make it smaller"
         )
+    return head
+
+
+def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
+    """The values turned as EXIF says that the camera was held (TIFF 6.0, tag 274)."""
+    values = values.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else values
+    values = values[::-1] if orientation in (3, 4, 7, 8) else values
+    return values[:, ::-1] if orientation in (2, 3, 6, 7) else values
 
 
 def resize(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:

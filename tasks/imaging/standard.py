@@ -16,13 +16,14 @@ from tasks.config.fields import ValidatedConfig, setting
 from tasks.core.errors import UnfitStandard, UnreadablePhotos
 from tasks.core.text import one_line
 from tasks.imaging import rt
-from tasks.imaging.photos import Photo, content_digest, read_photo, resize
+from tasks.imaging.photos import Photo, content_digest, decode_photo, read_photo, resize
 from tasks.imaging.registration import Alignment, Motion, register
 from tasks.imaging.windows import WindowGrid, fit_windows, rt_maps
 
 STANDARD_FILE, STANDARD_FORMAT = "standard.npz", 1
 MAX_WINDOW_SIDE = 8  # pixels after reduction: 64 values describe a window
 MAX_STANDARD_PHOTOS = 1000
+DARK, DARKER, DEPTH_RATIO = 1 / 4, 1 / 15.9, 3.5  # of its range, what 14 and 12 bits in a file of 16 reach
 FLAT_DEVIATION = 1e-6  # of the values 0..1 of a photograph that shows nothing
 UNIT_ARRAYS = ("m", "r", "mean_y", "V", "precision")
 
@@ -61,6 +62,7 @@ class Standard:
     def to_map(self, photo: Photo) -> MeasuredPhoto:
         """The map of a photograph; UnreadablePhotos where it does not have the standard's size and channels."""
         values = _read_reduced(photo, self.original, self.mean.shape)
+        _require_same_depth(photo, values, self.mean)
         registered, alignment = _register(values, self.mean, self.options)
         return MeasuredPhoto(rt_maps(registered[None], self.grid)[0], values, registered, alignment)
 
@@ -98,6 +100,18 @@ def _read_reduced(photo: Photo, original: tuple[int, int], shape: tuple[int, ...
             f"{_describe(*values.shape[:2], values.ndim)}; photograph it in the same way, or make another standard"
         )
     return resize(values, shape[:2])
+
+
+def _require_same_depth(photo: Photo, values: np.ndarray, mean: np.ndarray) -> None:
+    """Raise UnreadablePhotos for 12 bits in a file of 16 against a standard of its whole range, or the reverse."""
+    brightest, expected = float(values.max()), float(mean.max())
+    dark = brightest <= DARK and expected > DEPTH_RATIO * brightest
+    bright = expected <= DARKER and brightest > DEPTH_RATIO * expected
+    if (dark or bright) and (decode_photo(photo).dtype == np.uint16) == dark:
+        raise UnreadablePhotos(
+            f"{photo.name}: expected values up to about {expected:.2g} of the file's range, as the standard has, found "
+            f"{brightest:.2g}; one of them may have 10 to 14 bits in a file of 16, or the light failed: save both alike"
+        )
 
 
 def _describe(height: int, width: int, dimensions: int) -> str:

@@ -48,6 +48,14 @@ def test_subfolders_name_the_modes(tmp_path, photos, standard):
     assert '| "fine" | 4 |' in card
 
 
+def test_a_standard_in_the_folder_of_the_photographs_takes_its_good_parts(tmp_path, photos, standard):
+    names = [f"{'good' if mode == 0 else mode}/{number}.png" for mode, number in NAMES]
+    new = write_photographs(tmp_path / "new", photos, names)
+    (new / "note.gif").write_text("x")
+    result = make_maps(new, new, tmp_path / "out", OPTIONS)
+    assert (result.standard, result.overlap, result.unread) == (4, 4, ("note.gif",))
+
+
 def test_a_table_gives_the_groups(tmp_path, photos, standard):
     new = write_photographs(tmp_path / "new", photos[:2])
     (new / "labels.csv").write_text("file,label,fmode,group\n000.png,0,none,A\n001.png,1,dent,B\n")

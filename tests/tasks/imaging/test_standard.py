@@ -81,6 +81,40 @@ def test_photographs_of_another_size_are_refused(tmp_path, good, photo, text):
         standard.to_map(list_photos(write_photographs(tmp_path, [photo]))[0])
 
 
+@pytest.mark.parametrize(
+    ("standard_scale", "scale", "refused"),
+    [
+        (257, 16, True),
+        (257, 64, True),
+        (257, 257, False),
+        (16, 16, False),
+        (16, 257, False),
+        (1, 16, True),
+        (16, 1, True),
+        (1, 0.1, False),
+    ],
+)
+def test_other_depths_than_the_standards_are_refused(tmp_path, good, standard_scale, scale, refused):
+    """Files of 16 bits hold 12 or 14, or all of them; a scale up to 1 is a file of 8 bits."""
+
+    def saved(name, photos, scale):
+        for i, photo in enumerate(photos):
+            (tmp_path / name).mkdir(exist_ok=True)
+            values = (photo * 255 * scale).astype(np.uint8 if scale <= 1 else np.uint16)
+            cv2.imwrite(str(tmp_path / name / f"{i}.png"), values)
+        return list_photos(tmp_path / name)
+
+    standard = make_standard(saved("standard", good_photographs(4), standard_scale), OPTIONS)
+    (photo,) = saved("new", demo_photographs([(0, 0)]), scale)
+    if refused:
+        with pytest.raises(
+            UnreadablePhotos, match=r"0.png: expected values up to about .*10 to 14 bits in a file of 16"
+        ):
+            standard.to_map(photo)
+    else:
+        assert np.isfinite(standard.to_map(photo).map).all()
+
+
 def test_a_file_that_is_no_standard_is_refused(tmp_path, good):
     (tmp_path / "standard.npz").write_bytes(b"none")
     with pytest.raises(UnfitStandard, match="expected a standard as kensa maps writes it"):
