@@ -30,7 +30,9 @@ def test_the_clearest_charts_are_printed(run, requests):
     assert lines[1] == "  level of mode dent  1 → 1.25  p 0.001  since part 40"
     assert lines[-1].split() == ["12", "cells", "moved", "p", "0.02"]
     assert len(lines) == 5
-    assert requests == [(("new", Path("artifacts"), Path("d.html")), {"version": "v2", "language": None})]
+    assert requests == [
+        (("new", Path("artifacts"), Path("d.html")), {"version": "v2", "language": None, "config": None, "part": None})
+    ]
 
 
 def test_the_json_has_all_charts(run, requests):
