@@ -253,3 +253,19 @@ def test_a_damaged_ledger_is_told_in_one_line(tmp_path):
             Ledger(tmp_path)
         assert "restore it from a backup" in str(told.value)
         assert "\n" not in str(told.value)
+
+
+def test_what_was_written_survives_a_power_cut(tmp_path, monkeypatch):
+    """SQLite waits for the disk at each commit only where `synchronous` is FULL, which is 2."""
+    levels = []
+
+    class Watched(sqlite3.Connection):
+        def execute(self, sql, *values):
+            if sql == "COMMIT":
+                levels.append(super().execute("PRAGMA synchronous").fetchone()[0])
+            return super().execute(sql, *values)
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda path, **options: connect(path, factory=Watched, **options))
+    Ledger(tmp_path).note("boards", A)
+    assert levels == [2, 2]

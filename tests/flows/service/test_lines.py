@@ -220,3 +220,9 @@ def test_what_is_wrong_with_a_run_is_told_in_one_line(tmp_path, text, message):
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"--settings {path}: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a/b", "a_b", "a b", "a.b", "a\\n"])
+def test_a_line_s_name_is_a_folder_s_to_its_last_letter(written, name):
+    with pytest.raises(BadSetting, match="expected a name of small letters"):
+        written(f'[lines."{name}"]\ntrain = "demo"')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -360,3 +361,34 @@ def test_five_hundred_deliveries_at_80_a_second(receiver, prefect):
     until(lambda: Ledger(receiver.folder / "data").due() == [], 60, "Prefect was told of what is due")
     assert receiver.stop() in (0, -signal.SIGTERM)
     assert "Traceback" not in receiver.log.read_text()
+
+
+def post(app, receive):
+    """What the application answers to a delivery whose body `receive` brings."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"x-webhook-secret", SECRET.encode())]
+    scope = {"type": "http", "method": "POST", "path": "/webhook", "headers": headers, "query_string": b""}
+    asyncio.run(asyncio.wait_for(app(scope, receive, send), 10))
+    return sent[0]["status"]
+
+
+@pytest.fixture
+def application(tmp_path):
+    (tmp_path / "kensa.toml").write_text(LINES)
+    return webhook.receiver(read_lines(tmp_path / "kensa.toml"), Ledger(tmp_path), SECRET)
+
+
+def test_a_body_that_does_not_come_is_given_up(application, monkeypatch):
+    monkeypatch.setattr(webhook, "BODY_SECONDS", 0.05)
+    assert post(application, lambda: asyncio.sleep(60)) == 408
+
+
+def test_the_secret_is_compared_in_a_time_that_tells_nothing(application, monkeypatch):
+    compared = []
+    monkeypatch.setattr(webhook.hmac, "compare_digest", lambda *sides: compared.append(sides) or False)
+    assert post(application, None) == 401
+    assert compared == [(SECRET.encode(), SECRET.encode())]

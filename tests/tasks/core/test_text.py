@@ -46,3 +46,7 @@ def test_no_address_in_a_name_becomes_a_link(function, text):
     assert not re.search(r"@[\w-]", safe)
     assert function is break_links or "~~" not in safe
     assert safe.replace(INVISIBLE, "").replace("\\", "") == text
+
+
+def test_a_name_makes_no_element_and_no_cell():
+    assert escape_markdown("<b>a|b</b>") == "&lt;b&gt;a\\|b&lt;/b&gt;"

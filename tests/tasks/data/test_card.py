@@ -77,3 +77,31 @@ def test_front_matter_that_is_no_yaml_is_named(tmp_path):
     (tmp_path / "README.md").write_bytes(b"x" * (1 << 21))
     with pytest.raises(UnreadableSource, match="at most 1048576 bytes; shorten it"):
         read_card(tmp_path, "boards")
+
+
+@pytest.fixture
+def boards(tmp_path):
+    """A folder with a card that names these files."""
+
+    def write(card):
+        (tmp_path / "boards").mkdir(exist_ok=True)
+        (tmp_path / "boards" / "README.md").write_text(f"---\n{card}\n---\n")
+        return tmp_path / "boards"
+
+    return write
+
+
+def test_a_card_that_opens_an_archive_is_refused(boards):
+    with pytest.raises(UnreadableSource, match="expected README.md to name files of its own folder"):
+        read_card(boards("configs:\n- data_files: 'zip::parts.zip'"), "boards")
+
+
+def test_a_card_of_a_megabyte_is_not_read(boards):
+    with pytest.raises(UnreadableSource, match="expected a README.md of at most 1048576 bytes"):
+        read_card(boards("configs: []\nnotes: " + "x" * 2**20), "boards")
+
+
+def test_a_card_that_repeats_itself_a_billion_times_is_read_once(boards):
+    """Sixty lists, each of them the one before twice: without end, were each text read where it stands."""
+    levels = [f"l{i}: &l{i} [*l{i - 1}, *l{i - 1}]" for i in range(1, 60)]
+    read_card(boards("\n".join(["l0: &l0 [a]", *levels, "configs: *l59"])), "boards")

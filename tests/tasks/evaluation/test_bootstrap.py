@@ -10,6 +10,7 @@ from tasks.evaluation.bootstrap import (
     accuracy_intervals,
     macro_intervals,
     threshold_metrics,
+    weighted_share,
     weighted_tpr,
 )
 from tasks.evaluation.metrics import macro, per_mode_metrics
@@ -61,3 +62,14 @@ def test_balanced_accuracy_is_not_won_by_calling_all_good():
     found = threshold_metrics(np.zeros(100, bool), good, Bootstrap(np.arange(100), 100, 0.95, 1))
     assert (found["good_accuracy"], found["good_balanced_accuracy"]) == (0.95, 0.5)
     assert found["good_balanced_accuracy_interval"] == (0.5, 0.5)
+
+
+def test_an_interval_leaves_out_half_of_the_doubt_on_each_side():
+    draws = np.append(np.arange(1001.0), np.nan)
+    assert Bootstrap(np.arange(3), 10, 0.9, 1).interval(draws) == pytest.approx((50, 950))
+
+
+def test_a_share_is_of_what_was_drawn():
+    """Three of four weights hit; of nothing there is no share."""
+    share = weighted_share(np.array([[2.0, 1.0, 1.0], [0.0, 0.0, 0.0]]), np.array([1.0, 1.0, 0.0]))
+    np.testing.assert_array_equal(share, [0.75, np.nan])

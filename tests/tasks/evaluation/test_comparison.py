@@ -337,3 +337,13 @@ def test_a_mistake_of_ours_is_not_taken_for_a_verdict(tmp_path, bank, later):
 
     with pytest.raises(ZeroDivisionError):
         compared(released(tmp_path, bank), Altered(raw(later), mistaken), later)
+
+
+@pytest.mark.parametrize(("count", "enough"), [(MIN_COMPARED - 1, False), (MIN_COMPARED, True)])
+def test_the_fewest_records_that_are_needed_are_enough(tmp_path, bank, count, enough):
+    later = parts.banked(parts.inspected(modes=3, each=60, seed=8))
+    rows = later.rows("test")
+    kept = np.setdiff1d(rows, rows[:: max(1, len(rows) // count)][:count])
+    fewer = replace(later, part=np.where(np.isin(np.arange(len(later.part)), kept), 0, later.part))
+    assert len(fewer.rows("test")) == count
+    assert (comparable_records(released(tmp_path, bank), fewer).impossible is None) == enough

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 
 from tasks.config.run import CostConfig
 from tasks.evaluation.costs import cheapest_threshold, cost_curve, error_rate, threshold_cost
@@ -83,3 +84,16 @@ def test_the_curve_is_thinned_and_runs_from_all_stopped_to_all_passed():
     assert len(points) <= 400
     assert points[0].false_alarms.value > 0.99
     assert points[-1].escapes.value == 1
+
+
+def test_units_that_share_their_fate_count_as_fewer_records():
+    """One of four pairs errs: Σ residual² = 3, variance 4/3 · 3/64 = 1/16 against .25 · .75/8, so 8 count as 3."""
+    found = error_rate(np.array([1, 1, 0, 0, 0, 0, 0, 0], bool), np.repeat(np.arange(4), 2), 0.9)
+    assert found.low == pytest.approx(beta.ppf(0.05, 0.75, 3.25))
+    assert found.high == pytest.approx(beta.ppf(0.95, 1.75, 2.25))
+
+
+def test_of_equally_cheap_thresholds_the_middle_one_is_taken_between_two_scores():
+    """Good at 1, 3, 5 and defects at 2, 4, 6 of equal weight: after 1, 3 and 5 a third of one kind errs."""
+    even = CostConfig(prevalence=0.5, escape=1, overkill=1)
+    assert cheapest_threshold(scores([1, 2, 3, 4, 5, 6], [0, 1, 0, 1, 0, 1], test=False), even) == 3.5

@@ -103,3 +103,24 @@ def test_one_giant_component_is_told(tmp_path):
     assert found.components.largest == 180
     assert found.leaks == ()
     assert "1 of 1 components of linked records are in more than one part; the largest holds 180" in found.verdict
+
+
+def test_records_without_a_group_are_no_group_on_two_sides(bank):
+    lots = np.where(np.arange(len(bank.maps)) % 2, "", [f"P{code}" for code in bank.part])
+    found = certified(replace(bank, group=lots))
+    assert [pair.groups for pair in found.overlaps] == [0] * 6
+    assert found.groups.on_two_sides == 0
+
+
+def test_a_positive_from_another_part_crosses_the_split(bank):
+    rows = bank.triplets["stop"].copy()
+    rows[:2, 1] = bank.rows("test")[0]
+    assert certified(replace(bank, triplets={**bank.triplets, "stop": rows})).leaks == ("2 triplets cross the split",)
+
+
+def test_a_split_by_groups_is_not_blamed_for_components(bank):
+    """The groups say what belongs together; what links their records was known when they were named."""
+    linked = replace(bank, component=np.zeros(len(bank.maps), np.int64))
+    assert certified(linked).cuts
+    named = replace(linked, group=np.array([f"P{code}" for code in bank.part]))
+    assert (certified(named).cuts, certified(named).verdict) == ((), "No record or group is in more than one part.")

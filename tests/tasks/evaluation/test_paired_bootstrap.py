@@ -222,3 +222,24 @@ def test_pairing_tells_what_two_intervals_cannot():
     unpaired = mine - np.random.default_rng(0).permutation(theirs)
     assert found.interval[0] > 0
     assert bootstrap_bounds(unpaired, len(mode), 0.95)[0] < found.interval[0]
+
+
+def test_the_pair_figure_is_the_difference_of_the_areas_under_the_curves():
+    own, other, mode, units = simulated(np.random.default_rng(3), 60, 3, (2.0, 0.5))
+    difference = paired(own, other, mode, units, draws=20).figures["auroc"].difference
+    assert difference == pytest.approx(pair_metrics(own, mode).auroc - pair_metrics(other, mode).auroc)
+    assert difference > 0.05
+
+
+def test_a_mode_of_just_enough_records_has_an_interval():
+    fewest = min_units_for_significance(0.95)
+    mode = np.repeat([0, 1], [fewest, fewest - 1])
+    distances = np.random.default_rng(1).normal(size=(len(mode), 2))
+    modes = paired(distances, -distances, mode, np.arange(len(mode)), draws=20).modes
+    assert (modes["0"].interval is None, modes["1"].interval is None) == (False, True)
+
+
+def test_models_that_differ_in_the_last_digits_are_two_models():
+    own, _, mode, units = simulated(np.random.default_rng(3), 30, 3, (1, 1))
+    assert paired(own, own.copy(), mode, units, draws=20).same_model
+    assert not paired(own, own * (1 + 1e-6), mode, units, draws=20).same_model

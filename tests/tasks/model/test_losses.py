@@ -88,3 +88,8 @@ def test_cross_entropy_by_hand():
     logits = np.array([[0.0, -1.0], [-2.0, 0.0]], np.float32)
     expected = (np.log1p(np.exp(-1)) + np.log1p(np.exp(-2))) / 2
     assert float(ops.convert_to_numpy(cross_entropy(logits, 2, 1))) == pytest.approx(expected, rel=1e-6)
+
+
+def test_multi_similarity_takes_negatives_within_the_margin_of_the_farthest_positive():
+    positive, negative = np.array([[0.5, 0.2]], np.float32), np.array([[0.8, 1.0]], np.float32)
+    assert numbers(multi_similarity(positive, negative, 0.4))[1] == 0.5

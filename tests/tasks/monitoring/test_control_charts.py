@@ -86,3 +86,20 @@ def test_a_million_parts_make_a_chart_of_a_few_hundred_points(monkeypatch):
     chart = control_chart("score", None, spread_of(series(rng, 3, 200)), series(rng, 1, 1_000_000), 0)
     assert len(chart.means) == 400
     assert chart.first[1] == 2500
+
+
+def test_a_fall_is_seen_as_a_rise_is():
+    rng = np.random.default_rng(5)
+    spread, new = spread_of(series(rng, 1, 320)), series(rng, 1, 1000)
+    new.values[500:] -= 1
+    chart = control_chart("level", "1", spread, new, 0)
+    assert chart.effect == pytest.approx(-1, abs=0.3)
+    assert chart.beyond > 5
+
+
+def test_limits_allow_for_a_new_lot_and_for_what_the_reference_does_not_know():
+    rng = np.random.default_rng(6)
+    spread = spread_of(series(rng, 4, 40, between=1.0))
+    chart = control_chart("level", "1", spread, series(rng, 1, 500), 0)
+    of_lot = spread.between**2 * (1 + 1 / 4) + spread.within**2 / 160
+    assert chart.high - spread.mean == pytest.approx(3 * np.sqrt(spread.within**2 / 25 + of_lot))

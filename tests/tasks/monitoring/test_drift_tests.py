@@ -10,7 +10,7 @@ from support.scored_parts import scored_batches
 from tasks.data.map_statistics import RunningMoments
 from tasks.monitoring import control_charts
 from tasks.monitoring.drift_tests import compare_cells, compare_with_reference, holm, simes, verdict_mix
-from tasks.monitoring.reference import NewPartsCollector, Reference
+from tasks.monitoring.reference import NewParts, NewPartsCollector, Reference
 
 FEWER = 2000  # simulated charts, of which the tests need no more
 
@@ -108,3 +108,63 @@ def test_the_mix_needs_a_large_change():
     assert not verdict_mix(np.array([500, 500, 0]), np.array([5000, 5300, 0])).changed
     assert verdict_mix(np.array([500, 500, 0]), np.array([300, 700, 0])).changed
     assert not verdict_mix(np.array([10, 0, 0]), np.array([30, 0, 0])).changed
+
+
+def scores_alone(score, maps=None, lots=None):
+    """Records that were all predicted good, with these scores; few maps, if none are given."""
+    count = len(score)
+    lots = np.full(count, "") if lots is None else lots
+    maps = np.empty((0, 20), np.float32) if maps is None else maps
+    ones, verdicts = np.ones(count, np.float32), np.array([count, 0, 0])
+    return {
+        "mode": np.zeros(count, np.int32),
+        "beta": ones,
+        "sqrt_ve": ones,
+        "score": score,
+        "good": np.ones(count, bool),
+        "lot": lots,
+        "verdicts": verdicts,
+        "maps": maps,
+    }
+
+
+@pytest.mark.parametrize(("shift", "status"), [(0.15, "steady"), (0.5, "drifted")])
+def test_a_certain_shift_that_is_too_small_to_matter_is_no_drift(shift, status):
+    rng = np.random.default_rng(2)
+    old = Reference(**scores_alone(rng.normal(size=4000)), map_lot=np.empty(0, str))
+    new = NewParts(**scores_alone(rng.normal(shift, 1, 100_000)) | {"maps": RunningMoments(20).result()})
+    verdict = compare_with_reference(old, new, ["0"], (4, 5))
+    (score,) = [(chart, p) for chart, p in verdict.charts if chart.title == "score"]
+    assert score[1] < 0.01
+    assert verdict.status == status
+
+
+def by_cell(old, lots, new):
+    moments = RunningMoments(old.shape[1])
+    moments.update(new)
+    reference = Reference(**scores_alone(np.zeros(len(old)), old.astype(np.float32)), map_lot=lots)
+    return compare_cells(reference, moments.result(), 1, (4, 5))
+
+
+def test_cells_that_differ_from_lot_to_lot_may_differ_in_a_new_lot():
+    rng = np.random.default_rng(4)
+    lots = np.repeat([f"L{i}" for i in range(8)], 50)
+    means = np.repeat(rng.normal(size=(8, 20)), 50, axis=0)
+    old, new = means + rng.normal(size=(400, 20)), rng.normal(size=20) + rng.normal(size=(400, 20))
+    assert by_cell(old, lots, new).p > 0.05
+    assert by_cell(old, np.full(400, ""), new).p < 0.001
+
+
+def test_cells_that_fall_are_found_as_those_that_rise():
+    rng = np.random.default_rng(5)
+    old, new = rng.normal(size=(400, 20)), rng.normal(size=(400, 20))
+    new[:, 19] -= 2
+    cells = by_cell(old, np.full(400, ""), new)
+    assert not cells.rises
+    assert (cells.region.rows, cells.region.cols) == ((4, 4), (5, 5))
+
+
+def test_a_large_change_of_the_mix_in_a_few_parts_proves_nothing():
+    mix = verdict_mix(np.array([6, 4, 0]), np.array([4, 6, 0]))
+    assert mix.effect >= 0.1
+    assert not mix.changed
