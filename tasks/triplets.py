@@ -23,6 +23,7 @@ from tasks.data.checks import MIN_MODE_RECORDS
 from tasks.data.map_statistics import ModeMeans, tee_means
 from tasks.data.records import Records, read_records
 from tasks.data.sampling import triplets_by_part
+from tasks.data.schema import listed
 from tasks.data.split import PARTS, linked_components, split_units
 
 GIANT_COMPONENT = 0.5  # share of all records; a component of more than that cannot stay together
@@ -54,12 +55,13 @@ def _make(train: CachedSource, test: CachedSource | None, config: RunConfig, map
         dropped |= overlap
         records = records.append(test_records)
         part = np.concatenate([part, np.full(len(test_records), TEST, np.int8)])
+    one_group = _modes_of_one_group(records) if split_by == "group" else {}
     trained = np.isin(records.mode, records.mode[part == 0])
     dropped["dropped_untrained_mode"] = int((~trained).sum())
     records, part = records.select(np.flatnonzero(trained)), part[trained]
     dropped["dropped_triplets"] = len(source.triplets) - len(records.triplets)
     bank, counts = _bank(records, part, config, maps)
-    _require_enough(bank, train.resolved.source)
+    _require_enough(bank, train.resolved.source, one_group)
     facts = BankFacts(
         size=(config.data.rows, config.data.cols),
         split_by=split_by,
@@ -153,12 +155,24 @@ def natural_order(name: str) -> tuple[bool, int, str]:
     return not number, int(name) if number else 0, name
 
 
-def _require_enough(bank: Bank, source: str) -> None:
-    """Raise UnfitData where the split leaves too little for training or evaluation."""
+def _modes_of_one_group(records: Records) -> dict[str, str]:
+    """The group of each mode all of whose records are of one."""
+    groups = {mode: set(records.group[records.mode == mode].tolist()) for mode in np.unique(records.mode).tolist()}
+    return {mode: group for mode, (group, *others) in groups.items() if group and not others}
+
+
+def _require_enough(bank: Bank, source: str, one_group: dict[str, str]) -> None:
+    """Raise UnfitData where the split leaves too little for training or evaluation; `one_group`: a frequent reason."""
     sizes = {part: len(bank.triplets[part]) for part in PARTS}
     if len(bank.modes) < 2 or not all(sizes.values()):
         counts = ", ".join(f"{size} {part} triplets" for part, size in sizes.items())
         notes = f"{len(bank.modes)} modes to train on, {counts}; add more records"
+        if one_group:
+            modes = listed([f"mode {mode} (from {group})" for mode, group in sorted(one_group.items())])
+            notes = (
+                f"all records of {modes} come from one group, which stays in one part of the split: they cannot be "
+                f"in training and test; add records of these modes from other groups ({counts})"
+            )
         raise UnfitData(source, (Finding("enough to split", False, True, notes),))
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -52,7 +54,7 @@ def csv_schema(path: Path, name: str) -> pa.Schema:
 
 def has_rows(path: Path) -> bool:
     """Whether anything stands below the header."""
-    with _open(path) as file:
+    with _open(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace") as file:  # also CR alone
         lines = (line for line in file if line.strip())
         next(lines, None)
         return next(lines, None) is not None
@@ -99,7 +101,7 @@ def _explain(error: str) -> str:
     return f"cannot be read as a table: {one_line(error)}"
 
 
-def _open(path: Path) -> gzip.GzipFile:
+def _open(path: Path) -> IO[bytes]:
     return gzip.open(path) if _is_packed(path) else path.open("rb")
 
 

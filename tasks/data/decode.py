@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -102,9 +103,13 @@ def as_text(batch: pa.RecordBatch, column: str | None) -> list[str | None]:
 
 
 def cell_text(value: object) -> str | None:
-    """The text of a cell, None for an empty one: a whole number has no decimal point, a truth value is 1 or 0."""
+    """The text of a cell, None for an empty one: a whole number has no decimal point, a truth value is 1 or 0.
+
+    Letters are composed (NFC): the same word from macOS and from Windows is the same label.
+    """
     if value in (None, "") or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool | int | float) and float(value).is_integer():
         return str(int(value))
-    return str(value)
+    text = str(value)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)

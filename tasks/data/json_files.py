@@ -52,7 +52,7 @@ def _is_record(line: str, alone: bool) -> bool:
         content = json.loads(line)
     except ValueError:
         return False
-    return isinstance(content, dict) and not (alone and _is_columns(content))
+    return isinstance(content, dict) and not (alone and (_is_columns(content) or _records_within(content)))
 
 
 def _is_columns(content: dict[str, Any]) -> bool:
@@ -68,15 +68,16 @@ def _whole(content: Any) -> Iterator[Row]:
         columns = [list(column.values()) if isinstance(column, dict) else column for column in content.values()]
         return (dict(zip(content, values, strict=True)) for values in zip(*columns, strict=True))
     if isinstance(content, dict):
-        lists = [value for value in content.values() if isinstance(value, list)]
-        content = lists[0] if len(lists) == 1 and len(content) <= 3 and _holds_records(lists[0]) else [content]
+        content = _records_within(content) or [content]
     if not isinstance(content, list):
         raise ValueError("neither records, nor a list of them, nor columns")
     return map(_require_record, content)
 
 
-def _holds_records(content: list[Any]) -> bool:
-    return all(isinstance(item, dict) for item in content)
+def _records_within(content: Row) -> list[Row]:
+    """The only list of records in an object, such as `data` beside `schema`; empty without one."""
+    lists = [value for value in content.values() if isinstance(value, list) and value]
+    return lists[0] if len(lists) == 1 and all(isinstance(item, dict) for item in lists[0]) else []
 
 
 def _require_record(content: Any) -> Row:

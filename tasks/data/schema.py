@@ -150,7 +150,7 @@ def _columns_present(schema: pa.Schema, expected: list[str], kind: str, data: Da
 def _no_surplus_columns(schema: pa.Schema, expected: list[str], blocks: tuple[MapBlock, ...]) -> Finding:
     """A surplus value of a map is a failure, because the map's size is set wrong; other columns are ignored."""
     used = {*expected, *(block.group for block in blocks)}
-    surplus = [name for name in schema.names if name not in used]
+    surplus = [name or "a column without a name" for name in schema.names if name not in used]
     prefixes = "|".join(block.prefix for block in blocks if block.prefix != "map") or "map"
     values = [name for name in surplus if re.fullmatch(rf"({prefixes})\d+", name)]
     if values:

@@ -193,6 +193,9 @@ def _read_head(photo: Photo) -> _Head:
             several = pages > 1 and image.format != "MPO"  # a phone's second picture is made for its own screen
             turned = image.format != "TIFF"  # which OpenCV turns itself
             orientation = image.getexif().get(ORIENTATION_TAG, 1) if turned else 1
+            if image.format in ("JPEG", "MPO"):  # OpenCV fills the end of a truncated one with grey
+                image.draft(None, (image.width // 8, image.height // 8))
+                image.load()
             head = _Head(orientation, image.mode in ("P", "PA", "LA", "La") or image.format == "WEBP")
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise UnreadablePhotos(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from tasks.core.errors import (
     UnknownSource,
     UnreadableSource,
 )
+from tasks.core.files import file_digest
 from tasks.core.results import PinnedSource
 from tasks.download import download, resolve
 
@@ -120,5 +123,32 @@ def test_what_is_no_source_is_told(tmp_path, monkeypatch, source):
 
 
 def test_a_folder_without_tables_is_refused(tmp_path):
-    with pytest.raises(UnreadableSource, match="expected a folder with parquet, csv"):
+    with pytest.raises(UnreadableSource, match=r"expected a folder with parquet, csv, .*, found none$"):
         resolve(str(tmp_path), None, tmp_path)
+    (tmp_path / "parts.xlsx").write_text("x")
+    with pytest.raises(UnreadableSource, match=r"found none, but parts.xlsx"):
+        resolve(str(tmp_path), None, tmp_path)
+
+
+def test_linked_folders_and_endings_in_capitals_count_in_the_revision(tmp_path):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "more").mkdir()
+    (tmp_path / "parts" / "a.csv").write_text("data0,label\n1,0\n")
+    revisions = {resolve(str(tmp_path / "parts"), None, tmp_path).revision}
+    (tmp_path / "parts" / "linked").symlink_to(tmp_path / "more")
+    for place in ("parts/B.CSV", "more/c.csv"):
+        (tmp_path / place).write_text("data0,label\n2,0\n")
+        revisions.add(resolve(str(tmp_path / "parts"), None, tmp_path).revision)
+    assert len(revisions) == 3
+
+
+def test_what_an_earlier_version_read_otherwise_has_another_revision(tmp_path):
+    """`001` was 1: what was stored of it must not be used."""
+    (tmp_path / "a.csv").write_text("data0,label,fmode\n1,0,10\n")
+    contents = [("a.csv", file_digest(tmp_path / "a.csv"))]
+    plain = hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:40]
+    assert resolve(str(tmp_path), None, tmp_path).revision == plain
+    (tmp_path / "a.csv").write_text("data0,label,fmode\n1,0,010\n")
+    contents = [("a.csv", file_digest(tmp_path / "a.csv"))]
+    plain = hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:40]
+    assert resolve(str(tmp_path), None, tmp_path).revision != plain

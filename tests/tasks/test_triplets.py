@@ -256,6 +256,15 @@ def test_too_little_data_is_told_before_training(tmp_path):
     assert [path.name for path in (tmp_path / "data" / "stages").iterdir()] == []
 
 
+def test_modes_that_come_from_one_lot_each_are_told_with_their_lot(tmp_path):
+    part = parts.inspected(modes=3, each=40)
+    groups = np.array([f"rej{mode}" if mode else f"lot{i % 20}" for i, mode in enumerate(part.mode)])
+    part = replace(part, group=groups)
+    text = r"all records of mode 1 \(from rej1\), mode 2 \(from rej2\) come from one group, .* from other groups"
+    with pytest.raises(UnfitData, match=text):
+        make_bank(parts.map_column(part), tmp_path)
+
+
 def test_the_summary_counts_what_the_bank_holds(tmp_path, part):
     bank, facts = make_bank(parts.map_column(part), tmp_path)
     for code, name in enumerate(PARTS):

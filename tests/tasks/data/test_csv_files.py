@@ -35,6 +35,7 @@ def test_whole_numbers_have_no_point_and_truth_values_of_labels_are_codes(tmp_pa
     [
         ("t.csv", "\ufeffdata0,label\n1,a\n"),
         ("t.csv", "data0,label\r\n1,a\r\n"),
+        ("t.csv", "data0,label\r1,a\r"),
         ("t.csv", "\n\ndata0,label\n\n1,a\n"),
         ("t.csv", 'data0,label\n"1","a"\n'),
         ("t.csv", "data0,label\n 1 ,a\n"),
@@ -78,7 +79,7 @@ def test_what_cannot_be_read_is_named_with_its_cure(tmp_path, content, message):
 
 
 @pytest.mark.parametrize(
-    ("content", "rows"), [("", False), ("\n \n", False), ("a,b\n", False), ("a,b\n\n", False), ("a\n1", True)]
+    ("content", "rows"), [("", False), ("\n \n", False), ("a,b\n", False), ("a,b\n\n", False), ("a\n1", True), ("a\r1\r", True)]
 )
 def test_a_header_alone_is_no_record(tmp_path, content, rows):
     (tmp_path / "t.csv").write_text(content)

@@ -26,6 +26,7 @@ def read(path, content):
         '[\n {"data0": 0.5,\n "label": "001"},\n {"data0": 2, "label": true}\n]',
         '{"data0": [0.5, 2], "label": ["001", 1]}',
         '{"data0": {"0": 0.5, "1": 2}, "label": {"0": "001", "1": "1"}}',
+        '{"schema": {}, "data": [{"data0": 0.5, "label": "001"}, {"data0": 2, "label": "1"}]}',
         '{\n"version": 1, "data": [{"data0": 0.5, "label": "001"}, {"data0": 2, "label": "1"}]}',
     ],
 )

@@ -119,6 +119,16 @@ def test_depths_and_channels_are_read_alike(tmp_path):
     assert clear.shape == (48, 64, 3)
 
 
+def test_half_a_jpeg_is_refused(tmp_path):
+    """OpenCV reads it, with grey where the rest would be."""
+    Image.fromarray(np.uint8(GREY[0] * 255)).save(tmp_path / "p.jpg")
+    whole = (tmp_path / "p.jpg").read_bytes()
+    assert read_photo(list_photos(tmp_path)[0]).shape == (48, 64)
+    (tmp_path / "p.jpg").write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(UnreadablePhotos, match=r"p.jpg: expected a photograph, found none: .*truncated"):
+        read_photo(list_photos(tmp_path)[0])
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "I;16"])
 def test_grey_in_every_form_is_one_channel(tmp_path, mode):
     grey = Image.fromarray(np.uint8(GREY[0] > 0.5) * 255)
