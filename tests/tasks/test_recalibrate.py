@@ -129,3 +129,12 @@ def test_a_release_without_scores_is_refused(artifacts):
 def test_promote_takes_it_as_any_other(artifacts):
     recalibrate(artifacts, None, threshold_request(), promote=False)
     assert promote(artifacts, "v2").version == "v2"
+
+
+def test_another_release_with_the_same_request_is_another(artifacts):
+    """Its scores are others, though the words are the same."""
+    twin = shutil.copytree(artifacts / "releases" / "v1", artifacts / "releases" / "v2")
+    manifest = json.loads((twin / MANIFEST).read_text())
+    seal_folder(twin, {**manifest, "version": "v2", "fingerprint": "e" * 64})
+    results = [recalibrate(artifacts, version, threshold_request(), promote=False) for version in ("v1", "v2")]
+    assert [(result.status, result.parent) for result in results] == [("released", "v1"), ("released", "v2")]

@@ -131,3 +131,16 @@ def test_a_damaged_release_is_not_used(two, fresh, tmp_path):
     threshold.write_bytes(threshold.read_bytes().replace(b"euclidean", b"euclidian"))
     with pytest.raises(DamagedRelease):
         score(source(map_column(fresh), tmp_path / "new"), two, ScoreRequest(tmp_path / "v.parquet", version="v2"))
+
+
+@pytest.mark.parametrize(("requested", "language"), [(None, "ja"), ("en", "en")])
+def test_the_page_has_the_language_of_the_release_unless_another_is_asked_for(
+    two, fresh, tmp_path, monkeypatch, requested, language
+):
+    languages = []
+    monkeypatch.setattr("tasks.registry.loading.LoadedRelease.language", "ja")
+    page = "tasks.report.verdict_page.render_verdicts"
+    monkeypatch.setattr(page, lambda *words: languages.append(words[-1]) or "page")
+    request = ScoreRequest(tmp_path / "v.parquet", tmp_path / "page.html", language=requested)
+    score(source(map_column(fresh), tmp_path / "new"), two, request)
+    assert languages == [language]

@@ -298,3 +298,13 @@ def test_test_records_of_a_group_that_was_trained_on_are_left_out_and_counted(tm
     of_mode = int((named.group == "other").sum())
     assert stage.facts["test_group_in_train"] == len(named) - of_mode
     assert stage.facts["records"]["test"] == of_mode
+
+
+def test_a_record_of_both_sources_is_not_counted_as_one_of_a_known_group_too(tmp_path):
+    config = parts.configured(tmp_path)
+    part = parts.inspected(3, 40, groups=4)
+    train = parts.cached(parts.map_column(part), tmp_path, config)
+    fresh = parts.inspected(3, 40, groups=4, seed=1)
+    both = joined(replace(fresh, group=np.full(len(fresh), "other")), part.take([0, 7, 31]))
+    facts = triplets(train, parts.cached(parts.map_column(both), tmp_path, config, name="held out"), config).facts
+    assert (facts["test_in_train"], facts["test_group_in_train"], facts["records"]["test"]) == (3, 0, len(fresh))

@@ -88,3 +88,33 @@ def test_a_checksum_matches_until_a_value_changes():
     assert add_checksum(sealed) == sealed
     assert not checksum_matches({**sealed, "b": 0})
     assert not checksum_matches({"a": 1})
+
+
+def test_what_is_written_is_on_the_disk_before_and_after_it_gets_its_name(tmp_path, monkeypatch):
+    """The content before the rename, the name in its folder after it."""
+    path, events = tmp_path / "state.json", []
+    sync, replace = os.fsync, Path.replace
+
+    def watched(descriptor):
+        events.append((Path(f"/proc/self/fd/{descriptor}").readlink(), path.exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    monkeypatch.setattr(Path, "replace", lambda draft, place: events.append("rename") or replace(draft, place))
+    write_json(path, {"a": 1})
+    (content, named), rename, folder = events
+    assert content.name.startswith(draft_prefix("state.json"))
+    assert (named, rename, folder) == (False, "rename", (tmp_path, True))
+
+
+def test_the_draft_of_another_user_s_process_is_left_alone(tmp_path, monkeypatch):
+    """The system does not let us signal it: it lives."""
+    half = tmp_path / f"{draft_prefix('champion.json').replace(str(os.getpid()), '4000000')}x1"
+    half.write_text("{")
+
+    def refuse(process, number):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    write_json(tmp_path / "champion.json", {"a": 1})
+    assert half.exists()

@@ -15,7 +15,15 @@ import pytest
 
 from tasks.core.errors import UnusableFolder
 from tasks.core.files import digest_of, translate_disk_errors
-from tasks.core.stages import digests, get_or_make_stage, quarantine, scratch_folder, seal_folder, verified_manifest
+from tasks.core.stages import (
+    digests,
+    get_or_make_stage,
+    manifest_is_intact,
+    quarantine,
+    scratch_folder,
+    seal_folder,
+    verified_manifest,
+)
 
 DIGEST = digest_of("x")
 
@@ -188,3 +196,25 @@ def test_a_disk_that_refuses_is_told_in_one_line_and_nothing_is_left(tmp_path):
         assert list(tmp_path.iterdir()) == []
     with pytest.raises(TimeoutError), translate_disk_errors(tmp_path):
         raise TimeoutError("a lock")
+
+
+def test_every_file_of_a_sealed_folder_is_on_the_disk(tmp_path, monkeypatch):
+    (tmp_path / "stage" / "deep").mkdir(parents=True)
+    for name in ("a", "deep/b"):
+        (tmp_path / "stage" / name).write_text("x")
+    synced = set()
+    monkeypatch.setattr("tasks.core.stages.sync_to_disk", synced.add)
+    seal_folder(tmp_path / "stage", {})
+    assert {path.relative_to(tmp_path).as_posix() for path in synced} == {
+        "stage",
+        "stage/a",
+        "stage/deep",
+        "stage/deep/b",
+        "stage/manifest.json",
+    }
+
+
+@pytest.mark.parametrize(("form", "intact"), [(None, True), (1, True), (2, False)])
+def test_a_manifest_without_a_checksum_is_intact_in_the_first_form_alone(form, intact):
+    manifest = {"fingerprint": "f"} | ({} if form is None else {"format": form})
+    assert manifest_is_intact(manifest) is intact

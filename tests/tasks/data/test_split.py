@@ -167,3 +167,10 @@ def test_components():
 def test_the_parts_have_their_places():
     """`champion.comparable` and the bank count on these numbers."""
     assert PARTS == ("train", "stop", "calibrate", "test")
+
+
+def test_strangers_in_a_group_do_not_change_its_stratum():
+    units, own = np.repeat(names(40, "lot"), 5), np.repeat(np.arange(40) % 3, 5)
+    modes = own.copy()
+    modes[::5] = 0
+    np.testing.assert_array_equal(split_units(units, modes, SHARES, 5), split_units(units, own, SHARES, 5))

@@ -125,3 +125,10 @@ def test_columns_that_nobody_asks_for_are_not_read(tmp_path):
     (tmp_path / "source").mkdir()
     pq.write_table(beside, tmp_path / "source" / "t.parquet")
     assert cached(tmp_path / "source", tmp_path).stage.facts["records"] == 36
+
+
+def test_a_dictionary_counts_with_its_texts(tmp_path):
+    """Two texts of a megabyte, which a thousand rows name."""
+    names = pa.DictionaryArray.from_arrays(pa.array([0, 1] * 500, pa.int32()), pa.array(["x" * 2**20, "y" * 2**20]))
+    pf.write_feather(pa.table({"m": names}), tmp_path / "t.arrow", compression="uncompressed")
+    assert max(arrow_batch_sizes(tmp_path / "t.arrow")) >= 2 * 2**20

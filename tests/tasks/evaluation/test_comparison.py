@@ -347,3 +347,11 @@ def test_the_fewest_records_that_are_needed_are_enough(tmp_path, bank, count, en
     fewer = replace(later, part=np.where(np.isin(np.arange(len(later.part)), kept), 0, later.part))
     assert len(fewer.rows("test")) == count
     assert (comparable_records(released(tmp_path, bank), fewer).impossible is None) == enough
+
+
+def test_one_distance_that_is_no_number_rejects(tmp_path, bank, later):
+    def broken(distances: np.ndarray, _: np.ndarray) -> np.ndarray:
+        return np.where(np.arange(distances.size).reshape(distances.shape) == 0, np.inf, distances)
+
+    (reason,) = gated(compared(released(tmp_path, bank), Altered(raw(later), broken), later))
+    assert reason.endswith("this model gives distances that are no finite numbers")

@@ -196,3 +196,10 @@ def test_a_second_run_waits_for_the_first_and_says_so(tmp_path, capfd):
         order.append("first")
     thread.join(10)
     assert order == ["first", "second"]
+
+
+@pytest.mark.parametrize("size", [(4, 6), (5, 5)])
+def test_one_side_of_the_map_is_enough_to_differ(artifacts, size):
+    data = DataConfig(rows=size[0], cols=size[1])
+    with pytest.raises(MapSizeChanged):
+        comparable_champion(parts.configured(artifacts, artifacts_folder=str(artifacts), data=data))

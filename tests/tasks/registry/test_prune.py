@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 from support import inspected_parts as parts
 
 from kensa.cli.main import main
@@ -118,3 +119,51 @@ def test_numbers_out_of_bounds_are_refused(place, words, capsys):
         code = ended.code
     assert code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def rejected(artifacts: Path, name: str, later: float, **stages: str) -> Path:
+    """A rejected draft, a month old less so many seconds."""
+    folder = parts.release(artifacts, name, stages=stages, created=f"2026-01-01T00:00:{later:02.0f}+00:00")
+    (artifacts / "drafts").mkdir(exist_ok=True)
+    folder = folder.rename(artifacts / "drafts" / f"d{name}")
+    aged(folder, later)
+    return folder
+
+
+def test_no_run_and_no_promotion_goes_on_meanwhile(place, monkeypatch):
+    data, artifacts, *_ = place
+    locks = []
+
+    def look(*_):
+        for name in (".lock", ".run.lock"):
+            with pytest.raises(Timeout):
+                FileLock(artifacts / name, is_singleton=False).acquire(timeout=0)
+            locks.append(name)
+        return []
+
+    monkeypatch.setattr("tasks.registry.prune.find_removable", look)
+    prune(data, artifacts, 0)
+    assert locks == [".lock", ".run.lock"]
+
+
+def test_the_stages_of_a_rejected_draft_are_kept_with_it(place):
+    data, artifacts, *_ = place
+    stage = staged(data, "report", "d" * 64)
+    rejected(artifacts, "v2", 1, report="d" * 64)
+    assert stage not in {item.path for item in find_removable(data, artifacts, keep=1)}
+
+
+def test_of_rejected_drafts_the_newest_stay_and_the_young(place):
+    data, artifacts, *_ = place
+    drafts = [rejected(artifacts, f"v{number}", number) for number in range(2, 7)]
+    os.utime(drafts[1] / "manifest.json")
+    removable = {item.path for item in find_removable(data, artifacts, keep=2)}
+    assert [draft in removable for draft in drafts] == [True, False, True, False, False]
+
+
+def test_a_file_with_another_name_frees_nothing(place):
+    data, artifacts, _, others, *_ = place
+    before = {item.path: item.size for item in find_removable(data, artifacts, keep=0)}[others[0]]
+    os.link(others[0] / "a.bin", data / "also")
+    aged(others[0], 1)
+    assert {item.path: item.size for item in find_removable(data, artifacts, keep=0)}[others[0]] == before - 6400

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock, Timeout
 from support import inspected_parts as parts
 from support.releases import reseal
 
@@ -242,3 +245,46 @@ def test_an_s3_where_nobody_answers_is_told_in_one_line(first, monkeypatch):
     with pytest.raises(UnusableFolder, match="s3://boards/line: cannot be read or written") as error:
         push(*first, "s3://boards/line")
     assert "\n" not in str(error.value)
+
+
+def test_a_push_holds_the_lock_under_which_the_champion_moves(first, address, monkeypatch):
+    held = []
+
+    def send(store, name, folder):
+        with pytest.raises(Timeout):
+            FileLock(first[1] / ".lock", is_singleton=False).acquire(timeout=0)
+        held.append(name)
+
+    monkeypatch.setattr("tasks.registry.sync._send", send)
+    push(*first, address)
+    assert held
+
+
+def test_manifests_come_last_and_the_champion_after_its_frozen_set(first, second, address, monkeypatch):
+    """Whoever is interrupted leaves a folder without a name, never a name without its files."""
+    written, write = [], Store.write
+    monkeypatch.setattr(
+        Store, "write", lambda store, name, content: written.append(name) or write(store, name, content)
+    )
+    push(*first, address)
+    for folder in {name.rpartition(MANIFEST)[0] for name in written if name.endswith(MANIFEST)}:
+        assert [name for name in written if name.startswith(folder)][-1] == f"{folder}{MANIFEST}"
+    assert written[-2:] == ["artifacts/frozen.json", "artifacts/champion.json"]
+    stored = []
+    monkeypatch.setattr("tasks.registry.sync.write_json", lambda path, content: stored.append(path.name))
+    with contextlib.suppress(Exception):  # nothing was stored
+        pull(*second, address)
+    assert stored[:2] == ["frozen.json", "champion.json"]
+
+
+@pytest.mark.parametrize("file", ["../../../evil", "/tmp/kensa-evil"])
+def test_a_store_writes_nothing_outside_of_a_folder(first, second, address, tmp_path, file):
+    push(*first, address)
+    manifest = tmp_path / "shared" / MANIFEST_OF_V1
+    entries = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(add_checksum({**entries, "files": {**entries["files"], file: "0" * 64}})))
+    monitored = Store(address)
+    with pytest.raises(DamagedRelease, match="was changed in the store"):
+        pull(*second, address)
+    assert monitored.read(MANIFEST_OF_V1)
+    assert not list(tmp_path.rglob("evil"))

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.core.errors import ParityLost
 from tasks.model.embeddings import Embedded
-from tasks.scoring.export_parity import gate, gate_maps
+from tasks.scoring.export_parity import TOLERANCE, gate, gate_maps
 from tasks.scoring.verdicts import VERDICTS, predict
 
 
@@ -75,3 +75,12 @@ def test_a_single_map_must_have_the_same_distances(small_release, run):
 def test_a_release_without_kept_records_is_compared_on_its_anchors(small_release):
     maps = gate_maps(replace(small_release, gallery=None))
     np.testing.assert_array_equal(maps["anchors"], small_release.anchors.astype(np.float32))
+
+
+def test_twice_the_tolerance_is_too_much(small_release, run):
+    def changed(maps):
+        outputs = run(maps)
+        return {**outputs, "distances": outputs["distances"] * (1 + 2 * TOLERANCE)}
+
+    with pytest.raises(ParityLost, match="distances of gallery"):
+        gate(small_release, changed)
