@@ -16,7 +16,6 @@ from tasks.core.results import DownloadedSource, PinnedSource
 from tasks.data.card import CARDS, read_card
 from tasks.data.hub import hub_revision, translate_hub_errors, verify_snapshot
 from tasks.data.listing import TABLE_KINDS, TABLE_PATTERNS, list_tables
-from tasks.data.schema import listed
 from tasks.data.selection import was_read_otherwise
 from tasks.imaging.demo import demo_revision
 
@@ -81,7 +80,7 @@ def _content_revision(folder: Path) -> str:
     """
     listing = list_tables(folder)
     if not listing.tables:
-        others = f"none, but {listed(list(listing.others))}" if listing.others else "none"
+        others = f"none, but {', '.join(listing.others[:4])}" if listing.others else "none"
         raise UnreadableSource(f"{folder}: expected a folder with {', '.join(TABLE_KINDS)} files, found {others}")
     try:
         names = sorted(listing.tables, key=lambda name: name.split("/"))

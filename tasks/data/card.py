@@ -16,6 +16,8 @@ from tasks.core.text import one_line
 
 CARDS = ("README.md", ".huggingface.yaml")
 MAX_CARD_BYTES = 1 << 20
+# Columns beside the map, whose codes a card may name.
+DESCRIBED = {"label", "fmode", "mode", "group", *(f"{side}{name}" for side in "pn" for name in ("label", "mode", "group"))}
 
 
 @dataclass(frozen=True)

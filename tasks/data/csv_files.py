@@ -20,6 +20,7 @@ import pyarrow.csv as pcsv
 
 from tasks.core.errors import UnreadableSource
 from tasks.core.text import one_line
+from tasks.data.card import DESCRIBED
 from tasks.data.schema import VALUE_COLUMN
 
 HEAD_BYTES = 1 << 20  # of a file, to tell its encoding
@@ -33,7 +34,6 @@ EMPTY_WORDS |= {"NULL", "NaN", "None", "n/a", "nan", "null"}
 WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.0)?")
 NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*|[+-]?inf(?:inity)?", re.I)
 TRUTH = {"true", "false"}
-DESCRIBED = {"label", "fmode", "mode", "group", *(f"{side}{name}" for side in "pn" for name in ("label", "mode", "group"))}
 
 
 def csv_schema(path: Path, name: str) -> pa.Schema:

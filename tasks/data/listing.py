@@ -18,7 +18,6 @@ TABLE_PATTERNS = [*(f"*.{kind}" for kind in TABLE_KINDS), *(f"*.{kind}.gz" for k
 # Of other files that people keep data in. Archives and copies of tables are recognised by the table's own ending.
 DATA_ENDINGS = {*TABLE_KINDS, "xlsx", "xls", "xlsm", "ods", "feather", "orc", "avro", "pkl", "pickle", "npy", "h5"}
 DATA_ENDINGS |= {"hdf5", "mat", "sqlite", "db", "zip", "tar", "tgz", "7z", "rar"}
-FOOTER_BYTES = 1 << 18  # at the end of a Parquet file, where its metadata stand
 
 
 @dataclass(frozen=True)
@@ -68,19 +67,31 @@ def _visible_files(folder: Path) -> list[str]:
 
 def _is_verdicts(path: Path) -> bool:
     """Whether Kensa wrote the file as verdicts; its metadata hold the key `kensa`."""
-    if table_kind(path.name) != "parquet":
+    if table_kind(path.name) != "parquet" or b"kensa" not in parquet_footer(path):
         return False
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - FOOTER_BYTES))
-            if b"kensa" not in file.read():
-                return False
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
+    try:
         return b"kensa" in (pq.read_metadata(path).metadata or {})
     except (OSError, pa.ArrowException):
         return False  # whoever reads it says what is wrong with it
+
+
+def parquet_footer(path: Path) -> bytes:
+    """The metadata at the end of a Parquet file, whose length its last bytes say; nothing where the file cannot be read.
+
+    Arrow need not be loaded to see that a key is not there.
+    """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 8))
+            length = int.from_bytes(file.read(4), "little")
+            file.seek(max(0, size - 8 - length))
+            return file.read(length)
+    except OSError:
+        return b""
 
 
 def _looks_like_data(name: str) -> bool:

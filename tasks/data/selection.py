@@ -11,15 +11,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tasks.config.run import DataConfig
 from tasks.core.errors import BadSetting, UnreadableSource
-from tasks.data.card import Card, CardConfig
-from tasks.data.csv_files import DESCRIBED, csv_was_read_otherwise
-from tasks.data.listing import TABLE_PATTERNS, Listing, table_kind
+from tasks.data.card import DESCRIBED, Card, CardConfig
+from tasks.data.listing import TABLE_PATTERNS, Listing, parquet_footer, table_kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SPLIT_WORDS = {
     "train": ("train", "training"),
@@ -53,9 +54,14 @@ def select(listing: Listing, card: Card, data: DataConfig, held_out: bool, sourc
     kind, splits, notes = _of_one_kind(splits, source)
     part = _choose_split(source, list(splits), data.part, held_out, f"{option}part=…")
     others = {name: f"split {split}" for split in splits for name in splits[split]}
-    unread = dict.fromkeys(listing.others, "no table by its name") | unread | notes | others
+    unread = {name: _reason(name) for name in listing.others} | unread | notes | others
     files = tuple(sorted(splits[part]))
     return Selection(kind, files, part, {name: unread[name] for name in sorted(set(unread) - set(files))})
+
+
+def _reason(name: str) -> str:
+    """Why a file that looks like data is no table."""
+    return "verdicts of an earlier run" if table_kind(name) else "no table by its name"
 
 
 def _splits(listing: Listing, config: CardConfig | None, source: str) -> tuple[dict[str, list[str]], dict[str, str]]:
@@ -139,23 +145,35 @@ def was_read_otherwise(listing: Listing, card: Card) -> bool:
     It took one split of files of which only some have its word, and copies such as t.csv.bak; it took codes for the
     names of classes, the first file's columns for those of all, and numbers for codes in CSV.
     """
-    names, folder = listing.tables, listing.folder
+    names = listing.tables
     words = [split for name in names if (split := split_word(name))]
     kinds = {table_kind(name) for name in names}
     copies = (ending for name in listing.others for ending in name.lower().split(".")[1:-1])
-    if 0 < len(words) < len(names) or any(ending in kinds for ending in copies):
+    one_word = len(words) < len(names) and len(set(words)) == 1 and not card.configs
+    if one_word or any(ending in kinds for ending in copies):
         return True
     if not all(any(fnmatchcase(name, pattern) for pattern in TABLE_PATTERNS) for name in names):
         return True
     if any(_renames(columns) for columns in card.class_names.values()):
         return True
-    tables = [name for name in names if table_kind(name) in ("csv", "tsv")]
-    schemas = list(_parquet_schemas(listing))
-    return (
-        any(csv_was_read_otherwise(folder / name, name) for name in tables)
-        or any(_renames(names_of_classes(schema)) for schema in schemas)
-        or any(_differs_from_first(schemas[0], schema) for schema in schemas)
-    )
+    return _csv_was_read_otherwise(listing) or _parquet_was_read_otherwise(listing)
+
+
+def _csv_was_read_otherwise(listing: Listing) -> bool:
+    tables = [name for name in listing.tables if table_kind(name) in ("csv", "tsv")]
+    if not tables:
+        return False
+    from tasks.data.csv_files import csv_was_read_otherwise  # Arrow, without which an unchanged source is found sooner
+
+    return any(csv_was_read_otherwise(listing.folder / name, name) for name in tables)
+
+
+def _parquet_was_read_otherwise(listing: Listing) -> bool:
+    tables = [name for name in listing.tables if table_kind(name) == "parquet"]
+    if not tables or (len(tables) == 1 and b"huggingface" not in parquet_footer(listing.folder / tables[0])):
+        return False
+    schemas = list(_parquet_schemas(listing, tables))
+    return any(_renames(names_of_classes(schema)) or _differs_from_first(schemas[0], schema) for schema in schemas)
 
 
 def _renames(classes: dict[str, list[str]]) -> bool:
@@ -164,20 +182,21 @@ def _renames(classes: dict[str, list[str]]) -> bool:
     )
 
 
-def _parquet_schemas(listing: Listing) -> Iterator[pa.Schema]:
-    for name in listing.tables:
-        if table_kind(name) == "parquet":
-            try:
-                yield pq.read_schema(listing.folder / name)
-            except (pa.ArrowException, OSError):
-                continue  # the reader says what is wrong with it
+def _parquet_schemas(listing: Listing, tables: list[str]) -> Iterator[pa.Schema]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for name in tables:
+        try:
+            yield pq.read_schema(listing.folder / name)
+        except (pa.ArrowException, OSError):
+            continue  # the reader says what is wrong with it
 
 
 def _differs_from_first(first: pa.Schema, other: pa.Schema) -> bool:
     """Whether the first file's columns cut the other's: a group that it lacks, or half floats."""
-    return bool((DESCRIBED & set(other.names)) - set(first.names)) or (
-        pa.float16() in first.types and set(first.types) != set(other.types)
-    )
+    halves = any(str(kind) == "halffloat" for kind in first.types)
+    return bool((DESCRIBED & set(other.names)) - set(first.names)) or (halves and set(first.types) != set(other.types))
 
 
 def names_of_classes(schema: pa.Schema) -> dict[str, list[str]]:
