@@ -36,7 +36,8 @@ OTHER_IMAGES |= {".svg", ".pdf", ".eps", ".exr", ".hdr", ".dcm", ".npy", ".pgm",
 MAX_PIXELS = 100_000_000  # of one photograph: a larger one is no photograph of a part, or an attack
 MAX_VALUE = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 SPLIT_FOLDERS = {"train", "test", "val", "validation"}  # of the layout of MVTec AD: train/good, test/good, test/scratch
-MASK_FOLDERS = {"ground_truth", "ground-truth", "masks"}
+MASK_FOLDERS = {"ground_truth", "ground-truth", "mask", "masks", "mask_dir"}
+LFS_POINTER = b"version https://git-lfs"
 NO_GOOD = "none"  # for photographs of defects alone
 ORIENTATION_TAG = 0x0112
 
@@ -198,9 +199,11 @@ def _read_head(photo: Photo) -> _Head:
                 image.load()
             head = _Head(orientation, image.mode in ("P", "PA", "LA", "La") or image.format == "WEBP")
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise UnreadablePhotos(
-            f"{photo.name}: expected a photograph, found none: {one_line(error)}; repair or remove it"
-        ) from None
+        problem = f"none: {one_line(error)}; repair or remove it"
+        with photo.path.open("rb") as file:
+            if file.read(len(LFS_POINTER)) == LFS_POINTER:
+                problem = "a pointer of Git LFS; run git lfs pull there"
+        raise UnreadablePhotos(f"{photo.name}: expected a photograph, found {problem}") from None
     if several:
         raise UnreadablePhotos(
             f"{photo.name}: expected one photograph, found {pages} pages; save each page as a file of its own"

@@ -48,6 +48,13 @@ def test_the_same_table_in_many_spellings(tmp_path, name, content):
     assert read(tmp_path / name, content) == [{"data0": 1.0, "label": "a"}]
 
 
+def test_a_line_break_within_quotes_is_part_of_the_text(tmp_path, monkeypatch):
+    monkeypatch.setattr("tasks.data.csv_files.BLOCK_BYTES", 100)  # Arrow parses several times
+    lines = [f'{i},"seen\nat {i}"' for i in range(500)]
+    texts = {row["label"] for row in read(tmp_path / "t.csv", "\n".join(["data0,label", *lines]))}
+    assert texts == {f"seen\nat {i}" for i in range(500)}
+
+
 def test_an_empty_value_is_no_number(tmp_path):
     values = [row["data0"] for row in read(tmp_path / "t.csv", "data0,label\n,a\nNaN,b\nNA,c\n")]
     assert all(value is None or value != value for value in values)  # noqa: PLR0124  # NaN

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import math
 
 import numpy as np
@@ -10,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from tasks.config.run import DataConfig
-from tasks.data.decode import DecodedBlock, decode
+from tasks.data.decode import DecodedBlock, decode, as_text
 from tasks.data.schema import detect_layout
 
 SIZE = DataConfig(rows=2, cols=3)
@@ -153,3 +155,9 @@ def test_a_column_that_is_not_there_is_empty():
     (unfit,) = decoded(pa.table({"map": ["text"], "label": [1]}))
     assert unfit.maps.shape == (1, 0)
     assert unfit.label == ["1"]
+
+
+def test_the_same_word_in_either_form_of_unicode_is_the_same_label():
+    forms = [unicodedata.normalize(form, "がü") for form in ("NFC", "NFD")]
+    assert len({*forms}) == 2
+    assert as_text(pa.record_batch({"fmode": forms}), "fmode") == [forms[0]] * 2

@@ -158,6 +158,18 @@ def test_files_without_records_have_no_say_and_are_named(tmp_path):
         read(tmp_path)
 
 
+def test_words_in_the_values_of_a_later_file_are_seen(tmp_path):
+    pq.write_table(rows(2), tmp_path / "a.parquet")
+    pq.write_table(rows(2, data3=pa.array(["1", "broken"])), tmp_path / "b.parquet")
+    assert open_source(folder_source(tmp_path), DATA, False).schema.field("data3").type == pa.string()
+
+
+def test_more_records_than_allowed_are_refused_while_they_are_read(tmp_path):
+    pc.write_csv(rows(30), tmp_path / "t.csv")
+    with pytest.raises(UnreadableSource, match="expected at most 29 records, found 30"):
+        read(tmp_path, most_records=29)
+
+
 def test_a_file_that_lacks_values_is_named(tmp_path):
     pc.write_csv(rows(3), tmp_path / "a.csv")
     pc.write_csv(rows(3, data7=None), tmp_path / "b.csv")

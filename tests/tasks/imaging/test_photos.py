@@ -173,9 +173,13 @@ def test_several_pages_are_refused(tmp_path, kind):
     [
         (lambda path: path.write_text("no photograph"), "expected a photograph"),
         (lambda path: path.write_bytes(path.read_bytes()[:500]), "expected a (whole )?photograph"),
+        (
+            lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\n"),
+            "expected a photograph, found a poin",
+        ),
         (lambda path: None, "expected at most 100 pixels, found 3,072"),
     ],
-    ids=["text", "truncated", "large"],
+    ids=["text", "truncated", "pointer", "large"],
 )
 def test_what_is_no_whole_photograph_is_refused(tmp_path, monkeypatch, damage, text):
     write_photographs(tmp_path, GREY[:1])
