@@ -89,11 +89,19 @@ def _mutant(module: str, source: str, number: int) -> Mutant:
 
 
 def _changes(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, Callable[[], None]]]:
-    """Each node that can be changed, with the function that changes it."""
+    """Each node that can be changed, with the function that changes it; types are never evaluated."""
+    types = {id(part) for node in ast.walk(tree) for part in _types(node)}
     for node in ast.walk(tree):
         change = _change_of_operator(node) or _change_of_value(node)
-        if change:
+        if change and id(node) not in types:
             yield node, change
+
+
+def _types(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node of the annotations of an argument, a function or a variable."""
+    for annotation in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+        if annotation is not None:
+            yield from ast.walk(annotation)
 
 
 def _change_of_operator(node: ast.AST) -> Callable[[], None] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import resource
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kensa.libraries import set_defaults
 from tasks.config.overrides import apply_overrides
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER, RunConfig
-from tasks.core.errors import SourceUnreachable
+from tasks.core.errors import LimitedMemory, SourceUnreachable
 from tasks.core.inspection import ScoreRequest, ScoreResult
 from tasks.core.progress import step_line
 from tasks.core.results import PinnedSource, RetrainResult
@@ -20,6 +21,7 @@ from tasks.core.results import PinnedSource, RetrainResult
 if TYPE_CHECKING:
     from tasks.registry.releases import Release
 
+LEAST_ADDRESSES = 4_000_000_000  # bytes; a small training was seen to reserve 3.9 GB
 TOP_KEYS = {"test", "revision", "preset", "data_folder", "artifacts_folder"}  # those that are no `--set key=value`
 
 
@@ -109,7 +111,8 @@ def _run_flow(config: RunConfig) -> RetrainResult:
 
 
 def require_services(cluster: str | None = None, setting: str = "") -> None:
-    """Raise ServerUnreachable or ClusterUnreachable where a run on this Dask cluster, or on none, could not start."""
+    """Raise ServerUnreachable, ClusterUnreachable or LimitedMemory where a run (on this cluster) cannot start."""
+    _require_addresses()
     from flows.service.server import configured_server, require_server
 
     require_server(needed=cluster is not None)  # the cluster's workers need the server too
@@ -122,6 +125,16 @@ def require_services(cluster: str | None = None, setting: str = "") -> None:
         from flows.service.cluster import require_cluster
 
         require_cluster(cluster, setting)
+
+
+def _require_addresses() -> None:
+    """Raise LimitedMemory for an `ulimit -v` within which native libraries end the process without a word."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < LEAST_ADDRESSES:
+        raise LimitedMemory(
+            f"ulimit -v: expected 4 GB or more, which TensorFlow and Prefect reserve, found {limit / 1e9:.1f} GB; "
+            "run ulimit -v unlimited first"
+        )
 
 
 def preload_training() -> threading.Thread:

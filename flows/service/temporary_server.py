@@ -22,6 +22,23 @@ from tasks.core.text import one_line
 SERVER_SETTINGS = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
 
 
+PORT_TAKEN = 3  # uvicorn's exit code, after which Prefect tries another port
+
+
+class StartingProcess(subprocess.Popen):
+    """Raises RuntimeError once it has ended, while Prefect would go on waiting for its answer."""
+
+    is_starting = True
+
+    def poll(self) -> int | None:
+        """The exit code, None for a process that lives."""
+        code = super().poll()
+        if self.is_starting and code not in (None, PORT_TAKEN):
+            self.is_starting = False
+            raise RuntimeError(f"its process ended with {code}; see its messages above")
+        return code
+
+
 class TemporaryServer(SubprocessASGIServer):
     """Prefect keeps one such server a process; the one that was made first is the one that it starts."""
 
@@ -32,6 +49,13 @@ class TemporaryServer(SubprocessASGIServer):
         except (RuntimeError, httpx.HTTPError) as error:
             self.stop()
             raise ServerUnreachable(f"Prefect's temporary server does not answer: {one_line(error)}") from None
+        self.server_process.is_starting = False
+
+    def stop(self) -> None:
+        """End it; nothing is said of a process that has ended before."""
+        if self.server_process:
+            self.server_process.is_starting = False
+        super().stop()
 
     def _run_uvicorn_command(self) -> subprocess.Popen[Any]:
         """As Prefect starts it, in another session; it ends with this process."""
@@ -40,7 +64,7 @@ class TemporaryServer(SubprocessASGIServer):
         words = ["-P", "-m", "flows.service.temporary_server_process", str(self.port), str(parent)]
         settings = get_current_settings().to_environment_variables(exclude_unset=True)
         environment = {**os.environ, **SERVER_SETTINGS, **settings}
-        return subprocess.Popen([sys.executable, *words], env=environment, start_new_session=True)
+        return StartingProcess([sys.executable, *words], env=environment, start_new_session=True)
 
 
 def prepare_temporary_server() -> None:

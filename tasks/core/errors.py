@@ -78,6 +78,10 @@ class UnusableFolder(BadInput):
     """A folder, or a store of folders, that cannot be read or written."""
 
 
+class LimitedMemory(BadInput):
+    """The process may use less memory than the libraries need."""
+
+
 class UnknownRelease(BadInput):
     """No such release, or none to roll back to."""
 

@@ -9,7 +9,7 @@ from support.inspected_parts import inspected, map_column
 
 import kensa
 from kensa.runs import require_services, run_config
-from tasks.core.errors import BadSetting, UnknownSource
+from tasks.core.errors import BadSetting, LimitedMemory, UnknownSource
 
 
 def write_source(folder):
@@ -98,3 +98,11 @@ def test_a_temporary_server_is_announced_because_it_takes_its_time(monkeypatch, 
     monkeypatch.setattr("flows.service.server.require_server", lambda needed: None)
     require_services()
     assert capsys.readouterr().err == line
+
+
+def test_a_limit_of_memory_that_ends_every_training_is_told_before(monkeypatch):
+    monkeypatch.setattr("resource.getrlimit", lambda which: (1_024_000_000, -1))
+    with pytest.raises(
+        LimitedMemory, match=r"ulimit -v: expected 4 GB or more, .*found 1.0 GB; run ulimit -v unlimited"
+    ):
+        require_services()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import httpx
 import pytest
 from prefect.server.api import server as prefect_server
 
-from flows.service.temporary_server import TemporaryServer, prepare_temporary_server
+from flows.service import temporary_server
+from flows.service.temporary_server import StartingProcess, TemporaryServer, prepare_temporary_server
 from tasks.core.errors import ServerUnreachable
 
 
@@ -26,7 +26,9 @@ def test_prefect_starts_the_server_that_is_prepared(fresh):
 
 def test_it_is_started_in_a_session_of_its_own(fresh, monkeypatch):
     started = {}
-    monkeypatch.setattr(subprocess, "Popen", lambda words, **options: started.update(options, words=words))
+    monkeypatch.setattr(
+        temporary_server, "StartingProcess", lambda words, **options: started.update(options, words=words)
+    )
     server = TemporaryServer()
     server.port = 8999
     server._run_uvicorn_command()
@@ -43,3 +45,11 @@ def test_a_server_that_does_not_start_is_told_in_one_line(fresh, monkeypatch, er
     monkeypatch.setattr(prefect_server.SubprocessASGIServer, "start", start)
     with pytest.raises(ServerUnreachable, match=f"Prefect's temporary server does not answer: {error}"):
         TemporaryServer().start()
+
+
+def test_a_server_that_ends_while_it_starts_is_not_waited_for(fresh, monkeypatch):
+    ended = StartingProcess([sys.executable, "-c", "raise SystemExit(5)"])
+    monkeypatch.setattr(TemporaryServer, "_run_uvicorn_command", lambda self: ended)
+    with pytest.raises(ServerUnreachable, match="its process ended with 5; see its messages above"):
+        TemporaryServer().start(timeout=60)
+    assert ended.poll() == 5
