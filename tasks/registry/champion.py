@@ -6,6 +6,7 @@ artifacts/champion.json    {"champion": "v3", "history": ["v1", "v3"], "ever": [
 from __future__ import annotations
 
 import json
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,8 +107,9 @@ def comparable_champion(config: RunConfig) -> Release | None:
 @contextmanager
 def registry_lock(artifacts: Path) -> Iterator[None]:
     """Hold the lock under which releases are numbered and the pointer moves; a killed process loses it."""
-    with translate_disk_errors(artifacts):
-        lock = FileLock(ensure_writable(artifacts) / ".lock").acquire()
+    path = ensure_writable(artifacts) / ".lock"
+    with translate_disk_errors(path):
+        lock = FileLock(_shared(path)).acquire()
     with lock:
         yield
 
@@ -115,15 +117,24 @@ def registry_lock(artifacts: Path) -> Iterator[None]:
 @contextmanager
 def exclusive_run(artifacts: Path) -> Iterator[None]:
     """Hold the lock of a whole retraining: a second run into the same folder waits until the first has ended."""
-    lock = FileLock(ensure_writable(artifacts) / ".run.lock")
+    path = ensure_writable(artifacts) / ".run.lock"
     try:
-        with translate_disk_errors(artifacts):
+        with translate_disk_errors(path):
+            lock = FileLock(_shared(path))
             holder = lock.acquire(timeout=0)
     except Timeout:
         print(f"kensa: another run retrains into {artifacts}; waiting for it", file=sys.stderr, flush=True)
         holder = lock.acquire()
     with holder:
         yield
+
+
+def _shared(lock: Path) -> Path:
+    """The file of a lock, writable for the group where its folder is: two users may share the releases."""
+    if not lock.exists():
+        lock.touch()
+        lock.chmod(lock.stat().st_mode | lock.parent.stat().st_mode & stat.S_IWGRP)
+    return lock
 
 
 def promote(artifacts: Path, version: str) -> Release:

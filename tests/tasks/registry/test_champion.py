@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import stat
 import threading
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from support import inspected_parts as parts
 
 from tasks.config.run import DataConfig
-from tasks.core.errors import DamagedRelease, MapSizeChanged, UnknownRelease
+from tasks.core.errors import DamagedRelease, MapSizeChanged, UnknownRelease, UnusableFolder
 from tasks.registry.champion import (
     ChampionState,
     champion_state,
@@ -19,6 +21,7 @@ from tasks.registry.champion import (
     exclusive_run,
     init_champion_file,
     promote,
+    registry_lock,
     rollback,
     select_release,
     set_champion,
@@ -203,3 +206,21 @@ def test_one_side_of_the_map_is_enough_to_differ(artifacts, size):
     data = DataConfig(rows=size[0], cols=size[1])
     with pytest.raises(MapSizeChanged):
         comparable_champion(parts.configured(artifacts, artifacts_folder=str(artifacts), data=data))
+
+
+@pytest.mark.parametrize(("mode", "shared"), [(0o2775, True), (0o755, False)])
+def test_locks_are_writable_for_a_group_that_shares_the_folder(tmp_path, mode, shared):
+    tmp_path.chmod(mode)
+    with exclusive_run(tmp_path), registry_lock(tmp_path):
+        modes = {path.name: bool(path.stat().st_mode & stat.S_IWGRP) for path in tmp_path.glob(".*lock")}
+    assert modes == {".lock": shared, ".run.lock": shared}
+
+
+@pytest.mark.parametrize(("hold", "name"), [(registry_lock, ".lock"), (exclusive_run, ".run.lock")])
+def test_a_lock_that_cannot_be_opened_is_named(tmp_path, monkeypatch, hold, name):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("tasks.registry.champion.FileLock.acquire", refuse)
+    with pytest.raises(UnusableFolder, match=rf"/\{name}: cannot be written .Permission denied"), hold(tmp_path):
+        pass
