@@ -102,12 +102,14 @@ class RunRecovery:
 
         It is set to Crashed first, so that the UI's history says what happened and its concurrency slot is free.
         A run without a deployment, such as one line's part of a run of all lines, is not restarted alone.
+        The dead process's lock file is removed: the next process makes its own, and a run that is seen before it
+        has done so is not restarted twice.
         """
         self.seen.pop(run.id, None)
         if run.state.type != StateType.CRASHED:
             client.set_flow_run_state(run.id, Crashed(message="its process died, and nothing holds its lock"))
+        run_locks.remove_run_lock(self.folder, str(run.id))
         if run.deployment_id is None:
-            run_locks.remove_run_lock(self.folder, str(run.id))
             return False
         again = State(type=StateType.SCHEDULED, name="AwaitingRetry", message="restarted after a crash")
         return client.set_flow_run_state(run.id, again).status == SetStateStatus.ACCEPT

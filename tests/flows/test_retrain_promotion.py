@@ -99,7 +99,7 @@ def test_kensa_releases_tells_verdicts_and_reasons(line):
     assert f"      {better.result.comparison['verdict']}\n" in said
     for rejected in (equal, same):
         assert f"      {rejected.result.reasons[0]}\n" in said
-    assert "      the first of its line, judged on 90 test records of f1\n" in said
+    assert "      the first of its line, evaluated on 90 test records of f1\n" in said
 
 
 def test_the_ui_tells_figure_interval_and_worst_mode(line, server):

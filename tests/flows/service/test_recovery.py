@@ -9,8 +9,13 @@ import time
 
 import httpx
 import pytest
+from prefect.client.schemas.objects import StateType
+from prefect.states import Running
 from support.factory import BIN, SETTINGS, Factory, news, until
 from support.fake_hub import Hub
+
+from flows.service.recovery import WAIT_SECONDS, RunRecovery
+from flows.service.server import PrefectServer, connect
 
 pytestmark = pytest.mark.slow
 LONG = {"fit.epochs": 300, "fit.patience": 300, "fit.learning_rate": 0.003}  # some seconds in which to die
@@ -120,3 +125,21 @@ def test_kill_9_of_everything_and_a_new_start(factory, hidden):
     run = completed(factory, before, time.monotonic())
     assert run["run_count"] == 2
     check(factory, run, sha, "again-3")
+
+
+def test_a_run_that_starts_again_is_not_restarted_before_it_holds_its_lock(tmp_path, server, monkeypatch):
+    """A busy machine needs seconds between `Running` and the lock; the dead process's file must not count then."""
+    monkeypatch.setitem(WAIT_SECONDS, StateType.RUNNING, 0)
+    prefect = PrefectServer(f"{server.url}/api")
+    with connect(prefect) as client:
+        deployment = client.create_deployment(client.create_flow_from_name("dies"), name="dies")
+        run = client.create_flow_run_from_deployment(deployment)
+        client.set_flow_run_state(run.id, Running())
+        (tmp_path / "runs").mkdir()
+        (tmp_path / "runs" / f"{run.id}.lock").touch()
+        recovery = RunRecovery(prefect, tmp_path)
+        assert recovery.recover_due() == [run.name]
+        assert client.read_flow_run(run.id).state.name == "AwaitingRetry"
+        client.set_flow_run_state(run.id, Running())
+        assert recovery.recover_due() == []
+        assert client.read_flow_run(run.id).state.name == "Running"
