@@ -10,6 +10,7 @@ from tasks.core.inspection import DriftResult, ScoreResult
 from tasks.core.results import RetrainResult
 from tasks.core.sentences import Sentence
 from tasks.core.text import escape_markdown
+from tasks.data.split import PART_TITLES
 from tasks.report.translation import Translate, translator
 
 NOT_TRAINED = {  # by the ledger's answer to a claim
@@ -38,7 +39,7 @@ def split_text(facts: BankFacts, language: str = "en") -> str:
     say, parts = translator(language), list(facts.records)
     rows = [[escape_markdown(mode), *(str(counts[part]) for part in parts)] for mode, counts in facts.modes.items()]
     total = [f"**{say('all')}**", *(str(facts.records[part]) for part in parts)]
-    table = _table([say("mode"), *map(say, parts)], [*rows, total], "l" + "r" * len(parts))
+    table = _table([say("mode"), *(say(PART_TITLES[part]) for part in parts)], [*rows, total], "l" + "r" * len(parts))
     dropped = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in facts.dropped.items())
     crossing, brought = facts.triplets["triplets_crossing"], facts.triplets["triplets_brought"]
     return f"{table}\n\nSplit by {facts.split_by}; {dropped}; {crossing} of {brought} triplets crossed the split."

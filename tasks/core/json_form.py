@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -19,10 +20,13 @@ def record_of(kind: type, entries: Json) -> Any:
 
     Keys that it does not have are left out; a missing key must have a default. Raises TypeError otherwise.
     """
-    hints = get_type_hints(kind)
+    hints = _type_hints(kind)
     return kind(
         **{item.name: value_of(hints[item.name], entries[item.name]) for item in fields(kind) if item.name in entries}
     )
+
+
+_type_hints = functools.cache(get_type_hints)  # a manifest is read for each line of `kensa releases`
 
 
 def value_of(kind: Any, value: Any) -> Any:

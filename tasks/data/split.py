@@ -1,4 +1,4 @@
-"""Splits records into train, stop, calibrate and test before anything else is done with them.
+"""Splits records into train, validation, calibration and test before anything else is done with them.
 
 Records that must stay together (a group: lot, board, part; or a component of linked records) are one unit. Units are
 ordered within their mode by a hash of their name, not shuffled, so that a record keeps its part when the next
@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-PARTS = ("train", "stop", "calibrate", "test")
+PARTS = ("train", "stop", "calibrate", "test")  # as they are stored
+PART_TITLES = {"train": "train", "stop": "validation", "calibrate": "calibration", "test": "test"}  # as people read
 
 
 def split_units(units: np.ndarray, modes: np.ndarray, shares: Sequence[float], seed: int) -> np.ndarray:

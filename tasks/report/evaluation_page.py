@@ -13,7 +13,7 @@ import numpy as np
 from tasks.config.run import GateConfig, RunConfig
 from tasks.core.json_form import Json
 from tasks.core.results import Finding
-from tasks.data.split import PARTS
+from tasks.data.split import PART_TITLES, PARTS
 from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.evaluation.report_data import PairContrast, ReportData
 from tasks.registry.release_files import DEFECT_THRESHOLD, MODE_THRESHOLD
@@ -24,7 +24,6 @@ from tasks.report.cost_page import CostSection
 from tasks.report.leaderboard import baseline_table, champion_table, difference_charts, gate_metric_axis
 from tasks.report.templating import environment
 
-PART_TITLES = {"train": "train", "stop": "validation", "calibrate": "calibration", "test": "test"}
 MOST_EPOCHS = 24  # lines of the training log
 
 

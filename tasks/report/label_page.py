@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks.core.json_form import Json
-from tasks.data.split import PARTS
+from tasks.data.split import PART_TITLES, PARTS
 from tasks.evaluation.label_errors import LabelIssues, find_label_issues, illustrate_label_issues, write_label_issues
 from tasks.model.classifier import PrototypeClassifier
 from tasks.model.embeddings import EmbeddedBank
@@ -32,7 +32,7 @@ def render_labels(
     """The page as HTML text."""
     examples, bank = illustrate_label_issues(issues, classifier, records, size, MAX_SHOWN), records.bank
     cases = [
-        (mistake_maps(example), PARTS[bank.part[row]], bank.hash[row].decode(), float(confidence))
+        (mistake_maps(example), PART_TITLES[PARTS[bank.part[row]]], bank.hash[row].decode(), float(confidence))
         for example, row, confidence in zip(examples, issues.rows, issues.confidence, strict=False)
     ]
     template = environment(language).get_template("labels.html")

@@ -21,12 +21,15 @@ from tasks.core.inspection import (
 from tasks.core.results import RetrainResult
 
 HOSTILE = "a|b"
-PARTS = {"train": 6, "test": 3}
+PARTS = {"train": 6, "stop": 1, "calibrate": 2, "test": 3}
 BANK = BankFacts(
     size=(4, 5),
     split_by="group",
     records=PARTS,
-    modes={HOSTILE: {"train": 4, "test": 1}, "void": {"train": 2, "test": 2}},
+    modes={
+        HOSTILE: {"train": 4, "stop": 1, "calibrate": 0, "test": 1},
+        "void": {"train": 2, "stop": 0, "calibrate": 2, "test": 2},
+    },
     good=PARTS,
     groups=PARTS,
     dropped={"dropped_duplicates": 1},
@@ -55,8 +58,8 @@ RESULT = RetrainResult(
 
 def test_the_split_counts_each_mode_and_all_records():
     lines = split_text(BANK).splitlines()
-    assert lines[:2] == ["| mode | train | test |", "| --- | ---: | ---: |"]
-    assert lines[2:5] == ["| a\\|b | 4 | 1 |", "| void | 2 | 2 |", "| **all** | 6 | 3 |"]
+    assert lines[:2] == ["| mode | train | validation | calibration | test |", "| --- | ---: | ---: | ---: | ---: |"]
+    assert lines[2:5] == ["| a\\|b | 4 | 1 | 0 | 1 |", "| void | 2 | 0 | 2 | 2 |", "| **all** | 6 | 1 | 2 | 3 |"]
     assert lines[-1] == "Split by group; dropped duplicates 1; 2 of 9 triplets crossed the split."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from support.classifiers import embedded_prototypes
@@ -20,6 +21,9 @@ def test_the_page_has_a_figure_for_each_suspect_and_no_more_than_fit(tmp_path):
     assert counts["checked"] == 300
     assert counts["suspects"] >= len(rows) - 2
     assert page.count(FIGURE) == min(counts["suspects"], MAX_SHOWN)
+    parts = re.findall(r"confidence [\d.]+, (\w+)", page)
+    assert len(parts) == page.count(FIGURE)
+    assert set(parts) <= {"train", "validation", "calibration", "test"}
 
 
 def test_names_of_modes_are_text_on_the_page(tmp_path):
