@@ -12,7 +12,6 @@ import io
 import json
 import os
 import re
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,8 +23,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from support.browser import browser, page  # noqa: F401
+from support.command_server import CommandServer
 from support.fake_hub import Hub
 from support.inspected_parts import COLS, ROWS, Parts, configured, line, map_column
+from support.prefect_server import prefect_server
 from support.project import BIN
 
 from tasks.config.model import TowerConfig
@@ -99,12 +100,16 @@ class Place:
         return self.run(BIN / "kensa", *words, **env, **({"PYTHONPROFILEIMPORTTIME": "1"} if imports else {}))
 
     def run(self, *words, timeout=600, **env):
-        """Run any program here."""
+        """Run any program here; `kensa` from a process that has imported the libraries, where that is the same."""
         start = time.monotonic()
+        words = [str(word) for word in words]
         env = {name: value for name, value in {**self.env, **env}.items() if value is not None}
-        done = subprocess.run(
-            [*map(str, words)], cwd=self.folder, env=env, capture_output=True, text=True, timeout=timeout, check=False
-        )
+        if words[0] == str(BIN / "kensa") and CommandServer.can_run(words[1:], env):
+            done = CommandServer.shared().run(words[1:], self.folder, env, timeout)
+        else:
+            done = subprocess.run(
+                words, cwd=self.folder, env=env, capture_output=True, text=True, timeout=timeout, check=False
+            )
         lines = done.stderr.splitlines(keepends=True)
         imported = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
         err = "".join(line for line in lines if not line.startswith("import time:"))
@@ -166,36 +171,17 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    """One Prefect server for the whole session, on a free port of the loopback interface."""
-    home = tmp_path_factory.mktemp("server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    place = {"PREFECT_SERVER_API_HOST": "127.0.0.1", "PREFECT_SERVER_API_PORT": str(port)}  # as options: not for the UI
-    quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "HOME": str(home)}
-    env = {"PATH": os.environ["PATH"], "PREFECT_HOME": str(home), **place, **quiet}
-    command = [str(BIN / "prefect"), "server", "start"]
-    with (home / "server.log").open("w") as log:
-        process = subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=home)
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/api/health", process)
-        yield Server(f"http://127.0.0.1:{port}")
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+def shared_folder(tmp_path_factory):
+    """A folder that all processes of the test session share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
-def _wait_for(url, process, seconds=300):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended before it answered"
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.3)
-    raise TimeoutError(f"no server at {url} after {seconds} s")
+@pytest.fixture(scope="session")
+def server(shared_folder):
+    """One Prefect server for all processes of the session: the first starts it, the last that is done ends it."""
+    with prefect_server(shared_folder / "server") as url:
+        yield Server(url)
 
 
 @pytest.fixture
@@ -244,13 +230,12 @@ def small_config():
 
 
 @pytest.fixture(scope="session")
-def small_line(tmp_path_factory, hidden):
+def small_line(shared_folder, hidden):
     """The settings of a folder with one release, v1, trained on 600 hidden parts; not to be changed: copy it.
 
     All processes of a test session share it: the first that needs it trains, the others wait.
     """
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "line"
+    folder = shared_folder / "line"
     folder.mkdir(exist_ok=True)
     config = configured(folder)
     fit = replace(config.fit, epochs=15, learning_rate=0.01, prototype="mean-embedding")

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from support.factory import dask_cluster, free_port, until
+from support.factory import dask_cluster, until
 from support.inspected_parts import map_column
+from support.prefect_server import free_port
 from support.project import BIN
 
 from tasks.core.stages import MANIFEST, seal_folder, verified_manifest

@@ -32,12 +32,22 @@ ARCHIVE = Path(__file__).parent / "made-at-8cd46b7.tar.xz"
 RETRAIN = ("retrain", "--train", "./parts", "--json")
 
 
-@pytest.fixture
-def old(place):
-    """A place that holds the samples, as a user's folder does after an update of Kensa."""
+def unpacked(place):
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(place.folder, filter="data")
     return place
+
+
+@pytest.fixture
+def old(place):
+    """A place that holds the samples, as a user's folder does after an update of Kensa."""
+    return unpacked(place)
+
+
+@pytest.fixture
+def old_served(served):
+    """The same, with a Prefect server."""
+    return unpacked(served)
 
 
 def expected(place, name):
@@ -126,12 +136,12 @@ def test_the_same_run_is_found_unchanged(old, words):
 
 
 @pytest.mark.slow
-def test_stages_are_found_good(old):
+def test_stages_are_found_good(old_served):
     """Without the artifacts the run is judged and released again, on the stages as they lie there."""
-    before = _stages(old)
-    done = old.kensa(*RETRAIN, "--artifacts", "elsewhere")
+    before = _stages(old_served)
+    done = old_served.kensa(*RETRAIN, "--artifacts", "elsewhere")
     assert (done.told["status"], done.told["release"]) == ("released", "v1")
-    assert _stages(old) == before
+    assert _stages(old_served) == before
 
 
 def _stages(place):
@@ -146,6 +156,6 @@ def test_an_export_judges_as_the_release_does(old):
 
 
 @pytest.mark.slow
-def test_a_release_is_reproduced(old):
-    done = old.kensa("reproduce", "v1", "--json")
+def test_a_release_is_reproduced(old_served):
+    done = old_served.kensa("reproduce", "v1", "--json")
     assert done.told["verdict"] in ("equal", "equivalent")

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ import httpx
 import pyarrow.parquet as pq
 from support.fake_hub import Hub
 from support.inspected_parts import COLS, ROWS, Parts, map_column
+from support.prefect_server import free_port
 from support.project import ROOT
 
 from tasks.model.checkpoint import load_checkpoint
@@ -38,13 +38,6 @@ BUSY = r"(?:sqlalchemy\.exc\.OperationalError: \()?sqlite3\.OperationalError[:)]
 LOCKED = re.compile(rf"(?:{TRACE}\S.*\n{DETAIL}{CHAIN})*{TRACE}{BUSY}(?:\n|\Z){DETAIL}(?!{CHAIN})")
 FITTING = {"tower.widths": "64-32-8", "fit.learning_rate": 0.01, "fit.epochs": 12, "fit.prototype": "mean-embedding"}
 SETTINGS = {"data.rows": ROWS, "data.cols": COLS, "evaluate.bootstrap": 100, **FITTING}
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def until(question: Callable[[], Any], seconds: float, what: str) -> Any:

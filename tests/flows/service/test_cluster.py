@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from support.factory import BIN, free_port, until
+from support.factory import BIN, until
+from support.prefect_server import free_port
 
 from flows.service.cluster import require_cluster
 from tasks.core.errors import ClusterUnreachable

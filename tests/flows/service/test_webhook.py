@@ -19,7 +19,8 @@ from pathlib import Path
 import httpx
 import pytest
 from starlette.testclient import TestClient
-from support.factory import SECRET, free_port, news, until
+from support.factory import SECRET, news, until
+from support.prefect_server import free_port
 from support.project import ROOT
 
 from flows.service import webhook
