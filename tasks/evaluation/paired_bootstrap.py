@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.stats import norm, t
 
 from tasks.evaluation.bootstrap import Bootstrap, weighted_share
@@ -18,6 +19,7 @@ from tasks.evaluation.comparison_report import Interval, MetricDifference, ModeD
 from tasks.evaluation.metrics import pair_metrics
 
 PAIR_METRICS = ("auroc", "average_precision")
+BLOCK_VALUES = 1 << 20  # draws × levels at once: 8 MB an array
 
 
 def required_draws(least: int, confidence: float) -> int:
@@ -151,16 +153,26 @@ def weighted_pairs(distances: np.ndarray, mode: np.ndarray, weights: np.ndarray)
     """Pair AUROC and average precision (draws, 2) under each row of record `weights` (draws, n)."""
     own, others = _effective(distances, mode)
     _, level = np.unique(np.concatenate([own, others.ravel()]), return_inverse=True)
-    near, far, count = level[: len(own)], level[len(own) :], level.max() + 1
-    values = np.empty((len(weights), 2))
-    for i, weight in enumerate(weights):
-        hit = np.bincount(near, weight, count)
-        miss = np.bincount(far, np.repeat(weight, others.shape[1]), count)
-        found, missed = np.cumsum(hit), np.cumsum(miss)
-        beyond = missed[-1] - missed + miss / 2
-        precision = found / np.maximum(found + missed, 1e-12)
-        values[i] = hit @ beyond / (found[-1] * missed[-1]), hit @ precision / found[-1]
-    return values
+    near, far, levels = level[: len(own)], level[len(own) :], int(level.max()) + 1
+    at_own = _counts(np.arange(len(own)), near, (len(own), levels))
+    at_others = _counts(np.repeat(np.arange(len(own)), others.shape[1]), far, (len(own), levels))
+    blocks = np.array_split(weights, len(weights) * levels // BLOCK_VALUES + 1)
+    return np.concatenate([_pairs_of_draws(block @ at_own, block @ at_others) for block in blocks])
+
+
+def _counts(records: np.ndarray, levels: np.ndarray, shape: tuple[int, int]) -> csr_array:
+    """How many distances each record has at each level."""
+    return csr_array((np.ones(len(records)), (records, levels)), shape)
+
+
+def _pairs_of_draws(hits: np.ndarray, misses: np.ndarray) -> np.ndarray:
+    """The two metrics (draws, 2) from the weight of own and of other distances at each level (draws, levels)."""
+    found, missed = np.cumsum(hits, axis=1), np.cumsum(misses, axis=1)
+    beyond = missed[:, -1:] - missed + misses / 2
+    precision = found / np.maximum(found + missed, 1e-12)
+    all_found, all_missed = found[:, -1], missed[:, -1]
+    auroc = (hits * beyond).sum(axis=1) / (all_found * all_missed)
+    return np.stack([auroc, (hits * precision).sum(axis=1) / all_found], axis=1)
 
 
 def _macro(won: np.ndarray, mode: np.ndarray, weights: np.ndarray) -> np.ndarray:

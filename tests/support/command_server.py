@@ -101,7 +101,7 @@ def look_after(streams: str, **command: Any) -> None:
     pid = os.fork()
     if pid == 0:
         sys.exit(run(Path(streams), **command))  # by the usual way out, with all that libraries do at the end
-    with Path(streams, "answers").open("w", buffering=1) as answers:
+    with Path(streams, "answers").open("w", encoding="utf-8", buffering=1) as answers:
         print(pid, file=answers)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), file=answers)
     os._exit(0)

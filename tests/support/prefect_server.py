@@ -97,7 +97,7 @@ def _lives(pid: int) -> bool:
     if pid in STARTED:
         return STARTED[pid].poll() is None
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except FileNotFoundError:
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"  # its parent, another process of the session, has not looked yet

@@ -193,27 +193,38 @@ def died_after(epochs: int, bank: Bank, config: RunConfig, state: Path) -> None:
         fit(bank, config, dying, state)
 
 
+LONGER = notebook_run(epochs=5, patience=9, learning_rate=3e-4)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(bank: Bank) -> tuple[keras.Model, list[Epoch], int]:
+    """A training of five epochs in one go."""
+    return fit(bank, LONGER)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("epochs", [1, 3])
-def test_a_training_that_died_goes_on_to_the_same_bits(bank, tmp_path, epochs):
-    config, lines = notebook_run(epochs=5, patience=9, learning_rate=3e-4), []
-    undisturbed, log, best = fit(bank, config)
+def test_a_training_that_died_goes_on_to_the_same_bits(bank, undisturbed, tmp_path, epochs):
+    (tower_of_one_go, log, best), config, lines = undisturbed, LONGER, []
     died_after(epochs, bank, config, tmp_path / "state.npz")
     tower, again, best_again = fit(bank, config, lines.append, tmp_path / "state.npz")
-    assert weights_digest(tower) == weights_digest(undisturbed)
+    assert weights_digest(tower) == weights_digest(tower_of_one_go)
     assert best_again == best
     assert [replace(line, seconds=0) for line in again] == [replace(line, seconds=0) for line in log]
     assert [line.epoch for line in lines] == list(range(epochs + 1, 6))
 
 
 @pytest.mark.slow
-def test_a_damaged_state_starts_anew(bank, tmp_path):
-    config, state, lines = notebook_run(epochs=3, patience=9, learning_rate=3e-4), tmp_path / "state.npz", []
-    died_after(2, bank, config, state)
-    state.write_bytes(state.read_bytes()[:-100])
-    tower, _, _ = fit(bank, config, lines.append, state)
-    assert [line.epoch for line in lines] == [1, 2, 3]
-    assert weights_digest(tower) == weights_digest(fit(bank, config)[0])
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_state_starts_anew(bank, undisturbed, tmp_path, damage):
+    state, lines = tmp_path / "state.npz", []
+    died_after(2, bank, LONGER, state)
+    content = bytearray(state.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    state.write_bytes(content if damage == "flipped" else content[:-100])
+    tower, _, _ = fit(bank, LONGER, lines.append, state)
+    assert [line.epoch for line in lines] == [1, 2, 3, 4, 5]
+    assert weights_digest(tower) == weights_digest(undisturbed[0])
 
 
 # The stage

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from support.inspected_parts import configured, inspected, map_column, split_stage
@@ -15,6 +11,7 @@ from support.inspected_parts import configured, inspected, map_column, split_sta
 from tasks.config.model import TrainingConfig
 from tasks.core.errors import ProcessDied, TrainingCollapsed, TrainingDiverged
 from tasks.core.worker_process import WorkerProcess
+from tasks.train import train
 from tasks.trial import run_trial
 
 
@@ -35,17 +32,9 @@ def test_two_at_once_have_the_weights_of_each_alone(tmp_path, triplets):
     configs = [configured(tmp_path / str(i), seed=seed) for i, seed in enumerate(seeds)]
     with ThreadPoolExecutor(2) as threads:
         beside = list(threads.map(lambda config: trained_apart(triplets, config), configs))
-    command = [sys.executable, "-m", "tasks.train", triplets.path, "--preset", "notebook", "--data", tmp_path / "alone"]
-    settings = {"tower.widths": "16-8", "fit.learning_rate": 0.003, "fit.epochs": 3}
-    words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    alone = {}
-    for seed in seeds:
-        done = subprocess.run(
-            [*map(str, [*command, *words, "--set", f"seed={seed}"])], capture_output=True, text=True, check=True
-        )
-        alone[seed] = json.loads((Path(done.stdout.strip()) / "manifest.json").read_text())["weights"]
-    assert beside == [alone[seed] for seed in seeds]
-    assert alone[42] != alone[43]
+    alone = [train(triplets, configured(tmp_path / "alone", seed=seed)).facts["weights"] for seed in seeds]
+    assert beside == alone
+    assert alone[0] != alone[1]
 
 
 class Runs:
