@@ -78,53 +78,46 @@ def weights_again(factory, folder):
     return json.loads((factory.folder / done.stdout.strip() / "manifest.json").read_text())["weights"]
 
 
-def check(factory, run, sha, folder):
-    """The right release, the right weights, the stages before the training reused, nothing left behind."""
+def check(factory, run, sha):
+    """The right release, nothing left behind; returns the model's stage."""
     assert run["parameters"]["revision"] == sha
     release = next(release for release in factory.releases() if release["train"]["revision"] == sha)
     model = max(factory.folder.glob("data/stages/model-*"), key=os.path.getmtime)
-    assert release["stages"]["model"] in (model.name, json.loads((model / "manifest.json").read_text())["digest"])
-    assert json.loads((model / "manifest.json").read_text())["weights"] == weights_again(factory, folder)
+    manifest = json.loads((model / "manifest.json").read_text())
+    assert release["stages"]["model"] in (model.name, manifest["digest"])
     assert factory.epochs() == 0, "the kept training is gone"
     left = [path.name for name in ("data", "artifacts") for path in (factory.folder / name).rglob(".*")]
     assert {name for name in left if not name.endswith("lock")} == set()
     until(lambda: not factory.processes("prefect.engine"), 30, "no flow process is left")
+    return manifest
 
 
-def test_kill_9_of_the_flow_and_then_of_the_server(factory, hidden):
-    """The worker reports the crash at once; `kensa up` starts the server again, and the flow trains on meanwhile."""
+def test_kill_9_of_worker_and_flow_then_of_the_flow_and_then_of_the_server(factory, hidden):
+    """The lock that nobody holds tells of the first; the worker reports the second; the flow survives the third."""
     sha, before = deliver(factory, hidden(200))
+    kill_while_training(factory, "worker start", "prefect.engine")
+    until(lambda: "kensa up: restarted: " in factory.said(), 120, "the run is restarted")
     kill_while_training(factory, "prefect.engine")
     killed = kill_while_training(factory, "server start")
     run = completed(factory, before, killed)
-    assert run["run_count"] == 2
-    states = {state for name, state in factory.tasks(run["id"]) if name.startswith("triplets")}
-    assert states == {"Cached", "Completed"}, "the second time it was found good"
-    assert "server ended with -9; starting it again" in factory.said()
-    check(factory, run, sha, "again-1")
-
-
-def test_kill_9_of_worker_and_flow_and_then_sigterm_of_the_worker(factory, hidden):
-    """Nobody is left to report the crash: the lock that nobody holds tells of it. SIGTERM takes the flow along."""
-    sha, before = deliver(factory, hidden(200, seed=2))
-    kill_while_training(factory, "worker start", "prefect.engine")
-    until(lambda: "kensa up: restarted: " in factory.said(), 120, "the run is restarted")
-    killed = kill_while_training(factory, "worker start", number=signal.SIGTERM)
-    run = completed(factory, before, killed)
     assert run["run_count"] == 3
-    check(factory, run, sha, "again-2")
+    states = {state for name, state in factory.tasks(run["id"]) if name.startswith("triplets")}
+    assert states == {"Cached", "Completed"}, "it was found good after the first time"
+    assert "server ended with -9; starting it again" in factory.said()
+    assert check(factory, run, sha)["weights"] == weights_again(factory, "again")
 
 
-def test_kill_9_of_everything_and_a_new_start(factory, hidden):
-    """As after a power cut: nothing of the factory lives, and `kensa up` is started anew."""
-    sha, before = deliver(factory, hidden(200, seed=4))
+def test_sigterm_of_the_worker_then_kill_9_of_everything_and_a_new_start(factory, hidden):
+    """SIGTERM takes the flow along. Then, as after a power cut, nothing lives, and `kensa up` is started anew."""
+    sha, before = deliver(factory, hidden(200, seed=2))
+    kill_while_training(factory, "worker start", number=signal.SIGTERM)
     kill_while_training(factory, "")
     factory.process.wait()
     until(lambda: not factory.processes(), 30, "nothing lives")
     factory.start()
     run = completed(factory, before, time.monotonic())
-    assert run["run_count"] == 2
-    check(factory, run, sha, "again-3")
+    assert run["run_count"] == 3
+    check(factory, run, sha)
 
 
 def test_a_run_that_starts_again_is_not_restarted_before_it_holds_its_lock(tmp_path, server, monkeypatch):
