@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.commands import Done
 from support.fake_hub import Hub
 from support.inspected_parts import Parts, inspected, map_column, wide_records
+
+from kensa.cli.main import main
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -144,12 +150,33 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize("case", WORDS)
-def test_words(place, case):
-    words, said = WORDS[case]
+@pytest.fixture
+def beside(place):
+    """A place with a file and an empty folder."""
     (place.folder / "note.txt").write_text("no folder")
     (place.folder / "empty").mkdir()
-    at_once(place, *words, said=said)
+    return place
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_words(beside, case, monkeypatch, capsys):
+    """In this process, for there are many; the libraries' settings that the command makes are undone."""
+    words, said = WORDS[case]
+    monkeypatch.chdir(beside.folder)
+    with mock.patch.dict(os.environ, beside.env, clear=True), mock.patch.object(sys, "meta_path", sys.meta_path[:]):
+        code = main(words)
+    out, err = capsys.readouterr()
+    refused(beside, Done(code, out, err, 0.0, frozenset()), *said)
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "case",
+    ["no command", "unknown setting", "source that is one word", "sweep of a wrong value", "promotion of nothing"],
+)
+def test_words_are_refused_before_anything_is_imported(beside, case):
+    words, said = WORDS[case]
+    at_once(beside, *words, said=said)
 
 
 @pytest.mark.parametrize("command", [["retrain"], ["retrain", "--data", "note.txt/data"]], ids=["demo", "two mistakes"])
