@@ -28,9 +28,9 @@ JOBS ?= 3  # tests at once, file by file: many wait for a server or a browser
 ORDER := --no-loadscope-reorder  # as collected, the long files of tests/flows first: by number of tests they came last
 MODELS := $(addprefix tests/tasks/model/test_,distances.py distances_rt.py losses.py siamese.py tower.py batches.py)
 
-# What noise teaches is a question to the data: one backend answers it.
+# What noise teaches is a question to the data, and two presets train with two distances: one backend answers those.
 test: setup lint browser  ## every test, and those of the model on the other backend too
-	KERAS_BACKEND=jax $(RUN)/python -m pytest -q -n $(JOBS) --dist worksteal -k "not noise_teaches" $(MODELS)
+	KERAS_BACKEND=jax $(RUN)/python -m pytest -q -n $(JOBS) --dist worksteal -k "not noise_teaches and not every_distance" $(MODELS)
 	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile $(ORDER)
 
 test-fast: setup  ## the tests that take seconds

@@ -60,15 +60,6 @@ def test_ways_are_run_in_turns_and_a_failure_ends_the_bench(tmp_path):
 
 
 @pytest.mark.slow
-def test_blocks_lose_nothing_against_single_steps():
-    """The mean losses of the first 1, 10 and 100 steps, blocks against Keras' `train_on_batch`."""
-    words = [sys.executable, "-m", "bench.speed.training_process", "agree"]
-    env = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
-    assert max(json.loads(done.stdout)["differences"].values()) < 1e-5
-
-
-@pytest.mark.slow
 def test_a_device_is_measured():
     """On the processor, a small product and the small tower; what waits for the host is a share of the whole."""
     words = [sys.executable, "-m", "bench.speed.device", "--presets", "notebook", "--rounds", "3", "--size", "512"]
