@@ -21,7 +21,7 @@ from prefect.events.schemas.events import ResourceSpecification
 
 WITHOUT_HEARTBEAT = datetime.timedelta(seconds=90)  # three heartbeats; Prefect allows no shorter ones than 30 s
 QUIET = datetime.timedelta(seconds=30)  # after the last report of a crash
-OURS = {"prefect.resource.id": "prefect.tag.kensa", "prefect.resource.role": "tag"}  # only runs of our deployments
+OUR_RUNS = {"prefect.resource.id": "prefect.tag.kensa", "prefect.resource.role": "tag"}  # only runs of our deployments
 
 
 def automations() -> list[Automation]:
@@ -51,7 +51,7 @@ def _after_silence(
         after={event},
         expect={"prefect.flow-run.*"},
         match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
-        match_related=ResourceSpecification(OURS),
+        match_related=ResourceSpecification(OUR_RUNS),
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         threshold=1,

@@ -66,6 +66,8 @@ def completed(factory, before, killed):
 
     run = until(ask, 300, "the run is completed")
     print(f"completed {time.monotonic() - killed:.0f} s after the last kill")
+    for state in factory.ask(f"/flow_run_states/?flow_run_id={run['id']}"):
+        print(state["timestamp"][11:19], state["name"], state["message"])  # a failed test says who restarted it
     return run
 
 
@@ -136,3 +138,6 @@ def test_a_run_that_starts_again_is_not_restarted_before_it_holds_its_lock(tmp_p
         client.set_flow_run_state(run.id, Running())
         assert recovery.recover_due() == []
         assert client.read_flow_run(run.id).state.name == "Running"
+        asked = {"filter": {"resource": {"id": [f"prefect.flow-run.{run.id}"]}}}
+        events = lambda: client.request("POST", "/events/filter", json=asked).json()["events"]  # noqa: E731
+        until(lambda: "prefect.flow-run.restarted" in {event["event"] for event in events()}, 60, "it is announced")
