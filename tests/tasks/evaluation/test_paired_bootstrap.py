@@ -251,3 +251,18 @@ def test_models_that_differ_in_the_last_digits_are_two_models():
     own, _, mode, units = simulated(np.random.default_rng(3), 30, 3, (1, 1))
     assert paired(own, own.copy(), mode, units, draws=20).same_model
     assert not paired(own, own * (1 + 1e-6), mode, units, draws=20).same_model
+
+
+def test_how_many_records_make_the_pair_difference_by_brute_force():
+    """A record's share: its own pair against all others', and its other pairs against all own, half each."""
+
+    def shares(distances, mode):
+        same = np.arange(3) == mode[:, None]
+        own, others = distances[same], distances[~same].reshape(len(mode), -1)
+        beaten = (own[:, None] < others.ravel()).mean(axis=1)
+        beats = np.array([(own[:, None] < other).mean() for other in others])
+        return (beaten + beats) / 2 / len(mode)
+
+    own, other, mode, units = simulated(np.random.default_rng(4), 40, 3, (2.0, 0.5))
+    expected = effective_units(shares(own, mode) - shares(other, mode), units)
+    assert paired(own, other, mode, units, draws=20).figures["auroc"].apart == pytest.approx(expected)
