@@ -150,7 +150,7 @@ def test_the_stages_of_a_rejected_draft_are_kept_with_it(place):
     data, artifacts, *_ = place
     stage = staged(data, "report", "d" * 64)
     rejected(artifacts, "v2", 1, report="d" * 64)
-    assert stage not in {item.path for item in find_removable(data, artifacts, keep=1)}
+    assert stage not in {item.path for item in find_removable(data, artifacts, keep=0)}
 
 
 def test_of_rejected_drafts_the_newest_stay_and_the_young(place):
