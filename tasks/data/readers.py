@@ -131,21 +131,25 @@ def _open_parquet(path: Path, name: str) -> tuple[pa.Schema, bool, Callable[[lis
 
 
 def _open_arrow(path: Path, name: str) -> tuple[pa.Schema, bool, Callable[[list[str]], Batches]]:
-    def batches() -> Batches:
-        with pa.memory_map(str(path)) as file:
-            is_file = file.read(len(FILE_MAGIC)) == FILE_MAGIC
-            file.seek(0)
-            reader = pa.ipc.open_file(file) if is_file else pa.ipc.open_stream(file)
-            yield from map(reader.get_batch, range(reader.num_record_batches)) if is_file else reader
-
-    def read(columns: list[str]) -> Batches:
-        return (batch.select(columns) for batch in batches())
-
+    """A stream is a file of the `datasets` library, which opens it; Arrow's own files, such as Feather, it does not."""
     with pa.memory_map(str(path)) as file:
-        is_file = file.read(len(FILE_MAGIC)) == FILE_MAGIC
-        file.seek(0)
-        schema = (pa.ipc.open_file(file) if is_file else pa.ipc.open_stream(file)).schema
-    return schema, any(batch.num_rows for batch in batches()), read
+        is_stream = file.read(len(FILE_MAGIC)) != FILE_MAGIC
+    if is_stream:
+        table = _read_stream(path)
+        return table.schema, table.num_rows > 0, lambda columns: iter(table.select(columns).to_batches(BATCH_ROWS))
+    reader = pa.ipc.open_file(pa.memory_map(str(path)))
+
+    def batches() -> Batches:
+        return map(reader.get_batch, range(reader.num_record_batches))
+
+    return reader.schema, any(batch.num_rows for batch in batches()), lambda names: (b.select(names) for b in batches())
+
+
+def _read_stream(path: Path) -> pa.Table:
+    """The table of a stream, mapped into memory, with the names of its classes in the schema's metadata."""
+    from datasets import Dataset  # two seconds, for these files alone
+
+    return Dataset.from_file(str(path)).data.table
 
 
 def _open_csv(path: Path, name: str) -> tuple[pa.Schema, bool, Callable[[list[str]], Batches]]:
