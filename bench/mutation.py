@@ -37,6 +37,9 @@ MODULES = [
     "tasks/data/split.py",
     "tasks/evaluation/costs.py",
     "tasks/evaluation/leakage.py",
+    "tasks/evaluation/paired_bootstrap.py",
+    "tasks/monitoring/control_charts.py",
+    "tasks/registry/champion.py",
 ]
 LIBRARIES = ["tensorflow", "keras", "pandas", "pyarrow.parquet", "scipy.stats", "sklearn.metrics", "prefect", "pytest"]
 COPIED = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -282,9 +283,12 @@ def test_a_store_writes_nothing_outside_of_a_folder(first, second, address, tmp_
     push(*first, address)
     manifest = tmp_path / "shared" / MANIFEST_OF_V1
     entries = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps(add_checksum({**entries, "files": {**entries["files"], file: "0" * 64}})))
+    (tmp_path / "shared" / "evil").write_bytes(b"evil")  # where the store would find the first
+    files = {**entries["files"], file: hashlib.sha256(b"evil").hexdigest()}
+    manifest.write_text(json.dumps(add_checksum({**entries, "files": files})))
     monitored = Store(address)
     with pytest.raises(DamagedRelease, match="was changed in the store"):
         pull(*second, address)
     assert monitored.read(MANIFEST_OF_V1)
-    assert not list(tmp_path.rglob("evil"))
+    assert not list((tmp_path / "second").rglob("*evil"))
+    assert not Path("/tmp/kensa-evil").exists()
