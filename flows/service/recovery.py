@@ -28,7 +28,7 @@ from flows.service.server import PrefectServer, connect
 WAIT_SECONDS = {StateType.RUNNING: 5, StateType.CANCELLING: 5, StateType.CRASHED: 12}
 START_SECONDS = 120  # in which a worker brings a run to its first line
 POLL_SECONDS = 20  # between two questions for runs that did not start: they leave no file, so the server must be asked
-EVENT_SECONDS = 1  # the server notes an event at once: a change of state beside it would find SQLite locked, for a minute
+EVENT_SECONDS = 1  # to note an event: a change of state beside it would find SQLite locked, for a minute
 FINAL = {StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED}
 
 
