@@ -77,7 +77,7 @@ def test_the_data_artifact_counts_every_record(boards, server):
     text = server.artifacts(boards.first.run_id)["data-acme-boards"]["data"]
     total = re.search(r"\*\*all\*\* \|(.+)\|", text).group(1)
     assert sum(int(count) for count in total.split("|")) == 600
-    assert "| train | stop | calibrate | test |" in text
+    assert "| train | validation | calibration | test |" in text
 
 
 def test_the_verdict_says_what_came_of_it_and_where_the_report_lies(boards, server):
