@@ -51,8 +51,10 @@ class CommandServer:
             cwd=ROOT,
             env=env | {"PYTHONPATH": str(ROOT / "tests")},
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             text=True,
         )
+        assert self.process.stdout.readline() == "ready\n"
 
     @staticmethod
     def can_run(words: list[str], env: dict[str, str]) -> bool:
@@ -88,6 +90,7 @@ def serve() -> None:
         for name in LIBRARIES:
             importlib.import_module(name)
     gc.freeze()
+    print("ready", flush=True)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those who look after a command end unnoticed
     for line in sys.stdin:
         if os.fork() == 0:

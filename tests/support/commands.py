@@ -73,11 +73,13 @@ class Place:
 
     def run(self, *words, timeout=600, **env):
         """Run any program here; `kensa` from a process that has imported the libraries, where that is the same."""
-        start = time.monotonic()
         words = [str(word) for word in words]
         env = {name: value for name, value in {**self.env, **env}.items() if value is not None}
-        if words[0] == str(BIN / "kensa") and CommandServer.can_run(words[1:], env):
-            done = CommandServer.shared().run(words[1:], self.folder, env, timeout)
+        is_forked = words[0] == str(BIN / "kensa") and CommandServer.can_run(words[1:], env)
+        server = CommandServer.shared() if is_forked else None
+        start = time.monotonic()
+        if server:
+            done = server.run(words[1:], self.folder, env, timeout)
         else:
             done = subprocess.run(
                 words, cwd=self.folder, env=env, capture_output=True, text=True, timeout=timeout, check=False
