@@ -1,6 +1,6 @@
 """How many small changes of the code do its tests notice?
 
-    python -m bench.mutation                        a sample of the modules below, ten minutes on two cores
+    python -m bench.mutation                        a sample of the modules below
     python -m bench.mutation tasks/data/split.py    of these modules
     python -m bench.mutation --each 10 --seed 7     more of each, and others
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -38,7 +39,7 @@ from tasks.monitoring.reference import build_reference
 from tasks.registry.frozen_sets import identify_frozen_set
 from tasks.registry.gallery import build_gallery
 from tasks.registry.loading import CalibratedClassifier, load_encoder, trained_classifier
-from tasks.registry.manifest import SourceSummary
+from tasks.registry.manifest import FrozenSet, SourceSummary
 from tasks.registry.release_files import (
     DEFECT_THRESHOLD,
     REPORT_FILE,
@@ -75,52 +76,75 @@ def evaluate(
     frozen = identify_frozen_set(bank, config.artifacts_path)
     against = [champion and [champion.version, champion.manifest.files], frozen.as_json()]
     digest = report_digest(model.digest, config, against, [facts, folds])
+    inputs = EvaluationInputs(triplets, model, config, champion, facts, findings, folds, full_bank, bank, frozen)
+    return get_or_make_stage(config.stages_path, "report", digest, lambda draft: _write_evaluation(draft, inputs))
 
-    def make(draft: Path) -> Json:
-        history = json.loads((Path(model.path) / "history.json").read_text(encoding="utf-8"))
-        records = EmbeddedBank(load_encoder(model), bank)
-        classifier = trained_classifier(records, config)
-        train, calibration, test = (score_part(classifier, records, part) for part in ("train", "calibrate", "test"))
-        bootstrap, baselines = test.bootstrap(config), _score_baselines(bank, config)
-        thresholds = calibrate_thresholds(calibration, config)
-        refit = _refit(classifier, records, config)
-        result = HoldoutResult(
-            metrics=holdout_metrics(test, thresholds, bootstrap),
-            baselines=tuple(baseline(scored, kind) for scored, kind in baselines),
-            thresholds=thresholds,
-            frozen=frozen,
-            comparison=compare_with_champion(champion, test, config, frozen) if champion else None,
-            certificate=leakage_report(full_bank, bank, classifier, refit, triplets.facts),
-        )
-        size = config.data.rows, config.data.cols
-        report = EvaluationReport(
-            **vars(result),
-            train=SourceSummary.from_json(facts["train"]),
-            test=SourceSummary.from_json(facts["test"]) if facts["test"] else None,
-            changes=facts.get("changes"),
-            verdict=comparison_summary(result.comparison, config.gate),
-            reasons=reasons_to_reject(result, config.gate),
-            findings=findings,
-            data=triplets.facts,
-            model=model.facts,
-            history=history,
-            settings=config.fingerprint_fields(),
-            preset=config.preset,
-            judged=sampled_share(bank, full_bank),
-            labels=write_labels(classifier, records, size, draft, config.report.language),
-            unseen=left_out_mode_summary(folds, config),
-            permutation=permutation_summary(folds, config),
-        )
-        write_json(draft / REPORT_FILE, report.as_json())
-        scores = collect_scores(calibration, test, (calibration.bootstrap(config), bootstrap))
-        raw = [scored for scored, kind in baselines if kind == "raw map"]
-        evidence = collect_report_data(test, train, raw, history, size, bootstrap)
-        _write_page(draft, report, evidence, scores, config)
-        _write_classifier(draft, classifier, records, scores, full_bank, thresholds, config)
-        metrics = report.metrics.plain_numbers() | _fold_means(report)
-        return {"metrics": metrics, "reasons": list(report.reasons)}
 
-    return get_or_make_stage(config.stages_path, "report", digest, make)
+@dataclass(frozen=True)
+class EvaluationInputs:
+    """What `evaluate` was called with, and the bank: all of it, and those records of it that are evaluated."""
+
+    triplets: Stage
+    model: Stage
+    config: RunConfig
+    champion: Release | None
+    facts: Json
+    findings: tuple[Finding, ...]
+    folds: tuple[Json, ...]
+    full_bank: Bank
+    bank: Bank
+    frozen: FrozenSet
+
+
+def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
+    """Every file of the stage; its metrics and the gate's reasons."""
+    config, size = inputs.config, (inputs.config.data.rows, inputs.config.data.cols)
+    records = EmbeddedBank(load_encoder(inputs.model), inputs.bank)
+    classifier = trained_classifier(records, config)
+    train, calibration, test = (score_part(classifier, records, part) for part in ("train", "calibrate", "test"))
+    bootstrap, baselines = test.bootstrap(config), _score_baselines(inputs.bank, config)
+    thresholds = calibrate_thresholds(calibration, config)
+    refit = _refit(classifier, records, config)
+    result = HoldoutResult(
+        metrics=holdout_metrics(test, thresholds, bootstrap),
+        baselines=tuple(baseline(scored, kind) for scored, kind in baselines),
+        thresholds=thresholds,
+        frozen=inputs.frozen,
+        comparison=compare_with_champion(inputs.champion, test, config, inputs.frozen) if inputs.champion else None,
+        certificate=leakage_report(inputs.full_bank, inputs.bank, classifier, refit, inputs.triplets.facts),
+    )
+    history = json.loads((Path(inputs.model.path) / "history.json").read_text(encoding="utf-8"))
+    labels = write_labels(classifier, records, size, draft, config.report.language)
+    report = _report(inputs, result, history, labels)
+    write_json(draft / REPORT_FILE, report.as_json())
+    scores = collect_scores(calibration, test, (calibration.bootstrap(config), bootstrap))
+    raw = [scored for scored, kind in baselines if kind == "raw map"]
+    _write_page(draft, report, collect_report_data(test, train, raw, history, size, bootstrap), scores, config)
+    _write_classifier(draft, classifier, records, scores, inputs.full_bank, thresholds, config)
+    return {"metrics": report.metrics.plain_numbers() | _fold_means(report), "reasons": list(report.reasons)}
+
+
+def _report(inputs: EvaluationInputs, result: HoldoutResult, history: Json, labels: Json) -> EvaluationReport:
+    """The result with the gate's decision, and with all that a reader must know of the run."""
+    config, facts = inputs.config, inputs.facts
+    return EvaluationReport(
+        **vars(result),
+        train=SourceSummary.from_json(facts["train"]),
+        test=SourceSummary.from_json(facts["test"]) if facts["test"] else None,
+        changes=facts.get("changes"),
+        verdict=comparison_summary(result.comparison, config.gate),
+        reasons=reasons_to_reject(result, config.gate),
+        findings=inputs.findings,
+        data=inputs.triplets.facts,
+        model=inputs.model.facts,
+        history=history,
+        settings=config.fingerprint_fields(),
+        preset=config.preset,
+        judged=sampled_share(inputs.bank, inputs.full_bank),
+        labels=labels,
+        unseen=left_out_mode_summary(inputs.folds, config),
+        permutation=permutation_summary(inputs.folds, config),
+    )
 
 
 def _write_page(

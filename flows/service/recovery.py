@@ -109,8 +109,9 @@ class RunRecovery:
         has done so is not restarted twice.
         """
         self.seen.pop(run.id, None)
-        client.request("POST", "/events", json=[_restart_event(run)])
-        time.sleep(EVENT_SECONDS)
+        if run.deployment_id is not None:
+            client.request("POST", "/events", json=[_restart_event(run)])
+            time.sleep(EVENT_SECONDS)
         if run.state.type != StateType.CRASHED:
             client.set_flow_run_state(run.id, Crashed(message="its process died, and nothing holds its lock"))
         run_locks.remove_run_lock(self.folder, str(run.id))

@@ -151,9 +151,9 @@ def _class_names(features: Any) -> dict[str, list[str]]:
     for feature in _list(features):
         kind = feature.get("dtype") if isinstance(feature, dict) else None
         classes = kind.get("class_label") if isinstance(kind, dict) else None
-        found = classes.get("names") if isinstance(classes, dict) else None
-        if isinstance(found, dict):
-            found = [found[key] for key in sorted(found, key=lambda key: int(key) if str(key).isdigit() else 0)]
-        if isinstance(found, list):
-            names[str(feature.get("name"))] = list(map(str, found))
+        by_code = classes.get("names") if isinstance(classes, dict) else None
+        if isinstance(by_code, dict):
+            by_code = [by_code[key] for key in sorted(by_code, key=lambda key: int(key) if str(key).isdigit() else 0)]
+        if isinstance(by_code, list):
+            names[str(feature.get("name"))] = list(map(str, by_code))
     return names

@@ -34,25 +34,25 @@ def read_json(path: Path, name: str) -> Iterator[pa.RecordBatch]:
 
 
 def _records(path: Path) -> Iterator[Row]:
-    opened = gzip.open if path.suffix.lower() == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig") as file:
+    open_file = gzip.open if path.suffix.lower() == ".gz" else open
+    with open_file(path, "rt", encoding="utf-8-sig") as file:
         lines = (line for line in file if line.strip())
         first, second = next(lines, ""), next(lines, "")
         if not first:
             return
-        if _is_record(first, alone=not second):
+        if _is_record(first, is_only_line=not second):
             yield from (_require_record(json.loads(line)) for line in chain([first], [second] if second else [], lines))
         else:
-            yield from _whole(json.loads("".join([first, second, *lines])))
+            yield from _records_of_document(json.loads("".join([first, second, *lines])))
 
 
-def _is_record(line: str, alone: bool) -> bool:
+def _is_record(line: str, is_only_line: bool) -> bool:
     """Whether the first line is a record of its own, and not a file's content in columns."""
     try:
         content = json.loads(line)
     except ValueError:
         return False
-    return isinstance(content, dict) and not (alone and (_is_columns(content) or _records_within(content)))
+    return isinstance(content, dict) and not (is_only_line and (_is_columns(content) or _records_within(content)))
 
 
 def _is_columns(content: dict[str, Any]) -> bool:
@@ -63,7 +63,7 @@ def _is_columns(content: dict[str, Any]) -> bool:
     return bool(values) and all(isinstance(value, list | dict) for value in values) and len({*map(len, values)}) == 1
 
 
-def _whole(content: Any) -> Iterator[Row]:
+def _records_of_document(content: Any) -> Iterator[Row]:
     if isinstance(content, dict) and _is_columns(content):
         columns = [list(column.values()) if isinstance(column, dict) else column for column in content.values()]
         return (dict(zip(content, values, strict=True)) for values in zip(*columns, strict=True))

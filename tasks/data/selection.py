@@ -110,8 +110,8 @@ def split_by_name(names: tuple[str, ...] | list[str]) -> tuple[dict[str, list[st
 
 def split_word(name: str) -> str | None:
     """The split whose word a name holds; the last one in it counts."""
-    found = [(match.end(), split) for split, word in SPLIT_PATTERNS.items() for match in word.finditer(name.lower())]
-    return max(found)[1] if found else None
+    words = [(match.end(), split) for split, word in SPLIT_PATTERNS.items() for match in word.finditer(name.lower())]
+    return max(words)[1] if words else None
 
 
 def _of_one_kind(splits: dict[str, list[str]], source: str) -> tuple[str, dict[str, list[str]], dict[str, str]]:

@@ -108,12 +108,12 @@ def _photos_in_folders(folder: Path, by_name: dict[str, Path], good: str) -> lis
     parts = {name: name.split("/") for name in by_name}
     in_splits = all(len(names) > 2 and names[0].lower() in SPLIT_FOLDERS for names in parts.values())
     modes = {name: plain_name(names[1 if in_splits else 0]) for name, names in parts.items()}
-    found = sorted(set(modes.values()))
-    good_mode = next((mode for mode in found if mode == plain_name(good)), None)
-    good_mode = good_mode or next((mode for mode in found if mode.casefold() == plain_name(good).casefold()), None)
+    mode_names = sorted(set(modes.values()))
+    good_mode = next((mode for mode in mode_names if mode == plain_name(good)), None)
+    good_mode = good_mode or next((mode for mode in mode_names if mode.casefold() == plain_name(good).casefold()), None)
     if good_mode is None and good != NO_GOOD:
         raise UnreadablePhotos(
-            f"{folder}: expected a subfolder {good} with the good parts, found {', '.join(found)}; name it with "
+            f"{folder}: expected a subfolder {good} with the good parts, found {', '.join(mode_names)}; name it with "
             f"--good, or --good {NO_GOOD} where all parts are defective"
         )
     return [Photo(by_name[name], name, "0" if mode == good_mode else "1", mode) for name, mode in modes.items()]

@@ -1,7 +1,7 @@
 """Commands of `kensa` as processes that need not import the libraries: each is forked from one that has.
 
-TensorFlow, Prefect's foundations, pandas and others take ten seconds of processor time to import, more than the
-commands of most tests themselves. Imported beforehand is only what does not look at the environment; the command reads
+TensorFlow, Prefect's foundations, pandas and others take some seven seconds of processor time to import, of the
+eighteen of a small retraining. Imported beforehand is only what does not look at the environment; the command reads
 all of its own code and settings anew, in the folder and with the environment that it is given.
 """
 
