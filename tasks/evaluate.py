@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from tasks.config.fingerprints import report_digest
@@ -164,8 +163,8 @@ def _fold_means(report: EvaluationReport) -> dict[str, float]:
 
 def _score_baselines(bank: Bank, config: RunConfig) -> list[tuple[ScoredRecords, BaselineKind]]:
     """The test records by the raw map with Euclidean, cosine and RT, and by an untrained tower."""
-    keras.utils.set_random_seed(config.seed)
-    tower = build_tower(config.tower, (config.data.rows, config.data.cols), bank.maps[bank.rows("train")])
+    size = config.data.rows, config.data.cols
+    tower = build_tower(config.tower, size, bank.maps[bank.rows("train")], seed=config.seed)
     untrained, raw = EmbeddedBank(make_encoder(tower), bank), EmbeddedBank(np.asarray, bank)
     tower_baseline = fit_prototypes("untrained tower", untrained, trained_distance(config.fit), config.fit.prototype)
     raw_maps = [raw_map_baseline(distance(name), bank) for name in ("euclidean", "cosine")]

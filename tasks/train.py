@@ -91,8 +91,8 @@ def prepare_training(
     bank: Bank, config: RunConfig
 ) -> tuple[TripletModel, TripletBatches, TripletBatches] | tuple[BalancedModel, BalancedBatches, BalancedBatches]:
     """A compiled model around a new tower, its batches, and those of the validation; the seed decides all weights."""
-    keras.utils.set_random_seed(config.seed)
-    tower = build_tower(config.tower, (config.data.rows, config.data.cols), _scaling_maps(bank), config.fit.noise)
+    size = config.data.rows, config.data.cols
+    tower = build_tower(config.tower, size, _scaling_maps(bank), config.fit.noise, config.seed)
     prepare = _prepare_balanced if config.fit.batches == "records" else _prepare_triplets
     model, batches, validation = prepare(tower, bank, config)
     steps = len(batches)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Callable
+import inspect
+import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -26,21 +29,35 @@ def reset_number_format() -> None:
     keras.config.set_image_data_format("channels_last")
 
 
+def layer_seeds(seed: int) -> Iterator[int]:
+    """The seeds that Keras draws for layers after `set_random_seed(seed)`, from a generator that nobody shares.
+
+    Keras draws from Python's `random`, and so do Prefect's threads: a draw of theirs between two layers would give
+    the tower other weights than the seed decides.
+    """
+    generator = random.Random(seed)  # noqa: S311  # no secret is drawn
+    while True:
+        yield generator.randint(1, 10**9)
+
+
 def build_tower(
-    settings: TowerConfig, size: tuple[int, int], maps: np.ndarray | None = None, noise: float = 0.0
+    settings: TowerConfig, size: tuple[int, int], maps: np.ndarray | None = None, noise: float = 0.0, seed: int = 0
 ) -> keras.Model:
     """An untrained tower from raw maps (batch, rows·cols) to embeddings (batch, dimensions), float32.
 
     `settings` must be resolved; size: rows and columns of a map; maps: (n, rows·cols) training records,
     from which the scaling is learnt, and which is then part of the tower; noise: deviation of the noise
-    on scaled maps in training. Raises BadSetting for a tower of your own that cannot be imported.
+    on scaled maps in training; seed: decides weights, noise and dropout. A tower of your own seeds
+    its layers itself. Raises BadSetting for a tower of your own that cannot be imported.
     """
     reset_number_format()
+    keras.utils.set_random_seed(seed)  # for layers of your own that have no seed
+    seeds = layer_seeds(seed)
     inputs = keras.Input((size[0] * size[1],), name="map")
     values = _scaled(inputs, settings.scaling, maps)
     if noise:
-        values = layers.GaussianNoise(noise)(values)
-    values = _body(settings.kind)(values, size, parse_widths(settings.widths), settings.dropout)
+        values = layers.GaussianNoise(noise, seed=next(seeds))(values)
+    values = _body(settings.kind, seeds)(values, size, parse_widths(settings.widths), settings.dropout)
     if settings.normalise:
         values = layers.UnitNormalization(name="length")(values)
     return keras.Model(inputs, values, name="tower")
@@ -57,14 +74,14 @@ def _scaled(values: Any, kind: str, maps: np.ndarray | None) -> Any:
     return layers.Rescaling(1 / scaling.spread, offset=-scaling.centre / scaling.spread, name="unit_deviation")(values)
 
 
-def mlp(values: Any, size: tuple[int, int], widths: list[int], dropout: float) -> Any:
+def mlp(values: Any, size: tuple[int, int], widths: list[int], dropout: float, seeds: Iterator[int]) -> Any:
     """Dense layers on the flat map: the notebook's tower."""
     for width in widths[:-1]:
-        values = layers.Dense(width, activation="relu")(values)
-    return layers.Dense(widths[-1], name="embedding")(layers.Dropout(dropout)(values) if dropout else values)
+        values = layers.Dense(width, activation="relu", kernel_initializer=_kernel(seeds))(values)
+    return _embedding(values, widths[-1], dropout, seeds)
 
 
-def conv(values: Any, size: tuple[int, int], widths: list[int], dropout: float) -> Any:
+def conv(values: Any, size: tuple[int, int], widths: list[int], dropout: float, seeds: Iterator[int]) -> Any:
     """Convolutions, then one dense layer that still knows where a thing lies.
 
     The first has 5 × 5 cells and a stride of 2, which makes it four times as fast at about a hundredth of
@@ -72,25 +89,38 @@ def conv(values: Any, size: tuple[int, int], widths: list[int], dropout: float) 
     """
     values = layers.Reshape((*size, 1))(values)
     first, *rest = widths[:-1]
-    values = layers.Conv2D(first, 5, strides=2, padding="same", activation="relu")(values)
+    options = {"padding": "same", "activation": "relu"}
+    values = layers.Conv2D(first, 5, strides=2, kernel_initializer=_kernel(seeds), **options)(values)
     for width in rest:
-        values = layers.Conv2D(width, 3, padding="same", activation="relu")(values)
+        values = layers.Conv2D(width, 3, kernel_initializer=_kernel(seeds), **options)(values)
         values = layers.MaxPooling2D(2, padding="same")(values)
-    values = layers.Flatten()(values)
-    return layers.Dense(widths[-1], name="embedding")(layers.Dropout(dropout)(values) if dropout else values)
+    return _embedding(layers.Flatten()(values), widths[-1], dropout, seeds)
 
 
-def _body(kind: str) -> Callable[..., Any]:
-    """`mlp`, `conv`, or the function at `module:function`, called with the same arguments."""
+def _embedding(values: Any, width: int, dropout: float, seeds: Iterator[int]) -> Any:
+    dense = layers.Dense(width, name="embedding", kernel_initializer=_kernel(seeds))
+    return dense(layers.Dropout(dropout, seed=next(seeds))(values) if dropout else values)
+
+
+def _kernel(seeds: Iterator[int]) -> keras.Initializer:
+    return keras.initializers.GlorotUniform(seed=next(seeds))
+
+
+def _body(kind: str, seeds: Iterator[int]) -> Callable[..., Any]:
+    """`mlp`, `conv`, or the function at `module:function`: called with values, size, widths and dropout.
+
+    It gets `seeds` as well where it has a parameter of that name.
+    """
     if kind in ("mlp", "conv"):
-        return {"mlp": mlp, "conv": conv}[kind]
+        return partial({"mlp": mlp, "conv": conv}[kind], seeds=seeds)
     module, _, name = kind.partition(":")
     try:
-        return getattr(importlib.import_module(module), name)
+        own = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise BadSetting(
             f"tower.kind {kind}: expected a function that Python can import, found none: {error}"
         ) from None
+    return partial(own, seeds=seeds) if "seeds" in inspect.signature(own).parameters else own
 
 
 def weights_digest(tower: keras.Model) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 from keras import layers
 
@@ -23,3 +24,9 @@ def pooled(values, size, widths, dropout):
     values = layers.Conv2D(widths[0], 3, activation="relu")(layers.Reshape((*size, 1))(values))
     both = [layers.GlobalAveragePooling2D()(values), layers.GlobalMaxPooling2D()(values)]
     return layers.Dense(widths[-1])(layers.Dropout(dropout)(layers.Concatenate()(both)))
+
+
+def seeded(values, size, widths, dropout, seeds):
+    """One dense layer that starts as the run's seed says."""
+    kernel = keras.initializers.GlorotUniform(seed=next(seeds))
+    return layers.Dense(widths[-1], kernel_initializer=kernel)(layers.Dropout(dropout, seed=next(seeds))(values))

@@ -40,10 +40,8 @@ def bank() -> parts.Bank:
 
 def released(folder: Path, bank: parts.Bank, seed: int = 1) -> Release:
     """A champion made from `bank`: an untrained tower, its prototypes, and which records it saw."""
-    import keras
 
-    keras.utils.set_random_seed(seed)
-    tower = build_tower(TOWER, (parts.ROWS, parts.COLS))
+    tower = build_tower(TOWER, (parts.ROWS, parts.COLS), seed=seed)
     judge = fit_prototypes("v1", EmbeddedBank(make_encoder(tower), bank), distance("euclidean"), "mean-map")
     tower.save(folder / "model.keras")
     ClassifierArrays(judge.modes, bank.anchors, judge.prototypes, judge.good, None).save(folder)
@@ -58,11 +56,9 @@ def resplit(bank: parts.Bank, seed: int) -> parts.Bank:
 
 
 def test_a_release_judges_as_it_did_before_it_was_saved(tmp_path, bank):
-    import keras
 
     champion = load_classifier(released(tmp_path, bank))
-    keras.utils.set_random_seed(1)
-    same = build_tower(TOWER, (parts.ROWS, parts.COLS))
+    same = build_tower(TOWER, (parts.ROWS, parts.COLS), seed=1)
     judge = fit_prototypes("again", EmbeddedBank(make_encoder(same), bank), distance("euclidean"), "mean-map")
     np.testing.assert_allclose(
         champion.mode_distances(champion.embed(bank.maps)), judge.mode_distances(judge.embed(bank.maps)), rtol=1e-6

@@ -101,6 +101,19 @@ def test_noise_and_dropout_are_of_training_alone():
     assert not np.allclose(*noisy)
 
 
+@pytest.mark.parametrize("settings", [NOTEBOOK, BEST, replace(BEST, kind="support.custom_models:seeded")])
+def test_the_seed_alone_decides_a_tower(monkeypatch, settings):
+    """Other threads draw from Python's random, too: Prefect's do, while a tower is built."""
+    first = build_tower(settings, (4, 5), MAPS, noise=0.5, seed=3)
+    monkeypatch.setattr("random.randint", lambda low, high: low)
+    again = build_tower(settings, (4, 5), MAPS, noise=0.5, seed=3)
+    other = build_tower(settings, (4, 5), MAPS, noise=0.5, seed=4)
+    assert weights_digest(first) == weights_digest(again) != weights_digest(other)
+    noisy = [ops.convert_to_numpy(tower(MAPS, training=True)) for tower in (first, again, other)]
+    np.testing.assert_allclose(noisy[0], noisy[1], rtol=1e-5, atol=1e-6)
+    assert not np.allclose(noisy[0], noisy[2])
+
+
 def test_a_tower_of_ones_own():
     tower = build_tower(replace(BEST, kind="support.custom_models:pooled", widths="8-6"), (4, 5), MAPS)
     assert tower.output_shape == (None, 6)
