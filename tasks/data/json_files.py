@@ -1,4 +1,7 @@
-"""JSON files: a record a line, a list of records, or lists by column; texts are text, numbers numbers."""
+"""JSON files: a record a line, a list of records, lists by column, or rows below the names of the columns.
+
+Texts are text, numbers numbers.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,17 @@ def _is_record(line: str, is_only_line: bool) -> bool:
         content = json.loads(line)
     except ValueError:
         return False
-    return isinstance(content, dict) and not (is_only_line and (_is_columns(content) or _records_within(content)))
+    is_document = is_only_line and isinstance(content, dict) and any(
+        form(content) for form in (_is_split, _is_columns, _records_within)
+    )
+    return isinstance(content, dict) and not is_document
+
+
+def _is_split(content: Row) -> bool:
+    """`columns`, `data` and perhaps `index`: the form that pandas calls `orient="split"`."""
+    return {"columns", "data"} <= set(content) <= {"columns", "index", "data"} and all(
+        isinstance(value, list) for value in content.values()
+    )
 
 
 def _is_columns(content: dict[str, Any]) -> bool:
@@ -64,6 +77,9 @@ def _is_columns(content: dict[str, Any]) -> bool:
 
 
 def _records_of_document(content: Any) -> Iterator[Row]:
+    if isinstance(content, dict) and _is_split(content):
+        names = list(map(str, content["columns"]))
+        return (dict(zip(names, _require_values(row, len(names)), strict=True)) for row in content["data"])
     if isinstance(content, dict) and _is_columns(content):
         columns = [list(column.values()) if isinstance(column, dict) else column for column in content.values()]
         return (dict(zip(content, values, strict=True)) for values in zip(*columns, strict=True))
@@ -78,6 +94,13 @@ def _records_within(content: Row) -> list[Row]:
     """The only list of records in an object, such as `data` beside `schema`; empty without one."""
     lists = [value for value in content.values() if isinstance(value, list) and value]
     return lists[0] if len(lists) == 1 and all(isinstance(item, dict) for item in lists[0]) else []
+
+
+def _require_values(row: Any, count: int) -> list[Any]:
+    if not isinstance(row, list) or len(row) != count:
+        found = f"{len(row)} values" if isinstance(row, list) else type(row).__name__
+        raise ValueError(f"expected {count} values in each row of data, found {found}")
+    return row
 
 
 def _require_record(content: Any) -> Row:

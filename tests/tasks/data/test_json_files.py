@@ -1,4 +1,4 @@
-"""JSON in its three forms: a record a line, a list of records, and lists by column."""
+"""JSON in its forms: a record a line, a list of records, lists by column, rows below the names of the columns."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ def read(path, content):
         '{"data0": [0.5, 2], "label": ["001", 1]}',
         '{"data0": {"0": 0.5, "1": 2}, "label": {"0": "001", "1": "1"}}',
         '{"schema": {}, "data": [{"data0": 0.5, "label": "001"}, {"data0": 2, "label": "1"}]}',
+        '{"columns": ["data0", "label"], "index": [0, 1], "data": [[0.5, "001"], [2, 1]]}',
+        '{\n"columns": ["data0", "label"],\n"data": [[0.5, "001"], [2, "1"]]}',
         '{\n"version": 1, "data": [{"data0": 0.5, "label": "001"}, {"data0": 2, "label": "1"}]}',
     ],
 )
@@ -38,6 +40,11 @@ def test_the_same_records_in_many_forms(tmp_path, name, content):
 def test_one_record_of_a_map_alone_is_a_record(tmp_path):
     assert read(tmp_path / "t.jsonl", '{"map": [1, 2.5]}\n') == [{"map": [1.0, 2.5]}]
     assert read(tmp_path / "t.jsonl", '{"map": [1]}\n{"map": [2]}\n') == [{"map": [1]}, {"map": [2]}]
+
+
+def test_a_row_with_too_few_values_for_its_columns_is_refused(tmp_path):
+    with pytest.raises(UnreadableSource, match=r"^t.json: .*expected 2 values in each row of data, found 1 values$"):
+        read(tmp_path / "t.json", '{"columns": ["data0", "label"], "index": [0, 1], "data": [[0.5, "001"], [2]]}')
 
 
 def test_columns_that_only_later_records_have(tmp_path):
