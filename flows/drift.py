@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import flow
 from prefect.logging import get_run_logger
 
-from flows.service.lines import ProductLine, read_lines
+from flows.service.lines import NewPartsSource, ProductLine, read_lines
 from flows.service.run_locks import guarded_run
 from flows.ui import notify
 from flows.ui.artifacts import publish_drift
@@ -18,7 +19,12 @@ from tasks.core.inspection import DriftResult
 
 @flow(name="drift", persist_result=False, on_failure=[notify.send_failure])
 def drift(
-    line: str = "all", source: str | None = None, release: str | None = None, out: str = "drift"
+    line: str = "all",
+    source: str | None = None,
+    release: str | None = None,
+    out: str = "drift",
+    config: str | None = None,
+    part: str | None = None,
 ) -> list[DriftResult]:
     """Draw control charts of new parts and test their cells; a run that finds a drift completes, and notifies.
 
@@ -27,14 +33,17 @@ def drift(
         source: The new parts in place of the line's setting: org/name[@revision] on the Hub, a folder, or demo.
         release: A release such as v3 to use in place of the champion.
         out: The folder of the pages, one for each line, in the worker's folder.
+        config: The configuration of the source, if it has several.
+        part: The split of the source to read.
     """
     steps.log_known_errors_in_one_line()
     with guarded_run():
         lines = read_lines()
         if line != "all":
-            return [_check_line(lines[line], source or lines[line].drift, release, out)]
-        if source or release:
-            raise BadSetting("line all: expected no source and no release, which are a single line's")
+            parts = _new_parts(lines[line], source, config, part)
+            return [_check_line(lines[line], parts, release, out)]
+        if source or release or config or part:
+            raise BadSetting("line all: expected no source, release, config or part, which are a single line's")
         return _check_all_lines([entry for entry in lines.by_name.values() if entry.drift], out)
 
 
@@ -49,12 +58,20 @@ def _check_all_lines(lines: list[ProductLine], out: str) -> list[DriftResult]:
     return [result for state in states.values() for result in state.result()]
 
 
-def _check_line(line: ProductLine, source: str | None, release: str | None, out: str) -> DriftResult:
-    if source is None:
+def _new_parts(line: ProductLine, source: str | None, config: str | None, part: str | None) -> NewPartsSource:
+    """The source of the parameters, or else the line's own, of which they may choose another configuration or split."""
+    parts = NewPartsSource(source) if source else line.drift
+    if parts is None:
         raise BadSetting(f"line {line.name}: expected drift in kensa.toml, or a source, to compare; found neither")
-    resolved = steps.resolve(source, None, line.config.data_path)
+    return replace(parts, config=config or parts.config, part=part or parts.part)
+
+
+def _check_line(line: ProductLine, parts: NewPartsSource, release: str | None, out: str) -> DriftResult:
+    downloaded = steps.download(steps.resolve(parts.source, None, line.config.data_path))
     page = Path(out) / f"{line.name}.html"
-    result = steps.drift(steps.download(resolved), line.config.artifacts_path, page, version=release)
+    result = steps.drift(
+        downloaded, line.config.artifacts_path, page, version=release, config=parts.config, part=parts.part
+    )
     publish_drift(result, line)
     notify.send_drift(result, line.name)
     return result

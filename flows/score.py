@@ -21,6 +21,8 @@ def score(
     release: str | None = None,
     against: str | None = None,
     out: str = "verdicts.parquet",
+    config: str | None = None,
+    part: str | None = None,
 ) -> ScoreResult:
     """Write the verdict on every record of a source to a file, good, defect or unknown, and a page that explains it.
 
@@ -30,15 +32,17 @@ def score(
         release: A release such as v3 to use in place of the champion.
         against: Another release; the records whose verdict it would change are listed and shown.
         out: The Parquet file of the verdicts, in the worker's folder; the page lies beside it.
+        config: The configuration of the source, if it has several.
+        part: The split of the source to read.
     """
     steps.log_known_errors_in_one_line()
     with guarded_run():
         data, releases, language = Path(DATA_FOLDER), Path(ARTIFACTS_FOLDER), "en"
         if line:
-            config = read_lines()[line].config
-            data, releases, language = config.data_path, config.artifacts_path, config.report.language
+            run = read_lines()[line].config
+            data, releases, language = run.data_path, run.artifacts_path, run.report.language
         page = Path(out).with_suffix(".html")
-        request = ScoreRequest(out=Path(out), page=page, version=release, against=against)
+        request = ScoreRequest(out=Path(out), page=page, version=release, against=against, config=config, part=part)
         result = steps.score(steps.download(steps.resolve(source, None, data)), releases, request)
         publish_verdicts(result, language)
         return result

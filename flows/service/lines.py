@@ -8,6 +8,7 @@ train = "acme/boards"          # the branch is main, or what follows an @
 preset = "notebook"
 set = ["fit.epochs=5"]
 drift = "acme/inspected"       # new parts, compared each day with those that the champion was made with
+# or drift = {source = "acme/inspected", config = "front", part = "station1"}, as `kensa drift --config --part`
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from zoneinfo import available_timezones
 
 import pytz
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from flows.service.ledger import Ledger
 from tasks.config.overrides import parse_run
@@ -105,8 +106,34 @@ class _Keys(BaseModel):
         return replace(default or Schedule(), **changes) if changes else default
 
 
-class _LineKeys(_Keys):
-    drift: str | None = Field(None, description='drift as a source of new parts such as "acme/inspected"')
+@dataclass(frozen=True)
+class NewPartsSource:
+    """The source of new parts; its configuration and split, where it has several."""
+
+    source: str
+    config: str | None = None
+    part: str | None = None
+
+
+def _parse_new_parts(content: Any) -> NewPartsSource:
+    """A source, or a table of `source`, `config` and `part`."""
+    table = {"source": content} if isinstance(content, str) else content
+    if (
+        not isinstance(table, dict)
+        or "source" not in table
+        or not all(isinstance(text, str) for text in table.values())
+    ):
+        raise ValueError("neither a source nor a table with one")
+    if unknown := sorted(set(table) - {"source", "config", "part"}):
+        raise ValueError(f"{unknown[0]} is not source, config or part")
+    return NewPartsSource(**table)
+
+
+class _LineKeys(_Keys, arbitrary_types_allowed=True):
+    drift: Annotated[NewPartsSource, BeforeValidator(_parse_new_parts)] | None = Field(
+        None,
+        description='drift as a source of new parts such as "acme/new" or {source = "acme/new", part = "test"}',
+    )
 
 
 class _FileKeys(_Keys, extra="forbid"):
@@ -135,7 +162,7 @@ class ProductLine:
     name: str
     config: RunConfig
     schedule: Schedule | None = None
-    drift: str | None = None
+    drift: NewPartsSource | None = None
 
     @property
     def dataset(self) -> str:

@@ -18,15 +18,19 @@ LINE = '[lines.{name}]\ntrain = "acme/boards"\nset = ["data.rows=4", "data.cols=
 
 @pytest.fixture(scope="module")
 def place(small_line, a_place, server, hidden, tmp_path_factory):
-    """The line `boards` with a release, and two folders of new parts: as before, and brighter; flows run here."""
+    """The line `boards` with a release, and two folders of new parts: as before, and a split that is brighter.
+
+    Flows run here.
+    """
     place = a_place(tmp_path_factory.mktemp("drift") / "place", server.env)
     shutil.copytree(small_line.artifacts_path, place.folder / "artifacts" / "boards")
     same, bright = hidden(each=100, seed=31), hidden(each=100, seed=32)
     bright.maps[:] *= 1.6
-    for name, parts in (("same", same), ("bright", bright)):
-        (place.folder / name).mkdir()
-        pq.write_table(map_column(parts).select(["map"]), place.folder / name / "records.parquet")
-    (place.folder / "kensa.toml").write_text(LINE.format(name="boards") + 'drift = "./bright"\n')
+    for name, parts in (("same/records", same), ("bright/test", same), ("bright/train", bright)):
+        (place.folder / name).parent.mkdir(exist_ok=True)
+        pq.write_table(map_column(parts).select(["map"]), place.folder / f"{name}.parquet")
+    new_parts = 'drift = {source = "./bright", part = "train"}\n'
+    (place.folder / "kensa.toml").write_text(LINE.format(name="boards") + new_parts)
     with in_place(place.folder, server):
         yield place
 
@@ -53,6 +57,9 @@ def test_a_single_line_can_be_compared_with_other_parts(place, server):
     [
         ({"line": "nowhere"}, "expected one of boards"),
         ({"source": "./same"}, "line all: expected no source"),
+        ({"part": "train"}, "line all: expected no source"),
+        ({"line": "boards", "part": "evening"}, "expected the split evening"),
+        ({"line": "boards", "config": "front"}, "expected the configuration front"),
     ],
 )
 def test_a_mistake_fails_the_run_in_one_line(place, server, parameters, message):

@@ -43,6 +43,8 @@ def test_the_flow_writes_verdicts_a_page_and_flips_and_shows_them_in_the_ui(plac
     [
         ({"line": "nowhere"}, BadSetting, "expected one of boards"),
         ({"line": "boards", "release": "v77"}, UnknownRelease, "no such release"),
+        ({"line": "boards", "part": "evening"}, BadSetting, "expected the split evening"),
+        ({"line": "boards", "config": "front"}, BadSetting, "expected the configuration front"),
     ],
 )
 def test_a_mistake_fails_the_run_and_writes_nothing(place, parameters, error, message):

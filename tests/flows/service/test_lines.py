@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from prefect.server.schemas.schedules import CronSchedule
 
-from flows.service.lines import Schedule, read_lines
+from flows.service.lines import NewPartsSource, Schedule, read_lines
 from tasks.config.model import TrainingConfig
 from tasks.config.overrides import read_run
 from tasks.config.run import DataConfig, RunConfig
@@ -64,6 +64,13 @@ def test_a_line_is_retrained_by_its_own_schedule_else_by_the_one_of_all(written)
     assert written(GOOD)["boards"].schedule is None
 
 
+def test_new_parts_are_a_source_or_a_table_that_chooses_of_it(written):
+    text = '[lines.a]\ntrain = "demo"\ndrift = {}\n'
+    assert written(text.format('"acme/new@week"'))["a"].drift == NewPartsSource("acme/new@week")
+    table = '{source = "acme/new", config = "front", part = "station1"}'
+    assert written(text.format(table))["a"].drift == NewPartsSource("acme/new", "front", "station1")
+
+
 def test_an_unknown_line_names_those_that_exist(written):
     with pytest.raises(BadSetting, match="line housings: expected one of boards, old-boards"):
         written(GOOD)["housings"]
@@ -88,6 +95,12 @@ def test_no_file_says_so(tmp_path):
         ('retries = 3\n[lines.a]\ntrain = "demo"', "found retries"),
         ('notify = "a/b/c"\n[lines.a]\ntrain = "demo"', "expected notify as TYPE/NAME"),
         ("[lines.a]\ntrain = 'demo'\ndrift = 3", "line a: expected drift as a source of new parts"),
+        (
+            "[lines.a]\ntrain = 'demo'\ndrift = {part = 'x'}",
+            "found {'part': 'x'}: neither a source nor a table with one",
+        ),
+        ("[lines.a]\ntrain = 'demo'\ndrift = {source = 'demo', split = 'x'}", "split is not source, config or part"),
+        ("[lines.a]\ntrain = 'demo'\ndrift = {source = 'demo', part = 3}", "neither a source nor a table with one"),
         ("[lines.a]\ntrain = 'demo'\nschedule = '@daily'", "line a: expected schedule as five cron fields"),
         ("[lines.a]\ntrain = 'demo'\nschedule = '0 0 5 * * 1'", "line a: expected schedule as five cron fields"),
         ("[lines.a]\ntrain = 'demo'\nschedule = '0 5 31 2 *'", "line a: expected schedule as five cron fields"),
