@@ -17,16 +17,15 @@ from urllib.parse import urlsplit
 import httpx
 
 from tasks.config.toml_file import read_toml
-from tasks.core.errors import BadSetting, ServerUnreachable, UnusableFolder
+from tasks.core.errors import ServerUnreachable, UnusableFolder
 from tasks.core.files import ensure_writable
+from tasks.core.proxies import configured_proxies, require_usable_proxies
 from tasks.core.text import one_line
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 TIMEOUT_SECONDS = 10
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,8 @@ def translate_server_errors(server: PrefectServer) -> Iterator[None]:
 
 def _proxy_hint() -> str:
     """A proxy is often why a server in the same network does not answer."""
-    names = [name for name in PROXIES if os.environ.get(name.lower()) or os.environ.get(name)]
-    return f"; {names[0]} is set: name the server's host in NO_PROXY if it is in your own network" if names else ""
+    name = next(iter(configured_proxies()), None)
+    return f"; {name} is set: name the server's host in NO_PROXY if it is in your own network" if name else ""
 
 
 @contextmanager
@@ -125,20 +124,6 @@ def require_server(needed: bool = False) -> None:
     else:
         _require_home()
     logging.getLogger("httpx").setLevel(logging.WARNING)
-
-
-def require_usable_proxies() -> None:
-    """Raise BadSetting for a proxy in the environment with which httpx makes no client; its password is not shown."""
-    for name in PROXIES:
-        value = os.environ.get(name.lower()) or os.environ.get(name) or ""
-        try:
-            scheme = httpx.URL(value if "://" in value else f"http://{value}").scheme
-        except httpx.InvalidURL:
-            scheme = "an invalid address"
-        if scheme not in PROXY_SCHEMES:
-            raise BadSetting(
-                f"{name}: expected a proxy such as http://proxy:8080 or socks5://proxy:1080, found {scheme}"
-            )
 
 
 def _require_home() -> None:

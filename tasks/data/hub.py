@@ -25,6 +25,7 @@ from tasks.core.errors import (
     UnusableFolder,
 )
 from tasks.core.files import DISK_ERRORS, add_checksum, checksum_matches, ensure_writable, file_digest, write_json
+from tasks.core.proxies import configured_proxies, require_usable_proxies
 from tasks.core.text import one_line
 
 READ_BYTES = 1 << 20
@@ -135,7 +136,7 @@ def matches_blob_name(blob: Path) -> bool:
 def translate_hub_errors(title: str, repository: HubRepository = DATASET) -> Iterator[None]:
     """Raise Kensa's error, in one line, for what the Hub's client raises inside; Kensa's own errors pass.
 
-    Raises NoPermission, UnknownRevision, `repository.missing`, SourceUnreachable (which may pass), UnreadableSource
+    Raises BadSetting for a proxy that no client can use, NoPermission, UnknownRevision, `repository.missing`, SourceUnreachable (which may pass), UnreadableSource
     for an answer that cannot be used or a Hub that is switched off, and UnusableFolder for what the disk refuses.
     """
     from huggingface_hub import errors
@@ -151,7 +152,8 @@ def translate_hub_errors(title: str, repository: HubRepository = DATASET) -> Ite
         if isinstance(error, OSError) and error.errno in DISK_ERRORS - {None}:
             raise UnusableFolder(f"{title}: cannot be kept ({error.strerror}); make room, or set HF_HOME") from None
         raise _translate(title, repository, error) from None
-    except (ValueError, KeyError, TypeError) as error:  # no JSON, other keys, or a name that leads elsewhere
+    except (ValueError, KeyError, TypeError, httpx.InvalidURL) as error:  # no JSON, other keys, a name leading elsewhere
+        require_usable_proxies()
         raise UnreadableSource(
             f"{title}: the Hub's answer cannot be used ({one_line(error)}); tell the {repository.noun}'s owner"
         ) from None
@@ -173,8 +175,9 @@ def _translate(title: str, repository: HubRepository, error: BaseException) -> K
         return SourceUnreachable(f"{title}: the Hub lacks a file that it names; {repository.retry}")
     if isinstance(error, errors.HfHubHTTPError):
         return _translate_status(title, repository, error.response.status_code)
+    causes = ", ".join(["the network", *configured_proxies()])
     return SourceUnreachable(
-        f"{title}: no answer from the Hub ({type(error).__name__}); check the network and HF_ENDPOINT"
+        f"{title}: no answer from the Hub ({type(error).__name__}); check {causes} and HF_ENDPOINT"
     )
 
 
