@@ -14,8 +14,8 @@ from tasks.core.errors import UnknownSource, UnreadableSource
 from tasks.core.files import file_digest
 from tasks.core.results import DownloadedSource, PinnedSource
 from tasks.data.card import CARDS, read_card
-from tasks.data.hub import hub_revision, translate_hub_errors, verify_snapshot
-from tasks.data.listing import TABLE_KINDS, TABLE_PATTERNS, list_tables
+from tasks.data.hub import hub_head, translate_hub_errors, verify_snapshot
+from tasks.data.listing import TABLE_KINDS, TABLE_PATTERNS, list_tables, other_data, table_kind
 from tasks.data.selection import was_read_otherwise
 from tasks.imaging.demo import demo_revision
 
@@ -38,8 +38,9 @@ def resolve(source: str, revision: str | None, data_folder: Path) -> PinnedSourc
         raise UnknownSource(
             f"{source}: expected org/name[@revision] on the Hub, a folder of tables, or demo; found no such folder"
         )
-    commit = hub_revision(name, revision or revision_in_source or "main", data_folder)
-    return PinnedSource(name, "hub", name, commit)
+    head = hub_head(name, revision or revision_in_source or "main", data_folder)
+    not_fetched = other_data(file for file in head.files if not table_kind(file))
+    return PinnedSource(name, "hub", name, head.revision, not_fetched)
 
 
 def download(resolved: PinnedSource) -> DownloadedSource:
@@ -63,9 +64,15 @@ def download(resolved: PinnedSource) -> DownloadedSource:
         )
     verify_snapshot(Path(folder), title)
     if not list_tables(Path(folder)).tables:
-        kinds = ", ".join(TABLE_KINDS)
-        raise UnreadableSource(f"{resolved.source}: expected {kinds} files, found none at this revision")
+        files = _none_but(resolved.not_fetched)
+        raise UnreadableSource(
+            f"{resolved.source}: expected {', '.join(TABLE_KINDS)} files, found {files} at this revision"
+        )
     return DownloadedSource(resolved, folder)
+
+
+def _none_but(others: tuple[str, ...]) -> str:
+    return f"none, but {', '.join(others[:4])}" if others else "none"
 
 
 def _in_any_case(pattern: str) -> str:
@@ -80,8 +87,8 @@ def _content_revision(folder: Path) -> str:
     """
     listing = list_tables(folder)
     if not listing.tables:
-        others = f"none, but {', '.join(listing.others[:4])}" if listing.others else "none"
-        raise UnreadableSource(f"{folder}: expected a folder with {', '.join(TABLE_KINDS)} files, found {others}")
+        kinds, files = ", ".join(TABLE_KINDS), _none_but(listing.others)
+        raise UnreadableSource(f"{folder}: expected a folder with {kinds} files, found {files}")
     try:
         names = sorted(listing.tables, key=lambda name: name.split("/"))
         contents = [(name, file_digest(folder / name)) for name in names]

@@ -31,12 +31,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class PinnedSource:
-    """A source pinned to one revision: a Hub commit, a folder's content digest, the demo's version."""
+    """A source pinned to one revision: a Hub commit, a folder's content digest, the demo's version.
+
+    not_fetched: files of a Hub dataset that look like data and are no tables, as far as its listing is known.
+    """
 
     source: str
     kind: Literal["hub", "folder", "demo"]
     location: str
     revision: str
+    not_fetched: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def title(self) -> str:

@@ -58,20 +58,29 @@ MODEL_REPOSITORY = HubRepository(
 )
 
 
-def hub_revision(name: str, revision: str, data_folder: Path) -> str:
-    """The commit that a branch or tag of a dataset points to; without a network, the last one that was seen."""
+@dataclass(frozen=True)
+class HubHead:
+    """The commit that a branch or tag points to, and the names of its files; none without a network."""
+
+    revision: str
+    files: tuple[str, ...] = ()
+
+
+def hub_head(name: str, revision: str, data_folder: Path) -> HubHead:
+    """The head of a branch or tag of a dataset; without a network, the last one that was seen."""
     from huggingface_hub import HfApi, constants
 
     head = data_folder / "heads" / f"{name.replace('/', '--')}@{revision.replace('/', '--')}.json"
     if constants.HF_HUB_OFFLINE:
-        return _offline_revision(name, revision, head)
+        return HubHead(_offline_revision(name, revision, head))
     with translate_hub_errors(f"{name}@{revision}"):
-        sha = str(HfApi().dataset_info(name, revision=revision, timeout=30).sha)
+        info = HfApi().dataset_info(name, revision=revision, timeout=30)
+        sha, files = str(info.sha), tuple(file.rfilename for file in info.siblings or ())
     if not _is_commit(sha):
         raise SourceUnreachable(f"{name}@{revision}: expected a commit from the Hub, found {sha[:60]!r}; try again")
     ensure_writable(head.parent)
     write_json(head, add_checksum({"sha": sha}))
-    return sha
+    return HubHead(sha, files)
 
 
 def _offline_revision(name: str, revision: str, head: Path) -> str:

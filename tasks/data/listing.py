@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +34,13 @@ def list_tables(folder: Path) -> Listing:
     """The listing of a folder, through links to other folders; UnreadableSource where a folder cannot be read."""
     names = sorted(_visible_files(folder))
     tables = [name for name in names if table_kind(name) and not _is_verdicts(folder / name)]
-    others = set(names) - set(tables)
-    return Listing(folder, tuple(tables), tuple(sorted(name for name in others if _looks_like_data(name))))
+    return Listing(folder, tuple(tables), other_data(set(names) - set(tables)))
+
+
+def other_data(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of files that are no tables which look like data, sorted; hidden ones do not."""
+    visible = (name for name in names if not any(part.startswith(".") for part in name.split("/")))
+    return tuple(sorted(name for name in visible if _looks_like_data(name)))
 
 
 def table_kind(name: str) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,7 +21,7 @@ from tasks.data.card import read_card
 from tasks.data.csv_files import csv_schema, has_rows, read_csv
 from tasks.data.json_files import read_json
 from tasks.data.limits import require_bounded, require_max_rows
-from tasks.data.listing import list_tables
+from tasks.data.listing import Listing, list_tables
 from tasks.data.schema import MAP_COLUMN_LAYOUT, VALUE_COLUMN, TableLayout, detect_layout, is_number, listed
 from tasks.data.selection import Selection, names_of_classes, select
 from tasks.data.unpacked_size import FILE_MAGIC, MAX_TEXT_BYTES, find_oversized_text
@@ -77,11 +77,13 @@ def open_source(
         table = _demo_table()
         return TableSource(source, table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS)))
     with _translate_reader_errors(source):
-        return _open_folder(Path(downloaded.folder), source, data, held_out, option)
+        listing = list_tables(Path(downloaded.folder))
+        others = {*listing.others, *downloaded.resolved.not_fetched}
+        return _open_listing(replace(listing, others=tuple(others)), source, data, held_out, option)
 
 
-def _open_folder(folder: Path, source: str, data: DataConfig, held_out: bool, option: str) -> TableSource:
-    listing, card = list_tables(folder), read_card(folder, source)
+def _open_listing(listing: Listing, source: str, data: DataConfig, held_out: bool, option: str) -> TableSource:
+    folder, card = listing.folder, read_card(listing.folder, source)
     if not listing.tables:
         raise UnreadableSource(f"{source}: expected tables, found none")
     selection = select(listing, card, data, held_out, source, option)

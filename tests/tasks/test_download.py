@@ -51,6 +51,14 @@ def test_a_branch_is_pinned_to_its_commit_and_its_tables_are_brought(hub, tmp_pa
     assert resolve("acme/boards@main", pinned.revision, tmp_path / "data").revision == pinned.revision
 
 
+def test_files_that_look_like_data_and_are_not_fetched_are_known_without_another_request(hub, tmp_path):
+    files = {"new/parts.xlsx": b"PK", "data/train.csv.bak": b"1", ".git/old.xlsx": b"PK", "photo.png": b"x"}
+    hub.commit("acme/boards", files)
+    before = len(hub.requests)
+    assert resolve("acme/boards", None, tmp_path).not_fetched == ("data/train.csv.bak", "new/parts.xlsx")
+    assert len(hub.requests) == before + 1
+
+
 def test_what_was_downloaded_is_not_fetched_again(hub, tmp_path):
     pinned = resolve("acme/boards", None, tmp_path)
     download(pinned)
@@ -89,6 +97,9 @@ def test_what_the_hub_refuses_is_one_line(hub, tmp_path, prepare, revision, erro
 def test_a_dataset_without_tables_is_refused(hub, tmp_path):
     hub.commit("acme/texts", {"README.md": b"a card", "notes.txt": b"no table"})
     with pytest.raises(UnreadableSource, match="found none at this revision"):
+        download(resolve("acme/texts", None, tmp_path))
+    hub.commit("acme/texts", {"parts.xlsx": b"PK"})
+    with pytest.raises(UnreadableSource, match=r"found none, but parts.xlsx at this revision"):
         download(resolve("acme/texts", None, tmp_path))
 
 

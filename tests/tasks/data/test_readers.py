@@ -158,6 +158,15 @@ def test_files_without_records_have_no_say_and_are_named(tmp_path):
         read(tmp_path)
 
 
+def test_files_that_were_not_fetched_from_the_hub_are_named(tmp_path):
+    pc.write_csv(rows(3), tmp_path / "c.csv")
+    local = folder_source(tmp_path)
+    fetched = replace(local, resolved=replace(local.resolved, not_fetched=("new/t.xlsx",)))
+    source = open_source(fetched, DATA, False)
+    assert source.unread == ("new/t.xlsx (no table by its name)",)
+    assert [finding.notes for finding in source.findings] == ["1 of 2; not read: new/t.xlsx (no table by its name)"]
+
+
 def test_words_in_the_values_of_a_later_file_are_seen(tmp_path):
     pq.write_table(rows(2), tmp_path / "a.parquet")
     pq.write_table(rows(2, data3=pa.array(["1", "broken"])), tmp_path / "b.parquet")
