@@ -33,8 +33,8 @@ test: setup lint browser  ## every test, and those of the model on the other bac
 	KERAS_BACKEND=jax $(RUN)/python -m pytest -q -n $(JOBS) --dist worksteal -k "not noise_teaches and not every_distance" $(MODELS)
 	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile $(ORDER)
 
-test-fast: setup  ## the tests that take seconds
-	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile $(ORDER) -m "not slow"
+test-fast: setup  ## the tests that take a second or two each; a third process would only import once more
+	$(RUN)/python -m pytest -n 2 --dist loadfile $(ORDER) -m "not slow"
 
 commands: setup  ## docs/commands.md anew, from the help of the commands
 	$(RUN)/python -m kensa.cli.reference > docs/commands.md

@@ -31,6 +31,7 @@ def own(tmp_path, monkeypatch):
     sys.modules.pop("own", None)
 
 
+@pytest.mark.slow
 def test_the_pages_own_distance_and_tower_train_and_judge(own):
     assert len(SHOWN) == 2
     bank = parts.banked(parts.inspected(modes=3, each=60))

@@ -6,6 +6,7 @@ import ast
 import re
 
 import numpy as np
+import pytest
 from support.project import ROOT
 
 import kensa
@@ -22,6 +23,7 @@ def test_the_table_names_the_whole_api():
     }
 
 
+@pytest.mark.slow
 def test_the_program_that_inspects_runs(small_line, hidden, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "artifacts").symlink_to(small_line.artifacts_path)

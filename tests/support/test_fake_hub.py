@@ -20,6 +20,8 @@ import pyarrow.parquet as pq
 import pytest
 from support.fake_hub import Fault, Hub
 
+pytestmark = pytest.mark.slow  # each client is a process of its own: its environment is read by imports
+
 CLIENT = """
 import hashlib, json, sys
 from pathlib import Path

@@ -65,6 +65,7 @@ def test_without_the_packages_of_onnx_it_says_what_to_install(artifacts, monkeyp
 
 
 @pytest.mark.parametrize("name", ["cosine", "snr", "rt"])
+@pytest.mark.slow
 def test_other_distances_and_a_fused_score_pass_the_gate_as_onnx(artifacts, small_release, tmp_path, monkeypatch, name):
     """The gate is the test; euclidean is the release's own distance."""
     release = with_distance(small_release, distance(name), fused=name == "rt")

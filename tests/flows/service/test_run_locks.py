@@ -38,6 +38,7 @@ def run(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.slow
 def test_a_death_is_seen_at_once(tmp_path, run, number):
     assert (dead_runs(tmp_path), is_run_locked(tmp_path, "a")) == ([], True)
     os.kill(run.pid, number)

@@ -17,6 +17,8 @@ from support.fake_hub_models import ModelHub
 
 from tasks.core.stages import MANIFEST, seal_folder
 
+pytestmark = pytest.mark.slow  # each push is a process of its own
+
 TOKEN, REPOSITORY, LARGE = "hf_secretsecret", "acme/board-model", 3_000_000
 
 

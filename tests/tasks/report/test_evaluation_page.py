@@ -267,6 +267,7 @@ def test_every_picture_says_what_it_shows(usual):
     assert all("aria-hidden" in attrs or attrs["aria-label"] for attrs in page.all("svg"))
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_page(usual):
     report, evidence, html = usual
     assert render(report, evidence) == html
@@ -299,6 +300,7 @@ def test_mistakes_stand_beside_both_neighbours(usual):
         assert needed in text
 
 
+@pytest.mark.slow
 def test_a_model_without_mistakes_says_so(usual):
     html = render(usual[0], replace(usual[1], mistakes=[]))
     assert "None: every test record is nearest to its own mode’s prototype." in Page(html).text
@@ -348,6 +350,7 @@ def test_changed_settings_come_first(usual):
     assert text.index("● seed") < text.index("data.rows")
 
 
+@pytest.mark.slow
 def test_hostile_text_is_text_wherever_it_stands():
     report, evidence = evaluated([f"{HOSTILE}{i}" for i in range(3)])
     source = replace(SOURCE, source=HOSTILE)
@@ -378,6 +381,7 @@ def of_fold(value: float) -> dict[str, Any]:
     return {"n": 57, "novelty": {"auroc": value - 0.1, "interval": edges}, "scores": scores, "caught": value - 0.2}
 
 
+@pytest.mark.slow
 def test_unseen_modes_are_shown_by_name(usual):
     mean = {"novelty_auroc": 0.8037, "caught": 0.7123, "good_auroc": 0.9041}
     mean |= {f"good_auroc_{name}": value for name, value in (("distance", 0.9041), ("peak", 0.9052), ("fused", 0.9063))}
@@ -390,6 +394,7 @@ def test_unseen_modes_are_shown_by_name(usual):
 
 
 @pytest.mark.parametrize(("chance", "said"), [(True, "✓ passed"), (None, "▲ too few records"), (False, "✗ failed")])
+@pytest.mark.slow
 def test_permuted_modes_are_shown(usual, chance, said):
     values = {"auroc": [0.5123, 0.4987], "mean": 0.5055, "expected": [0.45, 0.55], "failed": []}
     text = Page(render(replace(usual[0], permutation=values | {"chance": chance}), usual[1])).text
@@ -397,6 +402,7 @@ def test_permuted_modes_are_shown(usual, chance, said):
     assert "0.512, 0.499" in text
 
 
+@pytest.mark.slow
 def test_leaks_and_too_few_groups_are_shown(usual):
     clean, evidence, _ = usual
     verdict = "The test is not clean: 3 records."
@@ -489,6 +495,7 @@ def test_the_mode_that_fell_is_marked_and_named_in_the_verdict(better):
     assert drawn.modes.lines[-1].who == "these few, together"
 
 
+@pytest.mark.slow
 def test_long_training_logs_are_thinned_but_keep_the_saved_epoch():
     report, evidence = evaluated(["good", "bad"], epochs=500)
     evidence.history["best_epoch"] = 333
