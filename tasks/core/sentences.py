@@ -5,6 +5,8 @@ Manifests hold the text, and beside it `{"code": …, "params": {…}}`; an olde
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 from tasks.core.json_form import Json
@@ -16,6 +18,16 @@ ENGLISH = {
     "crossing_triplets": "{count} triplets cross the split",
     "wrong_anchors": "the anchors are not the means of the training records",
     "wrong_prototypes": "the prototypes are not those of the training records",
+    "both": "{first}; {second}",
+    "not_clean": "The test is not clean: {leaks}.",
+    "cut_groups": "{split} of {groups} groups are in more than one part",
+    "cut_components": "{split} of {components} components of linked records are in more than one part; "
+    "the largest holds {largest} of {records} records",
+    "cut": "No record is in more than one part, but {cut}: split by {split_by}.",
+    "clean_records": "No record is in more than one part.",
+    "clean_records_groups": "No record or group is in more than one part.",
+    "clean_records_components": "No record or component is in more than one part.",
+    "clean_records_groups_components": "No record, group or component is in more than one part.",
     "not_better_than_raw_map": "{metric} {value:.4f} does not beat the {baseline} ({raw:.4f}): "
     "no improvement over the raw-map baseline",
     "raw_map_margin": "{metric} {value:.4f} does not beat the {baseline} ({raw:.4f}) by the required {margin:g}",
@@ -78,6 +90,11 @@ class Sentence(str):
 def sentence(code: str, **params: Any) -> Sentence:
     """The English sentence of a code; a parameter that is to be translated is a Sentence."""
     return Sentence(ENGLISH[code].format(**params), code, params)
+
+
+def join_sentences(sentences: Sequence[Sentence]) -> Sentence:
+    """One or more sentences with semicolons between them."""
+    return functools.reduce(lambda first, second: sentence("both", first=first, second=second), sentences)
 
 
 def read_sentences(texts: list[str], codes: list[Json] | None) -> tuple[Sentence, ...]:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from tasks.core.json_form import Json, present_fields, record_of
 from tasks.core.results import Finding
-from tasks.core.sentences import code_of, read_sentences
+from tasks.core.sentences import Sentence, code_of, read_sentences
 from tasks.evaluation.comparison_report import Comparison, ComparisonSummary, Interval, PairMetrics, Unit
 from tasks.registry.manifest import FrozenSet, SourceSummary
 from tasks.registry.release_files import Threshold
@@ -182,6 +182,17 @@ class LeakageReport:
     dropped: dict[str, int]
     split_by: str
 
+    @classmethod
+    def from_json(cls, entries: Json) -> LeakageReport:
+        """The report as it is stored."""
+        return replace(
+            record_of(cls, entries), verdict=Sentence.from_json(entries["verdict"], entries.get("verdict_code"))
+        )
+
+    def as_json(self) -> Json:
+        """The report as it is stored."""
+        return asdict(self) | {"verdict_code": code_of(self.verdict)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class HoldoutResult:
@@ -242,7 +253,7 @@ class EvaluationReport(HoldoutResult):
         """The report as it is stored."""
         entries = asdict(self)
         del entries["metrics"]
-        for name in ("train", "test", "frozen", "comparison", "verdict"):
+        for name in ("train", "test", "frozen", "comparison", "verdict", "certificate"):
             record = getattr(self, name)
             entries[name] = None if record is None else record.as_json()
         return entries | {

@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from tasks.core.json_form import Json
-from tasks.core.sentences import Sentence, sentence
+from tasks.core.sentences import Sentence, join_sentences, sentence
 from tasks.data.bank import Bank
 from tasks.data.map_statistics import mode_means
 from tasks.data.split import PARTS
@@ -40,7 +40,7 @@ def leakage_report(
     hashes = np.array([hashlib.blake2b(row, digest_size=16).hexdigest() for row in bank.maps], "S32")
     train = training_records_only(sample, bank)
     report = LeakageReport(
-        verdict="",
+        verdict=Sentence(""),
         leaks=(),
         cuts=(),
         overlaps=tuple(_overlap(bank, hashes, *pair) for pair in combinations(PARTS, 2)),
@@ -128,24 +128,21 @@ def _leaks(report: LeakageReport) -> tuple[Sentence, ...]:
     return tuple(sentence(code, count=int(count)) for code, count in counts.items() if count)
 
 
-def _cuts(report: LeakageReport) -> tuple[str, ...]:
+def _cuts(report: LeakageReport) -> tuple[Sentence, ...]:
     groups, linked = report.groups, report.components
     if groups.on_two_sides:
-        return (f"{groups.on_two_sides} of {groups.count} groups are in more than one part",)
+        return (sentence("cut_groups", split=groups.on_two_sides, groups=groups.count),)
     if linked and linked.on_two_sides and not groups.count:
-        return (
-            f"{linked.on_two_sides} of {linked.linked} components of linked records are in more than one part; "
-            f"the largest holds {linked.largest} of {linked.records} records",
-        )
+        sizes = {"components": linked.linked, "largest": linked.largest, "records": linked.records}
+        return (sentence("cut_components", split=linked.on_two_sides, **sizes),)
     return ()
 
 
-def _verdict(report: LeakageReport) -> str:
+def _verdict(report: LeakageReport) -> Sentence:
     if report.leaks:
-        return f"The test is not clean: {'; '.join(report.leaks)}."
+        return sentence("not_clean", leaks=join_sentences(report.leaks))
     if report.cuts:
-        return f"No record is in more than one part, but {'; '.join(report.cuts)}: split by {report.split_by}."
-    kinds = ["record", *["group"] * bool(report.groups.count)]
-    if report.components and not report.components.on_two_sides:
-        kinds.append("component")
-    return f"No {', '.join(kinds[:-1])}{' or ' if kinds[1:] else ''}{kinds[-1]} is in more than one part."
+        return sentence("cut", cut=join_sentences(report.cuts), split_by=report.split_by)
+    groups = "_groups" if report.groups.count else ""
+    components = "_components" if report.components and not report.components.on_two_sides else ""
+    return sentence(f"clean_records{groups}{components}")

@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any
 
 from tasks.config.run import RunConfig
+from tasks.core.sentences import sentence
 from tasks.data.split import PARTS
 from tasks.evaluation.comparison_report import (
     Comparison,
@@ -93,7 +94,7 @@ def leakage(**changes: Any) -> LeakageReport:
     same = Provenance(True, 0.0, "c0ffee" * 10)
     return replace(
         LeakageReport(
-            verdict="No record is in more than one part.",
+            verdict=sentence("clean_records"),
             leaks=(),
             cuts=(),
             overlaps=tuple(Overlap(pair, 0, 0, 0) for pair in combinations(PARTS, 2)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +11,11 @@ from support.inspected_parts import banked, configured, inspected, pairs_within,
 
 from tasks.data.bank import load_bank
 from tasks.data.split import PARTS
-from tasks.evaluation.evaluation_report import LinkedComponents, NamedGroups
+from tasks.evaluation.evaluation_report import LeakageReport, LinkedComponents, NamedGroups
 from tasks.evaluation.leakage import leakage_report, training_records_only
 from tasks.model.classifier import raw_map_baseline
 from tasks.model.distances import distance
+from tasks.report.translation import translator
 
 FACTS = {"split_by": "record", "dropped_contradictory": 3, "test_in_train": 2, "records": {}}
 
@@ -80,6 +82,13 @@ def test_groups_on_two_sides_are_cut_and_named(bank):
     found = certified(replace(bank, group=lots))
     assert found.groups == NamedGroups(4, 4, ("L0", "L1", "L2", "L3"))
     assert "4 of 4 groups are in more than one part: split by record" in found.verdict
+    stored = json.loads(json.dumps(found.as_json()))
+    assert LeakageReport.from_json(stored) == found
+    read = translator("ja")(LeakageReport.from_json(stored).verdict)
+    assert (
+        read == "複数の部分に含まれる記録はないが、4 グループ中 4 グループが複数の部分に含まれる。分割の単位: record。"
+    )
+    assert LeakageReport.from_json({**stored, "verdict_code": None}).verdict == found.verdict  # of an older release
     whole = certified(replace(bank, group=np.array([f"P{code}" for code in bank.part])))
     assert whole.verdict == "No record or group is in more than one part."
 
