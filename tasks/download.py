@@ -9,14 +9,15 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from tasks.core.errors import UnknownSource, UnreadableSource
 from tasks.core.files import file_digest
 from tasks.core.results import DownloadedSource, PinnedSource
-from tasks.data.card import CARDS, read_card
-from tasks.data.hub import hub_head, translate_hub_errors, verify_snapshot
-from tasks.data.listing import TABLE_KINDS, TABLE_PATTERNS, list_tables, other_data, table_kind
-from tasks.data.selection import was_read_otherwise
+from tasks.data.card import read_card
+from tasks.data.hub import fetch_snapshot, hub_head, verify_snapshot
+from tasks.data.listing import TABLE_KINDS, list_tables, other_data, table_kind
+from tasks.data.selection import READING_VERSION, card_reading, was_read_otherwise
 from tasks.imaging.demo import demo_revision
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -52,47 +53,36 @@ def download(resolved: PinnedSource) -> DownloadedSource:
         return DownloadedSource(resolved, "")
     if resolved.kind == "folder":
         return DownloadedSource(resolved, resolved.location)
-    from huggingface_hub import snapshot_download
-
-    title = f"{resolved.location}@{resolved.revision}"
-    with translate_hub_errors(title):
-        folder = snapshot_download(
-            resolved.location,
-            repo_type="dataset",
-            revision=resolved.revision,
-            allow_patterns=[*map(_in_any_case, TABLE_PATTERNS), *CARDS],
-        )
-    verify_snapshot(Path(folder), title)
-    if not list_tables(Path(folder)).tables:
+    folder = fetch_snapshot(resolved.location, resolved.revision)
+    verify_snapshot(folder, f"{resolved.location}@{resolved.revision}")
+    if not list_tables(folder).tables:
         files = _none_but(resolved.not_fetched)
         raise UnreadableSource(
             f"{resolved.source}: expected {', '.join(TABLE_KINDS)} files, found {files} at this revision"
         )
-    return DownloadedSource(resolved, folder)
+    return DownloadedSource(resolved, str(folder))
 
 
 def _none_but(others: tuple[str, ...]) -> str:
     return f"none, but {', '.join(others[:4])}" if others else "none"
 
 
-def _in_any_case(pattern: str) -> str:
-    """`*.[cC][sS][vV]` of `*.csv`."""
-    return "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in pattern)
-
-
 def _content_revision(folder: Path) -> str:
     """The revision of a folder: 40 hex digits of the digest of its tables' names and contents.
 
-    Tables that an earlier version read otherwise have another one, so that what it stored is not used.
+    What its card decides counts, too. Tables that an earlier version read otherwise have another revision, so that
+    what it stored is not used.
     """
     listing = list_tables(folder)
     if not listing.tables:
         kinds, files = ", ".join(TABLE_KINDS), _none_but(listing.others)
         raise UnreadableSource(f"{folder}: expected a folder with {kinds} files, found {files}")
     try:
+        card = read_card(folder, str(folder))
         names = sorted(listing.tables, key=lambda name: name.split("/"))
-        contents = [(name, file_digest(folder / name)) for name in names]
-        contents += [("reading", "2")] if was_read_otherwise(listing, read_card(folder, str(folder))) else []
+        contents: list[Any] = [(name, file_digest(folder / name)) for name in names]
+        contents += [("reading", str(READING_VERSION))] if was_read_otherwise(listing, card) else []
+        contents += card_reading(listing, card)
     except OSError as error:
         raise UnreadableSource(f"{folder}: {error.strerror}; make its files readable") from None
     return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:40]

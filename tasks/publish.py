@@ -7,20 +7,27 @@ that is killed in between leaves the old champion, and the next run finishes the
 from __future__ import annotations
 
 import datetime
+import functools
 import importlib.metadata
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from tasks.config.fingerprints import RELEASE_FORMAT
 from tasks.config.run import RunConfig
-from tasks.core.errors import ChampionMoved
+from tasks.core.errors import ChampionMoved, NoPermission, SourceUnreachable, UnreadableSource
 from tasks.core.files import ensure_writable
 from tasks.core.json_form import Json
+from tasks.core.progress import note_line
 from tasks.core.results import RetrainResult, Stage
 from tasks.core.stages import scratch_folder, verified_manifest
+from tasks.data.card import read_card
+from tasks.data.hub import fetch_snapshot
+from tasks.data.listing import list_tables
+from tasks.data.selection import READING_VERSION, was_read_otherwise
 from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.registry.champion import champion_state, registry_lock, set_champion
 from tasks.registry.frozen_sets import register_frozen_set
@@ -40,15 +47,45 @@ def find_previous_result(config: RunConfig, fingerprint: str) -> RetrainResult |
     that it was compared with. A rejection, too, counts only against the champion of today.
     """
     artifacts = config.artifacts_path
-    for release in readable_releases(artifacts):
-        same = release.manifest.fingerprint == fingerprint
-        if same and verified_manifest(release.path) and _ensure_was_champion(artifacts, release):
+    for release in _completed(readable_releases(artifacts), fingerprint):
+        if _ensure_was_champion(artifacts, release):
             return to_result(release, "unchanged", artifacts)
-    for draft in rejected_drafts(artifacts):
-        same = draft.manifest.fingerprint == fingerprint
-        if same and verified_manifest(draft.path) and _is_compared_with_champion(artifacts, draft):
+    for draft in _completed(rejected_drafts(artifacts), fingerprint):
+        if _is_compared_with_champion(artifacts, draft):
             return to_result(draft, "unchanged", artifacts)
     return None
+
+
+def _completed(releases: list[Release], fingerprint: str) -> Iterator[Release]:
+    """The intact ones with this fingerprint; those first whose sources were surely read as they would be now."""
+    same = [release for release in releases if release.manifest.fingerprint == fingerprint]
+    for release in sorted(same, key=lambda release: -release.manifest.reading):
+        if verified_manifest(release.path) and not _is_misread(release.manifest):
+            yield release
+
+
+def _is_misread(manifest: ReleaseManifest) -> bool:
+    """Whether an earlier version read something else from the same commit of the Hub; a folder has another revision."""
+    if manifest.reading >= READING_VERSION:
+        return False
+    sources = [source for source in (manifest.train, manifest.test) if source and source.kind == "hub"]
+    return any(commit_was_read_otherwise(source.source, source.revision) for source in sources)
+
+
+@functools.cache
+def commit_was_read_otherwise(source: str, revision: str) -> bool:
+    """Whether an earlier version read something else from this commit of a Hub dataset.
+
+    No, where its files cannot be had: the next run looks again.
+    """
+    try:
+        folder = fetch_snapshot(source, revision)
+        otherwise = was_read_otherwise(list_tables(folder), read_card(folder, source))
+    except (SourceUnreachable, UnreadableSource, NoPermission):
+        return False
+    if otherwise:
+        note_line(f"{source}: an earlier version read these files otherwise; its results do not count")
+    return otherwise
 
 
 def _ensure_was_champion(artifacts: Path, release: Release) -> bool:
@@ -124,6 +161,7 @@ def _manifest(
         frozen=report.frozen,
         comparison=None if report.verdict is None else report.verdict.as_json(),
         config=asdict(config.resolved()),
+        reading=READING_VERSION,
         stages={name: stage.digest for name, stage in stages.items()},
         weights=stages["model"].facts["weights"],
         packages=versions | {"python": platform.python_version()},

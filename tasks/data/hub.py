@@ -27,6 +27,8 @@ from tasks.core.errors import (
 from tasks.core.files import DISK_ERRORS, add_checksum, checksum_matches, ensure_writable, file_digest, write_json
 from tasks.core.proxies import configured_proxies, require_usable_proxies
 from tasks.core.text import one_line
+from tasks.data.card import CARDS
+from tasks.data.listing import TABLE_PATTERNS
 
 READ_BYTES = 1 << 20
 
@@ -105,6 +107,20 @@ def last_seen_head(head: Path) -> str | None:
         return entry["sha"] if checksum_matches(entry) or set(entry) == {"sha"} else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def fetch_snapshot(name: str, revision: str) -> Path:
+    """The folder with the tables and cards of a dataset's commit; what is here already is not fetched again."""
+    from huggingface_hub import snapshot_download
+
+    patterns = [*map(_in_any_case, TABLE_PATTERNS), *CARDS]
+    with translate_hub_errors(f"{name}@{revision}"):
+        return Path(snapshot_download(name, repo_type="dataset", revision=revision, allow_patterns=patterns))
+
+
+def _in_any_case(pattern: str) -> str:
+    """`*.[cC][sS][vV]` of `*.csv`."""
+    return "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in pattern)
 
 
 def verify_snapshot(folder: Path, title: str) -> None:

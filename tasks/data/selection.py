@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
-
+from typing import TYPE_CHECKING, Any
 
 from tasks.config.run import DataConfig
 from tasks.core.errors import BadSetting, UnreadableSource
@@ -29,6 +28,7 @@ SPLIT_WORDS = {
 }
 WORD = r"(?:^|[-._ 0-9/])(?:{})(?:[-._ 0-9/]|$)"
 SPLIT_PATTERNS = {split: re.compile(WORD.format("|".join(words))) for split, words in SPLIT_WORDS.items()}
+READING_VERSION = 2  # of what is read from a source's files; a release says with which one it was made
 HUB_NAME = re.compile(r"(?:^|.*/)data/(\w+(?:\.\w+)*)-\d{5}-of-\d{5}\b[^/]*$")  # as the Hub's own tools name files
 WHOLE = "train"  # the split of files that belong to none
 
@@ -68,32 +68,50 @@ def _splits(listing: Listing, config: CardConfig | None, source: str) -> tuple[d
     """The tables of each split, and why tables belong to none."""
     if config is None:
         return split_by_name(listing.tables)
-    prefix = f"{config.folder.strip('/')}/" if config.folder.strip("/.") else ""
-    below = [name for name in listing.tables if name.startswith(prefix)]
-    if config.patterns:
-        splits = {split: _matching(paths, prefix, below) for split, paths in config.patterns.items()}
-        splits, unread = {split: names for split, names in splits.items() if names}, {}
-    else:
-        splits, unread = split_by_name(below)
+    splits, unread = _splits_of_config(listing, config)
     if not splits:
         raise UnreadableSource(f"{source}: expected the tables that its card names for {config.name}, found none of them")
     named = {name for names in splits.values() for name in names}
     return splits, unread | {name: "not named by the card" for name in listing.tables if name not in named}
 
 
+def _splits_of_config(listing: Listing, config: CardConfig) -> tuple[dict[str, list[str]], dict[str, str]]:
+    prefix = f"{config.folder.strip('/')}/" if config.folder.strip("/.") else ""
+    below = [name for name in listing.tables if name.startswith(prefix)]
+    if not config.patterns:
+        return split_by_name(below)
+    splits = {split: _matching(paths, prefix, below) for split, paths in config.patterns.items()}
+    return {split: names for split, names in splits.items() if names}, {}
+
+
+def card_reading(listing: Listing, card: Card) -> list[Any]:
+    """What the card decides of the records: its configurations, and names of classes; nothing where all would be read
+    so without it.
+    """
+    plain, _ = split_by_name(listing.tables)
+    configs = [(asdict(config), _splits_of_config(listing, config)[0]) for config in card.configs]
+    decides = len(configs) > 1 or any(splits != plain for _, splits in configs)
+    names = {name: columns for name, columns in card.class_names.items() if _renames(columns)}
+    return [["configs", [config for config, _ in configs]]] * decides + [["names", names]] * bool(names)
+
+
 def _matching(patterns: tuple[str, ...], prefix: str, names: list[str]) -> list[str]:
-    expressions = [re.compile(_expression(prefix + pattern.removeprefix("./"))) for pattern in patterns]
+    expressions = [_expression(prefix + pattern.removeprefix("./")) for pattern in patterns]
     return [name for name in names if any(expression.fullmatch(name) for expression in expressions)]
 
 
-def _expression(pattern: str) -> str:
-    """A pattern of the shell as a regular expression; `**` crosses folders."""
+def _expression(pattern: str) -> re.Pattern[str]:
+    """A pattern of the shell as a regular expression; `**` crosses folders. Raises UnreadableSource for none."""
     parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern)
     meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return "".join(
+    expression = "".join(
         meaning.get(part) or (part.replace("[!", "[^") if part.startswith("[") and part.endswith("]") else re.escape(part))
         for part in parts
     )
+    try:
+        return re.compile(expression)
+    except re.error as error:
+        raise UnreadableSource(f"the card: expected a pattern such as data/*.csv, found {pattern!r} ({error})") from None
 
 
 def split_by_name(names: tuple[str, ...] | list[str]) -> tuple[dict[str, list[str]], dict[str, str]]:

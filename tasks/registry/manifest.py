@@ -79,9 +79,9 @@ class ReleaseManifest(StoredRecord):
     version: the release's name, or the first digits of a draft's fingerprint; format: 1 before manifests had a
     checksum; status: `released` or `rejected`; reasons: why a draft was rejected, as Sentences; compared_with: the
     champion of that time; metrics: name → number; comparison: the verdict on champion and challenger; config: all
-    settings as they were stored; stages: name → digest; weights: digest of the tower's weights; parent and
-    recalibrated: of a release with another threshold, the release it was made from and what changed; files: name →
-    SHA-256.
+    settings as they were stored; reading: the version by which the sources' files were read; stages: name → digest;
+    weights: digest of the tower's weights; parent and recalibrated: of a release with another threshold, the release
+    it was made from and what changed; files: name → SHA-256.
     """
 
     version: str = ""
@@ -98,6 +98,7 @@ class ReleaseManifest(StoredRecord):
     frozen: FrozenSet | None = None
     comparison: dict[str, Any] | None = None
     config: dict[str, Any]
+    reading: int = 1
     stages: dict[str, str] = field(default_factory=dict)
     weights: str = ""
     packages: dict[str, str] = field(default_factory=dict)

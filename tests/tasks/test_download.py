@@ -163,3 +163,22 @@ def test_what_an_earlier_version_read_otherwise_has_another_revision(tmp_path):
     contents = [("a.csv", file_digest(tmp_path / "a.csv"))]
     plain = hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:40]
     assert resolve(str(tmp_path), None, tmp_path).revision != plain
+
+
+def test_what_a_card_decides_is_part_of_the_revision_and_nothing_else_of_it(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("data0,label,fmode\n1,0,0\n")
+    revisions = {"none": resolve(str(tmp_path), None, tmp_path).revision}
+    cards = {
+        "words": "# Boards\n",
+        "all": "---\nlicense: mit\nconfigs:\n- config_name: default\n  data_files: '*.csv'\n---\n",
+        "a": "---\nconfigs:\n- config_name: default\n  data_files: a.csv\n---\n",
+        "b": "---\nconfigs:\n- config_name: default\n  data_files: b.csv\n---\n",
+        "names": "---\ndataset_info:\n  features:\n  - {name: label, dtype: {class_label: {names: [NG, OK]}}}\n---\n",
+        "turned": "---\ndataset_info:\n  features:\n  - {name: label, dtype: {class_label: {names: [OK, NG]}}}\n---\n",
+    }
+    for name, card in cards.items():
+        (tmp_path / "README.md").write_text(card)
+        revisions[name] = resolve(str(tmp_path), None, tmp_path).revision
+    assert revisions["none"] == revisions["words"] == revisions["all"]
+    assert len(set(revisions.values())) == 5

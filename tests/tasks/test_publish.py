@@ -12,11 +12,11 @@ import pytest
 from support import inspected_parts as parts
 from support.project import ROOT
 
-from tasks.core.errors import ChampionMoved, DamagedRelease, UnusableFolder
+from tasks.core.errors import ChampionMoved, DamagedRelease, SourceUnreachable, UnusableFolder
 from tasks.core.files import file_digest
 from tasks.core.results import RetrainResult
 from tasks.core.stages import MANIFEST, verified_manifest
-from tasks.publish import find_previous_result, git_commit, publish
+from tasks.publish import commit_was_read_otherwise, find_previous_result, git_commit, publish
 from tasks.registry.champion import ChampionState, champion_state, promote, rollback
 from tasks.registry.release_files import EVALUATION_FILES
 from tasks.registry.releases import rejected_drafts, releases
@@ -164,6 +164,40 @@ def test_the_same_run_again_is_unchanged(tmp_path):
     previous = find_previous_result(parts.configured(tmp_path), "a" * 64)
     assert replace(previous, status="released") == result
     assert find_previous_result(parts.configured(tmp_path), "b" * 64) is None
+
+
+@pytest.mark.parametrize(("codes", "result"), [("001", None), ("1", "v1")], ids=["read otherwise", "read alike"])
+def test_a_release_of_a_hub_dataset_that_an_earlier_version_read_otherwise_does_not_count(
+    tmp_path, monkeypatch, codes, result
+):
+    with monkeypatch.context() as earlier:
+        earlier.setattr("tasks.publish.READING_VERSION", 1)
+        published(tmp_path)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "t.csv").write_text(f"data0,label,fmode\n0,0,0\n0,1,{codes}\n")
+    fetched = []
+    monkeypatch.setattr("tasks.publish.fetch_snapshot", lambda *place: fetched.append(place) or tmp_path / "files")
+    commit_was_read_otherwise.cache_clear()
+    previous = find_previous_result(parts.configured(tmp_path), "a" * 64)
+    assert (previous and previous.release, fetched) == (result, [("acme/boards", "0123abc")])
+    assert published(tmp_path, "v1").release == "v2"
+    fetched.clear()
+    commit_was_read_otherwise.cache_clear()
+    assert find_previous_result(parts.configured(tmp_path), "a" * 64).release == "v2"
+    assert not fetched
+
+
+def test_where_the_files_of_an_earlier_release_cannot_be_had_it_counts(tmp_path, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr("tasks.publish.READING_VERSION", 1)
+        published(tmp_path)
+
+    def fetch(*place):
+        raise SourceUnreachable("acme/boards: no answer")
+
+    monkeypatch.setattr("tasks.publish.fetch_snapshot", fetch)
+    commit_was_read_otherwise.cache_clear()
+    assert find_previous_result(parts.configured(tmp_path), "a" * 64).release == "v1"
 
 
 def test_a_release_that_was_rolled_back_stays_so(tmp_path):

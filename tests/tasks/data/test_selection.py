@@ -14,7 +14,7 @@ from tasks.config.run import DataConfig
 from tasks.core.errors import BadSetting, UnreadableSource
 from tasks.data.card import Card, CardConfig
 from tasks.data.listing import Listing, list_tables
-from tasks.data.selection import names_of_classes, select, split_word, was_read_otherwise
+from tasks.data.selection import card_reading, names_of_classes, select, split_word, was_read_otherwise
 
 FRONT, BACK = (CardConfig(name, False, "", {"train": (f"{name}/*.parquet",)}) for name in ("front", "back"))
 
@@ -110,6 +110,34 @@ def test_the_card_names_configurations():
 def test_patterns_of_a_card_are_those_of_the_shell(pattern, files):
     card = Card((CardConfig("default", False, "", {"train": (pattern,)}),))
     assert list(selected(("a.csv", "b/c.csv", "b/d/e.csv"), card).files) == files
+
+
+def test_a_pattern_that_is_none_is_refused_in_one_line():
+    card = Card((CardConfig("default", False, "", {"train": ("a[z-b].csv",)}),))
+    with pytest.raises(UnreadableSource, match=r"expected a pattern such as data/\*.csv, found 'a\[z-b\].csv'"):
+        selected(("a.csv",), card)
+
+
+ALL = CardConfig("default", False, "", {"train": ("*.csv",)})
+
+
+@pytest.mark.parametrize(
+    ("card", "decides"),
+    [
+        (Card(), []),
+        (Card((ALL,)), []),
+        (Card((replace(ALL, name="boards", patterns={}),)), []),
+        (Card((ALL,), {"default": {"label": ["0", "1"]}}), []),
+        (Card((ALL, replace(ALL, name="again"))), ["configs"]),
+        (Card((replace(ALL, patterns={"train": ("a.csv",)}),)), ["configs"]),
+        (Card((replace(ALL, patterns={"test": ("*.csv",)}),)), ["configs"]),
+        (Card((replace(ALL, folder="b"),)), ["configs"]),
+        (Card((ALL,), {"default": {"label": ["NG", "OK"]}}), ["names"]),
+    ],
+)
+def test_what_a_card_decides_is_known(tmp_path, card, decides):
+    reading = card_reading(Listing(tmp_path, ("a.csv", "b.csv"), ()), card)
+    assert [name for name, _ in reading] == decides
 
 
 def test_a_card_may_name_a_folder_and_splits():
