@@ -16,6 +16,7 @@ from tasks.config.run import EvaluateConfig
 from tasks.core.errors import CannotCalibrate
 from tasks.core.files import digest_of, ensure_writable, write_json
 from tasks.core.results import RecalibrateResult
+from tasks.core.sentences import code_of
 from tasks.core.stages import MANIFEST, scratch_folder, verified_manifest
 from tasks.evaluation.bootstrap import Bootstrap, threshold_metrics
 from tasks.evaluation.comparison_report import Interval
@@ -141,6 +142,7 @@ def _manifest(
     manifest, config = parent.manifest, parent.manifest.config
     if request.rule != CHEAPEST:
         config = config | {"evaluate": config["evaluate"] | {"rule": request.rule, "target": request.target}}
+    contradiction = change.contradiction()
     return replace(
         manifest,
         format=RELEASE_FORMAT,
@@ -154,6 +156,9 @@ def _manifest(
         recalibrated={
             "before": change.before.as_json(),
             "prices": {name: price.as_json() for name, price in change.prices().items()},
+            "calibration_prices": {name: price.as_json() for name, price in change.prices(test=False).items()},
+            "warning": contradiction,
+            "warning_code": None if contradiction is None else code_of(contradiction),
             "rule": request.rule,
             "target": change.after.target,
         },

@@ -59,5 +59,7 @@ def _print_result(result: RecalibrateResult) -> None:
         cost = "cost of 10,000 parts {:,.0f} [{:,.0f}, {:,.0f}]".format(*price["cost"]) if price["cost"] else ""
         rows.append((when, f"{price['threshold']:.4g}", *rates, cost))
     print_table(rows)
+    if warning := result.facts.get("warning"):
+        print(f"  warning: {warning}")
     hint = "" if result.champion == result.release else f"; kensa promote {result.release} makes it the champion"
     print(f"  champion {result.champion}{hint}")

@@ -52,6 +52,9 @@ ENGLISH = {
     "worse_modes": "the modes of fewer than {fewest} {units} ({modes}) are worse than the champion {champion}'s: "
     "accuracy {then:.3f} → {now:.3f} on {records} test records, "
     "difference {difference:+z.4f} [{low:+z.4f}, {high:+z.4f}]; {margin:g} is allowed",
+    "costs_more": "On the test records the new threshold costs more: {test_before:,.0f} → {test_after:,.0f}. "
+    "The calibration records, which chose it, say {calibration_before:,.0f} → {calibration_after:,.0f}. "
+    "They are too few to agree: keep the threshold before, or collect more parts",
     "lost_modes": "no longer knows {modes}, which the champion {champion} does; gate.may_lose_modes=true allows it",
 }
 

@@ -5,8 +5,8 @@ from the test part; how rare defects are on the line, and what each mistake cost
 
 Intervals: Clopper and Pearson's of each rate, so that an error that was not seen is still possible. Where groups are
 drawn instead of records, the number of records is divided by their design effect (Korn and Graubard 1998). Sums of
-both rates have the interval that follows from both (MOVER: Zou and Donner 2008). All are conservative: never narrower
-than the confidence asks for.
+both rates have the interval that follows from both (MOVER: Zou and Donner 2008). Clopper and Pearson's holds the true
+rate at least as often as asked; the other two are approximations, and docs/costs.md says how often they held it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from scipy.stats import beta
 from tasks.config.run import CostConfig
 from tasks.core.errors import BadSetting
 from tasks.core.json_form import Json
+from tasks.core.sentences import Sentence, sentence
 from tasks.registry.release_files import CalibrationScores, Threshold
 
 CHEAPEST = "cheapest"  # the rule that needs costs; the others are in tasks/evaluation/thresholds.py
@@ -91,14 +92,29 @@ class Recalibration:
     cost: CostConfig
     confidence: float
 
-    def prices(self) -> dict[str, ThresholdCost]:
-        """What `before` and `after` cost on the test part; a release without a threshold has no price before."""
+    def prices(self, test: bool = True) -> dict[str, ThresholdCost]:
+        """What `before` and `after` cost on the test part, or on the calibration part, which chose the threshold.
+
+        A release without a threshold has no price before.
+        """
         values = {"before": self.before.value, "after": self.after.value}
         return {
-            name: threshold_cost(value, self.scores, self.cost, self.confidence)
+            name: threshold_cost(value, self.scores, self.cost, self.confidence, test)
             for name, value in values.items()
             if value is not None
         }
+
+    def contradiction(self) -> Sentence | None:
+        """What to say where the new threshold costs more than the one before on the test part; None elsewhere."""
+        test, chosen = self.prices(), self.prices(test=False)
+        if "before" not in test or test["before"].cost is None or test["after"].cost[0] <= test["before"].cost[0]:
+            return None
+        costs = {
+            f"{part}_{when}": prices[when].cost[0]
+            for part, prices in (("calibration", chosen), ("test", test))
+            for when in ("before", "after")
+        }
+        return sentence("costs_more", **costs)
 
 
 def has_costs(cost: CostConfig) -> bool:

@@ -53,11 +53,12 @@ def cost_chart(points: list[ThresholdCost], marked: dict[str, float]) -> Picture
         axes = np.atleast_1d(figure.subplots(1 + priced, 1, sharex=True))
         _band(axes[0], x, [_ends(point.escapes) for point in points], VERMILLION, "-")
         _band(axes[0], x, [_ends(point.false_alarms) for point in points], BLUE, "--")
-        axes[0].set(ylim=(0, 1.02))
+        axes[0].set(ylim=(0, 1.02), ylabel="share of parts")
         axes[0].yaxis.set_major_formatter(PercentFormatter(1))
         if priced:
             _band(axes[1], x, [point.cost for point in points], GREEN, "-")
-            axes[1].set(ylim=(0, None))
+            axes[1].set(ylim=(0, None), ylabel="cost")
+        axes[-1].set(xlabel="threshold")
         for axis in axes:
             for (name, value), (colour, style) in zip(marked.items(), ((BLACK, ":"), (GREY, "-.")), strict=False):
                 axis.axvline(value, color=colour, lw=1.2, ls=style, label=name)
@@ -84,6 +85,7 @@ def render_recalibrated(manifest: ReleaseManifest, change: Recalibration) -> str
         "manifest": manifest,
         "parent": manifest.parent_version,
         "prices": prices,
+        "warning": change.contradiction(),
         "cost": change.cost,
         "confidence": change.confidence,
         "picture": cost_chart(curve, {name: price.threshold for name, price in prices.items()}),

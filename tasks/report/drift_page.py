@@ -52,7 +52,7 @@ def draw_control_chart(control_chart: ControlChart) -> Picture:
         axes.plot(first[beyond], means[beyond], "s", color=VERMILLION, ms=4)
         if control_chart.since is not None:
             axes.axvline(control_chart.since, color=BLACK, lw=0.8, ls=":")
-        axes.set(ylabel=AXIS_LABELS[control_chart.title])
+        axes.set(xlabel="part, in the order of the source", ylabel=AXIS_LABELS[control_chart.title])
 
     records = "of records predicted good" if control_chart.mode is None else f"of mode {control_chart.mode}"
     points = f"{len(means)} points, {control_chart.beyond} beyond the limits"

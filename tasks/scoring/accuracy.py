@@ -54,15 +54,16 @@ class LabelledMetrics:
         self.scores.append(predictions.score[counted].astype(np.float32))
         self.defect.append(~good[counted])
         for i in np.flatnonzero(described & ~seen):
-            self._count_mode(records.mode[i], int(predictions.mode[i]))
+            self._count_mode(records.mode[i], int(predictions.mode[i]), bool(good[i]))
 
     def _seen(self, records: DecodedBlock) -> np.ndarray:
         return np.array([key in self.used_hashes for key in records.hashes], bool)
 
-    def _count_mode(self, mode: str | None, predicted: int) -> None:
+    def _count_mode(self, mode: str | None, predicted: int, good: bool) -> None:
+        """Good parts fail in no mode: it does not matter by which name the source calls theirs."""
         if mode in self.codes:
             self.confusion[self.codes[mode], predicted] += 1
-        elif mode is not None:
+        elif mode is not None and not good:
             named = mode in self.strange_modes or len(self.strange_modes) < MAX_UNKNOWN_MODES
             self.strange_modes[mode if named else "others"] += 1
 

@@ -25,6 +25,8 @@ from tasks.registry.release_files import load_scores
 from tasks.registry.releases import get_release
 from tasks.score import score
 
+PRICES = ("prices", "calibration_prices")
+
 
 @pytest.fixture
 def config(small_line, tmp_path):
@@ -102,6 +104,11 @@ def test_the_page_and_the_card_name_parent_and_threshold(artifacts):
     page = (folder / "report.html").read_text()
     assert "the model of v1 with another threshold" in page
     assert "EUR" in page
+    facts = get_release(artifacts, "v2").manifest.recalibrated
+    costs = {part: facts[part]["after"]["cost"][0] - facts[part]["before"]["cost"][0] for part in PRICES}
+    assert costs["calibration_prices"] <= 0, "the calibration records chose it"
+    assert (facts["warning"] is not None) is (costs["prices"] > 0)
+    assert ("On the test records the new threshold costs more" in page) is (costs["prices"] > 0)
     assert (folder / "parent.html").read_bytes() == (folder.with_name("v1") / "report.html").read_bytes()
     assert "# kensa v2" in (folder / "README.md").read_text()
     assert json.loads((folder / "threshold.json").read_text())["thresholds"][0]["rule"] == CHEAPEST

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import beta
 
 from tasks.config.run import CostConfig
-from tasks.evaluation.costs import cheapest_threshold, cost_curve, error_rate, threshold_cost
-from tasks.registry.release_files import CalibrationScores
+from tasks.evaluation.costs import Recalibration, cheapest_threshold, cost_curve, error_rate, threshold_cost
+from tasks.registry.release_files import CalibrationScores, Threshold
 
 COST = CostConfig(prevalence=0.02, escape=100, overkill=5)
 
@@ -35,6 +35,20 @@ def test_without_a_prevalence_there_are_rates_alone():
     found = threshold_cost(2.5, scores([1, 3, 9], [0, 0, 1]), CostConfig(), 0.95)
     assert (found.overkilled, found.escaped, found.cost) == (None, None, None)
     assert threshold_cost(2.5, scores([1, 3, 9], [0, 0, 1]), CostConfig(prevalence=0.1), 0.95).cost is None
+
+
+@pytest.mark.parametrize(("test_scores", "contradicts"), [([1, 4, 5, 9], True), ([1, 2, 9, 9], False)])
+def test_a_choice_that_the_test_records_contradict_says_so(test_scores, contradicts):
+    """The calibration records say that 3 is cheaper than 6: a defect lies at 5. One good test record lies at 4."""
+    both = [scores([1, 2, 5, 9], [0, 0, 1, 1], test=False), scores(test_scores, [0, 0, 1, 1])]
+    columns = [np.concatenate([getattr(part, name) for part in both]) for name in ("score", "good", "test", "unit")]
+    before, after = (Threshold("defect", "youden", None, "record", 4, 2, value) for value in (6.0, 3.0))
+    cost = CostConfig(prevalence=0.01, escape=10, overkill=5)
+    warning = Recalibration(before, after, CalibrationScores(*columns, np.array("record")), cost, 0.95).contradiction()
+    assert (warning is not None) is contradicts
+    if contradicts:
+        assert "500 → 24,750" in warning
+        assert "say 500 → 0" in warning
 
 
 def test_nothing_seen_is_not_nothing_possible():

@@ -58,6 +58,13 @@ def test_the_confusion_has_the_true_mode_in_its_rows(metrics):
     assert result.good_auroc is None
 
 
+def test_good_parts_have_no_mode_that_a_release_could_lack(metrics):
+    """A release calls theirs "0"; in a folder of photographs it is "good"."""
+    metrics.update(batch(["good", "defect"], ["0", "1"], ["good", "1"], nearest=[0, 1]))
+    assert metrics.result().strange_modes == {}
+    assert metrics.result().false_alarms.of == 1
+
+
 def test_without_labels_there_is_no_result(metrics):
     metrics.update(batch(["good"], [None]))
     assert metrics.result() is None
@@ -73,7 +80,7 @@ def test_records_that_made_the_release_are_counted_and_left_out(metrics):
 
 
 def test_names_of_modes_cannot_fill_the_memory(metrics):
-    metrics.update(batch(["good"] * 500, ["0"] * 500, [f"mode {i}" for i in range(500)]))
+    metrics.update(batch(["good"] * 500, ["1"] * 500, [f"mode {i}" for i in range(500)]))
     strange = metrics.result().strange_modes
     assert len(strange) == MAX_UNKNOWN_MODES + 1
     assert strange["others"] == 500 - MAX_UNKNOWN_MODES
