@@ -23,6 +23,7 @@ def score(
     out: str = "verdicts.parquet",
     config: str | None = None,
     part: str | None = None,
+    good: str | None = None,
 ) -> ScoreResult:
     """Write the verdict on every record of a source to a file, good, defect or unknown, and a page that explains it.
 
@@ -34,6 +35,7 @@ def score(
         out: The Parquet file of the verdicts, in the worker's folder; the page lies beside it.
         config: The configuration of the source, if it has several.
         part: The split of the source to read.
+        good: The label of a good part in the source; without it, the one of the release's training source.
     """
     steps.log_known_errors_in_one_line()
     with guarded_run():
@@ -42,7 +44,8 @@ def score(
             run = read_lines()[line].config
             data, releases, language = run.data_path, run.artifacts_path, run.report.language
         page = Path(out).with_suffix(".html")
-        request = ScoreRequest(out=Path(out), page=page, version=release, against=against, config=config, part=part)
+        words = {"config": config, "part": part, "good": good}
+        request = ScoreRequest(out=Path(out), page=page, version=release, against=against, **words)
         result = steps.score(steps.download(steps.resolve(source, None, data)), releases, request)
         publish_verdicts(result, language)
         return result

@@ -158,6 +158,7 @@ def score(
     against: str | None = None,
     config: str | None = None,
     part: str | None = None,
+    good: str | None = None,
     language: str | None = None,
     artifacts: str | Path = ARTIFACTS_FOLDER,
 ) -> ScoreResult:
@@ -170,6 +171,7 @@ def score(
         report: An HTML file that explains the verdicts.
         against: Another release; the records whose verdict it changes are written beside `out`.
         config, part: The configuration and the split of the source, where it has several.
+        good: The label of a good part in the source; by default that of the release's training source.
         language: en or ja, the language of the report; the release's own by default.
         artifacts: The folder of the releases.
 
@@ -186,7 +188,7 @@ def score(
 
     page = None if report is None else Path(report)
     request = ScoreRequest(
-        Path(out), page, version=release, against=against, language=language, config=config, part=part
+        Path(out), page, version=release, against=against, language=language, config=config, part=part, good=good
     )
     return write_verdicts(download(resolve(source, None, Path(DATA_FOLDER))), Path(artifacts), request)
 

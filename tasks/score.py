@@ -35,6 +35,8 @@ def score(source: DownloadedSource, artifacts: Path, request: ScoreRequest) -> S
     two releases have maps of different sizes. After an error nothing is written.
     """
     release = load_release(artifacts, request.version)
+    if request.good is not None:
+        release = replace(release, data=replace(release.data, good=request.good))
     against = None if request.against is None else _load_against(artifacts, request.against, release)
     parts = open_parts(source, release, request.config, request.part)
     with scratch_folder(ensure_writable(request.out.parent), "verdicts") as draft:

@@ -174,6 +174,9 @@ def _labelled_rates(result: ScoreResult, say: Translate) -> list[str]:
             rows.append([say(title), f"{rate.rate:.3f}", f"{low:.3f} – {high:.3f}", f"{rate.count} / {rate.of}"])
     if rows:
         paragraphs.append(_table([*map(say, ("by the labels", "rate", "interval", "records"))], rows, "lrlr"))
+    if result.figures and result.figures.lacks_good:
+        text = say("No record has the label {good}, which stands for good: all labelled ones count as defects.")
+        paragraphs.append(text.format(good=f"**{escape_markdown(result.figures.good_label)}**"))
     if result.flips:
         text = say("**{flipped}** verdicts differ from those of **{against}**.")
         paragraphs.append(text.format(flipped=result.flips.flipped, against=result.flips.against))

@@ -11,6 +11,7 @@ from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, CONFIG, LANGUAGE, P
 from kensa.cli.terminal import print_result, print_table, print_unread
 from tasks.config.run import Language
 from tasks.core.inspection import LabelledResult, ScoreResult
+from tasks.core.text import one_line
 
 
 @with_examples(
@@ -29,6 +30,9 @@ def score(
     ),
     config: str | None = CONFIG,
     part: str | None = PART,
+    good: str | None = Option(
+        None, metavar="LABEL", help="Label of a good part in the source.", show_default="the release's own"
+    ),
     language: Language | None = LANGUAGE,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
@@ -48,6 +52,7 @@ def score(
         against=against,
         config=config,
         part=part,
+        good=good,
         language=language,
         artifacts=artifacts,
     )
@@ -85,6 +90,11 @@ def _print_agreement(labelled: LabelledResult, release: str) -> None:
         rows.append(("good auroc", f"{labelled.good_auroc:.3f}", _interval(labelled.good_auroc_interval), ""))
     if rows:
         print_table(rows)
+    if labelled.lacks_good:
+        labels = ", ".join(f"{one_line(label)} {count:,}" for label, count in labelled.labels.items())
+        good = one_line(labelled.good_label)
+        print(f"  no record has the label {good}, which stands for good: all labelled ones count as defects")
+        print(f"  labels here: {labels}; say which is good with --good")
     if strange_modes := labelled.strange_modes:
         print(f"  {sum(strange_modes.values()):,} records of modes that {release} does not know")
 

@@ -22,7 +22,7 @@ class ScoreRequest:
     out: the Parquet file of verdicts. page: an HTML file that explains them, in `language` (by default the
     release's own). version: a release such as v3, by default the champion. against: another release; the records
     on which the two differ are written to `flips_path`. config, part: the source's configuration and split, where
-    it has several.
+    it has several. good: the label of good parts in the source, by default that of the release's training source.
     """
 
     out: Path
@@ -32,6 +32,7 @@ class ScoreRequest:
     language: str | None = None
     config: str | None = None
     part: str | None = None
+    good: str | None = None
 
     @property
     def flips_path(self) -> Path:
@@ -57,7 +58,8 @@ class LabelledResult:
     or calibrated on, which are left out of everything below. verdicts: counts of each verdict for good parts and
     for defects. false_alarms: false positives, good parts not called good; escapes: false negatives, defects
     called good. confusion (modes, modes): counts, rows by true mode, columns by predicted mode. strange_modes:
-    counts of modes that the release does not know.
+    counts of modes that the release does not know. good_label: the label that stands for good parts; labels: counts
+    of all labels.
     """
 
     records: int
@@ -73,6 +75,13 @@ class LabelledResult:
     mode_accuracy: Proportion | None
     confusion: list[list[int]]
     strange_modes: dict[str, int]
+    good_label: str = "0"
+    labels: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def lacks_good(self) -> bool:
+        """Whether there are labels and none of them stands for good parts: all records then count as defects."""
+        return bool(self.labels) and self.good_label not in {*self.labels, "none"}
 
 
 @dataclass(frozen=True)

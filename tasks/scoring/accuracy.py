@@ -20,6 +20,7 @@ from tasks.scoring.batch import ScoredBatch
 from tasks.scoring.verdicts import VERDICTS
 
 MAX_UNKNOWN_MODES = 50  # modes that the release does not know and that are counted by name
+MAX_LABELS = 50  # labels that are counted by name
 MAX_BINS = 4096  # of the scores whose AUROC is bootstrapped; its error stays below 1/4096
 BOOTSTRAP_DRAWS = 1000
 
@@ -35,6 +36,7 @@ class LabelledMetrics:
         self.verdicts = {kind: Counter(dict.fromkeys(VERDICTS, 0)) for kind in ("good", "defect")}
         self.confusion = np.zeros((len(self.modes), len(self.modes)), np.int64)
         self.strange_modes: Counter[str] = Counter()
+        self.labels: Counter[str] = Counter()
         self.scores: list[np.ndarray] = []
         self.defect: list[np.ndarray] = []
 
@@ -48,6 +50,8 @@ class LabelledMetrics:
         self.unlabelled += int((~labelled).sum())
         self.seen += int((described & seen).sum())
         good = np.array([text == self.good_label for text in records.label], bool)
+        for label in filter(None, records.label):
+            self.labels[label if self._is_counted(label) else "others"] += 1
         counted = labelled & ~seen
         for kind, rows in (("good", counted & good), ("defect", counted & ~good)):
             self.verdicts[kind].update(predictions.verdict[rows].tolist())
@@ -55,6 +59,9 @@ class LabelledMetrics:
         self.defect.append(~good[counted])
         for i in np.flatnonzero(described & ~seen):
             self._count_mode(records.mode[i], int(predictions.mode[i]), bool(good[i]))
+
+    def _is_counted(self, label: str) -> bool:
+        return label == self.good_label or label in self.labels or len(self.labels) < MAX_LABELS
 
     def _seen(self, records: DecodedBlock) -> np.ndarray:
         return np.array([key in self.used_hashes for key in records.hashes], bool)
@@ -91,6 +98,8 @@ class LabelledMetrics:
             mode_accuracy=proportion(int(np.trace(self.confusion)), int(self.confusion.sum()), confidence),
             confusion=self.confusion.tolist(),
             strange_modes=dict(self.strange_modes.most_common()),
+            good_label=self.good_label,
+            labels=dict(self.labels.most_common()),
         )
 
     def _auroc(self, confidence: float) -> tuple[float | None, tuple[float, float] | None]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from tasks.config.run import DataConfig
 from tasks.core.errors import UnreadableSource
 from tasks.core.progress import RecordCounter
 from tasks.core.results import DownloadedSource
@@ -82,10 +83,12 @@ def open_parts(
 ) -> TableSource:
     """A source as the release can score it; its configuration and split are those given here.
 
-    Those of the release are of its training source. Raises UnreadableSource, and BadSetting for a choice that the
-    source does not have.
+    Those of the release are of its training source, and so are limits below the usual ones. Raises UnreadableSource,
+    and BadSetting for a choice that the source does not have.
     """
-    data = replace(release.data, config=config, part=part)
+    usual = DataConfig()
+    limits = {name: max(getattr(usual, name), getattr(release.data, name)) for name in ("most_records", "most_bytes")}
+    data = replace(release.data, config=config, part=part, **limits)
     return open_source(source, data, held_out=True, option=SCORING_OPTION)
 
 

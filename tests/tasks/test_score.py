@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.inspected_parts import map_column, source, wide_records
@@ -64,6 +65,18 @@ def test_files_that_were_not_read_are_in_the_result_and_in_the_metadata(two, fre
         result.counts,
         "v.parquet (verdicts of an earlier run)",
     )  # verdicts in the source's folder are no source
+
+
+def test_the_source_has_its_own_word_for_good(two, fresh, scored, tmp_path):
+    table = map_column(fresh)
+    words = pa.array(["OK" if str(label) == "0" else "NG" for label in table["label"].to_pylist()])
+    parts = source(table.set_column(table.schema.get_field_index("label"), "label", words), tmp_path / "new")
+    result = score(parts, two, ScoreRequest(tmp_path / "v.parquet", version="v1", good="OK"))
+    assert (result.figures.false_alarms, result.figures.escapes) == (
+        scored[0].figures.false_alarms,
+        scored[0].figures.escapes,
+    )
+    assert score(parts, two, ScoreRequest(tmp_path / "v.parquet", version="v1")).figures.lacks_good
 
 
 def test_labels_give_figures(scored, fresh):

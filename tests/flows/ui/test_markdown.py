@@ -129,6 +129,10 @@ def test_verdicts_have_rates_only_where_there_are_labels(tmp_path):
     text = verdicts_text(dataclasses.replace(plain, figures=labelled, flips=flips))
     assert "| escapes | 0.100 | 0.000 – 0.300 | 1 / 10 |" in text
     assert "**3** verdicts differ from those of **v1**." in text
+    assert "stands for good" not in text
+    lacking = dataclasses.replace(labelled, good_label="0", labels={"OK": 7})
+    text = verdicts_text(dataclasses.replace(plain, figures=lacking))
+    assert "No record has the label **0**, which stands for good" in text
 
 
 def test_a_sweep_shows_its_table_and_links_its_files(tmp_path):

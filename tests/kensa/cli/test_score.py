@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,16 @@ def test_agreement_with_labels_and_changed_verdicts_are_printed(run, monkeypatch
         "  false alarms  0.100  [0.020, 0.300]  2 of 20 good parts",
         "  good auroc    0.950  [0.900, 0.990]",
         "  3 records of modes that v2 does not know",
+    ]
+
+
+def test_labels_among_which_none_stands_for_good_are_printed_with_the_cure(run, monkeypatch):
+    labelled = replace(LABELLED, false_alarms=None, good_auroc=None, strange_modes={}, labels={"NG": 1200, "O\nK": 3})
+    result = ScoreResult("new", "0" * 40, "v2", "out.parquet", COUNTS, labelled)
+    monkeypatch.setattr("kensa.runs.score", lambda *_, **__: result)
+    assert run("score", "new").out.splitlines()[2:] == [
+        "  no record has the label 0, which stands for good: all labelled ones count as defects",
+        "  labels here: NG 1,200, O K 3; say which is good with --good",
     ]
 
 

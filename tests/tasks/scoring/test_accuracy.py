@@ -13,7 +13,7 @@ from support.scored_parts import predictions
 
 from tasks.data.decode import DecodedBlock
 from tasks.registry.release_files import SplitRecords
-from tasks.scoring.accuracy import MAX_BINS, MAX_UNKNOWN_MODES, LabelledMetrics, proportion
+from tasks.scoring.accuracy import MAX_BINS, MAX_LABELS, MAX_UNKNOWN_MODES, LabelledMetrics, proportion
 from tasks.scoring.batch import ScoredBatch
 
 
@@ -46,6 +46,32 @@ def test_false_alarms_and_escapes_are_counted_on_their_own_kind(metrics):
     assert (result.escapes.count, result.escapes.of) == (1, 3)
     assert result.balanced_accuracy == pytest.approx(1 - (1 / 2 + 1 / 3) / 2)
     assert result.verdicts["defect"] == {"good": 1, "defect": 1, "unknown": 1}
+
+
+@pytest.mark.parametrize(
+    ("good", "labels", "lacks"),
+    [
+        ("0", ["OK", "NG", None], True),
+        ("OK", ["OK", "NG", None], False),
+        ("0", ["0", "2"], False),
+        ("0", ["1"], True),
+        ("0", [None], False),
+        ("none", ["1", "2"], False),
+    ],
+)
+def test_labels_among_which_none_stands_for_good_are_known(metrics, good, labels, lacks):
+    metrics.good_label = good
+    metrics.update(batch(["good"] * len(labels), labels, ["0"] * len(labels)))
+    result = metrics.result()
+    assert (result.good_label, result.lacks_good) == (good, lacks)
+    assert result.labels == {label: 1 for label in labels if label}
+
+
+def test_the_good_label_is_counted_however_many_others_there_are(metrics):
+    labels = [f"defect {i}" for i in range(MAX_LABELS + 3)]
+    metrics.update(batch(["good"] * (len(labels) + 1), [*labels, "0"]))
+    result = metrics.result()
+    assert (result.labels["others"], result.labels["0"], result.lacks_good) == (3, 1, False)
 
 
 def test_the_confusion_has_the_true_mode_in_its_rows(metrics):

@@ -54,6 +54,12 @@ def test_a_source_is_read_by_its_own_splits_not_by_those_of_the_training(small_r
         open_parts(parts, trained, config="front")
 
 
+def test_a_limit_that_was_set_for_the_training_is_not_one_of_new_parts(small_release, hidden, tmp_path):
+    trained = replace(small_release, data=replace(small_release.data, most_records=5, most_bytes=10))
+    parts = source(map_column(hidden(each=2)), tmp_path)
+    assert sum(len(batch) for batch in score_batches(open_parts(parts, trained), trained)) == 6
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
