@@ -104,12 +104,14 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     bootstrap, baselines = test.bootstrap(config), _score_baselines(inputs.bank, config)
     thresholds = calibrate_thresholds(calibration, config)
     refit = _refit(classifier, records, config)
+    cut = next((item.value for item in thresholds if item.name == DEFECT_THRESHOLD), None)
+    champion = inputs.champion
     result = HoldoutResult(
         metrics=holdout_metrics(test, thresholds, bootstrap),
         baselines=tuple(baseline(scored, kind) for scored, kind in baselines),
         thresholds=thresholds,
         frozen=inputs.frozen,
-        comparison=compare_with_champion(inputs.champion, test, config, inputs.frozen) if inputs.champion else None,
+        comparison=compare_with_champion(champion, test, config, inputs.frozen, cut) if champion else None,
         certificate=leakage_report(inputs.full_bank, inputs.bank, classifier, refit, inputs.triplets.facts),
     )
     history = json.loads((Path(inputs.model.path) / "history.json").read_text(encoding="utf-8"))

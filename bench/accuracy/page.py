@@ -17,6 +17,7 @@ COLUMNS = {
     "auroc": "verification AUROC",
     "tpr_at_1_fpr": "verification TPR at 1 % FPR",
     "good_auroc": "good/defect AUROC",
+    "good_tpr_at_1_fpr": "defects found at 1 % false alarms",
     "good_fpr": "good FPR, target 5 %",
 }
 INTRODUCTION = """# Figures

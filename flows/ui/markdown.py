@@ -105,6 +105,7 @@ def result_text(result: RetrainResult, language: str = "en") -> str:
     report = Path(result.path).resolve() / "report.html"
     paragraphs = [
         f"# {say(result.status.upper())}" + (f": {result.release}" if result.release else ""),
+        *_errors(result, say),
         trained.format(
             source=escape_markdown(result.train["source"]),
             revision=result.train["revision"][:12],
@@ -117,6 +118,31 @@ def result_text(result: RetrainResult, language: str = "en") -> str:
         f"{_link(say('Report'), report)} (`{report}`)",
     ]
     return "\n\n".join(paragraphs)
+
+
+def _errors(result: RetrainResult, say: Translate) -> list[str]:
+    """Escapes and false alarms, beside the champion's on the same records where they were compared."""
+    comparison, metrics = result.comparison or {}, result.metrics
+    names = ("escapes", "false alarms")
+    if comparison.get("escapes") and comparison.get("false_alarms"):
+        champion = say("champion {version}").format(version=comparison["version"])
+        head = ["", champion, *map(say, ("this model", "difference in points", "interval"))]
+        entries = comparison["escapes"], comparison["false_alarms"]
+        rows = [[say(name), *_error_cells(entry)] for name, entry in zip(names, entries, strict=True)]
+        return [_table(head, rows, "lrrrl")]
+    if "good_tpr" not in metrics or "good_fpr" not in metrics:
+        return []
+    rates = zip(names, (1 - metrics["good_tpr"], metrics["good_fpr"]), strict=True)
+    return [", ".join(f"{say(name)} **{100 * rate:.1f} %**" for name, rate in rates)]
+
+
+def _error_cells(entry: dict[str, Any]) -> list[str]:
+    """The errors of champion and challenger, and their difference in points with its interval."""
+    counts = [
+        f"{entry[who]} / {entry['n']} ({100 * entry[who] / entry['n']:.1f} %)" for who in ("champion", "challenger")
+    ]
+    low, high = (100 * end for end in entry["interval"])
+    return [*counts, f"{100 * entry['difference']:+z.1f}", f"{low:+z.1f} to {high:+z.1f}"]
 
 
 def _comparison(result: RetrainResult, say: Translate) -> list[str]:

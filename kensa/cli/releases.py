@@ -18,7 +18,7 @@ from tasks.registry.releases import releases as all_releases
 
 MAX_REJECTED = 5  # drafts that are printed, the newest; --json has all
 JSON_KEYS = ("created", "train", "test", "metrics", "compared_with", "frozen", "comparison")
-TITLES = ("", "release", "created", "source", "auroc", "mode accuracy", "comparison")
+TITLES = ("", "release", "created", "source", "escapes", "false alarms", "auroc", "mode accuracy", "comparison")
 METRICS = ("auroc", "mode_accuracy")
 
 
@@ -76,9 +76,15 @@ def _summary(release: Release) -> dict[str, Any]:
 
 def _row(mark: str, name: str, release: Release) -> list[str]:
     manifest = release.manifest
-    metrics = [f"{manifest.metrics[name]:.3f}" if name in manifest.metrics else "none" for name in METRICS]
+    metrics = [_figure(manifest.metrics.get(name)) for name in METRICS]
+    found, alarms = (manifest.metrics.get(name) for name in ("good_tpr", "good_fpr"))
+    errors = [_figure(None if found is None else 1 - found), _figure(alarms)]
     source = f"{manifest.train.source}@{manifest.train.revision[:12]}"
-    return [mark, name, _utc(manifest.created), source, *metrics, _comparison(manifest)]
+    return [mark, name, _utc(manifest.created), source, *errors, *metrics, _comparison(manifest)]
+
+
+def _figure(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"
 
 
 def _utc(created: str | None) -> str:
@@ -89,6 +95,13 @@ def _utc(created: str | None) -> str:
 
 
 def _comparison(manifest: ReleaseManifest) -> str:
+    """Escapes and false alarms against the champion, if they were compared, and the verdict."""
+    comparison = manifest.comparison or {}
+    rates = [comparison["rates"]] if comparison.get("escapes") else []
+    return "; ".join([*rates, _verdict(manifest)])
+
+
+def _verdict(manifest: ReleaseManifest) -> str:
     """Why the model was released or rejected; empty for a release that is older than comparisons."""
     if manifest.reasons:
         return "; ".join(manifest.reasons)

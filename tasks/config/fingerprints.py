@@ -60,8 +60,8 @@ def fold_metrics_digest(variant: str, model: str, config: RunConfig) -> str:
 
 def report_digest(model: str, config: RunConfig, champion: Any, facts: Any) -> str:
     """Names the evaluation of a model; `champion` identifies the release that it is compared with."""
-    sections = (config.gate, config.cost, config.report)
-    evaluation = [config.evaluate.fingerprint_fields(), *map(asdict, sections)]
+    fields = config.evaluate.fingerprint_fields(), config.gate.fingerprint_fields()
+    evaluation = [*fields, asdict(config.cost), asdict(config.report)]
     settings = (evaluation, config.data.fingerprint_fields(), config.seed)
     return digest_of("report", REPORT_VERSION, model, settings, champion, facts)
 

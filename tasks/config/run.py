@@ -19,6 +19,8 @@ LANGUAGES = ("en", "ja")
 ThresholdRule = Literal["target_fpr", "youden", "max_f1", "min_precision", "min_recall"]
 Language = Literal["en", "ja"]
 PresetName = Literal["best", "rt", "notebook"]
+GateMetric = Literal["good_auroc", "auroc", "mode_accuracy", "macro_mode_accuracy", "average_precision"]
+LATER_GATE_SETTINGS = ("better", "escape_margin", "false_alarm_margin", "auroc_margin", "accuracy_margin")
 DATA_FOLDER, ARTIFACTS_FOLDER = "data", "artifacts"  # below the working folder, unless the run says otherwise
 
 
@@ -102,16 +104,33 @@ class EvaluateConfig(ValidatedConfig):
 
 @dataclass(frozen=True)
 class GateConfig(ValidatedConfig):
-    """What a draft must show to be released."""
+    """What a draft must show to be released.
+
+    Margins are differences to the champion that count as no loss; where a set has no good parts, `better`,
+    `escape_margin` and `false_alarm_margin` have no meaning.
+    """
 
     figure: Literal["auroc", "mode_accuracy", "macro_mode_accuracy", "average_precision"] = setting(
-        "auroc", "Metric that decides"
+        "auroc", "Metric that must beat the raw map; also the champion, if set or without good parts"
     )
     beat_raw_by: float = setting(0.0, "Minimum gain of the metric over the raw-map baseline", 0, 1)
     confidence: float = setting(0.95, "Confidence level at which the model must be better than the champion", 0.5, 0.99)
     least_gain: float = setting(0.0, "Minimum gain of the metric over the champion", 0, 1)
     mode_margin: float = setting(0.05, "Non-inferiority margin of each mode's accuracy against the champion", 0, 1)
     may_lose_modes: bool = setting(False, "Accept a model that lacks a mode that the champion has")
+    better: GateMetric | None = setting(
+        None, "Metric that must be better than the champion's; default: good_auroc with good parts, or gate.figure"
+    )
+    escape_margin: float = setting(0.05, "Non-inferiority margin of the share of defects missed", 0, 1)
+    false_alarm_margin: float = setting(0.05, "Non-inferiority margin of the share of good parts stopped", 0, 1)
+    auroc_margin: float = setting(0.02, "Non-inferiority margin of the pair AUROC", 0, 1)
+    accuracy_margin: float = setting(0.05, "Non-inferiority margin of the mode accuracy", 0, 1)
+
+    def fingerprint_fields(self) -> dict[str, Any]:
+        """What can change the decision; settings that came later count where they are set, for old runs lack them."""
+        defaults = {name: getattr(type(self), name) for name in LATER_GATE_SETTINGS}
+        values = dataclasses.asdict(self)
+        return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
 
 
 @dataclass(frozen=True)
@@ -194,4 +213,5 @@ class RunConfig(ValidatedConfig):
         values = dataclasses.asdict(self.resolved())
         for name in ("train", "test", "revision", "data_folder", "artifacts_folder", "preset", "cost", "report"):
             values.pop(name)
-        return values | {"data": self.data.fingerprint_fields(), "evaluate": self.evaluate.fingerprint_fields()}
+        sections = {name: getattr(self, name).fingerprint_fields() for name in ("data", "evaluate", "gate")}
+        return values | sections

@@ -47,6 +47,21 @@ ENGLISH = {
     "same_records": "the same {records} test records of {frozen}",
     "difference": "{metric} difference {difference:+z.4f} [{low:+z.4f}, {high:+z.4f}] "
     "at {confidence:g} % confidence, on {on}",
+    "errors_rose": "{rate} rose from {then:.3g} % to {now:.3g} % against the champion {champion}: {before} → {after} "
+    "of {records} {kind}, {points:+z.1f} points [{low:+z.1f}, {high:+z.1f}]; the upper end must be below {margin:g}",
+    "errors_not_shown": "{rate} are not shown to be no worse than the champion {champion}'s: "
+    "{then:.3g} % → {now:.3g} %, {before} → {after} of {records} {kind}, "
+    "{points:+z.1f} points [{low:+z.1f}, {high:+z.1f}]; the upper end must be below {margin:g}",
+    "error_rate": "{rate} {then:.3g} % → {now:.3g} % ({before} → {after} of {records} {kind}, "
+    "{points:+z.1f} points [{low:+z.1f}, {high:+z.1f}])",
+    "error_rates": "champion {champion} → this model: {escapes}; {false_alarms}",
+    "rates_not_compared": "escapes and false alarms were not compared: {why}",
+    "no_good_to_compare": "there are no good and defective parts on which both models can be judged",
+    "no_threshold_to_compare": "a model has no threshold between good and defect",
+    "metric_fell": "{metric} fell against the champion {champion}: {then:.4f} → {now:.4f}, "
+    "difference {difference:+z.4f} [{low:+z.4f}, {high:+z.4f}]; the lower end must exceed -{margin:g}",
+    "metric_not_shown": "{metric} is not shown to be no worse than the champion {champion}'s: {then:.4f} → {now:.4f}, "
+    "difference {difference:+z.4f} [{low:+z.4f}, {high:+z.4f}]; the lower end must exceed -{margin:g}",
     "worse_mode": "mode {mode} is worse than the champion {champion}'s: accuracy {then:.3f} → {now:.3f} on {records} "
     "test records, difference {difference:+z.4f} [{low:+z.4f}, {high:+z.4f}]; {margin:g} is allowed",
     "worse_modes": "the modes of fewer than {fewest} {units} ({modes}) are worse than the champion {champion}'s: "

@@ -17,18 +17,32 @@ from tasks.core.text import one_line
 from tasks.data.bank import Bank
 from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.comparison_report import Comparison
-from tasks.evaluation.paired_bootstrap import paired_result, required_draws
+from tasks.evaluation.paired_bootstrap import paired_result, required_draws, with_good_or_defect
+from tasks.evaluation.paired_rates import AnomalyScores
 from tasks.evaluation.scored_records import ScoredRecords, score_bank_part
 from tasks.registry.loading import load_classifier
 from tasks.registry.manifest import FrozenSet
-from tasks.registry.release_files import UNREADABLE_RELEASE, ClassifierArrays, SplitRecords
+from tasks.registry.release_files import (
+    DEFECT_THRESHOLD,
+    UNREADABLE_RELEASE,
+    ClassifierArrays,
+    SplitRecords,
+    ThresholdSettings,
+)
 from tasks.registry.releases import Release
 
 
 def compare_with_champion(
-    champion: Release, challenger: ScoredRecords, config: RunConfig, frozen: FrozenSet
+    champion: Release,
+    challenger: ScoredRecords,
+    config: RunConfig,
+    frozen: FrozenSet,
+    threshold: float | None = None,
 ) -> Comparison:
-    """Challenger and champion on the same records of the frozen set, in the modes that both know."""
+    """Challenger and champion on the same records of the frozen set, in the modes that both know.
+
+    threshold: the challenger's between good and defect, None where it has none; the champion's is in its release.
+    """
     champion_frozen = champion.manifest.frozen
     comparison = Comparison(
         version=champion.version,
@@ -41,15 +55,23 @@ def compare_with_champion(
         comparison = replace(comparison, records=len(shared.rows), **shared.exclusions())
         if shared.impossible:
             return comparison
-        distances = [_distances(challenger, shared, "this model"), _champion_distances(champion, shared, challenger)]
+        own = _judge(challenger, shared, "this model", threshold)
+        rival = _judge_champion(champion, shared, challenger.bank)
     except NotComparable as error:
         return replace(comparison, impossible=error.args[0])
     bank = challenger.bank
     mode = np.array([shared.modes.index(bank.modes[code]) for code in bank.mode[shared.rows]])
+    bootstrap, good = _paired_draws(bank, shared.rows, config), bank.good[shared.rows]
+    result = paired_result(own.distances, rival.distances, mode, shared.modes, bootstrap)
+    if own.scores and rival.scores and 0 < good.sum() < len(good):
+        result = with_good_or_defect(result, own.scores, rival.scores, good, bootstrap)
+    return replace(comparison, result=result)
+
+
+def _paired_draws(bank: Bank, rows: np.ndarray, config: RunConfig) -> Bootstrap:
     confidence = config.gate.confidence
     draws = required_draws(config.evaluate.bootstrap, confidence)
-    bootstrap = replace(Bootstrap.of(bank, shared.rows, config), draws=draws, confidence=confidence)
-    return replace(comparison, result=paired_result(*distances, mode, shared.modes, bootstrap))
+    return replace(Bootstrap.of(bank, rows, config), draws=draws, confidence=confidence)
 
 
 def _shared_records(champion: Release, bank: Bank) -> ComparableRecords:
@@ -59,11 +81,20 @@ def _shared_records(champion: Release, bank: Bank) -> ComparableRecords:
         raise _unusable(champion, error) from error
 
 
-def _champion_distances(champion: Release, shared: ComparableRecords, challenger: ScoredRecords) -> np.ndarray:
+@dataclass(frozen=True)
+class ModelOutputs:
+    """What a model says of the shared records: distances (n, modes) and scores, None where it knows no good parts."""
+
+    distances: np.ndarray
+    scores: AnomalyScores | None
+
+
+def _judge_champion(champion: Release, shared: ComparableRecords, bank: Bank) -> ModelOutputs:
     try:
         # all test records, as the challenger embeds them: in other batches a tower's last digits are others
-        records = score_bank_part(load_classifier(champion), challenger.bank, "test")
-        return _distances(records, shared, f"the champion {champion.version}")
+        records = score_bank_part(load_classifier(champion), bank, "test")
+        threshold = ThresholdSettings.load(champion.path).by_name.get(DEFECT_THRESHOLD)
+        return _judge(records, shared, f"the champion {champion.version}", threshold and threshold.value)
     except UNREADABLE_RELEASE as error:
         raise _unusable(champion, error) from error
 
@@ -75,13 +106,15 @@ def _unusable(champion: Release, error: Exception) -> NotComparable:
     )
 
 
-def _distances(records: ScoredRecords, shared: ComparableRecords, who: str) -> np.ndarray:
-    """Distances (n, modes) of the shared records to the shared modes."""
+def _judge(records: ScoredRecords, shared: ComparableRecords, who: str, threshold: float | None) -> ModelOutputs:
+    """The outputs of a model for the shared records and modes; raises NotComparable where they are no numbers."""
     columns = [records.classifier.modes.index(mode) for mode in shared.modes]
-    distances = records.take(np.isin(records.rows, shared.rows)).distances[:, columns]
-    if not np.isfinite(distances).all():
+    compared = records.take(np.isin(records.rows, shared.rows))
+    distances = compared.distances[:, columns]
+    scores = AnomalyScores(compared.score, threshold) if records.classifier.knows_good else None
+    if not np.isfinite(distances).all() or (scores and not np.isfinite(scores.score).all()):
         raise NotComparable(f"{who} gives distances that are no finite numbers")
-    return distances
+    return ModelOutputs(distances, scores)
 
 
 MIN_COMPARED = 20  # test records below which two models cannot be told apart

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from tasks.core.json_form import Json, present_fields, record_of
@@ -16,7 +16,8 @@ Unit = Literal["record", "group"]  # what a bootstrap draws as one
 class PairMetrics:
     """The metrics of all pairs of a record and a mode's prototype (tasks/evaluation/metrics.py).
 
-    `good_auroc`: of good against defective records by the distance to good; None where one kind is missing.
+    `good_auroc`: of good against defective records by the score of good or defect; `good_tpr_at_1_fpr`: the share of
+    defects found where 1 % of the good records are stopped. None where one kind is missing.
     """
 
     auroc: float
@@ -29,6 +30,7 @@ class PairMetrics:
     mode_accuracy: float
     macro_mode_accuracy: float
     good_auroc: float | None = None
+    good_tpr_at_1_fpr: float | None = None
 
     def as_json(self) -> Json:
         """The metrics that there are."""
@@ -55,11 +57,16 @@ class MetricDifference(Difference):
 
 @dataclass(frozen=True)
 class ModeDifference(Difference):
-    """The difference of the accuracies of both on a mode's n records."""
+    """The difference of the accuracies of both on a mode's n records.
+
+    p: how often chance alone would let the mode fall as far, with Holm's correction over the modes
+    (paired_rates.adjusted_p_values); None in comparisons that were stored without it.
+    """
 
     n: int
     challenger: float
     champion: float
+    p: float | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -69,12 +76,41 @@ class PooledModes(ModeDifference):
     modes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class RateDifference(Difference):
+    """The errors of both models on the same n records, each at its own threshold; the difference is that of the rates.
+
+    Escapes are errors on defects, false alarms those on good parts: a difference above 0 is a loss.
+    """
+
+    n: int
+    challenger: int
+    champion: int
+
+    def sentence_params(self, name: str) -> Json:
+        """The parameters of a sentence on `escapes` or `false alarms`: rates in per cent, differences in points."""
+        low, high = (100 * end for end in self.interval)
+        return {
+            "rate": Sentence(name),
+            "then": 100 * self.champion / self.n,
+            "now": 100 * self.challenger / self.n,
+            "before": self.champion,
+            "after": self.challenger,
+            "records": self.n,
+            "kind": Sentence("defects" if name == "escapes" else "good parts"),
+            "points": 100 * self.difference,
+            "low": low,
+            "high": high,
+        }
+
+
 @dataclass(frozen=True, kw_only=True)
 class PairedResult:
     """Challenger and champion on the same records, drawn `draws` times by the same `units`.
 
     `same_model`: their distances are equal to the last bit. `figures`: by the metric's name; `modes`: by the mode's.
-    `few`: the modes of fewer than `fewest` units, together. unit: in words, unit_kind: in one word.
+    `few`: the modes of fewer than `fewest` units, together. unit: in words, unit_kind: in one word. `escapes`,
+    `false_alarms`: None where a model has no threshold between good and defect, or the records are of one kind.
     """
 
     challenger: PairMetrics
@@ -89,6 +125,29 @@ class PairedResult:
     units: int
     draws: int
     confidence: float
+    escapes: RateDifference | None = None
+    false_alarms: RateDifference | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateCheck:
+    """One demand on the challenger against the champion: to be better, or no worse by more than a margin.
+
+    metric: as in `PairedResult.figures`, or good_tpr and good_fpr at each model's own threshold; mode: of the accuracy
+    of one mode. interval: of the difference challenger − champion. margin: the loss that is allowed; below 0 the gain
+    that is required. p: in place of the interval, where the loss must be proven (ModeDifference).
+    """
+
+    metric: str
+    mode: str | None = None
+    greater_is_better: bool = True
+    challenger: float
+    champion: float
+    difference: float
+    interval: Interval | None
+    margin: float
+    p: float | None = None
+    passed: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +192,11 @@ class WorstMode(ModeDifference):
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonSummary:
-    """What manifest, command and UI show of a comparison; from `figure` on, None where there is no result."""
+    """What manifest, command and UI show of a comparison; from `figure` on, None where there is no result.
+
+    rates: escapes and false alarms in words, or why they were not compared. checks: what the gate checked, without the
+    modes that passed; empty in a comparison that was stored without them, as `rates` is None.
+    """
 
     version: str
     frozen: str
@@ -147,12 +210,17 @@ class ComparisonSummary:
     confidence: float | None = None
     unit: str | None = None
     worst_mode: WorstMode | None = None
+    rates: str | None = None
+    escapes: RateDifference | None = None
+    false_alarms: RateDifference | None = None
+    checks: tuple[GateCheck, ...] = ()
 
     @classmethod
     def from_json(cls, entries: Json) -> ComparisonSummary:
         """The summary as manifests hold it."""
         verdict = Sentence.from_json(entries["verdict"], entries.get("verdict_code"))
-        return replace(record_of(cls, entries), verdict=verdict)
+        rates = entries.get("rates") and Sentence.from_json(entries["rates"], entries.get("rates_code"))
+        return replace(record_of(cls, entries), verdict=verdict, rates=rates)
 
     def as_json(self) -> Json:
         """The summary as manifests hold it."""
@@ -161,4 +229,5 @@ class ComparisonSummary:
             entries = {
                 name: entries[name] for name in ("version", "frozen", "champion_frozen", "records", "seen", "verdict")
             }
-        return entries | {"verdict_code": code_of(self.verdict)}
+        codes = {"verdict_code": code_of(self.verdict)}
+        return entries | codes | ({} if self.rates is None else {"rates_code": code_of(self.rates)})

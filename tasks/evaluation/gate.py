@@ -10,9 +10,11 @@ from tasks.evaluation.comparison_report import (
     Comparison,
     ComparisonSummary,
     Difference,
+    GateCheck,
     MetricDifference,
     ModeDifference,
     PairedResult,
+    RateDifference,
     WorstMode,
 )
 from tasks.evaluation.evaluation_report import HoldoutResult
@@ -48,12 +50,125 @@ def _against_raw_map(result: HoldoutResult, settings: GateConfig) -> list[Senten
 def _against_champion(comparison: Comparison | None, settings: GateConfig) -> list[Sentence]:
     if comparison is None:
         return []
-    verdict = comparison_sentence(comparison, settings)
-    if comparison.result is None:
+    verdict, result = comparison_sentence(comparison, settings), comparison.result
+    if result is None:
         return [verdict]
     lost = [] if settings.may_lose_modes or not comparison.lost else [_lost_modes(comparison)]
-    better = is_better(comparison.result.figures[settings.figure], settings)
-    return [*([] if better else [verdict]), *_worse_modes(comparison, comparison.result, settings.mode_margin), *lost]
+    better, *others = gate_checks(result, settings)
+    failed = [check for check in others if not check.passed and check.mode is None]
+    losses = [] if result.same_model else [_loss(check, comparison) for check in failed]
+    return [
+        *([] if better.passed else [verdict]),
+        *losses,
+        *_worse_modes(comparison, result, settings.mode_margin),
+        *lost,
+    ]
+
+
+def gate_checks(result: PairedResult, settings: GateConfig) -> tuple[GateCheck, ...]:
+    """What is demanded of the challenger against the champion: first to be better, then to be no worse elsewhere.
+
+    Where good parts were compared, escapes, false alarms, pair AUROC and mode accuracy must be shown to be no worse
+    than the margins allow. A mode fails where its loss is proven.
+    """
+    decides = deciding_metric(result, settings)
+    margins = {"auroc": settings.auroc_margin, "mode_accuracy": settings.accuracy_margin}
+    others = [name for name in margins if name != decides and "good_auroc" in result.figures]
+    modes = result.modes | ({_names(result.few.modes): result.few} if result.few else {})
+    return (
+        _metric_check(result, decides, -settings.least_gain),
+        *_error_checks(result, settings),
+        *(_metric_check(result, name, margins[name]) for name in others),
+        *(_mode_check(mode, entry, settings.mode_margin, result.confidence) for mode, entry in modes.items()),
+    )
+
+
+def _metric_check(result: PairedResult, metric: str, margin: float) -> GateCheck:
+    entry = result.figures[metric]
+    return GateCheck(
+        metric=metric,
+        challenger=getattr(result.challenger, metric),
+        champion=getattr(result.champion, metric),
+        difference=entry.difference,
+        interval=entry.interval,
+        margin=margin,
+        passed=entry.interval[0] > -margin,
+    )
+
+
+def _error_checks(result: PairedResult, settings: GateConfig) -> list[GateCheck]:
+    """Defect TPR and good FPR at each model's own threshold; none where these were not compared."""
+    errors = (
+        ("good_tpr", result.escapes, settings.escape_margin),
+        ("good_fpr", result.false_alarms, settings.false_alarm_margin),
+    )
+    return [_error_check(metric, entry, margin) for metric, entry, margin in errors if entry is not None]
+
+
+def _error_check(metric: str, entry: RateDifference, margin: float) -> GateCheck:
+    """The check of an error's rate, or of the defect TPR, which is one less the rate of escapes."""
+    challenger, champion = entry.challenger / entry.n, entry.champion / entry.n
+    low, high = entry.interval
+    tpr = metric == "good_tpr"
+    return GateCheck(
+        metric=metric,
+        greater_is_better=tpr,
+        challenger=1 - challenger if tpr else challenger,
+        champion=1 - champion if tpr else champion,
+        difference=-entry.difference if tpr else entry.difference,
+        interval=(-high, -low) if tpr else (low, high),
+        margin=margin,
+        passed=high < margin,
+    )
+
+
+def _mode_check(mode: str, entry: ModeDifference, margin: float, confidence: float) -> GateCheck:
+    values = {name: getattr(entry, name) for name in ("challenger", "champion", "difference", "interval", "p")}
+    passed = not is_significant_drop(entry, margin, confidence)
+    return GateCheck(metric="mode_accuracy", mode=mode, **values, margin=margin, passed=passed)
+
+
+def _loss(check: GateCheck, comparison: Comparison) -> Sentence:
+    """Why a check failed that demands no loss beyond a margin: the loss is shown, or it cannot be excluded."""
+    result, champion = comparison.result, comparison.version
+    errors = {"good_tpr": ("escapes", result.escapes), "good_fpr": ("false alarms", result.false_alarms)}
+    if check.metric in errors:
+        name, entry = errors[check.metric]
+        code = "errors_rose" if entry.interval[0] > 0 else "errors_not_shown"
+        return sentence(code, champion=champion, margin=100 * check.margin, **entry.sentence_params(name))
+    low, high = check.interval
+    return sentence(
+        "metric_fell" if high < 0 else "metric_not_shown",
+        metric=check.metric,
+        champion=champion,
+        then=check.champion,
+        now=check.challenger,
+        difference=check.difference,
+        low=low,
+        high=high,
+        margin=check.margin,
+    )
+
+
+def rates_sentence(result: PairedResult, champion: str) -> Sentence:
+    """Escapes and false alarms of both models with their differences, or why they were not compared."""
+    if result.escapes is None or result.false_alarms is None:
+        why = "no_threshold_to_compare" if "good_auroc" in result.figures else "no_good_to_compare"
+        return sentence("rates_not_compared", why=sentence(why))
+    rates = {"escapes": result.escapes, "false alarms": result.false_alarms}
+    escapes, alarms = (sentence("error_rate", **entry.sentence_params(name)) for name, entry in rates.items())
+    return sentence("error_rates", champion=champion, escapes=escapes, false_alarms=alarms)
+
+
+def deciding_metric(result: PairedResult, settings: GateConfig) -> str:
+    """The metric in which the challenger must be better.
+
+    `gate.better`; else `gate.figure` if it is not the default; else good/defect AUROC. Without good parts to compare,
+    `gate.figure`.
+    """
+    usual = "good_auroc" if settings.figure == GateConfig.figure else settings.figure
+    metric = settings.better or usual
+    return metric if metric in result.figures else settings.figure
 
 
 def is_better(entry: MetricDifference, settings: GateConfig) -> bool:
@@ -69,7 +184,8 @@ def comparison_sentence(comparison: Comparison, settings: GateConfig) -> Sentenc
     on = sentence("same_records", records=comparison.records, frozen=comparison.frozen)
     if result.same_model:
         return sentence("same_model", champion=champion, on=on)
-    metric, entry = settings.figure, result.figures[settings.figure]
+    metric = deciding_metric(result, settings)
+    entry = result.figures[metric]
     low, high = entry.interval
     if not any([entry.difference, low, high]):
         return sentence("tie", champion=champion, metric=metric, on=on)
@@ -87,21 +203,24 @@ def format_difference(entry: Difference) -> str:
     return f"{entry.difference:+z.4f} [{low:+z.4f}, {high:+z.4f}]"
 
 
-def is_significant_drop(entry: ModeDifference, margin: float) -> bool:
+def is_significant_drop(entry: ModeDifference, margin: float, confidence: float) -> bool:
     """Whether a mode's accuracy fell by more than the margin, and more than chance can explain.
 
-    A fall whose interval reaches zero is no veto: of modes with few records, half fall by chance.
+    Chance is judged by the p-value, which is corrected for the number of modes. Comparisons that were stored without
+    it have the interval.
     """
-    return entry.interval is not None and entry.difference < -margin and entry.interval[1] < 0
+    if entry.interval is None or not entry.difference < -margin:
+        return False
+    return entry.interval[1] < 0 if entry.p is None else entry.p <= 1 - confidence + 1e-12
 
 
 def _worse_modes(comparison: Comparison, result: PairedResult, margin: float) -> list[Sentence]:
     drops = [
         ("worse_mode", {"mode": printable(mode)}, entry)
         for mode, entry in result.modes.items()
-        if is_significant_drop(entry, margin)
+        if is_significant_drop(entry, margin, result.confidence)
     ]
-    if result.few and is_significant_drop(result.few, margin):
+    if result.few and is_significant_drop(result.few, margin, result.confidence):
         names = {"modes": _names(result.few.modes), "fewest": result.fewest, "units": Sentence(f"{result.unit_kind}s")}
         drops.append(("worse_modes", names, result.few))
     return [
@@ -147,14 +266,19 @@ def comparison_summary(comparison: Comparison | None, settings: GateConfig) -> C
     result = comparison.result
     if result is None:
         return summary
-    entry = result.figures[settings.figure]
+    metric = deciding_metric(result, settings)
+    entry = result.figures[metric]
     worst = min(result.modes, key=lambda mode: result.modes[mode].difference)
     return replace(
         summary,
-        figure=settings.figure,
+        figure=metric,
         difference=entry.difference,
         interval=entry.interval,
         confidence=result.confidence,
         unit=result.unit,
         worst_mode=WorstMode(**vars(result.modes[worst]), mode=worst),
+        rates=rates_sentence(result, comparison.version),
+        escapes=result.escapes,
+        false_alarms=result.false_alarms,
+        checks=tuple(check for check in gate_checks(result, settings) if check.mode is None or not check.passed),
     )

@@ -26,6 +26,7 @@ from tasks.evaluation.metrics import (
     per_group_metrics,
     per_mode_metrics,
     retrieval_metrics,
+    share_of_defects_found,
 )
 from tasks.evaluation.scored_records import ScoredRecords
 from tasks.evaluation.thresholds import THRESHOLD_DRAWS, Rule, calibrate
@@ -92,7 +93,12 @@ def _good_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], boo
         for name, values in classifier.scores(records.embedded).items()
     }
     used = scores["fused" if classifier.fused else "distance"]
-    metrics: Json = {"good_auroc": used.auroc, "good_auroc_interval": used.interval, "good_scores": scores}
+    metrics: Json = {
+        "good_auroc": used.auroc,
+        "good_auroc_interval": used.interval,
+        "good_scores": scores,
+        "good_tpr_at_1_fpr": share_of_defects_found(records.score, good, 0.01),
+    }
     threshold = thresholds[0].value
     if threshold is None:
         return metrics
@@ -121,7 +127,8 @@ def baseline_metrics(records: ScoredRecords) -> PairMetrics:
         return metrics
     distances = records.classifier.good_distances(records.embedded)
     auroc = weighted_auroc(distances, ~records.good, np.ones((1, len(records))))[0]
-    return replace(metrics, good_auroc=float(auroc))
+    found = share_of_defects_found(distances, records.good, 0.01)
+    return replace(metrics, good_auroc=float(auroc), good_tpr_at_1_fpr=found)
 
 
 def baseline(records: ScoredRecords, kind: BaselineKind) -> Baseline:

@@ -42,6 +42,15 @@ def tpr_at(fpr: np.ndarray, tpr: np.ndarray, at: float) -> float:
     return float(tpr[fpr <= at].max())
 
 
+def share_of_defects_found(score: np.ndarray, good: np.ndarray, at: float) -> float:
+    """The largest share of defects above a cut above which a share of `at` or less of the good records lies.
+
+    score: (n,) larger = more anomalous; good: (n,) bool, some of each kind.
+    """
+    fpr, tpr, _ = roc_curve(~good, score, drop_intermediate=False)
+    return tpr_at(fpr, tpr, at)
+
+
 def d_prime(a: np.ndarray, b: np.ndarray) -> float:
     """Difference of the means in units of the root mean variance; 0 where neither varies."""
     spread = np.sqrt((a.var() + b.var()) / 2)

@@ -9,14 +9,16 @@ three of them among thousands stay three.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import norm, t
 
-from tasks.evaluation.bootstrap import Bootstrap, weighted_share
+from tasks.evaluation.bootstrap import Bootstrap, weighted_auroc, weighted_share
 from tasks.evaluation.comparison_report import Interval, MetricDifference, ModeDifference, PairedResult, PooledModes
-from tasks.evaluation.metrics import pair_metrics
+from tasks.evaluation.metrics import pair_metrics, share_of_defects_found
+from tasks.evaluation.paired_rates import AnomalyScores, adjusted_p_values, error_differences, fall_p_value
 
 PAIR_METRICS = ("auroc", "average_precision")
 BLOCK_VALUES = 1 << 20  # draws × levels at once: 8 MB an array
@@ -30,7 +32,7 @@ def required_draws(least: int, confidence: float) -> int:
 def paired_result(
     challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray, names: list[str], bootstrap: Bootstrap
 ) -> PairedResult:
-    """What the challenger has over the champion, by each metric that a gate may decide by, and by each mode.
+    """What the challenger has over the champion, by each metric of pairs and modes, and by each mode.
 
     challenger, champion: (n, m) distances of the same records to the same modes' prototypes; mode: (n,) the column of
     each record's mode; names: of the m modes. Each end of an interval holds with the bootstrap's confidence.
@@ -49,6 +51,36 @@ def paired_result(
         units=len(np.unique(bootstrap.units)),
         draws=bootstrap.draws,
         confidence=bootstrap.confidence,
+    )
+
+
+def with_good_or_defect(
+    result: PairedResult, challenger: AnomalyScores, champion: AnomalyScores, good: np.ndarray, bootstrap: Bootstrap
+) -> PairedResult:
+    """The result with the AUROC of good against defect, and with both models' errors at their own thresholds.
+
+    good: (n,) bool of the compared records, some of each kind.
+    """
+    every = np.concatenate([np.ones((1, len(good))), bootstrap.weights])
+    models = (challenger, champion)
+    aurocs = [weighted_auroc(model.score, ~good, every) for model in models]
+    found = [share_of_defects_found(model.score, good, 0.01) for model in models]
+    apart = effective_units(np.subtract(*(_good_shares(model.score, good) for model in models)), bootstrap.units)
+    drawn = aurocs[0] - aurocs[1]
+    figures = result.figures | {"good_auroc": _difference(drawn[0], drawn[1:], apart, bootstrap)}
+    own, other = (
+        replace(metrics, good_auroc=float(auroc[0]), good_tpr_at_1_fpr=share)
+        for metrics, auroc, share in zip((result.challenger, result.champion), aurocs, found, strict=True)
+    )
+    errors = error_differences(challenger, champion, good, bootstrap)
+    return replace(result, challenger=own, champion=other, figures=figures, **errors)
+
+
+def _good_shares(score: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """Each record's share (n,) in the AUROC of good against defect: its comparisons with the other kind."""
+    below, above = np.sort(score[good]), np.sort(score[~good])
+    return np.where(good, 1 - _below(above, score) / len(above), _below(below, score) / len(below)) / (
+        2 * np.where(good, len(below), len(above))
     )
 
 
@@ -101,8 +133,13 @@ def _by_mode(
 
     modes = {names[code]: compare(mode == code) for code in np.unique(mode)}
     small = tuple(name for name, entry in modes.items() if entry.interval is None)
-    pooled = compare(np.isin(np.array(names)[mode], small)) if small else None
-    return modes, pooled and PooledModes(**vars(pooled), modes=small)
+    few = np.isin(np.array(names)[mode], small)
+    pooled = compare(few) if small else None
+    tests = {name: mode == names.index(name) for name in modes if name not in small}
+    rows = [*tests.values(), *([few] if small else [])]
+    adjusted = adjusted_p_values([fall_p_value(won[own], bootstrap.units[own]) for own in rows])
+    modes |= {name: replace(modes[name], p=p) for name, p in zip(tests, adjusted, strict=False)}
+    return modes, pooled and PooledModes(**vars(replace(pooled, p=adjusted[-1])), modes=small)
 
 
 def _won(challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray) -> np.ndarray:

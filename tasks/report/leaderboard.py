@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from tasks.config.run import GateConfig
 from tasks.evaluation.comparison_report import Comparison, Difference, Interval, PairMetrics
 from tasks.evaluation.evaluation_report import EvaluationReport
-from tasks.evaluation.gate import is_better, is_significant_drop
+from tasks.evaluation.gate import deciding_metric, is_better, is_significant_drop
 
 COMPARED_METRICS = {  # figure → title, and whether more is better
     "auroc": ("pair AUROC", True),
     "average_precision": ("average precision", True),
-    "tpr_at_1_fpr": ("TPR at 1 % FPR", True),
-    "tpr_at_5_fpr": ("TPR at 5 % FPR", True),
+    "tpr_at_1_fpr": ("verification TPR at 1 % FPR", True),
+    "tpr_at_5_fpr": ("verification TPR at 5 % FPR", True),
     "eer": ("equal error rate", False),
     "mode_accuracy": ("mode accuracy", True),
     "macro_mode_accuracy": ("mean over modes", True),
     "good_auroc": ("good-or-defect AUROC", True),
+    "good_tpr_at_1_fpr": ("defects found at 1 % false alarms", True),
 }
 
 
@@ -163,14 +164,16 @@ def difference_charts(comparison: Comparison | None, gate: GateConfig) -> Differ
     """The differences of challenger and champion; None without a comparison."""
     if comparison is None or comparison.result is None:
         return None
-    figures, modes, few = comparison.result.figures, comparison.result.modes, comparison.result.few
-    short = not is_better(figures[gate.figure], gate)
-    by_metric = [(COMPARED_METRICS[name][0], entry, short and name == gate.figure) for name, entry in figures.items()]
-    by_fall = sorted(modes.items(), key=lambda item: item[1].difference)
-    by_mode = [(mode, entry, is_significant_drop(entry, gate.mode_margin)) for mode, entry in by_fall]
-    pooled = [("these few, together", few, is_significant_drop(few, gate.mode_margin))] if few else []
+    result, few = comparison.result, comparison.result.few
+    figures, decides = result.figures, deciding_metric(result, gate)
+    short = not is_better(figures[decides], gate)
+    by_metric = [(COMPARED_METRICS[name][0], entry, short and name == decides) for name, entry in figures.items()]
+    by_fall = sorted(result.modes.items(), key=lambda item: item[1].difference)
+    limits = gate.mode_margin, result.confidence
+    by_mode = [(mode, entry, is_significant_drop(entry, *limits)) for mode, entry in by_fall]
+    pooled = [("these few, together", few, is_significant_drop(few, *limits))] if few else []
     return DifferenceCharts(
-        COMPARED_METRICS[gate.figure][0],
+        COMPARED_METRICS[decides][0],
         _axis(by_metric, [], gate.least_gain),
         _axis(by_mode, pooled, -gate.mode_margin),
     )

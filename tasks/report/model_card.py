@@ -19,6 +19,7 @@ FIGURES = {
     "average_precision": "average precision",
     "triplet_accuracy": "triplet accuracy",
     "good_auroc": "good-or-defect AUROC",
+    "good_tpr_at_1_fpr": "defects found at 1 % false alarms",
     "good_accuracy": "good-or-defect accuracy at the threshold",
     "good_balanced_accuracy": "good-or-defect balanced accuracy at the threshold",
     "unseen_good_auroc": "good-or-defect AUROC of modes left out of training, mean",
@@ -122,7 +123,8 @@ def _against_champion(manifest: ReleaseManifest, report: EvaluationReport) -> st
         return None
     say, result = _say(manifest), report.comparison.result
     title = say("Against the champion {version}").format(version=report.comparison.version)
-    lines = [f"## {title}", "", _plain(say(report.verdict.verdict))]
+    sentences = [report.verdict.rates, report.verdict.verdict]
+    lines = [f"## {title}", "", "\n\n".join(_plain(say(text)) for text in sentences if text)]
     if result is not None:
         confidence = f"{100 * result.confidence:g} %"
         lines += ["", f"| challenger − champion | difference, each end with {confidence} confidence |", "| --- | --- |"]

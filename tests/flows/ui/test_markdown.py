@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from support.evaluations import more_escapes
 
 from flows.ui.markdown import changes_text, drift_text, result_text, split_text, sweep_text, unseen_text, verdicts_text
+from tasks.config.run import GateConfig
 from tasks.core.facts import BankFacts, DataChanges, MapDrift
 from tasks.core.inspection import (
     CellsSummary,
@@ -19,6 +21,7 @@ from tasks.core.inspection import (
     VerdictMix,
 )
 from tasks.core.results import RetrainResult
+from tasks.evaluation.gate import comparison_summary
 
 HOSTILE = "a|b"
 PARTS = {"train": 6, "stop": 1, "calibrate": 2, "test": 3}
@@ -81,6 +84,18 @@ def test_a_result_tells_reasons_comparison_and_the_worst_mode():
     assert "| +0.1000 | mode accuracy | +0.0500 to +0.1500 |" in text
     assert "| -0.2000 | accuracy of mode a\\|b, the worst of all | too few records |" in text
     assert "Champion: **none yet**" in text
+
+
+def test_escapes_and_false_alarms_of_both_stand_first():
+    compared = comparison_summary(more_escapes(), GateConfig()).as_json()
+    text = result_text(dataclasses.replace(RESULT, comparison=compared))
+    _, head, _, escapes, alarms = text.splitlines()[1:6]
+    assert head == "|  | champion v3 | this model | difference in points | interval |"
+    assert escapes.startswith("| escapes | 58 / 150 (38.7 %) | 91 / 150 (60.7 %) | +22.0 | +")
+    assert alarms.startswith("| false alarms | 10 / 100 (10.0 %) | 0 / 100 (0.0 %) | -10.0 | -")
+    first = dataclasses.replace(RESULT, metrics=RESULT.metrics | {"good_tpr": 0.88, "good_fpr": 0.04}, comparison=None)
+    assert result_text(first).splitlines()[2] == "escapes **12.0 %**, false alarms **4.0 %**"
+    assert result_text(first, "ja").splitlines()[2] == "見逃し **12.0 %**, 虚報 **4.0 %**"
 
 
 def test_the_verdict_of_the_comparison_is_not_said_twice():

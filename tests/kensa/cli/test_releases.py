@@ -6,8 +6,13 @@ import json
 import re
 
 import pytest
+from support import evaluations
+from support.evaluations import more_escapes
 
+from kensa.cli.releases import releases
+from tasks.config.run import GateConfig
 from tasks.core.stages import seal_folder
+from tasks.evaluation.gate import comparison_summary, reasons_to_reject
 from tasks.registry.champion import init_champion_file, set_champion
 
 
@@ -17,7 +22,7 @@ def better(champion):
     return told | {"verdict": f"better than the champion v{champion}: auroc difference +0.0123 [+0.0051, +0.0190]"}
 
 
-def rejected(artifacts, number):
+def rejected(artifacts, number, **changes):
     """A draft, rejected on a day of April; the older the day, the higher its name."""
     folder = artifacts / "drafts" / (f"{99 - number}" * 8)
     folder.mkdir(parents=True)
@@ -36,7 +41,8 @@ def rejected(artifacts, number):
         "frozen": {"version": "f1", "digest": "d" * 64, "records": 90, "modes": 3},
         "comparison": {"version": "v3", "verdict": f"not shown to be better: take {number}"},
     }
-    seal_folder(folder, manifest)
+    seal_folder(folder, manifest | changes)
+    return folder
 
 
 @pytest.fixture
@@ -73,12 +79,14 @@ def test_the_list_marks_the_champion_and_shows_data_and_figures(released):
     done = released.kensa("releases")
     assert done.code == 0, done.err
     titles, *lines = done.out.splitlines()
-    assert titles.split() == ["release", "created", "source", "auroc", "mode", "accuracy", "comparison"]
-    rows = [re.match(r"([* ]) +(v\d)\s+(\S+ \S+ UTC)\s+(\S+)\s+(\S+)\s+(\S+)", line) for line in lines]
+    assert re.split(r"\s\s+", titles.strip()) == [
+        *("release", "created", "source", "escapes", "false alarms", "auroc", "mode accuracy", "comparison"),
+    ]
+    rows = [re.match(r"([* ]) +(v\d)\s+(\S+ \S+ UTC)" + r"\s+(\S+)" * 5, line) for line in lines]
     assert [row.groups() for row in rows] == [
-        (" ", "v1", "2025-01-01 05:00 UTC", "acme/boards@111111111111", "0.910", "0.810"),
-        (" ", "v2", "2025-02-01 05:00 UTC", "acme/boards@222222222222", "0.920", "0.820"),
-        ("*", "v3", "2025-03-01 05:00 UTC", "acme/boards@333333333333", "0.930", "0.830"),
+        (" ", "v1", "2025-01-01 05:00 UTC", "acme/boards@111111111111", "none", "none", "0.910", "0.810"),
+        (" ", "v2", "2025-02-01 05:00 UTC", "acme/boards@222222222222", "none", "none", "0.920", "0.820"),
+        ("*", "v3", "2025-03-01 05:00 UTC", "acme/boards@333333333333", "none", "none", "0.930", "0.830"),
     ]
     assert done.err == ""
 
@@ -106,6 +114,34 @@ def test_the_list_tells_what_was_shown_against_the_champion(released):
     rows = released.kensa("releases", "--json").told["releases"]
     assert [row["comparison"] for row in rows] == [None, None, better(2)]
     assert [row["frozen"] and row["frozen"]["version"] for row in rows] == [None, "f1", "f1"]
+
+
+def test_escapes_and_false_alarms_stand_before_the_verdict(tmp_path, capsys):
+    """Listed in the test's own process: 58 escapes of 150 became 91, 10 false alarms of 100 became none."""
+    init_champion_file(tmp_path)
+    compared = more_escapes()
+    (reason,) = reasons_to_reject(evaluations.report(comparison=compared), GateConfig())
+    draft = rejected(
+        tmp_path,
+        1,
+        metrics={"auroc": 0.99, "mode_accuracy": 1.0, "good_tpr": 59 / 150, "good_fpr": 0.0},
+        comparison=comparison_summary(compared, GateConfig()).as_json(),
+        reasons=[reason],
+    )
+    releases(tmp_path, as_json=False)
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert "  0.607    0.000         0.990  1.000" in line
+    assert re.search(
+        r"  champion v3 → this model: escapes 38.7 % → 60.7 % \(58 → 91 of 150 defects, \+22.0 points .*; "
+        r"false alarms 10 % → 0 % \(10 → 0 of 100 good parts, -10.0 points .*; "
+        r"escapes rose from 38.7 % to 60.7 % against the champion v3",
+        line,
+    )
+    releases(tmp_path, as_json=True)
+    (entry,) = json.loads(capsys.readouterr().out)["rejected"]
+    assert entry["path"] == str(draft)
+    assert (entry["comparison"]["escapes"]["champion"], entry["comparison"]["escapes"]["challenger"]) == (58, 91)
+    assert [check["metric"] for check in entry["comparison"]["checks"] if not check["passed"]] == ["good_tpr"]
 
 
 def test_rejected_drafts_are_told_with_their_reasons_the_newest_last(released):

@@ -9,7 +9,15 @@ import pytest
 
 from tasks.config.model import PRESETS, TowerConfig, TrainingConfig
 from tasks.config.overrides import setting_fields
-from tasks.config.run import CostConfig, DataConfig, EvaluateConfig, ReportConfig, RunConfig
+from tasks.config.run import (
+    LATER_GATE_SETTINGS,
+    CostConfig,
+    DataConfig,
+    EvaluateConfig,
+    GateConfig,
+    ReportConfig,
+    RunConfig,
+)
 from tasks.core.errors import BadSetting
 
 PLACES = {"train", "test", "revision", "data_folder", "artifacts_folder", "preset", "evaluate.dask"}
@@ -59,7 +67,20 @@ def test_the_fingerprint_holds_what_can_change_the_result_and_nothing_else():
     assert explicit.fingerprint_fields() == plain
 
 
-@pytest.mark.parametrize("key", sorted(set(setting_fields()) - PLACES - WORDING - MAXIMA))
+LATER = {f"gate.{name}" for name in LATER_GATE_SETTINGS}
+
+
+def test_settings_that_came_later_count_where_they_are_set():
+    """The fingerprint of a run that was stored without them stays the same."""
+    plain, default = GateConfig().fingerprint_fields(), GateConfig(escape_margin=0.05, better=None)
+    assert not set(plain) & set(LATER_GATE_SETTINGS)
+    assert default.fingerprint_fields() == plain
+    for name in LATER_GATE_SETTINGS:
+        value = "auroc" if name == "better" else 0.3
+        assert GateConfig(**{name: value}).fingerprint_fields() == plain | {name: value}
+
+
+@pytest.mark.parametrize("key", sorted(set(setting_fields()) - PLACES - WORDING - MAXIMA - LATER))
 def test_the_fingerprint_knows_every_setting(key):
     """A setting that it forgets would give `unchanged` where something changed."""
     section, _, name = key.rpartition(".")

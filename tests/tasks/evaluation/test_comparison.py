@@ -27,7 +27,7 @@ from tasks.model.embeddings import Embedded, EmbeddedBank, make_encoder
 from tasks.model.tower import build_tower
 from tasks.registry.loading import load_classifier
 from tasks.registry.manifest import FrozenSet
-from tasks.registry.release_files import ClassifierArrays, SplitRecords, ThresholdSettings
+from tasks.registry.release_files import DEFECT_THRESHOLD, ClassifierArrays, SplitRecords, Threshold, ThresholdSettings
 from tasks.registry.releases import Release
 
 TOWER = RunConfig(preset="notebook", tower=TowerConfig(widths="16-8")).resolved().tower
@@ -73,13 +73,19 @@ def raw(bank: parts.Bank) -> PrototypeClassifier:
     return raw_map_baseline(distance("euclidean"), bank)
 
 
-def compared(release: Release, classifier: Classifier, bank: parts.Bank, config: RunConfig = RunConfig()) -> Comparison:
+def compared(
+    release: Release,
+    classifier: Classifier,
+    bank: parts.Bank,
+    config: RunConfig = RunConfig(),
+    threshold: float | None = None,
+) -> Comparison:
     challenger = score_bank_part(classifier, bank, "test")
-    return compare_with_champion(release, challenger, config, FrozenSet(version="f2", digest="d"))
+    return compare_with_champion(release, challenger, config, FrozenSet(version="f2", digest="d"), threshold)
 
 
-def gated(comparison: Comparison, settings: GateConfig = GateConfig()) -> list[str]:
-    """The reasons that the comparison alone gives."""
+def gated(comparison: Comparison, settings: GateConfig = GateConfig(better="auroc")) -> list[str]:
+    """The reasons that the comparison alone gives; the models here differ in the distances to modes alone."""
     return list(reasons_to_reject(report(comparison=comparison), settings))
 
 
@@ -138,11 +144,47 @@ def test_both_are_judged_on_the_same_records_and_modes(tmp_path, bank):
     own = pair_metrics(judge.mode_distances(judge.embed(later.maps[rows]))[:, :3], later.mode[rows])
     champion = load_classifier(release)
     other = pair_metrics(champion.mode_distances(champion.embed(later.maps[rows])), later.mode[rows])
-    assert vars(found.result.challenger) == pytest.approx(vars(own))
-    assert vars(found.result.champion) == pytest.approx(vars(other))
+    for metrics, expected in ((found.result.challenger, own), (found.result.champion, other)):
+        good = {"good_auroc": metrics.good_auroc, "good_tpr_at_1_fpr": metrics.good_tpr_at_1_fpr}
+        assert vars(metrics) == pytest.approx(vars(expected) | good)
     for name, entry in found.result.figures.items():
-        assert entry.difference == pytest.approx(getattr(own, name) - getattr(other, name), abs=1e-9)
+        values = [getattr(metrics, name) for metrics in (found.result.challenger, found.result.champion)]
+        assert entry.difference == pytest.approx(values[0] - values[1], abs=1e-9)
         assert entry.interval[0] <= entry.difference <= entry.interval[1]
+
+
+def test_both_are_judged_by_their_own_thresholds_on_good_and_defect(tmp_path, bank):
+    """The champion's is in its release, where a recalibration has put it; the challenger's is given."""
+    later = parts.banked(parts.inspected(modes=3, each=60, seed=8))
+    release, judge = released(tmp_path, bank), raw(later)
+    settings = ThresholdSettings.load(release.path)
+    champion, rows = load_classifier(release), later.rows("test")
+    good = later.good[rows]
+    scores = [model.score(model.embed(later.maps[rows])) for model in (judge, champion)]
+    cuts = [float(np.median(score)) for score in scores]
+    threshold = Threshold(DEFECT_THRESHOLD, "target_fpr", 0.05, "euclidean", 40, 20, cuts[1])
+    replace(settings, thresholds=(threshold,)).save(release.path)
+    result = compared(release, judge, later, threshold=cuts[0]).result
+    passed = [score <= cut for score, cut in zip(scores, cuts, strict=True)]
+    assert (result.escapes.challenger, result.escapes.champion) == tuple((own & ~good).sum() for own in passed)
+    assert (result.false_alarms.challenger, result.false_alarms.champion) == tuple(
+        (~own & good).sum() for own in passed
+    )
+    assert (result.escapes.n, result.false_alarms.n) == ((~good).sum(), good.sum())
+    without = compared(release, judge, later).result
+    assert (without.escapes, without.false_alarms) == (None, None)
+    assert without.figures["good_auroc"] == result.figures["good_auroc"]
+
+
+def test_without_good_parts_pairs_and_modes_alone_are_compared(tmp_path, bank):
+    later = parts.banked(parts.inspected(modes=3, each=60, seed=8))
+    found = compared(released(tmp_path, bank), raw(later), replace(later, good=np.zeros_like(later.good)))
+    assert "good_auroc" not in found.result.figures
+    assert comparison_summary(found, GateConfig()).rates == (
+        "escapes and false alarms were not compared: "
+        "there are no good and defective parts on which both models can be judged"
+    )
+    assert comparison_summary(found, GateConfig()).figure == "auroc"
 
 
 def test_columns_are_matched_by_name_not_by_place(tmp_path, bank):
@@ -229,7 +271,7 @@ def test_a_truly_better_model_is_promoted(rival, later):
 def test_a_worse_and_an_equally_good_one_are_not(rival, later):
     worse, *modes = gated(compared(rival(noisy(later, 1.5, 2)), noisy(later, 3.0, 1), later))
     assert worse.startswith("worse than the champion v1: auroc difference -0.")
-    assert all(reason.startswith("mode ") for reason in modes)
+    assert all(reason.startswith(("mode ", "mode_accuracy fell against the champion v1")) for reason in modes)
     (equal,) = gated(compared(rival(noisy(later, 1.5, 2)), noisy(later, 1.5, 3), later))
     assert equal.startswith("not shown to be better than the champion v1")
 
@@ -263,7 +305,7 @@ def test_one_ruined_mode_is_refused_although_the_mean_gains(rival, later):
     assert found.result.figures["mode_accuracy"].interval[0] > 0
     (reason,) = gated(found, GateConfig(figure="mode_accuracy"))
     assert reason.startswith("mode 2 is worse than the champion v1's: accuracy ")
-    assert gated(found, GateConfig(figure="mode_accuracy", mode_margin=1.0)) == []
+    assert gated(found, GateConfig(figure="mode_accuracy", mode_margin=1.0, auroc_margin=1.0)) == []
 
 
 def _swapped(distances: np.ndarray, maps: np.ndarray, bank: parts.Bank) -> np.ndarray:

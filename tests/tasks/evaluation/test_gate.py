@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +16,13 @@ from support.evaluations import (
     impossible,
     leakage,
     mode_difference,
+    more_escapes,
     report,
     threshold,
 )
 
 from tasks.config.run import GateConfig
-from tasks.evaluation.comparison_report import Comparison, PooledModes
+from tasks.evaluation.comparison_report import Comparison, ComparisonSummary, PooledModes, RateDifference
 from tasks.evaluation.gate import comparison_summary, reasons_to_reject
 
 
@@ -96,6 +99,114 @@ def test_another_model_with_the_same_metrics_is_a_tie():
     (reason,) = reasons(comparison(0.0, half=0.0))
     assert reason == "a tie with the champion v3: the same auroc on the same 40 test records of f2; the champion stays"
 
+
+# Good against defect
+
+ROSE = (
+    "escapes rose from 38.7 % to 60.7 % against the champion v3: 58 → 91 of 150 defects, "
+    r"\+22.0 points \[\+\d\d.\d, \+\d\d.\d\]; the upper end must be below 5"
+)
+
+
+def test_more_escapes_block_a_model_that_is_better_in_all_else():
+    compared = more_escapes()
+    (reason,) = reasons(compared)
+    assert re.fullmatch(ROSE, reason)
+    summary = comparison_summary(compared, GateConfig())
+    assert summary.verdict.startswith("better than the champion v3: good_auroc difference +0.")
+    assert summary.rates.startswith(
+        "champion v3 → this model: escapes 38.7 % → 60.7 % (58 → 91 of 150 defects, +22.0 points ["
+    )
+    assert "; false alarms 10 % → 0 % (10 → 0 of 100 good parts, -10.0 points [" in summary.rates
+    stored = json.loads(json.dumps(summary.as_json()))
+    assert ComparisonSummary.from_json(stored) == summary
+    assert [(check.metric, check.greater_is_better, check.passed) for check in summary.checks] == [
+        ("good_auroc", True, True),
+        ("good_tpr", True, False),
+        ("good_fpr", False, True),
+        ("auroc", True, True),
+        ("mode_accuracy", True, True),
+    ]
+    escapes = summary.checks[1]
+    assert (escapes.champion, escapes.challenger) == pytest.approx((92 / 150, 59 / 150))
+    assert escapes.difference == pytest.approx(-33 / 150)
+    assert escapes.interval[0] < escapes.difference < escapes.interval[1] < 0
+
+
+def test_a_wider_margin_lets_it_pass():
+    assert reasons(more_escapes(), GateConfig(escape_margin=0.3)) == []
+    (reason,) = reasons(more_escapes(), GateConfig(escape_margin=0.22))
+    assert reason.endswith("the upper end must be below 22")
+
+
+def with_rates(**changes: Any) -> Comparison:
+    """A comparison that is better, with errors of both models."""
+    compared = comparison()
+    figures = compared.result.figures | {"good_auroc": difference(0.05, 0.02)}
+    errors = {"escapes": RateDifference(0.0, (-0.04, 0.04), 100, 5, 5)}
+    errors["false_alarms"] = RateDifference(0.0, (-0.04, 0.04), 100, 5, 5)
+    return replace(compared, result=replace(compared.result, figures=figures, **errors | changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "interval", "text"),
+    [
+        ("escapes", (0.01, 0.06), "escapes rose from 5 % to 8 % against the champion v3: 5 → 8 of 100 defects, +3.0"),
+        ("escapes", (-0.01, 0.05), "escapes are not shown to be no worse than the champion v3's: 5 % → 8 %, 5 → 8 of"),
+        ("false_alarms", (0.01, 0.06), "false alarms rose from 5 % to 8 % against the champion v3: 5 → 8 of 100 good"),
+        ("false_alarms", (0.0, 0.05), "false alarms are not shown to be no worse than the champion v3's: 5 % → 8 %"),
+        ("escapes", (0.01, 0.049), None),
+        ("false_alarms", (-0.1, 0.049), None),
+    ],
+)
+def test_errors_must_be_shown_to_stay_below_the_margin(name, interval, text):
+    """The margin itself is not below it; a small rise within it passes."""
+    found = reasons(with_rates(**{name: RateDifference(0.03, interval, 100, 8, 5)}))
+    assert [text is not None and reason.startswith(text) for reason in found] == [True] * (text is not None)
+
+
+@pytest.mark.parametrize(("metric", "margin"), [("auroc", 0.02), ("mode_accuracy", 0.05)])
+def test_pairs_and_modes_must_be_shown_to_be_no_worse(metric, margin):
+    compared = with_rates()
+    compared.result.figures[metric] = replace(difference(-0.01), interval=(-margin - 0.001, 0.01))
+    (reason,) = reasons(compared)
+    assert reason.startswith(f"{metric} is not shown to be no worse than the champion v3's: 0.8500 → 0.9000, ")
+    assert reason.endswith(f"the lower end must exceed -{margin:g}")
+    compared.result.figures[metric] = replace(difference(-0.01), interval=(-margin - 0.001, -0.001))
+    assert reasons(compared)[0].startswith(f"{metric} fell against the champion v3: ")
+    compared.result.figures[metric] = replace(difference(-0.01), interval=(-margin + 0.001, -0.001))
+    assert reasons(compared) == []
+
+
+def test_good_or_defect_decides_where_both_can_be_judged_by_it():
+    compared = with_rates()
+    compared.result.figures["good_auroc"] = difference(0.0, 0.02)
+    (reason,) = reasons(compared)
+    assert reason.startswith("not shown to be better than the champion v3: good_auroc difference")
+    assert reasons(compared, GateConfig(better="auroc")) == []
+    assert reasons(compared, GateConfig(figure="mode_accuracy")) == [], "a metric that was chosen keeps its meaning"
+    assert reasons(comparison(), GateConfig(better="good_auroc")) == [], "without good parts, gate.figure decides"
+
+
+def test_the_same_model_has_one_reason():
+    """Few good parts alone give no second one."""
+    same = with_rates(same_model=True, false_alarms=RateDifference(0.0, (-0.1, 0.1), 20, 1, 1))
+    same.result.figures["good_auroc"] = difference(0.0)
+    (reason,) = reasons(same)
+    assert reason.startswith("a tie: the same model as the champion v3")
+
+
+def test_a_mode_vetoes_by_its_p_value_where_it_has_one():
+    """Holm's correction is in the p-value; the interval is that of the mode alone."""
+    fell = replace(mode_difference(-0.2, (-0.3, -0.1)), p=0.06)
+    assert reasons(comparison(modes={"scratch": fell})) == []
+    (reason,) = reasons(comparison(modes={"scratch": replace(fell, p=0.05)}))
+    assert reason.startswith("mode scratch is worse")
+    failed = comparison_summary(comparison(modes={"scratch": replace(fell, p=0.01)}), GateConfig()).checks[-1]
+    assert (failed.mode, failed.p, failed.margin, failed.passed) == ("scratch", 0.01, 0.05, False)
+
+
+# Modes
 
 FELL = [  # difference, interval, and whether it vetoes at a margin of 0.05
     (-0.2, (-0.3, -0.1), True),

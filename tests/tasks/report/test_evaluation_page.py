@@ -495,6 +495,39 @@ def test_the_mode_that_fell_is_marked_and_named_in_the_verdict(better):
     assert drawn.modes.lines[-1].who == "these few, together"
 
 
+def without_spaces(html: str) -> str:
+    """The text of a page; the cells of a table have nothing between them."""
+    return "".join(Page(html).text.split())
+
+
+@pytest.mark.slow
+def test_escapes_and_false_alarms_of_both_stand_first(usual):
+    """58 escapes of 150 became 91, 10 false alarms of 100 became none: rejected, and both are shown."""
+    report = gated(replace(usual[0], comparison=evaluations.more_escapes()))
+    html = render(report, usual[1])
+    head, _, rest = html.partition('aria-label="Data"')
+    assert "escapes rose from 38.7 % to 60.7 % against the champion v3" in Page(head).text
+    text = without_spaces(head)
+    assert "✗REJECTED" in text
+    assert "escapes:defectspassed58of15038.7%91of15060.7%+22.0points" in text
+    assert "falsealarms:goodpartsstopped10of10010.0%0of1000.0%\u221210.0points" in text
+    table = without_spaces(rest.partition("What the gate checks")[2])
+    assert re.search(r"defectsfound,ownthreshold0.6130.393\u22120.220\[.*?\]lowerendabove-0.05✗failed", table)
+    assert re.search(r"goodpartsstopped,ownthreshold0.1000.000\S+?\[.*?\]upperendbelow0.05✓passed", table)
+    assert "止められた良品" in Page(render(report, usual[1], "ja").partition('aria-label="Data"')[0]).text
+
+
+def test_a_first_model_shows_its_own_escapes_and_false_alarms(usual):
+    text = without_spaces(usual[2].partition('aria-label="Data"')[0])
+    assert "escapes:defectspassed16.1%" in text
+    assert "falsealarms:goodpartsstopped4.8%" in text
+
+
+def test_without_good_parts_the_page_says_that_errors_were_not_compared(better):
+    text = " ".join(Page(better[1].partition('aria-label="Data"')[0]).text.split())
+    assert "escapes and false alarms were not compared: there are no good and defective parts" in text
+
+
 @pytest.mark.slow
 def test_long_training_logs_are_thinned_but_keep_the_saved_epoch():
     report, evidence = evaluated(["good", "bad"], epochs=500)
