@@ -7,6 +7,7 @@ is dropped is counted.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from tasks.config.fingerprints import triplets_digest
 from tasks.config.run import RunConfig, SplitConfig
 from tasks.core.errors import UnfitData
 from tasks.core.facts import BankFacts
+from tasks.core.json_form import Json
+from tasks.core.progress import note_line
 from tasks.core.results import CachedSource, Finding, Stage
 from tasks.core.stages import get_or_make_stage
 from tasks.data.bank import Bank, write_maps
@@ -28,29 +31,51 @@ from tasks.data.split import PARTS, linked_components, split_units
 
 GIANT_COMPONENT = 0.5  # share of all records; a component of more than that cannot stay together
 TEST = PARTS.index("test")
+MIN_TEST_RECORDS = 20  # of a test source: with fewer, two models cannot be told apart
+MIN_UNSHARED_RECORDS = 100  # of a test source that is mostly in the training source too
 
 
 def triplets(train: CachedSource, test: CachedSource | None, config: RunConfig) -> Stage:
     """The stage folder with the record bank (see tasks/data/bank.py) and its triplets.
 
-    Its facts are BankFacts. Raises UnfitData where too little is left to split.
+    Its facts are BankFacts. A test source that is mostly in the training source too, and leaves too little to test
+    on, is split with it as one source. Raises UnfitData where too little is left to split.
     """
-    digest = triplets_digest(train.stage.digest, test.stage.digest if test else None, config)
+    pooled = _shared_records(train, test) if test else None
+    digest = triplets_digest(train.stage.digest, test.stage.digest if test else None, config, pooled is not None)
 
     def make(draft: Path) -> dict[str, Any]:
-        bank, facts = _make(train, test, config, draft / "maps.npy")
+        bank, facts = _make(train, test, pooled, config, draft / "maps.npy")
         bank.save(draft, maps=draft / "maps.npy")
         return facts.as_json()
 
     return get_or_make_stage(config.stages_path, "triplets", digest, make)
 
 
-def _make(train: CachedSource, test: CachedSource | None, config: RunConfig, maps: Path) -> tuple[Bank, BankFacts]:
+def _shared_records(train: CachedSource, test: CachedSource) -> Json | None:
+    """`BankFacts.pooled` where both sources are to be split as one; None elsewhere."""
+    test_records = read_records(test.stage.path)
+    unshared, overlap = _held_out(test_records, _usable(read_records(train.stage.path))[0])
+    if overlap["test_in_train"] <= len(unshared) or len(unshared) >= MIN_UNSHARED_RECORDS:
+        return None
+    return {"test_records": len(test_records), "in_train": overlap["test_in_train"], "unshared": len(unshared)}
+
+
+def _make(
+    train: CachedSource, test: CachedSource | None, pooled: Json | None, config: RunConfig, maps: Path
+) -> tuple[Bank, BankFacts]:
     """The bank, whose maps are written to the file `maps` while they are read, and its facts."""
     source = read_records(train.stage.path)
+    if pooled:
+        note_line(
+            f"test source: {pooled['in_train']:,} of its {pooled['test_records']:,} records are in the training source "
+            f"too, {pooled['unshared']:,} are left to test on; both are split as one source"
+        )
+        source = _pool(source, read_records(test.stage.path))
     records, dropped = _usable(source)
-    part, split_by = _split(records, config.split, has_test=test is not None)
-    if test is not None:
+    has_test = test is not None and not pooled
+    part, split_by = _split(records, config.split, has_test)
+    if has_test:
         test_records, overlap = _held_out(read_records(test.stage.path), records)
         dropped |= overlap
         records = records.append(test_records)
@@ -62,6 +87,8 @@ def _make(train: CachedSource, test: CachedSource | None, config: RunConfig, map
     dropped["dropped_triplets"] = len(source.triplets) - len(records.triplets)
     bank, counts = _bank(records, part, config, maps)
     _require_enough(bank, train.resolved.source, one_group)
+    if has_test:
+        _require_test_records(bank, test.resolved.source, dropped)
     facts = BankFacts(
         size=(config.data.rows, config.data.cols),
         split_by=split_by,
@@ -69,8 +96,24 @@ def _make(train: CachedSource, test: CachedSource | None, config: RunConfig, map
         dropped=dropped,
         triplets=counts,
         brought_anchors=_compare_anchors(source, bank),
+        pooled=pooled,
     )
     return bank, facts
+
+
+def _pool(train: Records, test: Records) -> Records:
+    """The records of both sources, each once, with the training source's triplets.
+
+    A record to which the two give different labels or modes is contradictory.
+    """
+    _, in_train, in_test = np.intersect1d(train.hash, test.hash, assume_unique=True, return_indices=True)
+    contradictory = train.contradictory.copy()
+    contradictory[in_train] |= test.contradictory[in_test]
+    for name in ("label", "mode"):
+        texts = getattr(train, name)[in_train], getattr(test, name)[in_test]
+        contradictory[in_train] |= (texts[0] != texts[1]) & (texts[0] != "") & (texts[1] != "")
+    new = np.setdiff1d(np.arange(len(test)), in_test)
+    return replace(train, contradictory=contradictory).append(test.select(new))
 
 
 def _usable(records: Records) -> tuple[Records, dict[str, int]]:
@@ -174,6 +217,15 @@ def _require_enough(bank: Bank, source: str, one_group: dict[str, str]) -> None:
                 f"in training and test; add records of these modes from other groups ({counts})"
             )
         raise UnfitData(source, (Finding("enough to split", False, True, notes),))
+
+
+def _require_test_records(bank: Bank, source: str, dropped: dict[str, int]) -> None:
+    """Raise UnfitData where a test source leaves too few records to judge a model by."""
+    count = len(bank.rows("test"))
+    if count < MIN_TEST_RECORDS:
+        left_out = ", ".join(f"{number} {name.removeprefix('test_')}" for name, number in dropped.items() if number)
+        notes = f"{count} test records are left, {MIN_TEST_RECORDS} are needed ({left_out or 'none were left out'})"
+        raise UnfitData(source, (Finding("enough to test on", False, True, notes),))
 
 
 def _part_counts(bank: Bank) -> dict[str, Any]:

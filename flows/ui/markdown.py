@@ -41,8 +41,15 @@ def split_text(facts: BankFacts, language: str = "en") -> str:
     total = [f"**{say('all')}**", *(str(facts.records[part]) for part in parts)]
     table = _table([say("mode"), *(say(PART_TITLES[part]) for part in parts)], [*rows, total], "l" + "r" * len(parts))
     dropped = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in facts.dropped.items())
+    notes = [f"Split by {facts.split_by}"] + ([dropped] if dropped else [])
+    if facts.pooled:
+        notes.append(
+            "{in_train} of the test source's {test_records} records are in the training source too, {unshared} would "
+            "be left to test on: both were split as one source".format(**facts.pooled)
+        )
     crossing, brought = facts.triplets["triplets_crossing"], facts.triplets["triplets_brought"]
-    return f"{table}\n\nSplit by {facts.split_by}; {dropped}; {crossing} of {brought} triplets crossed the split."
+    notes.append(f"{crossing} of {brought} triplets crossed the split.")
+    return f"{table}\n\n{'; '.join(notes)}"
 
 
 def changes_text(changes: DataChanges) -> str:

@@ -28,10 +28,10 @@ def cache_digest(revision: str, data: DataConfig, held_out: bool) -> str:
     return digest_of("cache", CACHE_VERSION, revision, data.fingerprint_fields(), held_out)
 
 
-def triplets_digest(train: str, test: str | None, config: RunConfig) -> str:
-    """Names the bank made from these caches."""
+def triplets_digest(train: str, test: str | None, config: RunConfig, pooled: bool = False) -> str:
+    """Names the bank made from these caches; `pooled`: both are split as one source."""
     settings = (config.data.good, asdict(config.split), asdict(config.triplets), config.seed)
-    return digest_of("triplets", TRIPLETS_VERSION, train, test, settings)
+    return digest_of("triplets", TRIPLETS_VERSION, train, test, settings, *(["pooled"] if pooled else []))
 
 
 def model_digest(triplets: str, config: RunConfig, backend: str) -> str:

@@ -38,6 +38,8 @@ class BankFacts:
     part. `dropped`: numbers by reason (`dropped_…`, and `test_…` for records of a test source). `triplets`: numbers by
     part (`triplets_train`, …), and of the source's triplets (`triplets_brought`, `triplets_crossing`, …).
     `brought_anchors`: how far the source's anchors are from those of the training records; None without any.
+    `pooled`: where training and test source are split as one, the numbers of the test source's records, of those that
+    the training source has too, and of those that would be left to test on.
     """
 
     size: tuple[int, int]
@@ -49,14 +51,15 @@ class BankFacts:
     dropped: dict[str, int]
     triplets: dict[str, int]
     brought_anchors: Json | None = None
+    pooled: Json | None = None
 
     def as_json(self) -> Json:
         """The facts as the manifest holds them."""
         rows, cols = self.size
         counts = {name: getattr(self, name) for name in ("records", "modes", "good", "groups")}
         values = {"split_by": self.split_by, **self.triplets, **counts, "values": rows * cols, "size": [rows, cols]}
-        anchors = {} if self.brought_anchors is None else {"brought_anchors": self.brought_anchors}
-        return {**self.dropped, **values, **anchors}
+        optional = {"brought_anchors": self.brought_anchors, "pooled": self.pooled}
+        return {**self.dropped, **values, **{name: value for name, value in optional.items() if value is not None}}
 
     @classmethod
     def from_json(cls, manifest: Json) -> BankFacts:
@@ -67,6 +70,7 @@ class BankFacts:
             dropped={name: count for name, count in manifest.items() if name.startswith(("dropped_", "test_"))},
             triplets={name: count for name, count in manifest.items() if name.startswith("triplets_")},
             brought_anchors=manifest.get("brought_anchors"),
+            pooled=manifest.get("pooled"),
         )
 
 

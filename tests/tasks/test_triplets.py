@@ -10,8 +10,10 @@ import pyarrow as pa
 import pytest
 from support import inspected_parts as parts
 
+from flows.ui.markdown import split_text
 from tasks.config.run import SplitConfig, TripletsConfig
 from tasks.core.errors import UnfitData
+from tasks.core.facts import BankFacts
 from tasks.core.results import Stage
 from tasks.data.bank import Bank, load_bank
 from tasks.data.split import PARTS, linked_components
@@ -226,6 +228,41 @@ def test_records_of_both_sources_are_left_out_of_the_test_and_counted(tmp_path, 
     assert stage.facts["records"]["test"] == 30
     bank = load_bank(stage.path)
     assert len(set(bank.hash)) == len(bank.hash)
+
+
+def test_a_test_source_that_is_mostly_trained_on_is_split_with_the_training_source(tmp_path):
+    """As with triplets that were cut from the very records of the test set: four records would be left to test on."""
+    both = parts.inspected(modes=3, each=60)
+    inside = both.take([i for i in range(len(both)) if i % 45])
+    pairs = parts.pairs_within(inside, np.zeros(len(inside), int), 900)
+    stage = held_out(parts.wide_triplets(inside, pairs), parts.map_column(both), tmp_path)
+    bank, facts = load_bank(stage.path), stage.facts
+    assert facts["pooled"] == {"test_records": 180, "in_train": 176, "unshared": 4}
+    assert sum(facts["records"].values()) == 180 == len(set(bank.hash))
+    assert facts["records"]["test"] >= 20
+    assert "test_in_train" not in facts
+    assert BankFacts.from_json(facts).pooled == facts["pooled"]
+    assert "176 of the test source's 180 records" in split_text(BankFacts.from_json(facts))
+
+
+def test_records_that_two_pooled_sources_call_otherwise_are_left_out(tmp_path, part):
+    other = part.take(np.arange(len(part)))
+    other.label[:5] = other.mode[:5] = 1
+    stage = held_out(parts.map_column(part), parts.map_column(other), tmp_path)
+    assert stage.facts["pooled"]["unshared"] == 0
+    assert stage.facts["dropped_contradictory"] == 3, "two of the five are of mode 1 in both"
+
+
+def test_a_test_source_with_enough_of_its_own_is_not_pooled(tmp_path, part):
+    other = parts.inspected(modes=3, each=40, seed=5)
+    stage = held_out(parts.map_column(part), parts.map_column(joined(other, part)), tmp_path)
+    assert "pooled" not in stage.facts
+    assert (stage.facts["test_in_train"], stage.facts["records"]["test"]) == (60, 120)
+
+
+def test_a_test_source_of_a_few_records_is_refused(tmp_path, part):
+    with pytest.raises(UnfitData, match=r"enough to test on: 12 test records are left, 20 are needed"):
+        held_out(parts.map_column(part), parts.map_column(parts.inspected(modes=3, each=4, seed=5)), tmp_path)
 
 
 def test_unknown_modes_and_contradictions_of_the_test_source_are_counted(tmp_path, part):
