@@ -23,10 +23,17 @@ ROOT_OFFSET = 1e-6  # under the root, whose slope at zero is infinite
 
 
 def reset_number_format() -> None:
-    """Keras's own defaults, whatever keras.json or the program around says: no digest knows of these settings."""
+    """Keras's and JAX's own defaults, whatever keras.json, JAX_ENABLE_X64 or the program around says.
+
+    No digest knows of these settings.
+    """
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)
     keras.config.set_image_data_format("channels_last")
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.config.update("jax_enable_x64", False)
 
 
 def layer_seeds(seed: int) -> Iterator[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import replace
 
+import jax
 import keras
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from keras import ops
 from tasks.config.model import TowerConfig
 from tasks.config.run import RunConfig
 from tasks.core.errors import BadSetting
-from tasks.model.tower import build_tower, fit_scaling, weights_digest
+from tasks.model.tower import build_tower, fit_scaling, reset_number_format, weights_digest
 
 BEST, NOTEBOOK = (RunConfig(preset=name).resolved().tower for name in ("best", "notebook"))
 RNG = np.random.default_rng(2)
@@ -145,3 +146,13 @@ def test_somebody_s_settings_of_keras_do_not_change_a_tower():
         keras.config.set_floatx("float32")
         keras.config.set_epsilon(1e-7)
         keras.config.set_image_data_format("channels_last")
+
+
+def test_the_precision_of_jax_is_its_default_whatever_the_program_around_says(monkeypatch):
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    jax.config.update("jax_enable_x64", True)
+    try:
+        reset_number_format()
+        assert jax.numpy.ones(1, float).dtype == "float32"
+    finally:
+        jax.config.update("jax_enable_x64", False)
