@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,9 +96,15 @@ def translate_disk_errors(folder: Path) -> Iterator[None]:
 
 
 def ensure_writable(folder: Path) -> Path:
-    """`folder`, created where it is missing, after a test that it can be written; raises UnusableFolder."""
+    """`folder`, created where it is missing, after a test that it can be written; raises UnusableFolder.
+
+    What is created can be written by the group where the folder above can: two users may share it.
+    """
     try:
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        for path in reversed(missing):
+            inherit_group_write(path)
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
@@ -105,6 +112,14 @@ def ensure_writable(folder: Path) -> Path:
             f"{folder}: expected a folder that can be written, found {error.strerror}; "
             "choose another with --data or --artifacts"
         ) from None
+
+
+def inherit_group_write(path: Path) -> None:
+    """Let the group write a new file or folder where it can write the folder above; not in one such as /tmp."""
+    above = path.parent.stat().st_mode
+    if above & stat.S_IWGRP and not above & stat.S_ISVTX:
+        with contextlib.suppress(PermissionError):  # another user's process made it first
+            path.chmod(path.stat().st_mode | stat.S_IWGRP)
 
 
 def draft_prefix(name: str) -> str:

@@ -21,6 +21,7 @@ from tasks.core.files import (
     draft_prefix,
     ensure_writable,
     file_digest,
+    inherit_group_write,
     remove_stale_drafts,
     replace_durably,
     sync_to_disk,
@@ -75,6 +76,7 @@ def scratch_folder(root: Path, name: str) -> Iterator[Path]:
     with translate_disk_errors(root):
         draft = Path(tempfile.mkdtemp(prefix=draft_prefix(name), dir=root))
         draft.chmod(0o755)
+        inherit_group_write(draft)
         try:
             yield draft
         finally:

@@ -6,7 +6,6 @@ artifacts/champion.json    {"champion": "v3", "history": ["v1", "v3"], "ever": [
 from __future__ import annotations
 
 import json
-import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,14 @@ from filelock import FileLock, Timeout
 
 from tasks.config.run import RunConfig
 from tasks.core.errors import DamagedRelease, MapSizeChanged, UnknownRelease
-from tasks.core.files import add_checksum, checksum_matches, ensure_writable, translate_disk_errors, write_json
+from tasks.core.files import (
+    add_checksum,
+    checksum_matches,
+    ensure_writable,
+    inherit_group_write,
+    translate_disk_errors,
+    write_json,
+)
 from tasks.registry.releases import VERSION_NAME, Release, get_release, release_folders, verify_release
 
 CHAMPION_FILE = "champion.json"
@@ -133,7 +139,7 @@ def _shared(lock: Path) -> Path:
     """The file of a lock, writable for the group where its folder is: two users may share the releases."""
     if not lock.exists():
         lock.touch()
-        lock.chmod(lock.stat().st_mode | lock.parent.stat().st_mode & stat.S_IWGRP)
+        inherit_group_write(lock)
     return lock
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def test_json_is_written_completely_or_not_at_all(tmp_path):
             write_json(path, bad)
     assert json.loads(path.read_text()) == {"a": 1}
     assert everything(tmp_path) == {"state.json"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "shared"), [(0o2775, True), (0o755, False), (0o1777, False)], ids=["group", "own", "like /tmp"]
+)
+def test_a_new_folder_is_writable_for_a_group_that_shares_the_one_above(tmp_path, mode, shared):
+    tmp_path.chmod(mode)
+    ensure_writable(tmp_path / "a" / "b")
+    assert {bool((tmp_path / name).stat().st_mode & stat.S_IWGRP) for name in ("a", "a/b")} == {shared}
 
 
 def test_a_missing_folder_is_created(tmp_path):

@@ -175,6 +175,12 @@ def test_others_may_read_a_stage(tmp_path):
     assert (folder / "manifest.json").stat().st_mode & 0o777 == 0o644
 
 
+def test_a_stage_can_be_removed_by_a_group_that_shares_the_folder(tmp_path):
+    tmp_path.chmod(0o775)
+    stage = get_or_make_stage(tmp_path, "model", "a" * 64, lambda draft: {})
+    assert Path(stage.path).stat().st_mode & 0o777 == 0o775
+
+
 def test_sealing_again_follows_the_change(tmp_path):
     seal_folder(tmp_path, {"n": 1})
     (tmp_path / "file").write_text("new")
