@@ -136,7 +136,7 @@ def _split(records: Records, settings: SplitConfig, has_test: bool) -> tuple[np.
     needed = sum(share > 0 for share in shares)
     if unit in ("group", "component") and len(np.unique(units)) < needed:
         units, unit = records.hash, f"record (fewer than {needed} {unit}s)"
-    return split_units(units, codes, shares, settings.seed), unit
+    return split_units(units, codes, shares, settings.seed, settings.fixed), unit
 
 
 def _units(records: Records) -> tuple[np.ndarray, str]:

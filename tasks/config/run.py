@@ -54,6 +54,14 @@ class SplitConfig(ValidatedConfig):
         "group", "Split whole groups, or single records (only if --test brings groups of its own)"
     )
     seed: int = setting(42, "Seed of the split; with another, the champion has seen the new test set", 0, 2**31 - 1)
+    fixed: bool = setting(
+        False, "A group's part depends on its name and the seed alone: it keeps its part, and shares vary more"
+    )
+
+    def fingerprint_fields(self) -> dict[str, Any]:
+        """What can change the split; a setting that came later counts where it is set, for old runs lack it."""
+        values = dataclasses.asdict(self)
+        return {name: value for name, value in values.items() if name != "fixed" or value}
 
 
 @dataclass(frozen=True)
@@ -213,5 +221,5 @@ class RunConfig(ValidatedConfig):
         values = dataclasses.asdict(self.resolved())
         for name in ("train", "test", "revision", "data_folder", "artifacts_folder", "preset", "cost", "report"):
             values.pop(name)
-        sections = {name: getattr(self, name).fingerprint_fields() for name in ("data", "evaluate", "gate")}
+        sections = {name: getattr(self, name).fingerprint_fields() for name in ("data", "split", "evaluate", "gate")}
         return values | sections

@@ -1,8 +1,9 @@
 """Splits records into train, validation, calibration and test before anything else is done with them.
 
 Records that must stay together (a group: lot, board, part; or a component of linked records) are one unit. Units are
-ordered within their mode by a hash of their name, not shuffled, so that a record keeps its part when the next
-dataset version brings more: the champion has then not trained on the test set.
+ordered within their mode by a hash of their name, not shuffled, so that few records change their part when the next
+dataset version brings more: those on which the champion was trained are left out of the comparison with it. With
+fixed limits none changes its part, and the shares and modes of the parts vary more.
 """
 
 from __future__ import annotations
@@ -16,20 +17,23 @@ PARTS = ("train", "stop", "calibrate", "test")  # as they are stored
 PART_TITLES = {"train": "train", "stop": "validation", "calibrate": "calibration", "test": "test"}  # as people read
 
 
-def split_units(units: np.ndarray, modes: np.ndarray, shares: Sequence[float], seed: int) -> np.ndarray:
+def split_units(
+    units: np.ndarray, modes: np.ndarray, shares: Sequence[float], seed: int, fixed: bool = False
+) -> np.ndarray:
     """The part (index into PARTS) of every record, (n,) int8.
 
     units: (n,) names; records with the same name stay together. modes: (n,) int codes, by which the split is
     stratified (a unit counts for its most frequent mode). shares: of the four parts, in order. A part with a share
-    gets at least one unit, and two modes, as long as there are enough.
+    gets at least one unit, and two modes, as long as there are enough. fixed: a unit's part depends on its name and the
+    seed alone, and nothing is stratified, but where a part would lack units or a second mode.
     """
     names, inverse, weight = np.unique(units, return_inverse=True, return_counts=True)
     counts = _mode_counts(inverse, modes, len(names))
     stratum = counts.argmax(axis=1)
     place = np.array([_place(name, seed) for name in names])
-    parts = np.empty(len(names), np.int8)
     edges = np.cumsum(shares) / np.sum(shares)
-    for mode in np.unique(stratum):
+    parts = np.searchsorted(edges[:-1], place, side="right").astype(np.int8)
+    for mode in [] if fixed else np.unique(stratum):
         members = np.flatnonzero(stratum == mode)
         members = members[np.argsort(place[members], kind="stable")]
         middle = (np.cumsum(weight[members]) - weight[members] / 2) / weight[members].sum()

@@ -17,6 +17,7 @@ from tasks.config.run import (
     GateConfig,
     ReportConfig,
     RunConfig,
+    SplitConfig,
 )
 from tasks.core.errors import BadSetting
 
@@ -67,7 +68,7 @@ def test_the_fingerprint_holds_what_can_change_the_result_and_nothing_else():
     assert explicit.fingerprint_fields() == plain
 
 
-LATER = {f"gate.{name}" for name in LATER_GATE_SETTINGS}
+LATER = {"split.fixed", *(f"gate.{name}" for name in LATER_GATE_SETTINGS)}
 
 
 def test_settings_that_came_later_count_where_they_are_set():
@@ -75,6 +76,8 @@ def test_settings_that_came_later_count_where_they_are_set():
     plain, default = GateConfig().fingerprint_fields(), GateConfig(escape_margin=0.05, better=None)
     assert not set(plain) & set(LATER_GATE_SETTINGS)
     assert default.fingerprint_fields() == plain
+    assert "fixed" not in RunConfig().fingerprint_fields()["split"]
+    assert RunConfig(split=SplitConfig(fixed=True)).fingerprint_fields()["split"]["fixed"] is True
     for name in LATER_GATE_SETTINGS:
         value = "auroc" if name == "better" else 0.3
         assert GateConfig(**{name: value}).fingerprint_fields() == plain | {name: value}

@@ -1,4 +1,4 @@
-"""The split: what belongs together stays together, shares hold, and records keep their side."""
+"""The split: what belongs together stays together, shares hold, and few records or none change their part."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_names_may_be_hashes_as_bytes():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_records_keep_their_side_when_more_come(seed):
+def test_few_records_change_their_part_when_more_come(seed):
     """A tenth more records: few change side, and none walks from the test into the training."""
     modes = np.arange(440) % 4
     before = split_units(names(400), modes[:400], SHARES, seed)
@@ -80,6 +80,35 @@ def test_records_keep_their_side_when_more_come(seed):
     assert (before != after).mean() < 0.08
     assert not ((before == TEST) & (after == TRAIN)).any()
     assert not ((before == TRAIN) & (after == TEST)).any()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_with_fixed_limits_no_lot_changes_its_part_as_the_set_grows(seed):
+    """From 4 to 120 lots, one by one, each with three modes; only where a part has no lot at all is one lent to it."""
+    final = split_units(names(120, "lot"), np.zeros(120, int), SHARES, seed, fixed=True)
+    assert len(set(final)) == 4
+    complete = 0
+    for count in range(4, 121):
+        units, modes = np.repeat(names(count, "lot"), 3), np.tile(np.arange(3), count)
+        side = split_units(units, modes, SHARES, seed, fixed=True)
+        assert units_on_two_sides(units, side) == []
+        missing = set(range(4)) - set(final[:count])
+        assert set(side) == set(range(4))
+        assert (side[::3] != final[:count]).sum() == len(missing)
+        complete += not missing
+    assert complete > 20
+
+
+def test_with_fixed_limits_the_shares_hold_on_average():
+    parts = split_units(names(4000), np.arange(4000) % 5, SHARES, 1, fixed=True)
+    assert np.abs(np.bincount(parts, minlength=4) / 4000 - SHARES).max() < 0.03
+
+
+def test_with_fixed_limits_every_part_still_has_two_modes():
+    modes = np.arange(48) % 4
+    for seed in range(5):
+        side = split_units(names(48), modes, SHARES, seed, fixed=True)
+        assert all(len(set(modes[side == part])) > 1 for part in range(4)), seed
 
 
 def test_another_mode_moves_no_record():
