@@ -44,6 +44,7 @@ COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first
 GLOBAL_OPTIONS = {"--verbose": 0, "--log-level": 1}  # with the number of words that follow
 SERVICES = ("up",)  # their log is what people read
 UNTIL_STOPPED = ("up", "watch")  # a signal is how they end
+NO_ADDRESSES = "failed to map segment"  # what the loader says of a library for which ulimit -v leaves no room
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -147,7 +148,9 @@ def main(words: list[str] | None = None) -> int:
         return load_commands().main(words, prog_name="kensa", standalone_mode=False) or 0
     except typer.TyperException as error:
         return _print_error(usage_error(error), 2)
-    except MemoryError:
+    except (MemoryError, ImportError) as error:
+        if isinstance(error, ImportError) and NO_ADDRESSES not in str(error):
+            raise
         return _print_error("not enough memory; ulimit -v, or a machine with more, sets the limit", 1)
     except KensaError as error:
         if isinstance(error, UnfitData):

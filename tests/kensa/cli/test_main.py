@@ -138,11 +138,21 @@ def test_unfit_data_is_shown_as_a_table_before_the_line(run, monkeypatch):
     assert lines[-1].startswith("kensa: set cannot be")
 
 
-def test_a_memory_limit_is_told_in_one_line(run, monkeypatch):
-    monkeypatch.setattr("kensa.runs.retrain_with", fails(MemoryError()))
+NOT_MAPPED = "libtensorflow_cc.so.2: failed to map segment from shared object"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ImportError(NOT_MAPPED)], ids=["array", "library"])
+def test_a_memory_limit_is_told_in_one_line(run, monkeypatch, error):
+    monkeypatch.setattr("kensa.runs.retrain_with", fails(error))
     ended = run("retrain")
     assert (ended.code, ended.err.count("\n")) == (1, 1)
     assert ended.err.startswith("kensa: not enough memory; ulimit -v")
+
+
+def test_another_error_of_an_import_is_not_one_of_memory(run, monkeypatch):
+    monkeypatch.setattr("kensa.runs.retrain_with", fails(ImportError("no module named x")))
+    with pytest.raises(ImportError, match="no module named x"):
+        run("retrain")
 
 
 def test_an_interrupted_run_ends_with_130(run, monkeypatch):
