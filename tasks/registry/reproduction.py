@@ -13,13 +13,19 @@ from tasks.config.run import RunConfig
 from tasks.core.errors import NewerRelease, SourceChanged
 from tasks.core.results import MetricComparison, PinnedSource, ReproduceResult, Stage
 from tasks.core.text import one_line
+from tasks.data.selection import READING_VERSION
 from tasks.registry.manifest import SourceSummary
 from tasks.registry.release_files import read_report
 from tasks.registry.releases import Release, get_release, verify_release
 
 # Rates at a threshold are shown and do not decide: a rate of 0 in few records has the interval 0 to 0.
 DECIDING_METRICS = ("auroc", "mode_accuracy", "good_auroc")
-MADE_STAGES = ("cache", "triplets", "model")  # those before the evaluation, which depends on the champion of its time
+# The stages before the evaluation, which depends on the champion of its time, and why a digest may be another.
+MADE_STAGES = {
+    "cache": " (its files are read otherwise by now, or the stage's version is another)",
+    "triplets": "",
+    "model": " (another setting, stage version or Keras backend)",
+}
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,15 @@ def _setting(field: dataclasses.Field, value: Any) -> Any:
 def require_same_source(target: ReproductionTarget, name: str, resolved: PinnedSource) -> PinnedSource:
     """The source as it is now; SourceChanged where that is not what the release was trained on."""
     if resolved.revision != target.sources[name].revision:
-        raise source_missing(target, name, f"its content is {resolved.revision[:12]} now")
+        otherwise = (
+            ", or it is read otherwise than by the version that trained it" if _is_of_earlier_reading(target) else ""
+        )
+        raise source_missing(target, name, f"its content is {resolved.revision[:12]} now{otherwise}")
     return resolved
+
+
+def _is_of_earlier_reading(target: ReproductionTarget) -> bool:
+    return target.trained_release.manifest.reading < READING_VERSION
 
 
 def source_missing(target: ReproductionTarget, name: str, reason: str) -> SourceChanged:
@@ -129,9 +142,8 @@ def _weights(weights: dict[str, str]) -> list[str]:
 def _stages(trained: Release, stages: dict[str, Stage]) -> list[str]:
     """The first stage that another input, setting, version or backend named differently; the others follow from it."""
     digests = trained.manifest.stages
-    for name in MADE_STAGES:
+    for name, reason in MADE_STAGES.items():
         if digests.get(name) != stages[name].digest:
-            reason = " (another setting, stage version or Keras backend)" if name == "model" else ""
             return [f"stage {name} {digests.get(name, 'unknown')[:12]}, now {stages[name].digest[:12]}{reason}"]
     return []
 

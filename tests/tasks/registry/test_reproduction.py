@@ -136,6 +136,11 @@ def test_a_source_that_is_another_by_now_is_refused(artifacts):
     source = target.sources["train"]
     same = PinnedSource(source.source, source.kind, source.source, source.revision)
     assert require_same_source(target, "train", same) is same
-    with pytest.raises(SourceChanged, match="on which it was trained, to be available: its content is 999999999999"):
+    with pytest.raises(
+        SourceChanged, match=r"on which it was trained, to be available: its content is 999999999999 now$"
+    ):
         require_same_source(target, "train", replace(same, revision="9" * 40))
+    resealed(artifacts, reading=1)
+    with pytest.raises(SourceChanged, match=r"now, or it is read otherwise than by the version that trained it$"):
+        require_same_source(find_target(artifacts, "v1"), "train", replace(same, revision="9" * 40))
     assert "v1: expected" in str(source_missing(target, "train", "no such folder"))
