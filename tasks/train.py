@@ -34,11 +34,9 @@ from tasks.model.distances import trained_distance
 from tasks.model.monitor import ReportEpoch, TrainingMonitor
 from tasks.model.siamese import Adam, BalancedModel, TripletModel
 from tasks.model.tower import SCALING_SAMPLE, build_tower, fit_scaling, weights_digest
+from tasks.model.validation import Validation
 
-VALIDATION_BATCHES = 4  # balanced batches of the stop part behind each epoch's validation loss
-MIN_VALIDATION_RECORDS = 5  # of a mode in the stop part
 MIN_COMPILED_STEPS = 1000  # of a training
-WATCHED_RECORDS = 512
 
 
 def train(triplets: Stage, config: RunConfig, report: ReportEpoch | None = None) -> Stage:
@@ -77,27 +75,28 @@ def fit(
     """
     with collect_on_exit(), distribute_over(config.fit.devices):
         model, batches, validation = prepare_training(bank, config)
-        validation_batches = validation.epoch(0)
-        monitor = TrainingMonitor(_watched_maps(bank), config, len(batches), report, state)
+        validation_batches = validation.epoch(0) if validation else None
+        monitor = TrainingMonitor(Validation(bank, config), config, len(batches), report, state)
         monitor.restore(model)
         while not monitor.finished():
             training = model.run_epoch(batches.epoch(len(monitor.log)), training=True, report=monitor.end_block)
-            monitor.end_epoch(training, model.run_epoch(validation_batches, training=False))
+            loss = model.run_epoch(validation_batches, training=False)["mean"] if validation_batches else None
+            monitor.end_epoch(training, loss)
         model.tower.set_weights(monitor.kept_weights)
     return model.tower, monitor.log, monitor.kept.epoch
 
 
 def prepare_training(
     bank: Bank, config: RunConfig
-) -> tuple[TripletModel, TripletBatches, TripletBatches] | tuple[BalancedModel, BalancedBatches, BalancedBatches]:
-    """A compiled model around a new tower, its batches, and those of the validation; the seed decides all weights."""
+) -> tuple[TripletModel, TripletBatches, TripletBatches] | tuple[BalancedModel, BalancedBatches, None]:
+    """A compiled model around a new tower, its batches, and offline triplets to validate by; the seed decides all."""
     size = config.data.rows, config.data.cols
     tower = build_tower(config.tower, size, _scaling_maps(bank), config.fit.noise, config.seed)
     prepare = _prepare_balanced if config.fit.batches == "records" else _prepare_triplets
     model, batches, validation = prepare(tower, bank, config)
     steps = len(batches)
     model.compile(optimizer=_adam(config.fit, steps), jit_compile=jit(config, steps))
-    model.build_once(validation.epoch(0))
+    model.build_once(batches.epoch(0))
     return model, batches, validation
 
 
@@ -112,29 +111,19 @@ def _prepare_triplets(
     return model, batches, TripletBatches(_numbered_triplets(bank, "stop"), settings.batch, seed=None)
 
 
-def _prepare_balanced(
-    tower: keras.Model, bank: Bank, config: RunConfig
-) -> tuple[BalancedModel, BalancedBatches, BalancedBatches]:
+def _prepare_balanced(tower: keras.Model, bank: Bank, config: RunConfig) -> tuple[BalancedModel, BalancedBatches, None]:
     """Training on records, P modes × K of them at a time."""
-    settings, used = config.fit, _fitted_rows(bank)
-    rows, stop = _rows_by_mode(bank, used, "train"), _validation_modes(_rows_by_mode(bank, used, "stop"))
+    settings, used = config.fit, bank.rows("train")
+    mode, good = bank.mode[used], np.flatnonzero(bank.good[used])
+    rows = [np.flatnonzero(mode == code) for code in np.unique(mode)]
     modes = min(settings.modes_per_batch, len(rows))
     batch = (modes, max(settings.records_per_mode, settings.batch // modes))  # few modes: more records of each
-    checked = (min(modes, len(stop)), max(2, min(batch[1], *map(len, stop))))  # no record twice
     steps = steps_per_epoch(settings, sum(map(len, rows)), math.prod(batch))
-    largest = max(math.prod(batch), math.prod(checked))
-    maps = DeviceMaps(bank.anchors[:0], bank.maps, used, (0, 2), largest, max(steps, VALIDATION_BATCHES))
-    model = BalancedModel(tower, maps, (config.data.rows, config.data.cols), settings, batch, checked)
-    good = np.flatnonzero(bank.good[used] & (bank.part[used] == 0))
+    maps = DeviceMaps(bank.anchors[:0], bank.maps, used, (0, 2), math.prod(batch), steps)
+    model = BalancedModel(tower, maps, (config.data.rows, config.data.cols), settings, batch)
     overlay = settings.overlay if fit_scaling(_scaling_maps(bank), "auto").sparse else 0.0
     batches = BalancedBatches(rows, batch, steps, config.seed, Augmentation(settings.shift, overlay, good))
-    return model, batches, BalancedBatches(stop, checked, VALIDATION_BATCHES, config.seed)
-
-
-def _validation_modes(rows: list[np.ndarray]) -> list[np.ndarray]:
-    """The modes with enough records for a prototype that leaves one out; all where those are fewer than two."""
-    enough = [records for records in rows if len(records) >= MIN_VALIDATION_RECORDS]
-    return enough if len(enough) > 1 else rows
+    return model, batches, None
 
 
 def steps_per_epoch(settings: TrainingConfig, records: int, batch: int) -> int:
@@ -164,13 +153,6 @@ def _fitted_rows(bank: Bank) -> np.ndarray:
     return np.concatenate([bank.rows("train"), bank.rows("stop")])
 
 
-def _rows_by_mode(bank: Bank, used: np.ndarray, part: str) -> list[np.ndarray]:
-    """A part's records as rows of `used`, for each mode that it holds."""
-    rows = np.flatnonzero(np.isin(used, bank.rows(part)))
-    mode = bank.mode[used[rows]]
-    return [rows[mode == code] for code in np.unique(mode)]
-
-
 def _numbered_triplets(bank: Bank, part: str) -> np.ndarray:
     """A part's triplets as rows of the anchors and then of `_fitted_rows`, (t, 3) int32."""
     used = _fitted_rows(bank)
@@ -184,12 +166,6 @@ def _scaling_maps(bank: Bank) -> np.ndarray:
     """The training records from which the scaling is learnt, evenly spread over all."""
     rows = bank.rows("train")
     return bank.maps[rows[:: max(1, -(-len(rows) // SCALING_SAMPLE))]]
-
-
-def _watched_maps(bank: Bank) -> np.ndarray:
-    """Records of the stop part, evenly spread, whose embeddings tell whether a training has collapsed."""
-    rows = bank.rows("stop")
-    return np.array(bank.maps[rows[:: max(1, len(rows) // WATCHED_RECORDS)]])
 
 
 def main(words: list[str] | None = None) -> int:

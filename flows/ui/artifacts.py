@@ -31,6 +31,7 @@ from flows.ui.markdown import (
 from tasks.config.run import RunConfig
 from tasks.core.facts import BankFacts, DataChanges
 from tasks.core.inspection import DriftResult, ScoreResult
+from tasks.core.progress import validation_text
 from tasks.core.results import Epoch, Finding, PinnedSource, RetrainResult, Stage, SweepResult
 from tasks.core.text import escape_markdown
 from tasks.report.translation import translator
@@ -180,7 +181,7 @@ class TrainingProgress:
 
     def __call__(self, epoch: Epoch) -> None:
         """Move the bar to this epoch, with its losses."""
-        losses = f"loss {epoch.loss:.4f}, validation {epoch.val_loss:.4f}, active {epoch.active:.0%}"
+        losses = f"loss {epoch.loss:.4f}, {validation_text(epoch)}, active {epoch.active:.0%}"
         self.text = f"epoch {epoch.epoch}/{self.epochs}: {losses}"
         self.bar.move(100 * epoch.epoch / self.epochs, self.text)
 

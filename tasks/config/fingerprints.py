@@ -38,8 +38,10 @@ def model_digest(triplets: str, config: RunConfig, backend: str) -> str:
     """Names the model trained from this bank. The backend counts: its last bits differ."""
     config = config.resolved()
     size = (config.data.rows, config.data.cols)
+    validated = config.fit.keep == "best" and config.fit.batches == "records"  # else validation changes no weight
     return digest_of(
-        "model", MODEL_VERSION, triplets, size, asdict(config.tower), asdict(config.fit), config.seed, backend
+        *("model", MODEL_VERSION, triplets, size, asdict(config.tower), asdict(config.fit), config.seed, backend),
+        *(["validated by prototypes"] if validated else []),
     )
 
 

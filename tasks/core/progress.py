@@ -77,8 +77,16 @@ def _write(line: str) -> None:
 
 
 def epoch_line(line: Epoch, epochs: int) -> str:
-    """One epoch as text: losses, share of active triplets, mean norm and spread of the embeddings."""
+    """One epoch as text: loss, validation, share of active triplets, seconds."""
     return (
-        f"  epoch {line.epoch:>3}/{epochs}  loss {line.loss:.4f}  validation {line.val_loss:.4f}  "
-        f"active {line.active:4.0%}  norm {line.norm:.3g}  spread {line.spread:.3g}  {line.seconds:.1f} s"
+        f"  epoch {line.epoch:>3}/{epochs}  loss {line.loss:.4f}  {validation_text(line)}  "
+        f"active {line.active:4.0%}  {line.seconds:.1f} s"
     )
+
+
+def validation_text(line: Epoch) -> str:
+    """The loss on the validation part, and how well its modes are recognised."""
+    text = f"validation {line.val_loss:.4f}"
+    if line.val_auroc is None:
+        return text
+    return f"{text}  AUROC {line.val_auroc:.3f}  accuracy {line.val_mode_accuracy:4.0%}"

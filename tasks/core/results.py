@@ -98,7 +98,10 @@ class Fold:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of the training log. Losses are in units of the distance, shares in 0..1."""
+    """One line of the training log. Losses are in units of the distance, shares in 0..1.
+
+    `val_loss`, `val_auroc`, `val_mode_accuracy`: see tasks/model/validation.py; None in the logs of earlier versions.
+    """
 
     epoch: int
     loss: float
@@ -107,6 +110,8 @@ class Epoch:
     norm: float
     spread: float
     seconds: float
+    val_auroc: float | None = None
+    val_mode_accuracy: float | None = None
 
 
 class CommandResult:

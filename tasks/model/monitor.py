@@ -16,6 +16,7 @@ from tasks.core.errors import TrainingCollapsed, TrainingDiverged
 from tasks.core.progress import Progress
 from tasks.core.results import Epoch
 from tasks.model.checkpoint import TrainingCheckpoint, load_checkpoint, save_checkpoint
+from tasks.model.validation import Validation
 
 ReportEpoch = Callable[[Epoch], None]
 COLLAPSED_SPREAD = 1e-4  # spread of the embeddings relative to their norm
@@ -24,14 +25,15 @@ COLLAPSED_SPREAD = 1e-4  # spread of the embeddings relative to their norm
 class TrainingMonitor:
     """Logs every epoch, keeps the tower's best weights, stops early, and raises where training has failed.
 
-    maps: (n, values) whose embeddings are watched; batches: their number in an epoch; state: the checkpoint file,
+    validation: measures the tower after each epoch; batches: their number in an epoch; state: the checkpoint file,
     None for a training that cannot be resumed.
     """
 
     def __init__(
-        self, maps: np.ndarray, config: RunConfig, batches: int, report: ReportEpoch | None, state: Path | None
+        self, validation: Validation, config: RunConfig, batches: int, report: ReportEpoch | None, state: Path | None
     ) -> None:
-        self.maps, self.settings, self.batches, self.report, self.state = maps, config.fit, batches, report, state
+        self.validation, self.settings, self.batches = validation, config.fit, batches
+        self.report, self.state = report, state
         self.progress = Progress(config.fit.epochs)
         self.log: list[Epoch] = []
         self.kept_weights: list[np.ndarray] = []
@@ -67,15 +69,23 @@ class TrainingMonitor:
         """Move the progress bar."""
         self.progress.batch(len(self.log) + 1, done, self.batches, loss)
 
-    def end_epoch(self, training: dict[str, float], validation: dict[str, float]) -> None:
+    def end_epoch(self, training: dict[str, float], val_loss: float | None) -> None:
         """Log an epoch's metrics, raise where they are beyond repair, keep its weights if it is the one to keep.
 
-        The next epoch's clock starts here.
+        val_loss: that of offline triplets; None takes the loss of `validation`. The next epoch's clock starts here.
         """
-        norm, spread = self._embeddings()
-        seconds = round(time.perf_counter() - self.started, 3)
-        metrics = (training["mean"], validation["mean"], training["active"])
-        line = Epoch(len(self.log) + 1, *metrics, norm=norm, spread=spread, seconds=seconds)
+        metrics = self.validation.measure(self.model.tower)
+        line = Epoch(
+            epoch=len(self.log) + 1,
+            loss=training["mean"],
+            val_loss=metrics.loss if val_loss is None else val_loss,
+            active=training["active"],
+            norm=metrics.norm,
+            spread=metrics.spread,
+            seconds=round(time.perf_counter() - self.started, 3),
+            val_auroc=metrics.auroc,
+            val_mode_accuracy=metrics.mode_accuracy,
+        )
         require_healthy(line, self.settings.margin)
         self.log.append(line)
         self.progress.epoch(line)
@@ -93,12 +103,6 @@ class TrainingMonitor:
             for variables in (_variables(self.model), self.model.optimizer.variables)
         )
         return TrainingCheckpoint(tower, optimizer, self.kept_weights, self.log)
-
-    def _embeddings(self) -> tuple[float, float]:
-        """Mean norm of the watched embeddings, and their root mean square distance from their mean."""
-        embeddings = ops.convert_to_numpy(self.model.tower(self.maps, training=False)).astype(np.float64)
-        norm = np.linalg.norm(embeddings, axis=1).mean()
-        return float(norm), float(np.sqrt(np.square(embeddings - embeddings.mean(axis=0)).sum(axis=1).mean()))
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -60,7 +60,7 @@ class Adam(keras.optimizers.Adam):
 class BalancedModel(BlockModel):
     """Embeds rows of the record bank, each moved by a step of its own; its loss is that of losses.py.
 
-    size: rows and columns of a map; batch, validation: (P, K) of the training's and of the validation's batches.
+    size: rows and columns of a map; batch: (P, K) of a batch.
     """
 
     def __init__(
@@ -70,11 +70,10 @@ class BalancedModel(BlockModel):
         size: tuple[int, int],
         settings: TrainingConfig,
         batch: tuple[int, int],
-        validation: tuple[int, int],
     ) -> None:
         super().__init__(tower, maps)
         self.distance, self.settings, self.moves = trained_distance(settings), settings, shift_indices(*size)
-        self.batch = {True: batch, False: validation}
+        self.batch = batch
         self.scale = self.add_weight(  # s of −eˢd²: the temperature is e⁻ˢ
             shape=(),
             initializer=keras.initializers.Constant(-math.log(settings.temperature)),
@@ -94,7 +93,7 @@ class BalancedModel(BlockModel):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """The mined triplets and the prototype term, each with its weight."""
-        total, active, settings, batch = 0.0, None, self.settings, self.batch[bool(training)]
+        total, active, settings, batch = 0.0, None, self.settings, self.batch
         y_pred = ops.reshape(y_pred, (math.prod(batch), y_pred.shape[-1]))  # a batch's size is known here
         if settings.triplet_weight:
             matrix = self.distance.matrix(y_pred, y_pred, ops)  # [x, anchor]

@@ -16,37 +16,57 @@ from tasks.core.json_form import Json
 from tasks.evaluation.report_data import Misclassification, PairContrast, ReportData, TripletExample
 from tasks.report.pictures import BLACK, BLUE, GREEN, GREY, VERMILLION, HeatMaps, Picture, chart, on_one_scale
 
+VALIDATION_CURVES = (
+    ("val_auroc", "verification AUROC", "o-", VERMILLION),
+    ("val_mode_accuracy", "mode accuracy", "s--", BLACK),
+)
+
 
 def training_curves(history: Json, margin: float | None) -> Picture:
-    """Loss and validation loss with the margin, and below them the share of active triplets.
+    """The loss, how well the validation part is told apart, and the share of active triplets by epoch.
 
     history: as in history.json, with one epoch at least; margin: in units of the distance, None where the
-    loss of a model that learns nothing is another.
+    training's loss is another than that of the validation part, which is then not beside it.
     """
     log, best = history["epochs"], history["best_epoch"]
-    epoch = [line["epoch"] for line in log]
+    epoch, many = [line["epoch"] for line in log], len(log) > 40
+    measured = log[0].get("val_auroc") is not None  # not by earlier versions
+
+    def values(name: str) -> list[float]:
+        return [line[name] for line in log]
 
     def draw(figure: Figure) -> None:
-        losses, active = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
-        many = len(epoch) > 40
-        losses.plot(epoch, [line["loss"] for line in log], "-" if many else "o-", color=BLUE, ms=3.5, label="training")
-        held = [line["val_loss"] for line in log]
-        losses.plot(epoch, held, "--" if many else "s--", color=VERMILLION, ms=3.5, label="validation")
+        rows = {"loss": 2.0, **({"validation": 1.4} if measured else {}), "active": 1.0}
+        axes = dict(
+            zip(rows, figure.subplots(len(rows), 1, sharex=True, height_ratios=list(rows.values())), strict=True)
+        )
+        axes["loss"].plot(epoch, values("loss"), "-" if many else "o-", color=BLUE, ms=3.5, label="training loss")
         if margin is not None:
-            losses.axhline(margin, color=GREY, ls=":", lw=1.4, label=f"margin {margin:g}: no learning")
-        losses.set(title="Loss", ylim=(0, None))
-        active.plot(epoch, [line["active"] for line in log], "-" if many else "D-", color=GREEN, ms=3)
-        active.set(title="Active triplets", xlabel="epoch", ylim=(0, 1.04))
-        active.set_xlim(0.5, max(epoch[-1], 2) + 0.5)
-        active.yaxis.set_major_formatter(PercentFormatter(1))
-        active.xaxis.set_major_locator(MaxNLocator(integer=True))
-        for axes in (losses, active):
-            axes.axvline(best, color=BLACK, lw=0.9, label=f"saved: epoch {best}")
-        figure.legend(*losses.get_legend_handles_labels(), loc="outside lower center", ncols=2, handlelength=3)
+            style = "--" if many else "s--"
+            axes["loss"].plot(epoch, values("val_loss"), style, color=VERMILLION, ms=3.5, label="validation loss")
+            axes["loss"].axhline(margin, color=GREY, ls=":", lw=1.4, label=f"margin {margin:g}: no learning")
+        axes["loss"].set(title="Loss", ylim=(0, None))
+        if measured:
+            for name, title, style, colour in VALIDATION_CURVES:
+                axes["validation"].plot(
+                    epoch, values(name), style.strip("os") if many else style, color=colour, ms=3.5, label=title
+                )
+            axes["validation"].set(title="Validation part", ylim=(None, 1.02))
+        axes["active"].plot(epoch, values("active"), "-" if many else "D-", color=GREEN, ms=3)
+        axes["active"].set(title="Active triplets", xlabel="epoch", ylim=(0, 1.04))
+        axes["active"].set_xlim(0.5, max(epoch[-1], 2) + 0.5)
+        axes["active"].yaxis.set_major_formatter(PercentFormatter(1))
+        axes["active"].xaxis.set_major_locator(MaxNLocator(integer=True))
+        for plot in axes.values():
+            plot.axvline(best, color=BLACK, lw=0.9, label=f"saved: epoch {best}")
+        entries = [plot.get_legend_handles_labels() for plot in axes.values()]
+        named = {label: handle for pair in entries for handle, label in zip(*pair, strict=True)}
+        figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=2, handlelength=3)
 
     saved = next(line for line in log if line["epoch"] == best)
-    alt = f"training curves over {len(log)} epochs; saved epoch {best} with validation loss {saved['val_loss']:.4f}"
-    return chart(draw, alt, (4.9, 4.2))
+    kept = f"verification AUROC {saved['val_auroc']:.3f}" if measured else f"loss {saved['val_loss']:.4f}"
+    alt = f"training curves over {len(log)} epochs; saved epoch {best} with validation {kept}"
+    return chart(draw, alt, (4.9, 5.4 if measured else 4.2))
 
 
 def distance_histogram(evidence: ReportData, cut: float | None) -> Picture:

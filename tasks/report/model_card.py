@@ -156,13 +156,21 @@ def _settings(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     return f"## {say('Settings')}\n\n| {say('setting')} | {say('value')} |\n| --- | --- |\n{body}"
 
 
+LOG_HEADS = ("epoch", "loss", "validation loss", "validation AUROC", "validation accuracy", "active triplets")
+
+
 def _log(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     best = report.history["best_epoch"]
     rows = "\n".join(
         f"| {line['epoch']}{' (saved)' if line['epoch'] == best else ''} "
-        f"| {line['loss']:.4f} | {line['val_loss']:.4f} | {line['active']:.1%} |"
+        f"| {line['loss']:.4f} | {line['val_loss']:.4f} | {_share(line.get('val_auroc'))} "
+        f"| {_share(line.get('val_mode_accuracy'))} | {line['active']:.1%} |"
         for line in report.history["epochs"]
     )
     say = _say(manifest)
-    heads = " | ".join(say(head) for head in ("epoch", "loss", "validation loss", "active triplets"))
-    return f"## {say('Training log')}\n\n| {heads} |\n| --- | --- | --- | --- |\n{rows}"
+    heads = " | ".join(say(head) for head in LOG_HEADS)
+    return f"## {say('Training log')}\n\n| {heads} |\n|{' --- |' * len(LOG_HEADS)}\n{rows}"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

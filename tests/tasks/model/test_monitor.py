@@ -13,6 +13,7 @@ from tasks.core.errors import TrainingCollapsed, TrainingDiverged
 from tasks.core.results import Epoch
 from tasks.model.monitor import TrainingMonitor, require_healthy
 from tasks.model.tower import build_tower
+from tasks.model.validation import ValidationMetrics
 
 
 @pytest.mark.parametrize(
@@ -28,12 +29,12 @@ from tasks.model.tower import build_tower
 def test_early_stopping_keeps_the_best_epochs_weights(losses, patience, best, stops_at):
     """Scripted validation losses; the tower's one weight is the epoch's number."""
     tower = build_tower(replace(notebook_run().tower, widths="1"), (1, 2))
-    maps = np.array([[0.0, 1], [1, 0]], np.float32)
-    watch = TrainingMonitor(maps, notebook_run(patience=patience, epochs=9), 1, None, None)
+    validation = SimpleNamespace(measure=lambda tower: ValidationMetrics(0.1, 0.9, 0.8, norm=1.0, spread=1.0))
+    watch = TrainingMonitor(validation, notebook_run(patience=patience, epochs=9), 1, None, None)
     watch.restore(SimpleNamespace(tower=tower))
     for i, loss in enumerate(losses):
         tower.set_weights([np.array([[i + 1.0], [0]]), np.zeros(1)])
-        watch.end_epoch({"mean": 1, "active": 1}, {"mean": loss})
+        watch.end_epoch({"mean": 1, "active": 1}, loss)
         if watch.finished():
             break
     assert (watch.best.epoch, watch.kept_weights[0][0, 0]) == (best, best)

@@ -132,7 +132,7 @@ def test_figures_have_intervals_and_the_best_raw_map():
 def test_the_log_marks_the_saved_epoch():
     _, body = card()
     rows = [line for line in body.splitlines() if "(saved)" in line]
-    assert rows == ["| 2 (saved) | 0.5000 | 0.5000 | 50.0% |"]
+    assert rows == ["| 2 (saved) | 0.5000 | 0.5000 | 0.800 | 0.600 | 50.0% |"]
 
 
 def test_a_rejected_card_says_why():
