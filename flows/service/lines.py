@@ -180,8 +180,8 @@ class FactoryConfig:
     """All product lines, by name; how often one dataset version is tried; the notification block, if any."""
 
     by_name: dict[str, ProductLine]
-    tries: int = 3
-    notify: str | None = None
+    tries: int
+    notify: str | None
 
     def __getitem__(self, name: str) -> ProductLine:
         if name not in self.by_name:

@@ -36,6 +36,6 @@ def _hint(text: str, problem: str) -> str:
     """What most often causes the problem, if the text has it."""
     if any(quote in text for quote in TYPOGRAPHIC_QUOTES):
         return '; expected straight quotes (") around text'
-    if "escape" in problem or "backslash" in problem:
+    if any(word in problem for word in ("escape", "Escape", "hex value")):  # \p, or \U as in C:\Users
         return "; write folders with / instead of \\"
     return ""

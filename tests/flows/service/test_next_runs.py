@@ -38,7 +38,7 @@ def ask(monkeypatch):
         "boards": ProductLine("boards", RunConfig(), Schedule("0 5 * * *", "Asia/Tokyo")),
         "caps": ProductLine("caps", RunConfig()),
     }
-    watch = NextRuns(None, FactoryConfig(lines))
+    watch = NextRuns(None, FactoryConfig(lines, tries=3, notify=None))
 
     def news(now, *planned):
         clock.now = now
