@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.stats import beta
 
 from tasks.config.run import RunConfig
 from tasks.data.bank import Bank
@@ -115,7 +116,7 @@ def threshold_metrics(called: np.ndarray, good: np.ndarray, bootstrap: Bootstrap
     """Accuracy and error rates of a threshold on records (n,) that it `called` defective, each with its interval.
 
     By the names of HoldoutMetrics. The balanced accuracy is the mean of the shares of good parts passed and defects
-    found.
+    found. The rates have the intervals of `share_interval`, which are no single point where no record is wrong.
     """
     weights = bootstrap.weights
     every = np.concatenate([np.ones((1, len(good))), weights])
@@ -126,7 +127,34 @@ def threshold_metrics(called: np.ndarray, good: np.ndarray, bootstrap: Bootstrap
     }
     values["good_balanced_accuracy"] = (1 - values["good_fpr"] + values["good_tpr"]) / 2
     plain = {name: float(drawn[0]) for name, drawn in values.items()}
-    return plain | {f"{name}_interval": bootstrap.interval(drawn[1:]) for name, drawn in values.items()}
+    edges = {name: bootstrap.interval(drawn[1:]) for name, drawn in values.items()}
+    for name, kind in (("good_fpr", good), ("good_tpr", ~good)):
+        edges[name] = share_interval(called[kind], bootstrap.units[kind], bootstrap.confidence)
+    return plain | {f"{name}_interval": interval for name, interval in edges.items()}
+
+
+def share_interval(hit: np.ndarray, units: np.ndarray, confidence: float) -> Interval:
+    """The interval of a share: Clopper's and Pearson's, with the number of records divided by their design effect.
+
+    hit: (n,) bool; units: (n,) codes of records that belong together. Source: Korn and Graubard 1998, Survey
+    Methodology 24, 193.
+    """
+    n, tail = len(hit) / design_effect(hit, units), (1 - confidence) / 2
+    hits = hit.mean() * n
+    low = float(beta.ppf(tail, hits, n - hits + 1)) if hit.any() else 0.0
+    high = float(beta.ppf(1 - tail, hits + 1, n - hits)) if not hit.all() else 1.0
+    return low, high
+
+
+def design_effect(values: np.ndarray, units: np.ndarray) -> float:
+    """How much larger the variance of the mean of values (n,) is than if every record stood for itself; at least 1."""
+    _, code = np.unique(units, return_inverse=True)
+    count, residual = code.max() + 1, values - values.mean()
+    alone = np.square(residual).sum()
+    if count < 2 or count == len(values) or alone == 0:
+        return 1.0
+    together = np.square(np.bincount(code, residual)).sum() * count / (count - 1)
+    return max(1.0, float(together / alone))
 
 
 def weighted_tpr(score: np.ndarray, positive: np.ndarray, weights: np.ndarray, at: float) -> np.ndarray:

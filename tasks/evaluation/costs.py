@@ -14,12 +14,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy.stats import beta
 
 from tasks.config.run import CostConfig
 from tasks.core.errors import BadSetting
 from tasks.core.json_form import Json
 from tasks.core.sentences import Sentence, sentence
+from tasks.evaluation.bootstrap import share_interval
 from tasks.registry.release_files import CalibrationScores, Threshold
 
 CHEAPEST = "cheapest"  # the rule that needs costs; the others are in tasks/evaluation/thresholds.py
@@ -124,25 +124,8 @@ def has_costs(cost: CostConfig) -> bool:
 
 def error_rate(error: np.ndarray, unit: np.ndarray, confidence: float) -> ErrorRate:
     """The share of errors with its interval. error: (n,) bool; unit: (n,) codes of records that belong together."""
-    n, count = len(error), int(error.sum())
-    share = count / n
-    effective = n / _design_effect(error, unit, share)
-    tail = (1 - confidence) / 2
-    errors = share * effective
-    low = float(beta.ppf(tail, errors, effective - errors + 1)) if count else 0.0
-    high = float(beta.ppf(1 - tail, errors + 1, effective - errors)) if count < n else 1.0
-    return ErrorRate(share, low, high, count, n)
-
-
-def _design_effect(error: np.ndarray, unit: np.ndarray, share: float) -> float:
-    """By how much units make the variance of a share larger than single records would; at least 1."""
-    _, code = np.unique(unit, return_inverse=True)
-    units, n = code.max() + 1, len(error)
-    if units == n or not 0 < share < 1 or units < 2:
-        return 1.0
-    residual = np.bincount(code, error - share)
-    variance = units / (units - 1) * np.square(residual).sum() / n**2
-    return max(1.0, variance / (share * (1 - share) / n))
+    low, high = share_interval(error, unit, confidence)
+    return ErrorRate(float(error.mean()), low, high, int(error.sum()), len(error))
 
 
 def threshold_cost(

@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from scipy.signal import convolve
 from scipy.stats import binom, t
 
-from tasks.evaluation.bootstrap import Bootstrap
+from tasks.evaluation.bootstrap import Bootstrap, design_effect
 from tasks.evaluation.comparison_report import Interval, RateDifference
 
 
@@ -62,22 +62,11 @@ def score_interval(first: np.ndarray, second: np.ndarray, units: np.ndarray, con
     """
     n, change = len(first), first.astype(float) - second
     sums = np.bincount(np.unique(units, return_inverse=True)[1], change)
-    effect = _design_effect(change, units)
+    effect = design_effect(change, units)
     quantile = t.ppf(confidence, max(len(sums) - 1, 1))
     gained, lost = (change > 0).sum() / effect, (change < 0).sum() / effect
     low, high = (_score_end(gained, lost, n / effect, side * quantile) for side in (1, -1))
     return low, high
-
-
-def _design_effect(change: np.ndarray, units: np.ndarray) -> float:
-    """How much larger the variance of the mean change (n,) is than if every record stood for itself; 1 at least."""
-    _, inverse, size = np.unique(units, return_inverse=True, return_counts=True)
-    mean, count = change.mean(), len(size)
-    alone = ((change - mean) ** 2).sum()
-    if count < 2 or count == len(change) or alone == 0:
-        return 1.0
-    together = (np.bincount(inverse, change - mean) ** 2).sum() * count / (count - 1)
-    return max(1.0, float(together / alone))
 
 
 def _score_end(gained: float, lost: float, n: float, quantile: float) -> float:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 
 from tasks.evaluation.bootstrap import (
     Bootstrap,
     accuracy_intervals,
+    design_effect,
     macro_intervals,
+    share_interval,
     threshold_metrics,
     weighted_share,
     weighted_tpr,
@@ -62,6 +65,26 @@ def test_balanced_accuracy_is_not_won_by_calling_all_good():
     found = threshold_metrics(np.zeros(100, bool), good, Bootstrap(np.arange(100), 100, 0.95, 1))
     assert (found["good_accuracy"], found["good_balanced_accuracy"]) == (0.95, 0.5)
     assert found["good_balanced_accuracy_interval"] == (0.5, 0.5)
+
+
+def test_rates_without_an_error_have_an_interval_all_the_same():
+    """Of 95 good parts none is stopped: Clopper and Pearson's upper end is 1 − 0.025^(1/95)."""
+    good = np.arange(100) < 95
+    found = threshold_metrics(np.zeros(100, bool), good, Bootstrap(np.arange(100), 100, 0.95, 1))
+    assert found["good_fpr_interval"] == pytest.approx((0, 1 - 0.025 ** (1 / 95)))
+    assert found["good_tpr_interval"] == pytest.approx((0, 1 - 0.025 ** (1 / 5)))
+
+
+def test_a_share_of_groups_that_err_together_has_a_wider_interval():
+    """Ten groups of ten, two of them wrong throughout: as few as ten records."""
+    units = np.repeat(np.arange(10), 10)
+    hit = units < 2
+    low, high = share_interval(hit, units, 0.95)
+    effect = design_effect(hit, units)
+    assert effect == pytest.approx(10 * 10 / 9)
+    n = 100 / effect
+    assert (low, high) == pytest.approx((beta.ppf(0.025, 0.2 * n, 0.8 * n + 1), beta.ppf(0.975, 0.2 * n + 1, 0.8 * n)))
+    assert design_effect(hit, np.arange(100)) == design_effect(np.zeros(100), units) == 1
 
 
 def test_an_interval_leaves_out_half_of_the_doubt_on_each_side():
