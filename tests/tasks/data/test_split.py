@@ -64,6 +64,14 @@ def test_the_seed_makes_another_split():
     assert (first != other).mean() > 0.3
 
 
+def test_records_have_the_part_that_they_had_in_the_first_version():
+    """Another part would let a champion be judged on records that it was trained on."""
+    records = split_units(names(48), np.arange(48) % 3, SHARES, 42)
+    assert "".join(map(str, records)) == "310232000000002000023300000003020000100201232020"
+    lots = split_units(np.repeat(names(12, "lot"), 5), np.arange(60) % 4, SHARES, 7)
+    assert "".join(map(str, lots[::5])) == "200132020020"
+
+
 def test_names_may_be_hashes_as_bytes():
     as_bytes = names(50).astype("S32")
     np.testing.assert_array_equal(
