@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 MIN_RECORDS = 3  # one record gives V = 0, two a singular V
-RIDGE = 1e-12  # a standard deviation of a millionth of the pattern's level: V is regular, D the same to nine digits
+RIDGE = 1e-12  # a standard deviation of a millionth of the pattern's level: V is regular, also where records are equal
 
 
 @dataclass(frozen=True)

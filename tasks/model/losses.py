@@ -49,8 +49,8 @@ def semi_hard(positive: Any, negative: Any, margin: float) -> tuple[Any, Any]:
 def multi_similarity(positive: Any, negative: Any, margin: float) -> tuple[Any, Any]:
     """Soft sums over the pairs that are informative: positives beyond, negatives within, `margin` of the hardest.
 
-    Distances stand for similarities; 2 and 40 are the scales and 0.5 the threshold of the paper. Source:
-    Wang, Han, Huang, Dong, Scott 2019, arXiv:1904.06627.
+    Distances stand for similarities. Source: Wang, Han, Huang, Dong, Scott 2019, arXiv:1904.06627; the scales 2 and
+    40 and the threshold 0.5 are those of the authors' code, the paper reports 2, 50 and 1.
     """
     hard = positive + margin > ops.min(negative, axis=-1, keepdims=True)
     near = negative - margin < ops.max(positive, axis=-1, keepdims=True)

@@ -91,8 +91,8 @@ def mlp(values: Any, size: tuple[int, int], widths: list[int], dropout: float, s
 def conv(values: Any, size: tuple[int, int], widths: list[int], dropout: float, seeds: Iterator[int]) -> Any:
     """Convolutions, then one dense layer that still knows where a thing lies.
 
-    The first has 5 × 5 cells and a stride of 2, which makes it four times as fast at about a hundredth of
-    mode accuracy; each later one is followed by pooling.
+    The first has 5 × 5 cells and a stride of 2, so that the layers behind it work on a quarter of the cells; each
+    later one is followed by pooling.
     """
     values = layers.Reshape((*size, 1))(values)
     first, *rest = widths[:-1]
