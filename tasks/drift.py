@@ -28,6 +28,8 @@ def drift(
 ) -> DriftResult:
     """Compare a source's records, in their order, with a release's reference, and write the HTML file `page`.
 
+    Records that the release was made with are left out.
+
     version: a release such as v3, by default the champion; language: of the page, by default the release's own;
     config, part: of the source, where it has several.
     Raises what loading a release and reading a source do, and NothingToCompare for a release without a
@@ -40,7 +42,7 @@ def drift(
     for batch in score_batches(parts, release):
         collector.update(batch)
     new, pinned = collector.result(), source.resolved
-    _require_enough(pinned.source, new, reference)
+    _require_enough(pinned.source, new, collector.known, reference)
     verdict = compare_with_reference(reference, new, release.classifier.modes, (release.data.rows, release.data.cols))
     result = DriftResult(
         source=pinned.source,
@@ -53,6 +55,7 @@ def drift(
         mix=verdict.mix,
         page=str(page),
         unread=parts.unread,
+        known=collector.known,
     )
     from tasks.report.drift_page import render_drift  # matplotlib
 
@@ -73,10 +76,11 @@ def _reference(release: LoadedRelease) -> Reference:
     return reference
 
 
-def _require_enough(source: str, new: NewParts, reference: Reference) -> None:
+def _require_enough(source: str, new: NewParts, known: int, reference: Reference) -> None:
     records = MIN_POINTS * SUBGROUP_SIZE
     if len(new) < records or len(reference) < MIN_MAPS:
+        left_out = f", without {known} that the release was made with" if known else ""
         raise NothingToCompare(
             f"{source}: expected at least {records} records, two points of a chart, and {MIN_MAPS} in the reference, "
-            f"found {len(new)} and {len(reference)}; collect more parts first"
+            f"found {len(new)}{left_out}, and {len(reference)}; collect more parts first"
         )

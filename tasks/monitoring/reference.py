@@ -19,7 +19,7 @@ from tasks.core.npz import NpzRecord
 from tasks.data.map_statistics import Moments, RunningMoments
 from tasks.model.embeddings import EmbeddedBank
 from tasks.registry.loading import CalibratedClassifier, LoadedRelease
-from tasks.registry.release_files import REFERENCE_FILE
+from tasks.registry.release_files import REFERENCE_FILE, SplitRecords, record_keys
 from tasks.scoring.batch import ScoredBatch
 from tasks.scoring.verdicts import VERDICTS, predict_embedded
 
@@ -83,9 +83,14 @@ def build_reference(release: CalibratedClassifier, records: EmbeddedBank) -> Ref
 
 
 class NewPartsCollector:
-    """Collects NewParts from the batches of a source: some twenty bytes a record, and the moments of the maps."""
+    """Collects NewParts from the batches of a source: some twenty bytes a record, and the moments of the maps.
+
+    `known` counts the records that the release was made with. They are left out: those that it was trained on lie
+    nearer to their prototypes than any new part, and the others are the reference itself.
+    """
 
     def __init__(self, release: LoadedRelease) -> None:
+        self.hashes, self.known = record_keys(SplitRecords.load(release.path).hash), 0
         self.columns: list[tuple[np.ndarray, ...]] = []
         self.verdicts = np.zeros(len(VERDICTS), np.int64)
         self.lots: dict[str, int] = {}
@@ -94,13 +99,16 @@ class NewPartsCollector:
     def update(self, batch: ScoredBatch) -> None:
         """Add a batch."""
         predictions = batch.predictions
+        new = np.array([key not in self.hashes for key in batch.records.hashes], bool)
+        self.known += int((~new).sum())
         good = predictions.verdict == "good"
-        self.maps.update(batch.records.maps[good])
-        self.verdicts += [(predictions.verdict == name).sum() for name in VERDICTS]
+        self.maps.update(batch.records.maps[good & new])
+        self.verdicts += [(predictions.verdict[new] == name).sum() for name in VERDICTS]
         numbers = (predictions.beta, predictions.sqrt_ve, predictions.score)
-        lots = [self.lots.setdefault(name or "", len(self.lots)) for name in batch.records.group]
-        floats = [values.astype(np.float32) for values in numbers]
-        self.columns.append((predictions.mode.astype(np.int32), *floats, good, np.array(lots, np.int32)))
+        floats = [values[new].astype(np.float32) for values in numbers]
+        groups = [name or "" for name, is_new in zip(batch.records.group, new, strict=True) if is_new]
+        lots = np.array([self.lots.setdefault(name, len(self.lots)) for name in groups], np.int32)
+        self.columns.append((predictions.mode[new].astype(np.int32), *floats, good[new], lots))
 
     def result(self) -> NewParts:
         """The records of all batches; there must be one at least."""

@@ -179,6 +179,11 @@ class SplitRecords(NpzRecord):
         return self.hash[self.part != PARTS.index("test")]
 
 
+def record_keys(hashes: np.ndarray) -> frozenset[bytes]:
+    """Stored hashes (k,) S32 as a source's records carry them while they stream by."""
+    return frozenset(bytes.fromhex(key.decode()) for key in hashes.tolist())
+
+
 @dataclass(frozen=True)
 class CalibrationScores(NpzRecord):
     """The scores that a release's threshold was found and tested on; empty where there is no good prototype.

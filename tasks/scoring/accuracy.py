@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 from tasks.core.inspection import LabelledResult, Proportion
 from tasks.data.decode import DecodedBlock
 from tasks.registry.loading import LoadedRelease
-from tasks.registry.release_files import SplitRecords
+from tasks.registry.release_files import SplitRecords, record_keys
 from tasks.scoring.batch import ScoredBatch
 from tasks.scoring.verdicts import VERDICTS
 
@@ -31,7 +31,7 @@ class LabelledMetrics:
     def __init__(self, release: LoadedRelease) -> None:
         self.modes, self.good_label = release.classifier.modes, release.data.good
         self.codes = {name: code for code, name in enumerate(self.modes)}
-        self.used_hashes = _used_hashes(release)
+        self.used_hashes = record_keys(SplitRecords.load(release.path).seen)  # all but those of its test part
         self.records = self.unlabelled = self.seen = 0
         self.verdicts = {kind: Counter(dict.fromkeys(VERDICTS, 0)) for kind in ("good", "defect")}
         self.confusion = np.zeros((len(self.modes), len(self.modes)), np.int64)
@@ -114,11 +114,6 @@ class LabelledMetrics:
         tail = (1 - confidence) / 2
         low, high = np.quantile(_auroc_of(*draws), [tail, 1 - tail])
         return value, (float(low), float(high))
-
-
-def _used_hashes(release: LoadedRelease) -> frozenset[bytes]:
-    """The hashes of the records that made the release: all of its own but the test part."""
-    return frozenset(bytes.fromhex(key.decode()) for key in SplitRecords.load(release.path).seen.tolist())
 
 
 def proportion(count: int, of: int, confidence: float) -> Proportion | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
-from support.inspected_parts import map_column, source
+from support.inspected_parts import Parts, map_column, source
 
 from tasks.core.errors import NothingToCompare
 from tasks.core.stages import MANIFEST, seal_folder
 from tasks.drift import drift
+from tasks.registry.release_files import SplitRecords, record_keys
 
 
 def test_the_page_and_the_summary_agree(small_line, hidden, tmp_path):
@@ -34,6 +36,22 @@ def test_a_release_that_predates_drift_references_is_refused(small_line, small_r
     seal_folder(folder, small_release.manifest.as_json())
     with pytest.raises(NothingToCompare, match="this release predates drift references"):
         drift(source(map_column(hidden(each=50)), tmp_path / "new"), artifacts, tmp_path / "d.html")
+
+
+def test_the_records_that_made_the_release_are_left_out(small_line, small_release, hidden, tmp_path):
+    """Without that, the release's own data had drifted from it."""
+    own = hidden()
+    keys = record_keys(SplitRecords.load(small_release.path).hash)
+    assert len(keys) == len(own.maps), "the small line is made of these records"
+    new = hidden(each=50, seed=23)
+    both = Parts(*(np.concatenate([getattr(part, name) for part in (own, new)]) for name in vars(own)))
+    page = tmp_path / "d.html"
+    result = drift(source(map_column(both), tmp_path / "both"), small_line.artifacts_path, page)
+    alone = drift(source(map_column(new), tmp_path / "new"), small_line.artifacts_path, page)
+    assert (result.known, result.records, alone.known, alone.records) == (len(keys), 150, 0, 150)
+    assert result.as_json()["charts"] == alone.as_json()["charts"]
+    with pytest.raises(NothingToCompare, match=f"found 0, without {len(keys)} that the release was made with"):
+        drift(source(map_column(own), tmp_path / "own"), small_line.artifacts_path, page)
 
 
 def test_a_handful_of_parts_is_refused_and_leaves_no_page(small_line, hidden, tmp_path):
