@@ -23,6 +23,8 @@ ENGLISH = {
     "cut_groups": "{split} of {groups} groups are in more than one part",
     "cut_components": "{split} of {components} components of linked records are in more than one part; "
     "the largest holds {largest} of {records} records",
+    "near_copies": "{count} of {records} test records are near copies of training records: name what belongs together "
+    "by a group column",
     "cut": "No record is in more than one part, but {cut}: split by {split_by}.",
     "clean_records": "No record is in more than one part.",
     "clean_records_groups": "No record or group is in more than one part.",

@@ -23,6 +23,8 @@ from tasks.model.classifier import PrototypeClassifier
 
 SAME_DISTANCE = 1e-5  # relative; sums in another order differ in their last bits
 MAX_NAMED = 10  # groups in more than one part that are named
+NEAR_COPY = 0.1  # of the usual distance to the nearest neighbour: another lens or rounding, hardly another part
+MAX_NEIGHBOUR_QUERIES, MAX_NEIGHBOURS = 1000, 5000  # maps whose nearest neighbour is looked for, and among how many
 
 
 def leakage_report(
@@ -53,7 +55,7 @@ def leakage_report(
         dropped={name: n for name, n in facts.items() if name.startswith(("dropped_", "test_"))},
         split_by=facts["split_by"],
     )
-    report = replace(report, leaks=_leaks(report), cuts=_cuts(report))
+    report = replace(report, leaks=_leaks(report), cuts=_cuts(report, _near_copies(bank)))
     return replace(report, verdict=_verdict(report))
 
 
@@ -128,14 +130,48 @@ def _leaks(report: LeakageReport) -> tuple[Sentence, ...]:
     return tuple(sentence(code, count=int(count)) for code, count in counts.items() if count)
 
 
-def _cuts(report: LeakageReport) -> tuple[Sentence, ...]:
-    groups, linked = report.groups, report.components
+def _near_copies(bank: Bank) -> Json:
+    """How many `count` of `records` test records, evenly spread, are near copies of training records.
+
+    A near copy lies nearer to a training record than a tenth of the median distance between a training record and its
+    nearest neighbour among the others. The hash of a record that was read in another precision is another.
+    """
+    train, test = (
+        _spread(bank.rows(part), most) for part, most in (("train", MAX_NEIGHBOURS), ("test", MAX_NEIGHBOUR_QUERIES))
+    )
+    maps = np.asarray(bank.maps[train], np.float64)
+    own = _spread(np.arange(len(train)), MAX_NEIGHBOUR_QUERIES)
+    usual = np.median(_nearest(maps[own], maps, own))
+    nearest = _nearest(np.asarray(bank.maps[test], np.float64), maps)
+    return {"count": int((nearest < NEAR_COPY * usual).sum()), "records": len(test)}
+
+
+def _spread(rows: np.ndarray, most: int) -> np.ndarray:
+    return rows[:: max(1, -(-len(rows) // most))]
+
+
+def _nearest(queries: np.ndarray, maps: np.ndarray, own: np.ndarray | None = None) -> np.ndarray:
+    """The Euclidean distance (n,) of each query to the nearest of the maps, but for its `own` row (n,) there."""
+    nearest = []
+    for start in range(0, len(queries), 256):
+        block = queries[start : start + 256]
+        squares = np.square(block).sum(axis=1)[:, None] + np.square(maps).sum(axis=1) - 2 * block @ maps.T
+        if own is not None:
+            squares[np.arange(len(block)), own[start : start + 256]] = np.inf
+        nearest.append(squares.min(axis=1))
+    return np.sqrt(np.maximum(np.concatenate(nearest), 0))
+
+
+def _cuts(report: LeakageReport, near_copies: Json) -> tuple[Sentence, ...]:
+    groups, linked, cuts = report.groups, report.components, []
     if groups.on_two_sides:
-        return (sentence("cut_groups", split=groups.on_two_sides, groups=groups.count),)
-    if linked and linked.on_two_sides and not groups.count:
+        cuts.append(sentence("cut_groups", split=groups.on_two_sides, groups=groups.count))
+    elif linked and linked.on_two_sides and not groups.count:
         sizes = {"components": linked.linked, "largest": linked.largest, "records": linked.records}
-        return (sentence("cut_components", split=linked.on_two_sides, **sizes),)
-    return ()
+        cuts.append(sentence("cut_components", split=linked.on_two_sides, **sizes))
+    if near_copies["count"]:
+        cuts.append(sentence("near_copies", **near_copies))
+    return tuple(cuts)
 
 
 def _verdict(report: LeakageReport) -> Sentence:

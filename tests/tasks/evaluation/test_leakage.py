@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -133,3 +134,17 @@ def test_a_split_by_groups_is_not_blamed_for_components(bank):
     assert certified(linked).cuts
     named = replace(linked, group=np.array([f"P{code}" for code in bank.part]))
     assert (certified(named).cuts, certified(named).verdict) == ((), "No record or group is in more than one part.")
+
+
+def test_near_copies_of_training_records_in_the_test_are_counted(bank):
+    """A test record that was saved in another precision has another hash."""
+    assert certified(bank).cuts == ()
+    maps = bank.maps.copy()
+    train, test = bank.rows("train"), bank.rows("test")
+    maps[test[:3]] = maps[train[:3]] + 0.001
+    hashes = np.array([hashlib.blake2b(row, digest_size=16).hexdigest() for row in maps], "S32")
+    report = certified(replace(bank, maps=maps, hash=hashes))
+    (cut,) = report.cuts
+    assert cut.startswith(f"3 of {len(test)} test records are near copies of training records")
+    assert report.leaks == ()
+    assert report.verdict.startswith("No record is in more than one part, but 3 of")
