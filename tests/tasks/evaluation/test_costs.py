@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import beta
@@ -111,3 +113,5 @@ def test_of_equally_cheap_thresholds_the_middle_one_is_taken_between_two_scores(
     """Good at 1, 3, 5 and defects at 2, 4, 6 of equal weight: after 1, 3 and 5 a third of one kind errs."""
     even = CostConfig(prevalence=0.5, escape=1, overkill=1)
     assert cheapest_threshold(scores([1, 2, 3, 4, 5, 6], [0, 1, 0, 1, 0, 1], test=False), even) == 3.5
+    assert cheapest_threshold(scores([1, 2, 3, 4], [0, 0, 0, 1], test=False), even) == 3.5
+    assert cheapest_threshold(scores([1, 2, 3], [1, 0, 0], test=False), replace(even, escape=0.1)) == 3

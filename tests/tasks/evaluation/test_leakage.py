@@ -63,6 +63,12 @@ def test_anchors_of_all_records_are_found():
     assert found.leaks == ("the anchors are not the means of the training records",)
 
 
+def test_the_difference_is_relative_to_the_largest_value(bank):
+    found = certified(replace(bank, anchors=bank.anchors * np.float32(1.001)), judged_by=bank)
+    assert found.anchors.largest_difference == pytest.approx(0.001, rel=0.01)
+    assert np.abs(bank.anchors).max() > 2
+
+
 def test_prototypes_that_saw_other_records_are_found(bank):
     seen = np.where(bank.part == PARTS.index("test"), np.int8(0), bank.part)
     peeking = replace(bank, part=seen)
