@@ -120,7 +120,8 @@ def _prepare_balanced(tower: keras.Model, bank: Bank, config: RunConfig) -> tupl
     batch = (modes, max(settings.records_per_mode, settings.batch // modes))  # few modes: more records of each
     steps = steps_per_epoch(settings, sum(map(len, rows)), math.prod(batch))
     maps = DeviceMaps(bank.anchors[:0], bank.maps, used, (0, 2), math.prod(batch), steps)
-    model = BalancedModel(tower, maps, (config.data.rows, config.data.cols), settings, batch)
+    copies = min(map(len, rows)) < batch[1]
+    model = BalancedModel(tower, maps, (config.data.rows, config.data.cols), settings, batch, copies)
     overlay = settings.overlay if fit_scaling(_scaling_maps(bank), "auto").sparse else 0.0
     batches = BalancedBatches(rows, batch, steps, config.seed, Augmentation(settings.shift, overlay, good))
     return model, batches, None

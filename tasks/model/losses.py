@@ -72,19 +72,39 @@ MININGS: dict[str, Callable[[Any, Any, float], tuple[Any, Any]]] = {
 }
 
 
-def prototype_logits(distance: Distance, embeddings: Any, modes: int, records: int) -> Any:
+def prototype_logits(distance: Distance, embeddings: Any, modes: int, records: int, rows: Any = None) -> Any:
     """−d² of every record (B, d) to every mode's prototype in the batch, (B, P).
 
     The prototype of a record's own mode is made without the record, which would otherwise find itself in the mean.
+    rows: which record each one is, (B,), where some may come twice: the prototype is then made without copies, too.
     """
     groups = ops.reshape(embeddings, (modes, records, embeddings.shape[-1]))
     raw = distance.prototype(groups, ops)
     others = distance.to_prototypes(embeddings, distance.pooled(raw, raw, ops), ops)
-    rest = np.array([[j for j in range(records) if j != i] for i in range(records)], np.int32)
-    without = distance.prototype(ops.take(groups, rest, axis=1), ops)  # of (P, K, K−1, d)
+    if rows is None:
+        rest = np.array([[j for j in range(records) if j != i] for i in range(records)], np.int32)
+        remaining = ops.take(groups, rest, axis=1)  # (P, K, K−1, d)
+    else:
+        remaining = ops.take(embeddings, places_of_others(rows, modes, records), axis=0)
+    without = distance.prototype(remaining, ops)
     same = ops.reshape(distance.from_prototype(groups, distance.pooled(without, raw, ops), ops), (-1, 1))
     is_same = np.repeat(np.eye(modes, dtype="float32"), records, axis=0)
     return -ops.square(ops.where(is_same > 0, same, others))
+
+
+def places_of_others(rows: Any, modes: int, records: int) -> Any:
+    """The places (P, K, K−1) in the batch of the other records of each one's mode, without its copies.
+
+    rows: (B,) which record each one is. Where copies are left out, the others come again in turn; a record that its
+    mode has alone stays.
+    """
+    grouped = ops.reshape(rows, (modes, records))
+    copies = ops.cast(ops.expand_dims(grouped, 2) == ops.expand_dims(grouped, 1), "int32")
+    order = ops.argsort(copies * records + np.arange(records, dtype=np.int32), axis=-1)  # others first, in their order
+    count = ops.maximum(records - ops.sum(copies, axis=-1, keepdims=True), 1)
+    turns = ops.mod(np.arange(records - 1, dtype=np.int32), count)
+    places = ops.take_along_axis(ops.cast(order, "int32"), turns, axis=-1)
+    return places + records * np.arange(modes, dtype=np.int32)[:, None, None]
 
 
 def cross_entropy(logits: Any, modes: int, records: int) -> Any:

@@ -60,7 +60,8 @@ class Adam(keras.optimizers.Adam):
 class BalancedModel(BlockModel):
     """Embeds rows of the record bank, each moved by a step of its own; its loss is that of losses.py.
 
-    size: rows and columns of a map; batch: (P, K) of a batch.
+    size: rows and columns of a map; batch: (P, K) of a batch; copies: whether a batch may hold a record twice, as some
+    mode has fewer than K.
     """
 
     def __init__(
@@ -70,8 +71,10 @@ class BalancedModel(BlockModel):
         size: tuple[int, int],
         settings: TrainingConfig,
         batch: tuple[int, int],
+        copies: bool = False,
     ) -> None:
         super().__init__(tower, maps)
+        self.copies = copies
         self.distance, self.settings, self.moves = trained_distance(settings), settings, shift_indices(*size)
         self.batch = batch
         self.scale = self.add_weight(  # s of −eˢd²: the temperature is e⁻ˢ
@@ -103,7 +106,8 @@ class BalancedModel(BlockModel):
             loss, active = MININGS[settings.mining](positive, negative, settings.margin)
             total += settings.triplet_weight * loss
         if settings.prototype_weight:
-            logits = ops.exp(self.scale) * prototype_logits(self.distance, y_pred, *batch)
+            rows = ops.reshape(x[:, 0], (math.prod(batch),)) if self.copies else None
+            logits = ops.exp(self.scale) * prototype_logits(self.distance, y_pred, *batch, rows)
             total += settings.prototype_weight * cross_entropy(logits, *batch)
             if not settings.triplet_weight:
                 active = _uncertain(logits, *batch)

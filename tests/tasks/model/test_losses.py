@@ -14,6 +14,7 @@ from tasks.model.losses import (
     cross_entropy,
     multi_similarity,
     pair_indices,
+    places_of_others,
     prototype_logits,
     semi_hard,
 )
@@ -81,6 +82,34 @@ def test_no_record_finds_itself_in_its_prototype(name):
         expected = one.to_prototypes(embeddings[mode, record][None], pooled)[0]
         expected[mode] = one.to_prototypes(embeddings[mode, record][None], one.pooled(rest, whole))[0, 0]
         np.testing.assert_allclose(found[row], -np.square(expected), rtol=1e-3, atol=1e-4)
+
+
+def test_the_places_of_a_modes_others_leave_its_copies_out():
+    """Mode 0 has records 7, 8 and 7 again; mode 1 has 4 three times, and nothing else to compare it with."""
+    places = ops.convert_to_numpy(places_of_others(np.array([7, 8, 7, 4, 4, 4], np.int32), 2, 3))
+    assert places[0].tolist() == [[1, 1], [0, 2], [1, 1]]
+    assert places[1].tolist() == [[3, 3]] * 3
+    plain = ops.convert_to_numpy(places_of_others(np.arange(8, dtype=np.int32), 2, 4))
+    assert plain.tolist() == [[[p * 4 + j for j in range(4) if j != i] for i in range(4)] for p in range(2)]
+
+
+@pytest.mark.parametrize("name", DISTANCES)
+def test_no_record_finds_its_copy_in_its_prototype(name):
+    """Mode 0 has two records three times each: each is compared with the other alone, whatever the copies say."""
+    one, (modes, records, size) = distance(name), (2, 6, 5)
+    rows = np.array([3, 9, 3, 9, 3, 9, *range(20, 26)], np.int32)
+    embeddings = RNG.normal(size=(modes * records, size)).astype(np.float32)
+    found = ops.convert_to_numpy(prototype_logits(one, embeddings, modes, records, rows))
+    without = ops.convert_to_numpy(prototype_logits(one, embeddings, modes, records))
+    np.testing.assert_allclose(found[:, 1], without[:, 1], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found[6:], without[6:], rtol=1e-3, atol=1e-4)
+    groups = embeddings.reshape(modes, records, size).astype(np.float64)
+    together = one.prototype(groups)
+    for place in range(6):
+        others = groups[0][[1, 3, 5, 1, 3] if place % 2 == 0 else [0, 2, 4, 0, 2]]
+        own = one.pooled(one.prototype(others[None]), together)
+        expected = one.to_prototypes(groups[0][place][None], own)[0, 0]
+        np.testing.assert_allclose(found[place, 0], -np.square(expected), rtol=1e-3, atol=1e-4)
 
 
 def test_cross_entropy_by_hand():
