@@ -7,6 +7,7 @@ during the import.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -70,9 +71,10 @@ def log_prefect(level: str | None, default: str) -> None:
 
 
 def silence() -> None:
-    """Drop warnings, and what TensorFlow writes while it is imported."""
+    """Drop warnings, those of TensorFlow's own log, and what it writes while it is imported."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # an evaluation with five towers "retraces"
     if not any(isinstance(finder, QuietTensorFlow) for finder in sys.meta_path):
         sys.meta_path.insert(0, QuietTensorFlow())
 
