@@ -90,8 +90,19 @@ def configure_run(
 
 def _print_result(result: RetrainResult) -> None:
     print(f"{result.status}: {result.release or 'no release'}  ({result.path})")
+    if result.comparison and result.comparison.get("escapes"):
+        print(f"  {result.comparison['rates']}")
     for reason in result.reasons:
         print(f"  {reason}")
-    rows = [(name.replace("_", " "), f"{result.metrics[name]:.3f}") for name in METRICS if name in result.metrics]
+    rows = _error_rows(result)
+    rows += [(name.replace("_", " "), f"{result.metrics[name]:.3f}") for name in METRICS if name in result.metrics]
     rows += [("champion", result.champion or "none yet"), ("report", str(Path(result.path) / "report.html"))]
     print_table(rows)
+
+
+def _error_rows(result: RetrainResult) -> list[tuple[str, str]]:
+    """The shares of defects passed and of good parts stopped at the threshold, if both were evaluated."""
+    found, alarms = (result.metrics.get(name) for name in ("good_tpr", "good_fpr"))
+    if found is None or alarms is None:
+        return []
+    return [("escapes", f"{1 - found:.3f}"), ("false alarms", f"{alarms:.3f}")]

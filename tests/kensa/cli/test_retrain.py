@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,24 @@ def test_the_result_is_a_line_with_a_table_below_it(run, configs):
         ["report", "artifacts/releases/v2/report.html"],
     ]
     assert len({len(line) - len(line.lstrip()) for line in lines[1:]}) == 1
+
+
+def test_escapes_and_false_alarms_stand_first(run, monkeypatch):
+    rates = "champion v1 → this model: escapes 38.7 % → 60.7 %"
+    result = replace(
+        RESULT,
+        metrics=RESULT.metrics | {"good_tpr": 0.393, "good_fpr": 0.0},
+        comparison={"rates": rates, "escapes": {"n": 150}},
+        reasons=("escapes rose",),
+    )
+    monkeypatch.setattr("kensa.runs.retrain_with", lambda _: result)
+    lines = [line.strip() for line in run("retrain").out.splitlines()]
+    assert lines[1:3] == [rates, "escapes rose"]
+    assert [line.split() for line in lines[3:6]] == [
+        ["escapes", "0.607"],
+        ["false", "alarms", "0.000"],
+        ["auroc", "0.973"],
+    ]
 
 
 def test_the_result_as_json(run, configs):
