@@ -7,6 +7,7 @@ from pathlib import Path
 from tasks.core.errors import NothingToCompare
 from tasks.core.files import ensure_writable
 from tasks.core.inspection import DriftResult
+from tasks.core.progress import note_line
 from tasks.core.results import DownloadedSource
 from tasks.core.stages import scratch_folder
 from tasks.monitoring.control_charts import MIN_POINTS, SUBGROUP_SIZE
@@ -43,6 +44,11 @@ def drift(
         collector.update(batch)
     new, pinned = collector.result(), source.resolved
     _require_enough(pinned.source, new, collector.known, reference)
+    if (reference.lot != "").any() and set(collector.lots) == {""}:
+        column = release.data.group
+        note_line(
+            f"{pinned.source}: no lots in a column {column}, as {release.version} has; all new parts count as one lot"
+        )
     verdict = compare_with_reference(reference, new, release.classifier.modes, (release.data.rows, release.data.cols))
     result = DriftResult(
         source=pinned.source,

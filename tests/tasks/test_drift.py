@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from support.inspected_parts import Parts, map_column, source
 from tasks.core.errors import NothingToCompare
 from tasks.core.stages import MANIFEST, seal_folder
 from tasks.drift import drift
+from tasks.monitoring.reference import Reference
 from tasks.registry.release_files import SplitRecords, record_keys
 
 
@@ -52,6 +54,22 @@ def test_the_records_that_made_the_release_are_left_out(small_line, small_releas
     assert result.as_json()["charts"] == alone.as_json()["charts"]
     with pytest.raises(NothingToCompare, match=f"found 0, without {len(keys)} that the release was made with"):
         drift(source(map_column(own), tmp_path / "own"), small_line.artifacts_path, page)
+
+
+@pytest.mark.parametrize(
+    ("lots_then", "lots_now", "noted"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_new_parts_without_the_lots_that_the_release_has_are_named(
+    small_line, small_release, hidden, tmp_path, monkeypatch, capsys, lots_then, lots_now, noted
+):
+    """`data.group` is the column of the training source: it may have another name in the new parts."""
+    reference = Reference.load_if_stored(small_release.path)
+    lots = np.array([f"L{i % 3}" if lots_then else "" for i in range(len(reference))])
+    monkeypatch.setattr(Reference, "load_if_stored", lambda path: replace(reference, lot=lots))
+    parts = hidden(each=50, seed=23)
+    table = map_column(parts).append_column("group" if lots_now else "board", [[f"N{i % 2}" for i in range(150)]])
+    drift(source(table, tmp_path / "new"), small_line.artifacts_path, tmp_path / "d.html")
+    assert ("no lots in a column group, as v1 has" in capsys.readouterr().err) == noted
 
 
 def test_a_handful_of_parts_is_refused_and_leaves_no_page(small_line, hidden, tmp_path):
