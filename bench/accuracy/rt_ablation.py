@@ -47,14 +47,17 @@ def main(words: list[str] | None = None) -> int:
         for title, metrics in _variants(name, folds[name], arguments.out).items():
             cells = rows.setdefault(title, [])
             cells += [f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}" for values in metrics]
-    print("| | boards: pair AUROC | mode accuracy | tiles: pair AUROC | mode accuracy |\n| --- |" + " ---: |" * 4)
+    print(
+        "| | boards: verification AUROC | mode accuracy | tiles: verification AUROC | mode accuracy |\n| --- |"
+        + " ---: |" * 4
+    )
     for title, cells in rows.items():
         print(f"| {title} | {' | '.join(cells)} |")
     return 0
 
 
 def _variants(name: str, folders: tuple[Path, Path | None], out: Path) -> dict[str, list[list[float]]]:
-    """Pair AUROC and mode accuracy over the seeds, by variant."""
+    """Verification AUROC and mode accuracy over the seeds, by variant."""
     plain = apply_overrides(
         RunConfig(preset="rt", data_folder=str(out / "data")), ["split.unit=record"] * bool(folders[1])
     )

@@ -77,7 +77,9 @@ def unseen_text(unseen: dict[str, Any] | None, permutation: dict[str, Any] | Non
     if permutation is not None and permutation["auroc"]:
         values = ", ".join(f"{value:.3f}" for value in permutation["auroc"])
         verdict = CHANCE[permutation["chance"]]
-        paragraphs.append(f"Modes permuted, pair AUROC {values}; mean **{permutation['mean']:.3f}**: {verdict}.")
+        paragraphs.append(
+            f"Modes permuted, verification AUROC {values}; mean **{permutation['mean']:.3f}**: {verdict}."
+        )
     return "\n\n".join(paragraphs)
 
 
@@ -108,7 +110,9 @@ def _value(value: float | None) -> str:
 def result_text(result: RetrainResult, language: str = "en") -> str:
     """The result of a retraining: its reasons, its comparison with the champion, and where the report is."""
     say = translator(language)
-    trained = say("Trained on **{source}** at `{revision}`; pair AUROC **{auroc}**, mode accuracy **{accuracy}**.")
+    trained = say(
+        "Trained on **{source}** at `{revision}`; verification AUROC **{auroc}**, mode accuracy **{accuracy}**."
+    )
     report = Path(result.path).resolve() / "report.html"
     paragraphs = [
         f"# {say(result.status.upper())}" + (f": {result.release}" if result.release else ""),

@@ -47,7 +47,7 @@ def send_result(result: RetrainResult) -> None:
         comparison = f", {result.comparison['verdict']}" if result.comparison else ""
         reasons = f"{result.release} is champion{comparison}"
     rates = f"{result.comparison['rates']}; " if result.comparison and result.comparison.get("escapes") else ""
-    body = f"{source}: {rates}{reasons}; pair AUROC {result.metrics['auroc']:.3f}; {result.path}/report.html"
+    body = f"{source}: {rates}{reasons}; verification AUROC {result.metrics['auroc']:.3f}; {result.path}/report.html"
     send(f"Kensa {result.status}: {source}", body, get_run_logger())
 
 

@@ -131,7 +131,7 @@ class GateConfig(ValidatedConfig):
     )
     escape_margin: float = setting(0.05, "Non-inferiority margin of the share of defects missed", 0, 1)
     false_alarm_margin: float = setting(0.05, "Non-inferiority margin of the share of good parts stopped", 0, 1)
-    auroc_margin: float = setting(0.02, "Non-inferiority margin of the pair AUROC", 0, 1)
+    auroc_margin: float = setting(0.02, "Non-inferiority margin of the verification AUROC", 0, 1)
     accuracy_margin: float = setting(0.05, "Non-inferiority margin of the mode accuracy", 0, 1)
 
     def fingerprint_fields(self) -> dict[str, Any]:

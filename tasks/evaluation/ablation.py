@@ -16,7 +16,7 @@ from tasks.evaluation.holdout import calibrate_thresholds
 from tasks.evaluation.metrics import pair_metrics
 from tasks.evaluation.scored_records import ScoredRecords
 
-CHANCE_LEVEL = (0.45, 0.55)  # where the pair AUROC of a model trained on permuted labels must lie
+CHANCE_LEVEL = (0.45, 0.55)  # where the verification AUROC of a model trained on permuted labels must lie
 
 
 def unseen_metrics(test: ScoredRecords, calibration: ScoredRecords, mode: str, config: RunConfig) -> Json:
@@ -44,7 +44,7 @@ def unseen_metrics(test: ScoredRecords, calibration: ScoredRecords, mode: str, c
 
 
 def permuted_label_metrics(test: ScoredRecords, config: RunConfig) -> Json:
-    """Pair AUROC with its interval, and mode accuracy, on test records, whose modes are the true ones."""
+    """Verification AUROC with its interval, and mode accuracy, on test records, whose modes are the true ones."""
     metrics = pair_metrics(test.distances, test.mode)
     interval = intervals(test.distances, test.mode, test.bootstrap(config))["auroc"]
     return {"auroc": metrics.auroc, "interval": interval, "mode_accuracy": metrics.mode_accuracy}
@@ -69,7 +69,7 @@ def left_out_mode_summary(folds: tuple[Json, ...], config: RunConfig) -> Json | 
 
 
 def permutation_summary(folds: tuple[Json, ...], config: RunConfig) -> Json | None:
-    """The pair AUROC of each permutation, their mean, and whether that is chance; None where not asked for.
+    """The verification AUROC of each permutation, their mean, and whether that is chance; None where not asked for.
 
     `chance` is None where it is undecided: the mean lies outside of CHANCE_LEVEL but its interval includes 0.5, or
     every training failed (`failed` says why, and `mean` is None).

@@ -70,7 +70,7 @@ class Bootstrap:
 
 
 def intervals(distances: np.ndarray, mode: np.ndarray, bootstrap: Bootstrap) -> dict[str, Interval]:
-    """The intervals of the pair AUROC and of the mode accuracy.
+    """The intervals of the verification AUROC and of the mode accuracy.
 
     distances: (n, m) of records to prototypes; mode: (n,) each record's own column.
     """

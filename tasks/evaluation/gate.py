@@ -21,6 +21,14 @@ from tasks.evaluation.evaluation_report import HoldoutResult
 
 MAX_NAMED_MODES = 8
 
+METRIC_TITLES = {
+    "auroc": "verification AUROC",
+    "average_precision": "average precision",
+    "mode_accuracy": "mode accuracy",
+    "macro_mode_accuracy": "mean mode accuracy",
+    "good_auroc": "good-or-defect AUROC",
+}
+
 
 def reasons_to_reject(result: HoldoutResult, settings: GateConfig) -> tuple[Sentence, ...]:
     """Why the model may not be released; no reason lets it pass."""
@@ -41,7 +49,7 @@ def _against_raw_map(result: HoldoutResult, settings: GateConfig) -> list[Senten
     baseline, raw = result.best_raw_map(settings.figure)
     if value > raw + settings.beat_raw_by:
         return []
-    params = {"metric": settings.figure, "value": value, "baseline": Sentence(baseline), "raw": raw}
+    params = {"metric": metric_title(settings.figure), "value": value, "baseline": Sentence(baseline), "raw": raw}
     if value > raw:
         return [sentence("raw_map_margin", **params, margin=settings.beat_raw_by)]
     return [sentence("not_better_than_raw_map", **params)]
@@ -68,8 +76,8 @@ def _against_champion(comparison: Comparison | None, settings: GateConfig) -> li
 def gate_checks(result: PairedResult, settings: GateConfig) -> tuple[GateCheck, ...]:
     """What is demanded of the challenger against the champion: first to be better, then to be no worse elsewhere.
 
-    Where good parts were compared, escapes, false alarms, pair AUROC and mode accuracy must be shown to be no worse
-    than the margins allow. A mode fails where its loss is proven.
+    Where good parts were compared, escapes, false alarms, verification AUROC and mode accuracy must be shown to be no
+    worse than the margins allow. A mode fails where its loss is proven.
     """
     decides = deciding_metric(result, settings)
     margins = {"auroc": settings.auroc_margin, "mode_accuracy": settings.accuracy_margin}
@@ -139,7 +147,7 @@ def _loss(check: GateCheck, comparison: Comparison) -> Sentence:
     low, high = check.interval
     return sentence(
         "metric_fell" if high < 0 else "metric_not_shown",
-        metric=check.metric,
+        metric=metric_title(check.metric),
         champion=champion,
         then=check.champion,
         now=check.challenger,
@@ -158,6 +166,11 @@ def rates_sentence(result: PairedResult, champion: str) -> Sentence:
     rates = {"escapes": result.escapes, "false alarms": result.false_alarms}
     escapes, alarms = (sentence("error_rate", **entry.sentence_params(name)) for name, entry in rates.items())
     return sentence("error_rates", champion=champion, escapes=escapes, false_alarms=alarms)
+
+
+def metric_title(metric: str) -> Sentence:
+    """A metric as people read it."""
+    return Sentence(METRIC_TITLES.get(metric, metric))
 
 
 def deciding_metric(result: PairedResult, settings: GateConfig) -> str:
@@ -188,9 +201,9 @@ def comparison_sentence(comparison: Comparison, settings: GateConfig) -> Sentenc
     entry = result.figures[metric]
     low, high = entry.interval
     if not any([entry.difference, low, high]):
-        return sentence("tie", champion=champion, metric=metric, on=on)
+        return sentence("tie", champion=champion, metric=metric_title(metric), on=on)
     ends = {"low": low, "high": high, "confidence": 100 * result.confidence}
-    difference = sentence("difference", metric=metric, difference=entry.difference, **ends, on=on)
+    difference = sentence("difference", metric=metric_title(metric), difference=entry.difference, **ends, on=on)
     if is_better(entry, settings):
         return sentence("better", champion=champion, difference=difference)
     code = "worse" if high < 0 else "not_better"

@@ -87,7 +87,7 @@ def _good_shares(score: np.ndarray, good: np.ndarray) -> np.ndarray:
 def _by_pairs(
     challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray, bootstrap: Bootstrap
 ) -> dict[str, MetricDifference]:
-    """Pair AUROC and average precision."""
+    """Verification AUROC and average precision."""
     every = np.concatenate([np.ones((1, len(mode))), bootstrap.weights])
     differences = weighted_pairs(challenger, mode, every) - weighted_pairs(champion, mode, every)
     apart = effective_units(_pair_shares(challenger, mode) - _pair_shares(champion, mode), bootstrap.units)
@@ -167,7 +167,7 @@ def effective_units(shares: np.ndarray, units: np.ndarray) -> float:
 
 
 def _pair_shares(distances: np.ndarray, mode: np.ndarray) -> np.ndarray:
-    """Each record's share (n,) in the pair AUROC: its own pair against all others', its others against all own."""
+    """Each record's share (n,) in the AUROC: its own pair against all others', its others against all own."""
     own, others = _effective(distances, mode)
     ranked, every = np.sort(own), np.sort(others.ravel())
     beaten = 1 - _below(every, own) / others.size
@@ -187,7 +187,7 @@ def _effective(distances: np.ndarray, mode: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def weighted_pairs(distances: np.ndarray, mode: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Pair AUROC and average precision (draws, 2) under each row of record `weights` (draws, n)."""
+    """Verification AUROC and average precision (draws, 2) under each row of record `weights` (draws, n)."""
     own, others = _effective(distances, mode)
     _, level = np.unique(np.concatenate([own, others.ravel()]), return_inverse=True)
     near, far, levels = level[: len(own)], level[len(own) :], int(level.max()) + 1

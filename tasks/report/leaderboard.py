@@ -11,7 +11,7 @@ from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.evaluation.gate import deciding_metric, is_better, is_significant_drop
 
 COMPARED_METRICS = {  # figure → title, and whether more is better
-    "auroc": ("pair AUROC", True),
+    "auroc": ("verification AUROC", True),
     "average_precision": ("average precision", True),
     "tpr_at_1_fpr": ("verification TPR at 1 % FPR", True),
     "tpr_at_5_fpr": ("verification TPR at 5 % FPR", True),

@@ -14,7 +14,7 @@ from tasks.registry.manifest import ReleaseManifest
 from tasks.report.translation import Translate, translator
 
 FIGURES = {
-    "auroc": "pair AUROC",
+    "auroc": "verification AUROC",
     "mode_accuracy": "mode accuracy",
     "average_precision": "average precision",
     "triplet_accuracy": "triplet accuracy",

@@ -52,7 +52,7 @@ def test_progress_and_figures_stand_in_the_ui(line, server):
     assert "| mode not trained | records | good or defect, distance | good or defect, peak |" in table
     assert "| 1 | " in table
     assert "| **mean** |" in table
-    assert "Modes permuted, pair AUROC 0." in table
+    assert "Modes permuted, verification AUROC 0." in table
     bar = server.artifacts(first["flow_run_id"])["folds-boards"]
     assert bar["data"] == 100
     assert bar["description"] == "fold 5/5: modes permuted, 3"

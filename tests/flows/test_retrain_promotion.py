@@ -54,7 +54,8 @@ def test_a_better_model_becomes_champion(line):
     assert comparison["difference"] > 0.02
     assert 0 < comparison["interval"][0] < comparison["difference"] < comparison["interval"][1]
     assert re.fullmatch(
-        rf"better than the champion v1: auroc difference {SPAN} at 95 % confidence, on the same 90 test records of f1",
+        rf"better than the champion v1: verification AUROC difference {SPAN} at 95 % confidence, "
+        "on the same 90 test records of f1",
         comparison["verdict"],
     )
     assert place.champion() == "v2"
@@ -65,7 +66,9 @@ def test_one_of_another_seed_does_not(line):
     (reason,) = equal.result.reasons
     assert equal.result.status == "rejected"
     assert equal.result.champion == "v2"
-    assert re.match(rf"(not shown to be better|worse) than the champion v2: auroc difference {SPAN} at", reason)
+    assert re.match(
+        rf"(not shown to be better|worse) than the champion v2: verification AUROC difference {SPAN} at", reason
+    )
     assert reason == equal.result.comparison["verdict"]
 
 

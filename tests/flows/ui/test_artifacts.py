@@ -52,7 +52,7 @@ def test_a_rejection_says_why(page, server, boards):
     verdict = server.artifacts(boards.again.run_id)["verdict-acme-boards"]
     page.goto(f"{server.url}/v2/artifacts/artifact/{verdict['id']}")
     page.get_by_role("heading", name="REJECTED").wait_for()
-    reads(page, re.compile(r"auroc 0\.\d+ does not beat the raw map"), re.compile("Champion: v1"))
+    reads(page, re.compile(r"verification AUROC 0\.\d+ does not beat the raw map"), re.compile("Champion: v1"))
 
 
 def test_the_table_of_checks_is_a_table(page, server, boards):

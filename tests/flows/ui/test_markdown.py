@@ -77,7 +77,7 @@ def test_changes_name_the_modes_and_each_drift():
 
 def test_a_result_tells_reasons_comparison_and_the_worst_mode():
     text = result_text(RESULT)
-    assert text.startswith("# REJECTED\n\nTrained on **acme/boards** at `aaaaaaaaaaaa`; pair AUROC **0.988**")
+    assert text.startswith("# REJECTED\n\nTrained on **acme/boards** at `aaaaaaaaaaaa`; verification AUROC **0.988**")
     assert "- one reason" in text
     assert "Frozen test set **f1**: 90 records." in text
     assert "Against **v1**: better than the champion v1." in text
@@ -112,7 +112,7 @@ def test_permuted_modes_should_give_chance(chance, text):
     permutation = {"auroc": [0.5, 0.52], "mean": 0.51, "chance": chance, "failed": ["collapsed | early"]}
     lines = unseen_text(None, permutation).splitlines()
     assert lines[0] == "Modes permuted: collapsed \\| early"
-    assert lines[-1].startswith(f"Modes permuted, pair AUROC 0.500, 0.520; mean **0.510**: {text}")
+    assert lines[-1].startswith(f"Modes permuted, verification AUROC 0.500, 0.520; mean **0.510**: {text}")
 
 
 def test_each_mode_that_was_left_out_is_a_row_and_a_failed_one_says_why():

@@ -64,7 +64,7 @@ def test_promotion_silence_rejection_and_failure(place, messages, small_config):
     assert run_flow(retrain, config=config).result.status == "released"
     assert len(received) == 1
     assert received[0]["subject"].startswith("Kensa released: good@")
-    assert "v1 is champion; pair AUROC " in received[0]["body"]
+    assert "v1 is champion; verification AUROC " in received[0]["body"]
     assert "report.html" in received[0]["body"]
 
     assert run_flow(retrain, config=config).result.status == "unchanged"

@@ -270,7 +270,7 @@ def test_a_truly_better_model_is_promoted(rival, later):
 
 def test_a_worse_and_an_equally_good_one_are_not(rival, later):
     worse, *modes = gated(compared(rival(noisy(later, 1.5, 2)), noisy(later, 3.0, 1), later))
-    assert worse.startswith("worse than the champion v1: auroc difference -0.")
+    assert worse.startswith("worse than the champion v1: verification AUROC difference -0.")
     assert all(reason.startswith(("mode ", "mode_accuracy fell against the champion v1")) for reason in modes)
     (equal,) = gated(compared(rival(noisy(later, 1.5, 2)), noisy(later, 1.5, 3), later))
     assert equal.startswith("not shown to be better than the champion v1")
@@ -293,7 +293,7 @@ def test_the_same_order_of_all_distances_is_a_tie(rival, later):
     found = compared(rival(raw(later)), double, later)
     assert not found.result.same_model
     (reason,) = gated(found)
-    assert reason.startswith("a tie with the champion v1: the same auroc")
+    assert reason.startswith("a tie with the champion v1: the same verification AUROC")
 
 
 def test_one_ruined_mode_is_refused_although_the_mean_gains(rival, later):

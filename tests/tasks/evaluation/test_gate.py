@@ -23,7 +23,7 @@ from support.evaluations import (
 
 from tasks.config.run import GateConfig
 from tasks.evaluation.comparison_report import Comparison, ComparisonSummary, PooledModes, RateDifference
-from tasks.evaluation.gate import comparison_summary, reasons_to_reject
+from tasks.evaluation.gate import METRIC_TITLES, comparison_summary, reasons_to_reject
 
 
 def reasons(compared: Comparison | None = None, settings: GateConfig = GateConfig(), **changes: Any) -> list[str]:
@@ -40,7 +40,7 @@ def test_a_good_model_passes():
 def test_the_best_raw_map_must_be_beaten(value):
     """An equal is no better; a metric that is no number is none."""
     (reason,) = reasons(metrics=holdout(value))
-    assert reason.startswith(f"auroc {value:.4f} does not beat the raw map, rt (0.7000): ")
+    assert reason.startswith(f"verification AUROC {value:.4f} does not beat the raw map, rt (0.7000): ")
     assert reason.code == "not_better_than_raw_map"
 
 
@@ -64,8 +64,8 @@ def test_a_leak_rejects():
 def test_not_worse_is_not_better():
     """The interval reaches below zero: the champion stays."""
     assert reasons(comparison(0.001, half=0.005)) == [
-        "not shown to be better than the champion v3: auroc difference +0.0010 [-0.0040, +0.0060] at 95 % confidence, "
-        "on the same 40 test records of f2; the lower end must exceed 0"
+        "not shown to be better than the champion v3: verification AUROC difference +0.0010 [-0.0040, +0.0060] "
+        "at 95 % confidence, on the same 40 test records of f2; the lower end must exceed 0"
     ]
 
 
@@ -84,7 +84,7 @@ def test_the_least_gain_is_compared_with_the_lower_end():
 
 def test_a_worse_model_is_called_worse():
     (reason,) = reasons(comparison(-0.05))
-    assert reason.startswith("worse than the champion v3: auroc difference -0.0500 [-0.0700, -0.0300]")
+    assert reason.startswith("worse than the champion v3: verification AUROC difference -0.0500 [-0.0700, -0.0300]")
 
 
 def test_the_same_model_is_a_tie():
@@ -97,7 +97,10 @@ def test_the_same_model_is_a_tie():
 def test_another_model_with_the_same_metrics_is_a_tie():
     """Even where no gain is required, a tie keeps the champion."""
     (reason,) = reasons(comparison(0.0, half=0.0))
-    assert reason == "a tie with the champion v3: the same auroc on the same 40 test records of f2; the champion stays"
+    tie = (
+        "a tie with the champion v3: the same verification AUROC on the same 40 test records of f2; the champion stays"
+    )
+    assert reason == tie
 
 
 # Good against defect
@@ -113,7 +116,7 @@ def test_more_escapes_block_a_model_that_is_better_in_all_else():
     (reason,) = reasons(compared)
     assert re.fullmatch(ROSE, reason)
     summary = comparison_summary(compared, GateConfig())
-    assert summary.verdict.startswith("better than the champion v3: good_auroc difference +0.")
+    assert summary.verdict.startswith("better than the champion v3: good-or-defect AUROC difference +0.")
     assert summary.rates.startswith(
         "champion v3 → this model: escapes 38.7 % → 60.7 % (58 → 91 of 150 defects, +22.0 points ["
     )
@@ -170,10 +173,12 @@ def test_pairs_and_modes_must_be_shown_to_be_no_worse(metric, margin):
     compared = with_rates()
     compared.result.figures[metric] = replace(difference(-0.01), interval=(-margin - 0.001, 0.01))
     (reason,) = reasons(compared)
-    assert reason.startswith(f"{metric} is not shown to be no worse than the champion v3's: 0.8500 → 0.9000, ")
+    assert reason.startswith(
+        f"{METRIC_TITLES[metric]} is not shown to be no worse than the champion v3's: 0.8500 → 0.9000, "
+    )
     assert reason.endswith(f"the lower end must exceed -{margin:g}")
     compared.result.figures[metric] = replace(difference(-0.01), interval=(-margin - 0.001, -0.001))
-    assert reasons(compared)[0].startswith(f"{metric} fell against the champion v3: ")
+    assert reasons(compared)[0].startswith(f"{METRIC_TITLES[metric]} fell against the champion v3: ")
     compared.result.figures[metric] = replace(difference(-0.01), interval=(-margin + 0.001, -0.001))
     assert reasons(compared) == []
 
@@ -182,7 +187,7 @@ def test_good_or_defect_decides_where_both_can_be_judged_by_it():
     compared = with_rates()
     compared.result.figures["good_auroc"] = difference(0.0, 0.02)
     (reason,) = reasons(compared)
-    assert reason.startswith("not shown to be better than the champion v3: good_auroc difference")
+    assert reason.startswith("not shown to be better than the champion v3: good-or-defect AUROC difference")
     assert reasons(compared, GateConfig(better="auroc")) == []
     assert reasons(compared, GateConfig(figure="mode_accuracy")) == [], "a metric that was chosen keeps its meaning"
     assert reasons(comparison(), GateConfig(better="good_auroc")) == [], "without good parts, gate.figure decides"
@@ -258,8 +263,8 @@ def test_the_metric_that_decides_is_a_setting(metric):
     compared.result.figures[metric] = difference(-0.1, 0.01)
     metrics = replace(holdout(), **{metric: 0.65})
     found = reasons(compared, GateConfig(figure=metric), metrics=metrics)
-    assert [reason.split(" ")[0] for reason in found] == [metric, "worse"]
-    assert f"v3: {metric} difference -0.1000" in found[1]
+    assert found[0].startswith(f"{METRIC_TITLES[metric]} 0.6500 does not beat")
+    assert found[1].startswith(f"worse than the champion v3: {METRIC_TITLES[metric]} difference -0.1000")
     other = next(name for name in GATE_METRICS if name != metric)
     assert reasons(compared, GateConfig(figure=other), metrics=metrics) == []
 
@@ -274,7 +279,9 @@ def test_the_summary_has_metric_interval_and_the_worst_mode():
     assert comparison_summary(None, GateConfig()) is None
     modes = {"0": mode_difference(0.1, (0.0, 0.2)), "1": mode_difference(-0.02, None)}
     summary = comparison_summary(comparison(modes=modes), GateConfig())
-    assert summary.verdict.startswith("better than the champion v3: auroc difference +0.0500 [+0.0300, +0.0700] at")
+    assert summary.verdict.startswith(
+        "better than the champion v3: verification AUROC difference +0.0500 [+0.0300, +0.0700] at"
+    )
     assert (summary.version, summary.frozen, summary.seen) == ("v3", "f2", 5)
     assert (summary.figure, summary.interval) == ("auroc", pytest.approx((0.03, 0.07)))
     assert summary.worst_mode.mode == "1"

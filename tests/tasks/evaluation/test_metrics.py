@@ -296,7 +296,7 @@ def test_passing_everything_is_a_coin_however_rare_defects_are():
 def test_each_group_by_hand():
     """Group a: both good parts nearest to mode 0; of its defects one is nearest to its own mode, one to good.
 
-    Its pair AUROC: own distances 1, 1, 1, 3 against others 2, 2, 2, 2 (3 of 4 wholly below: 12 of 16).
+    Its verification AUROC: own distances 1, 1, 1, 3 against others 2, 2, 2, 2 (3 of 4 wholly below: 12 of 16).
     Good scores 1, 1 against 2, 1: 2 + 1 (two ties) of 4. Cut 1.5: no false alarm, one of two caught.
     Group b has no good part, and a record without group counts nowhere.
     """

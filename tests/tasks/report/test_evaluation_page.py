@@ -432,7 +432,7 @@ def test_sixty_modes_without_good_records_and_worse_than_the_champion():
     html = render(report, evidence)
     text = Page(html).text
     assert "✗ REJECTED" in text
-    assert "worse than the champion v3: auroc difference -0." in text
+    assert "worse than the champion v3: verification AUROC difference -0." in text
     assert "the same 180 test records and 60 modes" in text
     assert "44 modes between are not shown" in text
     assert "fewer than 5 records, too few for an interval" in text

@@ -43,7 +43,7 @@ def test_the_best_of_a_column_is_marked_and_of_the_error_rate_the_smallest():
     table = comparison_table({"a": pairs(0.5, eer=0.1), "b": pairs(0.6, eer=0.2, good_auroc=0.7)})
     column = {title: i for i, title in enumerate(table.columns)}
     assert table.rows["a"][column["equal error rate"]] == (0.1, True)
-    assert table.rows["b"][column["pair AUROC"]] == (0.6, True)
+    assert table.rows["b"][column["verification AUROC"]] == (0.6, True)
     assert table.rows["a"][column["good-or-defect AUROC"]] == (None, False)
     assert list(baseline_table(report()).rows)[-1] == "this model"
     assert champion_table(None) is None

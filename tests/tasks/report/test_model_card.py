@@ -123,7 +123,7 @@ def test_settings_that_differ_come_first():
 
 def test_figures_have_intervals_and_the_best_raw_map():
     _, body = card()
-    assert "| pair AUROC | 0.900 | 0.850 – 0.950 | 0.700 |" in body  # the untrained tower's .99 is no raw map's
+    assert "| verification AUROC | 0.900 | 0.850 – 0.950 | 0.700 |" in body  # the untrained tower's .99 is no raw map's
     assert "| mode accuracy | 0.800 | 0.700 – 0.900 | 0.750 |" in body
     assert "| good-or-defect AUROC | 0.950 | 0.900 – 0.990 |  |" in body
     assert "| angular accuracy at 0.5 (the notebook's) | 0.500 |  |  |" in body
@@ -147,7 +147,7 @@ def test_the_differences_from_the_champion_stand_in_the_card():
     body = model_card(manifest(), report(comparison=compared, verdict=comparison_summary(compared, GateConfig())))
     section = body.partition("## Against the champion v3\n\n")[2].partition("\n\n## ")[0].splitlines()
     assert section[0].startswith("escapes and false alarms were not compared: there are no good")
-    assert section[2].startswith("better than the champion v3: auroc difference +0.0123")
+    assert section[2].startswith("better than the champion v3: verification AUROC difference +0.0123")
     assert section[3:] == [
         "",
         "| challenger − champion | difference, each end with 95 % confidence |",

@@ -103,7 +103,7 @@ def test_a_stored_sentence_is_translated_by_its_code():
     verdict = comparison_sentence(comparison(0.001, half=0.005), GateConfig())
     stored = Sentence.from_json(str(verdict), json.loads(json.dumps(verdict.as_json())))
     assert translator("ja")(stored) == (
-        "チャンピオン v3 より優れているとは示されなかった: auroc の差 +0.0010 [-0.0040, +0.0060]、信頼度 95 %、"
+        "チャンピオン v3 より優れているとは示されなかった: 照合 AUROC の差 +0.0010 [-0.0040, +0.0060]、信頼度 95 %、"
         "凍結集合 f2 の同じ試験記録 40 件。下端は 0 を超えなければならない"
     )
     assert translator("en")(stored) == verdict
