@@ -80,17 +80,20 @@ def test_a_walk_from_the_dashboard_to_the_form_of_a_retraining(page, server, boa
     assert page.url == form, "a value out of bounds is not submitted"
 
 
+OF_SOURCE = ("config", "part", "good")  # how a source is read that is not read as the training source
+
+
 def test_the_form_that_judges_parts_starts_a_run_with_what_was_filled_in(page, server, deployed):
     page.goto(f"{server.url}/v2/dashboard")
     to_form(page, "on-demand")
     fields = explained(page)
-    assert [name for name, _ in fields] == ["source", "line", "release", "against", "out"]
+    assert [name for name, _ in fields] == ["source", "line", "release", "against", "out", *OF_SOURCE]
     assert all(len(text.split()) > 5 for _, text in fields), fields
     assert page.get_by_label("out (Optional)").input_value() == "verdicts.parquet"
     page.get_by_label("source", exact=True).fill("acme/boards")
     page.get_by_role("button", name="Submit").click()
     page.wait_for_url(lambda url: not url.partition("?")[0].endswith("/run"))
     [run] = server.filter("flow_runs", deployments={"name": {"any_": ["on-demand"]}})
-    usual = {"line": None, "release": None, "against": None, "out": "verdicts.parquet"}
+    usual = {"line": None, "release": None, "against": None, "out": "verdicts.parquet", **dict.fromkeys(OF_SOURCE)}
     assert run["parameters"] == {"source": "acme/boards", **usual}
     assert run["state_type"] in ("SCHEDULED", "PENDING")
