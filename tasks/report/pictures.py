@@ -69,8 +69,17 @@ def chart(draw: Callable[[Figure], None], alt: str, size: tuple[float, float] = 
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
+        _fix_layout(figure)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return Picture(_uri("svg+xml", buffer), alt, round(size[0] * 96), round(size[1] * 96))
+
+
+def _fix_layout(figure: Figure) -> None:
+    """Lay the axes out once, in rounded places: the solver's last digits differ from one run to the next."""
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position([round(end, 5) for end in axes.get_position(original=True).bounds])
 
 
 def _uri(kind: str, buffer: io.BytesIO) -> str:

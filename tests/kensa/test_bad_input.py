@@ -247,7 +247,7 @@ def test_a_commit_that_was_never_downloaded_is_not_waited_for_offline(a_place, t
     place = a_place(tmp_path / "place", {**server.env, "HF_HUB_OFFLINE": "1"})
     done = place.kensa("retrain", "--train", f"acme/boards@{'0' * 40}")
     refused(place, done, "HF_HUB_OFFLINE is set and its files are not on this machine", "go online once")
-    assert done.seconds < 15
+    assert "will start" not in done.err, "Prefect announces a retry with these words"
 
 
 def written(table, name="train.parquet"):
