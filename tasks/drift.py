@@ -43,7 +43,7 @@ def drift(
     for batch in score_batches(parts, release):
         collector.update(batch)
     new, pinned = collector.result(), source.resolved
-    _require_enough(pinned.source, new, collector.known, reference)
+    _require_enough(pinned.source, new, collector.left_out, reference)
     if (reference.lot != "").any() and set(collector.lots) == {""}:
         column = release.data.group
         note_line(
@@ -61,7 +61,7 @@ def drift(
         mix=verdict.mix,
         page=str(page),
         unread=parts.unread,
-        known=collector.known,
+        left_out=collector.left_out,
     )
     from tasks.report.drift_page import render_drift  # matplotlib
 
@@ -82,11 +82,11 @@ def _reference(release: LoadedRelease) -> Reference:
     return reference
 
 
-def _require_enough(source: str, new: NewParts, known: int, reference: Reference) -> None:
+def _require_enough(source: str, new: NewParts, left_out: int, reference: Reference) -> None:
     records = MIN_POINTS * SUBGROUP_SIZE
     if len(new) < records or len(reference) < MIN_MAPS:
-        left_out = f", without {known} that the release was made with" if known else ""
+        without = f", without {left_out} that the release was made with" if left_out else ""
         raise NothingToCompare(
             f"{source}: expected at least {records} records, two points of a chart, and {MIN_MAPS} in the reference, "
-            f"found {len(new)}{left_out}, and {len(reference)}; collect more parts first"
+            f"found {len(new)}{without}, and {len(reference)}; collect more parts first"
         )

@@ -90,9 +90,9 @@ def shared_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def server(shared_folder):
-    """One Prefect server for all processes of the session: the first starts it, the last that is done ends it."""
-    with prefect_server(shared_folder / "server") as url:
+def server(tmp_path_factory):
+    """This process's Prefect server. One for all processes would stall: SQLite lets one of its transactions write."""
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as url:
         yield Server(url)
 
 

@@ -42,8 +42,8 @@ def drift(
 def _print_result(result: DriftResult) -> None:
     print(f"{result.status}: {result.records:,} records against {result.release}  ({result.page})")
     print_unread(result.unread)
-    if result.known:
-        print(f"  left out: {result.known:,} records that {result.release} was made with")
+    if result.left_out:
+        print(f"  left out: {result.left_out:,} records that {result.release} was made with")
     rows = [_row(chart) for chart in result.charts[:MAX_CHARTS]]
     if result.cells is not None:
         rows.append((f"{result.cells.drifted:,} cells moved", "", f"p {result.cells.p:.2g}", ""))

@@ -77,8 +77,8 @@ def _summary(release: Release) -> dict[str, Any]:
 def _row(mark: str, name: str, release: Release) -> list[str]:
     manifest = release.manifest
     metrics = [_figure(manifest.metrics.get(name)) for name in METRICS]
-    found, alarms = (manifest.metrics.get(name) for name in ("good_tpr", "good_fpr"))
-    errors = [_figure(None if found is None else 1 - found), _figure(alarms)]
+    tpr, fpr = (manifest.metrics.get(name) for name in ("good_tpr", "good_fpr"))
+    errors = [_figure(None if tpr is None else 1 - tpr), _figure(fpr)]
     source = f"{manifest.train.source}@{manifest.train.revision[:12]}"
     return [mark, name, _utc(manifest.created), source, *errors, *metrics, _comparison(manifest)]
 

@@ -102,7 +102,7 @@ def _print_result(result: RetrainResult) -> None:
 
 def _error_rows(result: RetrainResult) -> list[tuple[str, str]]:
     """The shares of defects passed and of good parts stopped at the threshold, if both were evaluated."""
-    found, alarms = (result.metrics.get(name) for name in ("good_tpr", "good_fpr"))
-    if found is None or alarms is None:
+    tpr, fpr = (result.metrics.get(name) for name in ("good_tpr", "good_fpr"))
+    if tpr is None or fpr is None:
         return []
-    return [("escapes", f"{1 - found:.3f}"), ("false alarms", f"{alarms:.3f}")]
+    return [("escapes", f"{1 - tpr:.3f}"), ("false alarms", f"{fpr:.3f}")]

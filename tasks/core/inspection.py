@@ -198,8 +198,8 @@ class VerdictMix:
 class DriftResult(CommandResult):
     """How new parts compare with a release's reference.
 
-    `charts`: the clearest first; `cells` is None where there are too few maps; `unread`: see ScoreResult; `known`: how
-    many records were left out because the release was made with them.
+    `charts`: the clearest first; `cells` is None where there are too few maps; `unread`: see ScoreResult.
+    `left_out`: how many records were left out because the release was made with them.
     The JSON key of `status` is `standing`.
     """
 
@@ -213,7 +213,7 @@ class DriftResult(CommandResult):
     mix: VerdictMix = field(repr=False)
     page: str = ""
     unread: tuple[str, ...] = ()
-    known: int = 0
+    left_out: int = 0
 
     @property
     def significant_charts(self) -> list[ChartSummary]:

@@ -98,8 +98,8 @@ def _records_within(content: Row) -> list[Row]:
 
 def _require_values(row: Any, count: int) -> list[Any]:
     if not isinstance(row, list) or len(row) != count:
-        found = f"{len(row)} values" if isinstance(row, list) else type(row).__name__
-        raise ValueError(f"expected {count} values in each row of data, found {found}")
+        description = f"{len(row)} values" if isinstance(row, list) else type(row).__name__
+        raise ValueError(f"expected {count} values in each row of data, found {description}")
     return row
 
 

@@ -150,11 +150,11 @@ def design_effect(values: np.ndarray, units: np.ndarray) -> float:
     """How much larger the variance of the mean of values (n,) is than if every record stood for itself; at least 1."""
     _, code = np.unique(units, return_inverse=True)
     count, residual = code.max() + 1, values - values.mean()
-    alone = np.square(residual).sum()
-    if count < 2 or count == len(values) or alone == 0:
+    of_records = np.square(residual).sum()
+    if count < 2 or count == len(values) or of_records == 0:
         return 1.0
-    together = np.square(np.bincount(code, residual)).sum() * count / (count - 1)
-    return max(1.0, float(together / alone))
+    of_units = np.square(np.bincount(code, residual)).sum() * count / (count - 1)
+    return max(1.0, float(of_units / of_records))
 
 
 def weighted_tpr(score: np.ndarray, positive: np.ndarray, weights: np.ndarray, at: float) -> np.ndarray:

@@ -55,16 +55,16 @@ def compare_with_champion(
         comparison = replace(comparison, records=len(shared.rows), **shared.exclusions())
         if shared.impossible:
             return comparison
-        own = _judge(challenger, shared, "this model", threshold)
-        rival = _judge_champion(champion, shared, challenger.bank)
+        challenger_outputs = _judge(challenger, shared, "this model", threshold)
+        champion_outputs = _judge_champion(champion, shared, challenger.bank)
     except NotComparable as error:
         return replace(comparison, impossible=error.args[0])
     bank = challenger.bank
     mode = np.array([shared.modes.index(bank.modes[code]) for code in bank.mode[shared.rows]])
     bootstrap, good = _paired_draws(bank, shared.rows, config), bank.good[shared.rows]
-    result = paired_result(own.distances, rival.distances, mode, shared.modes, bootstrap)
-    if own.scores and rival.scores and 0 < good.sum() < len(good):
-        result = with_good_or_defect(result, own.scores, rival.scores, good, bootstrap)
+    result = paired_result(challenger_outputs.distances, champion_outputs.distances, mode, shared.modes, bootstrap)
+    if challenger_outputs.scores and champion_outputs.scores and 0 < good.sum() < len(good):
+        result = with_good_or_defect(result, challenger_outputs.scores, champion_outputs.scores, good, bootstrap)
     return replace(comparison, result=result)
 
 

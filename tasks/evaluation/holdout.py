@@ -127,8 +127,8 @@ def baseline_metrics(records: ScoredRecords) -> PairMetrics:
         return metrics
     distances = records.classifier.good_distances(records.embedded)
     auroc = weighted_auroc(distances, ~records.good, np.ones((1, len(records))))[0]
-    found = share_of_defects_found(distances, records.good, 0.01)
-    return replace(metrics, good_auroc=float(auroc), good_tpr_at_1_fpr=found)
+    detected = share_of_defects_found(distances, records.good, 0.01)
+    return replace(metrics, good_auroc=float(auroc), good_tpr_at_1_fpr=detected)
 
 
 def baseline(records: ScoredRecords, kind: BaselineKind) -> Baseline:

@@ -140,8 +140,8 @@ def _near_copies(bank: Bank) -> Json:
         _spread(bank.rows(part), most) for part, most in (("train", MAX_NEIGHBOURS), ("test", MAX_NEIGHBOUR_QUERIES))
     )
     maps = np.asarray(bank.maps[train], np.float64)
-    own = _spread(np.arange(len(train)), MAX_NEIGHBOUR_QUERIES)
-    usual = np.median(_nearest(maps[own], maps, own))
+    sample = _spread(np.arange(len(train)), MAX_NEIGHBOUR_QUERIES)
+    usual = np.median(_nearest(maps[sample], maps, sample))
     nearest = _nearest(np.asarray(bank.maps[test], np.float64), maps)
     return {"count": int((nearest < NEAR_COPY * usual).sum()), "records": len(test)}
 

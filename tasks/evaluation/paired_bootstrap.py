@@ -64,16 +64,16 @@ def with_good_or_defect(
     every = np.concatenate([np.ones((1, len(good))), bootstrap.weights])
     models = (challenger, champion)
     aurocs = [weighted_auroc(model.score, ~good, every) for model in models]
-    found = [share_of_defects_found(model.score, good, 0.01) for model in models]
-    apart = effective_units(np.subtract(*(_good_shares(model.score, good) for model in models)), bootstrap.units)
-    drawn = aurocs[0] - aurocs[1]
-    figures = result.figures | {"good_auroc": _difference(drawn[0], drawn[1:], apart, bootstrap)}
-    own, other = (
+    detected = [share_of_defects_found(model.score, good, 0.01) for model in models]
+    differing = effective_units(np.subtract(*(_good_shares(model.score, good) for model in models)), bootstrap.units)
+    differences = aurocs[0] - aurocs[1]
+    figures = result.figures | {"good_auroc": _difference(differences[0], differences[1:], differing, bootstrap)}
+    challenger_metrics, champion_metrics = (
         replace(metrics, good_auroc=float(auroc[0]), good_tpr_at_1_fpr=share)
-        for metrics, auroc, share in zip((result.challenger, result.champion), aurocs, found, strict=True)
+        for metrics, auroc, share in zip((result.challenger, result.champion), aurocs, detected, strict=True)
     )
     errors = error_differences(challenger, champion, good, bootstrap)
-    return replace(result, challenger=own, champion=other, figures=figures, **errors)
+    return replace(result, challenger=challenger_metrics, champion=champion_metrics, figures=figures, **errors)
 
 
 def _good_shares(score: np.ndarray, good: np.ndarray) -> np.ndarray:
@@ -168,11 +168,11 @@ def effective_units(shares: np.ndarray, units: np.ndarray) -> float:
 
 def _pair_shares(distances: np.ndarray, mode: np.ndarray) -> np.ndarray:
     """Each record's share (n,) in the AUROC: its own pair against all others', its others against all own."""
-    own, others = _effective(distances, mode)
-    ranked, every = np.sort(own), np.sort(others.ravel())
-    beaten = 1 - _below(every, own) / others.size
-    beats = (_below(ranked, others) / len(own)).mean(axis=1)
-    return (beaten + beats) / 2 / len(own)
+    near, far = _effective(distances, mode)
+    ranked, every = np.sort(near), np.sort(far.ravel())
+    beaten = 1 - _below(every, near) / far.size
+    beats = (_below(ranked, far) / len(near)).mean(axis=1)
+    return (beaten + beats) / 2 / len(near)
 
 
 def _below(ranked: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -204,12 +204,12 @@ def _counts(records: np.ndarray, levels: np.ndarray, shape: tuple[int, int]) -> 
 
 def _pairs_of_draws(hits: np.ndarray, misses: np.ndarray) -> np.ndarray:
     """The two metrics (draws, 2) from the weight of own and of other distances at each level (draws, levels)."""
-    found, missed = np.cumsum(hits, axis=1), np.cumsum(misses, axis=1)
-    beyond = missed[:, -1:] - missed + misses / 2
-    precision = found / np.maximum(found + missed, 1e-12)
-    all_found, all_missed = found[:, -1], missed[:, -1]
-    auroc = (hits * beyond).sum(axis=1) / (all_found * all_missed)
-    return np.stack([auroc, (hits * precision).sum(axis=1) / all_found], axis=1)
+    true_positives, false_positives = np.cumsum(hits, axis=1), np.cumsum(misses, axis=1)
+    beyond = false_positives[:, -1:] - false_positives + misses / 2
+    precision = true_positives / np.maximum(true_positives + false_positives, 1e-12)
+    all_hits, all_misses = true_positives[:, -1], false_positives[:, -1]
+    auroc = (hits * beyond).sum(axis=1) / (all_hits * all_misses)
+    return np.stack([auroc, (hits * precision).sum(axis=1) / all_hits], axis=1)
 
 
 def _macro(won: np.ndarray, mode: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -90,8 +90,8 @@ def _interval(values: list[float], confidence: float, bounded: bool) -> tuple[fl
     if len(values) < 2:
         return None, None
     mean, spread = np.mean(values), np.std(values, ddof=1) / np.sqrt(len(values))
-    reach = t.ppf((1 + confidence) / 2, len(values) - 1) * spread
-    low, high = mean - reach, mean + reach
+    half_width = t.ppf((1 + confidence) / 2, len(values) - 1) * spread
+    low, high = mean - half_width, mean + half_width
     return (max(float(low), 0.0), min(float(high), 1.0)) if bounded else (float(low), float(high))
 
 
@@ -99,8 +99,8 @@ def _simplicity(row: RankingRow) -> tuple[int, int, float, int]:
     """What the chosen of the tied has least of; the row's number makes the order whole."""
     config = row.candidate.config
     preset = _flatten(RunConfig(preset=config.preset).fingerprint_fields())
-    own = sum(value != preset[key] for key, value in _flatten(config.fingerprint_fields()).items())
-    return row.parameters, own, -row.mean, row.number
+    changed_settings = sum(value != preset[key] for key, value in _flatten(config.fingerprint_fields()).items())
+    return row.parameters, changed_settings, -row.mean, row.number
 
 
 def _flatten(settings: Json) -> Json:

@@ -122,12 +122,12 @@ def _body(kind: str, seeds: Iterator[int]) -> Callable[..., Any]:
         return partial({"mlp": mlp, "conv": conv}[kind], seeds=seeds)
     module, _, name = kind.partition(":")
     try:
-        own = getattr(importlib.import_module(module), name)
+        function = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise BadSetting(
             f"tower.kind {kind}: expected a function that Python can import, found none: {error}"
         ) from None
-    return partial(own, seeds=seeds) if "seeds" in inspect.signature(own).parameters else own
+    return partial(function, seeds=seeds) if "seeds" in inspect.signature(function).parameters else function
 
 
 def weights_digest(tower: keras.Model) -> str:

@@ -64,8 +64,8 @@ class Validation:
         spread = float(np.sqrt(np.square(vectors - vectors.mean(axis=0)).sum(axis=1).mean()))
         prototypes = self.distance.prototypes([points[self.points_mode == code] for code in self.modes])
         distances = self.distance.to_prototypes(vectors, prototypes)
-        own = self.mode[:, None] == self.modes
-        near, far = distances[own], distances[~own].reshape(len(distances), -1)
+        same_mode = self.mode[:, None] == self.modes
+        near, far = distances[same_mode], distances[~same_mode].reshape(len(distances), -1)
         loss = float(np.maximum(near[:, None] - far + self.margin, 0).mean())
         return ValidationMetrics(loss, _auroc(near, far), float((near < far.min(axis=1)).mean()), norm, spread)
 

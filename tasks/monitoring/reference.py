@@ -85,12 +85,12 @@ def build_reference(release: CalibratedClassifier, records: EmbeddedBank) -> Ref
 class NewPartsCollector:
     """Collects NewParts from the batches of a source: some twenty bytes a record, and the moments of the maps.
 
-    `known` counts the records that the release was made with. They are left out: those that it was trained on lie
+    `left_out` counts the records that the release was made with. They are left out: those that it was trained on lie
     nearer to their prototypes than any new part, and the others are the reference itself.
     """
 
     def __init__(self, release: LoadedRelease) -> None:
-        self.hashes, self.known = record_keys(SplitRecords.load(release.path).hash), 0
+        self.hashes, self.left_out = record_keys(SplitRecords.load(release.path).hash), 0
         self.columns: list[tuple[np.ndarray, ...]] = []
         self.verdicts = np.zeros(len(VERDICTS), np.int64)
         self.lots: dict[str, int] = {}
@@ -100,7 +100,7 @@ class NewPartsCollector:
         """Add a batch."""
         predictions = batch.predictions
         new = np.array([key not in self.hashes for key in batch.records.hashes], bool)
-        self.known += int((~new).sum())
+        self.left_out += int((~new).sum())
         good = predictions.verdict == "good"
         self.maps.update(batch.records.maps[good & new])
         self.verdicts += [(predictions.verdict[new] == name).sum() for name in VERDICTS]

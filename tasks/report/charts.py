@@ -64,8 +64,8 @@ def training_curves(history: Json, margin: float | None) -> Picture:
         figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=2, handlelength=3)
 
     saved = next(line for line in log if line["epoch"] == best)
-    kept = f"verification AUROC {saved['val_auroc']:.3f}" if measured else f"loss {saved['val_loss']:.4f}"
-    alt = f"training curves over {len(log)} epochs; saved epoch {best} with validation {kept}"
+    result = f"verification AUROC {saved['val_auroc']:.3f}" if measured else f"loss {saved['val_loss']:.4f}"
+    alt = f"training curves over {len(log)} epochs; saved epoch {best} with validation {result}"
     return chart(draw, alt, (4.9, 5.4 if measured else 4.2))
 
 

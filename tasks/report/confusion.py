@@ -103,8 +103,10 @@ def projection(embeddings: np.ndarray, mode: np.ndarray, accuracy: dict[int, flo
         rest = ~np.isin(mode[rows], marked)
         axes.scatter(*points[rest].T, s=7, color="#c4c4c4", linewidths=0)
         for i, mark in enumerate(marks):
-            own = points[mode[rows] == mark.code]
-            axes.scatter(*own.T, s=24, marker=shapes[i], color=mark.colour, alpha=0.8, edgecolor="white", linewidth=0.3)
+            of_mode = points[mode[rows] == mark.code]
+            axes.scatter(
+                *of_mode.T, s=24, marker=shapes[i], color=mark.colour, alpha=0.8, edgecolor="white", linewidth=0.3
+            )
         axes.set_xlabel(f"first axis ({explained[0]:.0%} of the variance)")
         axes.set_ylabel(f"second axis ({explained[1]:.0%})")
         axes.set(xticks=[], yticks=[])  # the axes' units mean nothing

@@ -90,10 +90,10 @@ def _against_champion(report: EvaluationReport, name: str) -> list[tuple[str, fl
     comparison = report.comparison
     if comparison is None or comparison.result is None:
         return []
-    own, other = getattr(comparison.result.challenger, name), getattr(comparison.result.champion, name)
-    fewer = comparison.records != report.metrics.records or abs(own - getattr(report.metrics, name)) > 5e-4
-    same = [("this model, champion’s records", own)] if fewer else []
-    return [*same, (f"champion {comparison.version}", other)]
+    challenger, champion = getattr(comparison.result.challenger, name), getattr(comparison.result.champion, name)
+    fewer = comparison.records != report.metrics.records or abs(challenger - getattr(report.metrics, name)) > 5e-4
+    same = [("this model, champion’s records", challenger)] if fewer else []
+    return [*same, (f"champion {comparison.version}", champion)]
 
 
 def baseline_table(report: EvaluationReport) -> MetricTable:
@@ -183,8 +183,8 @@ def _axis(
     lines: list[tuple[str, Difference, bool]], more: list[tuple[str, Difference, bool]], limit: float
 ) -> ChartAxis:
     half = MAX_MODES // 2
-    shown = [*(lines if len(lines) <= MAX_MODES else [*lines[:half], *lines[-half:]]), *more]
-    edges = [abs(edge) for _, entry, _ in shown for edge in (entry.difference, *(entry.interval or ()))]
+    drawn_lines = [*(lines if len(lines) <= MAX_MODES else [*lines[:half], *lines[-half:]]), *more]
+    edges = [abs(edge) for _, entry, _ in drawn_lines for edge in (entry.difference, *(entry.interval or ()))]
     largest = _round_up(max([*edges, abs(limit)]))
 
     def place(value: float) -> float:
@@ -192,10 +192,10 @@ def _axis(
 
     rows = [
         DifferenceRow(who, entry, place(entry.difference), entry.interval and tuple(map(place, entry.interval)), vetoes)
-        for who, entry, vetoes in shown
+        for who, entry, vetoes in drawn_lines
     ]
     ticks = [(f"{tick:+.3g}" if tick else "0", place(tick)) for tick in (-largest, 0.0, largest)]
-    return ChartAxis(rows, ticks, place(limit), len(lines) + len(more) - len(shown))
+    return ChartAxis(rows, ticks, place(limit), len(lines) + len(more) - len(drawn_lines))
 
 
 def _round_up(value: float) -> float:

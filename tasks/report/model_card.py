@@ -111,9 +111,9 @@ def _figures(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     lines = [f"## {say('Metrics')}", "", f"| {heads} |", "| --- | --- | --- | --- |"]
     for name, title in _known(manifest):
         low_high = edges.get(name)
-        shown = f"{low_high[0]:.3f} – {low_high[1]:.3f}" if low_high else ""
+        interval = f"{low_high[0]:.3f} – {low_high[1]:.3f}" if low_high else ""
         best = f"{raw[name]:.3f}" if name in raw else ""
-        lines.append(f"| {say(title)} | {manifest.metrics[name]:.3f} | {shown} | {best} |")
+        lines.append(f"| {say(title)} | {manifest.metrics[name]:.3f} | {interval} | {best} |")
     return "\n".join(lines)
 
 

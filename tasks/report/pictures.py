@@ -132,11 +132,11 @@ def on_one_scale(values: tuple[np.ndarray, ...], alts: tuple[str, ...], example:
 
 def difference_map(values: np.ndarray, alt: str) -> Picture:
     """A map of differences: blue below zero, white at it, red above; strongest at its own largest."""
-    reach = float(np.abs(values).max()) or 1.0
-    return _pixels(0.5 + values / (2 * reach), alt, colours="RdBu_r")
+    largest = float(np.abs(values).max()) or 1.0
+    return _pixels(0.5 + values / (2 * largest), alt, colours="RdBu_r")
 
 
 def intensity_map(values: np.ndarray, alt: str) -> Picture:
     """A map of what counts: dark at zero and below, brightest at its own largest."""
-    reach = float(values.max())
-    return _pixels(values.clip(0, None) / reach if reach > 0 else np.zeros_like(values), alt, colours="inferno")
+    largest = float(values.max())
+    return _pixels(values.clip(0, None) / largest if largest > 0 else np.zeros_like(values), alt, colours="inferno")

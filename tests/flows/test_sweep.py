@@ -49,9 +49,13 @@ def table(folder):
 
 
 def states(server, run_id):
-    """The state of every trial of a run, by its name."""
-    runs = server.tasks(run_id)
-    return {run["name"]: run["state_name"] for run in runs if run["name"].startswith("trial ")}
+    """The last state of every trial of a run, by its name; the server notes it some time after the run's."""
+
+    def ended():
+        trials = {run["name"]: run["state_name"] for run in server.tasks(run_id) if run["name"].startswith("trial ")}
+        return None if {"Pending", "Running"} & set(trials.values()) else trials
+
+    return until(ended, 60, "all trials have ended")
 
 
 def test_it_ends_with_a_sealed_folder(place, swept):

@@ -50,7 +50,7 @@ def test_the_records_that_made_the_release_are_left_out(small_line, small_releas
     page = tmp_path / "d.html"
     result = drift(source(map_column(both), tmp_path / "both"), small_line.artifacts_path, page)
     alone = drift(source(map_column(new), tmp_path / "new"), small_line.artifacts_path, page)
-    assert (result.known, result.records, alone.known, alone.records) == (len(keys), 150, 0, 150)
+    assert (result.left_out, result.records, alone.left_out, alone.records) == (len(keys), 150, 0, 150)
     assert result.as_json()["charts"] == alone.as_json()["charts"]
     with pytest.raises(NothingToCompare, match=f"found 0, without {len(keys)} that the release was made with"):
         drift(source(map_column(own), tmp_path / "own"), small_line.artifacts_path, page)

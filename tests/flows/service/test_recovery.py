@@ -126,7 +126,7 @@ def test_a_run_that_starts_again_is_not_restarted_before_it_holds_its_lock(tmp_p
     """A busy machine needs seconds between `Running` and the lock; the dead process's file must not count then."""
     monkeypatch.setitem(WAIT_SECONDS, StateType.RUNNING, 0)
     prefect = PrefectServer(f"{server.url}/api")
-    with connect(prefect) as client:
+    with connect(prefect, retries=5) as client:
         deployment = client.create_deployment(client.create_flow_from_name("dies"), name="dies")
         run = client.create_flow_run_from_deployment(deployment)
         client.set_flow_run_state(run.id, Running())
