@@ -26,7 +26,7 @@ from tasks.core.files import ensure_writable, write_json
 from tasks.core.gc_tuning import collect_on_exit
 from tasks.core.results import Epoch, Stage
 from tasks.core.stages import get_or_make_stage, verified_manifest
-from tasks.data.bank import Bank, load_bank
+from tasks.data.bank import Bank, evenly_spread, load_bank
 from tasks.model.batches import Augmentation, BalancedBatches, TripletBatches
 from tasks.model.device_maps import DeviceMaps
 from tasks.model.devices import distribute_over
@@ -165,8 +165,7 @@ def _numbered_triplets(bank: Bank, part: str) -> np.ndarray:
 
 def _scaling_maps(bank: Bank) -> np.ndarray:
     """The training records from which the scaling is learnt, evenly spread over all."""
-    rows = bank.rows("train")
-    return bank.maps[rows[:: max(1, -(-len(rows) // SCALING_SAMPLE))]]
+    return bank.maps[evenly_spread(bank.rows("train"), SCALING_SAMPLE)]
 
 
 def main(words: list[str] | None = None) -> int:

@@ -47,8 +47,8 @@ def errors(
         return np.sqrt(SPREAD) * rng.normal(size=groups)[units] + np.sqrt(1 - SPREAD) * single
 
     common = noise()
-    own, other = (np.sqrt(shared) * common + np.sqrt(1 - shared) * noise() for _ in range(2))
-    return own < norm.ppf(rates[0]), other < norm.ppf(rates[1]), units
+    challenger, champion = (np.sqrt(shared) * common + np.sqrt(1 - shared) * noise() for _ in range(2))
+    return challenger < norm.ppf(rates[0]), champion < norm.ppf(rates[1]), units
 
 
 def paired_bootstrap(first: np.ndarray, second: np.ndarray, units: np.ndarray) -> Interval:
@@ -94,21 +94,21 @@ def veto_rates(modes: int, records: int, accuracy: float, fall: float, seed: int
 
     All modes have the same accuracy in both models; the first falls by `fall` in the challenger.
     """
-    rng, alone, corrected = np.random.default_rng(seed), 0, 0
+    rng, by_interval, corrected = np.random.default_rng(seed), 0, 0
     for _ in range(SIMULATIONS // 4):
         changes = []
         for mode in range(modes):
             rates = 1 - accuracy + (fall if mode == 0 else 0), 1 - accuracy
-            own, other, units = errors(rng, records, 0, rates, 0.5)
-            changes.append(other.astype(float) - own)
-        far = [change.mean() < -MARGIN for change in changes]
+            challenger, champion, units = errors(rng, records, 0, rates, 0.5)
+            changes.append(champion.astype(float) - challenger)
+        beyond_margin = [change.mean() < -MARGIN for change in changes]
         adjusted = adjusted_p_values([fall_p_value(change, units) for change in changes])
-        corrected += any(p <= 1 - CONFIDENCE and fell for p, fell in zip(adjusted, far, strict=True))
-        alone += any(
+        corrected += any(p <= 1 - CONFIDENCE and fell for p, fell in zip(adjusted, beyond_margin, strict=True))
+        by_interval += any(
             fell and paired_bootstrap(change > 0, change < 0, units)[1] < 0
-            for change, fell in zip(changes, far, strict=True)
+            for change, fell in zip(changes, beyond_margin, strict=True)
         )
-    return alone / (SIMULATIONS // 4), corrected / (SIMULATIONS // 4)
+    return by_interval / (SIMULATIONS // 4), corrected / (SIMULATIONS // 4)
 
 
 def main() -> None:

@@ -23,8 +23,8 @@ ENGLISH = {
     "cut_groups": "{split} of {groups} groups are in more than one part",
     "cut_components": "{split} of {components} components of linked records are in more than one part; "
     "the largest holds {largest} of {records} records",
-    "near_copies": "{count} of {records} test records are near copies of training records: name what belongs together "
-    "by a group column",
+    "near_copies": "{count} of {records} test records are near copies of training records (a group column keeps "
+    "copies together)",
     "cut": "No record is in more than one part, but {cut}: split by {split_by}.",
     "clean_records": "No record is in more than one part.",
     "clean_records_groups": "No record or group is in more than one part.",
@@ -71,7 +71,7 @@ ENGLISH = {
     "difference {difference:+z.4f} [{low:+z.4f}, {high:+z.4f}]; {margin:g} is allowed",
     "costs_more": "On the test records the new threshold costs more: {test_before:,.0f} → {test_after:,.0f}. "
     "The calibration records, which chose it, say {calibration_before:,.0f} → {calibration_after:,.0f}. "
-    "They are too few to agree: keep the threshold before, or collect more parts",
+    "They are too few to agree: keep the old threshold, or collect more parts",
     "lost_modes": "no longer knows {modes}, which the champion {champion} does; gate.may_lose_modes=true allows it",
 }
 

@@ -78,6 +78,11 @@ def _share(file: Path, name: Path) -> None:
         shutil.copyfile(file, name)
 
 
+def evenly_spread(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most `most` of the rows (n,), evenly spread over all."""
+    return rows[:: max(1, -(-len(rows) // most))]
+
+
 def load_bank(folder: str | Path) -> Bank:
     """The bank of a triplets stage, maps memory-mapped; no pickle is ever read."""
     folder = Path(folder)

@@ -161,8 +161,9 @@ def matches_blob_name(blob: Path) -> bool:
 def translate_hub_errors(title: str, repository: HubRepository = DATASET) -> Iterator[None]:
     """Raise Kensa's error, in one line, for what the Hub's client raises inside; Kensa's own errors pass.
 
-    Raises BadSetting for a proxy that no client can use, NoPermission, UnknownRevision, `repository.missing`, SourceUnreachable (which may pass), UnreadableSource
-    for an answer that cannot be used or a Hub that is switched off, and UnusableFolder for what the disk refuses.
+    Raises BadSetting for a proxy that no client can use, NoPermission, UnknownRevision, `repository.missing`,
+    SourceUnreachable (which may pass), UnreadableSource for an answer that cannot be used or a Hub that is switched
+    off, and UnusableFolder for what the disk refuses.
     """
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx

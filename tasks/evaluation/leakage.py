@@ -15,7 +15,7 @@ import numpy as np
 
 from tasks.core.json_form import Json
 from tasks.core.sentences import Sentence, join_sentences, sentence
-from tasks.data.bank import Bank
+from tasks.data.bank import Bank, evenly_spread
 from tasks.data.map_statistics import mode_means
 from tasks.data.split import PARTS
 from tasks.evaluation.evaluation_report import LeakageReport, LinkedComponents, NamedGroups, Overlap, Provenance
@@ -137,17 +137,14 @@ def _near_copies(bank: Bank) -> Json:
     nearest neighbour among the others. The hash of a record that was read in another precision is another.
     """
     train, test = (
-        _spread(bank.rows(part), most) for part, most in (("train", MAX_NEIGHBOURS), ("test", MAX_NEIGHBOUR_QUERIES))
+        evenly_spread(bank.rows(part), most)
+        for part, most in (("train", MAX_NEIGHBOURS), ("test", MAX_NEIGHBOUR_QUERIES))
     )
     maps = np.asarray(bank.maps[train], np.float64)
-    sample = _spread(np.arange(len(train)), MAX_NEIGHBOUR_QUERIES)
+    sample = evenly_spread(np.arange(len(train)), MAX_NEIGHBOUR_QUERIES)
     usual = np.median(_nearest(maps[sample], maps, sample))
     nearest = _nearest(np.asarray(bank.maps[test], np.float64), maps)
     return {"count": int((nearest < NEAR_COPY * usual).sum()), "records": len(test)}
-
-
-def _spread(rows: np.ndarray, most: int) -> np.ndarray:
-    return rows[:: max(1, -(-len(rows) // most))]
 
 
 def _nearest(queries: np.ndarray, maps: np.ndarray, own: np.ndarray | None = None) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 from tasks.config.run import RunConfig
-from tasks.data.bank import Bank
+from tasks.data.bank import Bank, evenly_spread
 from tasks.model.distances import trained_distance
 
 MAX_RECORDS = 512  # of the validation part, and of the training part
@@ -46,13 +46,13 @@ class Validation:
         self.distance, self.margin = trained_distance(config.fit), config.fit.margin
         train, stop = bank.rows("train"), bank.rows("stop")
         self.modes = np.unique(bank.mode[train])
-        rows = _spread(stop[np.isin(bank.mode[stop], self.modes)], MAX_RECORDS)
+        rows = evenly_spread(stop[np.isin(bank.mode[stop], self.modes)], MAX_RECORDS)
         self.maps, self.mode = np.array(bank.maps[rows]), bank.mode[rows]
         if config.fit.prototype == "mean-map":
             self.points, self.points_mode = bank.anchors[self.modes], self.modes
         else:
             each = max(1, MAX_RECORDS // len(self.modes))
-            rows = np.concatenate([_spread(train[bank.mode[train] == code], each) for code in self.modes])
+            rows = np.concatenate([evenly_spread(train[bank.mode[train] == code], each) for code in self.modes])
             self.points, self.points_mode = np.array(bank.maps[rows]), bank.mode[rows]
 
     def measure(self, tower: Any) -> ValidationMetrics:
@@ -71,11 +71,6 @@ class Validation:
 
     def _embed(self, tower: Any, maps: np.ndarray) -> np.ndarray:
         return ops.convert_to_numpy(tower(maps, training=False)).astype(np.float64)
-
-
-def _spread(rows: np.ndarray, most: int) -> np.ndarray:
-    """At most about twice `most` of the rows, evenly spread."""
-    return rows[:: max(1, len(rows) // most)]
 
 
 def _auroc(near: np.ndarray, far: np.ndarray) -> float:

@@ -9,7 +9,7 @@ import pytest
 from support.inspected_parts import banked, inspected
 
 from tasks.data import bank
-from tasks.data.bank import load_bank, write_maps
+from tasks.data.bank import evenly_spread, load_bank, write_maps
 from tasks.data.split import PARTS
 
 
@@ -61,3 +61,10 @@ def test_maps_are_written_block_by_block(tmp_path):
 def test_rows_of_a_part_are_those_of_its_records(saved):
     assert sorted(row for part in PARTS for row in saved.rows(part)) == list(range(60))
     assert (saved.part[saved.rows("calibrate")] == PARTS.index("calibrate")).all()
+
+
+@pytest.mark.parametrize(("count", "most"), [(0, 5), (4, 5), (5, 5), (6, 5), (1001, 500)])
+def test_rows_are_thinned_to_a_number_and_spread_over_all(count, most):
+    rows = evenly_spread(np.arange(count), most)
+    assert min(count, most) / 2 <= len(rows) <= most
+    assert len(set(np.diff(rows).tolist())) <= 1
