@@ -23,9 +23,7 @@ from tasks.data.bank import Bank, load_bank
 from tasks.data.bank_variants import sampled_share, subsample
 from tasks.data.map_statistics import map_summaries
 from tasks.evaluation.ablation import left_out_mode_summary, permutation_summary
-from tasks.evaluation.comparison import compare_with_champion
 from tasks.evaluation.evaluation_report import BaselineKind, EvaluationReport, HoldoutResult
-from tasks.evaluation.gate import comparison_summary, reasons_to_reject
 from tasks.evaluation.holdout import baseline, calibrate_thresholds, collect_scores, holdout_metrics
 from tasks.evaluation.leakage import leakage_report
 from tasks.evaluation.report_data import ReportData, collect_report_data
@@ -35,6 +33,8 @@ from tasks.model.distances import distance, trained_distance
 from tasks.model.embeddings import EmbeddedBank, make_encoder
 from tasks.model.tower import build_tower
 from tasks.monitoring.reference import build_reference
+from tasks.promotion.comparison import compare_with_champion
+from tasks.promotion.gate import comparison_summary, reasons_to_reject
 from tasks.registry.frozen_sets import identify_frozen_set
 from tasks.registry.gallery import build_gallery
 from tasks.registry.loading import CalibratedClassifier, load_encoder, trained_classifier

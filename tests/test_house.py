@@ -20,7 +20,7 @@ FLOORS = [
     {"model"},
     {"registry"},
     {"evaluation", "scoring"},
-    {"monitoring"},
+    {"promotion", "monitoring"},
     {"report"},
 ]
 ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

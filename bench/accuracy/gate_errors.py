@@ -1,7 +1,7 @@
 """How often the gate's checks decide wrongly, by simulation: `python -m bench.accuracy.gate_errors`.
 
 Two questions. Which interval of the difference of two error rates holds what it says at a margin: the score interval of
-tasks/evaluation/paired_rates.py, the paired bootstrap or Wald's? And how often is some mode of an equally good model
+tasks/promotion/paired_rates.py, the paired bootstrap or Wald's? And how often is some mode of an equally good model
 refused: by its own interval, or with Holm's correction?
 """
 
@@ -15,8 +15,8 @@ from scipy.stats import norm
 
 from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.comparison_report import Interval
-from tasks.evaluation.paired_bootstrap import bootstrap_bounds, effective_units
-from tasks.evaluation.paired_rates import adjusted_p_values, fall_p_value, score_interval
+from tasks.promotion.paired_bootstrap import bootstrap_bounds, effective_units
+from tasks.promotion.paired_rates import adjusted_p_values, fall_p_value, score_interval
 
 CONFIDENCE, MARGIN, DRAWS = 0.95, 0.05, 500
 SIMULATIONS = 2000

@@ -1,1 +1,1 @@
-"""What a model is worth: metrics, intervals, thresholds, the comparison with the champion and the gate."""
+"""What a model is worth: metrics, intervals, thresholds, leakage, labels to check and costs."""

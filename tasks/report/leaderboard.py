@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tasks.config.run import GateConfig
 from tasks.evaluation.comparison_report import Comparison, Difference, Interval, PairMetrics
 from tasks.evaluation.evaluation_report import EvaluationReport
-from tasks.evaluation.gate import deciding_metric, is_better, is_significant_drop
+from tasks.promotion.gate import deciding_metric, is_better, is_significant_drop
 
 COMPARED_METRICS = {  # figure → title, and whether more is better
     "auroc": ("verification AUROC", True),

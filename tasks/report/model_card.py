@@ -9,7 +9,7 @@ from tasks.config.run import RunConfig
 from tasks.core.text import break_links
 from tasks.evaluation.comparison_report import Difference
 from tasks.evaluation.evaluation_report import EvaluationReport
-from tasks.evaluation.gate import format_difference, printable
+from tasks.promotion.gate import format_difference, printable
 from tasks.registry.manifest import ReleaseManifest
 from tasks.report.translation import Translate, translator
 

@@ -28,8 +28,8 @@ from tasks.evaluation.evaluation_report import (
     Overlap,
     Provenance,
 )
-from tasks.evaluation.paired_bootstrap import paired_result, with_good_or_defect
-from tasks.evaluation.paired_rates import AnomalyScores
+from tasks.promotion.paired_bootstrap import paired_result, with_good_or_defect
+from tasks.promotion.paired_rates import AnomalyScores
 from tasks.registry.manifest import FrozenSet, SourceSummary
 from tasks.registry.release_files import DEFECT_THRESHOLD, MODE_THRESHOLD, Threshold
 

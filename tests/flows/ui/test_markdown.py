@@ -21,7 +21,7 @@ from tasks.core.inspection import (
     VerdictMix,
 )
 from tasks.core.results import RetrainResult
-from tasks.evaluation.gate import comparison_summary
+from tasks.promotion.gate import comparison_summary
 
 HOSTILE = "a|b"
 PARTS = {"train": 6, "stop": 1, "calibrate": 2, "test": 3}

@@ -12,7 +12,7 @@ from support.evaluations import more_escapes
 from kensa.cli.releases import releases
 from tasks.config.run import GateConfig
 from tasks.core.stages import seal_folder
-from tasks.evaluation.gate import comparison_summary, reasons_to_reject
+from tasks.promotion.gate import comparison_summary, reasons_to_reject
 from tasks.registry.champion import init_champion_file, set_champion
 
 

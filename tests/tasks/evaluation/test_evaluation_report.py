@@ -9,7 +9,7 @@ from support.evaluations import comparison, holdout, impossible, report
 
 from tasks.config.run import GateConfig
 from tasks.evaluation.evaluation_report import Auroc, EvaluationReport, ModeMetrics
-from tasks.evaluation.gate import comparison_summary, reasons_to_reject
+from tasks.promotion.gate import comparison_summary, reasons_to_reject
 
 
 def stored(evaluation: EvaluationReport) -> dict:

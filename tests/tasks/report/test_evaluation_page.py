@@ -18,10 +18,10 @@ from tasks.data.split import PARTS
 from tasks.evaluation.bootstrap import Bootstrap, intervals, macro_intervals
 from tasks.evaluation.comparison_report import Comparison
 from tasks.evaluation.evaluation_report import Auroc, Baseline, EvaluationReport, GroupMetrics, HoldoutMetrics
-from tasks.evaluation.gate import comparison_summary, reasons_to_reject
 from tasks.evaluation.metrics import macro, pair_metrics, per_mode_metrics
-from tasks.evaluation.paired_bootstrap import paired_result
 from tasks.evaluation.report_data import Misclassification, PairContrast, ReportData, TripletExample
+from tasks.promotion.gate import comparison_summary, reasons_to_reject
+from tasks.promotion.paired_bootstrap import paired_result
 from tasks.registry.manifest import FrozenSet, SourceSummary
 from tasks.report.curves import RATES, curves, precision_recall, readings, roc
 from tasks.report.evaluation_page import render

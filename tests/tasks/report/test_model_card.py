@@ -13,7 +13,7 @@ from support.evaluations import comparison, difference, holdout, impossible, mod
 from tasks.config.model import TrainingConfig
 from tasks.config.run import DataConfig, EvaluateConfig, GateConfig, RunConfig
 from tasks.evaluation.evaluation_report import Baseline
-from tasks.evaluation.gate import comparison_summary
+from tasks.promotion.gate import comparison_summary
 from tasks.registry.manifest import ReleaseManifest, SourceSummary
 from tasks.report.model_card import model_card
 

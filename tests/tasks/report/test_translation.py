@@ -12,7 +12,7 @@ from support.project import ROOT
 
 from tasks.config.run import LANGUAGES, GateConfig
 from tasks.core.sentences import ENGLISH, Sentence
-from tasks.evaluation.gate import comparison_sentence
+from tasks.promotion.gate import comparison_sentence
 from tasks.report.templating import environment
 from tasks.report.translation import read_catalogue, translator
 

@@ -17,9 +17,9 @@ from tasks.core.text import one_line
 from tasks.data.bank import Bank
 from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.comparison_report import Comparison
-from tasks.evaluation.paired_bootstrap import paired_result, required_draws, with_good_or_defect
-from tasks.evaluation.paired_rates import AnomalyScores
 from tasks.evaluation.scored_records import ScoredRecords, score_bank_part
+from tasks.promotion.paired_bootstrap import paired_result, required_draws, with_good_or_defect
+from tasks.promotion.paired_rates import AnomalyScores
 from tasks.registry.loading import load_classifier
 from tasks.registry.manifest import FrozenSet
 from tasks.registry.release_files import (

@@ -16,15 +16,15 @@ from support.releases import manifest
 from tasks.config.model import TowerConfig
 from tasks.config.run import GateConfig, RunConfig
 from tasks.data.split import PARTS
-from tasks.evaluation.comparison import MIN_COMPARED, comparable_records, compare_with_champion
 from tasks.evaluation.comparison_report import Comparison
-from tasks.evaluation.gate import comparison_summary, reasons_to_reject
 from tasks.evaluation.metrics import pair_metrics
 from tasks.evaluation.scored_records import score_bank_part
 from tasks.model.classifier import Classifier, PrototypeClassifier, fit_prototypes, raw_map_baseline
 from tasks.model.distances import distance
 from tasks.model.embeddings import Embedded, EmbeddedBank, make_encoder
 from tasks.model.tower import build_tower
+from tasks.promotion.comparison import MIN_COMPARED, comparable_records, compare_with_champion
+from tasks.promotion.gate import comparison_summary, reasons_to_reject
 from tasks.registry.loading import load_classifier
 from tasks.registry.manifest import FrozenSet
 from tasks.registry.release_files import DEFECT_THRESHOLD, ClassifierArrays, SplitRecords, Threshold, ThresholdSettings
@@ -255,7 +255,7 @@ def rival(tmp_path, bank, monkeypatch):
 
     def make(classifier: Classifier) -> Release:
         release = released(tmp_path, bank)
-        monkeypatch.setattr("tasks.evaluation.comparison.load_classifier", lambda _: classifier)
+        monkeypatch.setattr("tasks.promotion.comparison.load_classifier", lambda _: classifier)
         return release
 
     return make

@@ -11,9 +11,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.comparison_report import PairedResult
-from tasks.evaluation.gate import is_significant_drop
 from tasks.evaluation.metrics import pair_metrics
-from tasks.evaluation.paired_bootstrap import (
+from tasks.promotion.gate import is_significant_drop
+from tasks.promotion.paired_bootstrap import (
     bootstrap_bounds,
     effective_units,
     min_units_for_significance,
@@ -22,7 +22,7 @@ from tasks.evaluation.paired_bootstrap import (
     weighted_pairs,
     with_good_or_defect,
 )
-from tasks.evaluation.paired_rates import AnomalyScores
+from tasks.promotion.paired_rates import AnomalyScores
 
 
 def simulated(
@@ -188,7 +188,7 @@ NULL = [(30, 3, 1.5, 0), (120, 6, 2.0, 0), (150, 3, 1.5, 12)]
 @pytest.fixture
 def without_metrics(monkeypatch):
     """The models' own metrics, half of a comparison's time, are left out where only the differences are asked for."""
-    monkeypatch.setattr("tasks.evaluation.paired_bootstrap.pair_metrics", lambda *_: None)
+    monkeypatch.setattr("tasks.promotion.paired_bootstrap.pair_metrics", lambda *_: None)
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from scipy.stats import norm, t
 from tasks.evaluation.bootstrap import Bootstrap, weighted_auroc, weighted_share
 from tasks.evaluation.comparison_report import Interval, MetricDifference, ModeDifference, PairedResult, PooledModes
 from tasks.evaluation.metrics import pair_metrics, share_of_defects_found
-from tasks.evaluation.paired_rates import AnomalyScores, adjusted_p_values, error_differences, fall_p_value
+from tasks.promotion.paired_rates import AnomalyScores, adjusted_p_values, error_differences, fall_p_value
 
 PAIR_METRICS = ("auroc", "average_precision")
 BLOCK_VALUES = 1 << 20  # draws × levels at once: 8 MB an array

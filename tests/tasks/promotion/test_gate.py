@@ -23,7 +23,7 @@ from support.evaluations import (
 
 from tasks.config.run import GateConfig
 from tasks.evaluation.comparison_report import Comparison, ComparisonSummary, PooledModes, RateDifference
-from tasks.evaluation.gate import METRIC_TITLES, comparison_summary, reasons_to_reject
+from tasks.promotion.gate import METRIC_TITLES, comparison_summary, reasons_to_reject
 
 
 def reasons(compared: Comparison | None = None, settings: GateConfig = GateConfig(), **changes: Any) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binom, t
 
 from tasks.evaluation.bootstrap import Bootstrap
-from tasks.evaluation.paired_rates import (
+from tasks.promotion.paired_rates import (
     AnomalyScores,
     adjusted_p_values,
     error_differences,
