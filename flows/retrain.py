@@ -17,9 +17,10 @@ from flows.ui.artifacts import RunArtifacts, initial_run_name, rename_run
 from tasks import steps
 from tasks.config.fingerprints import fingerprint
 from tasks.config.run import RunConfig
-from tasks.core.errors import SomeLinesFailed
+from tasks.core.errors import SomeLinesFailed, UnfitData
 from tasks.core.facts import BankFacts
-from tasks.core.results import RetrainResult, Stage
+from tasks.core.results import Finding, RetrainResult, Stage
+from tasks.evaluation.least_sizes import require_least_sizes
 from tasks.registry.champion import exclusive_run
 
 
@@ -95,6 +96,7 @@ def _run_line(sources: Sources, champion: Any, identity: str, config: RunConfig)
     data = prepare(sources, config)
     triplets = steps.triplets(data.train, data.test, config)
     ui.publish_split(triplets)
+    sizes = _require_least_sizes(triplets, config, ui)
     changes = steps.changes(triplets, champion)
     ui.publish_changes(changes)
     progress = ui.training_progress(config)
@@ -102,12 +104,21 @@ def _run_line(sources: Sources, champion: Any, identity: str, config: RunConfig)
     progress.finish(model)
     facts = {**_facts(data, triplets), "changes": changes and changes.as_json()}
     folds = fold_results(triplets, config)
-    report = steps.evaluate(triplets, model, config, champion, facts, data.findings, folds)
+    report = steps.evaluate(triplets, model, config, champion, facts, (*data.findings, *sizes), folds)
     ui.publish_unseen_modes(report)
     stages = {"cache": data.train.stage, "triplets": triplets, "model": model, "report": report}
     result = steps.publish(stages, config, champion and champion.version, identity, facts)
     ui.publish_metrics(result)
     return result
+
+
+def _require_least_sizes(triplets: Stage, config: RunConfig, ui: RunArtifacts) -> tuple[Finding, ...]:
+    """The checks of the parts' sizes; the UI shows those that fail. Raises UnfitData."""
+    try:
+        return require_least_sizes(BankFacts.from_json(triplets.facts), config, config.train)
+    except UnfitData as unfit:
+        ui.publish_findings(config.train, unfit.findings)
+        raise
 
 
 def _facts(data: PreparedData, triplets: Stage) -> dict[str, Any]:

@@ -28,10 +28,10 @@ from tasks.data.records import Records, read_records
 from tasks.data.sampling import triplets_by_part
 from tasks.data.schema import listed
 from tasks.data.split import PARTS, linked_components, split_units
+from tasks.evaluation.least_sizes import MIN_TEST_RECORDS
 
 GIANT_COMPONENT = 0.5  # share of all records; a component of more than that cannot stay together
 TEST = PARTS.index("test")
-MIN_TEST_RECORDS = 20  # of a test source: with fewer, two models cannot be told apart
 MIN_UNSHARED_RECORDS = 100  # of a test source that is mostly in the training source too
 
 

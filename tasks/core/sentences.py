@@ -33,6 +33,7 @@ ENGLISH = {
     "not_better_than_raw_map": "{metric} {value:.4f} does not beat the {baseline} ({raw:.4f}): "
     "no improvement over the raw-map baseline",
     "raw_map_margin": "{metric} {value:.4f} does not beat the {baseline} ({raw:.4f}) by the required {margin:g}",
+    "few_test_records": "only {count} test records: {needed} are needed to judge a model",
     "no_threshold": "no {name} threshold: {why}",
     "one_kind": "the calibration records are all of one kind",
     "few_for_fpr": "{count} good calibration records, a false-positive rate of {rate:g} needs {needed}",
@@ -75,6 +76,14 @@ ENGLISH = {
     "lost_modes": "no longer knows {modes}, which the champion {champion} does; gate.may_lose_modes=true allows it",
 }
 
+METRIC_TITLES = {
+    "auroc": "verification AUROC",
+    "average_precision": "average precision",
+    "mode_accuracy": "mode accuracy",
+    "macro_mode_accuracy": "mean mode accuracy",
+    "good_auroc": "good-or-defect AUROC",
+}
+
 
 class Sentence(str):
     """English text; `code` is empty for a text without parameters, which a catalogue translates by itself."""
@@ -110,6 +119,11 @@ class Sentence(str):
 def sentence(code: str, **params: Any) -> Sentence:
     """The English sentence of a code; a parameter that is to be translated is a Sentence."""
     return Sentence(ENGLISH[code].format(**params), code, params)
+
+
+def metric_title(metric: str) -> Sentence:
+    """A metric as people read it."""
+    return Sentence(METRIC_TITLES.get(metric, metric))
 
 
 def join_sentences(sentences: Sequence[Sentence]) -> Sentence:

@@ -12,6 +12,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from tasks.core.sentences import sentence
 from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.comparison_report import Interval
+from tasks.evaluation.least_sizes import min_good_records
 from tasks.registry.release_files import Threshold
 
 
@@ -21,7 +22,7 @@ def target_fpr(score: np.ndarray, positive: np.ndarray, target: float) -> float:
     Raises ValueError where n is below 1/target: so few scores have no such quantile.
     """
     negatives = np.sort(score[~positive])
-    needed = math.ceil(1 / target)
+    needed = min_good_records(target)
     if len(negatives) < needed:
         raise ValueError(sentence("few_for_fpr", count=len(negatives), rate=target, needed=needed))
     rank = math.ceil((len(negatives) + 1) * (1 - target) - 1e-9)  # 250 · (1 − 0.172) is 207.00000000000003

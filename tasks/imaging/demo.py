@@ -27,7 +27,7 @@ from tasks.imaging.windows import WindowGrid, fit_windows, rt_maps
 DEMO_VERSION = "1"  # part of the revision: raise it with every change that alters a record
 
 SEED, GOOD, PER_MODE = 42, 600, 100
-FILES_GOOD, FILES_PER_MODE, FILES_STANDARD = 120, 20, 60  # photographs that `write_demo` writes
+FILES_GOOD, FILES_PER_MODE, FILES_STANDARD = 160, 20, 60  # photographs that `write_demo` writes
 LOTS, UNIT_RECORDS = 12, 200
 CHUNK_RECORDS = 128  # drawn at once
 RECORD, LOT, UNIT, UNIT_LOT = range(4)  # kinds of random stream

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tasks.config.run import GateConfig
-from tasks.core.sentences import Sentence, sentence
+from tasks.core.sentences import Sentence, metric_title, sentence
 from tasks.evaluation.comparison_report import (
     Comparison,
     ComparisonSummary,
@@ -18,22 +18,16 @@ from tasks.evaluation.comparison_report import (
     WorstMode,
 )
 from tasks.evaluation.evaluation_report import HoldoutResult
+from tasks.evaluation.least_sizes import MIN_TEST_RECORDS
 
 MAX_NAMED_MODES = 8
-
-METRIC_TITLES = {
-    "auroc": "verification AUROC",
-    "average_precision": "average precision",
-    "mode_accuracy": "mode accuracy",
-    "macro_mode_accuracy": "mean mode accuracy",
-    "good_auroc": "good-or-defect AUROC",
-}
 
 
 def reasons_to_reject(result: HoldoutResult, settings: GateConfig) -> tuple[Sentence, ...]:
     """Why the model may not be released; no reason lets it pass."""
     return (
         *(sentence("leak", leak=leak) for leak in result.certificate.leaks),
+        *_too_few_records(result),
         *_against_raw_map(result, settings),
         *(
             sentence("no_threshold", name=Sentence(threshold.name), why=threshold.refused)
@@ -42,6 +36,11 @@ def reasons_to_reject(result: HoldoutResult, settings: GateConfig) -> tuple[Sent
         ),
         *_against_champion(result.comparison, settings),
     )
+
+
+def _too_few_records(result: HoldoutResult) -> list[Sentence]:
+    count, needed = result.metrics.records, MIN_TEST_RECORDS
+    return [sentence("few_test_records", count=count, needed=needed)] if count < needed else []
 
 
 def _against_raw_map(result: HoldoutResult, settings: GateConfig) -> list[Sentence]:
@@ -166,11 +165,6 @@ def rates_sentence(result: PairedResult, champion: str) -> Sentence:
     rates = {"escapes": result.escapes, "false alarms": result.false_alarms}
     escapes, alarms = (sentence("error_rate", **entry.sentence_params(name)) for name, entry in rates.items())
     return sentence("error_rates", champion=champion, escapes=escapes, false_alarms=alarms)
-
-
-def metric_title(metric: str) -> Sentence:
-    """A metric as people read it."""
-    return Sentence(METRIC_TITLES.get(metric, metric))
 
 
 def deciding_metric(result: PairedResult, settings: GateConfig) -> str:

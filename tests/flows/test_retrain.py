@@ -109,3 +109,15 @@ def test_a_failed_run_shows_its_findings_and_no_traceback(served, server):
     states = walked(server, done.run_id)
     assert [name.split()[0] for name, state in states.items() if state == "Failed"] == ["cache"]
     assert "train" not in states
+
+
+def test_too_few_good_records_for_the_target_are_known_before_the_training(served, server):
+    (served.folder / "few").mkdir()
+    pq.write_table(wide_records(inspected(modes=3, each=80)), served.folder / "few" / "train.parquet")
+    done = served.kensa("retrain", "--train", "few")
+    assert done.code == 2, done.err
+    line = "few cannot be trained on: enough good calibration records: expected 20 at least for evaluate.target=0.05"
+    assert line in done.err
+    assert "train" not in walked(server, done.run_id)
+    table = json.loads(server.artifacts(done.run_id)["findings-few"]["data"])
+    assert table[0]["check"] == "enough good calibration records"

@@ -13,9 +13,9 @@ from tasks.core.errors import BadSetting, LimitedMemory, UnknownSource
 
 
 def write_source(folder):
-    """A folder of 36 records of three modes, as a source."""
+    """A folder of 420 records of three modes, as a source."""
     folder.mkdir()
-    pq.write_table(map_column(inspected()), folder / "train.parquet")
+    pq.write_table(map_column(inspected(each=140)), folder / "train.parquet")
 
 
 def told(code: str) -> str:
@@ -89,7 +89,7 @@ def test_the_verdicts_on_a_source_become_a_file(small_line, tmp_path, monkeypatc
     write_source(tmp_path / "set")
     result = kensa.score("set", out="verdicts.parquet", artifacts=small_line.artifacts_folder)
     assert (result.release, result.path) == ("v1", "verdicts.parquet")
-    assert sum(result.counts.values()) == pq.read_metadata("verdicts.parquet").num_rows == 36
+    assert sum(result.counts.values()) == pq.read_metadata("verdicts.parquet").num_rows == 420
 
 
 @pytest.mark.parametrize(("server", "line"), [(None, "start Prefect's temporary server …\n"), ("http://there", "")])

@@ -55,7 +55,7 @@ def test_afterwards_signals_mean_what_they_meant_before():
 def test_ctrl_c_in_a_terminal_ends_a_training_at_once_and_the_next_run_goes_on(place, hidden):
     """The terminal sends it to the temporary server too, which must live until the flow has told it."""
     (place.folder / "set").mkdir()
-    pq.write_table(map_column(hidden(30)), place.folder / "set" / "parts.parquet")
+    pq.write_table(map_column(hidden(140)), place.folder / "set" / "parts.parquet")
     settings = [f"data.rows={ROWS}", f"data.cols={COLS}", "fit.epochs=300", "fit.patience=300"]
     words = ["retrain", "--train", "./set", *(word for setting in settings for word in ("--set", setting))]
     code, seconds, text = in_terminal(place, words, "epoch   2/")

@@ -22,8 +22,9 @@ from support.evaluations import (
 )
 
 from tasks.config.run import GateConfig
+from tasks.core.sentences import METRIC_TITLES
 from tasks.evaluation.comparison_report import Comparison, ComparisonSummary, PooledModes, RateDifference
-from tasks.promotion.gate import METRIC_TITLES, comparison_summary, reasons_to_reject
+from tasks.promotion.gate import comparison_summary, reasons_to_reject
 
 
 def reasons(compared: Comparison | None = None, settings: GateConfig = GateConfig(), **changes: Any) -> list[str]:
@@ -53,6 +54,11 @@ def test_by_how_much_the_raw_map_must_be_beaten():
 def test_a_refused_threshold_rejects():
     refused = threshold(value=None, refused="7 good calibration records, … needs 20")
     assert reasons(thresholds=(refused,)) == ["no good or defect threshold: 7 good calibration records, … needs 20"]
+
+
+def test_few_test_records_reject():
+    assert reasons(metrics=holdout(records=20)) == []
+    assert reasons(metrics=holdout(records=19)) == ["only 19 test records: 20 are needed to judge a model"]
 
 
 def test_a_leak_rejects():

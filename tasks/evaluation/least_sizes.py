@@ -1,0 +1,59 @@
+"""How many records a judgement needs in each part of the split: known before anything is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from tasks.config.run import EvaluateConfig, RunConfig
+from tasks.core.errors import UnfitData
+from tasks.core.facts import BankFacts
+from tasks.core.results import Finding
+
+MIN_TEST_RECORDS = 20  # with fewer, two models cannot be told apart
+MIN_CALIBRATION_RECORDS = 20  # with fewer, a threshold between modes is chance
+MIN_VALIDATION_RECORDS = 10  # where they choose the epoch
+
+
+def require_least_sizes(facts: BankFacts, config: RunConfig, source: str) -> tuple[Finding, ...]:
+    """The checks of the parts' sizes; raises UnfitData where a trained model could not be judged or released."""
+    findings = tuple(size_findings(facts, config))
+    if not all(finding.success for finding in findings):
+        raise UnfitData(source, findings)
+    return findings
+
+
+def size_findings(facts: BankFacts, config: RunConfig) -> Iterator[Finding]:
+    """A required check of each size that the training's choice of an epoch, the thresholds and the test need.
+
+    Good and defective records are needed where the training part has good ones: without, no verdict is given.
+    """
+    records, good = facts.records, facts.good
+    if config.resolved().fit.keep == "best":
+        yield _check("validation records", records["stop"], MIN_VALIDATION_RECORDS, "split.stop")
+    yield _check("calibration records", records["calibrate"], MIN_CALIBRATION_RECORDS, "split.calibrate")
+    yield _check("test records", records["test"], MIN_TEST_RECORDS, "split.test")
+    if not good["train"]:
+        return
+    yield _good_calibration_check(good["calibrate"], config.evaluate)
+    yield _check("good test records", good["test"], 1, "split.test")
+    for part, title in (("calibrate", "calibration"), ("test", "test")):
+        yield _check(f"defective {title} records", records[part] - good[part], 1, f"split.{part}")
+
+
+def min_good_records(target: float) -> int:
+    """The fewest good calibration records among which a false-positive rate of `target` has a quantile."""
+    return math.ceil(1 / target)
+
+
+def _good_calibration_check(count: int, settings: EvaluateConfig) -> Finding:
+    name, setting = "good calibration records", "split.calibrate"
+    if settings.rule != "target_fpr":
+        return _check(name, count, 1, setting)
+    target = f"evaluate.target={settings.target:g}"
+    return _check(name, count, min_good_records(settings.target), f"{setting} or evaluate.target", f" for {target}")
+
+
+def _check(name: str, count: int, least: int, settings: str, reason: str = "") -> Finding:
+    missing = f"expected {least} at least{reason}, found {count}; add records, or raise {settings}"
+    return Finding(f"enough {name}", count >= least, True, missing if count < least else f"{count}")
