@@ -1,4 +1,4 @@
-"""Extra trainings that test the evaluation, without each mode and with permuted modes; in turn or on a cluster.
+"""Extra trainings that test the evaluation: without a mode, with permuted modes, on another split, here or on Dask.
 
 Each has the settings of the run itself and is kept, so that a run that was killed continues where it was.
 """
@@ -23,9 +23,9 @@ from tasks.core.text import escape_markdown
 
 
 def fold_results(triplets: Stage, config: RunConfig) -> tuple[dict[str, Any], ...]:
-    """The metrics of every fold that `config.evaluate` names; raises ClusterUnreachable."""
+    """The metrics of every fold that the settings name; raises ClusterUnreachable."""
     address = config.evaluate.cluster()
-    if not (config.evaluate.unseen or config.evaluate.permutation):
+    if not (config.evaluate.unseen or config.evaluate.permutation or config.split.replay):
         return ()
     plan = steps.plan_folds(triplets, config)
     if address is None:

@@ -22,7 +22,7 @@ from tasks.core.stages import get_or_make_stage
 from tasks.data.bank import Bank, load_bank
 from tasks.data.bank_variants import sampled_share, subsample
 from tasks.data.map_statistics import map_summaries
-from tasks.evaluation.ablation import left_out_mode_summary, permutation_summary
+from tasks.evaluation.ablation import left_out_mode_summary, permutation_summary, replay_summary
 from tasks.evaluation.evaluation_report import BaselineKind, EvaluationReport, HoldoutResult
 from tasks.evaluation.holdout import baseline, calibrate_thresholds, collect_scores, holdout_metrics
 from tasks.evaluation.leakage import leakage_report
@@ -145,6 +145,7 @@ def _report(inputs: EvaluationInputs, result: HoldoutResult, history: Json, labe
         labels=labels,
         unseen=left_out_mode_summary(inputs.folds, config),
         permutation=permutation_summary(inputs.folds, config),
+        replay=replay_summary(inputs.folds),
     )
 
 
@@ -159,7 +160,8 @@ def _write_page(
 def _fold_means(report: EvaluationReport) -> dict[str, float]:
     """The means over the folds, under other names than the metrics of the released model."""
     means = {f"unseen_{name}": value for name, value in (report.unseen or {"mean": {}})["mean"].items()}
-    permutation = report.permutation
+    permutation, replay = report.permutation, report.replay or {}
+    means |= {f"replayed_{name}": value for name, value in replay.items() if name.startswith("angular")}
     return means | ({"permutation_auroc": permutation["mean"]} if permutation and permutation["auroc"] else {})
 
 

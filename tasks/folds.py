@@ -1,4 +1,4 @@
-"""Extra trainings that test the evaluation: on banks without one mode, or with permuted modes.
+"""Extra trainings that test the evaluation: on banks without one mode, with permuted modes, or split otherwise.
 
 Each bank is a sealed stage, so that the ordinary training step trains on it and an interrupted run resumes. Its rows
 are those of the bank that it comes from, and share its maps on the disk.
@@ -14,9 +14,9 @@ from tasks.config.run import RunConfig
 from tasks.core.results import Fold, Stage
 from tasks.core.stages import get_or_make_stage
 from tasks.data.bank import Bank, load_bank
-from tasks.data.bank_variants import FITTED_PARTS, subsample, with_permuted_modes, without_mode
+from tasks.data.bank_variants import FITTED_PARTS, subsample, with_notebook_split, with_permuted_modes, without_mode
 from tasks.data.split import PARTS
-from tasks.evaluation.ablation import permuted_label_metrics, unseen_metrics
+from tasks.evaluation.ablation import permuted_label_metrics, replayed_split_metrics, unseen_metrics
 from tasks.evaluation.scored_records import score_bank_part, score_part
 from tasks.model.embeddings import EmbeddedBank
 from tasks.registry.loading import load_encoder, trained_classifier
@@ -25,7 +25,7 @@ PERMUTATIONS = 3  # with few or similar records, a single one may be far from 0.
 
 
 def plan_folds(triplets: Stage, config: RunConfig) -> tuple[Fold, ...]:
-    """The folds that `config.evaluate` asks for: each mode of defects left out in turn, and the modes permuted.
+    """The folds that the settings ask for: each mode of defects left out in turn, the modes permuted, a split replayed.
 
     A mode stays in where the test part has no record of it, or where fewer than two modes would remain to train,
     stop or calibrate on.
@@ -33,7 +33,8 @@ def plan_folds(triplets: Stage, config: RunConfig) -> tuple[Fold, ...]:
     settings, bank = config.evaluate, load_bank(triplets.path)
     unseen = [Fold("without", bank.modes[code]) for code in _defective(bank)] if settings.unseen else []
     permuted = [Fold("permuted", str(number + 1)) for number in range(PERMUTATIONS)] if settings.permutation else []
-    return (*unseen, *permuted)
+    replayed = [Fold("replay", config.split.replay)] if config.split.replay else []
+    return (*unseen, *permuted, *replayed)
 
 
 def _defective(bank: Bank) -> list[int]:
@@ -56,6 +57,8 @@ def make_fold_bank(triplets: Stage, fold: Fold, config: RunConfig) -> Stage:
         options = config.triplets.per_record, config.seed
         if fold.kind == "permuted":
             variant = with_permuted_modes(bank, int(fold.name), *options)
+        elif fold.kind == "replay":
+            variant = with_notebook_split(bank)
         else:
             variant = without_mode(bank, fold.name, *options)
         variant.save(draft, maps=Path(triplets.path) / "maps.npy")
@@ -74,6 +77,8 @@ def fold_metrics(triplets: Stage, variant: Stage, model: Stage, fold: Fold, conf
     def make(draft: Path) -> dict[str, Any]:
         most = config.evaluate.most_records
         records = EmbeddedBank(load_encoder(model), subsample(load_bank(variant.path), most))
+        if fold.kind == "replay":
+            return {"figures": {"kind": fold.kind, "name": fold.name, **replayed_split_metrics(records, config)}}
         classifier = trained_classifier(records, config)
         if fold.kind == "without":
             test = score_bank_part(classifier, subsample(load_bank(triplets.path), most), "test")

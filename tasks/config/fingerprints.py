@@ -30,7 +30,7 @@ def cache_digest(revision: str, data: DataConfig, held_out: bool) -> str:
 
 def triplets_digest(train: str, test: str | None, config: RunConfig, pooled: bool = False) -> str:
     """Names the bank made from these caches; `pooled`: both are split as one source."""
-    settings = (config.data.good, config.split.fingerprint_fields(), asdict(config.triplets), config.seed)
+    settings = (config.data.good, config.split.split_fields(), asdict(config.triplets), config.seed)
     return digest_of("triplets", TRIPLETS_VERSION, train, test, settings, *(["pooled"] if pooled else []))
 
 

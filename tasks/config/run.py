@@ -57,11 +57,18 @@ class SplitConfig(ValidatedConfig):
     fixed: bool = setting(
         False, "A group's part depends on its name and the seed alone: it keeps its part, and shares vary more"
     )
+    replay: Literal["notebook"] | None = setting(
+        None, "Train once more on the notebook's own split of triplets, to show its accuracy beside the honest one"
+    )
 
     def fingerprint_fields(self) -> dict[str, Any]:
-        """What can change the split; a setting that came later counts where it is set, for old runs lack it."""
+        """What can change the result; a setting that came later counts where it is set, for old runs lack it."""
         values = dataclasses.asdict(self)
-        return {name: value for name, value in values.items() if name != "fixed" or value}
+        return {name: value for name, value in values.items() if name not in ("fixed", "replay") or value}
+
+    def split_fields(self) -> dict[str, Any]:
+        """What can change the split itself; another split that is replayed beside it cannot."""
+        return {name: value for name, value in self.fingerprint_fields().items() if name != "replay"}
 
 
 @dataclass(frozen=True)
@@ -190,6 +197,11 @@ class RunConfig(ValidatedConfig):
         if fit.distance == "rt" and fit.prototype == "mean-map":
             raise BadSetting(
                 "fit.prototype: expected mean-embedding for the RT distance, found mean-map, which has no V"
+            )
+        if self.split.replay and fit.batches != "triplets":
+            raise BadSetting(
+                f"split.replay: expected fit.batches=triplets, as in preset notebook, found {fit.batches}: "
+                "there are no triplets to split"
             )
 
     @property

@@ -82,18 +82,19 @@ class CachedSource:
 
 @dataclass(frozen=True)
 class Fold:
-    """An extra training that tests the evaluation: with one mode left out, or with permuted modes.
+    """An extra training that tests the evaluation: with one mode left out, with permuted modes, or on another split.
 
-    `name` is the mode that is left out, or the number of the permutation.
+    `name` is the mode that is left out, the number of the permutation, or whose split of the triplets is replayed.
     """
 
-    kind: Literal["without", "permuted"]
+    kind: Literal["without", "permuted", "replay"]
     name: str
 
     @property
     def title(self) -> str:
         """How run names and progress show it."""
-        return f"without mode {self.name}" if self.kind == "without" else f"modes permuted, {self.name}"
+        titles = {"without": "without mode {}", "permuted": "modes permuted, {}", "replay": "the {}'s split"}
+        return titles[self.kind].format(self.name)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Banks made of a bank: a random sample, without one mode, with permuted modes, or without the other parts.
+"""Banks made of a bank: a random sample, without a mode, with permuted modes, split otherwise, or without other parts.
 
 A sample is drawn by the records' own hashes, which are as good as random numbers: a record that is drawn once is
 drawn again when the next revision brings more, and the test set stays comparable.
@@ -6,6 +6,7 @@ drawn again when the next revision brings more, and the test set stays comparabl
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from tasks.data.split import PARTS
 MIN_TRAINING_RECORDS = 1000  # of each mode that has them: prototypes are made of these
 UNUSED = -1  # the part and the mode of a record that a bank does not use
 FITTED_PARTS = PARTS[:3]  # that training and calibration read
+NOTEBOOK_SHARE, NOTEBOOK_SEED = 0.05, 42  # of the triplets that the notebook holds out
 READ_PARTS = ("train", "calibrate")  # of a trial: prototypes from the one, metrics from the other
 RECORD_ARRAYS = ("maps", "mode", "good", "part", "hash", "group")
 
@@ -98,6 +100,22 @@ def with_permuted_modes(bank: Bank, number: int, per_record: int, seed: int) -> 
     anchors = mode_means(bank.maps, np.where(bank.part == PARTS.index("train"), mode, UNUSED), len(bank.modes))
     triplets = _triplets(mode, bank.part, np.empty((0, 2), np.int64), per_record, seed)
     return replace(bank, anchors=anchors, mode=mode, good=good, triplets=triplets)
+
+
+def with_notebook_split(bank: Bank) -> Bank:
+    """The bank split as the notebook does: 5 % of all triplets are held out, and no record is.
+
+    It leaks, as its original does: most records of held-out triplets are in training triplets too, and the anchors
+    are means over all records. The records of held-out triplets are the validation part, all others the training part.
+    """
+    triplets = np.concatenate([bank.triplets[part] for part in PARTS])
+    generator = np.random.RandomState(NOTEBOOK_SEED)  # noqa: NPY002  # draws as scikit-learn's train_test_split does
+    order = generator.permutation(len(triplets))
+    held_out, used = np.split(order, [math.ceil(NOTEBOOK_SHARE * len(triplets))])
+    part = np.zeros(len(bank.part), np.int8)
+    part[triplets[held_out, 1:]] = PARTS.index("stop")
+    parts = dict.fromkeys(PARTS, triplets[:0]) | {"train": triplets[used], "stop": triplets[held_out]}
+    return replace(bank, part=part, anchors=mode_means(bank.maps, bank.mode, len(bank.modes)), triplets=parts)
 
 
 def _triplets(

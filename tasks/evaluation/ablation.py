@@ -1,4 +1,4 @@
-"""Ablations: metrics on a mode that was left out of training, and of models trained on permuted labels.
+"""Ablations: metrics on a mode that was left out of training, on permuted labels, and on the notebook's own split.
 
 They are reported apart from the metrics of the released model, for they are metrics of other models.
 """
@@ -12,9 +12,12 @@ import numpy as np
 from tasks.config.run import RunConfig
 from tasks.core.json_form import Json
 from tasks.evaluation.bootstrap import auroc_with_interval, intervals
-from tasks.evaluation.holdout import calibrate_thresholds
+from tasks.evaluation.holdout import calibrate_thresholds, triplet_metrics
 from tasks.evaluation.metrics import pair_metrics
-from tasks.evaluation.scored_records import ScoredRecords
+from tasks.evaluation.scored_records import ScoredRecords, score_part
+from tasks.model.classifier import fit_prototypes
+from tasks.model.distances import trained_distance
+from tasks.model.embeddings import EmbeddedBank
 
 CHANCE_LEVEL = (0.45, 0.55)  # where the verification AUROC of a model trained on permuted labels must lie
 
@@ -48,6 +51,25 @@ def permuted_label_metrics(test: ScoredRecords, config: RunConfig) -> Json:
     metrics = pair_metrics(test.distances, test.mode)
     interval = intervals(test.distances, test.mode, test.bootstrap(config))["auroc"]
     return {"auroc": metrics.auroc, "interval": interval, "mode_accuracy": metrics.mode_accuracy}
+
+
+def replayed_split_metrics(records: EmbeddedBank, config: RunConfig) -> Json:
+    """The notebook's figures on the triplets that its own split holds out, and how far that split leaks.
+
+    records: of a bank by `with_notebook_split`. `shared`: the share of held-out triplets both of whose records are in
+    training triplets.
+    """
+    classifier = fit_prototypes("replay", records, trained_distance(config.fit), config.fit.prototype)
+    train, held_out = (records.bank.triplets[part] for part in ("train", "stop"))
+    metrics = triplet_metrics(score_part(classifier, records, "stop"), "stop")
+    metrics["angular_accuracy_at_0.5"] = metrics.pop("angular_accuracy")  # as figures are stored
+    shared = float(np.isin(held_out[:, 1:], train[:, 1:]).all(axis=1).mean())
+    return {"triplets": len(train), "held_out": len(held_out), "shared": shared, **metrics}
+
+
+def replay_summary(folds: tuple[Json, ...]) -> Json | None:
+    """The metrics of the replayed split, or why its training `failed`; None where it was not asked for."""
+    return next((fold for fold in folds if fold["kind"] == "replay"), None)
 
 
 def left_out_mode_summary(folds: tuple[Json, ...], config: RunConfig) -> Json | None:

@@ -221,8 +221,8 @@ class EvaluationReport(HoldoutResult):
     """All that `report.json` holds.
 
     train, test: the sources; changes, data, model, history, settings: JSON of the steps before; judged: how many of
-    the bank's records were evaluated, None for all; labels: how many were checked, and suspects; unseen, permutation:
-    tasks/evaluation/ablation.py.
+    the bank's records were evaluated, None for all; labels: how many were checked, and suspects; unseen, permutation,
+    replay: tasks/evaluation/ablation.py.
     """
 
     train: SourceSummary
@@ -240,6 +240,7 @@ class EvaluationReport(HoldoutResult):
     labels: Json | None = None
     unseen: Json | None = None
     permutation: Json | None = None
+    replay: Json | None = None
 
     @classmethod
     def from_json(cls, entries: Json) -> EvaluationReport:

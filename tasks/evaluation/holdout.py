@@ -55,7 +55,7 @@ def holdout_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], b
     return HoldoutMetrics(
         **vars(pair_metrics(distances, mode))
         | retrieval_metrics(lambda block: classifier.pair_distances(embedded.take(block), embedded), mode)
-        | _triplet_metrics(records)
+        | triplet_metrics(records)
         | _good_metrics(records, thresholds, bootstrap),
         macro=macro(per_mode),
         macro_intervals=macro_intervals(distances, mode, bootstrap),
@@ -68,12 +68,12 @@ def holdout_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], b
     )
 
 
-def _triplet_metrics(records: ScoredRecords) -> dict[str, float]:
-    """Triplet accuracy in the trained distance, and the notebook's angular accuracy beside it."""
+def triplet_metrics(records: ScoredRecords, part: str = "test") -> dict[str, float]:
+    """Triplet accuracy in the trained distance, and the notebook's angular accuracy beside it; records: of `part`."""
     bank, distances, vectors = records.bank, records.distances, records.embedded.vectors
     position = np.zeros(len(bank.maps), np.int64)
     position[records.rows] = np.arange(len(records))
-    anchor, positive, negative = bank.triplets["test"].T
+    anchor, positive, negative = bank.triplets[part].T
     positive, negative = position[positive], position[negative]
     correct = distances[positive, anchor] < distances[negative, anchor]
     anchors = records.classifier.embed(bank.anchors).vectors  # the notebook's anchor is the embedded mean map

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.inspected_parts import configured, inspected, map_column, split_stage
 
-from tasks.config.run import EvaluateConfig
+from tasks.config.run import EvaluateConfig, SplitConfig
 from tasks.core.results import Fold
 from tasks.core.stages import verified_manifest
 from tasks.folds import make_fold_bank, plan_folds
@@ -37,6 +37,16 @@ def test_each_mode_but_good_is_left_out_and_the_modes_are_permuted(whole):
     assert plan_folds(stage, replace(config, evaluate=EvaluateConfig(permutation=True))) == tuple(
         Fold("permuted", number) for number in "123"
     )
+
+
+def test_a_split_is_replayed_where_it_is_asked_for(whole):
+    stage, config = whole
+    config = replace(config, evaluate=EvaluateConfig(), split=SplitConfig(replay="notebook"))
+    (fold,) = plan_folds(stage, config)
+    assert (fold, fold.title) == (Fold("replay", "notebook"), "the notebook's split")
+    variant = make_fold_bank(stage, fold, config)
+    assert variant.facts["records"]["test"] == 0
+    assert variant.facts["triplets_stop"] == 16, "5 % of 320, rounded up"
 
 
 def test_a_mode_is_left_out_only_where_two_others_stay(tmp_path):

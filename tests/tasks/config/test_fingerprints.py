@@ -41,6 +41,11 @@ DIGESTS = {
         ("data.most_records=7", set()),
         ("split.fixed=true", {"triplets", "sweep", "retrain"}),
         ("split.fixed=false", set()),  # as by default
+        (
+            "split.replay=notebook",
+            {"sweep", "retrain"},
+        ),  # beside the split
+        ("split.replay=none", set()),  # as by default
         ("split.test=0.2", {"triplets", "sweep", "retrain"}),
         ("triplets.per_record=3", {"triplets", "fold", "sweep", "retrain"}),
         ("fit.margin=0.5", {"model", "trial", "sweep", "retrain"}),
@@ -56,7 +61,8 @@ DIGESTS = {
     ],
 )
 def test_a_setting_changes_the_digests_of_the_stages_that_read_it(word, changed):
-    plain, other = RunConfig(), apply_overrides(RunConfig(), [word])
+    run = RunConfig(preset="notebook" if "replay" in word else "best")
+    plain, other = run, apply_overrides(run, [word])
     assert {name for name, digest in DIGESTS.items() if digest(plain) != digest(other)} == changed
 
 

@@ -31,6 +31,7 @@ MAXIMA = {"data.most_records", "data.most_bytes"}  # refuse a source, and change
     [
         ({"tower": TowerConfig(kind="conv", widths="64")}, "tower.widths: expected filters and the embedding"),
         ({"preset": "rt", "fit": TrainingConfig(prototype="mean-map")}, "expected mean-embedding for the RT distance"),
+        ({"split": SplitConfig(replay="notebook")}, "split.replay: expected fit.batches=triplets, .* found records"),
         ({"evaluate": {"dask": "localhost"}}, "expected a scheduler's address such as tcp://"),
     ],
 )
@@ -68,7 +69,7 @@ def test_the_fingerprint_holds_what_can_change_the_result_and_nothing_else():
     assert explicit.fingerprint_fields() == plain
 
 
-LATER = {"split.fixed", *(f"gate.{name}" for name in LATER_GATE_SETTINGS)}
+LATER = {"split.fixed", "split.replay", *(f"gate.{name}" for name in LATER_GATE_SETTINGS)}
 
 
 def test_settings_that_came_later_count_where_they_are_set():
@@ -78,6 +79,9 @@ def test_settings_that_came_later_count_where_they_are_set():
     assert default.fingerprint_fields() == plain
     assert "fixed" not in RunConfig().fingerprint_fields()["split"]
     assert RunConfig(split=SplitConfig(fixed=True)).fingerprint_fields()["split"]["fixed"] is True
+    assert "replay" not in RunConfig().fingerprint_fields()["split"]
+    replayed = RunConfig(preset="notebook", split=SplitConfig(replay="notebook"))
+    assert replayed.fingerprint_fields()["split"]["replay"] == "notebook"
     for name in LATER_GATE_SETTINGS:
         value = "auroc" if name == "better" else 0.3
         assert GateConfig(**{name: value}).fingerprint_fields() == plain | {name: value}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.model_selection import train_test_split
 from support import inspected_parts as parts
 
 from tasks.data.bank import Bank, load_bank
@@ -12,6 +13,7 @@ from tasks.data.bank_variants import (
     only_parts,
     sampled_share,
     subsample,
+    with_notebook_split,
     with_permuted_modes,
     without_mode,
 )
@@ -108,6 +110,21 @@ def test_permuted_modes_keep_their_counts_and_leave_the_test_alone(bank):
     np.testing.assert_allclose(variant.anchors[3], of_mode.mean(axis=0), atol=1e-5)
     other = with_permuted_modes(bank, 2, per_record=2, seed=42)
     assert (other.mode != variant.mode).any()
+
+
+def test_the_notebooks_split_holds_out_triplets_and_no_record(bank):
+    """The same triplets as scikit-learn's, of records that nearly all are in training triplets too."""
+    variant = with_notebook_split(bank)
+    triplets = np.concatenate([bank.triplets[part] for part in PARTS])
+    train, held_out = train_test_split(triplets, test_size=0.05, random_state=42)
+    np.testing.assert_array_equal(variant.triplets["train"], train)
+    np.testing.assert_array_equal(variant.triplets["stop"], held_out)
+    assert set(variant.rows("stop")) == set(held_out[:, 1:].ravel())
+    assert len(variant.rows("train")) + len(variant.rows("stop")) == len(bank.hash)
+    assert len(variant.triplets["test"]) == len(variant.triplets["calibrate"]) == 0
+    means = [bank.maps[bank.mode == code].mean(axis=0) for code in range(4)]
+    np.testing.assert_allclose(variant.anchors, means, rtol=1e-5)
+    assert np.isin(held_out[:, 1:], train[:, 1:]).mean() > 0.9
 
 
 def test_the_records_of_other_parts_are_not_in_the_bank_at_all(tmp_path, bank):

@@ -11,11 +11,12 @@ import pytest
 from support.inspected_parts import cached, configured, inspected, map_column
 
 from tasks.config.model import TowerConfig
-from tasks.config.run import EvaluateConfig
+from tasks.config.run import EvaluateConfig, SplitConfig
 from tasks.core.results import Fold
 from tasks.data.bank import load_bank
 from tasks.evaluate import evaluate
 from tasks.evaluation.ablation import left_out_mode_summary, permutation_summary
+from tasks.evaluation.metrics import angular_metrics
 from tasks.evaluation.scored_records import score_bank_part, score_part
 from tasks.folds import fold_metrics, make_fold_bank, plan_folds
 from tasks.model.embeddings import EmbeddedBank
@@ -77,6 +78,34 @@ def test_modes_dealt_out_anew_are_a_coin(line):
     records = EmbeddedBank(load_encoder(train(bank, config)), load_bank(bank.path))
     test = score_part(trained_classifier(records, config), records, "test")
     assert (test.distances.argmin(axis=1) == test.mode).mean() > 0.9
+
+
+@pytest.mark.slow
+def test_the_notebooks_split_is_replayed_with_a_model_of_its_own(line):
+    """Its figures are those of the held-out triplets, counted by hand, and stand beside those of the honest split."""
+    config, records, bank, _ = line
+    config = replace(config, evaluate=EvaluateConfig(bootstrap=100), split=SplitConfig(replay="notebook"))
+    (fold,) = plan_folds(bank, config)
+    metrics = _figures(bank, fold, config)
+    variant = make_fold_bank(bank, fold, config)
+    split, encoder = load_bank(variant.path), load_encoder(train(variant, config))
+    anchor, positive, negative = split.triplets["stop"].T
+    a, p, n = encoder(split.anchors[anchor]), encoder(split.maps[positive]), encoder(split.maps[negative])
+    angular = angular_metrics(a, p, n)
+    assert metrics["angular_accuracy_at_0.5"] == pytest.approx(angular["angular_accuracy"])
+    assert metrics["angular_auroc"] == pytest.approx(angular["angular_auroc"], abs=1e-6)
+    assert (metrics["held_out"], metrics["triplets"]) == (60, 1140)
+    assert metrics["shared"] > 0.8
+    told = {"source": "parts", "kind": "folder", "revision": "0" * 40, "records": 600, "modes": 4}
+    facts = {"train": {**told, "source_kind": "map", "triplets": 1}, "test": None, "changes": None}
+    plain, shown = (
+        evaluate(bank, train(bank, config), run, None, facts, records.findings, folds)
+        for run, folds in ((replace(config, split=SplitConfig()), ()), (config, (metrics,)))
+    )
+    replayed = {name: value for name, value in shown.facts["metrics"].items() if name.startswith("replayed")}
+    assert replayed["replayed_angular_accuracy_at_0.5"] == metrics["angular_accuracy_at_0.5"]
+    assert shown.facts["metrics"] == plain.facts["metrics"] | replayed, "the honest figures are the same"
+    assert json.loads((Path(shown.path) / "report.json").read_text())["replay"] == metrics
 
 
 def test_what_is_no_coin_is_told():

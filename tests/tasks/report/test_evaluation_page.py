@@ -38,6 +38,7 @@ SECTIONS = [
     "modes",
     "certificate",
     "scores",
+    "notebook",
     "settings",
 ]
 
@@ -398,6 +399,18 @@ def test_permuted_modes_are_shown(usual, chance, said):
     text = Page(render(replace(usual[0], permutation=values | {"chance": chance}), usual[1])).text
     assert said in text
     assert "0.512, 0.499" in text
+
+
+@pytest.mark.slow
+def test_the_replayed_split_stands_beside_the_honest_one(usual):
+    figures = {"angular_accuracy_at_0.5": 0.5012, "angular_auroc": 0.9134, "triplet_accuracy": 0.9876}
+    replay = {"kind": "replay", "name": "notebook", "triplets": 1140, "held_out": 60, "shared": 0.95, **figures}
+    assert "notebook’s split" not in Page(usual[2]).text
+    text = " ".join(Page(render(replace(usual[0], replay=replay), usual[1])).text.split())
+    for shown in ("0.501", "0.913", "0.988", "holds out 60 of 1,200 triplets, and no record: of 95.0\u202f% of"):
+        assert shown in text
+    failed = {"kind": "replay", "name": "notebook", "failed": "epoch 2: all alike"}
+    assert "epoch 2: all alike" in Page(render(replace(usual[0], replay=failed), usual[1])).text
 
 
 @pytest.mark.slow
