@@ -10,7 +10,7 @@ from tasks.core.inspection import DriftResult
 from tasks.core.progress import note_line
 from tasks.core.results import DownloadedSource
 from tasks.core.stages import scratch_folder
-from tasks.monitoring.control_charts import MIN_POINTS, SUBGROUP_SIZE
+from tasks.monitoring.day_history import load_history, save_history
 from tasks.monitoring.drift_tests import MIN_MAPS, compare_with_reference
 from tasks.monitoring.reference import NewParts, NewPartsCollector, Reference
 from tasks.registry.loading import LoadedRelease, load_release
@@ -29,27 +29,31 @@ def drift(
 ) -> DriftResult:
     """Compare a source's records, in their order, with a release's reference, and write the HTML file `page`.
 
-    Records that the release was made with are left out.
+    Records that the release was made with are left out. The days of a source are remembered in the artifacts: from the
+    second day on its own earlier days judge, and records that they have counted are left out, too.
 
     version: a release such as v3, by default the champion; language: of the page, by default the release's own;
     config, part: of the source, where it has several.
     Raises what loading a release and reading a source do, and NothingToCompare for a release without a
-    reference, or for fewer records than two points of a chart.
+    reference, or for fewer than MIN_MAPS new records.
     """
     release = load_release(artifacts, version)
     reference = _reference(release)
-    collector = NewPartsCollector(release)
+    pinned = source.resolved
+    history = load_history(artifacts, release, pinned.source, pinned.revision, config, part)
+    collector = NewPartsCollector(release, history.seen.tolist())
     parts = open_parts(source, release, config, part)
     for batch in score_batches(parts, release):
         collector.update(batch)
-    new, pinned = collector.result(), source.resolved
-    _require_enough(pinned.source, new, collector.left_out, reference)
+    new = collector.result()
+    _require_enough(pinned.source, new, collector, reference)
     if (reference.lot != "").any() and set(collector.lots) == {""}:
         column = release.data.group
         note_line(
             f"{pinned.source}: no lots in a column {column}, as {release.version} has; all new parts count as one lot"
         )
-    verdict = compare_with_reference(reference, new, release.classifier.modes, (release.data.rows, release.data.cols))
+    size = release.data.rows, release.data.cols
+    verdict = compare_with_reference(reference, new, release.classifier.modes, size, history.series)
     result = DriftResult(
         source=pinned.source,
         revision=pinned.revision,
@@ -62,6 +66,9 @@ def drift(
         page=str(page),
         unread=parts.unread,
         left_out=collector.left_out,
+        counted=collector.counted,
+        day=max((day.day for day in verdict.days), default=1),
+        days=verdict.days,
     )
     from tasks.report.drift_page import render_drift  # matplotlib
 
@@ -69,6 +76,7 @@ def drift(
         html = render_drift(release, verdict, result, language or release.language)
         (draft / "page.html").write_text(html, encoding="utf-8")
         (draft / "page.html").replace(page)
+    save_history(history, verdict.history, collector.keys)
     return result
 
 
@@ -82,11 +90,13 @@ def _reference(release: LoadedRelease) -> Reference:
     return reference
 
 
-def _require_enough(source: str, new: NewParts, left_out: int, reference: Reference) -> None:
-    records = MIN_POINTS * SUBGROUP_SIZE
-    if len(new) < records or len(reference) < MIN_MAPS:
-        without = f", without {left_out} that the release was made with" if left_out else ""
-        raise NothingToCompare(
-            f"{source}: expected at least {records} records, two points of a chart, and {MIN_MAPS} in the reference, "
-            f"found {len(new)}{without}, and {len(reference)}; collect more parts first"
-        )
+def _require_enough(source: str, new: NewParts, collector: NewPartsCollector, reference: Reference) -> None:
+    if len(new) >= MIN_MAPS and len(reference) >= MIN_MAPS:
+        return
+    left_out = [f"{collector.left_out} that the release was made with"] if collector.left_out else []
+    left_out += [f"{collector.counted} that an earlier day counted"] if collector.counted else []
+    without = f", without {' and '.join(left_out)}" if left_out else ""
+    raise NothingToCompare(
+        f"{source}: expected at least {MIN_MAPS} records and {MIN_MAPS} in the reference, found {len(new)}{without}, "
+        f"and {len(reference)}; collect more parts first"
+    )

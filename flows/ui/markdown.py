@@ -238,6 +238,12 @@ def drift_text(result: DriftResult, language: str = "en") -> str:
         against.format(records=result.records, source=source, revision=result.revision[:12], release=result.release),
         _table([*map(say, ("series", "then", "now", "p", "since part"))], rows, "lrrrr"),
     ]
+    if result.day > 1:
+        series = [
+            say(day.title) + (f" ({escape_markdown(day.mode)})" if day.mode else "") for day in result.remarkable_days
+        ]
+        text = say("Day {day} of this source. Not steady: {series}.")
+        paragraphs.append(text.format(day=result.day, series=", ".join(series) or say("none")))
     if result.cells:
         cells = say("{count} cells of good parts moved (p {p}).")
         paragraphs.append(cells.format(count=result.cells.drifted, p=f"{result.cells.p:.2g}"))

@@ -55,9 +55,8 @@ def send_drift(result: DriftResult, line: str) -> None:
     """On a drift; the states steady and watch are shown in the UI only."""
     if result.status != "drifted":
         return
-    charts = [
-        f"{chart.title} of mode {chart.mode}" if chart.mode else chart.title for chart in result.significant_charts
-    ]
+    series = result.remarkable_days if result.day > 1 else result.significant_charts
+    charts = [f"{entry.title} of mode {entry.mode}" if entry.mode else entry.title for entry in series]
     source = f"{result.source}@{result.revision[:12]}"
     body = f"{source}: {', '.join(charts) or 'cells'}, against {result.release}; {result.page}"
     send(f"Kensa: {line} drifted", body, get_run_logger())

@@ -10,7 +10,7 @@ from kensa.cli.command import with_examples
 from kensa.cli.options import ARTIFACTS, AS_JSON, CONFIG, LANGUAGE, PART, RELEASE, SOURCE
 from kensa.cli.terminal import print_result, print_table, print_unread
 from tasks.config.run import DATA_FOLDER, Language
-from tasks.core.inspection import ChartSummary, DriftResult
+from tasks.core.inspection import ChartSummary, DaySummary, DriftResult
 
 MAX_CHARTS = 3  # that are printed; the page has all
 
@@ -44,6 +44,12 @@ def _print_result(result: DriftResult) -> None:
     print_unread(result.unread)
     if result.left_out:
         print(f"  left out: {result.left_out:,} records that {result.release} was made with")
+    if result.counted:
+        print(f"  left out: {result.counted:,} records that earlier days counted")
+    if result.day > 1:
+        print(f"  day {result.day:,} of this source: its earlier days judge")
+    for day in result.remarkable_days[:MAX_CHARTS]:
+        print(f"  {_name(day)}: {_change(day)}")
     rows = [_row(chart) for chart in result.charts[:MAX_CHARTS]]
     if result.cells is not None:
         rows.append((f"{result.cells.drifted:,} cells moved", "", f"p {result.cells.p:.2g}", ""))
@@ -51,7 +57,20 @@ def _print_result(result: DriftResult) -> None:
         print_table(rows)
 
 
+def _name(series: ChartSummary | DaySummary) -> str:
+    return series.title if series.mode is None else f"{series.title} of mode {series.mode}"
+
+
+def _change(day: DaySummary) -> str:
+    """Why a series is not steady, in standard deviations of single records."""
+    if day.reason == "lasting":
+        return f"a lasting change of {day.lasting:+.2f} SD in the last {day.lasting_days:,} days"
+    if day.reason == "level":
+        return f"the usual level is {day.usual:+.2f} SD from the reference"
+    return f"this day is {day.shift - day.usual:+.2f} SD from its usual level"
+
+
 def _row(chart: ChartSummary) -> tuple[str, ...]:
-    title = chart.title if chart.mode is None else f"{chart.title} of mode {chart.mode}"
+    title = _name(chart)
     since = "" if chart.since is None else f"since part {chart.since:,}"
     return title, f"{chart.then:.4g} → {chart.now:.4g}", f"p {chart.p:.2g}", since

@@ -158,7 +158,8 @@ class ChartSummary:
     title: `level`, `shape` or `score`; mode: whose, None for the score. then, now: mean of the reference and of the
     new parts, in the series' unit. effect: the change in standard deviations of single records. p: adjusted for
     everything that is tested. points: subgroups, of which `beyond` lie outside the limits. since: row from which
-    the moving average is outside its limits, None if it never is. lots: lots of the reference.
+    the moving average is outside its limits, None if it never is. lots: lots of the reference. extreme: the value that
+    lies `effect` from the reference, so that both have one sign; None in results of earlier versions.
     """
 
     title: str
@@ -171,6 +172,7 @@ class ChartSummary:
     beyond: int
     since: int | None
     lots: int
+    extreme: float | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,32 @@ class CellsSummary:
     p: float
     rises: bool
     place: Region | None
+
+
+@dataclass(frozen=True)
+class DaySummary:
+    """How one series stands over the days of a source, in standard deviations of single records of the reference.
+
+    title: of a chart, or `cells`; mode: whose, None for score and cells. day: number of days so far. shift: this day
+    minus reference; usual: mean of the earlier days minus reference; z: this day against the usual level as a standard
+    normal value. lasting: mean change of the last `lasting_days` days; lasting_share: share of the CUSUM's limit.
+    p_level: of the usual level against the reference. reason: of a status that is not steady: `day`, `lasting` or
+    `level` for this day, a lasting change, or the usual level against the reference. On day 1, which the reference
+    alone judges, only title, mode, day, status and shift have a meaning.
+    """
+
+    title: str
+    mode: str | None
+    day: int
+    status: DriftStatus
+    shift: float
+    usual: float = 0.0
+    z: float = 0.0
+    lasting: float = 0.0
+    lasting_days: int = 0
+    lasting_share: float = 0.0
+    p_level: float = 1.0
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -199,7 +227,9 @@ class DriftResult(CommandResult):
     """How new parts compare with a release's reference.
 
     `charts`: the clearest first; `cells` is None where there are too few maps; `unread`: see ScoreResult.
-    `left_out`: how many records were left out because the release was made with them.
+    `left_out`: how many records were left out because the release was made with them; `counted`: because an earlier day
+    has counted them. `day`: 1 for the first comparison of this source with this release; `days`: each series over the
+    days, the clearest first.
     The JSON key of `status` is `standing`.
     """
 
@@ -214,11 +244,19 @@ class DriftResult(CommandResult):
     page: str = ""
     unread: tuple[str, ...] = ()
     left_out: int = 0
+    counted: int = 0
+    day: int = 1
+    days: list[DaySummary] = field(default_factory=list, repr=False)
 
     @property
     def significant_charts(self) -> list[ChartSummary]:
         """The charts with p ≤ 0.05."""
         return [chart for chart in self.charts if chart.p <= 0.05]
+
+    @property
+    def remarkable_days(self) -> list[DaySummary]:
+        """The series that are not steady over the days; none on day 1."""
+        return [day for day in self.days if day.status != "steady"] if self.day > 1 else []
 
     def as_json(self) -> Json:
         """The comparison as one JSON object."""

@@ -12,14 +12,23 @@ distribution of estimates of variance components* (1946).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import stats
 
-from tasks.core.inspection import CellsSummary, ChartSummary, DriftStatus, Region, VerdictMix
+from tasks.core.inspection import CellsSummary, ChartSummary, DaySummary, DriftStatus, Region, VerdictMix
 from tasks.data.map_statistics import Moments
 from tasks.monitoring.control_charts import ControlChart, Series, components, control_chart, variance_of
+from tasks.monitoring.daily_charts import (
+    MIN_DAY_RECORDS,
+    DayValue,
+    SeriesDays,
+    cells_value,
+    day_value,
+    judge_day,
+    normal_scores,
+)
 from tasks.monitoring.reference import NewParts, PredictedRecords, Reference
 from tasks.scoring.explain import hottest_region
 
@@ -28,7 +37,11 @@ DRIFT_LEVEL, WATCH_LEVEL = 0.02, 0.1
 MIN_EFFECT, MIN_CELL_EFFECT = 0.25, 0.5  # in standard deviations of single records
 MIX_LEVEL, MIN_MIX_EFFECT = 0.001, 0.1  # of the shares of the verdicts; the effect is Cramér's V
 MIN_MAPS = 20
+STATUSES: list[DriftStatus] = ["steady", "watch", "drifted"]
 MODE_SERIES = {"level": "beta", "shape": "sqrt_ve"}  # charted for each mode: title and field
+
+SeriesKey = tuple[str, str | None]  # title and mode
+History = dict[SeriesKey, SeriesDays]
 
 
 @dataclass(frozen=True)
@@ -50,13 +63,18 @@ class CellTests:
 
 @dataclass(frozen=True)
 class DriftVerdict:
-    """The verdict, every chart with its p-value adjusted by Holm, the clearest first, cells and verdict mix."""
+    """The verdict, every chart with its p-value adjusted by Holm, the clearest first, cells and verdict mix.
+
+    days: each series over the days of the source, the clearest first; history: what they have taught, by series.
+    """
 
     status: DriftStatus
     charts: list[tuple[ControlChart, float]]
     cells: CellTests | None
     cells_p: float
     mix: VerdictMix
+    days: list[DaySummary] = field(default_factory=list)
+    history: History = field(default_factory=dict)
 
     @property
     def leading(self) -> ControlChart | None:
@@ -81,6 +99,7 @@ class DriftVerdict:
                 beyond=chart.beyond,
                 since=chart.since,
                 lots=chart.spread.lots,
+                extreme=chart.spread.mean + chart.effect * chart.spread.within,
             )
             for chart, p in self.charts
         ]
@@ -93,16 +112,63 @@ class DriftVerdict:
 
 
 def compare_with_reference(
-    reference: Reference, new: NewParts, modes: list[str], size: tuple[int, int]
+    reference: Reference, new: NewParts, modes: list[str], size: tuple[int, int], history: History | None = None
 ) -> DriftVerdict:
-    """The verdict on new parts; modes: the release's names by code; size: rows and columns of a map."""
+    """The verdict on new parts.
+
+    modes: the release's names by code; size: rows and columns of a map; history: what earlier days of the same source
+    have taught. On the first day the reference alone judges; later the line's own days do.
+    """
+    history = history or {}
+    values = _day_values(reference, new, modes)
     charts = _charts(reference, new, modes)
-    cells = compare_cells(reference, new.maps, len(np.unique(new.lot)), size)
+    excess = max((history[key].excess(value.variance) for key, value in values.items() if key in history), default=0.0)
+    cells = compare_cells(reference, new.maps, len(np.unique(new.lot)), size, excess)
     adjusted = holm([*(chart.p for chart in charts), *([cells.p] if cells else [])])
     ranked = sorted(zip(charts, adjusted[: len(charts)], strict=True), key=_clearness)
     cells_p = adjusted[-1] if cells else 1.0
     mix = verdict_mix(reference.verdicts, new.verdicts)
-    return DriftVerdict(_status(ranked, cells, cells_p, mix), ranked, cells, cells_p, mix)
+    verdict = DriftVerdict(_status(ranked, cells, cells_p, mix), ranked, cells, cells_p, mix)
+    return _judge_days(verdict, values, history, series=1 + len(MODE_SERIES) * len(modes) + 1)
+
+
+def _judge_days(
+    verdict: DriftVerdict, values: dict[SeriesKey, DayValue], history: History, series: int
+) -> DriftVerdict:
+    """The verdict with the days; its status is theirs where there were earlier ones."""
+    cells, after, days = verdict.cells, dict(history), []
+    differing: dict[SeriesKey, bool] = {
+        (chart.title, chart.mode): _is_drift(chart, p, DRIFT_LEVEL) for chart, p in verdict.charts
+    }
+    if cells is not None:
+        values = {**values, ("cells", None): cells_value(cells.p)}
+        differing["cells", None] = verdict.cells_p <= DRIFT_LEVEL and cells.drifted > 0
+    for key, value in values.items():
+        differs = differing.get(key, False)
+        after[key], day = judge_day(*key, history.get(key), value, series, differs)
+        # Too small a change of the cells, or a score that more defects raise: see _status.
+        harmless = (key[0] == "cells" and not cells.drifted) or (key[0] == "score" and verdict.mix.changed)
+        days.append(replace(day, status="steady", reason="") if harmless else day)
+    days.sort(key=lambda day: (-STATUSES.index(day.status), -abs(day.z)))
+    if not history:
+        return replace(verdict, days=days, history=after)
+    worst = max([*(day.status for day in days), "watch" if verdict.mix.changed else "steady"], key=STATUSES.index)
+    return replace(verdict, status=worst, days=days, history=after)
+
+
+def _day_values(reference: Reference, new: NewParts, modes: list[str]) -> dict[SeriesKey, DayValue]:
+    """The day of each series that has enough records, by its title and mode."""
+    values: dict[SeriesKey, DayValue] = {}
+    for title, name, code in _all_series(modes):
+        old, current = _series(reference, name, code), _series(new, name, code)
+        if len(current.values) < MIN_DAY_RECORDS or not np.isfinite([*old.values, *current.values]).all():
+            continue
+        spread = variance_of(normal_scores(old.values, old.values), old.lots)
+        if spread is not None:
+            scores = normal_scores(old.values, current.values)
+            mode = None if code is None else modes[code]
+            values[title, mode] = day_value(spread, scores, len(np.unique(current.lots)))
+    return values
 
 
 def _clearness(ranked: tuple[ControlChart, float]) -> tuple[bool, float]:
@@ -130,12 +196,18 @@ def _status(
     return "watch" if drifted_at(WATCH_LEVEL) or mix.changed else "steady"
 
 
+def _all_series(modes: list[str]) -> list[tuple[str, str, int | None]]:
+    """Title, field and mode's code of each series."""
+    of_modes: list[tuple[str, str, int | None]] = [
+        (title, name, code) for code in range(len(modes)) for title, name in MODE_SERIES.items()
+    ]
+    return [("score", "score", None), *of_modes]
+
+
 def _charts(reference: Reference, new: NewParts, modes: list[str]) -> list[ControlChart]:
     """The score of records predicted good, and level and shape of each predicted mode."""
-    series: list[tuple[str, str, int | None]] = [("score", "score", None)]
-    series += [(title, name, code) for code in range(len(modes)) for title, name in MODE_SERIES.items()]
     charts = []
-    for seed, (title, name, code) in enumerate(series):
+    for seed, (title, name, code) in enumerate(_all_series(modes)):
         old, current = _series(reference, name, code), _series(new, name, code)
         if np.isfinite(old.values).all() and np.isfinite(current.values).all():
             spread = variance_of(old.values, old.lots)
@@ -150,10 +222,13 @@ def _series(records: PredictedRecords, name: str, code: int | None) -> Series:
     return Series(getattr(records, name)[rows].astype(np.float64), records.lot[rows], rows)
 
 
-def compare_cells(reference: Reference, new: Moments, new_lots: int, size: tuple[int, int]) -> CellTests | None:
+def compare_cells(
+    reference: Reference, new: Moments, new_lots: int, size: tuple[int, int], excess: float = 0.0
+) -> CellTests | None:
     """Welch's test of each cell, with the variation between lots added; None where either has fewer than MIN_MAPS.
 
-    new_lots: how many lots the new maps come from.
+    new_lots: how many lots the new maps come from; excess: how much more days vary than the reference says, as a
+    multiple of the variance of single records.
     """
     if len(reference.maps) < MIN_MAPS or new.count < MIN_MAPS:
         return None
@@ -161,7 +236,8 @@ def compare_cells(reference: Reference, new: Moments, new_lots: int, size: tuple
     deviation = old.std(axis=0, ddof=1)
     varying = deviation > 0
     shift = (new.mean - old.mean(axis=0))[varying]
-    p = _cell_p_values(old[:, varying], reference.map_lot, shift, new.variance[varying] / new.count, new_lots)
+    new_sampling = new.variance[varying] / new.count + excess * np.square(deviation[varying])
+    p = _cell_p_values(old[:, varying], reference.map_lot, shift, new_sampling, new_lots)
     effect, q = np.zeros(old.shape[1]), np.ones(old.shape[1])
     effect[varying], q[varying] = shift / deviation[varying], stats.false_discovery_control(p)
     large = (q <= DRIFT_LEVEL) & (np.abs(effect) >= MIN_CELL_EFFECT)

@@ -73,6 +73,34 @@ def test_new_parts_without_the_lots_that_the_release_has_are_named(
 
 
 def test_a_handful_of_parts_is_refused_and_leaves_no_page(small_line, hidden, tmp_path):
-    with pytest.raises(NothingToCompare, match="at least 50 records"):
+    with pytest.raises(NothingToCompare, match="at least 20 records"):
         drift(source(map_column(hidden(each=5)), tmp_path / "new"), small_line.artifacts_path, tmp_path / "d.html")
     assert not (tmp_path / "d.html").exists()
+
+
+def test_the_days_of_a_source_are_carried_from_run_to_run(small_line, hidden, tmp_path):
+    """A data set that grows: each day judges its new records, the same revision is the same day, and a jump is seen."""
+    artifacts = Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts"))
+    days = [hidden(each=60, seed=seed) for seed in (23, 24, 25)]
+    days[2].maps[:] *= 2.5
+    results, folder = [], tmp_path / "line"
+    for day, parts in enumerate(days):
+        new = source(map_column(parts).select(["map"]), folder)
+        (folder / "table.parquet").rename(folder / f"{day}.parquet")
+        resolved = replace(new.resolved, revision=f"r{day}")
+        new = replace(new, resolved=resolved)
+        results += [drift(new, artifacts, tmp_path / "d.html") for _ in range(2)]
+    first, second, third = results[::2]
+    assert [first.as_json(), second.as_json(), third.as_json()] == [result.as_json() for result in results[1::2]]
+    assert [(result.day, result.counted, result.records) for result in (first, second, third)] == [
+        (1, 0, 180),
+        (2, 180, 180),
+        (3, 360, 180),
+    ]
+    assert (second.status != "drifted", third.status) == (True, "drifted")
+    assert {day.reason for day in third.remarkable_days} >= {"day"}
+    text = (tmp_path / "d.html").read_text()
+    assert "This is day 3 of this source." in text
+    assert "standard deviations from its usual level." in text
+    with pytest.raises(NothingToCompare, match="found 0, without 540 that an earlier day counted"):
+        drift(replace(new, resolved=replace(resolved, revision="r3")), artifacts, tmp_path / "d.html")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tasks.core.inspection import CellsSummary, ChartSummary, DriftResult, VerdictMix
+from tasks.core.inspection import CellsSummary, ChartSummary, DaySummary, DriftResult, VerdictMix
 
 CHARTS = [ChartSummary(title, "dent", 1.0, 1.25, 2.0, 0.001, 9, 3, 40, 5) for title in ("level", "shape", "a", "b")]
 MIX = VerdictMix([1, 0, 0], [1, 0, 0], 1.0, 0.0, False)
@@ -32,6 +33,24 @@ def test_the_clearest_charts_are_printed(run, requests):
     assert len(lines) == 5
     assert requests == [
         (("new", Path("artifacts"), Path("d.html")), {"version": "v2", "language": None, "config": None, "part": None})
+    ]
+
+
+def test_over_days_the_series_that_changed_are_printed(run, requests, monkeypatch):
+    days = [
+        DaySummary("level", "dent", 9, "drifted", 1.2, 0.1, 6.0, reason="day"),
+        DaySummary("shape", "dent", 9, "drifted", 0.3, lasting=-0.4, lasting_days=7, reason="lasting"),
+        DaySummary("score", None, 9, "watch", 0.3, 0.5, reason="level"),
+        DaySummary("cells", None, 9, "steady", 0.0),
+    ]
+    result = replace(RESULT, day=9, counted=1200, days=days)
+    monkeypatch.setattr("tasks.drift.drift", lambda *values, **options: result)
+    assert run("drift", "new").out.splitlines()[1:6] == [
+        "  left out: 1,200 records that earlier days counted",
+        "  day 9 of this source: its earlier days judge",
+        "  level of mode dent: this day is +1.10 SD from its usual level",
+        "  shape of mode dent: a lasting change of -0.40 SD in the last 7 days",
+        "  score: the usual level is +0.50 SD from the reference",
     ]
 
 

@@ -63,7 +63,7 @@ def test_the_json_of_a_drift_and_its_significant_charts():
         "cells",
         "mix",
         "page",
-    } | {"unread", "left_out"}
+    } | {"unread", "left_out", "counted", "day", "days"}
     assert entries["standing"] == "drifted"
     assert entries["cells"]["place"] == {"rows": [4, 4], "cols": [5, 5], "where": "lower right"}
     assert entries["charts"][0]["since"] == 75

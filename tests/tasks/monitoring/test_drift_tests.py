@@ -52,6 +52,7 @@ def test_a_brighter_lamp_is_a_drift_of_level_and_shape_since_then(compare, hidde
     assert 250 <= summary.since <= 350  # it is at 300
     assert verdict.leading is verdict.charts[0][0]
     assert (summary.now - summary.then) == pytest.approx(verdict.leading.shift)
+    assert all(np.sign(chart.extreme - chart.then) == np.sign(chart.effect) for chart in verdict.chart_summaries)
 
 
 def test_a_cell_that_changed_is_found_and_named(compare, hidden):

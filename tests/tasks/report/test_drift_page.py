@@ -45,9 +45,9 @@ def rendered(small_release, status, charts, cells=None, mix=STEADY, language="en
 @pytest.mark.parametrize(
     ("title", "effect", "sentences"),
     [
-        ("level", 1.5, ["rose by 25 %", "Out of control since part 75.", "lamp, exposure or camera gain"]),
-        ("shape", 1.5, ["25 % farther from its mean map", "a new kind of defect"]),
-        ("score", 1.5, ["The score of parts predicted good rose by 25 %."]),
+        ("level", 1.5, ["rose by 45 %", "Out of control since part 75.", "lamp, exposure or camera gain"]),
+        ("shape", 1.5, ["45 % farther from its mean map", "a new kind of defect"]),
+        ("score", 1.5, ["The score of parts predicted good rose by 45 %."]),
     ],
 )
 def test_a_drift_is_said_in_plain_words(small_release, title, effect, sentences):
