@@ -37,7 +37,7 @@ MODULES = [
     "tasks/data/split.py",
     "tasks/evaluation/costs.py",
     "tasks/evaluation/leakage.py",
-    "tasks/promotion/paired_bootstrap.py",
+    "tasks/promotion/paired_metrics.py",
     "tasks/monitoring/control_charts.py",
     "tasks/registry/champion.py",
 ]

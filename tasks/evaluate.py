@@ -101,13 +101,13 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     records = EmbeddedBank(load_encoder(inputs.model), inputs.bank)
     classifier = trained_classifier(records, config)
     train, calibration, test = (score_part(classifier, records, part) for part in ("train", "calibrate", "test"))
-    bootstrap, baselines = test.bootstrap(config), _score_baselines(inputs.bank, config)
+    resampling, baselines = test.resampling(config), _score_baselines(inputs.bank, config)
     thresholds = calibrate_thresholds(calibration, config)
     refit = _refit(classifier, records, config)
     cut = next((item.value for item in thresholds if item.name == DEFECT_THRESHOLD), None)
     champion = inputs.champion
     result = HoldoutResult(
-        metrics=holdout_metrics(test, thresholds, bootstrap),
+        metrics=holdout_metrics(test, thresholds, resampling),
         baselines=tuple(baseline(scored, kind) for scored, kind in baselines),
         thresholds=thresholds,
         frozen=inputs.frozen,
@@ -118,9 +118,9 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     labels = write_labels(classifier, records, size, draft, config.report.language)
     report = _report(inputs, result, history, labels)
     write_json(draft / REPORT_FILE, report.as_json())
-    scores = collect_scores(calibration, test, (calibration.bootstrap(config), bootstrap))
+    scores = collect_scores(calibration, test, (calibration.resampling(config), resampling))
     raw = [scored for scored, kind in baselines if kind == "raw map"]
-    _write_page(draft, report, collect_report_data(test, train, raw, history, size, bootstrap), scores, config)
+    _write_page(draft, report, collect_report_data(test, train, raw, history, size, resampling), scores, config)
     _write_classifier(draft, classifier, records, scores, inputs.full_bank, thresholds, config)
     return {"metrics": report.metrics.plain_numbers() | _fold_means(report), "reasons": list(report.reasons)}
 

@@ -18,10 +18,11 @@ from tasks.core.files import digest_of, ensure_writable, write_json
 from tasks.core.results import RecalibrateResult
 from tasks.core.sentences import code_of
 from tasks.core.stages import MANIFEST, scratch_folder, verified_manifest
-from tasks.evaluation.bootstrap import Bootstrap, threshold_metrics
 from tasks.evaluation.comparison_report import Interval
 from tasks.evaluation.costs import CHEAPEST, Recalibration, ThresholdRequest, cheapest_threshold
 from tasks.evaluation.evaluation_report import THRESHOLD_METRICS, EvaluationReport
+from tasks.evaluation.intervals import threshold_metrics
+from tasks.evaluation.resampling import Resampling
 from tasks.evaluation.thresholds import THRESHOLD_DRAWS, Rule, calibrate, has_target
 from tasks.registry.champion import champion_state, registry_lock, select_release, set_champion
 from tasks.registry.manifest import ReleaseManifest
@@ -43,7 +44,7 @@ from tasks.report.model_card import model_card
 
 PARENT_PAGE = "parent.html"  # the parent's report, which the new page links to
 REWRITTEN_FILES = (REPORT_PAGE, PARENT_PAGE, CARD_FILE, MANIFEST)
-SEED = 42  # of the bootstrap, whatever the seed of the parent's training
+SEED = 42  # of the resampling, whatever the seed of the parent's training
 
 
 def recalibrate(artifacts: Path, version: str | None, request: ThresholdRequest, promote: bool) -> RecalibrateResult:
@@ -111,8 +112,8 @@ def find_threshold(
     if request.rule == CHEAPEST:
         value = cheapest_threshold(scores, request.cost)
         return Threshold(DEFECT_THRESHOLD, CHEAPEST, None, unit, len(set(units.tolist())), int((~defect).sum()), value)
-    bootstrap = Bootstrap(units, THRESHOLD_DRAWS, evaluate.confidence, SEED)
-    threshold = calibrate(DEFECT_THRESHOLD, score, defect, Rule(request.rule, request.target), bootstrap, unit)
+    resampling = Resampling(units, THRESHOLD_DRAWS, evaluate.confidence, SEED)
+    threshold = calibrate(DEFECT_THRESHOLD, score, defect, Rule(request.rule, request.target), resampling, unit)
     if threshold.value is None:
         raise CannotCalibrate(
             f"no threshold by {request.rule}: {threshold.refused}; ask for another target, or retrain on more"
@@ -127,8 +128,8 @@ def _threshold_metrics(
     score, defect, unit = scores.part(True)
     if defect.all() or not defect.any():
         return {}
-    bootstrap = Bootstrap(unit, evaluate.bootstrap, evaluate.confidence, SEED)
-    return threshold_metrics(score > threshold, ~defect, bootstrap)
+    resampling = Resampling(unit, evaluate.bootstrap, evaluate.confidence, SEED)
+    return threshold_metrics(score > threshold, ~defect, resampling)
 
 
 def _manifest(

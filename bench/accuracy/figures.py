@@ -102,7 +102,7 @@ def train_and_evaluate(name: str, stage: Stage, bank: Bank, config: RunConfig, o
     classifier = fit_prototypes("model", records, trained_distance(config.fit), config.fit.prototype)
     thresholds = calibrate_thresholds(score_part(classifier, records, "calibrate"), config)
     test = score_part(classifier, records, "test")
-    metrics = holdout_metrics(test, thresholds, test.bootstrap(config)).as_json()
+    metrics = holdout_metrics(test, thresholds, test.resampling(config)).as_json()
     row = {"fold": name, "who": config.preset, "seed": config.seed, **_flat(metrics)}
     row |= {"test": len(bank.rows("test")), **_errors(bank, metrics)}
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """How often the gate's checks decide wrongly, by simulation: `python -m bench.accuracy.gate_errors`.
 
 Two questions. Which interval of the difference of two error rates holds what it says at a margin: the score interval of
-tasks/promotion/paired_rates.py, the paired bootstrap or Wald's? And how often is some mode of an equally good model
+tasks/promotion/paired_rates.py, the paired resampling or Wald's? And how often is some mode of an equally good model
 refused: by its own interval, or with Holm's correction?
 """
 
@@ -13,9 +13,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import norm
 
-from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.comparison_report import Interval
-from tasks.promotion.paired_bootstrap import bootstrap_bounds, effective_units
+from tasks.evaluation.resampling import Resampling
+from tasks.promotion.paired_metrics import effective_units
 from tasks.promotion.paired_rates import adjusted_p_values, fall_p_value, score_interval
 
 CONFIDENCE, MARGIN, DRAWS = 0.95, 0.05, 500
@@ -51,18 +51,20 @@ def errors(
     return challenger < norm.ppf(rates[0]), champion < norm.ppf(rates[1]), units
 
 
-def paired_bootstrap(first: np.ndarray, second: np.ndarray, units: np.ndarray) -> Interval:
+def resampled_interval(first: np.ndarray, second: np.ndarray, units: np.ndarray) -> Interval:
     """The interval that the metrics of pairs and modes have: percentiles, widened for few units that differ."""
     change = first.astype(float) - second
-    weights = _weights(units.tobytes())
-    drawn = weights @ change / weights.sum(axis=1)
-    return bootstrap_bounds(drawn, effective_units(change, units), CONFIDENCE)
+    resampling = _resampling(units.tobytes())
+    values = resampling.weights @ change / resampling.weights.sum(axis=1)
+    return resampling.difference_interval(values, effective_units(change, units))
 
 
 @functools.cache
-def _weights(units: bytes) -> np.ndarray:
-    """The draws of these units, the same in every simulation."""
-    return Bootstrap(np.frombuffer(units, np.int64), DRAWS, CONFIDENCE, 1).weights
+def _resampling(codes: bytes) -> Resampling:
+    """The resamples of these units, the same in every simulation."""
+    units = np.frombuffer(codes, np.int64)
+    kind = "group" if len(np.unique(units)) < len(units) else "record"
+    return Resampling(units, DRAWS, CONFIDENCE, 1, kind)
 
 
 def wald(first: np.ndarray, second: np.ndarray, units: np.ndarray) -> Interval:
@@ -74,7 +76,7 @@ def wald(first: np.ndarray, second: np.ndarray, units: np.ndarray) -> Interval:
 
 METHODS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Interval]] = {
     "score": lambda *records: score_interval(*records, CONFIDENCE),
-    "bootstrap": paired_bootstrap,
+    "resampled": resampled_interval,
     "Wald": wald,
 }
 
@@ -105,7 +107,7 @@ def veto_rates(modes: int, records: int, accuracy: float, fall: float, seed: int
         adjusted = adjusted_p_values([fall_p_value(change, units) for change in changes])
         corrected += any(p <= 1 - CONFIDENCE and fell for p, fell in zip(adjusted, beyond_margin, strict=True))
         by_interval += any(
-            fell and paired_bootstrap(change > 0, change < 0, units)[1] < 0
+            fell and resampled_interval(change > 0, change < 0, units)[1] < 0
             for change, fell in zip(changes, beyond_margin, strict=True)
         )
     return by_interval / (SIMULATIONS // 4), corrected / (SIMULATIONS // 4)

@@ -11,8 +11,8 @@ import numpy as np
 
 from tasks.config.run import RunConfig
 from tasks.core.json_form import Json
-from tasks.evaluation.bootstrap import auroc_with_interval, intervals
 from tasks.evaluation.holdout import calibrate_thresholds, triplet_metrics
+from tasks.evaluation.intervals import auroc_with_interval, intervals
 from tasks.evaluation.metrics import pair_metrics
 from tasks.evaluation.scored_records import ScoredRecords, score_part
 from tasks.model.classifier import fit_prototypes
@@ -31,14 +31,14 @@ def unseen_metrics(test: ScoredRecords, calibration: ScoredRecords, mode: str, c
     """
     classifier, good = test.classifier, test.good
     strange = test.mode == test.bank.modes.index(mode)
-    bootstrap = test.bootstrap(config)
-    novelty = auroc_with_interval(test.distances.min(axis=1), strange, bootstrap)
+    resampling = test.resampling(config)
+    novelty = auroc_with_interval(test.distances.min(axis=1), strange, resampling)
     metrics: Json = {"n": int(strange.sum()), "novelty": asdict(novelty)}
     if not classifier.knows_good or not good.any():
         return metrics
     rows = good | strange
     scores = {
-        name: asdict(auroc_with_interval(values[rows], strange[rows], bootstrap.among(rows)))
+        name: asdict(auroc_with_interval(values[rows], strange[rows], resampling.among(rows)))
         for name, values in classifier.scores(test.embedded).items()
     }
     threshold = calibrate_thresholds(calibration, config)[0].value
@@ -49,7 +49,7 @@ def unseen_metrics(test: ScoredRecords, calibration: ScoredRecords, mode: str, c
 def permuted_label_metrics(test: ScoredRecords, config: RunConfig) -> Json:
     """Verification AUROC with its interval, and mode accuracy, on test records, whose modes are the true ones."""
     metrics = pair_metrics(test.distances, test.mode)
-    interval = intervals(test.distances, test.mode, test.bootstrap(config))["auroc"]
+    interval = intervals(test.distances, test.mode, test.resampling(config))["auroc"]
     return {"auroc": metrics.auroc, "interval": interval, "mode_accuracy": metrics.mode_accuracy}
 
 

@@ -9,7 +9,7 @@ from tasks.core.json_form import Json, present_fields, record_of
 from tasks.core.sentences import Sentence, code_of
 
 Interval = tuple[float, float]
-Unit = Literal["record", "group"]  # what a bootstrap draws as one
+Unit = Literal["record", "group"]  # what a resampling draws as one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class MetricDifference(Difference):
-    """The difference of a metric; `apart`: how many units make it (paired_bootstrap.effective_units)."""
+    """The difference of a metric; `apart`: how many units make it (resampling.effective_units)."""
 
     apart: float
 

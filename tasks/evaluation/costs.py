@@ -19,7 +19,7 @@ from tasks.config.run import CostConfig
 from tasks.core.errors import BadSetting
 from tasks.core.json_form import Json
 from tasks.core.sentences import Sentence, sentence
-from tasks.evaluation.bootstrap import share_interval
+from tasks.evaluation.intervals import share_interval
 from tasks.registry.release_files import CalibrationScores, Threshold
 
 CHEAPEST = "cheapest"  # the rule that needs costs; the others are in tasks/evaluation/thresholds.py

@@ -21,7 +21,7 @@ THRESHOLD_METRICS = ("good_accuracy", "good_balanced_accuracy", "good_fpr", "goo
 
 @dataclass(frozen=True)
 class Auroc:
-    """An AUROC with its bootstrap interval."""
+    """An AUROC with its resampling interval."""
 
     auroc: float
     interval: Interval
@@ -57,7 +57,7 @@ class HoldoutMetrics(PairMetrics):
     """All metrics of a trained model on the test part; None or empty where its records do not give them.
 
     angular_accuracy, angular_auroc: the notebook's. good_scores: AUROC of each score. good_accuracy, …: at the
-    calibrated threshold. interval_unit: in words, what the bootstrap draws; interval_unit_kind: in one word.
+    calibrated threshold. interval_unit: in words, what the resampling draws; interval_unit_kind: in one word.
     """
 
     recall_at_1: float | None = None

@@ -8,8 +8,9 @@ import numpy as np
 
 from tasks.config.run import RunConfig
 from tasks.core.json_form import Json
-from tasks.evaluation.bootstrap import (
-    Bootstrap,
+from tasks.evaluation.comparison_report import PairMetrics
+from tasks.evaluation.evaluation_report import Baseline, BaselineKind, GroupMetrics, HoldoutMetrics
+from tasks.evaluation.intervals import (
     accuracy_intervals,
     auroc_with_interval,
     intervals,
@@ -17,8 +18,6 @@ from tasks.evaluation.bootstrap import (
     threshold_metrics,
     weighted_auroc,
 )
-from tasks.evaluation.comparison_report import PairMetrics
-from tasks.evaluation.evaluation_report import Baseline, BaselineKind, GroupMetrics, HoldoutMetrics
 from tasks.evaluation.metrics import (
     angular_metrics,
     macro,
@@ -28,6 +27,7 @@ from tasks.evaluation.metrics import (
     retrieval_metrics,
     share_of_defects_found,
 )
+from tasks.evaluation.resampling import Resampling
 from tasks.evaluation.scored_records import ScoredRecords
 from tasks.evaluation.thresholds import THRESHOLD_DRAWS, Rule, calibrate
 from tasks.registry.release_files import DEFECT_THRESHOLD, MODE_THRESHOLD, CalibrationScores, Threshold
@@ -37,33 +37,35 @@ def calibrate_thresholds(records: ScoredRecords, config: RunConfig) -> tuple[Thr
     """Good or defect by the configured rule; same or different mode by Youden's, both on calibration records."""
     classifier, distances = records.classifier, records.distances
     different = np.arange(distances.shape[1]) != records.mode[:, None]
-    bootstrap = replace(records.bootstrap(config), draws=THRESHOLD_DRAWS)
-    of_pairs = replace(bootstrap, units=np.repeat(bootstrap.units, distances.shape[1]))
+    resampling = replace(records.resampling(config), draws=THRESHOLD_DRAWS)
+    of_pairs = replace(resampling, units=np.repeat(resampling.units, distances.shape[1]))
     name = classifier.distance.name
     same = calibrate(MODE_THRESHOLD, distances.ravel(), different.ravel(), Rule("youden"), of_pairs, name)
     if not classifier.knows_good:
         return (same,)
     rule = Rule(config.evaluate.rule, config.evaluate.target)
-    return calibrate(DEFECT_THRESHOLD, records.score, ~records.good, rule, bootstrap, classifier.unit), same
+    return calibrate(DEFECT_THRESHOLD, records.score, ~records.good, rule, resampling, classifier.unit), same
 
 
-def holdout_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], bootstrap: Bootstrap) -> HoldoutMetrics:
-    """Every metric of the trained model on test records, with the intervals of their bootstrap."""
+def holdout_metrics(
+    records: ScoredRecords, thresholds: tuple[Threshold, ...], resampling: Resampling
+) -> HoldoutMetrics:
+    """Every metric of the trained model on test records, with the intervals of that resampling."""
     classifier, distances, mode = records.classifier, records.distances, records.mode
     embedded = records.embedded
-    per_mode = per_mode_metrics(distances, mode, classifier.modes, accuracy_intervals(distances, mode, bootstrap))
+    per_mode = per_mode_metrics(distances, mode, classifier.modes, accuracy_intervals(distances, mode, resampling))
     return HoldoutMetrics(
         **vars(pair_metrics(distances, mode))
         | retrieval_metrics(lambda block: classifier.pair_distances(embedded.take(block), embedded), mode)
         | triplet_metrics(records)
-        | _good_metrics(records, thresholds, bootstrap),
+        | _good_metrics(records, thresholds, resampling),
         macro=macro(per_mode),
-        macro_intervals=macro_intervals(distances, mode, bootstrap),
+        macro_intervals=macro_intervals(distances, mode, resampling),
         per_mode=per_mode,
         per_group=_per_group(records, thresholds),
-        intervals=intervals(distances, mode, bootstrap),
-        interval_unit=bootstrap.unit,
-        interval_unit_kind=bootstrap.kind,
+        intervals=intervals(distances, mode, resampling),
+        interval_unit=resampling.unit,
+        interval_unit_kind=resampling.kind,
         records=len(records),
     )
 
@@ -83,13 +85,13 @@ def triplet_metrics(records: ScoredRecords, part: str = "test") -> dict[str, flo
     }
 
 
-def _good_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], bootstrap: Bootstrap) -> Json:
+def _good_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], resampling: Resampling) -> Json:
     """Good-or-defect AUROC, and accuracy and error rates at the calibrated threshold."""
     if not records.has_good_and_defective:
         return {}
     classifier, good = records.classifier, records.good
     scores = {
-        name: auroc_with_interval(values, ~good, bootstrap)
+        name: auroc_with_interval(values, ~good, resampling)
         for name, values in classifier.scores(records.embedded).items()
     }
     used = scores["fused" if classifier.fused else "distance"]
@@ -105,7 +107,7 @@ def _good_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], boo
     called, group = records.score > threshold, records.group
     named = sorted(set(group[good].tolist()) - {""})
     by_group = {name: float(called[good & (group == name)].mean()) for name in named}
-    return metrics | threshold_metrics(called, good, bootstrap) | {"good_fpr_by_group": by_group}
+    return metrics | threshold_metrics(called, good, resampling) | {"good_fpr_by_group": by_group}
 
 
 def _per_group(records: ScoredRecords, thresholds: tuple[Threshold, ...]) -> dict[str, GroupMetrics]:
@@ -137,9 +139,9 @@ def baseline(records: ScoredRecords, kind: BaselineKind) -> Baseline:
 
 
 def collect_scores(
-    calibration: ScoredRecords, test: ScoredRecords, bootstraps: tuple[Bootstrap, Bootstrap]
+    calibration: ScoredRecords, test: ScoredRecords, resamplings: tuple[Resampling, Resampling]
 ) -> CalibrationScores:
-    """The scores of the bank's calibration and test part; bootstraps: what is drawn as one in each of them."""
+    """The scores of the bank's calibration and test part; resamplings: what is drawn as one in each of them."""
     if not test.classifier.knows_good:
         return CalibrationScores(
             np.empty(0), np.empty(0, bool), np.empty(0, bool), np.empty(0, np.int64), np.array("record")
@@ -149,6 +151,6 @@ def collect_scores(
         score=np.concatenate([part.score for part in parts]),
         good=np.concatenate([part.good for part in parts]),
         test=np.repeat([False, True], [len(part) for part in parts]),
-        unit=np.concatenate([bootstrap.units for bootstrap in bootstraps]),
-        unit_kind=np.array(bootstraps[1].kind),
+        unit=np.concatenate([resampling.units for resampling in resamplings]),
+        unit_kind=np.array(resamplings[1].kind),
     )

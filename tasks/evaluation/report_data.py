@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from tasks.core.json_form import Json
-from tasks.evaluation.bootstrap import Bootstrap
+from tasks.evaluation.resampling import Resampling
 from tasks.evaluation.scored_records import ScoredRecords
 
 
@@ -31,7 +31,7 @@ class ReportData:
 
     distances (n, m) of records to prototypes and `baseline_distances` the same for each raw-map
     baseline by name; mode (n,) codes; good (n,) bool; good_score (n,) or None; embeddings (n, d);
-    weights (draws, n) of the bootstrap, as the figures' intervals have them; history as in history.json.
+    resampling: of the n records, as the figures' intervals have it; history as in history.json.
     """
 
     modes: list[str]
@@ -43,7 +43,7 @@ class ReportData:
     baseline_distances: dict[str, np.ndarray]
     history: Json
     examples: list[TripletExample]
-    weights: np.ndarray
+    resampling: Resampling
     contrasts: list[PairContrast]
     mistakes: list[Misclassification]
 
@@ -54,11 +54,11 @@ def collect_report_data(
     raw_baselines: list[ScoredRecords],
     history: Json,
     size: tuple[int, int],
-    bootstrap: Bootstrap,
+    resampling: Resampling,
 ) -> ReportData:
     """What the report shows of the test records; `raw_baselines` are the same records by the raw-map baselines.
 
-    size: rows and columns of a map; bootstrap: of the test records.
+    size: rows and columns of a map; resampling: of the test records.
     """
     return ReportData(
         modes=test.bank.modes,
@@ -70,7 +70,7 @@ def collect_report_data(
         baseline_distances={records.classifier.name: records.distances for records in raw_baselines},
         history=history,
         examples=_examples(test, size),
-        weights=bootstrap.weights,
+        resampling=resampling,
         contrasts=pair_contrasts(test),
         mistakes=worst_misclassifications(test, train, size),
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from tasks.config.run import RunConfig
 from tasks.data.bank import Bank
-from tasks.evaluation.bootstrap import Bootstrap
+from tasks.evaluation.resampling import Resampling
 from tasks.model.classifier import Classifier
 from tasks.model.embeddings import Embedded, EmbeddedBank
 
@@ -64,9 +64,9 @@ class ScoredRecords:
         """The anomaly score (n,); NaN where the classifier does not know good parts."""
         return self.classifier.score(self.embedded)
 
-    def bootstrap(self, config: RunConfig) -> Bootstrap:
+    def resampling(self, config: RunConfig) -> Resampling:
         """The draws of these records that the settings ask for."""
-        return Bootstrap.of(self.bank, self.rows, config)
+        return Resampling.of(self.bank, self.rows, config)
 
 
 def score_part(classifier: Classifier, records: EmbeddedBank, part: str) -> ScoredRecords:

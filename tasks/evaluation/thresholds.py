@@ -10,9 +10,9 @@ import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from tasks.core.sentences import sentence
-from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.comparison_report import Interval
 from tasks.evaluation.least_sizes import min_good_records
+from tasks.evaluation.resampling import Resampling
 from tasks.registry.release_files import Threshold
 
 
@@ -74,7 +74,7 @@ def has_target(rule: str) -> bool:
     return rule.startswith(("target", "min"))
 
 
-THRESHOLD_DRAWS = 200  # of the bootstrap of a threshold's interval
+THRESHOLD_DRAWS = 200  # of the resampling of a threshold's interval
 
 
 @dataclass(frozen=True)
@@ -90,30 +90,30 @@ class Rule:
 
 
 def calibrate(
-    name: str, score: np.ndarray, positive: np.ndarray, rule: Rule, bootstrap: Bootstrap, distance: str
+    name: str, score: np.ndarray, positive: np.ndarray, rule: Rule, resampling: Resampling, distance: str
 ) -> Threshold:
-    """The threshold `name` by `rule` with its bootstrap interval, or without a value and with the reason.
+    """The threshold `name` by `rule` with its resampling interval, or without a value and with the reason.
 
     score: (n,) larger = more anomalous, in units of `distance`; positive: (n,) bool. A draw of units that gives no
     threshold is left out of the interval.
     """
-    target, units = rule.target if has_target(rule.name) else None, len(np.unique(bootstrap.units))
+    target, units = rule.target if has_target(rule.name) else None, len(np.unique(resampling.units))
     threshold = Threshold(name, rule.name, target, distance, units, int((~positive).sum()), None)
     if positive.all() or not positive.any():
         return replace(threshold, refused=sentence("one_kind"))
     try:
-        return replace(threshold, value=rule(score, positive), interval=_interval(rule, score, positive, bootstrap))
+        return replace(threshold, value=rule(score, positive), interval=_interval(rule, score, positive, resampling))
     except ValueError as error:
         return replace(threshold, refused=error.args[0])
 
 
-def _interval(rule: Rule, score: np.ndarray, positive: np.ndarray, bootstrap: Bootstrap) -> Interval | None:
-    rng, unit = np.random.default_rng(bootstrap.seed), bootstrap.units
+def _interval(rule: Rule, score: np.ndarray, positive: np.ndarray, resampling: Resampling) -> Interval | None:
+    rng, unit = np.random.default_rng(resampling.seed), resampling.units
     order = np.argsort(unit, kind="stable")
     starts = np.searchsorted(unit[order], np.unique(unit))
     ends = np.append(starts[1:], len(unit))
     values = []
-    for _ in range(bootstrap.draws):
+    for _ in range(resampling.draws):
         chosen = rng.integers(0, len(starts), len(starts))
         rows = np.concatenate([order[starts[i] : ends[i]] for i in chosen])
         if positive[rows].all() or not positive[rows].any():
@@ -122,4 +122,4 @@ def _interval(rule: Rule, score: np.ndarray, positive: np.ndarray, bootstrap: Bo
             values.append(rule(score[rows], positive[rows]))
         except ValueError:
             continue  # too few good records in this draw
-    return bootstrap.interval(np.array(values)) if values else None
+    return resampling.interval(np.array(values)) if values else None

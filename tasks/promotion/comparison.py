@@ -15,10 +15,10 @@ from tasks.core.json_form import Json
 from tasks.core.sentences import sentence
 from tasks.core.text import one_line
 from tasks.data.bank import Bank
-from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.comparison_report import Comparison
+from tasks.evaluation.resampling import Resampling
 from tasks.evaluation.scored_records import ScoredRecords, score_bank_part
-from tasks.promotion.paired_bootstrap import paired_result, required_draws, with_good_or_defect
+from tasks.promotion.paired_metrics import paired_result, required_draws, with_good_or_defect
 from tasks.promotion.paired_rates import AnomalyScores
 from tasks.registry.loading import load_classifier
 from tasks.registry.manifest import FrozenSet
@@ -61,17 +61,17 @@ def compare_with_champion(
         return replace(comparison, impossible=error.args[0])
     bank = challenger.bank
     mode = np.array([shared.modes.index(bank.modes[code]) for code in bank.mode[shared.rows]])
-    bootstrap, good = _paired_draws(bank, shared.rows, config), bank.good[shared.rows]
-    result = paired_result(challenger_outputs.distances, champion_outputs.distances, mode, shared.modes, bootstrap)
+    resampling, good = _paired_draws(bank, shared.rows, config), bank.good[shared.rows]
+    result = paired_result(challenger_outputs.distances, champion_outputs.distances, mode, shared.modes, resampling)
     if challenger_outputs.scores and champion_outputs.scores and 0 < good.sum() < len(good):
-        result = with_good_or_defect(result, challenger_outputs.scores, champion_outputs.scores, good, bootstrap)
+        result = with_good_or_defect(result, challenger_outputs.scores, champion_outputs.scores, good, resampling)
     return replace(comparison, result=result)
 
 
-def _paired_draws(bank: Bank, rows: np.ndarray, config: RunConfig) -> Bootstrap:
+def _paired_draws(bank: Bank, rows: np.ndarray, config: RunConfig) -> Resampling:
     confidence = config.gate.confidence
     draws = required_draws(config.evaluate.bootstrap, confidence)
-    return replace(Bootstrap.of(bank, rows, config), draws=draws, confidence=confidence)
+    return replace(Resampling.of(bank, rows, config), draws=draws, confidence=confidence)
 
 
 def _shared_records(champion: Release, bank: Bank) -> ComparableRecords:

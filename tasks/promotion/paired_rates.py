@@ -14,8 +14,9 @@ from scipy.optimize import brentq
 from scipy.signal import convolve
 from scipy.stats import binom, t
 
-from tasks.evaluation.bootstrap import Bootstrap, design_effect
 from tasks.evaluation.comparison_report import Interval, RateDifference
+from tasks.evaluation.intervals import design_effect
+from tasks.evaluation.resampling import Resampling, effective_units
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class AnomalyScores:
 
 
 def error_differences(
-    challenger: AnomalyScores, champion: AnomalyScores, good: np.ndarray, bootstrap: Bootstrap
+    challenger: AnomalyScores, champion: AnomalyScores, good: np.ndarray, resampling: Resampling
 ) -> dict[str, RateDifference]:
     """The `escapes` and `false_alarms` of both models at their own thresholds on the same records.
 
@@ -42,13 +43,15 @@ def error_differences(
         return {}
     errors = [model.called == good for model in (challenger, champion)]
     kinds = {"escapes": ~good, "false_alarms": good}
-    return {name: _rate_difference(*(wrong[kind] for wrong in errors), kind, bootstrap) for name, kind in kinds.items()}
+    return {
+        name: _rate_difference(*(wrong[kind] for wrong in errors), kind, resampling) for name, kind in kinds.items()
+    }
 
 
 def _rate_difference(
-    challenger: np.ndarray, champion: np.ndarray, kind: np.ndarray, bootstrap: Bootstrap
+    challenger: np.ndarray, champion: np.ndarray, kind: np.ndarray, resampling: Resampling
 ) -> RateDifference:
-    interval = score_interval(challenger, champion, bootstrap.units[kind], bootstrap.confidence)
+    interval = score_interval(challenger, champion, resampling.units[kind], resampling.confidence)
     counts = int(challenger.sum()), int(champion.sum())
     return RateDifference((counts[0] - counts[1]) / len(challenger), interval, len(challenger), *counts)
 
@@ -58,12 +61,13 @@ def score_interval(first: np.ndarray, second: np.ndarray, units: np.ndarray, con
 
     first, second: (n,) bool; units: (n,) codes of what varies as one. Source: the score interval of Tango 1998
     (Statistics in Medicine 17, 891), which is no single point where the two agree everywhere; with Student's t of
-    the units, and the counts divided by the design effect of groups, as Korn and Graubard 1998 do for one share.
+    the units (one unit says nothing: −1 to 1), and the counts divided by the design effect of groups, as Korn and
+    Graubard 1998 do for one share.
     """
-    n, change = len(first), first.astype(float) - second
-    sums = np.bincount(np.unique(units, return_inverse=True)[1], change)
-    effect = design_effect(change, units)
-    quantile = t.ppf(confidence, max(len(sums) - 1, 1))
+    n, change, count = len(first), first.astype(float) - second, effective_units(np.ones(len(first)), units)
+    if count <= 1:
+        return -1.0, 1.0
+    effect, quantile = design_effect(change, units), t.ppf(confidence, count - 1)
     gained, lost = (change > 0).sum() / effect, (change < 0).sum() / effect
     low, high = (_score_end(gained, lost, n / effect, side * quantile) for side in (1, -1))
     return low, high

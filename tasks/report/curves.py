@@ -1,4 +1,4 @@
-"""ROC and precision–recall curves with their bootstrap bands, drawn by the same draws as the figures' intervals."""
+"""ROC and precision–recall curves with their bands, from the same resamples as the metrics' intervals."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from tasks.evaluation.report_data import ReportData
+from tasks.evaluation.resampling import Resampling
 from tasks.report.leaderboard import display_name
 from tasks.report.pictures import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, Picture, chart
 
@@ -37,11 +38,11 @@ class Curve:
 def weighted_curves(
     score: np.ndarray, positive: np.ndarray, weights: np.ndarray, owner: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """TPR at RATES (draws, 291) and precision at RECALLS (draws, 200) under each row of `weights` (draws, records).
+    """TPR at RATES (rows, 291) and precision at RECALLS (rows, 200) under each row of `weights` (rows, records).
 
     score, positive: (n,), larger scores are called first and equal ones together; owner: (n,) the record that
     a score belongs to. The TPR is the largest whose FPR fits, the precision that of the first cut with so
-    much recall. A draw without one class is NaN.
+    much recall. A row without one class is NaN.
     """
     order = np.argsort(-score, kind="stable")
     last = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
@@ -60,30 +61,24 @@ def weighted_curves(
     return rates, precisions
 
 
-def curve(
-    score: np.ndarray, positive: np.ndarray, owner: np.ndarray, weights: np.ndarray | None, confidence: float
-) -> Curve:
-    """The curves of one score, with bands where there are weights (draws, records)."""
-    ones = np.ones((1, owner.max() + 1))
-    (roc_points,), (precision,) = weighted_curves(score, positive, ones, owner)
-    prevalence = float(positive.mean())
-    if weights is None:
-        return Curve(roc_points, precision, prevalence)
-    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-    bands = [np.nanquantile(drawn, tails, axis=0) for drawn in weighted_curves(score, positive, weights, owner)]
-    return Curve(roc_points, precision, prevalence, *bands)
+def curve(score: np.ndarray, positive: np.ndarray, owner: np.ndarray, resampling: Resampling | None) -> Curve:
+    """The curves of one score, with bands where there is a resampling of the records."""
+    weights = np.ones((1, owner.max() + 1)) if resampling is None else resampling.weights
+    lines = weighted_curves(score, positive, weights, owner)
+    bands = [] if resampling is None else [resampling.bands(values) for values in lines]
+    return Curve(lines[0][0], lines[1][0], float(positive.mean()), *bands)
 
 
-def curves(evidence: ReportData, confidence: float) -> dict[str, Curve]:
+def curves(evidence: ReportData) -> dict[str, Curve]:
     """By name: this model with bands, the raw baselines, and good or defect, with bands, last."""
     count, columns = evidence.distances.shape
     own, owner = (np.arange(columns) == evidence.mode[:, None]).ravel(), np.repeat(np.arange(count), columns)
-    by_name = {"this model": curve(-evidence.distances.ravel(), own, owner, evidence.weights, confidence)}
+    by_name = {"this model": curve(-evidence.distances.ravel(), own, owner, evidence.resampling)}
     for name, values in evidence.baseline_distances.items():
-        by_name[name] = curve(-values.ravel(), own, owner, None, confidence)
+        by_name[name] = curve(-values.ravel(), own, owner, None)
     if evidence.good_score is not None and evidence.good.any() and not evidence.good.all():
         owner = np.arange(count)
-        by_name["good or defect"] = curve(evidence.good_score, ~evidence.good, owner, evidence.weights, confidence)
+        by_name["good or defect"] = curve(evidence.good_score, ~evidence.good, owner, evidence.resampling)
     return by_name
 
 

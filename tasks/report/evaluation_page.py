@@ -64,7 +64,7 @@ def _pictures(report: EvaluationReport, evidence: ReportData) -> Json:
     values = {threshold.name: threshold.value for threshold in report.thresholds}
     accuracy = {evidence.modes.index(name): entry.accuracy for name, entry in report.metrics.per_mode.items()}
     settings = report.settings["evaluate"]
-    rates = curves.curves(evidence, settings["confidence"])
+    rates = curves.curves(evidence)
     return {
         "triplets": [heat_maps(example) for example in evidence.examples],
         "training": charts.training_curves(evidence.history, _stuck_at(report.settings["fit"])),

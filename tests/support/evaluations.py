@@ -11,7 +11,6 @@ import numpy as np
 from tasks.config.run import RunConfig
 from tasks.core.sentences import sentence
 from tasks.data.split import PARTS
-from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.comparison_report import (
     Comparison,
     MetricDifference,
@@ -28,7 +27,8 @@ from tasks.evaluation.evaluation_report import (
     Overlap,
     Provenance,
 )
-from tasks.promotion.paired_bootstrap import paired_result, with_good_or_defect
+from tasks.evaluation.resampling import Resampling
+from tasks.promotion.paired_metrics import paired_result, with_good_or_defect
 from tasks.promotion.paired_rates import AnomalyScores
 from tasks.registry.manifest import FrozenSet, SourceSummary
 from tasks.registry.release_files import DEFECT_THRESHOLD, MODE_THRESHOLD, Threshold
@@ -100,9 +100,9 @@ def more_escapes() -> Comparison:
     scores = np.concatenate([np.linspace(0, 0.5, 100), np.linspace(0.6, 0.9, 91), np.linspace(1.1, 2, 59)])
     stopped, missed = np.linspace(1.1, 1.5, 10), np.linspace(0.2, 0.9, 58)
     then = np.concatenate([np.linspace(0, 0.9, 90), stopped, missed, np.linspace(1.1, 2, 92)])
-    bootstrap = Bootstrap(np.arange(250), 1000, 0.95, 1)
-    result = paired_result(distances, wrong, mode, ["good", "scratch", "dent"], bootstrap)
-    result = with_good_or_defect(result, AnomalyScores(scores, 1.0), AnomalyScores(then, 1.0), good, bootstrap)
+    resampling = Resampling(np.arange(250), 1000, 0.95, 1)
+    result = paired_result(distances, wrong, mode, ["good", "scratch", "dent"], resampling)
+    result = with_good_or_defect(result, AnomalyScores(scores, 1.0), AnomalyScores(then, 1.0), good, resampling)
     counts = {"test_records": 250, "records": 250, "seen": 0, "unknown": 0}
     return Comparison(version="v3", frozen="f2", champion_frozen="f1", **counts, result=result)
 

@@ -13,7 +13,7 @@ from support.inspected_parts import COLS, FACTS, ROWS, configured
 
 from tasks.core.files import write_json
 from tasks.core.stages import MANIFEST, seal_folder
-from tasks.evaluation.bootstrap import Bootstrap
+from tasks.evaluation.resampling import Resampling
 from tasks.evaluation.thresholds import Rule, calibrate
 from tasks.registry.manifest import ReleaseManifest, SourceSummary
 from tasks.registry.release_files import (
@@ -78,7 +78,7 @@ def stored_release(artifacts: Path, version: str = "v1", **changes: Any) -> Path
     score, defect, unit = calibration.part(False)
     thresholds = (
         calibrate(
-            DEFECT_THRESHOLD, score, defect, Rule("target_fpr", 0.05), Bootstrap(unit, 20, 0.95, 42), "euclidean"
+            DEFECT_THRESHOLD, score, defect, Rule("target_fpr", 0.05), Resampling(unit, 20, 0.95, 42), "euclidean"
         ),
         Threshold(MODE_THRESHOLD, "youden", None, "euclidean", 120, 60, 1.5, (1.0, 2.0)),
     )

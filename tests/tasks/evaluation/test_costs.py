@@ -103,10 +103,14 @@ def test_the_curve_is_thinned_and_runs_from_all_stopped_to_all_passed():
 
 
 def test_units_that_share_their_fate_count_as_fewer_records():
-    """One of four pairs errs: Σ residual² = 3, variance 4/3 · 3/64 = 1/16 against .25 · .75/8, so 8 count as 3."""
+    """One of four pairs errs: Σ residual² = 3, variance 4/3 · 3/64 = 1/16 against .25 · .75/8, so 8 count as 3.
+
+    Student's quantiles of 8 records and of 4 pairs, 1.8946 and 2.3534, make them 1.9443.
+    """
     found = error_rate(np.array([1, 1, 0, 0, 0, 0, 0, 0], bool), np.repeat(np.arange(4), 2), 0.9)
-    assert found.low == pytest.approx(beta.ppf(0.05, 0.75, 3.25))
-    assert found.high == pytest.approx(beta.ppf(0.95, 1.75, 2.25))
+    n = 3 * (1.894579 / 2.353363) ** 2
+    assert found.low == pytest.approx(beta.ppf(0.05, n / 4, 3 * n / 4 + 1), rel=1e-4)
+    assert found.high == pytest.approx(beta.ppf(0.95, n / 4 + 1, 3 * n / 4), rel=1e-4)
 
 
 def test_of_equally_cheap_thresholds_the_middle_one_is_taken_between_two_scores():

@@ -21,11 +21,11 @@ def test_the_metrics_of_groups_and_threshold_are_those_of_the_test_part():
     defect, same = calibrate_thresholds(score_bank_part(classifier, bank, "calibrate"), config)
     thresholds = replace(defect, value=3.0), same
     test = score_bank_part(classifier, bank, "test")
-    metrics = holdout_metrics(test, thresholds, test.bootstrap(config))
+    metrics = holdout_metrics(test, thresholds, test.resampling(config))
     assert sum(group.n for group in metrics.per_group.values()) == len(test)
     called, good = test.score > 3, test.good
     assert metrics.good_balanced_accuracy == (np.mean(~called[good]) + np.mean(called[~good])) / 2
     low, high = metrics.good_balanced_accuracy_interval
     assert low <= metrics.good_balanced_accuracy <= high
     without_groups = score_bank_part(classifier, parts.banked(parts.inspected(each=40)), "test")
-    assert holdout_metrics(without_groups, thresholds, without_groups.bootstrap(config)).per_group == {}
+    assert holdout_metrics(without_groups, thresholds, without_groups.resampling(config)).per_group == {}

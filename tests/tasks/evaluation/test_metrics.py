@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import norm, rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from tasks.evaluation.bootstrap import Bootstrap, intervals, weighted_auroc
 from tasks.evaluation.evaluation_report import GroupMetrics, ModeMetrics
+from tasks.evaluation.intervals import intervals, weighted_auroc
 from tasks.evaluation.metrics import (
     angular_metrics,
     balanced_accuracy,
@@ -22,6 +22,7 @@ from tasks.evaluation.metrics import (
     retrieval_metrics,
     tpr_at,
 )
+from tasks.evaluation.resampling import Resampling
 
 RNG = np.random.default_rng(0)
 
@@ -207,22 +208,6 @@ def test_a_draw_without_one_class_has_no_auroc():
     score, positive = np.array([1.0, 2, 3, 4]), np.array([False, False, True, True])
     found = weighted_auroc(score, positive, np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 1, 1.0]]))
     np.testing.assert_array_equal(found, [1, np.nan, np.nan])
-    assert Bootstrap(np.arange(4), 3, 0.95, 1).interval(found) == (1, 1)
-
-
-def test_draws_take_units_whole_and_as_many_as_there_are():
-    units = np.array(["a", "a", "b", "c", "c", "c"])
-    weights = Bootstrap(units, 500, 0.95, 1).weights
-    assert (weights[:, 0] == weights[:, 1]).all()
-    assert (weights[:, 3] == weights[:, 5]).all()
-    assert (weights[:, [0, 2, 3]].sum(axis=1) == 3).all()
-    assert weights.mean() == pytest.approx(1, abs=0.1)
-    np.testing.assert_array_equal(weights, Bootstrap(units, 500, 0.95, 1).weights)
-
-
-def test_the_interval_of_a_known_distribution():
-    low, high = Bootstrap(np.arange(4), 3, 0.9, 1).interval(np.arange(1001) / 1000)
-    assert (low, high) == pytest.approx((0.05, 0.95))
 
 
 def test_intervals_over_groups_are_wider_than_over_records():
@@ -234,7 +219,8 @@ def test_intervals_over_groups_are_wider_than_over_records():
     distances = rng.normal(5, 1, (400, 2))
     distances[np.arange(400), mode] -= 1 + luck
     by_record, by_group = (
-        intervals(distances, mode, Bootstrap(unit, 400, 0.95, 0)) for unit in (np.arange(400), group)
+        intervals(distances, mode, Resampling(unit, 400, 0.95, 0, kind))
+        for unit, kind in ((np.arange(400), "record"), (group, "group"))
     )
     for name in ("auroc", "mode_accuracy"):
         widths = [high - low for low, high in (by_record[name], by_group[name])]
@@ -251,7 +237,7 @@ def test_intervals_cover():
         mode = np.arange(80) % 2
         distances = rng.normal(0, 1, (80, 2))
         distances[np.arange(80), mode] -= 1
-        low, high = intervals(distances, mode, Bootstrap(np.arange(80), 200, 0.95, seed))["auroc"]
+        low, high = intervals(distances, mode, Resampling(np.arange(80), 200, 0.95, seed))["auroc"]
         held += low < truth < high
     assert 53 <= held <= 60
 

@@ -9,9 +9,9 @@ from support import inspected_parts as parts
 from tasks.config.run import EvaluateConfig, RunConfig
 from tasks.data.bank import Bank
 from tasks.data.split import PARTS
-from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.metrics import pair_metrics
 from tasks.evaluation.report_data import collect_report_data, pair_contrasts, worst_misclassifications
+from tasks.evaluation.resampling import Resampling
 from tasks.evaluation.scored_records import score_bank_part
 from tasks.model.classifier import raw_map_baseline
 from tasks.model.distances import distance
@@ -27,19 +27,20 @@ def judged():
     classifier = raw_map_baseline(distance("euclidean"), bank)
     test, train = (score_bank_part(classifier, bank, part) for part in ("test", "train"))
     history, size = {"best_epoch": 1, "epochs": []}, (parts.ROWS, parts.COLS)
-    return bank, collect_report_data(test, train, [test], history, size, test.bootstrap(CONFIG))
+    return bank, collect_report_data(test, train, [test], history, size, test.resampling(CONFIG))
 
 
-def test_the_draws_are_those_of_the_intervals_by_group_where_there_are_enough(judged):
+def test_the_resampling_is_that_of_the_intervals_by_group_where_there_are_enough(judged):
     bank, evidence = judged
     group = bank.group[bank.rows("test")]
-    np.testing.assert_array_equal(evidence.weights, Bootstrap(group, 200, 0.95, 5).weights)
-    assert (evidence.weights[:, group == "L3"] == evidence.weights[:, group == "L3"][:, :1]).all()
+    weights = evidence.resampling.weights
+    np.testing.assert_array_equal(weights, Resampling(group, 200, 0.95, 5, kind="group").weights)
+    assert (weights[:, group == "L3"] == weights[:, group == "L3"][:, :1]).all()
 
 
 def test_the_curves_pass_through_the_figures(judged):
     _, evidence = judged
-    figures, found = pair_metrics(evidence.distances, evidence.mode), curves(evidence, 0.95)
+    figures, found = pair_metrics(evidence.distances, evidence.mode), curves(evidence)
     for at, name in ((0.01, "tpr_at_1_fpr"), (0.05, "tpr_at_5_fpr")):
         assert found["this model"].roc[np.abs(RATES - at).argmin()] == getattr(figures, name)
 

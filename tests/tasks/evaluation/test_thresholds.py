@@ -11,7 +11,7 @@ import pytest
 
 from tasks.config.fields import allowed_values
 from tasks.config.run import EvaluateConfig
-from tasks.evaluation.bootstrap import Bootstrap
+from tasks.evaluation.resampling import Resampling
 from tasks.evaluation.thresholds import (
     RULES,
     THRESHOLD_DRAWS,
@@ -157,9 +157,9 @@ def test_settings_offer_just_the_rules_that_there_are():
     assert set(allowed_values(EvaluateConfig, "rule")) == set(RULES)
 
 
-def draws(unit: np.ndarray) -> Bootstrap:
-    """The bootstrap of a threshold by these units."""
-    return Bootstrap(unit, THRESHOLD_DRAWS, 0.95, 42)
+def draws(unit: np.ndarray) -> Resampling:
+    """The resampling of a threshold by these units."""
+    return Resampling(unit, THRESHOLD_DRAWS, 0.95, 42)
 
 
 def threshold(name: str = "target_fpr", target: float = 0.05):

@@ -204,7 +204,7 @@ def test_columns_are_matched_by_name_not_by_place(tmp_path, bank):
 
 def test_it_draws_groups_where_there_are_enough(tmp_path, bank):
     release = released(tmp_path, bank)
-    for groups, unit in ((0, "record"), (6, "record (too few groups: "), (80, "group")):
+    for groups, unit in ((0, "record"), (2, "record (too few groups: "), (80, "group")):
         later = parts.banked(parts.inspected(modes=3, each=240, groups=groups, seed=8))
         found = compared(release, raw(later), later).result
         names = np.unique(later.group[later.rows("test")])

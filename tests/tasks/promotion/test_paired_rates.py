@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, t
 
-from tasks.evaluation.bootstrap import Bootstrap
+from tasks.evaluation.resampling import Resampling
 from tasks.promotion.paired_rates import (
     AnomalyScores,
     adjusted_p_values,
@@ -73,7 +73,7 @@ def test_errors_are_those_at_each_models_own_threshold():
     good = np.array([True, True, True, False, False])
     champion = AnomalyScores(np.array([1.0, 5.0, 2.0, 9.0, 4.0]), 4.5)
     challenger = AnomalyScores(np.array([0.1, 0.2, 0.3, 0.2, 0.9]), 0.25)
-    found = error_differences(challenger, champion, good, Bootstrap(np.arange(5), 10, 0.95, 1))
+    found = error_differences(challenger, champion, good, Resampling(np.arange(5), 10, 0.95, 1))
     escapes, alarms = found["escapes"], found["false_alarms"]
     assert (escapes.n, escapes.challenger, escapes.champion, escapes.difference) == (2, 1, 1, 0.0)
     assert (alarms.n, alarms.challenger, alarms.champion, alarms.difference) == (3, 1, 1, 0.0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from tasks.evaluation.resampling import Resampling
 from tasks.report.curves import RATES, RECALLS, curve, weighted_curves
 
 RNG = np.random.default_rng(11)
@@ -51,8 +52,7 @@ def test_bands_hold_the_curve_and_narrow_with_records():
     for count in (60, 960):
         positive = np.arange(count) % 2 == 0
         score = np.random.default_rng(1).normal(size=count) + positive
-        weights = np.random.default_rng(2).multinomial(count, np.full(count, 1 / count), 200).astype(float)
-        one = curve(score, positive, np.arange(count), weights, 0.95)
+        one = curve(score, positive, np.arange(count), Resampling(np.arange(count), 200, 0.95, 2))
         low, high = one.roc_band
         assert ((low <= one.roc + 1e-12) & (one.roc <= high + 1e-12)).mean() > 0.95
         widths.append((high - low)[(RATES > 0.05) & (RATES < 0.8)].mean())

@@ -15,13 +15,14 @@ from support.evaluations import leakage, threshold
 from tasks.config.run import GateConfig, RunConfig
 from tasks.core.results import Finding
 from tasks.data.split import PARTS
-from tasks.evaluation.bootstrap import Bootstrap, intervals, macro_intervals
 from tasks.evaluation.comparison_report import Comparison
 from tasks.evaluation.evaluation_report import Auroc, Baseline, EvaluationReport, GroupMetrics, HoldoutMetrics
+from tasks.evaluation.intervals import intervals, macro_intervals
 from tasks.evaluation.metrics import macro, pair_metrics, per_mode_metrics
 from tasks.evaluation.report_data import Misclassification, PairContrast, ReportData, TripletExample
+from tasks.evaluation.resampling import Resampling
 from tasks.promotion.gate import comparison_summary, reasons_to_reject
-from tasks.promotion.paired_bootstrap import paired_result
+from tasks.promotion.paired_metrics import paired_result
 from tasks.registry.manifest import FrozenSet, SourceSummary
 from tasks.report.curves import RATES, curves, precision_recall, readings, roc
 from tasks.report.evaluation_page import render
@@ -90,7 +91,7 @@ def evaluated(
             TripletExample(*maps, modes[0], modes[1], 0.5, 1.25),
             TripletExample(*(maps - 0.5), modes[1], modes[0], 2.5, 1.5),
         ],
-        weights=Bootstrap(np.arange(records), 100, 0.95, 1).weights,
+        resampling=Resampling(np.arange(records), 100, 0.95, 1),
         contrasts=contrasted(distances, mode, good),
         mistakes=[Misclassification(*maps, modes[1], modes[0], "L07", 0.9173, 0.2846, 1.5351, 0.6428)] * 2,
     )
@@ -106,7 +107,7 @@ def contrasted(distances: np.ndarray, mode: np.ndarray, good: bool) -> list[Pair
 
 def report_of(evidence: ReportData) -> EvaluationReport:
     names, mode, distances, good = evidence.modes, evidence.mode, evidence.distances, evidence.good
-    bootstrap = Bootstrap(np.arange(len(mode)), 100, 0.95, 1)
+    resampling = Resampling(np.arange(len(mode)), 100, 0.95, 1)
     per_mode = per_mode_metrics(distances, mode, names)
     metrics = vars(pair_metrics(distances, mode)) | {
         "recall_at_1": 0.6171,
@@ -115,10 +116,10 @@ def report_of(evidence: ReportData) -> EvaluationReport:
         "angular_accuracy": 0.5124,
         "angular_auroc": 0.8235,
         "macro": macro(per_mode),
-        "macro_intervals": macro_intervals(distances, mode, bootstrap),
+        "macro_intervals": macro_intervals(distances, mode, resampling),
         "per_mode": per_mode,
         "per_group": {},
-        "intervals": intervals(distances, mode, bootstrap),
+        "intervals": intervals(distances, mode, resampling),
         "records": len(mode),
     }
     counts = {name: dict.fromkeys(PARTS, 10 + i) for i, name in enumerate(names)}
@@ -192,7 +193,7 @@ def gated(report: EvaluationReport) -> EvaluationReport:
 
 def against(report: EvaluationReport, evidence: ReportData, champion: np.ndarray, **changes: Any) -> EvaluationReport:
     """The report with a champion, v3, whose distances to the prototypes are `champion`."""
-    bootstrap = Bootstrap(np.arange(len(evidence.mode)), 1000, 0.95, 1)
+    resampling = Resampling(np.arange(len(evidence.mode)), 1000, 0.95, 1)
     comparison = Comparison(
         version="v3",
         frozen="f2",
@@ -201,7 +202,7 @@ def against(report: EvaluationReport, evidence: ReportData, champion: np.ndarray
         records=len(evidence.mode),
         seen=31,
         unknown=6,
-        result=paired_result(evidence.distances, champion, evidence.mode, evidence.modes, bootstrap),
+        result=paired_result(evidence.distances, champion, evidence.mode, evidence.modes, resampling),
     )
     return gated(replace(report, comparison=replace(comparison, **changes)))
 
@@ -316,7 +317,7 @@ def test_the_kinds_of_pair_stand_with_their_middle_and_edges(usual):
 
 def test_the_reports_curves_have_bands_where_the_model_is_evaluated(usual):
     report, evidence, _ = usual
-    found = curves(evidence, 0.95)
+    found = curves(evidence)
     assert list(found) == ["this model", *evidence.baseline_distances, "good or defect"]
     assert [name for name, one in found.items() if one.roc_band is not None] == ["this model", "good or defect"]
     assert found["this model"].prevalence == pytest.approx(1 / 3)
@@ -334,7 +335,7 @@ def test_the_reports_curves_have_bands_where_the_model_is_evaluated(usual):
     for one in (roc(found), roc(found, 0.05), precision_recall(found)):
         assert one.content.startswith(b"<?xml")
         assert "this model" in one.alt
-    without = curves(replace(evidence, good_score=None), 0.95)
+    without = curves(replace(evidence, good_score=None))
     assert "good or defect" not in without
 
 
@@ -461,7 +462,7 @@ def better() -> tuple[EvaluationReport, str]:
     report, evidence = evaluated(["good", "scratch", "dent", "burr", "rare"], records=300)
     keep = (evidence.mode < 4) | (np.arange(300) < 20)  # four records of `rare`
     taken = {name: getattr(evidence, name)[keep] for name in ("mode", "good", "good_score", "embeddings", "distances")}
-    taken["weights"] = evidence.weights[:, keep]
+    taken["resampling"] = evidence.resampling.among(keep)
     raw = {name: values[keep] for name, values in evidence.baseline_distances.items()}
     own = taken["distances"].copy()
     burr = taken["mode"] == 3

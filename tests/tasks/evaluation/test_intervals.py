@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import beta
+from scipy.stats import beta, t
 
-from tasks.evaluation.bootstrap import (
-    Bootstrap,
+from tasks.evaluation.intervals import (
     accuracy_intervals,
     design_effect,
     macro_intervals,
@@ -17,6 +16,7 @@ from tasks.evaluation.bootstrap import (
     weighted_tpr,
 )
 from tasks.evaluation.metrics import macro, per_mode_metrics
+from tasks.evaluation.resampling import Resampling
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def judged():
 def test_a_draw_of_every_record_once_gives_the_figures_themselves(judged):
     distances, mode = judged
     plain = macro(per_mode_metrics(distances, mode, list("abcde")))
-    once = Bootstrap(np.zeros(300), 1, 0.9, 1)  # one unit: every draw is all of it
+    once = Resampling(np.zeros(300), 1, 0.9, 1)  # one unit: every draw is all of it
     for name, (low, high) in macro_intervals(distances, mode, once).items():
         assert low == high == pytest.approx(plain[name])
 
@@ -43,11 +43,11 @@ def test_intervals_hold_their_figures_and_narrow_with_records(judged):
     widths = {}
     for times in (1, 4):
         more = np.tile(distances, (times, 1)), np.tile(mode, times)
-        found = macro_intervals(*more, Bootstrap(np.arange(300 * times), 300, 0.95, 1))
+        found = macro_intervals(*more, Resampling(np.arange(300 * times), 300, 0.95, 1))
         assert all(low < plain[name] < high for name, (low, high) in found.items())
         widths[times] = found["accuracy"][1] - found["accuracy"][0]
     assert widths[4] < 0.7 * widths[1]
-    by_mode = accuracy_intervals(distances, mode, Bootstrap(np.arange(300), 300, 0.95, 1))
+    by_mode = accuracy_intervals(distances, mode, Resampling(np.arange(300), 300, 0.95, 1))
     assert by_mode[4][1] - by_mode[4][0] > by_mode[0][1] - by_mode[0][0]
 
 
@@ -62,15 +62,16 @@ def test_drawn_twice_is_as_good_as_there_twice():
 
 def test_balanced_accuracy_is_not_won_by_calling_all_good():
     good = np.repeat([True, False], [95, 5])
-    found = threshold_metrics(np.zeros(100, bool), good, Bootstrap(np.arange(100), 100, 0.95, 1))
+    found = threshold_metrics(np.zeros(100, bool), good, Resampling(np.arange(100), 100, 0.95, 1))
     assert (found["good_accuracy"], found["good_balanced_accuracy"]) == (0.95, 0.5)
-    assert found["good_balanced_accuracy_interval"] == (0.5, 0.5)
+    fpr, tpr = found["good_fpr_interval"][1], found["good_tpr_interval"][1]
+    assert found["good_balanced_accuracy_interval"] == pytest.approx((0.5 - fpr / 2, 0.5 + tpr / 2))
 
 
 def test_rates_without_an_error_have_an_interval_all_the_same():
     """Of 95 good parts none is stopped: Clopper and Pearson's upper end is 1 − 0.025^(1/95)."""
     good = np.arange(100) < 95
-    found = threshold_metrics(np.zeros(100, bool), good, Bootstrap(np.arange(100), 100, 0.95, 1))
+    found = threshold_metrics(np.zeros(100, bool), good, Resampling(np.arange(100), 100, 0.95, 1))
     assert found["good_fpr_interval"] == pytest.approx((0, 1 - 0.025 ** (1 / 95)))
     assert found["good_tpr_interval"] == pytest.approx((0, 1 - 0.025 ** (1 / 5)))
 
@@ -82,14 +83,18 @@ def test_a_share_of_groups_that_err_together_has_a_wider_interval():
     low, high = share_interval(hit, units, 0.95)
     effect = design_effect(hit, units)
     assert effect == pytest.approx(10 * 10 / 9)
-    n = 100 / effect
+    n = 100 / effect * (t.ppf(0.025, 99) / t.ppf(0.025, 9)) ** 2
     assert (low, high) == pytest.approx((beta.ppf(0.025, 0.2 * n, 0.8 * n + 1), beta.ppf(0.975, 0.2 * n + 1, 0.8 * n)))
     assert design_effect(hit, np.arange(100)) == design_effect(np.zeros(100), units) == 1
 
 
-def test_an_interval_leaves_out_half_of_the_doubt_on_each_side():
-    draws = np.append(np.arange(1001.0), np.nan)
-    assert Bootstrap(np.arange(3), 10, 0.9, 1).interval(draws) == pytest.approx((50, 950))
+def test_records_of_one_group_say_nothing_of_other_groups():
+    hit = np.arange(40) < 2
+    assert share_interval(hit, np.zeros(40), 0.95) == (0, 1)
+    two, many = (share_interval(hit, np.arange(40) % groups, 0.95) for groups in (2, 20))
+    assert two[0] < 0.001
+    assert two[1] > 0.9
+    assert many[1] < 0.25
 
 
 def test_a_share_is_of_what_was_drawn():

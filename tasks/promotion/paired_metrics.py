@@ -1,9 +1,8 @@
-"""The paired bootstrap of two models: both are compared on the same records and on the same draws of them.
+"""The differences of the metrics of two models on the same records and the same resamples of them.
 
 What both find hard cancels out, so that the interval of the difference is far narrower than that of either metric.
-Units (records, or groups) are drawn, never pairs. The ends of an interval are percentiles, moved outwards for few
-units by Student's t (Hesterberg 2014, arXiv:1411.5279, section 5.3). Only units in which the models differ count:
-three of them among thousands stay three.
+Records or groups are resampled, never pairs. Only units in which the models differ count: three of them among
+thousands stay three.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.stats import norm, t
 
-from tasks.evaluation.bootstrap import Bootstrap, weighted_auroc, weighted_share
-from tasks.evaluation.comparison_report import Interval, MetricDifference, ModeDifference, PairedResult, PooledModes
+from tasks.evaluation.comparison_report import MetricDifference, ModeDifference, PairedResult, PooledModes
+from tasks.evaluation.intervals import weighted_auroc, weighted_share
 from tasks.evaluation.metrics import pair_metrics, share_of_defects_found
+from tasks.evaluation.resampling import Resampling, effective_units
 from tasks.promotion.paired_rates import AnomalyScores, adjusted_p_values, error_differences, fall_p_value
 
 PAIR_METRICS = ("auroc", "average_precision")
@@ -30,49 +29,49 @@ def required_draws(least: int, confidence: float) -> int:
 
 
 def paired_result(
-    challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray, names: list[str], bootstrap: Bootstrap
+    challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray, names: list[str], resampling: Resampling
 ) -> PairedResult:
     """What the challenger has over the champion, by each metric of pairs and modes, and by each mode.
 
     challenger, champion: (n, m) distances of the same records to the same modes' prototypes; mode: (n,) the column of
-    each record's mode; names: of the m modes. Each end of an interval holds with the bootstrap's confidence.
+    each record's mode; names: of the m modes. Each end of an interval holds with the resampling's confidence.
     """
-    modes, few = _by_mode(challenger, champion, mode, names, bootstrap)
+    figures = _by_pairs(challenger, champion, mode, resampling) | _by_accuracy(challenger, champion, mode, resampling)
+    modes, few = _by_mode(challenger, champion, mode, names, resampling)
     return PairedResult(
         challenger=pair_metrics(challenger, mode),
         champion=pair_metrics(champion, mode),
         same_model=bool(np.array_equal(challenger, champion)),
-        figures=_by_pairs(challenger, champion, mode, bootstrap) | _by_accuracy(challenger, champion, mode, bootstrap),
+        figures=figures,
         modes=modes,
         few=few,
-        fewest=min_units_for_significance(bootstrap.confidence),
-        unit=bootstrap.unit,
-        unit_kind=bootstrap.kind,
-        units=len(np.unique(bootstrap.units)),
-        draws=bootstrap.draws,
-        confidence=bootstrap.confidence,
+        fewest=min_units_for_significance(resampling.confidence),
+        unit=resampling.unit,
+        unit_kind=resampling.kind,
+        units=len(np.unique(resampling.units)),
+        draws=resampling.draws if resampling.kind == "record" else 0,
+        confidence=resampling.confidence,
     )
 
 
 def with_good_or_defect(
-    result: PairedResult, challenger: AnomalyScores, champion: AnomalyScores, good: np.ndarray, bootstrap: Bootstrap
+    result: PairedResult, challenger: AnomalyScores, champion: AnomalyScores, good: np.ndarray, resampling: Resampling
 ) -> PairedResult:
     """The result with the AUROC of good against defect, and with both models' errors at their own thresholds.
 
     good: (n,) bool of the compared records, some of each kind.
     """
-    every = np.concatenate([np.ones((1, len(good))), bootstrap.weights])
     models = (challenger, champion)
-    aurocs = [weighted_auroc(model.score, ~good, every) for model in models]
+    aurocs = [weighted_auroc(model.score, ~good, resampling.weights) for model in models]
     detected = [share_of_defects_found(model.score, good, 0.01) for model in models]
-    differing = effective_units(np.subtract(*(_good_shares(model.score, good) for model in models)), bootstrap.units)
+    differing = effective_units(np.subtract(*(_good_shares(model.score, good) for model in models)), resampling.units)
     differences = aurocs[0] - aurocs[1]
-    figures = result.figures | {"good_auroc": _difference(differences[0], differences[1:], differing, bootstrap)}
+    figures = result.figures | {"good_auroc": _difference(differences, differing, resampling)}
     challenger_metrics, champion_metrics = (
         replace(metrics, good_auroc=float(auroc[0]), good_tpr_at_1_fpr=share)
         for metrics, auroc, share in zip((result.challenger, result.champion), aurocs, detected, strict=True)
     )
-    errors = error_differences(challenger, champion, good, bootstrap)
+    errors = error_differences(challenger, champion, good, resampling)
     return replace(result, challenger=challenger_metrics, champion=champion_metrics, figures=figures, **errors)
 
 
@@ -85,50 +84,50 @@ def _good_shares(score: np.ndarray, good: np.ndarray) -> np.ndarray:
 
 
 def _by_pairs(
-    challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray, bootstrap: Bootstrap
+    challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray, resampling: Resampling
 ) -> dict[str, MetricDifference]:
     """Verification AUROC and average precision."""
-    every = np.concatenate([np.ones((1, len(mode))), bootstrap.weights])
-    differences = weighted_pairs(challenger, mode, every) - weighted_pairs(champion, mode, every)
-    apart = effective_units(_pair_shares(challenger, mode) - _pair_shares(champion, mode), bootstrap.units)
+    weights = resampling.weights
+    differences = weighted_pairs(challenger, mode, weights) - weighted_pairs(champion, mode, weights)
+    apart = effective_units(_pair_shares(challenger, mode) - _pair_shares(champion, mode), resampling.units)
     return {
-        name: _difference(column[0], column[1:], apart, bootstrap)
-        for name, column in zip(PAIR_METRICS, differences.T, strict=True)
+        name: _difference(column, apart, resampling) for name, column in zip(PAIR_METRICS, differences.T, strict=True)
     }
 
 
 def _by_accuracy(
-    challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray, bootstrap: Bootstrap
+    challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray, resampling: Resampling
 ) -> dict[str, MetricDifference]:
     """Mode accuracy over the records, and its mean over the modes."""
-    won, weights = _won(challenger, champion, mode), bootstrap.weights
+    won, weights = _won(challenger, champion, mode), resampling.weights
     metrics = {
-        "mode_accuracy": (won / len(mode), weighted_share(weights, won)),
+        "mode_accuracy": (won, weighted_share(weights, won)),
         "macro_mode_accuracy": (won * _macro_weights(mode), _macro(won, mode, weights)),
     }
     return {
-        name: _difference(shares.sum(), drawn, effective_units(shares, bootstrap.units), bootstrap)
-        for name, (shares, drawn) in metrics.items()
+        name: _difference(values, effective_units(shares, resampling.units), resampling)
+        for name, (shares, values) in metrics.items()
     }
 
 
-def _difference(value: float, drawn: np.ndarray, apart: float, bootstrap: Bootstrap) -> MetricDifference:
-    return MetricDifference(float(value), bootstrap_bounds(drawn, apart, bootstrap.confidence), float(apart))
+def _difference(values: np.ndarray, apart: float, resampling: Resampling) -> MetricDifference:
+    return MetricDifference(float(values[0]), resampling.difference_interval(values, apart), apart)
 
 
 def _by_mode(
-    challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray, names: list[str], bootstrap: Bootstrap
+    challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray, names: list[str], resampling: Resampling
 ) -> tuple[dict[str, ModeDifference], PooledModes | None]:
     """The accuracy of each mode, and of those together that have too few units each (None without any)."""
     right = [distances.argmin(axis=1) == mode for distances in (challenger, champion)]
-    won, fewest = _won(challenger, champion, mode), min_units_for_significance(bootstrap.confidence)
+    won, fewest = _won(challenger, champion, mode), min_units_for_significance(resampling.confidence)
 
     def compare(rows: np.ndarray) -> ModeDifference:
-        units, interval = bootstrap.units[rows], None
+        units, interval = resampling.units[rows], None
         challenger, champion = (float(hits[rows].mean()) for hits in right)
         if len(np.unique(units)) >= fewest:
-            drawn = weighted_share(bootstrap.weights[:, rows], won[rows])
-            interval = bootstrap_bounds(drawn, effective_units(won[rows], units), bootstrap.confidence)
+            resampled = resampling.among(rows)
+            values = weighted_share(resampled.weights, won[rows])
+            interval = resampled.difference_interval(values, effective_units(won[rows], units))
         return ModeDifference(challenger - champion, interval, int(rows.sum()), challenger, champion)
 
     modes = {names[code]: compare(mode == code) for code in np.unique(mode)}
@@ -137,7 +136,7 @@ def _by_mode(
     pooled = compare(few) if small else None
     tests = {name: mode == names.index(name) for name in modes if name not in small}
     rows = [*tests.values(), *([few] if small else [])]
-    adjusted = adjusted_p_values([fall_p_value(won[own], bootstrap.units[own]) for own in rows])
+    adjusted = adjusted_p_values([fall_p_value(won[own], resampling.units[own]) for own in rows])
     modes |= {name: replace(modes[name], p=p) for name, p in zip(tests, adjusted, strict=False)}
     return modes, pooled and PooledModes(**vars(replace(pooled, p=adjusted[-1])), modes=small)
 
@@ -145,25 +144,6 @@ def _by_mode(
 def _won(challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray) -> np.ndarray:
     """1 for each record (n,) that only the challenger has right, −1 for one that only the champion has, else 0."""
     return (challenger.argmin(axis=1) == mode).astype(float) - (champion.argmin(axis=1) == mode)
-
-
-def bootstrap_bounds(drawn: np.ndarray, apart: float, confidence: float) -> Interval:
-    """The lower and the upper end, each with `confidence`, of bootstrap values from `apart` units."""
-    tail = norm.cdf(t.ppf(1 - confidence, apart - 1) * math.sqrt(apart / (apart - 1))) if apart > 1 else 0.0
-    drawn = drawn[~np.isnan(drawn)]  # a mode that was not drawn has no accuracy
-    low, high = np.quantile(drawn, tail, method="lower"), np.quantile(drawn, 1 - tail, method="higher")
-    return float(low), float(high)
-
-
-def effective_units(shares: np.ndarray, units: np.ndarray) -> float:
-    """How many units make the difference, (Σ|c|)² / Σc² of their shares in it; 0 where none does.
-
-    Of accuracies, it is the number of records that one model has right and the other wrong.
-    """
-    _, inverse = np.unique(units, return_inverse=True)
-    summed = np.bincount(inverse, shares)
-    square = float((summed**2).sum())
-    return float(np.abs(summed).sum() ** 2 / square) if square > 0 else 0.0
 
 
 def _pair_shares(distances: np.ndarray, mode: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The paired bootstrap: golden cases by hand, its error under the null, and its power against theory."""
+"""The paired differences: golden cases by hand, its error under the null, and its power against theory."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import pytest
 from scipy.stats import binom, norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.comparison_report import PairedResult
 from tasks.evaluation.metrics import pair_metrics
+from tasks.evaluation.resampling import Resampling, effective_units
 from tasks.promotion.gate import is_significant_drop
-from tasks.promotion.paired_bootstrap import (
-    bootstrap_bounds,
-    effective_units,
+from tasks.promotion.paired_metrics import (
     min_units_for_significance,
     paired_result,
     required_draws,
@@ -53,7 +51,8 @@ def paired(
 ) -> PairedResult:
     """The comparison of two models whose modes are named by their codes."""
     names = [str(code) for code in range(own.shape[1])]
-    return paired_result(own, other, mode, names, Bootstrap(units, draws, 0.95, seed))
+    kind = "group" if len(np.unique(units)) < len(units) else "record"
+    return paired_result(own, other, mode, names, Resampling(units, draws, 0.95, seed, kind))
 
 
 # Golden cases
@@ -75,30 +74,12 @@ def test_the_pair_figures_of_three_records_by_hand():
 def test_weighted_figures_are_those_of_sklearn_ties_included():
     rng = np.random.default_rng(0)
     distances, mode = rng.integers(0, 12, (60, 4)).astype(float), rng.integers(0, 4, 60)
-    weights = Bootstrap(np.arange(60), 5, 0.95, 3).weights
+    weights = Resampling(np.arange(60), 5, 0.95, 3).weights
     same = (np.arange(4) == mode[:, None]).ravel()
     for weight, found in zip(weights, weighted_pairs(distances, mode, weights), strict=True):
         pairs = np.repeat(weight, 4)
         assert found[0] == pytest.approx(roc_auc_score(same, -distances.ravel(), sample_weight=pairs))
         assert found[1] == pytest.approx(average_precision_score(same, -distances.ravel(), sample_weight=pairs))
-
-
-def test_how_many_units_make_a_difference():
-    """Equal shares count one each, an unequal one less: (3 + 1)²/(9 + 1); a unit counts by its sum."""
-    every = np.arange(4)
-    assert effective_units(np.array([1.0, -1.0, 1.0, 0.0]), every) == 3
-    assert effective_units(np.array([3.0, 1.0, 0.0, 0.0]), every) == pytest.approx(1.6)
-    assert effective_units(np.array([1.0, 1.0, 1.0, 0.0]), np.array([0, 0, 1, 1])) == pytest.approx(9 / 5)
-    assert effective_units(np.zeros(4), every) == 0
-
-
-def test_the_ends_move_outwards_for_few_units():
-    """Of 0 … 999 the 5 % percentile is 49.95. Ten units: t₉ = 1.8331, times √(10/9) is 1.9323, Φ(−1.9323) = 2.67 %."""
-    values = np.random.default_rng(0).permutation(1000).astype(float)
-    assert bootstrap_bounds(values, 1e9, 0.95) == (49.0, 950.0)
-    assert bootstrap_bounds(values, 10, 0.95) == (26.0, 973.0)
-    assert bootstrap_bounds(values, 1, 0.95) == bootstrap_bounds(values, 0, 0.95) == (0.0, 999.0)
-    assert bootstrap_bounds(np.append(values, np.nan), 1e9, 0.95) == (49.0, 950.0)
 
 
 @pytest.mark.parametrize(("wins", "losses", "better"), [(3, 0, False), (4, 0, False), (5, 0, True), (7, 1, True)])
@@ -166,29 +147,29 @@ def test_no_number_of_differing_records_fools_it():
     For d such records of 200 the chance of a promotion is the sum of the binomial over those wins whose
     interval lies above zero; the sign test's own is the largest such sum up to 5 %.
     """
-    weights = Bootstrap(np.arange(200), 2000, 0.95, 1).weights
+    records = Resampling(np.arange(200), 2000, 0.95, 1)
     chances = []
     for differing in range(1, 41):
-        fooled = [wins for wins in range(differing // 2, differing + 1) if _lower(weights, wins, differing - wins) > 0]
+        fooled = [wins for wins in range(differing // 2, differing + 1) if _lower(records, wins, differing - wins) > 0]
         chances.append(float(binom.pmf(fooled, differing, 0.5).sum()))
     assert max(chances) < 0.06
     assert np.mean(chances) < 0.04
     assert max(chances) > 0.025, "it can tell a difference"
 
 
-def _lower(weights: np.ndarray, wins: int, losses: int) -> float:
-    won = np.zeros(weights.shape[1])
+def _lower(records: Resampling, wins: int, losses: int) -> float:
+    won = np.zeros(len(records.units))
     won[:wins], won[wins : wins + losses] = 1, -1
-    return bootstrap_bounds(weights @ won / len(won), effective_units(won, np.arange(len(won))), 0.95)[0]
+    return records.difference_interval(records.weights @ won / len(won), effective_units(won, records.units))[0]
 
 
-NULL = [(30, 3, 1.5, 0), (120, 6, 2.0, 0), (150, 3, 1.5, 12)]
+NULL = [(30, 3, 1.5, 0), (120, 6, 2.0, 0), (150, 3, 1.5, 12), (120, 3, 1.5, 3)]
 
 
 @pytest.fixture
 def without_metrics(monkeypatch):
     """The models' own metrics, half of a comparison's time, are left out where only the differences are asked for."""
-    monkeypatch.setattr("tasks.promotion.paired_bootstrap.pair_metrics", lambda *_: None)
+    monkeypatch.setattr("tasks.promotion.paired_metrics.pair_metrics", lambda *_: None)
 
 
 @pytest.mark.slow
@@ -227,11 +208,11 @@ def test_pairing_tells_what_two_intervals_cannot():
     """Two models that share what is hard: unpaired, the same difference would be lost in the records' spread."""
     own, other, mode, units = simulated(np.random.default_rng(3), 200, 3, (1.9, 1.5))
     found = paired(own, other, mode, units).figures["auroc"]
-    weights = Bootstrap(units, 1000, 0.95, 1).weights
-    mine, theirs = (weighted_pairs(one, mode, weights)[:, 0] for one in (own, other))
+    records = Resampling(units, 1000, 0.95, 1)
+    mine, theirs = (weighted_pairs(one, mode, records.weights)[:, 0] for one in (own, other))
     unpaired = mine - np.random.default_rng(0).permutation(theirs)
     assert found.interval[0] > 0
-    assert bootstrap_bounds(unpaired, len(mode), 0.95)[0] < found.interval[0]
+    assert records.difference_interval(unpaired, len(mode))[0] < found.interval[0]
 
 
 def test_the_pair_figure_is_the_difference_of_the_areas_under_the_curves():
@@ -282,18 +263,18 @@ def inspected(n: int = 60, gap: float = 1.0, seed: int = 4) -> tuple[np.ndarray,
 def test_the_good_auroc_difference_is_that_of_sklearn_under_every_draw():
     (own, good), (other, _) = inspected(), inspected(gap=0.5, seed=5)
     distances, mode = np.where(good[:, None], [0.0, 1.0], [1.0, 0.0]), (~good).astype(int)
-    bootstrap = Bootstrap(np.arange(60), 50, 0.95, 1)
-    plain = paired_result(distances, distances, mode, ["0", "1"], bootstrap)
-    result = with_good_or_defect(plain, AnomalyScores(own, 0.5), AnomalyScores(other, 0.2), good, bootstrap)
+    resampling = Resampling(np.arange(60), 50, 0.95, 1)
+    plain = paired_result(distances, distances, mode, ["0", "1"], resampling)
+    result = with_good_or_defect(plain, AnomalyScores(own, 0.5), AnomalyScores(other, 0.2), good, resampling)
     entry = result.figures["good_auroc"]
     aurocs = [roc_auc_score(~good, score) for score in (own, other)]
     assert (result.challenger.good_auroc, result.champion.good_auroc) == pytest.approx(tuple(aurocs))
     assert entry.difference == pytest.approx(aurocs[0] - aurocs[1])
     drawn = [
         roc_auc_score(~good, own, sample_weight=weight) - roc_auc_score(~good, other, sample_weight=weight)
-        for weight in bootstrap.weights
+        for weight in resampling.weights
     ]
-    assert entry.interval == pytest.approx(bootstrap_bounds(np.array(drawn), entry.apart, 0.95))
+    assert entry.interval == pytest.approx(resampling.difference_interval(np.array(drawn), entry.apart))
     assert result.escapes.challenger == ((own <= 0.5) & ~good).sum()
     assert result.escapes.champion == ((other <= 0.2) & ~good).sum()
     assert result.false_alarms.challenger == ((own > 0.5) & good).sum()
@@ -306,9 +287,9 @@ def test_shares_in_the_good_auroc_are_those_of_each_records_own_pairs():
     good = np.array([True, True, False, False])
     own, other = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 3.0, 2.0, 4.0])
     distances, mode = np.where(good[:, None], [0.0, 1.0], [1.0, 0.0]), (~good).astype(int)
-    bootstrap = Bootstrap(np.arange(4), 20, 0.95, 1)
-    plain = paired_result(distances, distances, mode, ["0", "1"], bootstrap)
-    entry = with_good_or_defect(plain, AnomalyScores(own, None), AnomalyScores(other, 0.2), good, bootstrap)
+    resampling = Resampling(np.arange(4), 20, 0.95, 1)
+    plain = paired_result(distances, distances, mode, ["0", "1"], resampling)
+    entry = with_good_or_defect(plain, AnomalyScores(own, None), AnomalyScores(other, 0.2), good, resampling)
     assert entry.figures["good_auroc"].difference == pytest.approx(0.25)
     assert entry.figures["good_auroc"].apart == pytest.approx(2)
     assert (entry.escapes, entry.false_alarms) == (None, None), "a model without a threshold has no errors"
