@@ -89,7 +89,7 @@ class EvaluateConfig(ValidatedConfig):
     target: float = setting(
         0.05, "Target of the rule: false-positive rate, minimum precision or minimum recall", 0.0001, 0.9999
     )
-    bootstrap: int = setting(1000, "Bootstrap samples of the records for each interval", 100, 100000)
+    bootstrap: int = setting(1000, "Bootstrap samples of the records for each interval (groups are left out in turn)", 100, 100000)
     confidence: float = setting(0.95, "Confidence level of the intervals", 0.5, 0.999)
     most_records: int = setting(
         60_000, "Maximum records to evaluate, a random sample of more; each takes 20 kB of memory", 1000, 10**12
