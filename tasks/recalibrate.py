@@ -112,8 +112,15 @@ def find_threshold(
     if request.rule == CHEAPEST:
         value = cheapest_threshold(scores, request.cost)
         return Threshold(DEFECT_THRESHOLD, CHEAPEST, None, unit, len(set(units.tolist())), int((~defect).sum()), value)
-    resampling = Resampling(units, THRESHOLD_DRAWS, evaluate.confidence, SEED)
-    threshold = calibrate(DEFECT_THRESHOLD, score, defect, Rule(request.rule, request.target), resampling, unit)
+    resampling = Resampling.of_units(units, THRESHOLD_DRAWS, evaluate.confidence, SEED)
+    threshold = calibrate(
+        DEFECT_THRESHOLD,
+        score,
+        defect,
+        Rule(request.rule, request.target, evaluate.target_confidence),
+        resampling,
+        unit,
+    )
     if threshold.value is None:
         raise CannotCalibrate(
             f"no threshold by {request.rule}: {threshold.refused}; ask for another target, or retrain on more"
@@ -128,7 +135,7 @@ def _threshold_metrics(
     score, defect, unit = scores.part(True)
     if defect.all() or not defect.any():
         return {}
-    resampling = Resampling(unit, evaluate.bootstrap, evaluate.confidence, SEED)
+    resampling = Resampling.of_units(unit, evaluate.bootstrap, evaluate.confidence, SEED)
     return threshold_metrics(score > threshold, ~defect, resampling)
 
 

@@ -16,7 +16,7 @@ from tasks.config.model import PRESETS, TowerConfig, TrainingConfig, parse_width
 from tasks.core.errors import BadSetting
 
 LANGUAGES = ("en", "ja")
-ThresholdRule = Literal["target_fpr", "youden", "max_f1", "min_precision", "min_recall"]
+ThresholdRule = Literal["target_fpr", "target_fpr_pac", "youden", "max_f1", "min_precision", "min_recall"]
 Language = Literal["en", "ja"]
 PresetName = Literal["best", "rt", "notebook"]
 GateMetric = Literal["good_auroc", "auroc", "mode_accuracy", "macro_mode_accuracy", "average_precision"]
@@ -89,7 +89,12 @@ class EvaluateConfig(ValidatedConfig):
     target: float = setting(
         0.05, "Target of the rule: false-positive rate, minimum precision or minimum recall", 0.0001, 0.9999
     )
-    bootstrap: int = setting(1000, "Bootstrap samples of the records for each interval (groups are left out in turn)", 100, 100000)
+    target_confidence: float = setting(
+        0.9, "Confidence of the rule target_fpr_pac: in so many cases the rate is at most the target", 0.5, 0.999
+    )
+    bootstrap: int = setting(
+        1000, "Bootstrap samples of the records for each interval (groups are left out in turn)", 100, 100000
+    )
     confidence: float = setting(0.95, "Confidence level of the intervals", 0.5, 0.999)
     most_records: int = setting(
         60_000, "Maximum records to evaluate, a random sample of more; each takes 20 kB of memory", 1000, 10**12
@@ -113,8 +118,12 @@ class EvaluateConfig(ValidatedConfig):
         return self.dask if self.unseen or self.permutation else None
 
     def fingerprint_fields(self) -> dict[str, Any]:
-        """What can change the evaluation; where the trainings run cannot."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "dask"}
+        """What can change the evaluation; where the trainings run cannot.
+
+        The confidence of a target came later and counts where it is used, for old runs lack it.
+        """
+        later = () if self.rule == "target_fpr_pac" else ("target_confidence",)
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in ("dask", *later)}
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ ENGLISH = {
     "no_threshold": "no {name} threshold: {why}",
     "one_kind": "the calibration records are all of one kind",
     "few_for_fpr": "{count} good calibration records, a false-positive rate of {rate:g} needs {needed}",
+    "few_for_certain_fpr": "{count} good calibration records, a false-positive rate of {rate:g} with {confidence:g} % "
+    "confidence needs {needed}",
     "no_precision": "no cut reaches a precision of {target:g}; the best is {best:.3f}",
     "not_comparable": "cannot be compared with the champion {champion}: {why}",
     "few_to_compare": "{records} test records in {modes} modes are new to it and known by it; {needed} in 2 are needed",

@@ -43,7 +43,7 @@ def calibrate_thresholds(records: ScoredRecords, config: RunConfig) -> tuple[Thr
     same = calibrate(MODE_THRESHOLD, distances.ravel(), different.ravel(), Rule("youden"), of_pairs, name)
     if not classifier.knows_good:
         return (same,)
-    rule = Rule(config.evaluate.rule, config.evaluate.target)
+    rule = Rule.of(config.evaluate)
     return calibrate(DEFECT_THRESHOLD, records.score, ~records.good, rule, resampling, classifier.unit), same
 
 

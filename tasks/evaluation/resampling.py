@@ -49,6 +49,11 @@ class Resampling:
             return cls(np.arange(len(rows)), *settings, note=f" (too few groups: {len(names)})")
         return cls(units, *settings, kind="group")
 
+    @classmethod
+    def of_units(cls, units: np.ndarray, draws: int, confidence: float, seed: int) -> Resampling:
+        """The resampling of records whose units (n,) are known: groups where several records share one."""
+        return cls(units, draws, confidence, seed, "group" if len(np.unique(units)) < len(units) else "record")
+
     @property
     def unit(self) -> str:
         """What is resampled, in words, such as `record (too few groups: 2)`."""
@@ -91,6 +96,15 @@ class Resampling:
         if self.kind == "group":
             return _jackknife_bands(values, tail, self.effective)
         return _percentiles(values[1:], tail, self.effective)
+
+    def value_interval(self, values: np.ndarray) -> Interval:
+        """The two-sided interval of a value of any size, from its values (1 + k,) as of all weights."""
+        tail = (1 - self.confidence) / 2
+        if self.kind == "group":
+            reach = _quantile(tail, self.effective) * float(_jackknife_error(values))
+            return float(values[0] - reach), float(values[0] + reach)
+        low, high = _percentiles(values[1:], tail, self.effective)
+        return float(low), float(high)
 
     def difference_interval(self, values: np.ndarray, apart: float) -> Interval:
         """The ends, each with `confidence`, of a difference from its values (1 + k,) under all weights.

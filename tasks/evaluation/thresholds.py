@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import binom
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from tasks.config.run import EvaluateConfig
 from tasks.core.sentences import sentence
 from tasks.evaluation.comparison_report import Interval
 from tasks.evaluation.least_sizes import min_good_records
+from tasks.evaluation.lots import MIN_LOTS, LotEffects, certain_rank
 from tasks.evaluation.resampling import Resampling
 from tasks.registry.release_files import Threshold
 
@@ -64,8 +67,17 @@ def _below(score: np.ndarray, cut: float) -> float:
     return float((cut + smaller.max()) / 2) if len(smaller) else float(np.nextafter(cut, -np.inf))
 
 
+def target_fpr_pac(score: np.ndarray, positive: np.ndarray, target: float, confidence: float = 0.9) -> float:
+    """The smallest score of a negative that, with `confidence`, at most a share `target` of new negatives exceeds.
+
+    Raises ValueError where there are too few (tasks/evaluation/lots.py).
+    """
+    negatives = np.sort(score[~positive])
+    return float(negatives[certain_rank(len(negatives), target, confidence) - 1])
+
+
 RULES: dict[str, Callable[[np.ndarray, np.ndarray, float], float]] = {
-    rule.__name__: rule for rule in (target_fpr, youden, max_f1, min_precision, min_recall)
+    rule.__name__: rule for rule in (target_fpr, target_fpr_pac, youden, max_f1, min_precision, min_recall)
 }
 
 
@@ -74,45 +86,94 @@ def has_target(rule: str) -> bool:
     return rule.startswith(("target", "min"))
 
 
-THRESHOLD_DRAWS = 200  # of the resampling of a threshold's interval
+THRESHOLD_DRAWS = 200  # of the bootstrap of a threshold's interval
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How a threshold is found: the rule's name and its target."""
+    """How a threshold is found: the rule's name, its target, and the confidence of `target_fpr_pac`."""
 
     name: str
     target: float = 0.0
+    confidence: float = 0.9
 
-    def __call__(self, score: np.ndarray, positive: np.ndarray) -> float:
-        """The cut; ValueError says why there is none."""
-        return RULES[self.name](score, positive, self.target)
+    @classmethod
+    def of(cls, evaluate: EvaluateConfig) -> Rule:
+        """The rule that the settings ask for."""
+        return cls(evaluate.rule, evaluate.target, evaluate.target_confidence)
+
+    def __call__(self, score: np.ndarray, positive: np.ndarray, lots: LotEffects | None = None) -> float:
+        """The cut; ValueError says why there is none. lots: of the negatives, where the cut is for new lots."""
+        certain = {"confidence": self.confidence} if self.name == "target_fpr_pac" else {}
+        plain = RULES[self.name](score, positive, self.target, **certain)  # refuses too few, in lots as well
+        if lots is None:
+            return plain
+        return lots.certain_threshold(self.target, **certain) if certain else lots.threshold(self.target)
+
+    def lots(self, score: np.ndarray, positive: np.ndarray, units: np.ndarray, least: int) -> LotEffects | None:
+        """The lots among the units (n,) that the cut is learnt from; None where there are fewer than `least`."""
+        if not self.name.startswith("target"):
+            return None
+        return LotEffects.of(score[~positive], units[~positive], least)
 
 
 def calibrate(
     name: str, score: np.ndarray, positive: np.ndarray, rule: Rule, resampling: Resampling, distance: str
 ) -> Threshold:
-    """The threshold `name` by `rule` with its resampling interval, or without a value and with the reason.
+    """The threshold `name` by `rule` with its interval, or without a value and with the reason.
 
-    score: (n,) larger = more anomalous, in units of `distance`; positive: (n,) bool. A draw of units that gives no
-    threshold is left out of the interval.
+    score: (n,) larger = more anomalous, in units of `distance`; positive: (n,) bool. From three units of several
+    negatives each on, a target of false positives is for parts of new units (lots).
     """
     target, units = rule.target if has_target(rule.name) else None, len(np.unique(resampling.units))
     threshold = Threshold(name, rule.name, target, distance, units, int((~positive).sum()), None)
     if positive.all() or not positive.any():
         return replace(threshold, refused=sentence("one_kind"))
+    lots = rule.lots(score, positive, resampling.units, MIN_LOTS)
     try:
-        return replace(threshold, value=rule(score, positive), interval=_interval(rule, score, positive, resampling))
+        value = rule(score, positive, lots)
     except ValueError as error:
         return replace(threshold, refused=error.args[0])
+    if resampling.kind == "group":
+        interval = _interval_over_units(rule, score, positive, resampling, value)
+    elif rule.name.startswith("target"):
+        interval = _order_interval(np.sort(score[~positive]), value, resampling.confidence)
+    else:
+        interval = _bootstrap_interval(rule, score, positive, resampling)
+    return replace(threshold, value=value, interval=interval, lots=lots and lots.lots)
 
 
-def _interval(rule: Rule, score: np.ndarray, positive: np.ndarray, resampling: Resampling) -> Interval | None:
+def _order_interval(negatives: np.ndarray, value: float, confidence: float) -> Interval:
+    """The scores between which the quantile lies that `value` estimates: by the binomial of scores below it."""
+    n, tail = len(negatives), (1 - confidence) / 2
+    share = np.searchsorted(negatives, value, "right") / (n + 1)
+    low, high = binom.ppf(tail, n, share), binom.ppf(1 - tail, n, share) + 1
+    return float(negatives[max(int(low), 1) - 1]), float(negatives[min(int(high), n) - 1])
+
+
+def _interval_over_units(
+    rule: Rule, score: np.ndarray, positive: np.ndarray, resampling: Resampling, value: float
+) -> Interval | None:
+    """The jackknife's interval over units; None where the rule finds no cut without one of them."""
+    values = [value]
+    for unit in np.unique(resampling.units):
+        rest = resampling.units != unit
+        lots = rule.lots(score[rest], positive[rest], resampling.units[rest], MIN_LOTS - 1)
+        try:
+            if positive[rest].all() or not positive[rest].any():
+                return None
+            values.append(rule(score[rest], positive[rest], lots))
+        except ValueError:
+            return None
+    return resampling.value_interval(np.array(values))
+
+
+def _bootstrap_interval(rule: Rule, score: np.ndarray, positive: np.ndarray, resampling: Resampling) -> Interval | None:
     rng, unit = np.random.default_rng(resampling.seed), resampling.units
     order = np.argsort(unit, kind="stable")
     starts = np.searchsorted(unit[order], np.unique(unit))
     ends = np.append(starts[1:], len(unit))
-    values = []
+    values = [np.nan]
     for _ in range(resampling.draws):
         chosen = rng.integers(0, len(starts), len(starts))
         rows = np.concatenate([order[starts[i] : ends[i]] for i in chosen])
@@ -121,5 +182,5 @@ def _interval(rule: Rule, score: np.ndarray, positive: np.ndarray, resampling: R
         try:
             values.append(rule(score[rows], positive[rows]))
         except ValueError:
-            continue  # too few good records in this draw
-    return resampling.interval(np.array(values)) if values else None
+            continue  # no cut in this draw
+    return resampling.value_interval(np.array(values)) if len(values) > 1 else None

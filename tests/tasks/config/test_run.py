@@ -69,7 +69,12 @@ def test_the_fingerprint_holds_what_can_change_the_result_and_nothing_else():
     assert explicit.fingerprint_fields() == plain
 
 
-LATER = {"split.fixed", "split.replay", *(f"gate.{name}" for name in LATER_GATE_SETTINGS)}
+LATER = {
+    "split.fixed",
+    "split.replay",
+    "evaluate.target_confidence",
+    *(f"gate.{name}" for name in LATER_GATE_SETTINGS),
+}
 
 
 def test_settings_that_came_later_count_where_they_are_set():
@@ -82,6 +87,9 @@ def test_settings_that_came_later_count_where_they_are_set():
     assert "replay" not in RunConfig().fingerprint_fields()["split"]
     replayed = RunConfig(preset="notebook", split=SplitConfig(replay="notebook"))
     assert replayed.fingerprint_fields()["split"]["replay"] == "notebook"
+    sure = EvaluateConfig(rule="target_fpr_pac", target_confidence=0.8).fingerprint_fields()
+    assert sure["target_confidence"] == 0.8
+    assert "target_confidence" not in EvaluateConfig(target_confidence=0.8).fingerprint_fields()
     for name in LATER_GATE_SETTINGS:
         value = "auroc" if name == "better" else 0.3
         assert GateConfig(**{name: value}).fingerprint_fields() == plain | {name: value}

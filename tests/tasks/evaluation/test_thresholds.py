@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from tasks.config.fields import allowed_values
 from tasks.config.run import EvaluateConfig
@@ -21,6 +22,7 @@ from tasks.evaluation.thresholds import (
     min_precision,
     min_recall,
     target_fpr,
+    target_fpr_pac,
     youden,
 )
 
@@ -159,7 +161,7 @@ def test_settings_offer_just_the_rules_that_there_are():
 
 def draws(unit: np.ndarray) -> Resampling:
     """The resampling of a threshold by these units."""
-    return Resampling(unit, THRESHOLD_DRAWS, 0.95, 42)
+    return Resampling.of_units(unit, THRESHOLD_DRAWS, 0.95, 42)
 
 
 def threshold(name: str = "target_fpr", target: float = 0.05):
@@ -176,7 +178,7 @@ def test_a_threshold_says_how_it_was_found(name):
     told = found.as_json()
     assert (told["name"], told["rule"], told["distance"]) == ("good or defect", name, "euclidean")
     assert (told["units"], told["negatives"], told["refused"]) == (300, int((~positive).sum()), None)
-    assert told["target"] == (0.3 if name in ("target_fpr", "min_precision", "min_recall") else None)
+    assert told["target"] == (0.3 if name.startswith(("target", "min")) else None)
     assert json.loads(json.dumps(told, allow_nan=False))["value"] == found.value
 
 
@@ -213,9 +215,63 @@ def test_the_bootstrap_is_seeded_and_draws_units():
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", RULES)
-def test_draws_of_one_kind_are_left_out_of_the_interval(name):
-    """Two groups of good and one of defects: three draws in ten hold no defect, and have no cut to tell."""
+def test_a_group_that_all_defects_are_in_leaves_no_interval(name):
+    """Two groups of good and one of defects: without the third there is no cut to find."""
     group = np.repeat(np.arange(3), 40)
     score = np.concatenate([np.linspace(0, 1, 80), np.linspace(2, 3, 40)])
-    found = calibrate("x", score, group == 2, Rule(name, 0.1), draws(group), "euclidean")
-    assert -0.01 < found.interval[0] <= found.interval[1] < 2.1
+    threshold = calibrate("x", score, group == 2, Rule(name, 0.1), draws(group), "euclidean")
+    assert threshold.interval is None
+    assert threshold.lots is None
+
+
+# Parts of new lots
+
+
+def in_lots(lots: int, each: int = 60, spread: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores of good parts of several lots whose levels differ, some defects far above them, and the lots."""
+    rng, unit = np.random.default_rng(seed), np.repeat(np.arange(lots), each)
+    score = spread * rng.normal(size=lots)[unit] + rng.normal(size=len(unit))
+    defect = np.arange(len(unit)) % 10 == 0
+    return score + 9 * defect, defect, unit
+
+
+@pytest.mark.parametrize(("lots", "learnt"), [(1, None), (2, None), (3, 3), (6, 6)])
+def test_a_target_is_for_new_lots_where_three_show_how_far_lots_differ(lots, learnt):
+    score, defect, unit = in_lots(lots)
+    threshold = calibrate("x", score, defect, Rule("target_fpr", 0.05), draws(unit), "euclidean")
+    assert threshold.lots == learnt
+    plain = target_fpr(score, defect, 0.05)
+    assert (threshold.value > plain) if learnt else (threshold.value == plain)
+    assert threshold.interval is None or threshold.interval[0] < threshold.value < threshold.interval[1]
+
+
+def test_other_rules_do_not_learn_from_lots():
+    score, defect, unit = in_lots(6)
+    assert calibrate("x", score, defect, Rule("youden"), draws(unit), "euclidean").lots is None
+
+
+@pytest.mark.parametrize("target", [0.05, 0.2])
+def test_the_interval_of_a_target_holds_its_quantile(target):
+    """Of 400 calibrations on 150 records, 95 % intervals hold the true quantile in 93 % or more."""
+    held, truth = 0, norm.ppf(1 - target)
+    for seed in range(400):
+        score = np.append(np.random.default_rng(seed).normal(size=150), 9)
+        found = calibrate(
+            "x", score, np.arange(151) == 150, Rule("target_fpr", target), draws(np.arange(151)), "cosine"
+        )
+        held += found.interval[0] <= truth <= found.interval[1]
+    assert held >= 372
+
+
+def test_a_certain_target_is_met_as_often_as_stated():
+    """Of 1000 calibrations on 80 records, at most one in ten has a true rate above the target (and few fewer)."""
+    rng = np.random.default_rng(5)
+    cuts = [target_fpr_pac(rng.normal(size=80), np.zeros(80, bool), 0.05, 0.9) for _ in range(1000)]
+    assert 0.86 < np.mean(norm.sf(cuts) <= 0.05) < 0.97
+
+
+def test_a_certain_target_needs_more_records():
+    """.95^45 is .0994: with 45 good records the largest is exceeded by 5 % or less in 9 of 10 cases."""
+    assert target_fpr_pac(np.arange(45.0), np.zeros(45, bool), 0.05, 0.9) == 44
+    with pytest.raises(ValueError, match=r"44 good calibration records, .* of 0.05 with 90 % confidence needs 45"):
+        target_fpr_pac(np.arange(44.0), np.zeros(44, bool), 0.05, 0.9)

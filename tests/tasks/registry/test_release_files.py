@@ -57,6 +57,7 @@ def test_the_stored_names_of_thresholds_stay(tmp_path):
         "value": 1.25,
         "interval": [1.0, 1.5],
         "refused": None,
+        "lots": None,
     }
 
 
