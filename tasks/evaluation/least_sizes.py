@@ -41,17 +41,24 @@ def size_findings(facts: BankFacts, config: RunConfig) -> Iterator[Finding]:
         yield _check(f"defective {title} records", records[part] - good[part], 1, f"split.{part}")
 
 
-def min_good_records(target: float) -> int:
-    """The fewest good calibration records among which a false-positive rate of `target` has a quantile."""
-    return math.ceil(1 / target)
+def min_good_records(target: float, confidence: float | None = None) -> int:
+    """The fewest good calibration records for a false-positive rate of `target`, on average or with a confidence.
+
+    On average the rate must have a quantile among them. With a confidence, a rate above the target must be so likely
+    to show among them: (1 − target)ⁿ ≤ 1 − confidence.
+    """
+    return math.ceil(1 / target if confidence is None else math.log(1 - confidence) / math.log(1 - target))
 
 
 def _good_calibration_check(count: int, settings: EvaluateConfig) -> Finding:
     name, setting = "good calibration records", "split.calibrate"
-    if settings.rule != "target_fpr":
+    if settings.rule not in ("target_fpr", "target_fpr_pac"):
         return _check(name, count, 1, setting)
-    target = f"evaluate.target={settings.target:g}"
-    return _check(name, count, min_good_records(settings.target), f"{setting} or evaluate.target", f" for {target}")
+    least, target = min_good_records(settings.target), f"evaluate.target={settings.target:g}"
+    if settings.rule == "target_fpr_pac":
+        least = max(least, min_good_records(settings.target, settings.target_confidence))
+        target += f" with evaluate.target_confidence={settings.target_confidence:g}"
+    return _check(name, count, least, f"{setting} or evaluate.target", f" for {target}")
 
 
 def _check(name: str, count: int, least: int, settings: str, reason: str = "") -> Finding:

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.stats import beta, t
 
 from tasks.core.sentences import sentence
+from tasks.evaluation.least_sizes import min_good_records
 
 MIN_LOTS = 3  # of two good records or more; two lots cannot show how far lots differ
 LEVELS = 200  # quantiles of a new lot's level
@@ -68,7 +69,7 @@ def certain_rank(n: int, target: float, confidence: float) -> int:
     ranks = np.arange(1, n + 1)
     enough = np.flatnonzero(beta.cdf(target, n - ranks + 1, ranks) >= confidence)
     if not len(enough):
-        needed = math.ceil(math.log(1 - confidence) / math.log(1 - target))
+        needed = min_good_records(target, confidence)
         raise ValueError(
             sentence("few_for_certain_fpr", count=n, rate=target, confidence=100 * confidence, needed=needed)
         )

@@ -45,6 +45,15 @@ def test_a_target_that_the_good_calibration_records_cannot_show_is_refused_in_on
     assert failed(photographs, evaluate=EvaluateConfig(rule="youden")) == {}
 
 
+def test_a_certain_target_needs_more_good_calibration_records():
+    certain = EvaluateConfig(rule="target_fpr_pac", target_confidence=0.9)
+    assert failed(split_of(good=(200, 15, 44, 40)), evaluate=certain) == {
+        "enough good calibration records": "expected 45 at least for evaluate.target=0.05 with "
+        "evaluate.target_confidence=0.9, found 44; add records, or raise split.calibrate or evaluate.target"
+    }
+    assert failed(split_of(good=(200, 15, 45, 40)), evaluate=certain) == {}
+
+
 @pytest.mark.parametrize(
     ("records", "good", "check"),
     [
