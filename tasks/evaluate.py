@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ from tasks.evaluation.holdout import baseline, calibrate_thresholds, collect_sco
 from tasks.evaluation.leakage import leakage_report
 from tasks.evaluation.report_data import ReportData, collect_report_data
 from tasks.evaluation.scored_records import ScoredRecords, score_part
+from tasks.model.architecture import tower_layers
 from tasks.model.classifier import PrototypeClassifier, fit_prototypes, raw_map_baseline, rt_baseline
 from tasks.model.distances import distance, trained_distance
 from tasks.model.embeddings import EmbeddedBank, make_encoder
@@ -37,7 +38,7 @@ from tasks.promotion.comparison import compare_with_champion
 from tasks.promotion.gate import comparison_summary, reasons_to_reject
 from tasks.registry.frozen_sets import identify_frozen_set
 from tasks.registry.gallery import build_gallery
-from tasks.registry.loading import CalibratedClassifier, load_encoder, trained_classifier
+from tasks.registry.loading import CalibratedClassifier, load_tower, trained_classifier
 from tasks.registry.manifest import FrozenSet, SourceSummary
 from tasks.registry.release_files import (
     DEFECT_THRESHOLD,
@@ -98,7 +99,8 @@ class EvaluationInputs:
 def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     """Every file of the stage; its metrics and the gate's reasons."""
     config, size = inputs.config, (inputs.config.data.rows, inputs.config.data.cols)
-    records = EmbeddedBank(load_encoder(inputs.model), inputs.bank)
+    tower = load_tower(inputs.model)
+    records = EmbeddedBank(make_encoder(tower), inputs.bank)
     classifier = trained_classifier(records, config)
     train, calibration, test = (score_part(classifier, records, part) for part in ("train", "calibrate", "test"))
     resampling, baselines = test.resampling(config), _score_baselines(inputs.bank, config)
@@ -116,7 +118,8 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     )
     history = json.loads((Path(inputs.model.path) / "history.json").read_text(encoding="utf-8"))
     labels = write_labels(classifier, records, size, draft, config.report.language)
-    report = _report(inputs, result, history, labels)
+    model = inputs.model.facts | {"layers": [asdict(layer) for layer in tower_layers(tower)]}
+    report = _report(inputs, result, model, history, labels)
     write_json(draft / REPORT_FILE, report.as_json())
     scores = collect_scores(calibration, test, (calibration.resampling(config), resampling))
     raw = [scored for scored, kind in baselines if kind == "raw map"]
@@ -125,7 +128,9 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     return {"metrics": report.metrics.plain_numbers() | _fold_means(report), "reasons": list(report.reasons)}
 
 
-def _report(inputs: EvaluationInputs, result: HoldoutResult, history: Json, labels: Json) -> EvaluationReport:
+def _report(
+    inputs: EvaluationInputs, result: HoldoutResult, model: Json, history: Json, labels: Json
+) -> EvaluationReport:
     """The result with the gate's decision, and with all that a reader must know of the run."""
     config, facts = inputs.config, inputs.facts
     return EvaluationReport(
@@ -137,7 +142,7 @@ def _report(inputs: EvaluationInputs, result: HoldoutResult, history: Json, labe
         reasons=reasons_to_reject(result, config.gate),
         findings=inputs.findings,
         data=inputs.triplets.facts,
-        model=inputs.model.facts,
+        model=model,
         history=history,
         settings=config.fingerprint_fields(),
         preset=config.preset,

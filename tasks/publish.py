@@ -33,9 +33,10 @@ from tasks.registry.champion import champion_state, registry_lock, set_champion
 from tasks.registry.frozen_sets import register_frozen_set
 from tasks.registry.manifest import ReleaseManifest, SourceSummary
 from tasks.registry.placement import place
-from tasks.registry.release_files import CARD_FILE, EVALUATION_FILES, MODEL_FILE, read_report
+from tasks.registry.release_files import CARD_FILE, EVALUATION_FILES, MODEL_FILE, TOWER_FILE, read_report
 from tasks.registry.releases import Release, readable_releases, rejected_drafts
 from tasks.report.model_card import model_card
+from tasks.report.tower_diagram import model_layers, tower_diagram
 
 PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow", "datasets", "scikit-learn", "scipy", "prefect")
 
@@ -117,6 +118,7 @@ def publish(
     manifest = _manifest(stages, config, champion, fingerprint, facts, report)
     with scratch_folder(artifacts, "draft") as draft:
         _copy_files(stages, draft)
+        _draw_tower(report, draft)
         with registry_lock(artifacts):
             if champion_state(artifacts).champion != champion:
                 raise ChampionMoved(f"{artifacts}: the champion changed while {champion} was compared with; run again")
@@ -136,6 +138,12 @@ def _copy_files(stages: dict[str, Stage], draft: Path) -> None:
     shutil.copyfile(Path(stages["model"].path) / MODEL_FILE, draft / MODEL_FILE)
     for name in EVALUATION_FILES:
         shutil.copyfile(Path(stages["report"].path) / name, draft / name)
+
+
+def _draw_tower(report: EvaluationReport, draft: Path) -> None:
+    """The model card's picture; a report that an earlier version made has no layers to draw."""
+    if layers := model_layers(report.model):
+        (draft / TOWER_FILE).write_bytes(tower_diagram(layers).content)
 
 
 def _manifest(

@@ -144,8 +144,13 @@ def _require_fit(loaded: LoadedRelease, settings: ThresholdSettings) -> None:
 
 def load_encoder(trained: Stage | Release) -> Encoder:
     """The encoder that a model's stage or a release holds."""
+    return make_encoder(load_tower(trained))
+
+
+def load_tower(trained: Stage | Release) -> keras.Model:
+    """The tower that a model's stage or a release holds."""
     reset_number_format()
-    return make_encoder(keras.saving.load_model(Path(trained.path) / MODEL_FILE, compile=False))
+    return keras.saving.load_model(Path(trained.path) / MODEL_FILE, compile=False)
 
 
 def trained_classifier(records: EmbeddedBank, config: RunConfig) -> PrototypeClassifier:

@@ -11,7 +11,7 @@ gallery.npz       training records to be shown beside a verdict
 reference.npz     held-out records that drift is measured against (tasks/monitoring/reference.py)
 labels.parquet    records whose label may be wrong; labels.html shows them
 report.json       the evaluation; report.html shows it
-README.md         the model card
+README.md         the model card; tower.svg is its picture, which releases of earlier versions lack
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tasks.model.distances import Prototype
 from tasks.model.fused_score import Fusion
 from tasks.registry.gallery import Gallery
 
-MODEL_FILE, CARD_FILE = "model.keras", "README.md"
+MODEL_FILE, CARD_FILE, TOWER_FILE = "model.keras", "README.md", "tower.svg"
 ANCHORS_FILE, THRESHOLD_FILE, SPLIT_FILE = "anchors.npz", "threshold.json", "split.npz"
 SCORES_FILE, REFERENCE_FILE = "scores.npz", "reference.npz"
 LABELS_FILE, LABELS_PAGE = "labels.parquet", "labels.html"

@@ -23,6 +23,7 @@ from tasks.report.confusion import confusion, projection
 from tasks.report.cost_page import CostSection
 from tasks.report.leaderboard import baseline_table, champion_table, difference_charts, gate_metric_axis
 from tasks.report.templating import environment
+from tasks.report.tower_diagram import model_layers, tower_diagram
 
 MOST_EPOCHS = 24  # lines of the training log
 
@@ -64,7 +65,7 @@ def _pictures(report: EvaluationReport, evidence: ReportData) -> Json:
     values = {threshold.name: threshold.value for threshold in report.thresholds}
     accuracy = {evidence.modes.index(name): entry.accuracy for name, entry in report.metrics.per_mode.items()}
     settings = report.settings["evaluate"]
-    rates = curves.curves(evidence)
+    rates, layers = curves.curves(evidence), model_layers(report.model)
     return {
         "triplets": [heat_maps(example) for example in evidence.examples],
         "training": charts.training_curves(evidence.history, _stuck_at(report.settings["fit"])),
@@ -76,6 +77,7 @@ def _pictures(report: EvaluationReport, evidence: ReportData) -> Json:
         "readings": curves.readings(rates),
         "precision_recall": curves.precision_recall(rates),
         "mistakes": [mistake_maps(mistake) for mistake in evidence.mistakes],
+        "tower": tower_diagram(layers) if layers else None,
         "projection": projection(evidence.embeddings, evidence.mode, accuracy),
     }
 

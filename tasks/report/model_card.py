@@ -11,6 +11,7 @@ from tasks.evaluation.comparison_report import Difference
 from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.promotion.gate import format_difference, printable
 from tasks.registry.manifest import ReleaseManifest
+from tasks.registry.release_files import TOWER_FILE
 from tasks.report.translation import Translate, translator
 
 FIGURES = {
@@ -30,7 +31,7 @@ UNSAFE = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-
 
 def model_card(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     """Markdown with YAML front matter; every value comes from manifest and report."""
-    parts = (_front_matter, _summary, _figures, _against_champion, _settings, _log)
+    parts = (_front_matter, _summary, _figures, _against_champion, _tower, _settings, _log)
     return "\n\n".join(filter(None, (part(manifest, report) for part in parts))) + "\n"
 
 
@@ -138,6 +139,15 @@ def _against_champion(manifest: ReleaseManifest, report: EvaluationReport) -> st
 
 def _difference(entry: Difference) -> str:
     return format_difference(entry) if entry.interval else f"{entry.difference:+z.4f}, too few records for an interval"
+
+
+def _tower(manifest: ReleaseManifest, report: EvaluationReport) -> str | None:
+    """The diagram, which lies beside the card; None in a report of an earlier version."""
+    if not report.model.get("layers"):
+        return None
+    say = _say(manifest)
+    alt = say("layers, output shapes and numbers of parameters of the tower")
+    return f"## {say('The tower')}\n\n![{alt}]({TOWER_FILE})"
 
 
 def _settings(manifest: ReleaseManifest, report: EvaluationReport) -> str:

@@ -141,6 +141,12 @@ def threshold(name: str = DEFECT_THRESHOLD, value: float | None = 1.5, refused: 
     return Threshold(name, rule, target, "euclidean", 240, 80, value, interval, refused)
 
 
+LAYERS = [
+    {"kind": "InputLayer", "details": "", "shape": [20], "parameters": 0, "inputs": []},
+    {"kind": "Dense", "details": "", "shape": [8], "parameters": 168, "inputs": [0]},
+]
+
+
 def report(value: float = 0.9, raw: tuple[float, float] = (0.6, 0.7), **changes: Any) -> EvaluationReport:
     """The report of a model that passes the gate; raw: the metrics of two raw-map baselines."""
     validation = {"val_auroc": 0.8, "val_mode_accuracy": 0.6}
@@ -164,7 +170,7 @@ def report(value: float = 0.9, raw: tuple[float, float] = (0.6, 0.7), **changes:
             "reasons": (),
             "findings": (),
             "data": {"split_by": "record", "modes": {}, **counts},
-            "model": {"weights": "3a" * 32, "parameters": 883584, "best_epoch": 2},
+            "model": {"weights": "3a" * 32, "parameters": 883584, "best_epoch": 2, "layers": LAYERS},
             "history": {"best_epoch": 2, "epochs": log},
             "settings": RunConfig(preset="notebook").fingerprint_fields(),
             "preset": "notebook",

@@ -31,5 +31,6 @@ def test_the_report_says_how_many_of_how_many_records_are_evaluated(tmp_path):
     assert report["figures"]["records"] < 180
     assert report["certificate"]["leaks"] == []
     assert "records were evaluated, drawn at random" in (folder / "report.html").read_text()
+    assert [layer["kind"] for layer in report["model"]["layers"]] == ["InputLayer", "Dense", "Dense"]
     with np.load(folder / "split.npz", allow_pickle=False) as split:
         assert len(split["hash"]) == 1200  # all that the release has seen, though not all were evaluated

@@ -62,7 +62,7 @@ def test_a_release_is_complete_sealed_and_champion(tmp_path):
     assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1"}
     folder = Path(result.path)
     manifest = json.loads((folder / MANIFEST).read_text())
-    names = {"model.keras", "README.md", *EVALUATION_FILES}
+    names = {"model.keras", "README.md", "tower.svg", *EVALUATION_FILES}
     assert {path.name for path in folder.iterdir()} == names | {MANIFEST}
     assert manifest["files"] == {name: file_digest(folder / name) for name in names}
     assert (manifest["version"], manifest["status"], manifest["compared_with"]) == ("v1", "released", None)
@@ -76,6 +76,20 @@ def test_a_release_is_complete_sealed_and_champion(tmp_path):
     assert result.metrics == manifest["metrics"]
     assert result.metrics["auroc"] == 0.9
     assert "\n- status: **released**" in (folder / "README.md").read_text()
+    assert "](tower.svg)" in (folder / "README.md").read_text()
+    assert "<!-- 168 parameters in all -->" in (folder / "tower.svg").read_text()
+
+
+def test_a_report_without_layers_gives_no_picture(tmp_path):
+    """As a stage has it that an earlier version made."""
+    stages = parts.judged(tmp_path)
+    path = Path(stages["report"].path) / "report.json"
+    report = json.loads(path.read_text())
+    del report["model"]["layers"]
+    path.write_text(json.dumps(report))
+    result = publish(stages, parts.configured(tmp_path), None, "a" * 64, parts.FACTS)
+    assert not (Path(result.path) / "tower.svg").exists()
+    assert "tower.svg" not in (Path(result.path) / "README.md").read_text()
 
 
 def test_the_json_of_an_outcome(tmp_path):

@@ -262,7 +262,7 @@ def test_nothing_is_loaded_and_no_script_may_run(usual):
 
 def test_every_picture_says_what_it_shows(usual):
     page = Page(usual[2])
-    assert len(page.all("img")) == 4 * 4 + 8
+    assert len(page.all("img")) == 4 * 4 + 9
     assert all((attrs["alt"] or "").strip() and int(attrs["width"] or 0) for attrs in page.all("img"))
     assert all("aria-hidden" in attrs or attrs["aria-label"] for attrs in page.all("svg"))
 
@@ -408,7 +408,7 @@ def test_the_replayed_split_stands_beside_the_honest_one(usual):
     replay = {"kind": "replay", "name": "notebook", "triplets": 1140, "held_out": 60, "shared": 0.95, **figures}
     assert "notebook’s split" not in Page(usual[2]).text
     text = " ".join(Page(render(replace(usual[0], replay=replay), usual[1])).text.split())
-    for shown in ("0.501", "0.913", "0.988", "holds out 60 of 1,200 triplets, and no record: of 95.0\u202f% of"):
+    for shown in ("0.501", "0.913", "0.988", "holds out 60 of 1,200 triplets, and no record: of 95.0 % of"):
         assert shown in text
     failed = {"kind": "replay", "name": "notebook", "failed": "epoch 2: all alike"}
     assert "epoch 2: all alike" in Page(render(replace(usual[0], replay=failed), usual[1])).text

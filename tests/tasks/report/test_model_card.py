@@ -166,7 +166,7 @@ def test_a_card_without_a_champion_says_nothing_of_one():
 def test_a_comparison_that_failed_stands_in_the_card():
     failed = impossible()
     body = model_card(manifest(), report(comparison=failed, verdict=comparison_summary(failed, GateConfig())))
-    assert "## Against the champion v3\n\ncannot be compared with the champion v3: too few\n\n## Settings" in body
+    assert "## Against the champion v3\n\ncannot be compared with the champion v3: too few\n\n## The tower" in body
 
 
 def test_no_modes_name_in_a_reason_becomes_markdown_or_html():
