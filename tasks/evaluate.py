@@ -36,6 +36,7 @@ from tasks.model.tower import build_tower
 from tasks.monitoring.reference import build_reference
 from tasks.promotion.comparison import compare_with_champion
 from tasks.promotion.gate import comparison_summary, reasons_to_reject
+from tasks.promotion.raw_map import raw_map_gain
 from tasks.registry.frozen_sets import identify_frozen_set
 from tasks.registry.gallery import build_gallery
 from tasks.registry.loading import CalibratedClassifier, load_tower, trained_classifier
@@ -104,6 +105,7 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     classifier = trained_classifier(records, config)
     train, calibration, test = (score_part(classifier, records, part) for part in ("train", "calibrate", "test"))
     resampling, baselines = test.resampling(config), _score_baselines(inputs.bank, config)
+    raw = [scored for scored, kind in baselines if kind == "raw map"]
     thresholds = calibrate_thresholds(calibration, config)
     refit = _refit(classifier, records, config)
     cut = next((item.value for item in thresholds if item.name == DEFECT_THRESHOLD), None)
@@ -114,6 +116,7 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
         thresholds=thresholds,
         frozen=inputs.frozen,
         comparison=compare_with_champion(champion, test, config, inputs.frozen, cut) if champion else None,
+        raw_map=raw_map_gain(test, raw, config),
         certificate=leakage_report(inputs.full_bank, inputs.bank, classifier, refit, inputs.triplets.facts),
     )
     history = json.loads((Path(inputs.model.path) / "history.json").read_text(encoding="utf-8"))
@@ -122,7 +125,6 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     report = _report(inputs, result, model, history, labels)
     write_json(draft / REPORT_FILE, report.as_json())
     scores = collect_scores(calibration, test, (calibration.resampling(config), resampling))
-    raw = [scored for scored, kind in baselines if kind == "raw map"]
     _write_page(draft, report, collect_report_data(test, train, raw, history, size, resampling), scores, config)
     _write_classifier(draft, classifier, records, scores, inputs.full_bank, thresholds, config)
     return {"metrics": report.metrics.plain_numbers() | _fold_means(report), "reasons": list(report.reasons)}

@@ -33,6 +33,9 @@ ENGLISH = {
     "not_better_than_raw_map": "{metric} {value:.4f} does not beat the {baseline} ({raw:.4f}): "
     "no improvement over the raw-map baseline",
     "raw_map_margin": "{metric} {value:.4f} does not beat the {baseline} ({raw:.4f}) by the required {margin:g}",
+    "raw_map_not_shown": "{metric} {value:.4f} is not shown to beat the {baseline} ({raw:.4f}): "
+    "difference {difference:+z.4f} [{low:+z.4f}, {high:+z.4f}] at {confidence:g} % confidence; "
+    "the lower end must exceed {margin:g}",
     "few_test_records": "only {count} test records: {needed} are needed to judge a model",
     "no_threshold": "no {name} threshold: {why}",
     "one_kind": "the calibration records are all of one kind",

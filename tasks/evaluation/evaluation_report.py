@@ -195,8 +195,26 @@ class LeakageReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RawMapGain:
+    """What the model has over the best raw-map baseline in a metric, on the same test records.
+
+    Each end of the interval holds with `confidence`; unit: what was resampled, in words.
+    """
+
+    baseline: str
+    metric: str
+    difference: float
+    interval: Interval
+    confidence: float
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class HoldoutResult:
-    """What the gate decides by: the metrics, baselines, thresholds and comparison on the test part, and the leaks."""
+    """What the gate decides by: the metrics, baselines, thresholds and comparison on the test part, and the leaks.
+
+    raw_map: None in reports of earlier versions.
+    """
 
     metrics: HoldoutMetrics
     baselines: tuple[Baseline, ...]
@@ -204,6 +222,7 @@ class HoldoutResult:
     frozen: FrozenSet
     comparison: Comparison | None
     certificate: LeakageReport
+    raw_map: RawMapGain | None = None
 
     def best_raw_map(self, metric: str) -> tuple[str, float]:
         """Name and value of the raw-map baseline with the largest value of a metric."""

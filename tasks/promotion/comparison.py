@@ -61,14 +61,15 @@ def compare_with_champion(
         return replace(comparison, impossible=error.args[0])
     bank = challenger.bank
     mode = np.array([shared.modes.index(bank.modes[code]) for code in bank.mode[shared.rows]])
-    resampling, good = _paired_draws(bank, shared.rows, config), bank.good[shared.rows]
+    resampling, good = paired_resampling(bank, shared.rows, config), bank.good[shared.rows]
     result = paired_result(challenger_outputs.distances, champion_outputs.distances, mode, shared.modes, resampling)
     if challenger_outputs.scores and champion_outputs.scores and 0 < good.sum() < len(good):
         result = with_good_or_defect(result, challenger_outputs.scores, champion_outputs.scores, good, resampling)
     return replace(comparison, result=result)
 
 
-def _paired_draws(bank: Bank, rows: np.ndarray, config: RunConfig) -> Resampling:
+def paired_resampling(bank: Bank, rows: np.ndarray, config: RunConfig) -> Resampling:
+    """The resampling behind the difference of two models on the records at `rows`, by `gate.confidence`."""
     confidence = config.gate.confidence
     draws = required_draws(config.evaluate.bootstrap, confidence)
     return replace(Resampling.of(bank, rows, config), draws=draws, confidence=confidence)

@@ -19,6 +19,7 @@ from tasks.evaluation.comparison_report import (
 )
 from tasks.evaluation.evaluation_report import HoldoutResult
 from tasks.evaluation.least_sizes import MIN_TEST_RECORDS
+from tasks.promotion.raw_map import raw_map_reasons
 
 MAX_NAMED_MODES = 8
 
@@ -28,7 +29,7 @@ def reasons_to_reject(result: HoldoutResult, settings: GateConfig) -> tuple[Sent
     return (
         *(sentence("leak", leak=leak) for leak in result.certificate.leaks),
         *_too_few_records(result),
-        *_against_raw_map(result, settings),
+        *raw_map_reasons(result, settings),
         *(
             sentence("no_threshold", name=Sentence(threshold.name), why=threshold.refused)
             for threshold in result.thresholds
@@ -41,17 +42,6 @@ def reasons_to_reject(result: HoldoutResult, settings: GateConfig) -> tuple[Sent
 def _too_few_records(result: HoldoutResult) -> list[Sentence]:
     count, needed = result.metrics.records, MIN_TEST_RECORDS
     return [sentence("few_test_records", count=count, needed=needed)] if count < needed else []
-
-
-def _against_raw_map(result: HoldoutResult, settings: GateConfig) -> list[Sentence]:
-    value = getattr(result.metrics, settings.figure)
-    baseline, raw = result.best_raw_map(settings.figure)
-    if value > raw + settings.beat_raw_by:
-        return []
-    params = {"metric": metric_title(settings.figure), "value": value, "baseline": Sentence(baseline), "raw": raw}
-    if value > raw:
-        return [sentence("raw_map_margin", **params, margin=settings.beat_raw_by)]
-    return [sentence("not_better_than_raw_map", **params)]
 
 
 def _against_champion(comparison: Comparison | None, settings: GateConfig) -> list[Sentence]:

@@ -54,6 +54,14 @@ def paired_result(
     )
 
 
+def paired_difference(
+    metric: str, challenger: np.ndarray, champion: np.ndarray, mode: np.ndarray, resampling: Resampling
+) -> MetricDifference:
+    """What the challenger has over the champion by one metric of pairs or modes; arrays as in `paired_result`."""
+    differences = _by_pairs if metric in PAIR_METRICS else _by_accuracy
+    return differences(challenger, champion, mode, resampling)[metric]
+
+
 def with_good_or_defect(
     result: PairedResult, challenger: AnomalyScores, champion: AnomalyScores, good: np.ndarray, resampling: Resampling
 ) -> PairedResult:

@@ -16,7 +16,14 @@ from tasks.config.run import GateConfig, RunConfig
 from tasks.core.results import Finding
 from tasks.data.split import PARTS
 from tasks.evaluation.comparison_report import Comparison
-from tasks.evaluation.evaluation_report import Auroc, Baseline, EvaluationReport, GroupMetrics, HoldoutMetrics
+from tasks.evaluation.evaluation_report import (
+    Auroc,
+    Baseline,
+    EvaluationReport,
+    GroupMetrics,
+    HoldoutMetrics,
+    RawMapGain,
+)
 from tasks.evaluation.intervals import intervals, macro_intervals
 from tasks.evaluation.metrics import macro, pair_metrics, per_mode_metrics
 from tasks.evaluation.report_data import Misclassification, PairContrast, ReportData, TripletExample
@@ -400,6 +407,15 @@ def test_permuted_modes_are_shown(usual, chance, said):
     text = Page(render(replace(usual[0], permutation=values | {"chance": chance}), usual[1])).text
     assert said in text
     assert "0.512, 0.499" in text
+
+
+@pytest.mark.slow
+def test_the_lead_over_the_raw_map_has_its_interval(usual):
+    lead = {"baseline": "raw map, rt", "metric": "auroc", "difference": 0.2342, "interval": (0.1234, 0.3456)}
+    gain = RawMapGain(**lead, confidence=0.95, unit="record")
+    text = " ".join(Page(render(replace(usual[0], raw_map=gain), usual[1])).text.split())
+    assert "Against the raw map, rt, the best here: verification AUROC +0.234 [+0.123, +0.346]." in text
+    assert "the best here" not in Page(usual[2]).text
 
 
 @pytest.mark.slow

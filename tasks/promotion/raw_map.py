@@ -1,0 +1,49 @@
+"""The model against the raw map: a model that is not shown to beat it has learnt nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tasks.config.run import GateConfig, RunConfig
+from tasks.core.sentences import Sentence, metric_title, sentence
+from tasks.evaluation.evaluation_report import HoldoutResult, RawMapGain
+from tasks.evaluation.metrics import pair_metrics
+from tasks.evaluation.scored_records import ScoredRecords
+from tasks.promotion.comparison import paired_resampling
+from tasks.promotion.paired_metrics import paired_difference
+
+
+def raw_map_gain(model: ScoredRecords, raw_maps: Sequence[ScoredRecords], config: RunConfig) -> RawMapGain:
+    """What the model has over the best raw-map baseline in `gate.figure`, on the same test records and resamples.
+
+    raw_maps: the baselines; all see the same rows of one bank, and have the modes of `model`.
+    """
+    metric, mode = config.gate.figure, model.mode
+    best = max(raw_maps, key=lambda records: getattr(pair_metrics(records.distances, mode), metric))
+    resampling = paired_resampling(model.bank, model.rows, config)
+    difference = paired_difference(metric, model.distances, best.distances, mode, resampling)
+    return RawMapGain(
+        baseline=best.classifier.name,
+        metric=metric,
+        difference=difference.difference,
+        interval=difference.interval,
+        confidence=resampling.confidence,
+        unit=resampling.unit,
+    )
+
+
+def raw_map_reasons(result: HoldoutResult, settings: GateConfig) -> list[Sentence]:
+    """Why the model is not better than the best raw map: its value is too low, or its lead may be chance."""
+    value = getattr(result.metrics, settings.figure)
+    baseline, raw = result.best_raw_map(settings.figure)
+    params = {"metric": metric_title(settings.figure), "value": value, "baseline": Sentence(baseline), "raw": raw}
+    gain, margin = result.raw_map, settings.beat_raw_by
+    if not value > raw:  # also where it is no number
+        return [sentence("not_better_than_raw_map", **params)]
+    if not value > raw + margin:
+        return [sentence("raw_map_margin", **params, margin=margin)]
+    if gain is None or gain.interval[0] > margin:
+        return []
+    low, high = gain.interval
+    interval = {"difference": gain.difference, "low": low, "high": high, "confidence": 100 * gain.confidence}
+    return [sentence("raw_map_not_shown", **params, **interval, margin=margin)]
