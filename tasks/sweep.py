@@ -158,5 +158,5 @@ def settings_file(plan: Sweep, ranking: Ranking) -> str:
     config: RunConfig = replace(ranking.chosen.candidate.config, seed=plan.run.seed)
     keys = {"train": config.train, "test": config.test, "preset": config.preset, "set": to_overrides(config)}
     values = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in keys.items() if value)
-    note = "Chosen on the calibration part, so its metric is optimistic. This evaluates it on the test part:"
+    note = "Chosen on the validation part, so its metric is optimistic. This evaluates it on the test part:"
     return f"# {verdict(plan, ranking)}\n# {note}\n#   kensa retrain --settings best.toml\n{values}\n"

@@ -49,9 +49,9 @@ def sweep(
 ) -> None:
     """Try settings and seeds, and write the best as a file.
 
-    Trials are evaluated on the calibration part; the test part is not read. The metric of the best combination is
-    optimistic, because the combination was chosen by it: kensa retrain --settings best.toml evaluates it on the test
-    part.
+    Trials are evaluated on the validation part; calibration and test part are not read. The metric of the best
+    combination is optimistic, because the combination was chosen by it: kensa retrain --settings best.toml evaluates it
+    on the test part.
     """
     options = {"train": train, "test": test, "revision": revision, "preset": preset}
     run = configure_run(options, settings_file, settings, data, artifacts)

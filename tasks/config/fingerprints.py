@@ -17,7 +17,7 @@ CACHE_VERSION = 2
 TRIPLETS_VERSION = 6
 MODEL_VERSION = 3
 REPORT_VERSION = 9
-TRIAL_VERSION = 1
+TRIAL_VERSION = 2
 FOLD_VERSION = 1
 SWEEP_VERSION = 1
 RELEASE_FORMAT = 2  # a release of a higher format needs a later Kensa
@@ -46,7 +46,7 @@ def model_digest(triplets: str, config: RunConfig, backend: str) -> str:
 
 
 def trial_digest(triplets: str, config: RunConfig, backend: str) -> str:
-    """Names a trial of a sweep: its model, evaluated on the calibration part of its bank."""
+    """Names a trial of a sweep: its model, evaluated on the validation part of its bank."""
     return digest_of("trial", TRIAL_VERSION, model_digest(triplets, config, backend))
 
 

@@ -37,9 +37,9 @@ EVALUATION_SECTIONS = {"data", "split", "evaluate", "gate", "cost", "report"}  #
 FIXED_SETTINGS = OPTIONS - {"preset"}
 MAX_REPEATED_DRAWS = 200  # draws in a row that were drawn before: then there are no more
 OPTIMISM_NOTE = (
-    "Trials are evaluated on the calibration part; the test part is not read. The winner's metric is optimistic, "
-    "because the winner was chosen by it: kensa retrain --settings best.toml trains it and evaluates it on the test "
-    "part."
+    "Trials are evaluated on the validation part; calibration and test part are not read. The winner's metric is "
+    "optimistic, because the winner was chosen by it: kensa retrain --settings best.toml trains it and evaluates it on "
+    "the test part."
 )
 
 
@@ -83,7 +83,7 @@ class Sweep(ValidatedConfig):
     grid: tuple = setting((), "Settings to search and their values, such as fit.margin=0.2,0.4")
     seeds: int = setting(3, "Seeds per combination, counted up from the run's", 1, 1000)
     random: int | None = setting(None, "Number of random combinations; default: all of them", 1, MAX_TRIALS)
-    figure: MetricName = setting("auroc", "Metric on the calibration part that chooses the winner")
+    figure: MetricName = setting("auroc", "Metric on the validation part that chooses the winner")
     workers: int = setting(2, "Trials at the same time, each in its own process; no effect on a Dask cluster", 1, 256)
     dask: str | None = setting(None, "Address of an existing Dask scheduler, such as tcp://10.0.0.5:8786")
     out: str = setting("artifacts/sweeps", "Folder of the sweeps")

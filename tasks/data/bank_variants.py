@@ -21,7 +21,7 @@ MIN_TRAINING_RECORDS = 1000  # of each mode that has them: prototypes are made o
 UNUSED = -1  # the part and the mode of a record that a bank does not use
 FITTED_PARTS = PARTS[:3]  # that training and calibration read
 NOTEBOOK_SHARE, NOTEBOOK_SEED = 0.05, 42  # of the triplets that the notebook holds out
-READ_PARTS = ("train", "calibrate")  # of a trial: prototypes from the one, metrics from the other
+READ_PARTS = ("train", "stop")  # of a trial: prototypes from the one, metrics from the other
 RECORD_ARRAYS = ("maps", "mode", "good", "part", "hash", "group")
 
 

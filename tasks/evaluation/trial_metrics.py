@@ -1,4 +1,8 @@
-"""What a trial of a sweep is worth, on the calibration part: the test part's records are not read."""
+"""What a trial of a sweep is worth, on the validation part.
+
+The records of the calibration and test parts are not read: the settings that a sweep chooses would fit the records that
+the threshold is calibrated on, and its false alarms would be more than it says.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +23,11 @@ from tasks.registry.loading import load_encoder
 
 
 def trial_facts(triplets: Stage, model: Stage, config: RunConfig) -> Json:
-    """A model's figures on the calibration part, its size, and the seconds of its training."""
+    """A model's figures on the validation part, its size, and the seconds of its training."""
     bank = only_parts(subsample(load_bank(triplets.path), config.evaluate.most_records))
     epochs = json.loads((Path(model.path) / "history.json").read_text(encoding="utf-8"))["epochs"]
     return {
-        "figures": baseline_metrics(_score_calibration_part(model, bank, config)).as_json(),
+        "figures": baseline_metrics(_score_validation_part(model, bank, config)).as_json(),
         "parameters": model.facts["parameters"],
         "best_epoch": model.facts["best_epoch"],
         "seconds": round(sum(line["seconds"] for line in epochs), 3),
@@ -31,7 +35,7 @@ def trial_facts(triplets: Stage, model: Stage, config: RunConfig) -> Json:
     }
 
 
-def _score_calibration_part(model: Stage, bank: Bank, config: RunConfig) -> ScoredRecords:
+def _score_validation_part(model: Stage, bank: Bank, config: RunConfig) -> ScoredRecords:
     records = EmbeddedBank(load_encoder(model), bank)
     classifier = fit_prototypes("trial", records, trained_distance(config.fit), config.fit.prototype)
-    return score_part(classifier, records, "calibrate")
+    return score_part(classifier, records, "stop")

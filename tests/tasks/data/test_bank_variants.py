@@ -131,9 +131,9 @@ def test_the_records_of_other_parts_are_not_in_the_bank_at_all(tmp_path, bank):
     bank.save(tmp_path)
     stored = load_bank(tmp_path)
     variant = only_parts(stored)
-    for part in ("stop", "test"):
+    for part in ("calibrate", "test"):
         assert len(variant.rows(part)) == 0
-    for part in ("train", "calibrate"):
+    for part in ("train", "stop"):
         assert np.array_equal(variant.maps[variant.rows(part)], bank.maps[bank.rows(part)])
         assert np.array_equal(variant.hash[variant.rows(part)], bank.hash[bank.rows(part)])
     assert variant.triplets == {}

@@ -1,4 +1,4 @@
-"""What chooses never sees the test part: a bank whose test records are ruined gives the same weights and figures."""
+"""What chooses sees neither test nor calibration part: ruined there, a bank gives the same weights and figures."""
 
 from __future__ import annotations
 
@@ -44,26 +44,26 @@ def facts(stage, folder):
 
 
 @pytest.mark.slow
-def test_a_ruined_test_part_changes_nothing_and_a_ruined_calibration_part_the_figures(tmp_path):
+def test_a_ruined_test_or_calibration_part_changes_nothing_and_a_ruined_validation_part_the_figures(tmp_path):
     """The second half shows that the first could fail."""
     stage = split_stage(map_column(inspected(each=40)), tmp_path)
     assert len(load_bank(stage.path).rows("test")) > 5
     weights, told = facts(stage, tmp_path / "a")
     assert facts(ruined(stage, tmp_path / "test", "test"), tmp_path / "b") == (weights, told)
-    again, other = facts(ruined(stage, tmp_path / "calibrate", "calibrate"), tmp_path / "c")
-    assert again == weights
+    assert facts(ruined(stage, tmp_path / "calibrate", "calibrate"), tmp_path / "c") == (weights, told)
+    _, other = facts(ruined(stage, tmp_path / "stop", "stop"), tmp_path / "d")
     assert other["figures"]["auroc"] < told["figures"]["auroc"]
 
 
 def judged(bank):
-    return baseline_metrics(score_bank_part(raw_map_baseline(Euclidean(), bank), bank, "calibrate"))
+    return baseline_metrics(score_bank_part(raw_map_baseline(Euclidean(), bank), bank, "stop"))
 
 
-def test_figures_are_those_of_the_calibration_records():
+def test_figures_are_those_of_the_validation_records():
     """Of records on their modes' own patterns, all are right; with the modes shifted by one, none is."""
     bank = only_parts(banked(inspected(each=40)))
     assert judged(bank).mode_accuracy == judged(bank).good_auroc == 1.0
-    shifted = np.where(bank.part == PARTS.index("calibrate"), (bank.mode + 1) % 3, bank.mode)
+    shifted = np.where(bank.part == PARTS.index("stop"), (bank.mode + 1) % 3, bank.mode)
     assert judged(replace(bank, mode=shifted)).mode_accuracy == 0.0
 
 
