@@ -37,6 +37,7 @@ from tasks.monitoring.reference import build_reference
 from tasks.promotion.comparison import compare_with_champion
 from tasks.promotion.gate import comparison_summary, reasons_to_reject
 from tasks.promotion.raw_map import raw_map_gain
+from tasks.promotion.setting_changes import setting_changes
 from tasks.registry.frozen_sets import identify_frozen_set
 from tasks.registry.gallery import build_gallery
 from tasks.registry.loading import CalibratedClassifier, load_tower, trained_classifier
@@ -153,6 +154,7 @@ def _report(
         unseen=left_out_mode_summary(inputs.folds, config),
         permutation=permutation_summary(inputs.folds, config),
         replay=replay_summary(inputs.folds),
+        setting_changes=inputs.champion and setting_changes(config, inputs.champion.manifest.config),
     )
 
 

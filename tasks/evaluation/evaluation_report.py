@@ -6,7 +6,7 @@ Light: whoever reads a report imports neither Keras nor scikit-learn.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from tasks.core.json_form import Json, present_fields, record_of
 from tasks.core.results import Finding
@@ -209,6 +209,15 @@ class RawMapGain:
     unit: str
 
 
+@dataclass(frozen=True)
+class SettingChange:
+    """A setting, by its key, that the champion had another value of."""
+
+    setting: str
+    champion: Any
+    model: Any
+
+
 @dataclass(frozen=True, kw_only=True)
 class HoldoutResult:
     """What the gate decides by: the metrics, baselines, thresholds and comparison on the test part, and the leaks.
@@ -241,7 +250,7 @@ class EvaluationReport(HoldoutResult):
 
     train, test: the sources; changes, data, model, history, settings: JSON of the steps before; judged: how many of
     the bank's records were evaluated, None for all; labels: how many were checked, and suspects; unseen, permutation,
-    replay: tasks/evaluation/ablation.py.
+    replay: tasks/evaluation/ablation.py; setting_changes: None without a champion and in reports of earlier versions.
     """
 
     train: SourceSummary
@@ -260,6 +269,7 @@ class EvaluationReport(HoldoutResult):
     unseen: Json | None = None
     permutation: Json | None = None
     replay: Json | None = None
+    setting_changes: tuple[SettingChange, ...] | None = None
 
     @classmethod
     def from_json(cls, entries: Json) -> EvaluationReport:

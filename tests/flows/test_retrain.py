@@ -50,6 +50,9 @@ def test_a_rejection_is_no_failure_and_leaves_the_champion(boards, server):
     assert told["champion"] == "v1"
     assert told["release"] is None
     assert any("does not beat" in reason for reason in told["reasons"])
+    report = json.loads((boards.place.folder / told["path"] / "report.json").read_text())
+    (change,) = report["setting_changes"]
+    assert change["setting"] == "gate.beat_raw_by"
     assert (boards.place.folder / told["path"] / "report.html").exists()
 
 

@@ -23,6 +23,7 @@ from tasks.evaluation.evaluation_report import (
     GroupMetrics,
     HoldoutMetrics,
     RawMapGain,
+    SettingChange,
 )
 from tasks.evaluation.intervals import intervals, macro_intervals
 from tasks.evaluation.metrics import macro, pair_metrics, per_mode_metrics
@@ -416,6 +417,18 @@ def test_the_lead_over_the_raw_map_has_its_interval(usual):
     text = " ".join(Page(render(replace(usual[0], raw_map=gain), usual[1])).text.split())
     assert "Against the raw map, rt, the best here: verification AUROC +0.234 [+0.123, +0.346]." in text
     assert "the best here" not in Page(usual[2]).text
+
+
+@pytest.mark.slow
+def test_settings_that_differ_from_the_champions_stand_with_both_values(usual):
+    changes = (SettingChange("fit.epochs", 9, 18), SettingChange("gate.better", None, "auroc"))
+    champion = replace(evaluations.comparison(), result=None, impossible="few")
+    compared = gated(replace(usual[0], comparison=champion, setting_changes=changes))
+    text = "".join(Page(render(compared, usual[1])).text.split())
+    assert "notthoseofthechampionv3settingchampionthismodelfit.epochs918gate.better–auroc" in text
+    same = Page(render(replace(compared, setting_changes=()), usual[1])).text
+    assert "None: both were made with the same settings." in same
+    assert "not those of the champion" not in Page(usual[2]).text
 
 
 @pytest.mark.slow
