@@ -23,6 +23,7 @@ from tasks.data.bank import Bank, load_bank
 from tasks.data.bank_variants import sampled_share, subsample
 from tasks.data.map_statistics import map_summaries
 from tasks.evaluation.ablation import left_out_mode_summary, permutation_summary, replay_summary
+from tasks.evaluation.comparison_report import Comparison
 from tasks.evaluation.evaluation_report import BaselineKind, EvaluationReport, HoldoutResult
 from tasks.evaluation.holdout import baseline, calibrate_thresholds, collect_scores, holdout_metrics
 from tasks.evaluation.leakage import leakage_report
@@ -38,7 +39,7 @@ from tasks.promotion.comparison import compare_with_champion
 from tasks.promotion.gate import comparison_summary, reasons_to_reject
 from tasks.promotion.raw_map import raw_map_gain
 from tasks.promotion.setting_changes import setting_changes
-from tasks.registry.frozen_sets import identify_frozen_set
+from tasks.registry.frozen_sets import comparison_number, identify_frozen_set
 from tasks.registry.gallery import build_gallery
 from tasks.registry.loading import CalibratedClassifier, load_tower, trained_classifier
 from tasks.registry.manifest import FrozenSet, SourceSummary
@@ -76,15 +77,22 @@ def evaluate(
     full_bank = load_bank(triplets.path)
     bank = subsample(full_bank, config.evaluate.most_records)
     frozen = identify_frozen_set(bank, config.artifacts_path)
-    against = [champion and [champion.version, champion.manifest.files], frozen.as_json()]
+    number = comparison_number(config.artifacts_path, champion.version, model.digest) if champion else 1
+    counted = [number] if number > 1 else []  # the first comparison has the digest that it had before any was counted
+    against = [champion and [champion.version, champion.manifest.files], frozen.as_json(), *counted]
     digest = report_digest(model.digest, config, against, [facts, folds])
-    inputs = EvaluationInputs(triplets, model, config, champion, facts, findings, folds, full_bank, bank, frozen)
+    inputs = EvaluationInputs(
+        triplets, model, config, champion, facts, findings, folds, full_bank, bank, frozen, number
+    )
     return get_or_make_stage(config.stages_path, "report", digest, lambda draft: _write_evaluation(draft, inputs))
 
 
 @dataclass(frozen=True)
 class EvaluationInputs:
-    """What `evaluate` was called with, and the bank: all of it, and those records of it that are evaluated."""
+    """What `evaluate` was called with, and the bank: all of it, and those records of it that are evaluated.
+
+    number: which comparison with the champion this is.
+    """
 
     triplets: Stage
     model: Stage
@@ -96,6 +104,7 @@ class EvaluationInputs:
     full_bank: Bank
     bank: Bank
     frozen: FrozenSet
+    number: int
 
 
 def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
@@ -110,13 +119,12 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     thresholds = calibrate_thresholds(calibration, config)
     refit = _refit(classifier, records, config)
     cut = next((item.value for item in thresholds if item.name == DEFECT_THRESHOLD), None)
-    champion = inputs.champion
     result = HoldoutResult(
         metrics=holdout_metrics(test, thresholds, resampling),
         baselines=tuple(baseline(scored, kind) for scored, kind in baselines),
         thresholds=thresholds,
         frozen=inputs.frozen,
-        comparison=compare_with_champion(champion, test, config, inputs.frozen, cut) if champion else None,
+        comparison=_compare(inputs, test, cut),
         raw_map=raw_map_gain(test, raw, config),
         certificate=leakage_report(inputs.full_bank, inputs.bank, classifier, refit, inputs.triplets.facts),
     )
@@ -129,6 +137,12 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     _write_page(draft, report, collect_report_data(test, train, raw, history, size, resampling), scores, config)
     _write_classifier(draft, classifier, records, scores, inputs.full_bank, thresholds, config)
     return {"metrics": report.metrics.plain_numbers() | _fold_means(report), "reasons": list(report.reasons)}
+
+
+def _compare(inputs: EvaluationInputs, test: ScoredRecords, threshold: float | None) -> Comparison | None:
+    if inputs.champion is None:
+        return None
+    return compare_with_champion(inputs.champion, test, inputs.config, inputs.frozen, threshold, inputs.number)
 
 
 def _report(

@@ -30,7 +30,7 @@ from tasks.data.listing import list_tables
 from tasks.data.selection import READING_VERSION, was_read_otherwise
 from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.registry.champion import champion_state, registry_lock, set_champion
-from tasks.registry.frozen_sets import register_frozen_set
+from tasks.registry.frozen_sets import count_comparison, register_frozen_set
 from tasks.registry.manifest import ReleaseManifest, SourceSummary
 from tasks.registry.placement import place
 from tasks.registry.release_files import CARD_FILE, EVALUATION_FILES, MODEL_FILE, TOWER_FILE, read_report
@@ -123,6 +123,8 @@ def publish(
             if champion_state(artifacts).champion != champion:
                 raise ChampionMoved(f"{artifacts}: the champion changed while {champion} was compared with; run again")
             register_frozen_set(artifacts, manifest.frozen, manifest.test or manifest.train, manifest.created)
+            if report.comparison is not None and report.comparison.could_promote:
+                count_comparison(artifacts, manifest.frozen.version, champion, stages["model"].digest)
             release = place(
                 draft,
                 artifacts,

@@ -20,7 +20,7 @@ ThresholdRule = Literal["target_fpr", "target_fpr_pac", "youden", "max_f1", "min
 Language = Literal["en", "ja"]
 PresetName = Literal["best", "rt", "notebook"]
 GateMetric = Literal["good_auroc", "auroc", "mode_accuracy", "macro_mode_accuracy", "average_precision"]
-LATER_GATE_SETTINGS = ("better", "escape_margin", "false_alarm_margin", "auroc_margin", "accuracy_margin")
+LATER_GATE_SETTINGS = ("better", "escape_margin", "false_alarm_margin", "auroc_margin", "accuracy_margin", "spend")
 DATA_FOLDER, ARTIFACTS_FOLDER = "data", "artifacts"  # below the working folder, unless the run says otherwise
 
 
@@ -149,6 +149,9 @@ class GateConfig(ValidatedConfig):
     false_alarm_margin: float = setting(0.05, "Non-inferiority margin of the share of good parts stopped", 0, 1)
     auroc_margin: float = setting(0.02, "Non-inferiority margin of the verification AUROC", 0, 1)
     accuracy_margin: float = setting(0.05, "Non-inferiority margin of the mode accuracy", 0, 1)
+    spend: bool = setting(
+        True, "Ask for more confidence with each comparison with the same champion, to bound the error of a year"
+    )
 
     def fingerprint_fields(self) -> dict[str, Any]:
         """What can change the decision; settings that came later count where they are set, for old runs lack them."""

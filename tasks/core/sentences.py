@@ -53,6 +53,7 @@ ENGLISH = {
     "not_better": "not shown to be better than the champion {champion}: {difference}; "
     "the lower end must exceed {least_gain:g}",
     "same_records": "the same {records} test records of {frozen}",
+    "counted": "{on} (comparison {number} with this champion)",
     "difference": "{metric} difference {difference:+z.4f} [{low:+z.4f}, {high:+z.4f}] "
     "at {confidence:g} % confidence, on {on}",
     "errors_rose": "{rate} rose from {then:.3g} % to {now:.3g} % against the champion {champion}: {before} → {after} "

@@ -50,9 +50,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class MetricDifference(Difference):
-    """The difference of a metric; `apart`: how many units make it (resampling.effective_units)."""
+    """The difference of a metric; `apart`: how many units make it (resampling.effective_units).
+
+    certain: its interval at the `spent_confidence` of the result; None where no error is spent.
+    """
 
     apart: float
+    certain: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,8 @@ class PairedResult:
     `same_model`: their distances are equal to the last bit. `figures`: by the metric's name; `modes`: by the mode's.
     `few`: the modes of fewer than `fewest` units, together. unit: in words, unit_kind: in one word. `escapes`,
     `false_alarms`: None where a model has no threshold between good and defect, or the records are of one kind.
+    number: which comparison with this champion it is; spent_confidence: what it needs for the metric that decides
+    (promotion/spending.py), None where each comparison needs `confidence`.
     """
 
     challenger: PairMetrics
@@ -127,6 +133,18 @@ class PairedResult:
     confidence: float
     escapes: RateDifference | None = None
     false_alarms: RateDifference | None = None
+    number: int = 1
+    spent_confidence: float | None = None
+
+    def deciding_interval(self, metric: str) -> Interval:
+        """The interval of a metric if it decides."""
+        entry = self.figures[metric]
+        return entry.interval if entry.certain is None else entry.certain
+
+    @property
+    def deciding_confidence(self) -> float:
+        """The confidence of each end of `deciding_interval`."""
+        return self.confidence if self.spent_confidence is None else self.spent_confidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +188,11 @@ class Comparison:
     unjudged: tuple[str, ...] = ()
     impossible: str | None = None
     result: PairedResult | None = None
+
+    @property
+    def could_promote(self) -> bool:
+        """Whether the challenger could be promoted by chance: there is a result, and it is another model."""
+        return self.result is not None and not self.result.same_model
 
     @classmethod
     def from_json(cls, entries: Json) -> Comparison:

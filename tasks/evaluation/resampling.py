@@ -14,6 +14,7 @@ from tasks.config.run import RunConfig
 from tasks.data.bank import Bank
 from tasks.evaluation.comparison_report import Interval, Unit
 
+MIN_DRAWS_BEYOND = 25  # draws that an end of an interval needs on its far side, to be read from them
 MIN_GROUPS = 3  # below this, groups say nothing about groups that were not measured
 
 
@@ -26,7 +27,8 @@ class Resampling:
     the ends follow from Student's t of the groups: with few groups, percentiles are far too narrow (docs/judgement.md).
 
     units: (n,) codes; records with the same code stay together. kind: what a unit is; note: why it is no group.
-    rows: a mask (n,) of the records that `weights` are of, None for all.
+    rows: a mask (n,) of the records that `weights` are of, None for all. deciding_confidence: of the intervals by which
+    it is decided, where that is another.
     """
 
     units: np.ndarray
@@ -36,6 +38,7 @@ class Resampling:
     kind: Unit = "record"
     note: str = ""
     rows: np.ndarray | None = None
+    deciding_confidence: float | None = None
 
     @classmethod
     def of(cls, bank: Bank, rows: np.ndarray, config: RunConfig) -> Resampling:
@@ -106,16 +109,18 @@ class Resampling:
         low, high = _percentiles(values[1:], tail, self.effective)
         return float(low), float(high)
 
-    def difference_interval(self, values: np.ndarray, apart: float) -> Interval:
+    def difference_interval(self, values: np.ndarray, apart: float, confidence: float | None = None) -> Interval:
         """The ends, each with `confidence`, of a difference from its values (1 + k,) under all weights.
 
-        apart: how many units make the difference (`effective_units`).
+        apart: how many units make the difference (`effective_units`). confidence: None for that of the resampling;
+        ends beyond which too few draws lie follow from their standard deviation, by Student's t.
         """
-        tail, units = 1 - self.confidence, min(apart, self.effective)
+        tail, units = 1 - (confidence or self.confidence), min(apart, self.effective)
         if self.kind == "group":
-            low, high = _jackknife_ends(values, tail, units)
-        else:
-            low, high = _percentiles(values[1:], tail, units)
+            return _ends(values[0], float(_jackknife_error(values)), tail, units)
+        if self.draws * tail < MIN_DRAWS_BEYOND:
+            return _ends(values[0], float(np.nanstd(values[1:])), tail, units)
+        low, high = _percentiles(values[1:], tail, units)
         return float(low), float(high)
 
 
@@ -161,10 +166,9 @@ def _jackknife_bands(values: np.ndarray, tail: float, units: float) -> np.ndarra
     return np.where(error == 0, share, unknown)
 
 
-def _jackknife_ends(values: np.ndarray, tail: float, units: float) -> tuple[float, float]:
-    """The ends of a difference of shares or AUROCs, with Student's t; −1 and 1 where nothing is known."""
-    error = float(_jackknife_error(values))
+def _ends(difference: float, error: float, tail: float, units: float) -> Interval:
+    """The ends of a difference of shares or AUROCs, with Student's t; −1 and 1 where its error is not known (NaN)."""
     if math.isnan(error):
         return -1.0, 1.0
     reach = _quantile(tail, units) * error if error else 0.0
-    return max(values[0] - reach, -1.0), min(values[0] + reach, 1.0)
+    return max(float(difference) - reach, -1.0), min(float(difference) + reach, 1.0)

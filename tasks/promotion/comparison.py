@@ -20,6 +20,7 @@ from tasks.evaluation.resampling import Resampling
 from tasks.evaluation.scored_records import ScoredRecords, score_bank_part
 from tasks.promotion.paired_metrics import paired_result, required_draws, with_good_or_defect
 from tasks.promotion.paired_rates import AnomalyScores
+from tasks.promotion.spending import spent_confidence
 from tasks.registry.loading import load_classifier
 from tasks.registry.manifest import FrozenSet
 from tasks.registry.release_files import (
@@ -38,10 +39,12 @@ def compare_with_champion(
     config: RunConfig,
     frozen: FrozenSet,
     threshold: float | None = None,
+    number: int = 1,
 ) -> Comparison:
     """Challenger and champion on the same records of the frozen set, in the modes that both know.
 
     threshold: the challenger's between good and defect, None where it has none; the champion's is in its release.
+    number: which comparison with this champion it is, from 1.
     """
     champion_frozen = champion.manifest.frozen
     comparison = Comparison(
@@ -62,10 +65,12 @@ def compare_with_champion(
     bank = challenger.bank
     mode = np.array([shared.modes.index(bank.modes[code]) for code in bank.mode[shared.rows]])
     resampling, good = paired_resampling(bank, shared.rows, config), bank.good[shared.rows]
+    if config.gate.spend:
+        resampling = replace(resampling, deciding_confidence=spent_confidence(config.gate.confidence, number))
     result = paired_result(challenger_outputs.distances, champion_outputs.distances, mode, shared.modes, resampling)
     if challenger_outputs.scores and champion_outputs.scores and 0 < good.sum() < len(good):
         result = with_good_or_defect(result, challenger_outputs.scores, champion_outputs.scores, good, resampling)
-    return replace(comparison, result=result)
+    return replace(comparison, result=replace(result, number=number))
 
 
 def paired_resampling(bank: Bank, rows: np.ndarray, config: RunConfig) -> Resampling:

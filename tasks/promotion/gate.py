@@ -11,7 +11,7 @@ from tasks.evaluation.comparison_report import (
     ComparisonSummary,
     Difference,
     GateCheck,
-    MetricDifference,
+    Interval,
     ModeDifference,
     PairedResult,
     RateDifference,
@@ -73,23 +73,22 @@ def gate_checks(result: PairedResult, settings: GateConfig) -> tuple[GateCheck, 
     others = [name for name in margins if name != decides and "good_auroc" in result.figures]
     modes = result.modes | ({_names(result.few.modes): result.few} if result.few else {})
     return (
-        _metric_check(result, decides, -settings.least_gain),
+        _metric_check(result, decides, -settings.least_gain, result.deciding_interval(decides)),
         *_error_checks(result, settings),
-        *(_metric_check(result, name, margins[name]) for name in others),
+        *(_metric_check(result, name, margins[name], result.figures[name].interval) for name in others),
         *(_mode_check(mode, entry, settings.mode_margin, result.confidence) for mode, entry in modes.items()),
     )
 
 
-def _metric_check(result: PairedResult, metric: str, margin: float) -> GateCheck:
-    entry = result.figures[metric]
+def _metric_check(result: PairedResult, metric: str, margin: float, interval: Interval) -> GateCheck:
     return GateCheck(
         metric=metric,
         challenger=getattr(result.challenger, metric),
         champion=getattr(result.champion, metric),
-        difference=entry.difference,
-        interval=entry.interval,
+        difference=result.figures[metric].difference,
+        interval=interval,
         margin=margin,
-        passed=entry.interval[0] > -margin,
+        passed=interval[0] > -margin,
     )
 
 
@@ -168,9 +167,9 @@ def deciding_metric(result: PairedResult, settings: GateConfig) -> str:
     return metric if metric in result.figures else settings.figure
 
 
-def is_better(entry: MetricDifference, settings: GateConfig) -> bool:
+def is_better(result: PairedResult, settings: GateConfig) -> bool:
     """Whether the lower end of the deciding metric's difference exceeds the least gain."""
-    return entry.interval[0] > settings.least_gain
+    return result.deciding_interval(deciding_metric(result, settings))[0] > settings.least_gain
 
 
 def comparison_sentence(comparison: Comparison, settings: GateConfig) -> Sentence:
@@ -182,13 +181,14 @@ def comparison_sentence(comparison: Comparison, settings: GateConfig) -> Sentenc
     if result.same_model:
         return sentence("same_model", champion=champion, on=on)
     metric = deciding_metric(result, settings)
-    entry = result.figures[metric]
-    low, high = entry.interval
-    if not any([entry.difference, low, high]):
+    value, (low, high) = result.figures[metric].difference, result.deciding_interval(metric)
+    if not any([value, low, high]):
         return sentence("tie", champion=champion, metric=metric_title(metric), on=on)
-    ends = {"low": low, "high": high, "confidence": 100 * result.confidence}
-    difference = sentence("difference", metric=metric_title(metric), difference=entry.difference, **ends, on=on)
-    if is_better(entry, settings):
+    if result.spent_confidence is not None:
+        on = sentence("counted", on=on, number=result.number)
+    ends = {"low": low, "high": high, "confidence": 100 * result.deciding_confidence}
+    difference = sentence("difference", metric=metric_title(metric), difference=value, **ends, on=on)
+    if is_better(result, settings):
         return sentence("better", champion=champion, difference=difference)
     code = "worse" if high < 0 else "not_better"
     return sentence(code, champion=champion, difference=difference, least_gain=settings.least_gain)
@@ -264,14 +264,13 @@ def comparison_summary(comparison: Comparison | None, settings: GateConfig) -> C
     if result is None:
         return summary
     metric = deciding_metric(result, settings)
-    entry = result.figures[metric]
     worst = min(result.modes, key=lambda mode: result.modes[mode].difference)
     return replace(
         summary,
         figure=metric,
-        difference=entry.difference,
-        interval=entry.interval,
-        confidence=result.confidence,
+        difference=result.figures[metric].difference,
+        interval=result.deciding_interval(metric),
+        confidence=result.deciding_confidence,
         unit=result.unit,
         worst_mode=WorstMode(**vars(result.modes[worst]), mode=worst),
         rates=rates_sentence(result, comparison.version),

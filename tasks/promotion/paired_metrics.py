@@ -51,6 +51,7 @@ def paired_result(
         units=len(np.unique(resampling.units)),
         draws=resampling.draws if resampling.kind == "record" else 0,
         confidence=resampling.confidence,
+        spent_confidence=resampling.deciding_confidence,
     )
 
 
@@ -119,7 +120,9 @@ def _by_accuracy(
 
 
 def _difference(values: np.ndarray, apart: float, resampling: Resampling) -> MetricDifference:
-    return MetricDifference(float(values[0]), resampling.difference_interval(values, apart), apart)
+    deciding = resampling.deciding_confidence
+    certain = None if deciding is None else resampling.difference_interval(values, apart, deciding)
+    return MetricDifference(float(values[0]), resampling.difference_interval(values, apart), apart, certain)
 
 
 def _by_mode(

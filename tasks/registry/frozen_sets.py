@@ -3,7 +3,10 @@
 A set is known by the digest of its records (hash, mode, good or not), whatever run or revision it comes
 from. A revision that adds, removes or relabels a test record makes another set, with the next name:
 
-    artifacts/frozen.json    {"f1": {"digest", "records", "modes", "source", "revision", "created"}, "f2": …}
+    artifacts/frozen.json    {"f1": {"digest", "records", "modes", "source", "revision", "created", "comparisons"}, …}
+
+`comparisons` names the models that were compared on the set with each champion, by the first 16 digits of their
+digests.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from tasks.data.bank import Bank  # numpy, which listing the sets must not wait for
 
 FROZEN_FILE = "frozen.json"
+DIGITS = 16  # of a model's digest
 
 
 def frozen_sets(artifacts: Path) -> dict[str, dict[str, Any]]:
@@ -71,3 +75,27 @@ def register_frozen_set(artifacts: Path, frozen: FrozenSet, source: SourceSummar
     entry = {"digest": frozen.digest, "records": frozen.records, "modes": frozen.modes}
     entry |= {"source": source.source, "revision": source.revision, "created": created}
     write_json(artifacts / FROZEN_FILE, add_checksum({**sets, frozen.version: entry}))
+
+
+def comparison_number(artifacts: Path, champion: str, model: str) -> int:
+    """Which comparison with the champion that of a model is, from 1; `model` is the digest of its stage.
+
+    All sets count: the next set shares most of its records. A model that was compared before is not counted twice.
+    """
+    compared = {name for entry in frozen_sets(artifacts).values() for name in _compared_with(entry, champion)}
+    return 1 + len(compared - {model[:DIGITS]})
+
+
+def count_comparison(artifacts: Path, frozen: str, champion: str, model: str) -> None:
+    """Write down that a model was compared with the champion on a set; the caller holds the lock."""
+    sets = frozen_sets(artifacts)
+    names = _compared_with(sets[frozen], champion)
+    if model[:DIGITS] in names:
+        return
+    comparisons = sets[frozen].get("comparisons", {}) | {champion: [*names, model[:DIGITS]]}
+    sets[frozen] = sets[frozen] | {"comparisons": comparisons}
+    write_json(artifacts / FROZEN_FILE, add_checksum(sets))
+
+
+def _compared_with(entry: dict[str, Any], champion: str) -> list[str]:
+    return entry.get("comparisons", {}).get(champion, [])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tasks.config.run import GateConfig
 from tasks.evaluation.comparison_report import Comparison, Difference, Interval, PairMetrics
@@ -165,8 +165,9 @@ def difference_charts(comparison: Comparison | None, gate: GateConfig) -> Differ
     if comparison is None or comparison.result is None:
         return None
     result, few = comparison.result, comparison.result.few
-    figures, decides = result.figures, deciding_metric(result, gate)
-    short = not is_better(figures[decides], gate)
+    figures, decides = dict(result.figures), deciding_metric(result, gate)
+    short = not is_better(result, gate)
+    figures |= {decides: replace(figures[decides], interval=result.deciding_interval(decides))}
     by_metric = [(COMPARED_METRICS[name][0], entry, short and name == decides) for name, entry in figures.items()]
     by_fall = sorted(result.modes.items(), key=lambda item: item[1].difference)
     limits = gate.mode_margin, result.confidence

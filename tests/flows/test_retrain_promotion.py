@@ -54,8 +54,8 @@ def test_a_better_model_becomes_champion(line):
     assert comparison["difference"] > 0.02
     assert 0 < comparison["interval"][0] < comparison["difference"] < comparison["interval"][1]
     assert re.fullmatch(
-        rf"better than the champion v1: verification AUROC difference {SPAN} at 95 % confidence, "
-        "on the same 90 test records of f1",
+        rf"better than the champion v1: verification AUROC difference {SPAN} at 98.5 % confidence, "
+        r"on the same 90 test records of f1 \(comparison 1 with this champion\)",
         comparison["verdict"],
     )
     assert place.champion() == "v2"
@@ -94,6 +94,8 @@ def test_a_revision_that_changes_the_test_makes_a_new_frozen_set_for_both(line):
     assert report["records"] == later.result.frozen["records"] - report["seen"] > 90
     sets = frozen_sets(place.folder / "artifacts")
     assert list(sets) == ["f1", "f2"]
+    assert {version: len(models) for version, models in sets["f1"]["comparisons"].items()} == {"v1": 1, "v2": 1}
+    assert (report["number"], report["spent_confidence"]) == (2, 0.9925), "the same weights are no comparison"
     assert sets["f2"]["revision"] == later.result.train["revision"]
     page = (place.folder / later.result.path / "report.html").read_text()
     assert "the champion was released on f1; this revision changed the set, so both models were evaluated again" in page

@@ -91,7 +91,7 @@ def test_settings_that_came_later_count_where_they_are_set():
     assert sure["target_confidence"] == 0.8
     assert "target_confidence" not in EvaluateConfig(target_confidence=0.8).fingerprint_fields()
     for name in LATER_GATE_SETTINGS:
-        value = "auroc" if name == "better" else 0.3
+        value = {"better": "auroc", "spend": False}.get(name, 0.3)
         assert GateConfig(**{name: value}).fingerprint_fields() == plain | {name: value}
 
 

@@ -24,7 +24,7 @@ from tasks.model.distances import distance
 from tasks.model.embeddings import Embedded, EmbeddedBank, make_encoder
 from tasks.model.tower import build_tower
 from tasks.promotion.comparison import MIN_COMPARED, comparable_records, compare_with_champion
-from tasks.promotion.gate import comparison_summary, reasons_to_reject
+from tasks.promotion.gate import comparison_summary, gate_checks, reasons_to_reject
 from tasks.registry.loading import load_classifier
 from tasks.registry.manifest import FrozenSet
 from tasks.registry.release_files import DEFECT_THRESHOLD, ClassifierArrays, SplitRecords, Threshold, ThresholdSettings
@@ -276,6 +276,22 @@ def test_a_worse_and_an_equally_good_one_are_not(rival, later):
     assert equal.startswith("not shown to be better than the champion v1")
 
 
+def test_each_further_comparison_with_the_champion_must_be_more_certain(rival, later):
+    champion, better = rival(noisy(later, 3.0, 1)), noisy(later, 2.4, 2)
+    challenger = score_bank_part(better, later, "test")
+    frozen, lows = FrozenSet(version="f2", digest="d"), []
+    for number in (1, 5, 50):
+        found = compare_with_champion(champion, challenger, RunConfig(), frozen, number=number)
+        assert found.result.spent_confidence == pytest.approx(1 - 0.05 * 0.3 / number)
+        lows.append(found.result.deciding_interval("auroc")[0])
+        (check, *_) = gate_checks(found.result, GateConfig(better="auroc"))
+        assert (check.interval, check.passed) == (found.result.deciding_interval("auroc"), lows[-1] > 0)
+    plain = compare_with_champion(champion, challenger, RunConfig(gate=GateConfig(spend=False)), frozen, number=50)
+    assert lows == sorted(lows, reverse=True)
+    assert plain.result.deciding_interval("auroc") == plain.result.figures["auroc"].interval
+    assert plain.result.figures["auroc"].interval[0] > lows[0]
+
+
 def test_the_same_weights_are_a_tie(tmp_path, bank, later):
     """The champion's own folder, loaded anew."""
     release = released(tmp_path, bank)
@@ -301,7 +317,7 @@ def test_one_ruined_mode_is_refused_although_the_mean_gains(rival, later):
     few = (later.mode == 2) & (np.arange(len(later.mode)) // 3 % 3 > 0)  # mode 2 has a third of the others' records
     bank = replace(later, part=np.where(few & (later.part == PARTS.index("test")), 0, later.part))
     swapped = Altered(noisy(bank, 0.3, 1), lambda distances, maps: _swapped(distances, maps, bank))
-    found = compared(rival(noisy(bank, 4.0, 2)), swapped, bank)
+    found = compared(rival(noisy(bank, 6.0, 2)), swapped, bank)
     assert found.result.figures["mode_accuracy"].interval[0] > 0
     (reason,) = gated(found, GateConfig(figure="mode_accuracy"))
     assert reason.startswith("mode 2 is worse than the champion v1's: accuracy ")

@@ -16,7 +16,14 @@ from tasks.core.errors import DamagedRelease, FrozenSetMoved
 from tasks.data.bank import Bank
 from tasks.data.split import PARTS
 from tasks.publish import publish
-from tasks.registry.frozen_sets import digest_of_test, frozen_sets, identify_frozen_set, register_frozen_set
+from tasks.registry.frozen_sets import (
+    comparison_number,
+    count_comparison,
+    digest_of_test,
+    frozen_sets,
+    identify_frozen_set,
+    register_frozen_set,
+)
 from tasks.registry.manifest import SourceSummary
 from tasks.registry.releases import rejected_drafts, releases
 
@@ -155,3 +162,22 @@ def test_a_set_that_moved_stops_the_release_before_anything_is_placed(tmp_path):
     with pytest.raises(FrozenSetMoved):
         publish(parts.judged(tmp_path), parts.configured(tmp_path), None, "a" * 64, parts.FACTS)
     assert releases(artifacts) == rejected_drafts(artifacts) == []
+
+
+def test_comparisons_with_a_champion_are_counted_over_all_sets(tmp_path, bank):
+    """A model that is compared again, such as after a crash, keeps its number; another champion starts anew."""
+    first, second = (register(tmp_path, changed(bank, "good", good)) for good in (True, False))
+    assert comparison_number(tmp_path, "v1", "a" * 64) == 1
+    for name, frozen in (("a", first), ("a", first), ("b", second), ("a", second)):
+        count_comparison(tmp_path, frozen, "v1", name * 64)
+    assert [comparison_number(tmp_path, "v1", name * 64) for name in "abc"] == [2, 2, 3]
+    assert comparison_number(tmp_path, "v2", "c" * 64) == 1
+    stored = json.loads((tmp_path / "frozen.json").read_text())
+    assert stored[second]["comparisons"] == {"v1": ["b" * 16, "a" * 16]}
+    assert frozen_sets(tmp_path)[first]["digest"], "the checksum holds"
+
+
+def test_a_set_of_an_earlier_version_has_no_comparisons(tmp_path, bank):
+    version = register(tmp_path, bank)
+    assert "comparisons" not in json.loads((tmp_path / "frozen.json").read_text())[version]
+    assert comparison_number(tmp_path, "v1", "a") == 1
