@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from tasks.data.map_statistics import map_summaries
 from tasks.evaluation.ablation import left_out_mode_summary, permutation_summary, replay_summary
 from tasks.evaluation.comparison_report import Comparison
 from tasks.evaluation.evaluation_report import BaselineKind, EvaluationReport, HoldoutResult
-from tasks.evaluation.holdout import baseline, calibrate_thresholds, collect_scores, holdout_metrics
+from tasks.evaluation.holdout import baseline, calibrate_thresholds, collect_scores, fpr_by_group, holdout_metrics
 from tasks.evaluation.leakage import leakage_report
 from tasks.evaluation.report_data import ReportData, collect_report_data
 from tasks.evaluation.scored_records import ScoredRecords, score_part
@@ -120,7 +120,10 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     refit = _refit(classifier, records, config)
     cut = next((item.value for item in thresholds if item.name == DEFECT_THRESHOLD), None)
     result = HoldoutResult(
-        metrics=holdout_metrics(test, thresholds, resampling),
+        metrics=replace(
+            holdout_metrics(test, thresholds, resampling),
+            calibration_fpr_by_group=None if cut is None else fpr_by_group(calibration, cut),
+        ),
         baselines=tuple(baseline(scored, kind) for scored, kind in baselines),
         thresholds=thresholds,
         frozen=inputs.frozen,

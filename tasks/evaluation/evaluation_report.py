@@ -76,6 +76,7 @@ class HoldoutMetrics(PairMetrics):
     good_tpr: float | None = None
     good_tpr_interval: Interval | None = None
     good_fpr_by_group: dict[str, float] | None = None
+    calibration_fpr_by_group: dict[str, float] | None = None
     macro: dict[str, float]
     macro_intervals: dict[str, Interval]
     per_mode: dict[str, ModeMetrics]

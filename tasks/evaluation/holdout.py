@@ -104,10 +104,15 @@ def _good_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], res
     threshold = thresholds[0].value
     if threshold is None:
         return metrics
-    called, group = records.score > threshold, records.group
-    named = sorted(set(group[good].tolist()) - {""})
-    by_group = {name: float(called[good & (group == name)].mean()) for name in named}
-    return metrics | threshold_metrics(called, good, resampling) | {"good_fpr_by_group": by_group}
+    by_group = {"good_fpr_by_group": fpr_by_group(records, threshold)}
+    return metrics | threshold_metrics(records.score > threshold, good, resampling) | by_group
+
+
+def fpr_by_group(records: ScoredRecords, threshold: float) -> dict[str, float]:
+    """The share of good parts above the threshold in each named group that has any."""
+    called, good, group = records.score > threshold, records.good, records.group
+    names = sorted(set(group[good].tolist()) - {""})
+    return {name: float(called[good & (group == name)].mean()) for name in names}
 
 
 def _per_group(records: ScoredRecords, thresholds: tuple[Threshold, ...]) -> dict[str, GroupMetrics]:

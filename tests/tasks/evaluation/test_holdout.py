@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from support import inspected_parts as parts
 
 from tasks.config.run import RunConfig
@@ -25,6 +26,9 @@ def test_the_metrics_of_groups_and_threshold_are_those_of_the_test_part():
     assert sum(group.n for group in metrics.per_group.values()) == len(test)
     called, good = test.score > 3, test.good
     assert metrics.good_balanced_accuracy == (np.mean(~called[good]) + np.mean(called[~good])) / 2
+    lots = metrics.good_fpr_by_group
+    sizes = {name: (test.group[good] == name).sum() for name in lots}
+    assert sum(lots[name] * sizes[name] for name in lots) == pytest.approx(called[good].sum())
     low, high = metrics.good_balanced_accuracy_interval
     assert low <= metrics.good_balanced_accuracy <= high
     without_groups = score_bank_part(classifier, parts.banked(parts.inspected(each=40)), "test")

@@ -185,6 +185,7 @@ GOOD_METRICS = {
         for name, value in (("distance", 0.7346), ("peak", 0.6346), ("fused", 0.8346))
     },
     "good_fpr_by_group": {HOSTILE: 0.17, "L01": 0.0},
+    "calibration_fpr_by_group": {"C1": 0.02, "C2": 0.07},
     "per_group": {
         HOSTILE: GroupMetrics(61, 20, 0.8413, 0.9317, 0.8857, fpr=0.0, tpr=0.7439, balanced_accuracy=0.8719),
         "L01": GroupMetrics(59, 0, 0.4136, 0.6157, tpr=0.5237),
@@ -290,6 +291,13 @@ def test_the_groups_stand_worst_first_with_what_they_have(usual):
         assert value in table
     row = table.partition("L01")[2].partition("0.841")[0]
     assert row.count("\u2013") == 3, "no good part in this group: no AUROC, no false alarms, no balanced accuracy"
+
+
+def test_false_alarms_by_group_stand_beside_the_target(usual):
+    text = " ".join(Page(usual[2]).text.partition("False alarms by group, against the target")[2].split())
+    assert text.startswith("5.0 % of good parts may be stopped.")
+    assert "17.0 %, L01 0.0 %" in text
+    assert "Calibration, which the threshold was found on: C2 7.0 %, C1 2.0 %" in text
 
 
 def test_mistakes_stand_beside_both_neighbours(usual):
