@@ -21,11 +21,10 @@ THRESHOLD_METRICS = ("good_accuracy", "good_balanced_accuracy", "good_fpr", "goo
 
 @dataclass(frozen=True)
 class Auroc:
-    """An AUROC with its resampling interval, and, of scores, the share of defects found at 1 % false alarms."""
+    """An AUROC with its resampling interval."""
 
     auroc: float
     interval: Interval
-    tpr_at_1_fpr: float | None = None
 
 
 @dataclass(frozen=True)

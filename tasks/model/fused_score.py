@@ -1,9 +1,8 @@
 """The fused score: a part's distance to good and the peak of its raw map, as one number.
 
 A defect of an untrained kind may lie near the good prototype, because the tower never learnt to separate it; the peak
-of the map does not depend on training and shows it. Both become p-values among good reference records, without a unit,
-and are combined by the sum of −log p, so that one value that is rare among good parts is enough (R. A. Fisher,
-*Statistical Methods for Research Workers*, 1925). Releases of earlier versions add ranks, and go on doing so.
+of the map does not depend on training and shows it. Both become ranks among good reference records, without a unit, and
+are added.
 
 The reference records are the good ones of the calibration part. Those of the training part would not do: the tower has
 drawn them together, so every new part would lie beyond them. A threshold calibrated on the same records stays valid: a
@@ -17,8 +16,6 @@ from typing import Any
 
 import numpy as np
 
-P_VALUES, RANKS = "p-values", "ranks"  # forms of the score
-LOG_2 = float(np.log(2))
 RANK_BODY_SHARE = 0.9  # share of the reference records up to which a rank is the plain share of those below
 
 
@@ -31,31 +28,14 @@ def peak(maps: Any, xp: Any = np) -> Any:
 
 @dataclass(frozen=True)
 class Fusion:
-    """The good reference records' distances (n,) and peaks (n,), among which a part gets its two p-values.
-
-    form: how both become one score, RANKS in releases of earlier versions.
-    """
+    """The good reference records' distances (n,) and peaks (n,), among which a part gets its two ranks."""
 
     distance: np.ndarray
     peak: np.ndarray
-    form: str = P_VALUES
 
     def __call__(self, distance: Any, peak: Any, xp: Any = np) -> Any:
-        """The score (k,), which rises with how rare a part is among good ones."""
-        if self.form == RANKS:
-            return rank(distance, self.distance, xp) + rank(peak, self.peak, xp)
-        return surprisal(distance, self.distance, xp) + surprisal(peak, self.peak, xp)
-
-
-def surprisal(values: Any, reference: np.ndarray, xp: Any = np) -> Any:
-    """−log of the p-value of each of `values` (k,) among `reference` (n,), with an exponential tail.
-
-    Up to the reference's quantile at RANK_BODY_SHARE p is the share of `reference` above a value, equals counting
-    half. Beyond, it halves with each median excess, without end; see `rank`, of which this is a rising function.
-    """
-    ranks = rank(values, reference, xp)
-    tail = (ranks - RANK_BODY_SHARE) / (1 - RANK_BODY_SHARE) * LOG_2 - np.log(1 - RANK_BODY_SHARE)
-    return xp.where(ranks < RANK_BODY_SHARE, -xp.log(1 - xp.minimum(ranks, RANK_BODY_SHARE)), tail)
+        """The sum of both ranks (k,); a typical good part has about 1, a defect above 2."""
+        return rank(distance, self.distance, xp) + rank(peak, self.peak, xp)
 
 
 def rank(values: Any, reference: np.ndarray, xp: Any = np) -> Any:
