@@ -461,7 +461,8 @@ def test_leaks_and_too_few_groups_are_shown(usual):
     assert report.reasons[0] == "leakage: 3 records are in more than one part"
     text = " ".join(Page(render(report, evidence)).text.split())
     assert f"✗ {verdict}" in text
-    assert "over records (too few groups: 5). These intervals are for parts of these groups only" in text
+    assert "over records (too few groups: 5)." in text
+    assert "▲ These intervals are for parts of these groups only" in text
 
 
 def test_scores_and_their_intervals_are_shown(usual):
