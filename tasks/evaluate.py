@@ -35,9 +35,8 @@ from tasks.model.distances import distance, trained_distance
 from tasks.model.embeddings import EmbeddedBank, make_encoder
 from tasks.model.tower import build_tower
 from tasks.monitoring.reference import build_reference
-from tasks.promotion.comparison import compare_with_champion
+from tasks.promotion.comparison import compare_with_champion, raw_map_gain
 from tasks.promotion.gate import comparison_summary, reasons_to_reject
-from tasks.promotion.raw_map import raw_map_gain
 from tasks.promotion.setting_changes import setting_changes
 from tasks.registry.frozen_sets import comparison_number, identify_frozen_set
 from tasks.registry.gallery import build_gallery

@@ -36,7 +36,6 @@ from tasks.registry.placement import place
 from tasks.registry.release_files import CARD_FILE, EVALUATION_FILES, MODEL_FILE, TOWER_FILE, read_report
 from tasks.registry.releases import Release, readable_releases, rejected_drafts
 from tasks.report.model_card import model_card
-from tasks.report.tower_diagram import model_layers, tower_diagram
 
 PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow", "datasets", "scikit-learn", "scipy", "prefect")
 
@@ -144,6 +143,9 @@ def _copy_files(stages: dict[str, Stage], draft: Path) -> None:
 
 def _draw_tower(report: EvaluationReport, draft: Path) -> None:
     """The model card's picture; a report that an earlier version made has no layers to draw."""
+    # matplotlib, which a run that changes nothing must not wait for
+    from tasks.report.tower_diagram import model_layers, tower_diagram
+
     if layers := model_layers(report.model):
         (draft / TOWER_FILE).write_bytes(tower_diagram(layers).content)
 

@@ -1,10 +1,11 @@
-"""Champion and challenger on the same records of one frozen set.
+"""Champion and challenger on the same records of one frozen set, and the model against the raw map on them.
 
 Whatever goes wrong here, the comparison is `impossible`, for which the gate rejects: the champion stays.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,9 +17,15 @@ from tasks.core.sentences import sentence
 from tasks.core.text import one_line
 from tasks.data.bank import Bank
 from tasks.evaluation.comparison_report import Comparison
-from tasks.evaluation.resampling import Resampling
+from tasks.evaluation.evaluation_report import RawMapGain
+from tasks.evaluation.metrics import pair_metrics
 from tasks.evaluation.scored_records import ScoredRecords, score_bank_part
-from tasks.promotion.paired_metrics import paired_result, required_draws, with_good_or_defect
+from tasks.promotion.paired_metrics import (
+    paired_difference,
+    paired_resampling,
+    paired_result,
+    with_good_or_defect,
+)
 from tasks.promotion.paired_rates import AnomalyScores
 from tasks.promotion.spending import spent_confidence
 from tasks.registry.loading import load_classifier
@@ -73,11 +80,23 @@ def compare_with_champion(
     return replace(comparison, result=replace(result, number=number))
 
 
-def paired_resampling(bank: Bank, rows: np.ndarray, config: RunConfig) -> Resampling:
-    """The resampling behind the difference of two models on the records at `rows`, by `gate.confidence`."""
-    confidence = config.gate.confidence
-    draws = required_draws(config.evaluate.bootstrap, confidence)
-    return replace(Resampling.of(bank, rows, config), draws=draws, confidence=confidence)
+def raw_map_gain(model: ScoredRecords, raw_maps: Sequence[ScoredRecords], config: RunConfig) -> RawMapGain:
+    """What the model has over the best raw-map baseline in `gate.figure`, on the same test records and resamples.
+
+    raw_maps: the baselines; all see the same rows of one bank, and have the modes of `model`.
+    """
+    metric, mode = config.gate.figure, model.mode
+    best = max(raw_maps, key=lambda records: getattr(pair_metrics(records.distances, mode), metric))
+    resampling = paired_resampling(model.bank, model.rows, config)
+    difference = paired_difference(metric, model.distances, best.distances, mode, resampling)
+    return RawMapGain(
+        baseline=best.classifier.name,
+        metric=metric,
+        difference=difference.difference,
+        interval=difference.interval,
+        confidence=resampling.confidence,
+        unit=resampling.unit,
+    )
 
 
 def _shared_records(champion: Release, bank: Bank) -> ComparableRecords:

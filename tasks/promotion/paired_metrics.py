@@ -13,6 +13,8 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import csr_array
 
+from tasks.config.run import RunConfig
+from tasks.data.bank import Bank
 from tasks.evaluation.comparison_report import MetricDifference, ModeDifference, PairedResult, PooledModes
 from tasks.evaluation.intervals import weighted_auroc, weighted_share
 from tasks.evaluation.metrics import pair_metrics, share_of_defects_found
@@ -26,6 +28,13 @@ BLOCK_VALUES = 1 << 20  # draws × levels at once: 8 MB an array
 def required_draws(least: int, confidence: float) -> int:
     """How many draws: `least` or more, so that fifty of them lie beyond an end of the interval."""
     return max(least, math.ceil(50 / (1 - confidence)))
+
+
+def paired_resampling(bank: Bank, rows: np.ndarray, config: RunConfig) -> Resampling:
+    """The resampling behind the difference of two models on the records at `rows`, by `gate.confidence`."""
+    confidence = config.gate.confidence
+    draws = required_draws(config.evaluate.bootstrap, confidence)
+    return replace(Resampling.of(bank, rows, config), draws=draws, confidence=confidence)
 
 
 def paired_result(

@@ -2,34 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from tasks.config.run import GateConfig, RunConfig
+from tasks.config.run import GateConfig
 from tasks.core.sentences import Sentence, metric_title, sentence
-from tasks.evaluation.evaluation_report import HoldoutResult, RawMapGain
-from tasks.evaluation.metrics import pair_metrics
-from tasks.evaluation.scored_records import ScoredRecords
-from tasks.promotion.comparison import paired_resampling
-from tasks.promotion.paired_metrics import paired_difference
-
-
-def raw_map_gain(model: ScoredRecords, raw_maps: Sequence[ScoredRecords], config: RunConfig) -> RawMapGain:
-    """What the model has over the best raw-map baseline in `gate.figure`, on the same test records and resamples.
-
-    raw_maps: the baselines; all see the same rows of one bank, and have the modes of `model`.
-    """
-    metric, mode = config.gate.figure, model.mode
-    best = max(raw_maps, key=lambda records: getattr(pair_metrics(records.distances, mode), metric))
-    resampling = paired_resampling(model.bank, model.rows, config)
-    difference = paired_difference(metric, model.distances, best.distances, mode, resampling)
-    return RawMapGain(
-        baseline=best.classifier.name,
-        metric=metric,
-        difference=difference.difference,
-        interval=difference.interval,
-        confidence=resampling.confidence,
-        unit=resampling.unit,
-    )
+from tasks.evaluation.evaluation_report import HoldoutResult
 
 
 def raw_map_reasons(result: HoldoutResult, settings: GateConfig) -> list[Sentence]:

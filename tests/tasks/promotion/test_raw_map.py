@@ -15,7 +15,8 @@ from tasks.evaluation.scored_records import ScoredRecords, score_bank_part, scor
 from tasks.model.classifier import fit_prototypes, raw_map_baseline
 from tasks.model.distances import distance
 from tasks.model.embeddings import EmbeddedBank
-from tasks.promotion.raw_map import raw_map_gain, raw_map_reasons
+from tasks.promotion.comparison import raw_map_gain
+from tasks.promotion.raw_map import raw_map_reasons
 
 CONFIG = RunConfig(evaluate=EvaluateConfig(bootstrap=100))
 
