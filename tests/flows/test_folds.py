@@ -22,7 +22,7 @@ def line(a_place, server, hidden, small_config, tmp_path_factory):
     """A run with both kinds of folds, and one that is judged by the fused score."""
     place = a_place(tmp_path_factory.mktemp("folds") / "place", server.env)
     (place.folder / "boards").mkdir()
-    pq.write_table(map_column(hidden(120)), place.folder / "boards" / "table.parquet")
+    pq.write_table(map_column(hidden(140)), place.folder / "boards" / "table.parquet")
     config = apply_overrides(small_config("boards"), [UNSEEN, PERMUTATION])
     with in_place(place.folder, server):
         first = run_flow(retrain, config=config)
