@@ -15,6 +15,7 @@ import numpy as np
 from scipy.stats import beta, t
 
 from tasks.core.sentences import sentence
+from tasks.evaluation.comparison_report import Interval
 from tasks.evaluation.least_sizes import min_good_records
 
 MIN_LOTS = 3  # of two good records or more; two lots cannot show how far lots differ
@@ -23,29 +24,35 @@ LEVELS = 200  # quantiles of a new lot's level
 
 @dataclass(frozen=True)
 class LotEffects:
-    """Good scores as levels of K lots and deviations of parts (n,); `error` is that of a new lot's expected level."""
+    """Good scores as levels of K lots and deviations of parts (n,).
+
+    mean, mean_error: of the lots' levels, and its standard error; error: of a new lot's level about that mean.
+    """
 
     lots: int
     mean: float
+    mean_error: float
     error: float
     deviations: np.ndarray
 
     @classmethod
-    def of(cls, score: np.ndarray, units: np.ndarray, least: int = MIN_LOTS) -> LotEffects | None:
-        """The effects of the lots in units (n,) with two scores or more; None with fewer than `least` of them.
+    def of(cls, score: np.ndarray, units: np.ndarray) -> LotEffects | None:
+        """The effects of the lots in units (n,) with two scores or more; None with fewer than MIN_LOTS of them.
 
         Variance of the levels: that of the lots' means, less what deviations add to it (analysis of variance).
         """
         _, lot, size = np.unique(units, return_inverse=True, return_counts=True)
         several = size[lot] > 1
-        if (size > 1).sum() < least:
+        if (size > 1).sum() < MIN_LOTS:
             return None
         _, lot, size = np.unique(units[several], return_inverse=True, return_counts=True)
         level = np.bincount(lot, score[several]) / size
         deviations = (score[several] - level[lot]) * np.sqrt(size / (size - 1))[lot]
         of_means = float(level.var(ddof=1))
         of_levels = max(0.0, of_means - float(np.square(deviations).mean() * (1 / size).mean()))
-        return cls(len(size), float(level.mean()), math.sqrt(of_levels + of_means / len(size)), np.sort(deviations))
+        of_mean = of_means / len(size)
+        error = math.sqrt(of_levels + of_mean)
+        return cls(len(size), float(level.mean()), math.sqrt(of_mean), error, np.sort(deviations))
 
     def threshold(self, target: float) -> float:
         """The cut that a share `target` of good parts of new lots exceeds, on average over lots."""
@@ -53,6 +60,14 @@ class LotEffects:
         n = len(self.deviations)
         level = min(1.0, (1 - target) * (n + 1) / n)
         return self.mean + float(np.quantile((shifts[:, None] + self.deviations).ravel(), level))
+
+    def interval(self, threshold: float, confidence: float) -> Interval:
+        """The ends between which the threshold lies as far as the mean level is known.
+
+        How far lots differ, and how well that is known, is in the threshold itself.
+        """
+        reach = float(t.ppf((1 + confidence) / 2, self.lots - 1)) * self.mean_error
+        return threshold - reach, threshold + reach
 
     def certain_threshold(self, target: float, confidence: float) -> float:
         """The cut that at most a share `target` of good parts exceeds, in a share `confidence` of new lots."""

@@ -14,7 +14,7 @@ from tasks.config.run import EvaluateConfig
 from tasks.core.sentences import sentence
 from tasks.evaluation.comparison_report import Interval
 from tasks.evaluation.least_sizes import min_good_records
-from tasks.evaluation.lots import MIN_LOTS, LotEffects, certain_rank
+from tasks.evaluation.lots import LotEffects, certain_rank
 from tasks.evaluation.resampling import Resampling
 from tasks.registry.release_files import Threshold
 
@@ -110,11 +110,11 @@ class Rule:
             return plain
         return lots.certain_threshold(self.target, **certain) if certain else lots.threshold(self.target)
 
-    def lots(self, score: np.ndarray, positive: np.ndarray, units: np.ndarray, least: int) -> LotEffects | None:
-        """The lots among the units (n,) that the cut is learnt from; None where there are fewer than `least`."""
+    def lots(self, score: np.ndarray, positive: np.ndarray, units: np.ndarray) -> LotEffects | None:
+        """The lots among the units (n,) that the cut is learnt from; None where there are too few."""
         if not self.name.startswith("target"):
             return None
-        return LotEffects.of(score[~positive], units[~positive], least)
+        return LotEffects.of(score[~positive], units[~positive])
 
 
 def calibrate(
@@ -129,12 +129,14 @@ def calibrate(
     threshold = Threshold(name, rule.name, target, distance, units, int((~positive).sum()), None)
     if positive.all() or not positive.any():
         return replace(threshold, refused=sentence("one_kind"))
-    lots = rule.lots(score, positive, resampling.units, MIN_LOTS)
+    lots = rule.lots(score, positive, resampling.units)
     try:
         value = rule(score, positive, lots)
     except ValueError as error:
         return replace(threshold, refused=error.args[0])
-    if resampling.kind == "group":
+    if lots is not None:
+        interval = lots.interval(value, resampling.confidence)
+    elif resampling.kind == "group":
         interval = _interval_over_units(rule, score, positive, resampling, value)
     elif rule.name.startswith("target"):
         interval = _order_interval(np.sort(score[~positive]), value, resampling.confidence)
@@ -158,11 +160,10 @@ def _interval_over_units(
     values = [value]
     for unit in np.unique(resampling.units):
         rest = resampling.units != unit
-        lots = rule.lots(score[rest], positive[rest], resampling.units[rest], MIN_LOTS - 1)
         try:
             if positive[rest].all() or not positive[rest].any():
                 return None
-            values.append(rule(score[rest], positive[rest], lots))
+            values.append(rule(score[rest], positive[rest]))
         except ValueError:
             return None
     return resampling.value_interval(np.array(values))

@@ -23,7 +23,7 @@ def test_single_records_and_too_few_lots_say_nothing():
     score = np.arange(6.0)
     assert LotEffects.of(score, np.arange(6)) is None
     assert LotEffects.of(score, np.array([0, 0, 1, 1, 2, 3])) is None
-    assert LotEffects.of(score, np.array([0, 0, 1, 1, 2, 3]), least=2).lots == 2
+    assert LotEffects.of(np.arange(7.0), np.array([0, 0, 1, 1, 2, 2, 3])).lots == 3
 
 
 def test_equal_lots_have_the_threshold_of_their_records():
@@ -66,6 +66,7 @@ def test_the_rank_of_a_certain_target_is_the_first_that_is_enough():
 
 def test_a_new_lot_lies_about_the_mean_by_students_t():
     """Without deviations the threshold is the quantile of the level alone: 95 % of t with two degrees of freedom."""
-    effects = LotEffects(lots=3, mean=1.0, error=0.5, deviations=np.zeros(1000))
+    effects = LotEffects(lots=3, mean=1.0, mean_error=0.2, error=0.5, deviations=np.zeros(1000))
     assert effects.threshold(TARGET) == pytest.approx(1 + 0.5 * t.ppf(0.95, 2), rel=0.02)
     assert effects.certain_threshold(TARGET, 0.9) == pytest.approx(1 + 0.5 * t.ppf(0.9, 2))
+    assert effects.interval(2.0, 0.95) == pytest.approx((2 - 0.2 * t.ppf(0.975, 2), 2 + 0.2 * t.ppf(0.975, 2)))
