@@ -34,11 +34,11 @@ def macro_intervals(distances: np.ndarray, mode: np.ndarray, resampling: Resampl
     weights, right = resampling.weights, distances.argmin(axis=1) == mode
     drawn: dict[str, list[np.ndarray]] = {"accuracy": [], "auroc": [], "tpr_at_5_fpr": []}
     for code in np.unique(mode):
-        own = mode == code
-        drawn["accuracy"].append(weighted_share(weights[:, own], right[own]))
-        if not own.all():
-            drawn["auroc"].append(weighted_auroc(-distances[:, code], own, weights))
-            drawn["tpr_at_5_fpr"].append(weighted_tpr(-distances[:, code], own, weights, 0.05))
+        of_mode = mode == code
+        drawn["accuracy"].append(weighted_share(weights[:, of_mode], right[of_mode]))
+        if not of_mode.all():
+            drawn["auroc"].append(weighted_auroc(-distances[:, code], of_mode, weights))
+            drawn["tpr_at_5_fpr"].append(weighted_tpr(-distances[:, code], of_mode, weights, 0.05))
     return {name: resampling.interval(np.nanmean(values, axis=0)) for name, values in drawn.items() if values}
 
 
@@ -67,14 +67,14 @@ def threshold_metrics(called: np.ndarray, good: np.ndarray, resampling: Resampli
     def of(hit: np.ndarray, rows: np.ndarray) -> tuple[float, Interval]:
         return float(hit[rows].mean()), share_interval(hit[rows], resampling.units[rows], resampling.confidence)
 
-    passed, found = of(~called, good), of(called, ~good)
-    reach = [math.hypot(*(entry[1][end] - entry[0] for entry in (passed, found))) / 2 for end in (0, 1)]
-    balanced = (passed[0] + found[0]) / 2
+    passed, detected = of(~called, good), of(called, ~good)
+    half_width = [math.hypot(*(entry[1][end] - entry[0] for entry in (passed, detected))) / 2 for end in (0, 1)]
+    balanced = (passed[0] + detected[0]) / 2
     metrics = {
         "good_accuracy": of(called == ~good, np.full(len(good), True)),
         "good_fpr": of(called, good),
-        "good_tpr": found,
-        "good_balanced_accuracy": (balanced, (balanced - reach[0], balanced + reach[1])),
+        "good_tpr": detected,
+        "good_balanced_accuracy": (balanced, (balanced - half_width[0], balanced + half_width[1])),
     }
     plain = {name: value for name, (value, _) in metrics.items()}
     return plain | {f"{name}_interval": interval for name, (_, interval) in metrics.items()}
@@ -118,7 +118,7 @@ def weighted_tpr(score: np.ndarray, positive: np.ndarray, weights: np.ndarray, a
     last = np.append(np.diff(score[order]) != 0, True)
     hit, miss = (np.cumsum(weights[:, order] * which[order], axis=1) for which in (positive, ~positive))
     hits, misses = hit[:, -1:], miss[:, -1:]
-    with np.errstate(invalid="ignore"):  # 0 / 0 where a draw lacks one kind: NaN, as told
+    with np.errstate(invalid="ignore"):  # 0 / 0 where a draw lacks one kind: NaN, as stated
         fits = (miss[:, last] <= at * misses) * hit[:, last] / hits
     return np.where(misses[:, 0] > 0, fits.max(axis=1), np.nan)
 
@@ -137,8 +137,8 @@ def weighted_auroc(score: np.ndarray, positive: np.ndarray, weights: np.ndarray,
     _, level = np.unique(score, return_inverse=True)
     count = level.max() + 1
     values = np.empty(len(weights))
-    for i, own in enumerate(weights):
-        weight = np.repeat(own, each)
+    for i, record_weights in enumerate(weights):
+        weight = np.repeat(record_weights, each)
         hit = np.bincount(level, weight * positive, count)
         miss = np.bincount(level, weight * ~positive, count)
         below = np.cumsum(miss) - miss

@@ -66,8 +66,8 @@ class LotEffects:
 
         How far lots differ, and how well that is known, is in the threshold itself.
         """
-        reach = float(t.ppf((1 + confidence) / 2, self.lots - 1)) * self.mean_error
-        return threshold - reach, threshold + reach
+        half_width = float(t.ppf((1 + confidence) / 2, self.lots - 1)) * self.mean_error
+        return threshold - half_width, threshold + half_width
 
     def certain_threshold(self, target: float, confidence: float) -> float:
         """The cut that at most a share `target` of good parts exceeds, in a share `confidence` of new lots."""

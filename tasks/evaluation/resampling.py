@@ -22,7 +22,7 @@ MIN_GROUPS = 3  # below this, groups say nothing about groups that were not meas
 class Resampling:
     """The resamples behind all intervals of n records.
 
-    Records are drawn again and again (resampling); the ends are percentiles, moved outwards for few records by
+    Records are drawn again and again (bootstrap); the ends are percentiles, moved outwards for few records by
     Student's t (Hesterberg 2014, arXiv:1411.5279, section 5.3). Of groups, each is left out in turn (jackknife), and
     the ends follow from Student's t of the groups: with few groups, percentiles are far too narrow (docs/judgement.md).
 
@@ -104,18 +104,18 @@ class Resampling:
         """The two-sided interval of a value of any size, from its values (1 + k,) as of all weights."""
         tail = (1 - self.confidence) / 2
         if self.kind == "group":
-            reach = _quantile(tail, self.effective) * float(_jackknife_error(values))
-            return float(values[0] - reach), float(values[0] + reach)
+            half_width = _quantile(tail, self.effective) * float(_jackknife_error(values))
+            return float(values[0] - half_width), float(values[0] + half_width)
         low, high = _percentiles(values[1:], tail, self.effective)
         return float(low), float(high)
 
-    def difference_interval(self, values: np.ndarray, apart: float, confidence: float | None = None) -> Interval:
+    def difference_interval(self, values: np.ndarray, differing: float, confidence: float | None = None) -> Interval:
         """The ends, each with `confidence`, of a difference from its values (1 + k,) under all weights.
 
-        apart: how many units make the difference (`effective_units`). confidence: None for that of the resampling;
+        differing: how many units make the difference (`effective_units`). confidence: None for that of the resampling;
         ends beyond which too few draws lie follow from their standard deviation, by Student's t.
         """
-        tail, units = 1 - (confidence or self.confidence), min(apart, self.effective)
+        tail, units = 1 - (confidence or self.confidence), min(differing, self.effective)
         if self.kind == "group":
             return _ends(values[0], float(_jackknife_error(values)), tail, units)
         if self.draws * tail < MIN_DRAWS_BEYOND:
@@ -137,7 +137,7 @@ def effective_units(shares: np.ndarray, units: np.ndarray) -> float:
 
 
 def _percentiles(drawn: np.ndarray, tail: float, units: float) -> np.ndarray:
-    """The ends (2, …) of the middle of resampling values (draws, …) of so many units; NaN (no value) is left out."""
+    """The ends (2, …) of the middle of bootstrap values (draws, …) of so many units; NaN (no value) is left out."""
     tail = norm.cdf(t.ppf(tail, units - 1) * math.sqrt(units / (units - 1))) if units > 1 else 0.0
     low = np.nanquantile(drawn, tail, axis=0, method="lower")
     return np.stack([low, np.nanquantile(drawn, 1 - tail, axis=0, method="higher")])
@@ -160,8 +160,8 @@ def _jackknife_bands(values: np.ndarray, tail: float, units: float) -> np.ndarra
     """
     error, share = _jackknife_error(values), values[0]
     with np.errstate(divide="ignore", invalid="ignore"):
-        reach = _quantile(tail, units) * error / (share * (1 - share))
-        ends = expit(np.stack([logit(share) - reach, logit(share) + reach]))
+        half_width = _quantile(tail, units) * error / (share * (1 - share))
+        ends = expit(np.stack([logit(share) - half_width, logit(share) + half_width]))
     unknown = np.where(np.isnan(ends), np.array([[0.0], [1.0]]), ends)
     return np.where(error == 0, share, unknown)
 
@@ -170,5 +170,5 @@ def _ends(difference: float, error: float, tail: float, units: float) -> Interva
     """The ends of a difference of shares or AUROCs, with Student's t; −1 and 1 where its error is not known (NaN)."""
     if math.isnan(error):
         return -1.0, 1.0
-    reach = _quantile(tail, units) * error if error else 0.0
-    return max(float(difference) - reach, -1.0), min(float(difference) + reach, 1.0)
+    half_width = _quantile(tail, units) * error if error else 0.0
+    return max(float(difference) - half_width, -1.0), min(float(difference) + half_width, 1.0)
