@@ -21,6 +21,7 @@ from tasks.core.inspection import CellsSummary, ChartSummary, DaySummary, DriftS
 from tasks.data.map_statistics import Moments
 from tasks.monitoring.control_charts import ControlChart, Series, components, control_chart, variance_of
 from tasks.monitoring.daily_charts import (
+    LEARNING_DAYS,
     MIN_DAY_RECORDS,
     DayValue,
     SeriesDays,
@@ -148,7 +149,12 @@ def _judge_days(
         after[key], day = judge_day(*key, history.get(key), value, series, differs)
         # Too small a change of the cells, or a score that more defects raise: see _status.
         harmless = (key[0] == "cells" and not cells.drifted) or (key[0] == "score" and verdict.mix.changed)
-        days.append(replace(day, status="steady", reason="") if harmless else day)
+        if harmless:
+            day = replace(day, status="steady", reason="")
+        elif differs and value.lots_known and day.status == "steady" and 1 < day.day <= LEARNING_DAYS:
+            # Few days know little: what the reference with its lots finds must not pass in silence.
+            day = replace(day, status="watch", reason="day")
+        days.append(day)
     days.sort(key=lambda day: (-STATUSES.index(day.status), -abs(day.z)))
     if not history:
         return replace(verdict, days=days, history=after)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import false_discovery_control
@@ -25,11 +27,12 @@ def compare(small_release):
     """Compares parts with the release's reference."""
     reference, modes = Reference.load_if_stored(small_release.path), small_release.classifier.modes
 
-    def run(parts):
+    def run(parts, history=None, lots=0):
+        of_lots = replace(reference, lot=np.arange(len(reference)) % lots) if lots else reference
         collector = NewPartsCollector(small_release)
         for batch in scored_batches(small_release, parts, len(parts)):
             collector.update(batch)
-        return compare_with_reference(reference, collector.result(), modes, (4, 5))
+        return compare_with_reference(of_lots, collector.result(), modes, (4, 5), history)
 
     return run
 
@@ -53,6 +56,17 @@ def test_a_brighter_lamp_is_a_drift_of_level_and_shape_since_then(compare, hidde
     assert verdict.leading is verdict.charts[0][0]
     assert (summary.now - summary.then) == pytest.approx(verdict.leading.shift)
     assert all(np.sign(chart.extreme - chart.then) == np.sign(chart.effect) for chart in verdict.chart_summaries)
+
+
+def test_what_a_reference_with_lots_finds_is_not_steady_on_the_second_day(compare, hidden):
+    """Two days know little, but the reference's lots, which are alike, know that this is no lot of theirs."""
+    first = compare(hidden(each=100, seed=22), lots=6)
+    bright = hidden(each=100, seed=23)
+    bright.maps[:] *= 1.3
+    second = compare(bright, first.history, lots=6)
+    assert second.status != "steady"
+    assert {day.day for day in second.days} == {2}
+    assert any(day.status != "steady" and day.reason for day in second.days)
 
 
 def test_a_cell_that_changed_is_found_and_named(compare, hidden):
