@@ -39,7 +39,7 @@ test-fast: setup  ## the tests that take a second or two each; a third process w
 commands: setup  ## docs/commands.md anew, from the help of the commands
 	$(RUN)/python -m kensa.cli.reference > docs/commands.md
 
-figures: setup  ## docs/figures.md anew, from the sets in the folder DATA: about an hour
+figures: setup  ## docs/figures.md anew, from the sets in the folder DATA: two hours on a quiet machine
 	$(RUN)/python -m bench.accuracy.figures --data "$(DATA)"
 
 PEERS := $(VENV)/peers/.installed  # PyTorch, which only the bench asks for

@@ -16,7 +16,7 @@ BOARDS = ("92000", "00041", "12100", "13000", "20085")  # the first is the one n
 
 
 def write_sets(data: Path, out: Path) -> dict[str, tuple[Path, Path | None]]:
-    """Training and test folder of every fold: each board group in turn, and the magnetic tiles as one set."""
+    """Training and test folder of every fold: each board group in turn, and two sets that are split."""
     boards = _grouped(data, "deeppcb_dev", "group")
     group = np.array(boards["group"].to_pylist())
     folds: dict[str, tuple[Path, Path | None]] = {}
@@ -24,6 +24,7 @@ def write_sets(data: Path, out: Path) -> dict[str, tuple[Path, Path | None]]:
         parts = (("train", group != name), ("test", group == name))
         folds[name] = tuple(_written(boards.filter(pa.array(rows)), out / name / part) for part, rows in parts)
     folds["mt"] = _written(_grouped(data, "mt", "duplicate_group"), out / "mt"), None
+    folds["elpv"] = _written(pq.read_table(data / "elpv_records.parquet"), out / "elpv"), None
     return folds
 
 

@@ -18,10 +18,9 @@ import numpy as np
 from keras import ops
 
 from bench.accuracy.datasets import write_sets
-from bench.accuracy.figures import SEEDS, train_and_evaluate, triplets_of
+from bench.accuracy.figures import SEEDS, train_and_evaluate
 from tasks.config.overrides import apply_overrides
 from tasks.config.run import RunConfig
-from tasks.data.bank import load_bank
 from tasks.model import siamese
 from tasks.model.distances import Distance
 
@@ -62,11 +61,9 @@ def _variants(name: str, folders: tuple[Path, Path | None], out: Path) -> dict[s
         RunConfig(preset="rt", data_folder=str(out / "data")), ["split.unit=record"] * bool(folders[1])
     )
     config = replace(plain, train=str(folders[0]), test=folders[1] and str(folders[1]))
-    stage = triplets_of(config)
-    bank = load_bank(stage.path)
 
     def over_seeds(run: RunConfig, place: Path) -> list[list[float]]:
-        rows = [train_and_evaluate(name, stage, bank, replace(run, seed=seed).resolved(), place) for seed in SEEDS]
+        rows = [train_and_evaluate(name, replace(run, seed=seed).resolved(), place) for seed in SEEDS]
         return [[row[figure] for row in rows] for figure in ("auroc", "mode_accuracy")]
 
     results = {"preset `best`, Euclidean": over_seeds(replace(config, preset="best"), out)}
