@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from prefect import flow
+from prefect import State, flow
 from prefect.logging import get_run_logger
 
 from flows.service.lines import NewPartsSource, ProductLine, read_lines
 from flows.service.run_locks import guarded_run
 from flows.ui import notify
 from flows.ui.artifacts import publish_drift
+from flows.ui.states import drift_state
 from tasks import steps
 from tasks.core.errors import BadSetting, SomeLinesFailed
 from tasks.core.inspection import DriftResult
@@ -25,7 +26,7 @@ def drift(
     out: str = "drift",
     config: str | None = None,
     part: str | None = None,
-) -> list[DriftResult]:
+) -> State[list[DriftResult]]:
     """Draw control charts of new parts and test their cells; a run that finds a drift completes, and notifies.
 
     Args:
@@ -41,10 +42,10 @@ def drift(
         lines = read_lines()
         if line != "all":
             parts = _new_parts(lines[line], source, config, part)
-            return [_check_line(lines[line], parts, release, out)]
+            return drift_state([_check_line(lines[line], parts, release, out)])
         if source or release or config or part:
             raise BadSetting("line all: expected no source, release, config or part, which are a single line's")
-        return _check_all_lines([entry for entry in lines.by_name.values() if entry.drift], out)
+        return drift_state(_check_all_lines([entry for entry in lines.by_name.values() if entry.drift], out))
 
 
 def _check_all_lines(lines: list[ProductLine], out: str) -> list[DriftResult]:

@@ -6,11 +6,12 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from prefect import flow
+from prefect import State, flow
 
 from flows.prepare import Sources, prepare
 from flows.service.run_locks import guarded_run
 from flows.ui.artifacts import RunArtifacts
+from flows.ui.states import reproduction_state
 from tasks import steps
 from tasks.config.run import RunConfig
 from tasks.core.errors import UnknownRevision, UnknownSource
@@ -28,7 +29,7 @@ from tasks.registry.reproduction import (
 
 
 @flow(name="reproduce", persist_result=False)
-def reproduce(version: str, artifacts: str = "artifacts", data: str | None = None) -> ReproduceResult:
+def reproduce(version: str, artifacts: str = "artifacts", data: str | None = None) -> State[ReproduceResult]:
     """Train a release again from its pinned sources, settings and seed, and compare weights and figures.
 
     Args:
@@ -42,7 +43,7 @@ def reproduce(version: str, artifacts: str = "artifacts", data: str | None = Non
         folder = ensure_writable(Path(data or tempfile.gettempdir()))
         with scratch_folder(folder, "reproduce") as scratch:
             config = target_config(target, folder if data else scratch)
-            return _rerun(target, replace(config, artifacts_folder=artifacts), scratch)
+            return reproduction_state(_rerun(target, replace(config, artifacts_folder=artifacts), scratch))
 
 
 def _rerun(target: ReproductionTarget, config: RunConfig, scratch: Path) -> ReproduceResult:

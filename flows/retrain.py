@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 from prefect.runtime import flow_run
 
 from flows.folds import fold_results
@@ -14,6 +14,7 @@ from flows.service.lines import FactoryConfig, read_lines
 from flows.service.run_locks import guarded_run
 from flows.ui import notify
 from flows.ui.artifacts import RunArtifacts, initial_run_name, rename_run
+from flows.ui.states import lines_state, not_trained_state, retraining_state
 from tasks import steps
 from tasks.config.fingerprints import fingerprint
 from tasks.config.run import RunConfig
@@ -27,7 +28,7 @@ from tasks.registry.champion import exclusive_run
 @flow(name="retrain", flow_run_name=initial_run_name, persist_result=False, on_failure=[notify.send_failure])
 def retrain(
     line: str | None = None, revision: str | None = None, config: RunConfig = RunConfig()
-) -> RetrainResult | None:
+) -> State[RetrainResult | None]:
     """Retrain on the sources' present revisions and release the model if it passes the gate.
 
     With `line`, the configuration is that product line's in kensa.toml (`all`: each line in turn);
@@ -46,18 +47,19 @@ def retrain(
             return _retrain_all_lines()
         if line and revision:
             return _retrain_version(read_lines(), line, revision)
-        return _retrain_once(read_lines()[line].config if line else config)
+        return retraining_state(_retrain_once(read_lines()[line].config if line else config))
 
 
-def _retrain_all_lines() -> None:
+def _retrain_all_lines() -> State[None]:
     """One run for each line; one that fails does not keep the others from running."""
     runs = {name: retrain(line=name, return_state=True) for name in read_lines().by_name}
     failed = [name for name, state in runs.items() if not state.is_completed()]
     if failed:
         raise SomeLinesFailed(f"{', '.join(failed)} failed, {len(runs) - len(failed)} of {len(runs)} lines were done")
+    return lines_state(runs)
 
 
-def _retrain_version(lines: FactoryConfig, name: str, revision: str) -> RetrainResult | None:
+def _retrain_version(lines: FactoryConfig, name: str, revision: str) -> State[RetrainResult | None]:
     """Retrain a line on one revision, unless the ledger says that this was done or is no longer to be done.
 
     A run that is killed here keeps its claim, and continues under it when it is restarted.
@@ -68,14 +70,14 @@ def _retrain_version(lines: FactoryConfig, name: str, revision: str) -> RetrainR
     answer = ledger.claim(name, revision, run)
     if answer != "train":
         RunArtifacts.of(line.config).publish_not_trained(name, revision, answer)
-        return None
+        return not_trained_state(name, revision, answer)
     try:
         result = _retrain_once(replace(line.config, train=line.dataset, revision=revision))
     except Exception:  # and no BaseException: that is somebody ending the process
         ledger.finish(name, revision, run, "failed")
         raise
     ledger.finish(name, revision, run, "done")
-    return result
+    return retraining_state(result)
 
 
 def _retrain_once(config: RunConfig) -> RetrainResult:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import flow
+from prefect import State, flow
 
 from flows.service.lines import read_lines
 from flows.service.run_locks import guarded_run
 from flows.ui.artifacts import publish_verdicts
+from flows.ui.states import score_state
 from tasks import steps
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER
 from tasks.core.inspection import ScoreRequest, ScoreResult
@@ -24,7 +25,7 @@ def score(
     config: str | None = None,
     part: str | None = None,
     good: str | None = None,
-) -> ScoreResult:
+) -> State[ScoreResult]:
     """Write the verdict on every record of a source to a file, good, defect or unknown, and a page that explains it.
 
     Args:
@@ -48,4 +49,4 @@ def score(
         request = ScoreRequest(out=Path(out), page=page, version=release, against=against, **words)
         result = steps.score(steps.download(steps.resolve(source, None, data)), releases, request)
         publish_verdicts(result, language)
-        return result
+        return score_state(result)

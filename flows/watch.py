@@ -16,6 +16,7 @@ from flows.service.lines import LINES_FILE, FactoryConfig, ProductLine, read_lin
 from flows.service.recovery import RunRecovery
 from flows.service.run_locks import guarded_run
 from flows.service.server import configured_server
+from flows.ui.states import watch_state
 from tasks import steps
 from tasks.core.errors import KensaError, SomeLinesFailed
 
@@ -24,15 +25,15 @@ announce = steps.bind(announce_due_versions, "announce new versions", **steps.NE
 
 
 @flow(name="watch", persist_result=False)
-def watch() -> list[str]:
+def watch() -> State[list[str]]:
     """Note every line's head, close versions whose run is over, and announce the versions that are due.
 
-    Returns the line and revision of every version that was announced. A line whose source cannot be reached does
+    The result is the line and revision of every version that was announced. A line whose source cannot be reached does
     not stop the others.
     """
     steps.log_known_errors_in_one_line()
     with guarded_run():
-        return _check_lines(read_lines(LINES_FILE))
+        return watch_state(_check_lines(read_lines(LINES_FILE)))
 
 
 def _check_lines(lines: FactoryConfig) -> list[str]:

@@ -23,7 +23,8 @@ def walked(server, run_id):
 def test_the_run_is_named_after_dataset_revision_and_preset(boards, server):
     run = server.get(f"/flow_runs/{boards.first.run_id}")
     assert run["name"] == f"boards@{boards.sha[:7]} notebook"
-    assert run["state_name"] == "Completed"
+    assert (run["state_name"], run["state_type"]) == ("Released", "COMPLETED")
+    assert run["state"]["message"] == "v1 is champion: the first of its line"
     assert run["parameters"]["config"]["train"] == "acme/boards"
 
 
@@ -46,7 +47,9 @@ def test_stages_that_were_found_good_are_shown_as_cached(boards, server):
 
 def test_a_rejection_is_no_failure_and_leaves_the_champion(boards, server):
     told = boards.again.told
-    assert server.get(f"/flow_runs/{boards.again.run_id}")["state_type"] == "COMPLETED"
+    run = server.get(f"/flow_runs/{boards.again.run_id}")
+    assert (run["state_name"], run["state_type"]) == ("Rejected", "COMPLETED")
+    assert run["state"]["message"] == f"{'; '.join(told['reasons'])}; champion: v1"
     assert told["champion"] == "v1"
     assert told["release"] is None
     assert any("does not beat" in reason for reason in told["reasons"])

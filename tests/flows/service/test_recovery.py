@@ -62,7 +62,7 @@ def completed(factory, before, killed):
             runs = factory.runs()[before:]
         except httpx.TransportError:
             return None  # the server is away
-        return runs[0] if runs and runs[0]["state_name"] == "Completed" else None
+        return runs[0] if runs and runs[0]["state_type"] == "COMPLETED" else None
 
     run = until(ask, 300, "the run is completed")
     print(f"completed {time.monotonic() - killed:.0f} s after the last kill")

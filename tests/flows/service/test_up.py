@@ -38,7 +38,7 @@ def trained(factory, hidden):
     assert factory.deliver(news(factory.b)).status_code == 202
     until(lambda: [run["id"] for run in factory.runs() if run["state_name"] == "Running"], 60, "a run is running")
     running = time.monotonic() - began
-    until(lambda: [run for run in factory.runs() if run["state_name"] == "Completed"], 180, "it is completed")
+    until(lambda: [run for run in factory.runs() if run["state_type"] == "COMPLETED"], 180, "it is completed")
     return {"running": running, "completed": time.monotonic() - began}
 
 
@@ -179,7 +179,7 @@ def test_late_news_of_a_revision_before_the_head_trains_nothing(factory, trained
     """A was never trained; the Hub's delivery about it comes after B's."""
     assert factory.deliver(news(factory.a)).status_code == 202
     until(
-        lambda: len(factory.runs()) == 2 and factory.runs()[-1]["state_name"] == "Completed", 90, "the run has looked"
+        lambda: len(factory.runs()) == 2 and factory.runs()[-1]["state_type"] == "COMPLETED", 90, "the run has looked"
     )
     assert len(factory.releases()) == 1
     assert {row[0]: row[1] for row in ledger(factory)} == {factory.a: "skipped", factory.b: "done"}

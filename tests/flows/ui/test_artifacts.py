@@ -32,7 +32,7 @@ def test_the_run_page_shows_the_run_its_tasks_and_what_was_cached(page, server, 
 
 def test_the_older_ui_shows_the_same(page, server, boards):
     page.goto(f"{server.url}/runs/flow-run/{boards.again.run_id}")
-    reads(page, f"boards@{boards.sha[:7]} notebook", "Completed", re.compile("Cached.'kept: data/cache/records-"))
+    reads(page, f"boards@{boards.sha[:7]} notebook", "Rejected", re.compile("Cached.'kept: data/cache/records-"))
 
 
 def test_the_artifacts_tab_leads_to_the_verdict(page, server, boards):
