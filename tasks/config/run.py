@@ -100,7 +100,7 @@ class EvaluateConfig(ValidatedConfig):
         60_000, "Maximum records to evaluate, a random sample of more; each takes 20 kB of memory", 1000, 10**12
     )
     score: Literal["distance", "fused"] = setting(
-        "distance", "Anomaly score: the distance to good, or its rank added to the rank of the map's peak"
+        "distance", "Anomaly score: the distance to good, or its p-value combined with that of the map's peak"
     )
     unseen: bool = setting(False, "Leave out each defect mode in turn and retrain: how are unknown defects judged?")
     permutation: bool = setting(False, "Permute the modes and retrain: a sound evaluation then gives 0.5")

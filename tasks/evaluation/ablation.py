@@ -13,7 +13,7 @@ from tasks.config.run import RunConfig
 from tasks.core.json_form import Json
 from tasks.evaluation.holdout import calibrate_thresholds, triplet_metrics
 from tasks.evaluation.intervals import auroc_with_interval, intervals
-from tasks.evaluation.metrics import pair_metrics
+from tasks.evaluation.metrics import pair_metrics, share_of_defects_found
 from tasks.evaluation.scored_records import ScoredRecords, score_part
 from tasks.model.classifier import fit_prototypes
 from tasks.model.distances import trained_distance
@@ -39,6 +39,7 @@ def unseen_metrics(test: ScoredRecords, calibration: ScoredRecords, mode: str, c
     rows = good | strange
     scores = {
         name: asdict(auroc_with_interval(values[rows], strange[rows], resampling.among(rows)))
+        | {"tpr_at_1_fpr": share_of_defects_found(values[rows], good[rows], 0.01)}
         for name, values in classifier.scores(test.embedded).items()
     }
     threshold = calibrate_thresholds(calibration, config)[0].value
@@ -84,7 +85,11 @@ def left_out_mode_summary(folds: tuple[Json, ...], config: RunConfig) -> Json | 
     scored = [fold for fold in trained if "scores" in fold]
     values = {"novelty_auroc": [fold["novelty"]["auroc"] for fold in trained]}
     for name in sorted({name for fold in scored for name in fold["scores"]}):
-        values[f"good_auroc_{name}"] = [fold["scores"][name]["auroc"] for fold in scored if name in fold["scores"]]
+        of_score = [fold["scores"][name] for fold in scored if name in fold["scores"]]
+        values[f"good_auroc_{name}"] = [score["auroc"] for score in of_score]
+        # Folds that an earlier version measured have no such share.
+        shares = [score.get("tpr_at_1_fpr") for score in of_score]
+        values[f"good_tpr_at_1_fpr_{name}"] = [share for share in shares if share is not None]
     values["good_auroc"] = [fold["scores"][fold["used"]]["auroc"] for fold in scored]
     values["caught"] = [fold["caught"] for fold in scored if fold["caught"] is not None]
     return {"modes": modes, "mean": {name: float(np.mean(row)) for name, row in values.items() if row}}

@@ -21,10 +21,11 @@ THRESHOLD_METRICS = ("good_accuracy", "good_balanced_accuracy", "good_fpr", "goo
 
 @dataclass(frozen=True)
 class Auroc:
-    """An AUROC with its resampling interval."""
+    """An AUROC with its resampling interval, and, of scores, the share of defects found at 1 % false alarms."""
 
     auroc: float
     interval: Interval
+    tpr_at_1_fpr: float | None = None
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,9 @@ def _good_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], res
         return {}
     classifier, good = records.classifier, records.good
     scores = {
-        name: auroc_with_interval(values, ~good, resampling)
+        name: replace(
+            auroc_with_interval(values, ~good, resampling), tpr_at_1_fpr=share_of_defects_found(values, good, 0.01)
+        )
         for name, values in classifier.scores(records.embedded).items()
     }
     used = scores["fused" if classifier.fused else "distance"]

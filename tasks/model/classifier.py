@@ -67,8 +67,8 @@ class PrototypeClassifier:
 
     @property
     def unit(self) -> str:
-        """What the score is measured in: the distance's name, or that it is a sum of ranks."""
-        return f"ranks of {self.distance.name} and peak" if self.fused else self.distance.name
+        """What the score is measured in: the distance's name, or that it is fused, and how."""
+        return f"{self.fusion.form} of {self.distance.name} and peak" if self.fused else self.distance.name
 
     def embed(self, maps: np.ndarray) -> Embedded:
         """Embeds maps (n, values)."""

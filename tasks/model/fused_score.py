@@ -1,8 +1,9 @@
 """The fused score: a part's distance to good and the peak of its raw map, as one number.
 
 A defect of an untrained kind may lie near the good prototype, because the tower never learnt to separate it; the peak
-of the map does not depend on training and shows it. Both become ranks among good reference records, without a unit, and
-are added.
+of the map does not depend on training and shows it. Both become p-values among good reference records, without a unit,
+and are combined by the sum of −log p, so that one value that is rare among good parts is enough (R. A. Fisher,
+*Statistical Methods for Research Workers*, 1925). Releases of earlier versions add ranks, and go on doing so.
 
 The reference records are the good ones of the calibration part. Those of the training part would not do: the tower has
 drawn them together, so every new part would lie beyond them. A threshold calibrated on the same records stays valid: a
@@ -16,6 +17,9 @@ from typing import Any
 
 import numpy as np
 
+P_VALUES, RANKS = "p-values", "ranks"  # forms of the score
+LOG_2 = float(np.log(2))
+LEVELS = np.linspace(0, 0.9, 19)  # shares of the reference records at which a p-value is that of the records
 RANK_BODY_SHARE = 0.9  # share of the reference records up to which a rank is the plain share of those below
 
 
@@ -28,14 +32,43 @@ def peak(maps: Any, xp: Any = np) -> Any:
 
 @dataclass(frozen=True)
 class Fusion:
-    """The good reference records' distances (n,) and peaks (n,), among which a part gets its two ranks."""
+    """The good reference records' distances (n,) and peaks (n,), among which a part gets its two p-values.
+
+    form: how both become one score, RANKS in releases of earlier versions.
+    """
 
     distance: np.ndarray
     peak: np.ndarray
+    form: str = P_VALUES
 
     def __call__(self, distance: Any, peak: Any, xp: Any = np) -> Any:
-        """The sum of both ranks (k,); a typical good part has about 1, a defect above 2."""
-        return rank(distance, self.distance, xp) + rank(peak, self.peak, xp)
+        """The score (k,), which rises with how rare a part is among good ones."""
+        if self.form == RANKS:
+            return rank(distance, self.distance, xp) + rank(peak, self.peak, xp)
+        return surprisal(distance, self.distance, xp) + surprisal(peak, self.peak, xp)
+
+
+def surprisal(values: Any, reference: np.ndarray, xp: Any = np) -> Any:
+    """−log of the p-value of each of `values` (k,) among `reference` (n,): straight between quantiles, and beyond.
+
+    At the reference's quantiles of LEVELS it is −log of the share above, equals counting half. Beyond the last it rises
+    by log 2 for each median excess, without end: p halves. It never jumps, so that the last digit of a distance is the
+    last digit of the score. The logarithms are of constants: in ONNX those of a graph are computed in float32.
+    """
+    ordered = np.sort(np.asarray(reference, np.float64))
+    knots, place = np.unique(np.quantile(ordered, LEVELS), return_inverse=True)
+    heights = -np.log1p(-np.bincount(place, LEVELS) / np.bincount(place))
+    widths = np.append(np.diff(knots), np.inf)
+    slopes = np.append(np.diff(heights) / np.diff(knots), LOG_2 / _tail_scale(ordered, knots[-1]))
+    values = np.asarray(values, np.float64) if xp is np else values
+    within = xp.minimum(xp.maximum(values[:, None] - knots, 0.0), widths)
+    return heights[0] + xp.sum(within * slopes, axis=1)
+
+
+def _tail_scale(ordered: np.ndarray, start: float) -> float:
+    """How far the reference records (n,) beyond `start` lie beyond it: the median; without any, their deviation."""
+    excess = ordered[ordered > start] - start
+    return float(np.median(excess)) if len(excess) else max(float(ordered.std()), abs(start), 1.0)
 
 
 def rank(values: Any, reference: np.ndarray, xp: Any = np) -> Any:
@@ -49,12 +82,10 @@ def rank(values: Any, reference: np.ndarray, xp: Any = np) -> Any:
     values = np.asarray(values, np.float64) if xp is np else values
     share = _counted(values, ordered, xp) / (2 * len(ordered))
     start = float(np.quantile(ordered, RANK_BODY_SHARE))
-    excess = ordered[ordered > start] - start
-    scale = float(np.median(excess)) if len(excess) else max(float(ordered.std()), abs(start), 1.0)
     return xp.where(
         values <= start,
         xp.minimum(share, RANK_BODY_SHARE),
-        RANK_BODY_SHARE + (1 - RANK_BODY_SHARE) * (values - start) / scale,
+        RANK_BODY_SHARE + (1 - RANK_BODY_SHARE) * (values - start) / _tail_scale(ordered, start),
     )
 
 

@@ -3,7 +3,8 @@
 model.keras       the tower
 anchors.npz       modes (m,) str; maps (m, values), the modes' mean maps; prototypes of the modes and of good parts
                   in the embedding, as `prototype_<name>` and `good_<name>`; with a fused score, the scores of the
-                  reference records as `reference_distance` and `reference_peak`
+                  reference records as `reference_distance` and `reference_peak`, and how they are combined as
+                  `fusion_form`, which releases of earlier versions do not have
 threshold.json    distance, kind of score, map size, and the calibrated thresholds
 split.npz         the records that the model was trained, calibrated and tested on
 scores.npz        the scores that the threshold was found and tested on
@@ -29,7 +30,7 @@ from tasks.core.files import write_json
 from tasks.core.npz import NpzRecord
 from tasks.data.split import PARTS
 from tasks.model.distances import Prototype
-from tasks.model.fused_score import Fusion
+from tasks.model.fused_score import P_VALUES, RANKS, Fusion
 from tasks.registry.gallery import Gallery
 
 MODEL_FILE, CARD_FILE, TOWER_FILE = "model.keras", "README.md", "tower.svg"
@@ -143,13 +144,12 @@ class ClassifierArrays:
     def load(cls, folder: Path) -> ClassifierArrays:
         """The arrays in a folder; raises one of UNREADABLE_RELEASE."""
         with (folder / ANCHORS_FILE).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            fused = "reference_peak" in arrays.files
             return cls(
                 modes=[str(mode) for mode in arrays["modes"]],
                 anchors=arrays["maps"].astype(np.float64),
                 prototypes=_with_prefix(arrays, "prototype_"),
                 good=_with_prefix(arrays, "good_") or None,
-                fusion=Fusion(arrays["reference_distance"], arrays["reference_peak"]) if fused else None,
+                fusion=_fusion(arrays),
             )
 
     def save(self, folder: Path) -> None:
@@ -158,7 +158,18 @@ class ClassifierArrays:
         points |= {f"good_{name}": value for name, value in (self.good or {}).items()}
         if self.fusion is not None:
             points |= {"reference_distance": self.fusion.distance, "reference_peak": self.fusion.peak}
+            points["fusion_form"] = np.array(self.fusion.form)
         np.savez(folder / ANCHORS_FILE, modes=np.array(self.modes, str), maps=self.anchors, **points)
+
+
+def _fusion(arrays: np.lib.npyio.NpzFile) -> Fusion | None:
+    """The reference of a fused score; files of earlier versions name no form, which was the sum of ranks."""
+    if "reference_peak" not in arrays.files:
+        return None
+    form = str(arrays["fusion_form"]) if "fusion_form" in arrays.files else RANKS
+    if form not in (P_VALUES, RANKS):
+        raise ValueError(f"the form {form!r} of the fused score is not known")
+    return Fusion(arrays["reference_distance"], arrays["reference_peak"], form)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def score_histogram(evidence: ReportData, cut: float | None, fused: bool = False
         return None
     kinds = ("good", evidence.good_score[evidence.good]), ("defective", evidence.good_score[~evidence.good])
     title = "distance from a record to the good prototype"
-    title = "sum of the ranks of distance to good and peak" if fused else title
+    title = "fused score of distance to good and peak" if fused else title
     return _histogram(kinds, cut, ("passed", "stopped"), title, "share of the records")
 
 

@@ -83,7 +83,7 @@ def _summary(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     size = f"{config['data']['rows']}×{config['data']['cols']}"
     reasons = "".join(f"\n- {_plain(say(reason))}" for reason in manifest.reasons)
     fused = config["evaluate"]["score"] == "fused"
-    score = say(", good or defect by the ranks of that distance and of the map's peak") if fused else ""
+    score = say(", good or defect by that distance and the map's peak, fused") if fused else ""
     what = say(
         "A Siamese tower that embeds {size} inspection maps; records are classified by their {distance} distance "
         "to the prototypes in `anchors.npz`{score}, with the thresholds in `threshold.json`."

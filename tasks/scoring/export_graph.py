@@ -1,6 +1,6 @@
 """A release as one Keras model, from maps to all outputs of a verdict with the constants inside; and its facts.
 
-The tower computes in float32 as it was trained. What follows (distances, ranks, thresholds) uses the same objects as
+The tower computes in float32 as it was trained. What follows (distances, scores, thresholds) uses the same objects as
 tasks/scoring/verdicts.py, over keras.ops and in float64, so that a score close to a threshold or to a reference record
 falls on the same side. Only TensorFlow has float64 within a graph.
 """

@@ -23,7 +23,7 @@ from tasks.scoring.export_graph import UNREADABLE_CODE
 from tasks.scoring.verdicts import VERDICTS, Predictions, predict_embedded
 
 TOLERANCE = 1e-4  # of a distance: relative, or absolute below 1
-RANK_TOLERANCE = 1e-9  # of a sum of ranks in float64
+SCORE_TOLERANCE = 1e-9  # of a score in float64, given the distance
 SEED = 42
 MIXTURES = 500  # and as many maps of noise
 EDGE_RECORDS = 16
@@ -124,7 +124,7 @@ def _score_bounds(classifier: PrototypeClassifier, embedded: Embedded) -> tuple[
     distance = classifier.good_distances(embedded)
     slack = TOLERANCE * np.maximum(np.abs(distance), 1)
     low, high = (classifier.score_at(bound, embedded.peaks) for bound in (distance - slack, distance + slack))
-    return low - RANK_TOLERANCE * np.maximum(np.abs(low), 1), high + RANK_TOLERANCE * np.maximum(np.abs(high), 1)
+    return low - SCORE_TOLERANCE * np.maximum(np.abs(low), 1), high + SCORE_TOLERANCE * np.maximum(np.abs(high), 1)
 
 
 def _tied(distances: np.ndarray) -> np.ndarray:

@@ -65,7 +65,7 @@ def test_every_score_is_computed_from_the_embeddings():
     np.testing.assert_allclose(fused.score(embedded), fusion(np.array([1.0, 2.0, 3.0]), embedded.peaks))
     np.testing.assert_allclose(fused.scores(embedded)["fused"], fused.score(embedded))
     np.testing.assert_allclose(replace(plain, fusion=fusion).score(embedded), [1, 2, 3])
-    assert fused.unit == "ranks of euclidean and peak"
+    assert fused.unit == "p-values of euclidean and peak"
 
 
 def test_a_classifier_that_knows_no_good_parts_has_no_score(bank):

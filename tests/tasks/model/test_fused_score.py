@@ -1,4 +1,4 @@
-"""The fused score: ranks among good records, far parts still in order, one score from calibration to verdict."""
+"""The fused score: p-values among good records, far parts still in order, one score from calibration to verdict."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.inspected_parts import line as walk
 from tasks.config.model import TowerConfig
 from tasks.config.run import EvaluateConfig
 from tasks.core.inspection import ScoreRequest
-from tasks.model.fused_score import Fusion, peak, rank
+from tasks.model.fused_score import RANKS, Fusion, peak, rank, surprisal
 from tasks.registry.champion import current_champion
 from tasks.registry.loading import load_classifier
 from tasks.score import score
@@ -40,6 +40,51 @@ def test_a_reference_without_spread_still_tells_apart(reference):
     found = rank(np.array([reference[0], reference[0] + 1, reference[0] + 9]), reference)
     assert np.isfinite(found).all()
     assert found[0] < found[1] < found[2]
+
+
+def test_a_surprisal_is_minus_the_logarithm_of_the_share_above_with_an_exponential_tail():
+    """Of 0 … 99, half lie above 49.5; beyond the ninth tenth, at 89.1, p halves with each median excess, of 5.4."""
+    reference = np.arange(100.0)
+    found = surprisal(np.array([-1.0, 0.0, 49.5, 89.1, 89.1 + 5.4, 89.1 + 54]), reference)
+    np.testing.assert_allclose(np.exp(-found), [1.0, 1.0, 0.5, 0.1, 0.1 / 2, 0.1 / 2**10], rtol=1e-9)
+    between = surprisal(np.linspace(0, 89.1, 500), reference)
+    np.testing.assert_allclose(np.exp(-between), 1 - np.linspace(0, 0.9, 500), rtol=0.025)
+
+
+def test_equal_reference_values_count_half():
+    """Of the peaks of flat maps, 41 of 100 are 0: a new one of 0 is in the middle of these."""
+    reference = np.concatenate([np.zeros(41), np.linspace(1, 2, 59)])
+    assert np.exp(-surprisal(np.zeros(1), reference))[0] == pytest.approx(0.8)
+    assert np.exp(-surprisal(np.array([-1.0]), reference))[0] == pytest.approx(0.8)
+
+
+def test_the_last_digit_of_a_distance_is_the_last_digit_of_a_surprisal():
+    """Another runtime computes a reference record's distance with another last digit; ranks jump there."""
+    reference = np.random.default_rng(6).gamma(2, size=200).astype(np.float32)
+    other = np.nextafter(reference, np.float32(0))
+    change = surprisal(reference, reference) - surprisal(other, reference)
+    assert change.min() >= 0
+    assert change.max() < 1e-4
+    assert (rank(reference, reference) - rank(other, reference)).max() >= 0.5 / 200
+
+
+def test_the_sum_of_ranks_of_earlier_releases_stays_as_it_was():
+    rng = np.random.default_rng(4)
+    reference, values = rng.gamma(2, size=(2, 150)), rng.gamma(3, size=(2, 40))
+    ranks = rank(values[0], reference[0]) + rank(values[1], reference[1])
+    np.testing.assert_array_equal(Fusion(*reference, RANKS)(*values), ranks)
+
+
+def test_one_rare_value_is_enough_where_the_sum_of_ranks_asks_for_both():
+    """A part far from good with a plain peak beyond a part that is a little unusual in both."""
+    rng = np.random.default_rng(5)
+    reference = rng.gamma(2, size=(2, 300))
+    far = np.quantile(reference[0], 0.999), np.quantile(reference[1], 0.05)
+    usual = np.quantile(reference[0], 0.85), np.quantile(reference[1], 0.85)
+    distance, peaks = np.array([far[0], usual[0]]), np.array([far[1], usual[1]])
+    ranks, p_values = Fusion(*reference, RANKS)(distance, peaks), Fusion(*reference)(distance, peaks)
+    assert ranks[0] < ranks[1]
+    assert p_values[0] > p_values[1]
 
 
 def test_the_unit_of_distance_and_peak_does_not_matter():
@@ -79,7 +124,7 @@ def test_all_three_scores_are_reported_and_the_one_that_was_asked_is_used(line):
     scores = report["figures"]["good_scores"]
     assert set(scores) == {"distance", "peak", "fused"}
     assert report["figures"]["good_auroc"] == scores["fused"]["auroc"]
-    assert report["thresholds"][0]["distance"] == "ranks of euclidean and peak"
+    assert report["thresholds"][0]["distance"] == "p-values of euclidean and peak"
 
 
 @pytest.mark.slow

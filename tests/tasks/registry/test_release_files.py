@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tasks.core.errors import NothingToCalibrate
-from tasks.model.fused_score import Fusion
+from tasks.model.fused_score import P_VALUES, RANKS, Fusion
 from tasks.registry.release_files import (
     UNREADABLE_RELEASE,
     CalibrationScores,
@@ -94,6 +94,19 @@ def test_a_classifiers_arrays_are_read_as_they_were_written(tmp_path, good, fusi
     assert good is None or arrays.good["mean"].tolist() == good["mean"].tolist()
     assert (arrays.fusion is None) == (fusion is None)
     assert fusion is None or equal(arrays.fusion, fusion)
+
+
+def test_a_fused_score_of_earlier_versions_is_the_sum_of_ranks_and_one_of_later_versions_is_refused(tmp_path):
+    def stored(**changes):
+        arrays = {"modes": np.array(["0"]), "maps": np.ones((1, 3)), "prototype_mean": np.ones((1, 2))}
+        reference = {"reference_distance": np.arange(3.0), "reference_peak": np.arange(3.0)}
+        np.savez(tmp_path / "anchors.npz", **arrays, **reference, **changes)
+        return ClassifierArrays.load(tmp_path)
+
+    assert stored().fusion.form == RANKS
+    assert stored(fusion_form=np.array(P_VALUES)).fusion.form == P_VALUES
+    with pytest.raises(ValueError, match="the form 'later'"):
+        stored(fusion_form=np.array("later"))
 
 
 def test_the_records_that_a_model_has_seen_are_all_but_those_of_the_test_part(tmp_path):

@@ -178,6 +178,6 @@ def test_no_modes_name_in_a_reason_becomes_markdown_or_html():
 
 
 def test_the_fused_score_is_told_where_it_is_used():
-    said = "good or defect by the ranks of that distance and of the map's peak"
+    said = "good or defect by that distance and the map's peak, fused"
     assert said in card(config=RunConfig(evaluate=EvaluateConfig(score="fused")))[1]
     assert said not in card()[1]

@@ -12,6 +12,7 @@ from support.scored_parts import with_distance
 
 from tasks.core.files import file_digest
 from tasks.model.distances import Distance, distance
+from tasks.model.fused_score import RANKS
 from tasks.scoring.export_graph import CODES, OUTPUTS, VerdictLayer, export_facts
 from tasks.scoring.export_parity import gate
 from tasks.scoring.verdicts import predict
@@ -52,6 +53,14 @@ def test_every_distance_passes_the_gate(small_release, name, fused):
     report = gate(release, run_of(release))
     assert report.summary.largest_difference < report.summary.tolerance / 10
     assert all(entry.other_verdicts <= entry.at_the_border for entry in report.sets.values())
+
+
+def test_a_fused_score_of_earlier_releases_passes_the_gate(small_release):
+    release = with_distance(small_release, distance("euclidean"), fused=True)
+    fusion = replace(release.classifier.fusion, form=RANKS)
+    release = replace(release, classifier=replace(release.classifier, fusion=fusion))
+    report = gate(release, run_of(release))
+    assert report.summary.largest_difference < report.summary.tolerance / 10
 
 
 def test_a_release_without_good_parts_has_no_score(small_release):
