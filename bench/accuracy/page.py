@@ -31,8 +31,9 @@ INTRODUCTION = """# Figures
 Results of each preset on real inspection data, on records that were not used for training, early stopping or
 calibration. Made by `make figures DATA=…`. Every cell is the mean over three seeds ± their standard deviation; raw
 maps have no seed. The standard deviation over seeds says how far a retraining on the same data moves. Where a cell is
-a mean over boards, Student's 95 % interval over the five boards is in parentheses: it says how far another board may
-be, and it is much wider. The thresholds come from calibration records with a target of 5 % false alarms."""
+a mean over boards, Student's 95 % interval over the five boards is in parentheses, cut off at 0 and 1: it says
+how well the mean over boards like these is known, and it is much wider. The thresholds come from calibration records
+with a target of 5 % false alarms."""
 CHOSEN_TEXT = """\
 The towers, losses and settings of the presets `best` and `rt` were compared on the printed circuits and on the
 magnetic tiles, and chosen by the results on boards that were left out. So these tables are optimistic: another set
@@ -65,9 +66,11 @@ accuracy is that at the calibrated threshold. With so few tiles, three seeds say
 of `notebook`, which stops after two epochs without improvement, can stop after its first epoch."""
 CELLS_TEXT = """\
 Solar cells (photographs of ELPV, 2 624 records, two modes: mono- and polycrystalline; a defect where its probability
-is above .5). No setting of a preset was chosen by it. It is a weak test all the same: it names no groups, so that it
-is split by record and cells of one module are on both sides; the modes are kinds of cell, which the nearest raw map
-already tells apart in 94 % of cases, and not kinds of defect; and good cells of both kinds share one good prototype."""
+is above .5). As far as is written down, no setting of a preset was chosen by it. It is a weak test all the same: it
+names no groups, so that it is split by record and cells of one module are on both sides; the modes are kinds of cell,
+which the nearest raw map already tells apart in 94 % of cases, and not kinds of defect; and good cells of both kinds
+share one good prototype. So the columns of good and defect show what a model is worth whose modes say nothing of
+defects."""
 
 
 def page(rows: Rows, machine: str) -> str:
@@ -121,7 +124,7 @@ def _cell(rows: Rows, name: str) -> str:
         return "–"
     seeds, folds = _means(rows, name, "seed"), _means(rows, name, "fold")
     spread = f" ± {np.std(seeds, ddof=1):.3f}" if len(seeds) > 1 else ""
-    interval = " ({:.3f} to {:.3f})".format(*_student(folds)) if len(folds) > 1 else ""
+    interval = " ({:.3f} to {:.3f})".format(*np.clip(_student(folds), 0, 1)) if len(folds) > 1 else ""
     return f"{np.mean(seeds):.3f}{spread}{interval}"
 
 
