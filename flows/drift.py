@@ -12,13 +12,14 @@ from flows.service.lines import NewPartsSource, ProductLine, read_lines
 from flows.service.run_locks import guarded_run
 from flows.ui import notify
 from flows.ui.artifacts import publish_drift
+from flows.ui.run_names import line_run_name
 from flows.ui.states import drift_state
 from tasks import steps
 from tasks.core.errors import BadSetting, SomeLinesFailed
 from tasks.core.inspection import DriftResult
 
 
-@flow(name="drift", persist_result=False, on_failure=[notify.send_failure])
+@flow(name="drift", flow_run_name=line_run_name, persist_result=False, on_failure=[notify.send_failure])
 def drift(
     line: str = "all",
     source: str | None = None,

@@ -28,7 +28,7 @@ from tasks.registry.reproduction import (
 )
 
 
-@flow(name="reproduce", persist_result=False)
+@flow(name="reproduce", flow_run_name="reproduce {version}", persist_result=False)
 def reproduce(version: str, artifacts: str = "artifacts", data: str | None = None) -> State[ReproduceResult]:
     """Train a release again from its pinned sources, settings and seed, and compare weights and figures.
 

@@ -13,7 +13,8 @@ from flows.prepare import PreparedData, Sources, pin_sources, prepare
 from flows.service.lines import FactoryConfig, read_lines
 from flows.service.run_locks import guarded_run
 from flows.ui import notify
-from flows.ui.artifacts import RunArtifacts, initial_run_name, rename_run
+from flows.ui.artifacts import RunArtifacts, publish_lines
+from flows.ui.run_names import initial_retrain_name, rename_retraining
 from flows.ui.states import lines_state, not_trained_state, retraining_state
 from tasks import steps
 from tasks.config.fingerprints import fingerprint
@@ -25,7 +26,7 @@ from tasks.evaluation.least_sizes import require_least_sizes
 from tasks.registry.champion import exclusive_run
 
 
-@flow(name="retrain", flow_run_name=initial_run_name, persist_result=False, on_failure=[notify.send_failure])
+@flow(name="retrain", flow_run_name=initial_retrain_name, persist_result=False, on_failure=[notify.send_failure])
 def retrain(
     line: str | None = None, revision: str | None = None, config: RunConfig = RunConfig()
 ) -> State[RetrainResult | None]:
@@ -53,6 +54,7 @@ def retrain(
 def _retrain_all_lines() -> State[None]:
     """One run for each line; one that fails does not keep the others from running."""
     runs = {name: retrain(line=name, return_state=True) for name in read_lines().by_name}
+    publish_lines(runs)
     failed = [name for name, state in runs.items() if not state.is_completed()]
     if failed:
         raise SomeLinesFailed(f"{', '.join(failed)} failed, {len(runs) - len(failed)} of {len(runs)} lines were done")
@@ -83,7 +85,7 @@ def _retrain_version(lines: FactoryConfig, name: str, revision: str) -> State[Re
 def _retrain_once(config: RunConfig) -> RetrainResult:
     """Pin the sources, and retrain unless an earlier run with the same fingerprint was completed; one run at a time."""
     sources = pin_sources(config)
-    rename_run(sources.train, config)
+    rename_retraining(sources.train, config)
     identity = fingerprint(sources.train, sources.test, config)
     with exclusive_run(config.artifacts_path):
         previous = steps.find_previous_result(config, identity)

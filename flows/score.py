@@ -9,13 +9,14 @@ from prefect import State, flow
 from flows.service.lines import read_lines
 from flows.service.run_locks import guarded_run
 from flows.ui.artifacts import publish_verdicts
+from flows.ui.run_names import line_run_name
 from flows.ui.states import score_state
 from tasks import steps
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER
 from tasks.core.inspection import ScoreRequest, ScoreResult
 
 
-@flow(name="score", persist_result=False)
+@flow(name="score", flow_run_name=line_run_name, persist_result=False)
 def score(
     source: str,
     line: str | None = None,
@@ -48,5 +49,5 @@ def score(
         words = {"config": config, "part": part, "good": good}
         request = ScoreRequest(out=Path(out), page=page, version=release, against=against, **words)
         result = steps.score(steps.download(steps.resolve(source, None, data)), releases, request)
-        publish_verdicts(result, language)
+        publish_verdicts(result, line, language)
         return score_state(result)

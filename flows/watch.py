@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from contextlib import suppress
 from uuid import UUID
 
 from prefect import flow, get_client
@@ -13,18 +14,20 @@ from prefect.exceptions import ObjectNotFound
 from flows.service.events import announce_due_versions
 from flows.service.ledger import End, Ledger, Version
 from flows.service.lines import LINES_FILE, FactoryConfig, ProductLine, read_lines
+from flows.service.next_runs import PLANNED
 from flows.service.recovery import RunRecovery
 from flows.service.run_locks import guarded_run
-from flows.service.server import configured_server
+from flows.service.server import PrefectServer, configured_server, connect
+from flows.ui.run_names import name_planned_runs, watch_name
 from flows.ui.states import watch_state
 from tasks import steps
-from tasks.core.errors import KensaError, SomeLinesFailed
+from tasks.core.errors import KensaError, ServerUnreachable, SomeLinesFailed
 
 RECOVERY_TIME = datetime.timedelta(minutes=10)  # within which the automation restarts a crashed run, if it ever does
 announce = steps.bind(announce_due_versions, "announce new versions", **steps.NETWORK)
 
 
-@flow(name="watch", persist_result=False)
+@flow(name="watch", flow_run_name=watch_name, persist_result=False)
 def watch() -> State[list[str]]:
     """Note every line's head, close versions whose run is over, and announce the versions that are due.
 
@@ -42,11 +45,18 @@ def _check_lines(lines: FactoryConfig) -> list[str]:
     server = configured_server()
     if server:
         RunRecovery(server, ledger.path.parent).recover_all()
+        _name_planned_runs(server)
     reconcile(ledger)
     announced = [f"{version.line}@{version.revision}" for version in announce(ledger, server)]
     if failed:
         raise SomeLinesFailed(f"could not look at {', '.join(failed)}; see the failed tasks of this run")
     return announced
+
+
+def _name_planned_runs(server: PrefectServer) -> None:
+    """As `kensa up` does, on a server that runs without it; names are no reason to fail a look at the sources."""
+    with suppress(ServerUnreachable), connect(server) as client:
+        name_planned_runs(client, PLANNED)
 
 
 def _note_head(line: ProductLine, ledger: Ledger) -> bool:

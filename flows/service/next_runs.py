@@ -1,4 +1,7 @@
-"""When each product line runs next, by the scheduler's own word: a schedule that looks right may still never come."""
+"""When each product line runs next, by the scheduler's own word: a schedule that looks right may still never come.
+
+The runs that the scheduler plans get names here, too: Prefect gives them random ones.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,12 @@ from prefect.client.schemas.sorting import FlowRunSort
 
 from flows.service.lines import FactoryConfig, ProductLine, Schedule
 from flows.service.server import PrefectServer, connect
+from flows.ui.run_names import name_planned_runs
 
 DEPLOYMENT = "weekly"
+PLANNED = (DEPLOYMENT, "daily", "every-15-minutes")  # the deployments with schedules
 POLL_SECONDS = 5  # between two questions
+NAME_SECONDS = 20  # between two looks for planned runs without a name
 WAIT_SECONDS = 150  # the scheduler looks every minute, on a small machine a little later
 PAGE = 200  # runs that the server gives at once
 
@@ -27,6 +33,14 @@ class NextRuns:
         self.server, self.waiting = server, dict(lines.by_name)
         self.began = time.monotonic()
         self.polled = -float(POLL_SECONDS)
+        self.named = -float(NAME_SECONDS)
+
+    def name_planned(self) -> None:
+        """Name the planned runs that have a random name, now and then. Raises ServerUnreachable."""
+        if time.monotonic() - self.named >= NAME_SECONDS:
+            self.named = time.monotonic()
+            with connect(self.server) as client:
+                name_planned_runs(client, PLANNED)
 
     def news(self) -> list[str]:
         """What can be said now of lines of which nothing was said yet, in sentences. Raises ServerUnreachable."""

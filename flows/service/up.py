@@ -171,6 +171,7 @@ def _recover(recovery: RunRecovery, next_runs: NextRuns) -> None:
             say(f"restarted: {name}")
         for sentence in next_runs.news():
             say(sentence)
+        next_runs.name_planned()
     except ServerUnreachable:
         pass  # the server died itself, and is started again by _tend
 

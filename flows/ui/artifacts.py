@@ -1,27 +1,29 @@
-"""What the Prefect UI shows of a run: the only maker of its artifacts, and of its runs' names."""
+"""What the Prefect UI shows of a run: the only maker of its artifacts."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from prefect import get_client
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
-from flows.service.lines import ProductLine
+from flows.service.lines import ProductLine, read_lines
 from flows.ui.markdown import (
     NOT_TRAINED,
     changes_text,
     drift_text,
+    lines_text,
     result_text,
     split_text,
     sweep_text,
@@ -32,43 +34,38 @@ from tasks.config.run import RunConfig
 from tasks.core.facts import BankFacts, DataChanges
 from tasks.core.inspection import DriftResult, ScoreResult
 from tasks.core.progress import validation_text
-from tasks.core.results import Epoch, Finding, PinnedSource, RetrainResult, Stage, SweepResult
+from tasks.core.results import Epoch, Finding, RetrainResult, Stage, SweepResult
 from tasks.core.text import escape_markdown
 from tasks.report.translation import translator
 
 SYMBOLS = {"ok": "✓ ok", "warning": "▲ warning", "failed": "✗ failed"}
 
 
-def initial_run_name() -> str:
-    """The run's name until its revision is known."""
-    parameters = flow_run.parameters
-    config = parameters.get("config")
-    train = config.train if isinstance(config, RunConfig) else (config or {}).get("train", "demo")
-    return f"{parameters.get('line') or train} {(parameters.get('revision') or '')[:7] or '…'}"
-
-
-def rename_run(train: PinnedSource, config: RunConfig) -> None:
-    """Name the run after dataset, revision and preset."""
-    with get_client(sync_client=True) as client:
-        client.update_flow_run(flow_run.get_id(), name=f"{train.title} {config.preset}")
-
-
 @dataclass(frozen=True)
 class RunArtifacts:
-    """Publishes the artifacts of a run; `source` is its training source, `language` that of its report."""
+    """Publishes the artifacts of a run; `source` is its training source, `language` that of its report.
+
+    `line` is its product line, if it has one. `own_keys`: an earlier line of kensa.toml has a source of the same name.
+    """
 
     source: str
     language: str = "en"
+    line: str | None = None
+    own_keys: bool = False
 
     @classmethod
     def of(cls, config: RunConfig) -> RunArtifacts:
-        """Those of a run with this configuration."""
-        return cls(config.train, config.report.language)
+        """Those of the present run, which has this configuration."""
+        line = flow_run.parameters.get("line")
+        return cls(config.train, config.report.language, line, bool(line) and _shares_source(line))
 
     def key(self, kind: str) -> str:
-        """An artifact's key, one for each kind and training source, so that the UI keeps their history."""
-        source = re.sub(r"[^a-z0-9]+", "-", self.source.partition("@")[0].lower()).strip("-")
-        return f"{kind}-{source[-80:].strip('-') or 'source'}"
+        """An artifact's key, one for each kind and training source, so that the UI keeps their history.
+
+        Where several lines have the same source, the first keeps that key, and each other adds its name.
+        """
+        line = f"-{self.line}" if self.own_keys else ""
+        return f"{kind}-{_source_slug(self.source)}{line}"
 
     def publish_not_trained(self, line: str, revision: str, answer: str) -> None:
         """Why a requested run trained nothing; `answer` is the ledger's."""
@@ -84,7 +81,7 @@ class RunArtifacts:
             {name: say(check.name), verdict: say(SYMBOLS[check.verdict]), notes: escape_markdown(check.notes)}
             for check in sorted(findings, key=lambda check: (check.success, not check.required))
         ]
-        create_table_artifact(rows, key=self.key("findings"), description=f"Checks of {escape_markdown(source)}")
+        self._table("findings", rows, f"Checks of {escape_markdown(source)}")
 
     def publish_split(self, triplets: Stage) -> None:
         """How many records of each mode are in each part, and what was dropped."""
@@ -118,7 +115,7 @@ class RunArtifacts:
             {"figure": name.replace("_", " "), "value": str(value) if isinstance(value, int) else f"{value:.4f}"}
             for name, value in result.metrics.items()
         ]
-        create_table_artifact(rows, key=self.key("figures"), description="Metrics on the test part")
+        self._table("figures", rows, "Metrics on the test part")
 
     def publish_result(self, result: RetrainResult) -> None:
         """The result of the run with its reasons, and where the report is."""
@@ -135,17 +132,48 @@ class RunArtifacts:
             }
             for row in rows
         ]
-        create_table_artifact(cells, key=self.key("sweep"), description=f"{result.figure} on the calibration part")
+        self._table("sweep", cells, f"{result.figure} on the calibration part")
         self._markdown("sweep-verdict", sweep_text(Path(result.path).resolve()), "The best settings")
 
     def _markdown(self, kind: str, text: str, description: str) -> None:
-        create_markdown_artifact(text, key=self.key(kind), description=description)
+        create_markdown_artifact(text, key=self.key(kind), description=self._titled(description))
+
+    def _table(self, kind: str, rows: list[dict[str, str]], description: str) -> None:
+        create_table_artifact(rows, key=self.key(kind), description=self._titled(description))
+
+    def _titled(self, description: str) -> str:
+        """The description with the line before it: the list of artifacts shows those of all lines."""
+        return f"{self.line}: {description}" if self.line else description
 
 
-def publish_verdicts(result: ScoreResult, language: str = "en") -> None:
-    """How many records of a source are good, defect and unknown, and where each verdict is explained."""
-    text = verdicts_text(result, language)
-    create_markdown_artifact(text, key="verdicts", description=f"Verdicts by {result.release}")
+def _source_slug(source: str) -> str:
+    """The dataset's name as an artifact's key may have it: small letters, digits and hyphens."""
+    slug = re.sub(r"[^a-z0-9]+", "-", source.partition("@")[0].lower()).strip("-")
+    return slug[-80:].strip("-") or "source"
+
+
+def _shares_source(name: str) -> bool:
+    """Whether a line before this one in kensa.toml has a source of the same name."""
+    slugs = {line.name: _source_slug(line.config.train) for line in read_lines().by_name.values()}
+    earlier = list(slugs).index(name) if name in slugs else 0
+    return slugs.get(name) in list(slugs.values())[:earlier]
+
+
+def publish_lines(states: Mapping[str, State]) -> None:
+    """What came of each line in a run of all lines: the end state of its run, the reason, and the way there."""
+    failed = sum(not state.is_completed() for state in states.values())
+    description = f"What came of {len(states)} lines" + (f", {failed} failed" if failed else "")
+    create_markdown_artifact(lines_text(states), key="lines", description=description)
+
+
+def publish_verdicts(result: ScoreResult, line: str | None = None, language: str = "en") -> None:
+    """How many records of a source are good, defect and unknown, and where each verdict is explained.
+
+    The first line of kensa.toml has the key of a run without a line.
+    """
+    text, first = verdicts_text(result, language), line is None or line == next(iter(read_lines().by_name))
+    by = f"Verdicts by {result.release}" + (f" of {line}" if line else "")
+    create_markdown_artifact(text, key="verdicts" if first else f"verdicts-{line}", description=by)
 
 
 def publish_drift(result: DriftResult, line: ProductLine) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from prefect.client.schemas.objects import State
+from prefect.utilities.urls import url_for
 
 from tasks.core.facts import BankFacts, DataChanges
 from tasks.core.inspection import DriftResult, ScoreResult
@@ -32,6 +36,22 @@ def _table(head: list[str], rows: list[list[str]], align: str) -> str:
 
 def _link(title: str, path: Path) -> str:
     return f"[{title}]({path.as_uri()})"
+
+
+def lines_text(states: Mapping[str, State]) -> str:
+    """What came of each line: how its run ended, why, and a link to it."""
+    rows = [
+        [line, f"**{state.name.lower()}**", escape_markdown(state.message or ""), _run_link(state)]
+        for line, state in states.items()
+    ]
+    return _table(["line", "outcome", "reason", "run"], rows, "llll")
+
+
+def _run_link(state: State) -> str:
+    """The page of the run that ended in this state; a dash where there is none."""
+    run = state.state_details.flow_run_id
+    url = run and url_for("flow-run", obj_id=run)
+    return f"[run]({url})" if url else "–"
 
 
 def split_text(facts: BankFacts, language: str = "en") -> str:

@@ -8,7 +8,12 @@ import re
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from support.inspected_parts import inspected, wide_records
+from support.commands import SMALL
+from support.flow_runs import in_place, run_flow
+from support.inspected_parts import inspected, map_column, wide_records
+
+from flows.retrain import retrain
+from tasks.core.errors import SomeLinesFailed
 
 pytestmark = pytest.mark.slow
 
@@ -127,3 +132,35 @@ def test_too_few_good_records_for_the_target_are_known_before_the_training(serve
     assert "train" not in walked(server, done.run_id)
     table = json.loads(server.artifacts(done.run_id)["findings-few"]["data"])
     assert table[0]["check"] == "enough good calibration records"
+
+
+def test_lines_on_one_dataset_are_told_apart_and_the_run_of_all_shows_what_came_of_each(served, server, hidden):
+    (served.folder / "parts").mkdir()
+    pq.write_table(map_column(hidden(160)), served.folder / "parts" / "table.parquet")
+    words = ", ".join(f'"{key}={value}"' for key, value in SMALL.items())
+    lines = {"terminal": "./parts", "nihon": "./parts", "absent": "./absent"}
+    texts = [
+        f'[lines.{name}]\ntrain = "{train}"\npreset = "notebook"\nset = [{words}]\n' for name, train in lines.items()
+    ]
+    (served.folder / "kensa.toml").write_text("".join(texts))
+    with in_place(served.folder, server):
+        run = run_flow(retrain, line="all")
+    assert isinstance(run.error, SomeLinesFailed)
+    assert server.get(f"/flow_runs/{run.id}")["name"].startswith("all lines 20")
+    runs = server.filter("flow_runs", flow_runs={"parent_flow_run_id": {"any_": [run.id]}}, sort="START_TIME_ASC")
+    assert [one["name"].split("@")[0] for one in runs] == ["terminal parts", "nihon parts", "absent …"]
+    assert [one["tags"] for one in runs[:2]] == [["terminal"], ["nihon"]]
+    first, second = (server.artifacts(one["id"]) for one in runs[:2])
+    assert {"verdict-parts", "figures-parts"} <= set(first)
+    assert {"verdict-parts-nihon", "figures-parts-nihon"} <= set(second), "the key of the first line stays as it was"
+    assert second["verdict-parts-nihon"]["description"].startswith("nihon: released")
+    table = server.artifacts(run.id)["lines"]
+    assert table["description"] == "What came of 3 lines, 1 failed"
+    rows = table["data"].splitlines()[2:]
+    assert [row.split(" | ")[:2] for row in rows] == [
+        ["| terminal", "**released**"],
+        ["| nihon", "**released**"],
+        ["| absent", "**failed**"],
+    ]
+    assert "no such folder" in rows[2]
+    assert all(f"/runs/flow-run/{one['id']})" in row for one, row in zip(runs, rows, strict=True))

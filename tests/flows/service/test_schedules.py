@@ -11,7 +11,10 @@ import pytest
 from support.factory import until
 from support.project import ROOT
 
+from flows.service.next_runs import PLANNED
 from flows.service.schedules import main
+from flows.service.server import PrefectServer, connect
+from flows.ui.run_names import name_planned_runs
 
 pytestmark = pytest.mark.slow
 TWO = '{top}\n[lines.a]\ntrain = "demo"\n{a}\n[lines.b]\ntrain = "demo"\ntimezone = "America/New_York"\n'
@@ -67,6 +70,10 @@ def test_each_line_has_its_schedule_once_and_loses_it_when_it_goes(set_from, ser
     }
     due = soon.replace(second=0, microsecond=0).astimezone(UTC)
     until(lambda: due in times(server, "a"), 90, "a run of line a is scheduled for its own time in Tokyo")
+    with connect(PrefectServer(server.env["PREFECT_API_URL"])) as client:
+        assert name_planned_runs(client, PLANNED) > 2
+        assert name_planned_runs(client, PLANNED) == 0, "a run is named once"
+    assert f"a weekly {soon:%Y-%m-%d %H:%M}" in [run["name"] for run in planned(server, "a")]
     once = standing(server)
     set_from(text)
     assert standing(server) == once, "run again, nothing is made anew"
@@ -77,8 +84,12 @@ def test_each_line_has_its_schedule_once_and_loses_it_when_it_goes(set_from, ser
     assert shown(server) == {"monday-morning": ("0 5 * * 1", "Europe/Berlin", {"line": "all"})}
 
 
+def planned(server, line):
+    """The scheduled runs of a line."""
+    runs = server.filter("flow_runs", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}})
+    return [run for run in runs if run["parameters"].get("line") == line]
+
+
 def times(server, line):
     """When the scheduled runs of a line are due."""
-    runs = server.filter("flow_runs", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}})
-    ours = [run for run in runs if run["parameters"].get("line") == line]
-    return [datetime.fromisoformat(run["expected_start_time"]) for run in ours]
+    return [datetime.fromisoformat(run["expected_start_time"]) for run in planned(server, line)]
