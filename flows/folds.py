@@ -1,4 +1,4 @@
-"""Extra trainings that test the evaluation: without a mode, with permuted modes, on another split, here or on Dask.
+"""Extra trainings that test the evaluation: without a mode or groups, modes permuted, another split, here or on Dask.
 
 Each has the settings of the run itself and is kept, so that a run that was killed continues where it was.
 """
@@ -16,7 +16,7 @@ from flows.service.cluster import cluster_runner, require_cluster
 from flows.ui.artifacts import RunArtifacts
 from tasks import steps
 from tasks.config.run import RunConfig
-from tasks.core.errors import TrainingCollapsed, TrainingDiverged
+from tasks.core.errors import TrainingCollapsed, TrainingDiverged, UnfitData
 from tasks.core.progress import fold_line
 from tasks.core.results import Fold, Stage
 from tasks.core.text import escape_markdown
@@ -25,7 +25,8 @@ from tasks.core.text import escape_markdown
 def fold_results(triplets: Stage, config: RunConfig) -> tuple[dict[str, Any], ...]:
     """The metrics of every fold that the settings name; raises ClusterUnreachable."""
     address = config.evaluate.cluster()
-    if not (config.evaluate.unseen or config.evaluate.permutation or config.split.replay):
+    settings = config.evaluate
+    if not (settings.unseen or settings.permutation or settings.cross or config.split.replay):
         return ()
     plan = steps.plan_folds(triplets, config)
     if address is None:
@@ -52,7 +53,7 @@ def _run_folds(
         fold_line(fold.title, number, len(plan))
         try:
             metrics.append(metrics_of(fold))
-        except (TrainingCollapsed, TrainingDiverged) as error:
+        except (TrainingCollapsed, TrainingDiverged, UnfitData) as error:
             metrics.append({"kind": fold.kind, "name": fold.name, "failed": str(error)})
         progress.move(100 * number / len(plan), f"fold {number}/{len(plan)}: {escape_markdown(fold.title)}")
     return tuple(metrics)

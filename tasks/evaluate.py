@@ -24,6 +24,7 @@ from tasks.data.bank_variants import sampled_share, subsample
 from tasks.data.map_statistics import map_summaries
 from tasks.evaluation.ablation import left_out_mode_summary, permutation_summary, replay_summary
 from tasks.evaluation.comparison_report import Comparison
+from tasks.evaluation.cross_fitting import CrossedSets, cross_fitting
 from tasks.evaluation.evaluation_report import BaselineKind, EvaluationReport, HoldoutResult
 from tasks.evaluation.holdout import baseline, calibrate_thresholds, collect_scores, fpr_by_group, holdout_metrics
 from tasks.evaluation.leakage import leakage_report
@@ -115,13 +116,17 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     train, calibration, test = (score_part(classifier, records, part) for part in ("train", "calibrate", "test"))
     resampling, baselines = test.resampling(config), _score_baselines(inputs.bank, config)
     raw = [scored for scored, kind in baselines if kind == "raw map"]
-    thresholds = calibrate_thresholds(calibration, config)
+    crossed = CrossedSets.of(inputs.folds, config)
+    every = crossed and crossed.all
+    thresholds = calibrate_thresholds(calibration, config, every)
+    others = every and every.take(~every.test)  # what is tested must not calibrate
+    tested = calibrate_thresholds(calibration, config, others) if others else thresholds
     refit = _refit(classifier, records, config)
-    cut = next((item.value for item in thresholds if item.name == DEFECT_THRESHOLD), None)
+    cut = next((item.value for item in tested if item.name == DEFECT_THRESHOLD), None)
     result = HoldoutResult(
         metrics=replace(
-            holdout_metrics(test, thresholds, resampling),
-            calibration_fpr_by_group=None if cut is None else fpr_by_group(calibration, cut),
+            holdout_metrics(test, tested, resampling),
+            calibration_fpr_by_group=None if cut is None else fpr_by_group(others or calibration, cut),
         ),
         baselines=tuple(baseline(scored, kind) for scored, kind in baselines),
         thresholds=thresholds,
@@ -133,9 +138,12 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     history = json.loads((Path(inputs.model.path) / "history.json").read_text(encoding="utf-8"))
     labels = write_labels(classifier, records, size, draft, config.report.language)
     model = inputs.model.facts | {"layers": [asdict(layer) for layer in tower_layers(tower)]}
-    report = _report(inputs, result, model, history, labels)
+    report = replace(
+        _report(inputs, result, model, history, labels), cross=cross_fitting(crossed, config, cut if others else None)
+    )
     write_json(draft / REPORT_FILE, report.as_json())
-    scores = collect_scores(calibration, test, (calibration.resampling(config), resampling))
+    calibrated = others or calibration
+    scores = collect_scores(calibrated, test, (calibrated.resampling(config), resampling))
     _write_page(draft, report, collect_report_data(test, train, raw, history, size, resampling), scores, config)
     _write_classifier(draft, classifier, records, scores, inputs.full_bank, thresholds, config)
     return {"metrics": report.metrics.plain_numbers() | _fold_means(report), "reasons": list(report.reasons)}
@@ -183,9 +191,11 @@ def _write_page(
 
 
 def _fold_means(report: EvaluationReport) -> dict[str, float]:
-    """The means over the folds, under other names than the metrics of the released model."""
+    """The metrics of the folds, under other names than those of the released model."""
     means = {f"unseen_{name}": value for name, value in (report.unseen or {"mean": {}})["mean"].items()}
     permutation, replay = report.permutation, report.replay or {}
+    crossed = report.cross.metrics if report.cross else {}
+    means |= {f"cross_{name}": estimate.value for name, estimate in crossed.items()}
     means |= {f"replayed_{name}": value for name, value in replay.items() if name.startswith("angular")}
     return means | ({"permutation_auroc": permutation["mean"]} if permutation and permutation["auroc"] else {})
 

@@ -103,7 +103,7 @@ def _train_trial(triplets: Stage, config: RunConfig, backend: str) -> dict[str, 
     """Train one trial of a sweep in a process of its own; returns the metrics that the sweep compares."""
     with WorkerProcess(KERAS_BACKEND=backend) as worker:
         model = worker.call("tasks.train:train", triplets, config)
-        return worker.call("tasks.evaluation.trial_metrics:trial_facts", triplets, model, config)
+        return worker.call("tasks.evaluation.holdout:trial_facts", triplets, model, config)
 
 
 def _run_trial(triplets: Stage, trial: Trial) -> Stage:

@@ -22,6 +22,7 @@ from flows.service.lines import ProductLine, read_lines
 from flows.ui.markdown import (
     NOT_TRAINED,
     changes_text,
+    crossed_text,
     drift_text,
     lines_text,
     result_text,
@@ -108,6 +109,8 @@ class RunArtifacts:
         if metrics["unseen"] is not None or metrics["permutation"] is not None:
             text = unseen_text(metrics["unseen"], metrics["permutation"])
             self._markdown("unseen", text, "Modes that were not trained")
+        if metrics.get("cross") is not None:  # a report of an earlier version has no such key
+            self._markdown("cross", crossed_text(metrics["cross"]), "Every group tested once")
 
     def publish_metrics(self, result: RetrainResult) -> None:
         """The metrics as a table."""

@@ -26,6 +26,13 @@ NOT_TRAINED = {  # by the ledger's answer to a claim
 }
 CHANCE = {True: "✓ chance", None: "▲ too few records to tell it from chance", False: "✗ not chance, as it should be"}
 SCORES = ("distance", "peak", "fused")
+CROSSED = {
+    "good_tpr": "defects caught",
+    "good_fpr": "good parts stopped",
+    "good_auroc": "good-or-defect AUROC",
+    "mode_accuracy": "mode accuracy",
+}
+MAX_GROUPS = 60  # rows of a table
 
 
 def _table(head: list[str], rows: list[list[str]], align: str) -> str:
@@ -101,6 +108,29 @@ def unseen_text(unseen: dict[str, Any] | None, permutation: dict[str, Any] | Non
             f"Modes permuted, verification AUROC {values}; mean **{permutation['mean']:.3f}**: {verdict}."
         )
     return "\n\n".join(paragraphs)
+
+
+def crossed_text(cross: dict[str, Any]) -> str:
+    """What cross-fitting by group says of new groups; `cross` is that entry of report.json (CrossFitting)."""
+    paragraphs = [
+        f"Set {number} was not tested: {escape_markdown(reason)}" for number, reason in cross["failed"].items()
+    ]
+    if not cross["metrics"]:
+        return "\n\n".join([*paragraphs, "Fewer than two sets of groups could be tested."])
+    metrics = {title: cross["metrics"][name] for name, title in CROSSED.items() if name in cross["metrics"]}
+    rows = [
+        [title, f"{one['value']:.3f}", "{:.3f} – {:.3f}".format(*one["interval"])] for title, one in metrics.items()
+    ]
+    groups = [
+        [escape_markdown(name), str(group["n"]), *(_value(group[rate]) for rate in ("fpr", "tpr", "mode_accuracy"))]
+        for name, group in list(cross["by_group"].items())[:MAX_GROUPS]
+    ]
+    summary = f"{cross['sets']} models, each trained without one set of {cross['groups']} groups, judged that set."
+    tables = [
+        _table(["every group tested once", "value", "interval"], rows, "lrr"),
+        _table(["group", "records", "good parts stopped", "defects caught", "mode accuracy"], groups, "lrrrr"),
+    ]
+    return "\n\n".join([summary, *paragraphs, *tables])
 
 
 def _unseen_modes(unseen: dict[str, Any]) -> str:

@@ -107,6 +107,9 @@ class EvaluateConfig(ValidatedConfig):
     dask: str | None = setting(
         None, "Dask scheduler for these trainings, such as tcp://10.0.0.5:8786; default: one after the other"
     )
+    cross: int | None = setting(
+        None, "Test each group once: train so many times without a set of groups, which then calibrate, too", 2, 100
+    )
 
     def __post_init__(self) -> None:
         """Raise BadSetting for what is no scheduler's address, too."""
@@ -115,14 +118,15 @@ class EvaluateConfig(ValidatedConfig):
 
     def cluster(self) -> str | None:
         """The scheduler of the extra trainings; None where there are none, or they run here."""
-        return self.dask if self.unseen or self.permutation else None
+        return self.dask if self.unseen or self.permutation or self.cross else None
 
     def fingerprint_fields(self) -> dict[str, Any]:
         """What can change the evaluation; where the trainings run cannot.
 
-        The confidence of a target came later and counts where it is used, for old runs lack it.
+        What came later counts where it is used, for old runs lack it.
         """
-        later = () if self.rule == "target_fpr_pac" else ("target_confidence",)
+        used = {"target_confidence": self.rule == "target_fpr_pac", "cross": self.cross is not None}
+        later = [name for name, is_used in used.items() if not is_used]
         return {name: value for name, value in dataclasses.asdict(self).items() if name not in ("dask", *later)}
 
 

@@ -84,16 +84,18 @@ class CachedSource:
 class Fold:
     """An extra training that tests the evaluation: with one mode left out, with permuted modes, or on another split.
 
-    `name` is the mode that is left out, the number of the permutation, or whose split of the triplets is replayed.
+    `name` is the mode that is left out, the number of the permutation, whose split of the triplets is replayed, or
+    which set of groups of how many is tested, such as `2/5`.
     """
 
-    kind: Literal["without", "permuted", "replay"]
+    kind: Literal["without", "permuted", "replay", "cross"]
     name: str
 
     @property
     def title(self) -> str:
         """How run names and progress show it."""
         titles = {"without": "without mode {}", "permuted": "modes permuted, {}", "replay": "the {}'s split"}
+        titles["cross"] = "groups tested, {}"
         return titles[self.kind].format(self.name)
 
 

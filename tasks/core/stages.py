@@ -40,7 +40,7 @@ def get_or_make_stage(root: Path, name: str, digest: str, make: Callable[[Path],
     When two processes make the same folder at once, the first to finish wins and the other takes the winner's:
     the digest says that both are the same. Raises UnusableFolder for what the disk refuses.
     """
-    folder = root / f"{name}-{digest[:16]}"
+    folder = stage_folder(root, name, digest)
     manifest = verified_manifest(folder)
     if manifest is not None:
         return Stage(str(folder), digest, manifest, reused=True)
@@ -51,6 +51,11 @@ def get_or_make_stage(root: Path, name: str, digest: str, make: Callable[[Path],
         seal_folder(draft, {**make(draft), "digest": digest})
         manifest = _move_into_place(draft, folder)
     return Stage(str(folder), digest, manifest, reused=False)
+
+
+def stage_folder(root: Path, name: str, digest: str) -> Path:
+    """Where a stage lies, whether it is there or not."""
+    return root / f"{name}-{digest[:16]}"
 
 
 def _move_into_place(draft: Path, folder: Path) -> Json:

@@ -15,11 +15,10 @@ import numpy as np
 from tasks.data.bank import Bank
 from tasks.data.map_statistics import mode_means
 from tasks.data.sampling import triplets_by_part
-from tasks.data.split import PARTS
+from tasks.data.split import FITTED_PARTS, PARTS
 
 MIN_TRAINING_RECORDS = 1000  # of each mode that has them: prototypes are made of these
 UNUSED = -1  # the part and the mode of a record that a bank does not use
-FITTED_PARTS = PARTS[:3]  # that training and calibration read
 NOTEBOOK_SHARE, NOTEBOOK_SEED = 0.05, 42  # of the triplets that the notebook holds out
 READ_PARTS = ("train", "stop")  # of a trial: prototypes from the one, metrics from the other
 RECORD_ARRAYS = ("maps", "mode", "good", "part", "hash", "group")
@@ -84,6 +83,28 @@ def without_mode(bank: Bank, mode: str, per_record: int, seed: int) -> Bank:
         part=part,
         modes=[name for name in bank.modes if name != mode],
         triplets=_triplets(codes, part, pairs[~left_out[pairs].any(axis=1)], per_record, seed),
+    )
+
+
+def with_parts(bank: Bank, part: np.ndarray, per_record: int, seed: int) -> Bank:
+    """The bank with other parts (n,), anchors and triplets; UNUSED: a record in no part.
+
+    Modes without a training record are in no part, and their records have the mode UNUSED.
+    """
+    trained = np.unique(bank.mode[(part == PARTS.index("train")) & (bank.mode != UNUSED)])
+    codes = np.full(len(bank.modes), UNUSED, np.int32)
+    codes[trained] = np.arange(len(trained), dtype=np.int32)
+    mode = np.where(bank.mode == UNUSED, UNUSED, codes[bank.mode]).astype(np.int32)
+    part = np.where(mode == UNUSED, UNUSED, part).astype(np.int8)
+    pairs = np.concatenate(list(bank.triplets.values()))[:, 1:]
+    used = (part[pairs] != UNUSED).all(axis=1)
+    return replace(
+        bank,
+        anchors=mode_means(bank.maps, np.where(part == PARTS.index("train"), mode, UNUSED), len(trained)),
+        mode=mode,
+        part=part,
+        modes=[bank.modes[code] for code in trained],
+        triplets=_triplets(mode, part, pairs[used], per_record, seed),
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 PARTS = ("train", "stop", "calibrate", "test")  # as they are stored
+FITTED_PARTS = PARTS[:3]  # that training and calibration read
 PART_TITLES = {"train": "train", "stop": "validation", "calibrate": "calibration", "test": "test"}  # as people read
 
 
@@ -30,7 +31,7 @@ def split_units(
     names, inverse, weight = np.unique(units, return_inverse=True, return_counts=True)
     counts = _mode_counts(inverse, modes, len(names))
     stratum = counts.argmax(axis=1)
-    place = np.array([_place(name, seed) for name in names])
+    place = np.array([place_of_unit(name, seed) for name in names])
     edges = np.cumsum(shares) / np.sum(shares)
     parts = np.searchsorted(edges[:-1], place, side="right").astype(np.int8)
     for mode in [] if fixed else np.unique(stratum):
@@ -42,7 +43,7 @@ def split_units(
     return parts[inverse]
 
 
-def _place(name: str | bytes, seed: int) -> float:
+def place_of_unit(name: str | bytes, seed: int) -> float:
     """A number in [0, 1) that depends only on the unit's name and the seed."""
     raw = name if isinstance(name, bytes) else str(name).encode()
     digest = hashlib.blake2b(raw, digest_size=8, key=str(seed).encode()).digest()

@@ -5,13 +5,14 @@ Light: whoever reads a report imports neither Keras nor scikit-learn.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from tasks.core.json_form import Json, present_fields, record_of
 from tasks.core.results import Finding
-from tasks.core.sentences import Sentence, code_of, read_sentences
+from tasks.core.sentences import code_of, read_sentences
 from tasks.evaluation.comparison_report import Comparison, ComparisonSummary, Interval, PairMetrics, Unit
+from tasks.evaluation.leakage_report import LeakageReport
 from tasks.registry.manifest import FrozenSet, SourceSummary
 from tasks.registry.release_files import Threshold
 
@@ -125,77 +126,6 @@ class Baseline:
         return {"kind": self.kind, **self.metrics.as_json()}
 
 
-@dataclass(frozen=True)
-class Overlap:
-    """How many records (by hash), groups and components are in both of two parts."""
-
-    parts: tuple[str, str]
-    records: int
-    groups: int
-    components: int
-
-
-@dataclass(frozen=True)
-class NamedGroups:
-    """How many groups there are, and how many of them are in more than one part; a few of those are named."""
-
-    count: int
-    on_two_sides: int
-    named: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class LinkedComponents:
-    """The sets of records that a wide source's triplets link: `linked` of them have more than one record."""
-
-    count: int
-    largest: int
-    records: int
-    linked: int
-    on_two_sides: int
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Whether arrays are those made from training records alone, how far they are off, and their SHA-256."""
-
-    equal: bool
-    largest_difference: float
-    digest: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeakageReport:
-    """What is on both sides of the split (tasks/evaluation/leakage.py).
-
-    `leaks` are faults with which no model may be released, `cuts` groups or components that could not be kept whole.
-    """
-
-    verdict: str
-    leaks: tuple[str, ...]
-    cuts: tuple[str, ...]
-    overlaps: tuple[Overlap, ...]
-    mislabelled_hashes: int
-    crossing_triplets: int
-    groups: NamedGroups
-    components: LinkedComponents | None
-    anchors: Provenance
-    prototypes: Provenance
-    dropped: dict[str, int]
-    split_by: str
-
-    @classmethod
-    def from_json(cls, entries: Json) -> LeakageReport:
-        """The report as it is stored."""
-        return replace(
-            record_of(cls, entries), verdict=Sentence.from_json(entries["verdict"], entries.get("verdict_code"))
-        )
-
-    def as_json(self) -> Json:
-        """The report as it is stored."""
-        return asdict(self) | {"verdict_code": code_of(self.verdict)}
-
-
 @dataclass(frozen=True, kw_only=True)
 class RawMapGain:
     """What the model has over the best raw-map baseline in a metric, on the same test records.
@@ -209,6 +139,49 @@ class RawMapGain:
     interval: Interval
     confidence: float
     unit: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A share or an AUROC with its interval."""
+
+    value: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class CrossedGroup:
+    """The rates of one group's n records, `good` of them good, by a model that was not trained on it.
+
+    mode_accuracy: of modes that were trained without the group; fpr, tpr: at the threshold of the other groups. None
+    where there is none, or no such record.
+    """
+
+    n: int
+    good: int
+    mode_accuracy: float | None = None
+    fpr: float | None = None
+    tpr: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossFitting:
+    """What cross-fitting says of new groups (tasks/evaluation/cross_fitting.py).
+
+    sets: of groups that were tested; failed: why the others were not, by their names. metrics: of all records together,
+    by the names of HoldoutMetrics; thresholds: by which each set was judged; test_threshold: by which the run's own
+    test part is, which its groups had no part in. unit: what was resampled, in words.
+    """
+
+    sets: int
+    failed: dict[str, str]
+    groups: int = 0
+    records: int = 0
+    unit: str = ""
+    metrics: dict[str, Estimate] = field(default_factory=dict)
+    by_group: dict[str, CrossedGroup] = field(default_factory=dict)
+    thresholds: tuple[float | None, ...] = ()
+    test_threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -252,7 +225,8 @@ class EvaluationReport(HoldoutResult):
 
     train, test: the sources; changes, data, model, history, settings: JSON of the steps before; judged: how many of
     the bank's records were evaluated, None for all; labels: how many were checked, and suspects; unseen, permutation,
-    replay: tasks/evaluation/ablation.py; setting_changes: None without a champion and in reports of earlier versions.
+    replay: tasks/evaluation/ablation.py; cross: None where it was not asked for; setting_changes: None without a
+    champion. Both are None in reports of earlier versions.
     """
 
     train: SourceSummary
@@ -271,6 +245,7 @@ class EvaluationReport(HoldoutResult):
     unseen: Json | None = None
     permutation: Json | None = None
     replay: Json | None = None
+    cross: CrossFitting | None = None
     setting_changes: tuple[SettingChange, ...] | None = None
 
     @classmethod

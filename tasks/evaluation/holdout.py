@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from tasks.config.run import RunConfig
 from tasks.core.json_form import Json
+from tasks.core.results import Stage
+from tasks.data.bank import Bank, load_bank
+from tasks.data.bank_variants import only_parts, subsample
 from tasks.evaluation.comparison_report import PairMetrics
 from tasks.evaluation.evaluation_report import Baseline, BaselineKind, GroupMetrics, HoldoutMetrics
 from tasks.evaluation.intervals import (
@@ -28,13 +33,22 @@ from tasks.evaluation.metrics import (
     share_of_defects_found,
 )
 from tasks.evaluation.resampling import Resampling
-from tasks.evaluation.scored_records import ScoredRecords
+from tasks.evaluation.scored_records import OutOfFoldScores, ScoredRecords, score_part
 from tasks.evaluation.thresholds import THRESHOLD_DRAWS, Rule, calibrate
+from tasks.model.classifier import fit_prototypes
+from tasks.model.distances import trained_distance
+from tasks.model.embeddings import EmbeddedBank
+from tasks.registry.loading import load_encoder
 from tasks.registry.release_files import DEFECT_THRESHOLD, MODE_THRESHOLD, CalibrationScores, Threshold
 
 
-def calibrate_thresholds(records: ScoredRecords, config: RunConfig) -> tuple[Threshold, ...]:
-    """Good or defect by the configured rule; same or different mode by Youden's, both on calibration records."""
+def calibrate_thresholds(
+    records: ScoredRecords, config: RunConfig, crossed: OutOfFoldScores | None = None
+) -> tuple[Threshold, ...]:
+    """Good or defect by the configured rule; same or different mode by Youden's, both on calibration records.
+
+    crossed: the scores that the threshold between good and defect is found on instead, where there are any.
+    """
     classifier, distances = records.classifier, records.distances
     different = np.arange(distances.shape[1]) != records.mode[:, None]
     resampling = replace(records.resampling(config), draws=THRESHOLD_DRAWS)
@@ -43,8 +57,10 @@ def calibrate_thresholds(records: ScoredRecords, config: RunConfig) -> tuple[Thr
     same = calibrate(MODE_THRESHOLD, distances.ravel(), different.ravel(), Rule("youden"), of_pairs, name)
     if not classifier.knows_good:
         return (same,)
-    rule = Rule.of(config.evaluate)
-    return calibrate(DEFECT_THRESHOLD, records.score, ~records.good, rule, resampling, classifier.unit), same
+    rule, scores = Rule.of(config.evaluate), crossed or records
+    of_records = replace(scores.resampling(config), draws=THRESHOLD_DRAWS)
+    defect = calibrate(DEFECT_THRESHOLD, scores.score, ~scores.good, rule, of_records, classifier.unit)
+    return replace(defect, crossed=crossed is not None or None), same
 
 
 def holdout_metrics(
@@ -110,7 +126,7 @@ def _good_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], res
     return metrics | threshold_metrics(records.score > threshold, good, resampling) | by_group
 
 
-def fpr_by_group(records: ScoredRecords, threshold: float) -> dict[str, float]:
+def fpr_by_group(records: ScoredRecords | OutOfFoldScores, threshold: float) -> dict[str, float]:
     """The share of good parts above the threshold in each named group that has any."""
     called, good, group = records.score > threshold, records.good, records.group
     names = sorted(set(group[good].tolist()) - {""})
@@ -146,9 +162,9 @@ def baseline(records: ScoredRecords, kind: BaselineKind) -> Baseline:
 
 
 def collect_scores(
-    calibration: ScoredRecords, test: ScoredRecords, resamplings: tuple[Resampling, Resampling]
+    calibration: ScoredRecords | OutOfFoldScores, test: ScoredRecords, resamplings: tuple[Resampling, Resampling]
 ) -> CalibrationScores:
-    """The scores of the bank's calibration and test part; resamplings: what is drawn as one in each of them."""
+    """The scores that a threshold is found on and tested on; resamplings: what is drawn as one in each."""
     if not test.classifier.knows_good:
         return CalibrationScores(
             np.empty(0), np.empty(0, bool), np.empty(0, bool), np.empty(0, np.int64), np.array("record")
@@ -161,3 +177,22 @@ def collect_scores(
         unit=np.concatenate([resampling.units for resampling in resamplings]),
         unit_kind=np.array(resamplings[1].kind),
     )
+
+
+def trial_facts(triplets: Stage, model: Stage, config: RunConfig) -> Json:
+    """A model's figures on the validation part, its size, and the seconds of its training."""
+    bank = only_parts(subsample(load_bank(triplets.path), config.evaluate.most_records))
+    epochs = json.loads((Path(model.path) / "history.json").read_text(encoding="utf-8"))["epochs"]
+    return {
+        "figures": baseline_metrics(_score_validation_part(model, bank, config)).as_json(),
+        "parameters": model.facts["parameters"],
+        "best_epoch": model.facts["best_epoch"],
+        "seconds": round(sum(line["seconds"] for line in epochs), 3),
+        "model": model.digest,
+    }
+
+
+def _score_validation_part(model: Stage, bank: Bank, config: RunConfig) -> ScoredRecords:
+    records = EmbeddedBank(load_encoder(model), bank)
+    classifier = fit_prototypes("trial", records, trained_distance(config.fit), config.fit.prototype)
+    return score_part(classifier, records, "stop")

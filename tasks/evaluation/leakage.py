@@ -18,7 +18,7 @@ from tasks.core.sentences import Sentence, join_sentences, sentence
 from tasks.data.bank import Bank, evenly_spread
 from tasks.data.map_statistics import mode_means
 from tasks.data.split import PARTS
-from tasks.evaluation.evaluation_report import LeakageReport, LinkedComponents, NamedGroups, Overlap, Provenance
+from tasks.evaluation.leakage_report import LeakageReport, LinkedComponents, NamedGroups, Overlap, Provenance
 from tasks.model.classifier import PrototypeClassifier
 
 SAME_DISTANCE = 1e-5  # relative; sums in another order differ in their last bits

@@ -9,9 +9,11 @@ from tasks.config.run import EvaluateConfig, RunConfig
 from tasks.core.errors import UnfitData
 from tasks.core.facts import BankFacts
 from tasks.core.results import Finding
+from tasks.data.split import FITTED_PARTS, PARTS
 
 MIN_TEST_RECORDS = 20  # with fewer, two models cannot be told apart
 MIN_CALIBRATION_RECORDS = 20  # with fewer, a threshold between modes is chance
+MIN_CROSSED_GROUPS = 3  # one is tested, and two are trained on and calibrate
 MIN_VALIDATION_RECORDS = 10  # where they choose the epoch
 
 
@@ -33,12 +35,28 @@ def size_findings(facts: BankFacts, config: RunConfig) -> Iterator[Finding]:
         yield _check("validation records", records["stop"], MIN_VALIDATION_RECORDS, "split.stop")
     yield _check("calibration records", records["calibrate"], MIN_CALIBRATION_RECORDS, "split.calibrate")
     yield _check("test records", records["test"], MIN_TEST_RECORDS, "split.test")
+    crossed = config.evaluate.cross is not None
+    if crossed:
+        yield _crossed_groups_check(facts, config)
     if not good["train"]:
         return
-    yield _good_calibration_check(good["calibrate"], config.evaluate)
+    calibrating = sum(good[part] for part in FITTED_PARTS) if crossed else good["calibrate"]
+    yield _good_calibration_check(calibrating, config.evaluate)
     yield _check("good test records", good["test"], 1, "split.test")
     for part, title in (("calibrate", "calibration"), ("test", "test")):
         yield _check(f"defective {title} records", records[part] - good[part], 1, f"split.{part}")
+
+
+def _crossed_groups_check(facts: BankFacts, config: RunConfig) -> Finding:
+    """With fewer groups, a model that is trained without one cannot be trained, stopped and calibrated on others."""
+    parts = FITTED_PARTS if config.test and not facts.pooled else PARTS
+    count = sum(facts.groups[part] for part in parts)
+    missing = (
+        f"expected {MIN_CROSSED_GROUPS} at least, found {count} in the column {config.data.group!r}; add records of "
+        "more groups, name their column with data.group, or leave evaluate.cross out"
+    )
+    enough = count >= MIN_CROSSED_GROUPS
+    return Finding("enough groups for evaluate.cross", enough, True, f"{count}" if enough else missing)
 
 
 def min_good_records(target: float, confidence: float | None = None) -> int:

@@ -43,13 +43,17 @@ class Resampling:
     @classmethod
     def of(cls, bank: Bank, rows: np.ndarray, config: RunConfig) -> Resampling:
         """The resampling of the records at `rows`: by groups where there are enough, else by records."""
+        return cls.of_names(bank.group[rows], bank.hash[rows], config)
+
+    @classmethod
+    def of_names(cls, group: np.ndarray, hashes: np.ndarray, config: RunConfig) -> Resampling:
+        """The resampling of records by their groups' names (n,), empty where they have none, and hashes (n,)."""
         settings = config.evaluate.bootstrap, config.evaluate.confidence, config.seed
-        group = bank.group[rows]
-        names, units = np.unique(np.where(group != "", group, bank.hash[rows].astype(str)), return_inverse=True)
+        names, units = np.unique(np.where(group != "", group, hashes.astype(str)), return_inverse=True)
         if not group.any():
-            return cls(np.arange(len(rows)), *settings)
+            return cls(np.arange(len(group)), *settings)
         if len(names) < MIN_GROUPS:
-            return cls(np.arange(len(rows)), *settings, note=f" (too few groups: {len(names)})")
+            return cls(np.arange(len(group)), *settings, note=f" (too few groups: {len(names)})")
         return cls(units, *settings, kind="group")
 
     @classmethod

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from tasks.config.run import RunConfig
+from tasks.core.npz import NpzRecord
 from tasks.data.bank import Bank
 from tasks.evaluation.resampling import Resampling
 from tasks.model.classifier import Classifier
@@ -67,6 +68,36 @@ class ScoredRecords:
     def resampling(self, config: RunConfig) -> Resampling:
         """The draws of these records that the settings ask for."""
         return Resampling.of(self.bank, self.rows, config)
+
+
+@dataclass(frozen=True)
+class OutOfFoldScores(NpzRecord):
+    """Records, each scored by a model that was not trained on its group; every field has one entry a record (n,).
+
+    score: the anomaly score; good: bool; group: names, empty where there is none; hash: of the map; right: 1 where
+    the nearest prototype is that of the record's mode, 0 elsewhere, NaN where that mode was not trained; test: whether
+    it is in the test part of the run itself.
+    """
+
+    FILE = "scores.npz"
+    score: np.ndarray
+    good: np.ndarray
+    group: np.ndarray
+    hash: np.ndarray
+    right: np.ndarray
+    test: np.ndarray
+
+    def __len__(self) -> int:
+        """How many records there are."""
+        return len(self.score)
+
+    def take(self, rows: np.ndarray) -> OutOfFoldScores:
+        """The records at `rows`: positions (k,) or a mask (n,)."""
+        return OutOfFoldScores(**{name: values[rows] for name, values in vars(self).items()})
+
+    def resampling(self, config: RunConfig) -> Resampling:
+        """The draws of these records that the settings ask for."""
+        return Resampling.of_names(self.group, self.hash, config)
 
 
 def score_part(classifier: Classifier, records: EmbeddedBank, part: str) -> ScoredRecords:

@@ -110,6 +110,11 @@ class Rule:
             return plain
         return lots.certain_threshold(self.target, **certain) if certain else lots.threshold(self.target)
 
+    def cut(self, score: np.ndarray, positive: np.ndarray, units: np.ndarray) -> tuple[float, LotEffects | None]:
+        """The cut, and the lots among the units (n,) that it is learnt from; ValueError says why there is none."""
+        lots = self.lots(score, positive, units)
+        return self(score, positive, lots), lots
+
     def lots(self, score: np.ndarray, positive: np.ndarray, units: np.ndarray) -> LotEffects | None:
         """The lots among the units (n,) that the cut is learnt from; None where there are too few."""
         if not self.name.startswith("target"):
@@ -129,9 +134,8 @@ def calibrate(
     threshold = Threshold(name, rule.name, target, distance, units, int((~positive).sum()), None)
     if positive.all() or not positive.any():
         return replace(threshold, refused=sentence("one_kind"))
-    lots = rule.lots(score, positive, resampling.units)
     try:
-        value = rule(score, positive, lots)
+        value, lots = rule.cut(score, positive, resampling.units)
     except ValueError as error:
         return replace(threshold, refused=error.args[0])
     if lots is not None:

@@ -55,7 +55,8 @@ class Threshold:
     `value` and its bootstrap `interval` are in units of `distance`; None where there is no threshold, and `refused`
     says why. It was found on `units` calibration records (or groups), of whose scores `negatives` were good (or of
     the same mode). lots: how many calibration lots it was learnt from, for parts of new lots; None where it is for
-    parts like the calibration records.
+    parts like the calibration records. crossed: whether its records were scored by models that were not trained on
+    their groups, instead of by the model itself.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Threshold:
     interval: tuple[float, float] | None = None
     refused: str | None = None
     lots: int | None = None
+    crossed: bool | None = None
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> Threshold:

@@ -23,6 +23,10 @@ FIGURES = {
     "good_tpr_at_1_fpr": "defects found at 1 % false alarms",
     "good_accuracy": "good-or-defect accuracy at the threshold",
     "good_balanced_accuracy": "good-or-defect balanced accuracy at the threshold",
+    "cross_good_auroc": "good-or-defect AUROC, every group tested once",
+    "cross_good_fpr": "good parts stopped, every group tested once",
+    "cross_good_tpr": "defects caught, every group tested once",
+    "cross_mode_accuracy": "mode accuracy, every group tested once",
     "unseen_good_auroc": "good-or-defect AUROC of modes left out of training, mean",
     "angular_accuracy_at_0.5": "angular accuracy at 0.5 (the notebook's)",
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from support.factory import dask_cluster
@@ -94,3 +96,27 @@ def test_a_cluster_finds_what_one_after_the_other_finds(line, tmp_path):
     assert done.told["metrics"] == expected
     for name in ("one", "two"):
         assert "Task run 'fold " in (home / f"{name}.log").read_text(), name
+
+
+def test_every_group_is_tested_once_by_the_command(line, hidden, tmp_path):
+    """Four lots in four sets, then the same on a cluster; a second run finds the trainings."""
+    place, _ = line
+    (place.folder / "lots").mkdir()
+    parts = hidden(120)
+    parts = replace(parts, group=np.array([f"L{number % 4}" for number in np.arange(len(parts)) // 3]))
+    pq.write_table(map_column(parts), place.folder / "lots" / "table.parquet")
+    words = ("retrain", "--train", "lots", "--json", "--set", "evaluate.cross=4", "--data", tmp_path / "data")
+    done = place.kensa(*words, "--artifacts", tmp_path / "first")
+    assert done.code in (0, 1), done.err
+    assert "fold 4/4: groups tested, 4/4" in done.err
+    metrics = done.told["metrics"]
+    report = json.loads((place.folder / done.told["path"] / "report.json").read_text())
+    assert report["cross"]["metrics"]["good_fpr"]["value"] == metrics["cross_good_fpr"]
+    assert {name: group["n"] for name, group in report["cross"]["by_group"].items()} == {f"L{i}": 90 for i in range(4)}
+    assert report["thresholds"][0]["crossed"] is True
+    assert report["thresholds"][0]["negatives"] == 120, "the good records of every lot"
+    with dask_cluster(tmp_path, place.env) as (address, _):
+        other = ("--artifacts", tmp_path / "second", "--set", f"evaluate.dask={address}")
+        again = place.kensa(*words, *other)
+    assert again.told["metrics"] == metrics
+    assert "epoch" not in again.err

@@ -29,6 +29,8 @@ from tasks.config.run import RunConfig
 from tasks.core.results import PinnedSource
 
 ARCHIVE = Path(__file__).parent / "made-at-8cd46b7.tar.xz"
+ON_THE_THRESHOLD = 6  # three records of 600 whose verdict the last bits of a score decide, each counted twice
+RANK = 0.07  # two of 30 good calibration records: the score of rt is a sum of ranks, which last bits move by one
 RETRAIN = ("retrain", "--train", "./parts", "--json")
 
 
@@ -97,14 +99,17 @@ def test_a_release_judges_as_it_did(old, artifacts, version, name):
     words = ("score", "./parts", "--artifacts", artifacts, "--release", version, "--out", "v.parquet", "--json")
     done = old.kensa(*words)
     then, now = expected(old, f"score-{name}.json"), done.told
-    assert {**now, "path": None, "figures": None} == {**then, "path": None, "figures": None, **_new(now, then)}
+    varying = dict.fromkeys(("path", "figures", "counts"))
+    assert {**now, **varying} == {**then, **varying, **_new(now, then)}
+    assert sum(abs(now["counts"][verdict] - count) for verdict, count in then["counts"].items()) <= ON_THE_THRESHOLD
     old_table = pq.read_table(old.folder / "expected" / f"verdicts-{name}.parquet")
     table = pq.read_table(old.folder / "v.parquet")
     assert set(old_table.column_names) <= set(table.column_names)
     for column in old_table.column_names:
         before, after = (t[column].to_numpy(zero_copy_only=False) for t in (old_table, table))
         if before.dtype.kind == "f":
-            np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-5)
+            atol = RANK if name == "rt" and column in ("score", "margin") else 1e-5
+            np.testing.assert_allclose(after, before, rtol=1e-4, atol=atol)
         else:
             assert (after == before).mean() > 0.99  # a record on the threshold may fall to the other side
 
@@ -141,6 +146,7 @@ def test_stages_are_found_good(old_served):
     """Without the artifacts the run is judged and released again, on the stages as they lie there."""
     before = _stages(old_served)
     done = old_served.kensa(*RETRAIN, "--artifacts", "elsewhere")
+    assert done.code == 0, done.err
     assert (done.told["status"], done.told["release"]) == ("released", "v1")
     assert _stages(old_served) == before
 

@@ -22,11 +22,8 @@ from tasks.evaluation.evaluation_report import (
     Baseline,
     EvaluationReport,
     HoldoutMetrics,
-    LeakageReport,
-    NamedGroups,
-    Overlap,
-    Provenance,
 )
+from tasks.evaluation.leakage_report import LeakageReport, NamedGroups, Overlap, Provenance
 from tasks.evaluation.resampling import Resampling
 from tasks.promotion.paired_metrics import paired_result, with_good_or_defect
 from tasks.promotion.paired_rates import AnomalyScores

@@ -1,17 +1,23 @@
-"""Banks for trainings anew: nothing of the mode that is left out is left, and permuted modes keep their counts."""
+"""Banks for trainings anew: nothing of what is left out is left, and permuted modes keep their counts."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.inspected_parts import configured, inspected, map_column, split_stage
 
 from tasks.config.run import EvaluateConfig, SplitConfig
 from tasks.core.results import Fold
 from tasks.core.stages import verified_manifest
-from tasks.folds import make_fold_bank, plan_folds
+from tasks.data.bank import load_bank
+from tasks.data.bank_variants import UNUSED
+from tasks.data.split import PARTS
+from tasks.evaluation.scored_records import OutOfFoldScores
+from tasks.folds import fold_metrics, make_fold_bank, plan_folds
+from tasks.train import train
 
 BOTH = EvaluateConfig(unseen=True, permutation=True)
 
@@ -67,3 +73,70 @@ def test_a_fold_is_kept_and_shares_its_maps(whole):
         for fold in (Fold("without", "2"), Fold("permuted", "1"), Fold("permuted", "2"))
     }
     assert len(others | {first.path}) == 4
+
+
+@pytest.fixture(scope="module")
+def grouped(tmp_path_factory):
+    """A triplets stage of three modes in eight lots, and settings that test each lot once."""
+    folder = tmp_path_factory.mktemp("lots")
+    config = configured(folder, evaluate=EvaluateConfig(cross=4))
+    return split_stage(map_column(inspected(modes=3, each=64, groups=8)), folder, config), config
+
+
+def test_every_group_is_tested_once_and_trained_on_elsewhere(grouped):
+    stage, config = grouped
+    folds = plan_folds(stage, config)
+    assert [fold.title for fold in folds] == [f"groups tested, {number}/4" for number in (1, 2, 3, 4)]
+    tested = []
+    for fold in folds:
+        bank = load_bank(make_fold_bank(stage, fold, config).path)
+        lots = {part: set(bank.group[bank.rows(part)].tolist()) for part in PARTS}
+        assert sum(map(len, lots.values())) == 8, "each lot in one part"
+        assert all(len(bank.triplets[part]) for part in PARTS)
+        rows = bank.rows("train")
+        means = [bank.maps[rows[bank.mode[rows] == code]].mean(axis=0) for code in range(3)]
+        assert np.allclose(bank.anchors, means, atol=1e-5), "of training records alone"
+        tested += sorted(lots["test"])
+    assert sorted(tested) == [f"L{number}" for number in range(8)]
+
+
+def test_a_test_source_is_neither_trained_on_nor_tested_by_cross_fitting(grouped):
+    stage, config = grouped
+    config = replace(config, test="acme/others")
+    own = set(load_bank(stage.path).hash[load_bank(stage.path).part == PARTS.index("test")].tolist())
+    for fold in plan_folds(stage, config):
+        bank = load_bank(make_fold_bank(stage, fold, replace(config, seed=1)).path)
+        assert not own & set(bank.hash[bank.part != UNUSED].tolist())
+
+
+def test_with_three_groups_the_two_others_are_split_by_record(tmp_path):
+    config = configured(tmp_path, evaluate=EvaluateConfig(cross=10))
+    stage = split_stage(map_column(inspected(modes=3, each=60, groups=3)), tmp_path, config)
+    folds = plan_folds(stage, config)
+    assert [fold.name for fold in folds] == ["1/3", "2/3", "3/3"]
+    bank = load_bank(make_fold_bank(stage, folds[0], config).path)
+    assert len(set(bank.group[bank.rows("test")].tolist())) == 1
+    assert set(bank.group[bank.rows("train")].tolist()) == set(bank.group[bank.rows("calibrate")].tolist())
+
+
+def test_a_mode_of_the_tested_groups_alone_is_scored_and_counts_in_no_accuracy(tmp_path):
+    """Mode 3 is in lot L0 alone: the model that is tested there does not know it."""
+    parts = inspected(modes=3, each=40, groups=4)
+    mode = np.where((parts.group == "L0") & (parts.mode == 2), 3, parts.mode)
+    config = configured(tmp_path, evaluate=EvaluateConfig(cross=4))
+    stage = split_stage(
+        map_column(replace(parts, mode=mode)), tmp_path, replace(config, split=SplitConfig(unit="record"))
+    )
+    whole = load_bank(stage.path)
+    for fold in plan_folds(stage, config):
+        variant = make_fold_bank(stage, fold, config)
+        bank = load_bank(variant.path)
+        if "L0" in set(whole.group[np.isin(whole.hash, bank.hash[bank.part == PARTS.index("test")])].tolist()):
+            assert bank.modes == ["0", "1", "2"]
+            facts = fold_metrics(stage, variant, train(variant, config), fold, config)
+            scores = OutOfFoldScores.load(Path(facts.path))
+            assert len(scores) == 30
+            assert np.isnan(scores.right).sum() == 10
+            assert np.isfinite(scores.score).all()
+            return
+    raise AssertionError("no fold tests L0")

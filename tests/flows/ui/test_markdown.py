@@ -7,7 +7,16 @@ import dataclasses
 import pytest
 from support.evaluations import more_escapes
 
-from flows.ui.markdown import changes_text, drift_text, result_text, split_text, sweep_text, unseen_text, verdicts_text
+from flows.ui.markdown import (
+    changes_text,
+    crossed_text,
+    drift_text,
+    result_text,
+    split_text,
+    sweep_text,
+    unseen_text,
+    verdicts_text,
+)
 from tasks.config.run import GateConfig
 from tasks.core.facts import BankFacts, DataChanges, MapDrift
 from tasks.core.inspection import (
@@ -168,3 +177,19 @@ def test_a_drift_shows_the_five_clearest_charts(tmp_path):
     assert "3 cells of good parts moved (p 0.01)." in text
     assert text.count("| level (void) | 1 | 2 | 0.001 | 4 |") == 5
     assert f"[Page]({(tmp_path / 'd.html').as_uri()})" in text
+
+
+def test_every_group_tested_once_is_a_table_of_metrics_and_one_of_groups():
+    cross = {
+        "sets": 4,
+        "groups": 9,
+        "failed": {"5/5": "a|b"},
+        "metrics": {"good_fpr": {"value": 0.0432, "interval": [0.0123, 0.0987]}},
+        "by_group": {HOSTILE: {"n": 71, "good": 30, "mode_accuracy": None, "fpr": 0.0667, "tpr": 0.9268}},
+    }
+    lines = crossed_text(cross).splitlines()
+    assert lines[0] == "4 models, each trained without one set of 9 groups, judged that set."
+    assert "Set 5/5 was not tested: a\\|b" in lines
+    assert "| good parts stopped | 0.043 | 0.012 – 0.099 |" in lines
+    assert "| a\\|b | 71 | 0.067 | 0.927 | – |" in lines
+    assert "Fewer than two sets" in crossed_text({**cross, "metrics": {}})

@@ -73,6 +73,7 @@ LATER = {
     "split.fixed",
     "split.replay",
     "evaluate.target_confidence",
+    "evaluate.cross",
     *(f"gate.{name}" for name in LATER_GATE_SETTINGS),
 }
 
@@ -90,6 +91,8 @@ def test_settings_that_came_later_count_where_they_are_set():
     sure = EvaluateConfig(rule="target_fpr_pac", target_confidence=0.8).fingerprint_fields()
     assert sure["target_confidence"] == 0.8
     assert "target_confidence" not in EvaluateConfig(target_confidence=0.8).fingerprint_fields()
+    assert "cross" not in EvaluateConfig().fingerprint_fields()
+    assert EvaluateConfig(cross=5).fingerprint_fields()["cross"] == 5
     for name in LATER_GATE_SETTINGS:
         value = {"better": "auroc", "spend": False}.get(name, 0.3)
         assert GateConfig(**{name: value}).fingerprint_fields() == plain | {name: value}

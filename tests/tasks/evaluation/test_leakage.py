@@ -12,8 +12,8 @@ from support.inspected_parts import banked, configured, inspected, pairs_within,
 
 from tasks.data.bank import load_bank
 from tasks.data.split import PARTS
-from tasks.evaluation.evaluation_report import LeakageReport, LinkedComponents, NamedGroups
 from tasks.evaluation.leakage import leakage_report, training_records_only
+from tasks.evaluation.leakage_report import LeakageReport, LinkedComponents, NamedGroups
 from tasks.model.classifier import raw_map_baseline
 from tasks.model.distances import distance
 from tasks.report.translation import translator

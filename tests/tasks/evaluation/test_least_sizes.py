@@ -10,9 +10,9 @@ from tasks.data.split import PARTS
 from tasks.evaluation.least_sizes import MIN_TEST_RECORDS, require_least_sizes, size_findings
 
 
-def split_of(records=(400, 30, 90, 90), good=(200, 15, 40, 40)) -> BankFacts:
-    counts = [dict(zip(PARTS, numbers, strict=True)) for numbers in (records, good)]
-    return BankFacts((4, 5), "record", counts[0], {}, counts[1], dict.fromkeys(PARTS, 0), {}, {})
+def split_of(records=(400, 30, 90, 90), good=(200, 15, 40, 40), groups=(0, 0, 0, 0)) -> BankFacts:
+    counts = [dict(zip(PARTS, numbers, strict=True)) for numbers in (records, good, groups)]
+    return BankFacts((4, 5), "record", counts[0], {}, counts[1], counts[2], {}, {})
 
 
 def failed(facts: BankFacts, **settings) -> dict[str, str]:
@@ -73,3 +73,17 @@ def test_validation_records_are_counted_only_where_they_choose_the_epoch():
     assert failed(few) == {}
     assert list(failed(few, preset="notebook")) == ["enough validation records"]
     assert failed(few, preset="notebook", fit=TrainingConfig(keep="last")) == {}
+
+
+def test_cross_fitting_needs_three_groups_and_calibrates_on_all_that_are_not_tested():
+    crossed = EvaluateConfig(cross=5)
+    assert failed(split_of(good=(10, 5, 5, 40), groups=(3, 0, 1, 1)), evaluate=crossed) == {}
+    few = split_of(good=(10, 5, 4, 40), groups=(1, 0, 0, 1))
+    assert failed(few, evaluate=crossed) == {
+        "enough groups for evaluate.cross": "expected 3 at least, found 2 in the column 'group'; add records of more "
+        "groups, name their column with data.group, or leave evaluate.cross out",
+        "enough good calibration records": "expected 20 at least for evaluate.target=0.05, found 19; add records, or "
+        "raise split.calibrate or evaluate.target",
+    }
+    tested_apart = split_of(groups=(1, 0, 1, 5))
+    assert list(failed(tested_apart, evaluate=crossed, test="acme/others")) == ["enough groups for evaluate.cross"]

@@ -58,6 +58,7 @@ def test_the_stored_names_of_thresholds_stay(tmp_path):
         "interval": [1.0, 1.5],
         "refused": None,
         "lots": None,
+        "crossed": None,
     }
 
 

@@ -19,6 +19,9 @@ from tasks.evaluation.comparison_report import Comparison
 from tasks.evaluation.evaluation_report import (
     Auroc,
     Baseline,
+    CrossedGroup,
+    CrossFitting,
+    Estimate,
     EvaluationReport,
     GroupMetrics,
     HoldoutMetrics,
@@ -585,3 +588,27 @@ def test_long_training_logs_are_thinned_but_keep_the_saved_epoch():
     text = Page(render(report, evidence)).text
     assert "333 ◂ saved" in text
     assert "of 500 epochs are shown" in text
+
+
+@pytest.mark.slow
+def test_every_group_tested_once_is_shown(usual):
+    metrics = {
+        "good_tpr": Estimate(0.8768, (0.8111, 0.9222)),
+        "good_fpr": Estimate(0.0432, (0.0123, 0.0987)),
+        "good_auroc": Estimate(0.9753, (0.9512, 0.9874)),
+        "mode_accuracy": Estimate(0.8642, (0.8321, 0.8888)),
+    }
+    groups = {HOSTILE: CrossedGroup(71, 30, 0.8135, 0.0667, 0.9268), "L2": CrossedGroup(9, 0, None, None, 0.7778)}
+    cross = CrossFitting(
+        sets=5, failed={"6/6": HOSTILE}, groups=12, records=1234, unit="group", metrics=metrics, by_group=groups,
+        thresholds=(1.0,) * 5, test_threshold=1.2345,
+    )  # fmt: skip
+    html = render(replace(usual[0], cross=cross), usual[1])
+    text = Page(html).text
+    assert "<script" not in html
+    head = " ".join(Page(html.partition("</header>")[0]).text.split())
+    assert "With every group tested once: 12.3 % escapes (7.8 % – 18.9 %), 4.3 % false alarms (1.2 % – 9.9 %)" in head
+    for shown in ("Set 6/6 was not tested", "1,234 records", "0.975", "0.864", "92.7\u202f%", "judged at 1.234"):
+        assert shown in text
+    empty = Page(render(replace(usual[0], cross=CrossFitting(sets=1, failed={"2/2": "collapsed"})), usual[1])).text
+    assert "Fewer than two sets of groups could be tested" in empty
