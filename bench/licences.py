@@ -15,7 +15,7 @@ MOST = 60  # characters of a licence: some packages put its whole text there
 HEAD = """# Licences
 
 What Kensa is installed with: the packages of `requirements.lock`, each with the licence that its own metadata
-states. Made by `python -m bench.licences` in the environment of `make setup`; those for other systems or Python
+states. Made by `python -m bench.licences` in the environment of `make test`; those for other systems or Python
 versions, which are not installed there, are named at the end.
 
 | package | version | licence |

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kensa.inspector import Inspector, load
     from kensa.runs import releases, retrain, score
 
+__version__ = "0.1.0"
 __all__ = ["Inspector", "load", "releases", "retrain", "score"]
 MODULES = {"Inspector": "inspector", "load": "inspector", "releases": "runs", "retrain": "runs", "score": "runs"}
 ROOT = str(Path(__file__).parents[1])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import functools
-import importlib.metadata
 import platform
 import shutil
 import subprocess
@@ -21,6 +20,7 @@ from tasks.config.run import RunConfig
 from tasks.core.errors import ChampionMoved, NoPermission, SourceUnreachable, UnreadableSource
 from tasks.core.files import ensure_writable
 from tasks.core.json_form import Json
+from tasks.core.packages import package_version
 from tasks.core.progress import note_line
 from tasks.core.results import RetrainResult, Stage
 from tasks.core.stages import scratch_folder, verified_manifest
@@ -158,7 +158,7 @@ def _manifest(
     facts: Json,
     report: EvaluationReport,
 ) -> ReleaseManifest:
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    versions = {name: package_version(name) for name in PACKAGES}
     return ReleaseManifest(
         format=RELEASE_FORMAT,
         status="rejected" if report.reasons else "released",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -161,10 +163,31 @@ def test_one_order_of_steps():
     assert [call for i, call in enumerate(calls) if call not in calls[:i]] == WALK
 
 
-def test_the_lock_names_no_registry():
-    text = (ROOT / "requirements.lock").read_text()
-    assert "://" not in text
-    assert "--hash=sha256:" in text
+def locked(path):
+    """The entries of a lock, a pin with its hashes each."""
+    return set(re.findall(r"^[a-z][^#\n]+==[^#]+?(?=\n(?! *--hash))", path.read_text() + "\n", re.M))
+
+
+def test_the_locks_name_no_registry():
+    for path in (ROOT / "requirements.lock", *(ROOT / "requirements").glob("*.lock")):
+        text = path.read_text()
+        assert "://" not in text, path
+        assert "--hash=sha256:" in text, path
+
+
+def test_the_locks_of_the_line_and_of_the_extras_are_parts_of_the_one_lock():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    parts = {path.stem: locked(path) for path in (ROOT / "requirements").glob("*.lock")}
+    assert set(parts) == {"line", *extras}
+    assert set().union(*parts.values()) == locked(ROOT / "requirements.lock")
+    assert all(parts["line"].isdisjoint(parts[extra]) for extra in extras)
+
+
+def test_no_text_installs_what_the_package_index_calls_kensa():
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    texts = {name: (ROOT / name).read_text() for name in files if name.endswith((".py", ".md", ".toml", "Makefile"))}
+    wrong = re.compile(r"install [\"']?kensa\b|kensa\[")
+    assert not [name for name, text in texts.items() if wrong.search(text) and name != "tests/test_house.py"]
 
 
 @pytest.mark.parametrize("path", modules(*PACKAGES), ids=str)

@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect.task_runners import TaskRunner
 
-from tasks.core.errors import ClusterUnreachable
+from tasks.core.errors import ClusterUnreachable, install_hint
 
 TIMEOUT_SECONDS = 10  # for a Dask scheduler to answer
 
@@ -28,7 +28,7 @@ def require_cluster(address: str, option: str) -> None:
         from prefect_dask import DaskTaskRunner  # noqa: F401  # both come with the extra
     except ImportError:
         raise ClusterUnreachable(
-            f"{option}: expected the package prefect-dask, found none; install kensa[dask]"
+            f"{option}: expected the package prefect-dask, found none; {install_hint('dask')}"
         ) from None
     try:
         with Client(address, timeout=TIMEOUT_SECONDS, set_as_default=False) as client:

@@ -10,12 +10,12 @@ import importlib
 import os
 import signal
 import sys
-from importlib.metadata import version as package_version
 from typing import Any, Literal
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from kensa import __version__
 from kensa.cli.command import Command, usage_error
 from kensa.cli.interruption import Interruptions
 from kensa.cli.terminal import print_findings, replace_unprintable
@@ -100,7 +100,17 @@ def load_command(name: str) -> TyperCommand:
     module = importlib.import_module(f"kensa.cli.{COMMANDS[name][0]}")
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(name, cls=Command, context_settings=HELP_OPTIONS)(getattr(module, name))
-    return typer.main.get_command(app)
+    command = typer.main.get_command(app)
+    _name_defaults(command)
+    return command
+
+
+def _name_defaults(command: TyperCommand) -> None:
+    """Let the help say `none` for the default of an option that may be left out and names no default itself."""
+    for option in command.params:
+        takes_value = not option.required and not getattr(option, "is_flag", False)
+        if takes_value and not option.default and option.default != 0 and not isinstance(option.show_default, str):
+            option.show_default = "none"
 
 
 def load_commands() -> Commands:
@@ -116,7 +126,7 @@ def load_commands() -> Commands:
 def print_version(requested: bool) -> None:
     """Print the version and end, if that is requested."""
     if requested:
-        print(f"kensa {package_version('kensa')}")
+        print(f"kensa {__version__}")
         raise typer.Exit
 
 

@@ -24,7 +24,10 @@ def maps(
     ),
     out: Path = Option(metavar="DIR", help="The new source, a new folder."),
     standard: Path | None = Option(
-        None, metavar="PLACE", help="Folder of good photographs, or of a standard.npz; required."
+        None,
+        metavar="PLACE",
+        help="Folder of good photographs, or of a standard.npz.",
+        show_default="none; needed but for demo",
     ),
     rows: int = Option(36, min=1, max=4096, metavar="N", help="Rows of a map."),
     cols: int = Option(39, min=1, max=4096, metavar="N", help="Columns of a map."),

@@ -22,6 +22,6 @@ SOURCE = Argument(metavar="SOURCE", help="org/name[@revision] on the Hub, a fold
 ARTIFACTS = Option(ARTIFACTS_FOLDER, metavar="DIR", help="Folder of the releases.")
 DATA = Option(DATA_FOLDER, metavar="DIR", help="Folder of the caches and stages.")
 AS_JSON = Option(False, "--json", help="Print one JSON object on stdout, and nothing else there.")
-CONFIG = Option(None, metavar="NAME", help="Configuration of the source, if it has several.", show_default=False)
+CONFIG = Option(None, metavar="NAME", help="Configuration of the source, if it has several.")
 PART = Option(None, metavar="NAME", help="Split of the source to read.", show_default="test, else train, else all")
 LANGUAGE = Option(None, help="Language of the page.", show_default="the release's own")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import Field, replace
 from pathlib import Path
+from typing import Any
 
 from typer import Option
 
 from kensa.cli.command import Rows, with_examples
 from kensa.cli.options import ARTIFACTS, AS_JSON, DATA
 from kensa.cli.terminal import print_result, print_table
+from tasks.config.model import PRESETS
 from tasks.config.overrides import OPTIONS, apply_overrides, read_run, setting_fields, types_of
 from tasks.config.run import PresetName, RunConfig
 from tasks.core.errors import BadSetting
@@ -41,11 +43,30 @@ def setting_rows() -> Rows:
 
 
 def _with_default(key: str, field: Field) -> str:
-    """The description; the default of a setting that may be None stands in it, or is the preset's."""
-    choices = "|".join(option for option in types_of(key) if isinstance(option, str))
-    default = "preset" if key.startswith(("tower.", "fit.")) else field.default
-    facts = [choices, "" if default in (None, "") else f"default: {default}"]
-    return f"{field.metadata['description']}  [{'; '.join(filter(None, facts))}]".removesuffix("  []")
+    """The description with the choices and the default, which may stand in the description already."""
+    types, description = types_of(key), field.metadata["description"]
+    choices = "|".join(["true", "false"] if bool in types else [option for option in types if isinstance(option, str)])
+    default = _preset_default(key) if key.startswith(("tower.", "fit.")) else _as_typed(field.default)
+    facts = [choices, "" if "default: " in description else f"default: {default}"]
+    return f"{description}  [{'; '.join(filter(None, facts))}]".removesuffix("  []")
+
+
+def _preset_default(key: str) -> str:
+    """The value of the presets: one for all, or each with those that have it."""
+    section, name = key.split(".")
+    names: dict[str, list[str]] = {}
+    for preset, values in PRESETS.items():
+        names.setdefault(_as_typed(values[section][name]), []).append(preset)
+    if len(names) == 1:
+        return next(iter(names))
+    return ", ".join(f"{value} ({' and '.join(presets)})" for value, presets in names.items())
+
+
+def _as_typed(value: Any) -> str:
+    """The value as `--set` takes it."""
+    if value in (None, ""):
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @with_examples(

@@ -11,7 +11,7 @@ import json
 import os
 from pathlib import Path
 
-from tasks.core.errors import BadSetting
+from tasks.core.errors import BadSetting, install_hint
 
 BACKENDS = ("tensorflow", "jax")
 
@@ -40,7 +40,8 @@ def set_keras_backend() -> None:
     if backend not in BACKENDS:
         raise BadSetting(f"KERAS_BACKEND: expected {' or '.join(BACKENDS)}, found {backend}; set or unset it")
     if not _is_installed(backend):
-        raise BadSetting(f"KERAS_BACKEND={backend}: expected it installed, found it missing; unset KERAS_BACKEND")
+        cure = install_hint("jax") if backend == "jax" else "run make setup"
+        raise BadSetting(f"KERAS_BACKEND={backend}: expected it installed, found it missing; {cure}, or unset it")
     os.environ["KERAS_BACKEND"] = backend
 
 

@@ -118,8 +118,16 @@ class NotExportable(BadInput):
     """A release whose distance or tower cannot be exported in the requested format."""
 
 
+def install_hint(extra: str) -> str:
+    """How the packages of an extra are had: from Kensa's own source, with the pins and hashes of its lock."""
+    return f"run make setup EXTRAS={extra} in the folder of Kensa's source"
+
+
 class MissingExtra(BadInput):
-    """An optional package that the command needs is not installed."""
+    """An optional package that the command needs is not installed; `needed_by` is the option or input that asked."""
+
+    def __init__(self, needed_by: str, packages: str, extra: str) -> None:
+        super().__init__(f"{needed_by}: expected the package {packages}, found none; {install_hint(extra)}")
 
 
 class UnknownRepository(BadInput):

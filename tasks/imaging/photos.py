@@ -58,7 +58,7 @@ def require_opencv() -> None:
     try:
         import cv2  # noqa: F401
     except ImportError:
-        raise MissingExtra("photographs: needs opencv-python-headless; install kensa[photos]") from None
+        raise MissingExtra("photographs", "opencv-python-headless", "photos") from None
 
 
 def list_photos(folder: Path, good: str = "good") -> list[Photo]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import platform
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from tasks.config.run import RunConfig
 from tasks.core.errors import NewerRelease, SourceChanged
+from tasks.core.packages import package_version
 from tasks.core.results import MetricComparison, PinnedSource, ReproduceResult, Stage
 from tasks.core.text import one_line
 from tasks.data.selection import READING_VERSION
@@ -151,7 +151,7 @@ def _stages(trained: Release, stages: dict[str, Stage]) -> list[str]:
 def _environment(trained: Release, commit: str | None) -> list[str]:
     """Packages of another version, and another commit of Kensa."""
     then, python = trained.manifest.packages, {"python": platform.python_version()}
-    now = {name: python.get(name) or importlib.metadata.version(name) for name in then}
+    now = {name: python.get(name) or package_version(name) for name in then}
     packages = [f"{name} {then[name]}, now {now[name]}" for name in then if then[name] != now[name]]
     trained_at = trained.manifest.git_commit
     return packages + ([] if trained_at == commit else [f"Kensa's commit {trained_at}, now {commit}"])

@@ -77,7 +77,7 @@ class Store:
         if "://" not in address:
             raise BadSetting(f"{address}: expected an address such as s3://bucket/folder or file:///mnt/store")
         if address.startswith("s3://") and importlib.util.find_spec("s3fs") is None:
-            raise MissingExtra('s3:// needs the package s3fs; install it with: pip install "kensa[s3]"')
+            raise MissingExtra(address, "s3fs", "s3")
         import fsspec
 
         # No listing or connection is reused: what other machines wrote meanwhile must be seen.

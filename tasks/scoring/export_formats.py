@@ -85,7 +85,7 @@ def require_format(name: str) -> None:
     """Raise MissingExtra where a package is not installed, NotExportable on another backend than TensorFlow."""
     missing = [package for package in PACKAGES[name] if importlib.util.find_spec(package) is None]
     if missing:
-        raise MissingExtra(f"--format {name}: needs {', '.join(missing)}; install kensa[onnx]")
+        raise MissingExtra(f"--format {name}", ", ".join(missing), "onnx")
     if keras.backend.backend() != "tensorflow":
         raise NotExportable(
             f"export: expected Keras on TensorFlow, found {keras.backend.backend()}; set KERAS_BACKEND=tensorflow"

@@ -14,7 +14,7 @@ from tasks.imaging.demo import demo_photographs, good_photographs, record_names
 from tasks.imaging.standard import MapOptions, read_standard
 from tasks.maps import make_maps
 
-pytest.importorskip("cv2", reason="needs kensa[photos]")
+pytest.importorskip("cv2", reason="needs the extra photos")
 
 OPTIONS = MapOptions(rows=6, cols=8, register="none")
 NAMES = record_names(4, 1)

@@ -41,6 +41,6 @@ def test_without_the_extra(monkeypatch):
     """Its import fails as where it is not installed."""
     monkeypatch.setitem(sys.modules, "prefect_dask", None)
     with pytest.raises(
-        ClusterUnreachable, match="--dask: expected the package prefect-dask, found none; install kensa"
+        ClusterUnreachable, match="--dask: expected the package prefect-dask, found none; run make setup EXTRAS=dask in"
     ):
         require_cluster("tcp://127.0.0.1:9", "--dask")

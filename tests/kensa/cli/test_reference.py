@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+import typer
 from support.project import ROOT
 
-from kensa.cli.main import COMMANDS
+from kensa.cli.main import COMMANDS, load_command
 from kensa.cli.reference import reference
+from kensa.cli.retrain import setting_rows
 
 
 def test_the_page_of_the_commands_is_the_help_of_today():
@@ -18,3 +21,20 @@ def test_every_command_has_its_section_and_an_example():
     assert [section.split()[0] for section in sections[2:]] == list(COMMANDS)
     for name, section in zip(COMMANDS, sections[2:], strict=True):
         assert f"\n  kensa {name}" in section.split("\nExamples:")[1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_with_a_value_names_its_default(name):
+    command = load_command(name)
+    context = typer.Context(command, info_name=name)
+    for option in command.params:
+        if not getattr(option, "is_flag", False) and option.name != "help":
+            text = option.get_help_record(context)[1]
+            assert "[default: " in text or "[required]" in text, text
+
+
+def test_every_setting_names_its_default_and_its_choices():
+    rows = dict(setting_rows())
+    assert all("default: " in text for text in rows.values())
+    assert rows["split.fixed"].endswith("[true|false; default: false]")
+    assert rows["gate.better"].endswith("|average_precision]")

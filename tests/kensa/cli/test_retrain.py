@@ -82,7 +82,7 @@ def test_every_setting_has_its_line_in_the_help():
     assert set(rows) == set(setting_fields()) - set(OPTIONS)
     assert all(len(text) > 10 for text in rows.values())
     assert rows["split.seed"].endswith("[default: 42]")
-    assert rows["fit.batches"].endswith("[triplets|records; default: preset]")
+    assert rows["fit.batches"].endswith("[triplets|records; default: records (best and rt), triplets (notebook)]")
 
 
 def test_no_option_means_the_run_of_no_option():

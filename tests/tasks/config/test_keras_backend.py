@@ -57,7 +57,7 @@ def test_another_backend_in_the_environment_is_refused_in_one_line(configure, ba
 def test_a_backend_that_is_not_installed_is_named(configure, monkeypatch):
     configure("jax", {"backend": "jax"})
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(BadSetting, match="KERAS_BACKEND=jax: expected it installed"):
+    with pytest.raises(BadSetting, match="found it missing; run make setup EXTRAS=jax in"):
         set_keras_backend()
     configure(None)
     assert keras_backend() == "tensorflow"

@@ -13,7 +13,7 @@ from tasks.core.errors import UnfitStandard, UnreadablePhotos
 from tasks.imaging import photos
 from tasks.imaging.photos import content_digest, list_photos, list_standard, read_photo, resize, unread_images
 
-cv2 = pytest.importorskip("cv2", reason="needs kensa[photos]")
+cv2 = pytest.importorskip("cv2", reason="needs the extra photos")
 
 GREY = np.random.default_rng(0).integers(0, 256, (3, 48, 64)) / 255
 

@@ -9,7 +9,7 @@ from support.photographs import move
 from tasks.imaging.demo import demo_photographs, good_photographs
 from tasks.imaging.registration import register
 
-pytest.importorskip("cv2", reason="needs kensa[photos]")
+pytest.importorskip("cv2", reason="needs the extra photos")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from tasks.imaging.photos import list_photos
 from tasks.imaging.standard import MapOptions, make_standard, read_standard, write_standard
 from tasks.imaging.windows import fit_windows, rt_maps
 
-cv2 = pytest.importorskip("cv2", reason="needs kensa[photos]")
+cv2 = pytest.importorskip("cv2", reason="needs the extra photos")
 
 OPTIONS = MapOptions(rows=6, cols=8, register="none")
 
