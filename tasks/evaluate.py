@@ -26,7 +26,14 @@ from tasks.evaluation.ablation import left_out_mode_summary, permutation_summary
 from tasks.evaluation.comparison_report import Comparison
 from tasks.evaluation.cross_fitting import CrossedSets, cross_fitting
 from tasks.evaluation.evaluation_report import BaselineKind, EvaluationReport, HoldoutResult
-from tasks.evaluation.holdout import baseline, calibrate_thresholds, collect_scores, fpr_by_group, holdout_metrics
+from tasks.evaluation.holdout import (
+    baseline,
+    calibrate_thresholds,
+    collect_scores,
+    fpr_by_group,
+    holdout_metrics,
+    with_rates_at_thresholds,
+)
 from tasks.evaluation.leakage import leakage_report
 from tasks.evaluation.report_data import ReportData, collect_report_data
 from tasks.evaluation.scored_records import ScoredRecords, score_part
@@ -125,7 +132,7 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     cut = next((item.value for item in tested if item.name == DEFECT_THRESHOLD), None)
     result = HoldoutResult(
         metrics=replace(
-            holdout_metrics(test, tested, resampling),
+            with_rates_at_thresholds(holdout_metrics(test, tested, resampling), calibration, test, config),
             calibration_fpr_by_group=None if cut is None else fpr_by_group(others or calibration, cut),
         ),
         baselines=tuple(baseline(scored, kind) for scored, kind in baselines),

@@ -107,7 +107,7 @@ def _parts_for_cross_fitting(triplets: Stage, bank: Bank, fold: Fold, config: Ru
     tested = sets == _set_number(fold)
     rest = (sets != UNUSED) & ~tested & (bank.mode != UNUSED)
     units = np.where(bank.group != "", bank.group, bank.hash.astype(str))
-    if len(np.unique(units[rest])) < len(FITTED_PARTS):
+    if config.split.unit == "record" or len(np.unique(units[rest])) < len(FITTED_PARTS):
         units = bank.hash.astype(str)
     shares = [getattr(config.split, part) for part in FITTED_PARTS] + [0.0]
     part = np.where(tested, PARTS.index("test"), UNUSED).astype(np.int8)

@@ -70,7 +70,7 @@ def _rows(
     folds: dict[str, tuple[Path, Path | None]], out: Path, presets: Iterable[str], unseen_on: Iterable[str]
 ) -> Iterator[dict[str, Any]]:
     """The raw maps, then each preset and seed on the boards and on the other sets, then unseen positions."""
-    configs = {name: _config(folders, out) for name, folders in folds.items()}
+    configs = {name: config_of(folders, out) for name, folders in folds.items()}
     for name, config in configs.items():
         yield from _baseline_rows(name, load_bank(triplets_of(config).path))
     for names in (BOARDS, [name for name in folds if name not in BOARDS]):
@@ -80,7 +80,7 @@ def _rows(
         yield unseen(name, triplets_of(configs[name]), configs[name])
 
 
-def _config(folders: tuple[Path, Path | None], out: Path) -> RunConfig:
+def config_of(folders: tuple[Path, Path | None], out: Path) -> RunConfig:
     """The run on one fold; a board that is its own source is not split by group once more."""
     plain = apply_overrides(RunConfig(data_folder=str(out / "data")), ["split.unit=record"] if folders[1] else [])
     return replace(plain, train=str(folders[0]), test=folders[1] and str(folders[1]))

@@ -22,11 +22,17 @@ THRESHOLD_METRICS = ("good_accuracy", "good_balanced_accuracy", "good_fpr", "goo
 
 @dataclass(frozen=True)
 class Auroc:
-    """An AUROC with its resampling interval, and, of scores, the share of defects found at 1 % false alarms."""
+    """An AUROC with its resampling interval.
+
+    Of scores also the share of defects found at 1 % false alarms, and the rates at a threshold of its own, which the
+    configured rule finds on the calibration part; None where there is none, and in reports of earlier versions.
+    """
 
     auroc: float
     interval: Interval
     tpr_at_1_fpr: float | None = None
+    fpr: float | None = None
+    tpr: float | None = None
 
 
 @dataclass(frozen=True)

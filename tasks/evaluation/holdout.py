@@ -63,6 +63,24 @@ def calibrate_thresholds(
     return replace(defect, crossed=crossed is not None or None), same
 
 
+def with_rates_at_thresholds(
+    metrics: HoldoutMetrics, calibration: ScoredRecords, test: ScoredRecords, config: RunConfig
+) -> HoldoutMetrics:
+    """The metrics with each score's rates at a threshold of its own, found by the configured rule."""
+    if not metrics.good_scores:
+        return metrics
+    rule, units, good = Rule.of(config.evaluate), calibration.resampling(config).units, test.good
+    tested = test.classifier.scores(test.embedded)
+    scores = dict(metrics.good_scores)
+    for name, values in calibration.classifier.scores(calibration.embedded).items():
+        try:
+            called = tested[name] > rule.cut(values, ~calibration.good, units)[0]
+        except ValueError:  # too few: the report says so of the threshold that is used
+            continue
+        scores[name] = replace(scores[name], fpr=float(called[good].mean()), tpr=float(called[~good].mean()))
+    return replace(metrics, good_scores=scores)
+
+
 def holdout_metrics(
     records: ScoredRecords, thresholds: tuple[Threshold, ...], resampling: Resampling
 ) -> HoldoutMetrics:

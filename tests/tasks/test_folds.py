@@ -115,8 +115,19 @@ def test_with_three_groups_the_two_others_are_split_by_record(tmp_path):
     folds = plan_folds(stage, config)
     assert [fold.name for fold in folds] == ["1/3", "2/3", "3/3"]
     bank = load_bank(make_fold_bank(stage, folds[0], config).path)
-    assert len(set(bank.group[bank.rows("test")].tolist())) == 1
-    assert set(bank.group[bank.rows("train")].tolist()) == set(bank.group[bank.rows("calibrate")].tolist())
+    assert _split_by_record(bank)
+
+
+def test_a_split_by_record_is_one_in_cross_fitting_too(grouped):
+    stage, config = grouped
+    config = replace(config, split=SplitConfig(unit="record"), seed=2)
+    assert _split_by_record(load_bank(make_fold_bank(stage, Fold("cross", "1/4"), config).path))
+
+
+def _split_by_record(bank):
+    """Whether no tested lot is trained on, and all others are both trained on and calibrated on."""
+    lots = {part: set(bank.group[bank.rows(part)].tolist()) for part in PARTS}
+    return lots["test"] and lots["train"] == lots["calibrate"] and not lots["test"] & lots["train"]
 
 
 def test_a_mode_of_the_tested_groups_alone_is_scored_and_counts_in_no_accuracy(tmp_path):

@@ -18,7 +18,13 @@ from tasks.core.stages import MANIFEST, seal_folder, verified_manifest
 from tasks.data.bank import load_bank
 from tasks.data.bank_variants import only_parts
 from tasks.data.split import PARTS
-from tasks.evaluation.holdout import baseline_metrics, calibrate_thresholds, holdout_metrics, trial_facts
+from tasks.evaluation.holdout import (
+    baseline_metrics,
+    calibrate_thresholds,
+    holdout_metrics,
+    trial_facts,
+    with_rates_at_thresholds,
+)
 from tasks.evaluation.scored_records import OutOfFoldScores, score_bank_part
 from tasks.model.classifier import raw_map_baseline
 from tasks.model.distances import Euclidean, distance
@@ -109,3 +115,20 @@ def test_out_of_fold_scores_calibrate_good_or_defect_and_nothing_else():
     assert (plain.crossed, defect.crossed) == (None, True)
     assert (defect.negatives, defect.units, defect.lots) == (100, 8, 4)
     assert defect.value > 90
+
+
+def test_each_score_has_the_rates_of_a_threshold_of_its_own():
+    bank, config = banked(inspected(each=120)), RunConfig()
+    classifier = raw_map_baseline(Euclidean(), bank)
+    calibration, test = (score_bank_part(classifier, bank, part) for part in ("calibrate", "test"))
+    thresholds = calibrate_thresholds(calibration, config)
+    plain = holdout_metrics(test, thresholds, test.resampling(config))
+    assert plain.good_scores["peak"].fpr is None
+    metrics = with_rates_at_thresholds(plain, calibration, test, config)
+    distance_score, peak = (metrics.good_scores[name] for name in ("distance", "peak"))
+    assert (distance_score.fpr, distance_score.tpr) == (metrics.good_fpr, metrics.good_tpr)
+    cut = np.sort(calibration.classifier.scores(calibration.embedded)["peak"][calibration.good])[-1]
+    stopped = test.classifier.scores(test.embedded)["peak"] > cut
+    assert (peak.fpr, peak.tpr) == (stopped[test.good].mean(), stopped[~test.good].mean())
+    few = calibration.take(np.arange(10))
+    assert with_rates_at_thresholds(plain, few, test, config) == plain
