@@ -15,10 +15,10 @@ from tasks.core.errors import UnknownSource, UnreadableSource
 from tasks.core.files import file_digest
 from tasks.core.results import DownloadedSource, PinnedSource
 from tasks.data.card import read_card
-from tasks.data.hub import fetch_snapshot, hub_head, verify_snapshot
 from tasks.data.listing import TABLE_KINDS, list_tables, other_data, table_kind
 from tasks.data.selection import READING_VERSION, card_reading, was_read_otherwise
 from tasks.imaging.demo import demo_revision
+from tasks.sources.hub import fetch_snapshot, hub_head, verify_snapshot
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 

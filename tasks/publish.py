@@ -25,7 +25,6 @@ from tasks.core.progress import note_line
 from tasks.core.results import RetrainResult, Stage
 from tasks.core.stages import scratch_folder, verified_manifest
 from tasks.data.card import read_card
-from tasks.data.hub import fetch_snapshot
 from tasks.data.listing import list_tables
 from tasks.data.selection import READING_VERSION, was_read_otherwise
 from tasks.evaluation.evaluation_report import EvaluationReport
@@ -36,6 +35,7 @@ from tasks.registry.placement import place
 from tasks.registry.release_files import CARD_FILE, EVALUATION_FILES, MODEL_FILE, TOWER_FILE, read_report
 from tasks.registry.releases import Release, readable_releases, rejected_drafts
 from tasks.report.model_card import model_card
+from tasks.sources.hub import fetch_snapshot
 
 PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow", "datasets", "scikit-learn", "scipy", "prefect")
 

@@ -19,6 +19,7 @@ FLOORS = [
     {"config"},
     {"imaging"},
     {"data"},
+    {"sources"},
     {"model"},
     {"registry"},
     {"evaluation", "scoring"},

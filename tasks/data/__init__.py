@@ -1,1 +1,1 @@
-"""From source tables to the record bank: the Hub, readers, limits, checks, splitting and sampling."""
+"""From source tables to the record bank: readers, limits, checks, splitting and sampling."""

@@ -1,18 +1,11 @@
-"""CSV and TSV files: text stays text, numbers are numbers, whatever the first rows hold.
-
-A table that a spreadsheet wrote in another encoding, with another separator or decimal sign is refused by name, with the
-cure.
-"""
+"""CSV and TSV files: text stays text, numbers are numbers, whatever the first rows hold and however they are written."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,13 +14,11 @@ import pyarrow.csv as pcsv
 from tasks.core.errors import UnreadableSource
 from tasks.core.text import one_line
 from tasks.data.card import DESCRIBED
+from tasks.data.csv_dialect import Dialect, csv_dialect, open_text
 from tasks.data.schema import VALUE_COLUMN
 
-HEAD_BYTES = 1 << 20  # of a file, to tell its encoding
 BLOCK_BYTES = 8 << 20  # that Arrow parses at once; a row must fit
 MAX_UNPACKED_BLOCKS = 256
-MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-SIGNATURES = {b"PK\x03\x04": "a workbook or a zip archive", b"\xd0\xcf\x11\xe0": "a workbook", b"\x1f\x8b": "packed by gzip"}
 # What the reader of earlier versions took for an empty cell, and for a number.
 EMPTY_WORDS = {"#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"}
 EMPTY_WORDS |= {"NULL", "NaN", "None", "n/a", "nan", "null"}
@@ -39,13 +30,13 @@ TRUTH = {"true", "false"}
 def csv_schema(path: Path, name: str) -> pa.Schema:
     """The columns of a file by its header: float64 for the values of maps, text for all others; none of an empty file.
 
-    Raises UnreadableSource for another encoding, another separator, and a column that is there twice.
+    Raises UnreadableSource for what is no text or of an unknown encoding, and for a column that is there twice.
     """
-    header = _header(path, name)
-    try:
-        columns = next(csv.reader([header], delimiter=_delimiter(path)), [])
-    except csv.Error as error:
-        raise UnreadableSource(f"{name}: expected the names of the columns, found none: {error}") from None
+    return _schema(csv_dialect(path, name), name)
+
+
+def _schema(dialect: Dialect, name: str) -> pa.Schema:
+    columns = dialect.columns
     if repeated := next((column for column in columns if columns.count(column) > 1 and VALUE_COLUMN.fullmatch(column)), None):
         raise UnreadableSource(f"{name}: expected each column once, found {repeated} twice; remove one")
     kinds = {column: pa.float64() if VALUE_COLUMN.fullmatch(column) else pa.string() for column in columns}
@@ -54,34 +45,50 @@ def csv_schema(path: Path, name: str) -> pa.Schema:
 
 def has_rows(path: Path) -> bool:
     """Whether anything stands below the header."""
-    with _open(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace") as file:  # also CR alone
-        lines = (line for line in file if line.strip())
-        next(lines, None)
-        return next(lines, None) is not None
+    dialect = csv_dialect(path, path.name)
+    encoding = "utf-8-sig" if dialect.encoding == "utf-8" else dialect.encoding
+    with open_text(path) as raw, io.TextIOWrapper(raw, encoding=encoding, errors="replace") as file:  # also CR alone
+        return any(line.strip() for number, line in enumerate(file) if number >= dialect.lines)
 
 
 def read_csv(path: Path, name: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """The columns of `schema`, in batches of some megabytes; UnreadableSource names the file and what is wrong there."""
-    block = max(BLOCK_BYTES, 32 * len(_header(path, name)))
-    parse = pcsv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True)
+    dialect = csv_dialect(path, name)
+    parse = pcsv.ParseOptions(delimiter=dialect.separator, newlines_in_values=True)
     convert = pcsv.ConvertOptions(
-        column_types=schema, include_columns=schema.names, strings_can_be_null=False, quoted_strings_can_be_null=False
+        column_types=schema,
+        include_columns=schema.names,
+        strings_can_be_null=False,
+        quoted_strings_can_be_null=False,
+        decimal_point=dialect.decimal,
     )
     try:
         with pa.input_stream(str(path), compression="gzip" if _is_packed(path) else None) as file:
-            options = pcsv.ReadOptions(block_size=block, use_threads=False)
-            for batch in pcsv.open_csv(file, options, parse, convert):
-                yield _with_plain_labels(batch)
+            for batch in pcsv.open_csv(file, _read_options(dialect), parse, convert):
+                yield _with_plain_labels(batch, dialect.decimal)
     except (pa.ArrowException, OSError, KeyError) as error:
-        raise UnreadableSource(f"{name}: {_explain(str(error))}") from None
+        raise UnreadableSource(f"{name}: {_explain(str(error), dialect)}") from None
 
 
-def _with_plain_labels(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _read_options(dialect: Dialect) -> pcsv.ReadOptions:
+    """A plain file's header is read by Arrow; the headings of others are given, and the lines up to them left out."""
+    block = max(BLOCK_BYTES, 64 * sum(len(column) + 1 for column in dialect.columns))
+    if dialect.is_plain:
+        return pcsv.ReadOptions(block_size=block, use_threads=False)
+    encoding = "utf8" if dialect.encoding == "utf-8" else dialect.encoding
+    names = list(dialect.columns)
+    return pcsv.ReadOptions(
+        block_size=block, use_threads=False, encoding=encoding, column_names=names, skip_rows=dialect.lines
+    )
+
+
+def _with_plain_labels(batch: pa.RecordBatch, decimal: str) -> pa.RecordBatch:
     """`1.0` becomes `1` in every text: numbers beside empty cells are written so. Labels `True` and `False` are 1 and 0."""
+    whole = rf"^(-?(?:0|[1-9]\d*)){re.escape(decimal)}0$"
     for i, field in enumerate(batch.schema):
         if not pa.types.is_string(field.type):
             continue
-        column = pc.replace_substring_regex(batch.column(i), r"^(-?(?:0|[1-9]\d*))\.0$", r"\1")
+        column = pc.replace_substring_regex(batch.column(i), whole, r"\1")
         if field.name in ("label", "plabel", "nlabel"):
             column = pc.replace_substring_regex(column, r"^(?:True|TRUE|true)$", "1")
             column = pc.replace_substring_regex(column, r"^(?:False|FALSE|false)$", "0")
@@ -89,76 +96,22 @@ def _with_plain_labels(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch
 
 
-def _explain(error: str) -> str:
+def _explain(error: str, dialect: Dialect) -> str:
     """What Arrow says of a cell, in plain words."""
     if "invalid UTF8" in error or "UTF-8" in error:
         return "expected UTF-8, found another encoding; in Excel: Save As, CSV UTF-8"
     if value := re.search(r"conversion error to double: invalid value '(.*)'", error, re.S):
         cell, row = one_line(value[1]), re.search(r"Row #(\d+)", error)
-        sign = "; the decimal sign must be a point" if re.fullmatch(r"[-+]?[\d.]*,\d+", cell.strip()) else ""
+        sign = {".": "point", ",": "comma"}[dialect.decimal]
+        is_number = re.fullmatch(r"[-+]?[\d., ]+(?:[eE][-+]?\d+)?", cell.strip())
+        cure = f"; the decimal sign must be a {sign} as in the other cells, without a sign for thousands" if is_number else ""
         place = f" in line {row[1]}" if row else ""
-        return f"expected numbers in the columns of values, found {cell!r}{place}{sign}"
+        return f"expected numbers in the columns of values, found {cell!r}{place}{cure}"
     return f"cannot be read as a table: {one_line(error)}"
-
-
-def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path) if _is_packed(path) else path.open("rb")
 
 
 def _is_packed(path: Path) -> bool:
     return path.suffix.lower() == ".gz"
-
-
-def _delimiter(path: Path) -> str:
-    return "\t" if ".tsv" in path.name.lower() else ","
-
-
-def _header(path: Path, name: str) -> str:
-    """The first line with anything in it."""
-    with _open(path) as file:
-        head = file.read(HEAD_BYTES)
-    _require_text(head, name)
-    lines = head.decode("utf-8-sig", errors="ignore").lstrip("\r\n").splitlines()
-    header = lines[0] if lines else ""
-    if header.lower().startswith("sep="):
-        raise UnreadableSource(f"{name}: expected the names of the columns, found {header[:20]!r}; remove this line")
-    _require_separator(header, _delimiter(path), name)
-    return header
-
-
-def _require_text(head: bytes, name: str) -> None:
-    if kind := next((kind for start, kind in SIGNATURES.items() if head.startswith(start)), None):
-        raise UnreadableSource(f"{name}: expected text, found {kind}; save it as CSV UTF-8, or give it its own ending")
-    if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
-        raise UnreadableSource(f"{name}: expected a table, found a web page; download the file itself")
-    if encoding := _other_encoding(head):
-        raise UnreadableSource(f"{name}: expected UTF-8, found {encoding}; in Excel: Save As, CSV UTF-8")
-
-
-def _other_encoding(head: bytes) -> str | None:
-    """What an encoding other than UTF-8 looks like; None for UTF-8, whose last character may be cut."""
-    if mark := next((encoding for mark, encoding in MARKS.items() if head.startswith(mark)), None):
-        return mark
-    try:
-        head.decode("utf-8")
-        return None
-    except UnicodeDecodeError as error:
-        if error.start >= len(head) - 4 and len(head) == HEAD_BYTES:
-            return None
-    text = head.decode("cp932", errors="ignore")
-    japanese = re.search(r"[\u3040-\u30ff\u4e00-\u9fff]", text) and len(text.encode("cp932")) >= len(head) - 4
-    return "what looks like Shift_JIS" if japanese else "another encoding"
-
-
-def _require_separator(header: str, delimiter: str, name: str) -> None:
-    names = {",": "comma", "\t": "tab"}
-    other = next((sign for sign in ";\t|," if sign != delimiter and header.count(sign) > header.count(delimiter)), None)
-    if other:
-        sign = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}[other]
-        raise UnreadableSource(
-            f"{name}: expected columns with a {names[delimiter]} between them, and a point as the decimal sign, "
-            f"found {sign}; save it as CSV UTF-8 with commas"
-        )
 
 
 def csv_was_read_otherwise(path: Path, name: str) -> bool:
@@ -166,7 +119,10 @@ def csv_was_read_otherwise(path: Path, name: str) -> bool:
 
     It took each column as numbers where it could: "001" was 1, "1E2" was 100.
     """
-    schema = csv_schema(path, name)
+    dialect = csv_dialect(path, name)
+    if not dialect.is_plain:
+        return False  # it was refused
+    schema = _schema(dialect, name)
     fields = [field for field in schema if field.name in DESCRIBED]
     if not fields or not has_rows(path):
         return False

@@ -15,8 +15,8 @@ from tasks.core.errors import AlreadyPublished, BadSetting, NoPermission
 from tasks.core.results import PushResult
 from tasks.core.stages import MANIFEST
 from tasks.core.text import one_line
-from tasks.data.hub import MODEL_REPOSITORY, translate_hub_errors
 from tasks.registry.releases import Release, get_release, verify_release
+from tasks.sources.hub import MODEL_REPOSITORY, translate_hub_errors
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi

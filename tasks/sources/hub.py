@@ -178,7 +178,12 @@ def translate_hub_errors(title: str, repository: HubRepository = DATASET) -> Ite
         if isinstance(error, OSError) and error.errno in DISK_ERRORS - {None}:
             raise UnusableFolder(f"{title}: cannot be kept ({error.strerror}); make room, or set HF_HOME") from None
         raise _translate(title, repository, error) from None
-    except (ValueError, KeyError, TypeError, httpx.InvalidURL) as error:  # no JSON, other keys, a name leading elsewhere
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        httpx.InvalidURL,
+    ) as error:  # no JSON, other keys, a name leading elsewhere
         require_usable_proxies()
         raise UnreadableSource(
             f"{title}: the Hub's answer cannot be used ({one_line(error)}); tell the {repository.noun}'s owner"

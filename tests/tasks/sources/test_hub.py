@@ -20,7 +20,7 @@ from tasks.core.errors import (
     UnreadableSource,
     UnusableFolder,
 )
-from tasks.data.hub import DATASET, MODEL_REPOSITORY, translate_hub_errors, verify_snapshot
+from tasks.sources.hub import DATASET, MODEL_REPOSITORY, translate_hub_errors, verify_snapshot
 
 
 def snapshot(folder, name, content):
