@@ -183,7 +183,7 @@ def translate_hub_errors(title: str, repository: HubRepository = DATASET) -> Ite
         KeyError,
         TypeError,
         httpx.InvalidURL,
-    ) as error:  # no JSON, other keys, a name leading elsewhere
+    ) as error:  # no JSON, other keys, a wrong name
         require_usable_proxies()
         raise UnreadableSource(
             f"{title}: the Hub's answer cannot be used ({one_line(error)}); tell the {repository.noun}'s owner"
@@ -204,6 +204,13 @@ def _translate(title: str, repository: HubRepository, error: BaseException) -> K
         return UnreadableSource(f"{title}: HF_HUB_OFFLINE is set{repository.offline}")
     if isinstance(error, errors.EntryNotFoundError):  # a 404 of one file
         return SourceUnreachable(f"{title}: the Hub lacks a file that it names; {repository.retry}")
+    return _translate_answer(title, repository, error)
+
+
+def _translate_answer(title: str, repository: HubRepository, error: BaseException) -> KensaError:
+    """A status that says no more than itself, or no answer."""
+    from huggingface_hub import errors
+
     if isinstance(error, errors.HfHubHTTPError):
         return _translate_status(title, repository, error.response.status_code)
     causes = ", ".join(["the network", *configured_proxies()])

@@ -89,14 +89,14 @@ def test_what_the_client_raises_is_told_in_one_line(raised, repository, expected
 @pytest.mark.parametrize("address", ["ftp://me:hidden@proxy:3128", "http://me:hidden@proxy:port"])
 def test_a_proxy_with_which_the_client_cannot_be_made_is_named_with_its_cure(monkeypatch, address):
     monkeypatch.setenv("HTTPS_PROXY", address)
-    with pytest.raises(BadSetting, match="^HTTPS_PROXY: expected a proxy such as http://proxy:8080") as error:
-        with translate_hub_errors("acme/boards@main"):
-            httpx.Client()
+    expected = r"^HTTPS_PROXY: expected a proxy such as http://proxy:8080"
+    with pytest.raises(BadSetting, match=expected) as error, translate_hub_errors("acme/boards@main"):
+        httpx.Client()
     assert "hidden" not in str(error.value)
 
 
 def test_where_no_answer_comes_through_a_proxy_it_is_named(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:8080")
-    with pytest.raises(SourceUnreachable, match="check the network, HTTPS_PROXY and HF_ENDPOINT$"):
-        with translate_hub_errors("acme/boards@main"):
-            raise NOT_CACHED
+    causes = r"check the network, HTTPS_PROXY and HF_ENDPOINT$"
+    with pytest.raises(SourceUnreachable, match=causes), translate_hub_errors("acme/boards@main"):
+        raise NOT_CACHED
