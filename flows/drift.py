@@ -15,8 +15,11 @@ from flows.ui.artifacts import publish_drift
 from flows.ui.run_names import line_run_name
 from flows.ui.states import drift_state
 from tasks import steps
+from tasks.config.run import ARTIFACTS_FOLDER
 from tasks.core.errors import BadSetting, SomeLinesFailed
 from tasks.core.inspection import DriftResult
+
+PAGES = f"{ARTIFACTS_FOLDER}/drift"
 
 
 @flow(name="drift", flow_run_name=line_run_name, persist_result=False, on_failure=[notify.send_failure])
@@ -24,7 +27,7 @@ def drift(
     line: str = "all",
     source: str | None = None,
     release: str | None = None,
-    out: str = "drift",
+    out: str = PAGES,
     config: str | None = None,
     part: str | None = None,
 ) -> State[list[DriftResult]]:
@@ -34,7 +37,7 @@ def drift(
         line: The product line of kensa.toml whose champion is used, or all: each line with a setting drift.
         source: The new parts in place of the line's setting: org/name[@revision] on the Hub, a folder, or demo.
         release: A release such as v3 to use in place of the champion.
-        out: The folder of the pages, one for each line, in the worker's folder.
+        out: The folder of the pages, one for each line; they have addresses if it is below artifacts/.
         config: The configuration of the source, if it has several.
         part: The split of the source to read.
     """

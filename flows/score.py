@@ -15,6 +15,8 @@ from tasks import steps
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER
 from tasks.core.inspection import ScoreRequest, ScoreResult
 
+VERDICTS = f"{ARTIFACTS_FOLDER}/verdicts/verdicts.parquet"
+
 
 @flow(name="score", flow_run_name=line_run_name, persist_result=False)
 def score(
@@ -22,7 +24,7 @@ def score(
     line: str | None = None,
     release: str | None = None,
     against: str | None = None,
-    out: str = "verdicts.parquet",
+    out: str = VERDICTS,
     config: str | None = None,
     part: str | None = None,
     good: str | None = None,
@@ -34,7 +36,7 @@ def score(
         line: The product line of kensa.toml whose champion is used; without it, the champion of artifacts/.
         release: A release such as v3 to use in place of the champion.
         against: Another release; the records whose verdict it would change are listed and shown.
-        out: The Parquet file of the verdicts, in the worker's folder; the page lies beside it.
+        out: The Parquet file of the verdicts; the page lies beside it, and has an address if it is below artifacts/.
         config: The configuration of the source, if it has several.
         part: The split of the source to read.
         good: The label of a good part in the source; without it, the one of the release's training source.

@@ -62,7 +62,7 @@ from tasks.registry.release_files import (
 )
 from tasks.registry.releases import Release
 from tasks.report.cost_page import cost_section
-from tasks.report.evaluation_page import render
+from tasks.report.evaluation_page import picture_files, render, report_pictures
 from tasks.report.label_page import write_labels
 
 
@@ -194,7 +194,11 @@ def _write_page(
 ) -> None:
     defect = report.threshold(DEFECT_THRESHOLD)
     costs = cost_section(scores, defect and defect.value, config.cost, config.evaluate.confidence)
-    (draft / REPORT_PAGE).write_text(render(report, evidence, config.report.language, costs), encoding="utf-8")
+    pictures = report_pictures(report, evidence)
+    page = render(report, evidence, config.report.language, costs, pictures)
+    (draft / REPORT_PAGE).write_text(page, encoding="utf-8")
+    for name, content in picture_files(evidence, pictures).items():
+        (draft / name).write_bytes(content)
 
 
 def _fold_means(report: EvaluationReport) -> dict[str, float]:

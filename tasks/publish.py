@@ -32,7 +32,7 @@ from tasks.registry.champion import champion_state, registry_lock, set_champion
 from tasks.registry.frozen_sets import count_comparison, register_frozen_set
 from tasks.registry.manifest import ReleaseManifest, SourceSummary
 from tasks.registry.placement import place
-from tasks.registry.release_files import CARD_FILE, EVALUATION_FILES, MODEL_FILE, TOWER_FILE, read_report
+from tasks.registry.release_files import CARD_FILE, EVALUATION_FILES, MODEL_FILE, PICTURE_FILES, TOWER_FILE, read_report
 from tasks.registry.releases import Release, readable_releases, rejected_drafts
 from tasks.report.model_card import model_card
 from tasks.sources.hub import fetch_snapshot
@@ -139,6 +139,9 @@ def _copy_files(stages: dict[str, Stage], draft: Path) -> None:
     shutil.copyfile(Path(stages["model"].path) / MODEL_FILE, draft / MODEL_FILE)
     for name in EVALUATION_FILES:
         shutil.copyfile(Path(stages["report"].path) / name, draft / name)
+    for name in PICTURE_FILES:
+        if (Path(stages["report"].path) / name).exists():
+            shutil.copyfile(Path(stages["report"].path) / name, draft / name)
 
 
 def _draw_tower(report: EvaluationReport, draft: Path) -> None:

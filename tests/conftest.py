@@ -22,6 +22,7 @@ from support.browser import browser, page  # noqa: F401
 from support.commands import SMALL, Done, Place
 from support.fake_hub import Hub
 from support.inspected_parts import COLS, ROWS, Parts, configured, line, map_column
+from support.pages import served_pages
 from support.prefect_server import prefect_server
 
 from tasks.config.model import TowerConfig
@@ -211,7 +212,7 @@ def boards(tmp_path_factory, server, hidden):
     file = io.BytesIO()
     pq.write_table(map_column(hidden()), file)
     home = tmp_path_factory.mktemp("boards")
-    with Hub() as hub:
+    with Hub() as hub, served_pages(home / "place" / "artifacts") as pages:
         sha = hub.commit("acme/boards", {"data/train.parquet": file.getvalue(), "README.md": b"# Boards"})
-        place = Place(home / "place", {**hub.env(home), **server.env})
+        place = Place(home / "place", {**hub.env(home), **server.env, "KENSA_PAGES_URL": pages})
         yield Boards(hub, place, sha, place.kensa("retrain", "--train", "acme/boards", "--json"))

@@ -142,7 +142,8 @@ def _up(folder: Path, row: Row, tries: int) -> None:
     words = [str(Path(sys.executable).parent / "kensa"), "up"]
     env = {**os.environ, "HOME": str(place), "PREFECT_HOME": str(place / "prefect"), "PYTHONPATH": str(ROOT)}
     for _ in range(tries):
-        ports = [["--port", str(_free()), "--webhook-port", str(_free())] for _ in range(2)]
+        options = ("--port", "--webhook-port", "--pages-port")
+        ports = [[word for option in options for word in (option, str(_free()))] for _ in range(2)]
         two = [
             subprocess.Popen([*words, *port], cwd=place, env=env, stderr=subprocess.PIPE, text=True) for port in ports
         ]

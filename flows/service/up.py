@@ -1,4 +1,4 @@
-"""`kensa up`: server, work pool, deployments, automations, worker and receiver, kept alive until Ctrl-C."""
+"""`kensa up`: server, work pool, deployments, automations, worker, pages and receiver, kept alive until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from flows.service.lines import LINES_FILE, read_lines
 from flows.service.next_runs import NextRuns
 from flows.service.recovery import RunRecovery
 from flows.service.server import PrefectServer, require_usable_proxies
+from flows.ui.page_links import PAGES_URL
 from tasks.config.run import DATA_FOLDER
 from tasks.core.errors import BadSetting, NotPrepared, ServerUnreachable, UnusableFolder
 from tasks.core.files import ensure_writable
@@ -29,6 +30,7 @@ START = 120  # seconds that a fresh server may take on a small machine
 LOOK = 4  # rounds of half a second between two looks for dead runs
 STOP = 30  # seconds for a process to end by itself
 POOL = "kensa"
+SERVER = ("server", "start", "--host", "127.0.0.1")
 # Prefect keeps concurrency slots in memory: a restarted server would start no run of a deployment, or two.
 LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
 # It keeps ended runs for ever by default: those that ended 90 days ago are deleted hourly and at a start.
@@ -101,7 +103,21 @@ def say(text: str) -> None:
     print(f"kensa up: {text}", file=sys.stderr, flush=True)
 
 
-def up(port: int = 4200, webhook_port: int = 4280) -> int:
+@dataclass(frozen=True)
+class Ports:
+    """Ports of the loopback interface: of Prefect's server, of the webhook receiver and of the pages."""
+
+    server: int = 4200
+    webhook: int = 4280
+    pages: int = 4240
+
+    def require_free(self) -> None:
+        """Raise BadSetting for a port that is taken."""
+        for option, port in (("--port", self.server), ("--webhook-port", self.webhook), ("--pages-port", self.pages)):
+            _require_free(option, port)
+
+
+def up(ports: Ports = Ports()) -> int:
     """Run everything from this folder until Ctrl-C or SIGTERM; returns 0 after a clean stop.
 
     Raises UnusableFolder where it runs already, BadSetting for a port that is in use, ServerUnreachable
@@ -114,11 +130,10 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
             f"{Path.cwd()}: expected Kensa's own folder with prefect.yaml and flows/; run kensa up there"
         )
     with _only_one(), _stopping() as stopped:
-        _require_free("--port", port)
-        _require_free("--webhook-port", webhook_port)
-        address = f"http://127.0.0.1:{port}/api"
-        environment = _environment(address)
-        services = _services(environment, port, webhook_port)
+        ports.require_free()
+        address = f"http://127.0.0.1:{ports.server}/api"
+        environment = _environment(address, ports)
+        services = _services(environment, ports)
         prefect = PrefectServer(address, environment.get("PREFECT_API_AUTH_STRING"))
         recovery = RunRecovery(prefect, Path(DATA_FOLDER))
         try:
@@ -129,7 +144,8 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
                 if not stopped():
                     service.start()
             if not stopped():
-                say(f"ready: http://127.0.0.1:{port}; Ctrl-C stops everything")
+                say(f"ready: http://127.0.0.1:{ports.server}; Ctrl-C stops everything")
+                say(f"reports: {environment[PAGES_URL]}")
             _tend(services, recovery, NextRuns(prefect, lines), stopped)
         finally:
             for service in reversed(services):
@@ -138,10 +154,11 @@ def up(port: int = 4200, webhook_port: int = 4280) -> int:
     return 0
 
 
-def _environment(address: str) -> dict[str, str]:
+def _environment(address: str, ports: Ports) -> dict[str, str]:
     """What all services inherit; the user's settings win over the defaults here."""
     places = {"PREFECT_API_URL": address, "KENSA_ROOT": str(Path.cwd())}
-    return {**LEASES, **BOUNDED, **os.environ, **_auth(), **places}
+    pages = {PAGES_URL: f"http://127.0.0.1:{ports.pages}"}
+    return {**LEASES, **BOUNDED, **pages, **os.environ, **_auth(), **places}
 
 
 def _auth() -> dict[str, str]:
@@ -176,16 +193,19 @@ def _recover(recovery: RunRecovery, next_runs: NextRuns) -> None:
         pass  # the server died itself, and is started again by _tend
 
 
-def _services(environment: dict[str, str], port: int, webhook_port: int) -> list[Service]:
+def _services(environment: dict[str, str], ports: Ports) -> list[Service]:
     bin_ = Path(sys.executable).parent
     prefect = [str(bin_ / "prefect"), "--no-prompt"]
     worker = {**environment, "PREFECT_WORKER_QUERY_SECONDS": environment.get("PREFECT_WORKER_QUERY_SECONDS", "5")}
     services = [
-        Service("server", [*prefect, "server", "start", "--host", "127.0.0.1", "--port", str(port)], environment),
+        Service(
+            "server", [*prefect, "server", "start", "--host", "127.0.0.1", "--port", str(ports.server)], environment
+        ),
         Service("worker", [*prefect, "worker", "start", "--pool", POOL, "--type", "process"], worker),
+        Service("pages", [sys.executable, "-m", "flows.service.pages", "--port", str(ports.pages)], environment),
     ]
     if environment.get("KENSA_WEBHOOK_SECRET"):
-        command = [sys.executable, "-m", "flows.service.webhook", "--port", str(webhook_port)]
+        command = [sys.executable, "-m", "flows.service.webhook", "--port", str(ports.webhook)]
         services.append(Service("receiver", command, environment))
     else:
         say("no receiver: KENSA_WEBHOOK_SECRET is not set; new versions are found by a check every 15 minutes")

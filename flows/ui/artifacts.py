@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from prefect.artifacts import (
+    create_image_artifact,
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
@@ -19,24 +20,27 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
 from flows.service.lines import ProductLine, read_lines
+from flows.ui.figures import figure_rows, figures_description
+from flows.ui.fold_texts import crossed_text, unseen_text
 from flows.ui.markdown import (
     NOT_TRAINED,
     changes_text,
-    crossed_text,
     drift_text,
     lines_text,
     result_text,
     split_text,
     sweep_text,
-    unseen_text,
     verdicts_text,
 )
+from flows.ui.page_links import page_url
 from tasks.config.run import RunConfig
 from tasks.core.facts import BankFacts, DataChanges
 from tasks.core.inspection import DriftResult, ScoreResult
 from tasks.core.progress import validation_text
 from tasks.core.results import Epoch, Finding, RetrainResult, Stage, SweepResult
-from tasks.core.text import escape_markdown
+from tasks.core.text import break_markup, escape_markdown
+from tasks.evaluation.evaluation_report import EvaluationReport
+from tasks.registry.release_files import PICTURE_FILES
 from tasks.report.translation import translator
 
 SYMBOLS = {"ok": "✓ ok", "warning": "▲ warning", "failed": "✗ failed"}
@@ -79,7 +83,7 @@ class RunArtifacts:
         say = translator(self.language)
         name, verdict, notes = map(say, ("check", "verdict", "notes"))
         rows = [
-            {name: say(check.name), verdict: say(SYMBOLS[check.verdict]), notes: escape_markdown(check.notes)}
+            {name: say(check.name), verdict: say(SYMBOLS[check.verdict]), notes: break_markup(check.notes)}
             for check in sorted(findings, key=lambda check: (check.success, not check.required))
         ]
         self._table("findings", rows, f"Checks of {escape_markdown(source)}")
@@ -113,12 +117,20 @@ class RunArtifacts:
             self._markdown("cross", crossed_text(metrics["cross"]), "Every group tested once")
 
     def publish_metrics(self, result: RetrainResult) -> None:
-        """The metrics as a table."""
-        rows = [
-            {"figure": name.replace("_", " "), "value": str(value) if isinstance(value, int) else f"{value:.4f}"}
-            for name, value in result.metrics.items()
-        ]
-        self._table("figures", rows, "Metrics on the test part")
+        """The metrics that a factory asks for as a table, with intervals and the champion's, and the pictures."""
+        text = (Path(result.path) / "report.json").read_text(encoding="utf-8")
+        report = EvaluationReport.from_json(json.loads(text))
+        self._table("figures", figure_rows(report, self.language), figures_description(report))
+        self._pictures(Path(result.path), report)
+
+    def _pictures(self, folder: Path, report: EvaluationReport) -> None:
+        """ROC curves, confusion matrix and training curves, where their files are served."""
+        modes = ", ".join(f"{number} {escape_markdown(name)}" for number, name in enumerate(report.data["modes"], 1))
+        titles = ("ROC curves", f"Confusion matrix, per cent of the row; modes: {modes}", "Training by epoch")
+        for name, title in zip(PICTURE_FILES, titles, strict=True):
+            if url := page_url(folder / name):
+                key = self.key(name.partition(".")[0])
+                create_image_artifact(url, key=key, description=self._titled(title))
 
     def publish_result(self, result: RetrainResult) -> None:
         """The result of the run with its reasons, and where the report is."""
@@ -129,10 +141,7 @@ class RunArtifacts:
         """The table of a sweep, and its folder."""
         rows = [{**row["settings"], **{name: row[name] for name in row if name != "settings"}} for row in result.rows]
         cells = [
-            {
-                name: f"{value:.4g}" if isinstance(value, float) else escape_markdown(value)
-                for name, value in row.items()
-            }
+            {name: f"{value:.4g}" if isinstance(value, float) else break_markup(value) for name, value in row.items()}
             for row in rows
         ]
         self._table("sweep", cells, f"{result.figure} on the calibration part")

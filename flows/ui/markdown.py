@@ -9,12 +9,14 @@ from typing import Any
 from prefect.client.schemas.objects import State
 from prefect.utilities.urls import url_for
 
+from flows.ui.page_links import page_url
 from tasks.core.facts import BankFacts, DataChanges
 from tasks.core.inspection import DriftResult, ScoreResult
 from tasks.core.results import RetrainResult
 from tasks.core.sentences import Sentence
 from tasks.core.text import escape_markdown
 from tasks.data.split import PART_TITLES
+from tasks.report.leaderboard import metric_title
 from tasks.report.translation import Translate, translator
 
 NOT_TRAINED = {  # by the ledger's answer to a claim
@@ -24,25 +26,18 @@ NOT_TRAINED = {  # by the ledger's answer to a claim
     "cancelled": "a person cancelled the run on this revision",
     "given up": "this revision failed as often as kensa.toml allows",
 }
-CHANCE = {True: "✓ chance", None: "▲ too few records to tell it from chance", False: "✗ not chance, as it should be"}
-SCORES = ("distance", "peak", "fused")
-CROSSED = {
-    "good_tpr": "defects caught",
-    "good_fpr": "good parts stopped",
-    "good_auroc": "good-or-defect AUROC",
-    "mode_accuracy": "mode accuracy",
-}
-MAX_GROUPS = 60  # rows of a table
 
 
-def _table(head: list[str], rows: list[list[str]], align: str) -> str:
+def markdown_table(head: list[str], rows: list[list[str]], align: str) -> str:
     """A table; `align` has `l` or `r` for each column."""
     rule = ["---:" if side == "r" else "---" for side in align]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
 
 
 def _link(title: str, path: Path) -> str:
-    return f"[{title}]({path.as_uri()})"
+    """A link to the page where it is served, else where the file lies: no browser opens a `file:` link of a page."""
+    url = page_url(path)
+    return f"[{title}]({url})" if url else f"{title}: `{path}`"
 
 
 def lines_text(states: Mapping[str, State]) -> str:
@@ -51,7 +46,7 @@ def lines_text(states: Mapping[str, State]) -> str:
         [line, f"**{state.name.lower()}**", escape_markdown(state.message or ""), _run_link(state)]
         for line, state in states.items()
     ]
-    return _table(["line", "outcome", "reason", "run"], rows, "llll")
+    return markdown_table(["line", "outcome", "reason", "run"], rows, "llll")
 
 
 def _run_link(state: State) -> str:
@@ -66,7 +61,9 @@ def split_text(facts: BankFacts, language: str = "en") -> str:
     say, parts = translator(language), list(facts.records)
     rows = [[escape_markdown(mode), *(str(counts[part]) for part in parts)] for mode, counts in facts.modes.items()]
     total = [f"**{say('all')}**", *(str(facts.records[part]) for part in parts)]
-    table = _table([say("mode"), *(say(PART_TITLES[part]) for part in parts)], [*rows, total], "l" + "r" * len(parts))
+    table = markdown_table(
+        [say("mode"), *(say(PART_TITLES[part]) for part in parts)], [*rows, total], "l" + "r" * len(parts)
+    )
     dropped = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in facts.dropped.items())
     notes = [f"Split by {facts.split_by}"] + ([dropped] if dropped else [])
     if facts.pooled:
@@ -90,71 +87,10 @@ def changes_text(changes: DataChanges) -> str:
     paragraphs = [
         f"Against **{changes.against}** (`{changes.revision[:12]}`): {changes.added} records added, "
         f"{changes.removed} removed, {changes.relabelled} relabelled.",
-        _table(["mode", "then", "now"], modes, "lrr"),
+        markdown_table(["mode", "then", "now"], modes, "lrr"),
         "\n".join(drifts) or "No mode's maps have drifted (Kolmogorov–Smirnov, 1 % over all tests).",
     ]
     return "\n\n".join(paragraphs)
-
-
-def unseen_text(unseen: dict[str, Any] | None, permutation: dict[str, Any] | None) -> str:
-    """The results of the folds; see tasks/evaluation/ablation.py for the summaries, of which either may be None."""
-    paragraphs = [] if unseen is None else [_unseen_modes(unseen)]
-    if permutation is not None:
-        paragraphs += [f"Modes permuted: {escape_markdown(reason)}" for reason in permutation["failed"]]
-    if permutation is not None and permutation["auroc"]:
-        values = ", ".join(f"{value:.3f}" for value in permutation["auroc"])
-        verdict = CHANCE[permutation["chance"]]
-        paragraphs.append(
-            f"Modes permuted, verification AUROC {values}; mean **{permutation['mean']:.3f}**: {verdict}."
-        )
-    return "\n\n".join(paragraphs)
-
-
-def crossed_text(cross: dict[str, Any]) -> str:
-    """What cross-fitting by group says of new groups; `cross` is that entry of report.json (CrossFitting)."""
-    paragraphs = [
-        f"Set {number} was not tested: {escape_markdown(reason)}" for number, reason in cross["failed"].items()
-    ]
-    if not cross["metrics"]:
-        return "\n\n".join([*paragraphs, "Fewer than two sets of groups could be tested."])
-    metrics = {title: cross["metrics"][name] for name, title in CROSSED.items() if name in cross["metrics"]}
-    rows = [
-        [title, f"{one['value']:.3f}", "{:.3f} – {:.3f}".format(*one["interval"])] for title, one in metrics.items()
-    ]
-    groups = [
-        [escape_markdown(name), str(group["n"]), *(_value(group[rate]) for rate in ("fpr", "tpr", "mode_accuracy"))]
-        for name, group in list(cross["by_group"].items())[:MAX_GROUPS]
-    ]
-    summary = f"{cross['sets']} models, each trained without one set of {cross['groups']} groups, judged that set."
-    tables = [
-        _table(["every group tested once", "value", "interval"], rows, "lrr"),
-        _table(["group", "records", "good parts stopped", "defects caught", "mode accuracy"], groups, "lrrrr"),
-    ]
-    return "\n\n".join([summary, *paragraphs, *tables])
-
-
-def _unseen_modes(unseen: dict[str, Any]) -> str:
-    """The table of the modes that were left out, and their means."""
-    if not unseen["modes"]:
-        return "No mode can be left out: each must hold only defects, and have test records and two modes beside it."
-    mean = unseen["mean"]
-    names = [name for name in SCORES if f"good_auroc_{name}" in mean]
-    head = ["mode not trained", "records", *(f"good or defect, {name}" for name in names), "detected", "novelty"]
-    rows = [_unseen_row(mode, metrics, names) for mode, metrics in unseen["modes"].items()]
-    means = [*(mean[f"good_auroc_{name}"] for name in names), mean.get("caught"), mean.get("novelty_auroc")]
-    return _table(head, [*rows, ["**mean**", "", *map(_value, means)]], "l" + "r" * (len(head) - 1))
-
-
-def _unseen_row(mode: str, metrics: dict[str, Any], scores: list[str]) -> list[str]:
-    if "failed" in metrics:
-        return [escape_markdown(mode), escape_markdown(metrics["failed"]), *[""] * (len(scores) + 2)]
-    aurocs = [metrics.get("scores", {}).get(name, {}).get("auroc") for name in scores]
-    values = [*aurocs, metrics.get("caught"), metrics["novelty"]["auroc"]]
-    return [escape_markdown(mode), str(metrics["n"]), *map(_value, values)]
-
-
-def _value(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
 
 
 def result_text(result: RetrainResult, language: str = "en") -> str:
@@ -176,7 +112,7 @@ def result_text(result: RetrainResult, language: str = "en") -> str:
         *(f"- {escape_markdown(say(reason))}" for reason in result.reasons),
         *_comparison(result, say),
         say("Champion: **{champion}**").format(champion=result.champion or say("none yet")),
-        f"{_link(say('Report'), report)} (`{report}`)",
+        _link(say("Report"), report),
     ]
     return "\n\n".join(paragraphs)
 
@@ -190,7 +126,7 @@ def _errors(result: RetrainResult, say: Translate) -> list[str]:
         head = ["", champion, *map(say, ("this model", "difference in points", "interval"))]
         entries = comparison["escapes"], comparison["false_alarms"]
         rows = [[say(name), *_error_cells(entry)] for name, entry in zip(names, entries, strict=True)]
-        return [_table(head, rows, "lrrrl")]
+        return [markdown_table(head, rows, "lrrrl")]
     if "good_tpr" not in metrics or "good_fpr" not in metrics:
         return []
     rates = zip(names, (1 - metrics["good_tpr"], metrics["good_fpr"]), strict=True)
@@ -222,9 +158,9 @@ def _comparison(result: RetrainResult, say: Translate) -> list[str]:
     if "worst_mode" in comparison:
         worst = comparison["worst_mode"]
         mode = f"accuracy of mode {escape_markdown(worst['mode'])}, the worst of all"
-        rows = [(comparison, comparison["figure"].replace("_", " ")), (worst, mode)]
+        rows = [(comparison, metric_title(comparison["figure"])), (worst, mode)]
         cells = [[f"{row['difference']:+.4f}", metric, _interval(row["interval"])] for row, metric in rows]
-        paragraphs.append(_table(["difference", "of", "interval"], cells, "rll"))
+        paragraphs.append(markdown_table(["difference", "of", "interval"], cells, "rll"))
     return paragraphs
 
 
@@ -234,8 +170,8 @@ def _interval(interval: list[float] | None) -> str:
 
 def sweep_text(folder: Path) -> str:
     """The table of a sweep, with links to the files in its folder."""
-    links = " · ".join(_link(name, folder / name) for name in ("table.md", "figure.svg", "best.toml"))
-    return f"{(folder / 'table.md').read_text(encoding='utf-8')}\n{links} (`{folder}`)"
+    links = "\n".join(f"- {_link(name, folder / name)}" for name in ("table.md", "figure.svg", "best.toml"))
+    return f"{(folder / 'table.md').read_text(encoding='utf-8')}\n{links}"
 
 
 def verdicts_text(result: ScoreResult, language: str = "en") -> str:
@@ -247,7 +183,7 @@ def verdicts_text(result: ScoreResult, language: str = "en") -> str:
         heading.format(source=source, revision=result.revision[:12], release=result.release),
         *(f"- {say(name)}: **{count}**" for name, count in result.counts.items()),
         *_labelled_rates(result, say),
-        f"{_link(say('Why'), page)} (`{page}`), {say('all verdicts')}: `{Path(result.path).resolve()}`",
+        f"{_link(say('Why'), page)}, {say('all verdicts')}: `{Path(result.path).resolve()}`",
     ]
     return "\n\n".join(paragraphs)
 
@@ -260,7 +196,7 @@ def _labelled_rates(result: ScoreResult, say: Translate) -> list[str]:
             low, high = rate.interval
             rows.append([say(title), f"{rate.rate:.3f}", f"{low:.3f} – {high:.3f}", f"{rate.count} / {rate.of}"])
     if rows:
-        paragraphs.append(_table([*map(say, ("by the labels", "rate", "interval", "records"))], rows, "lrlr"))
+        paragraphs.append(markdown_table([*map(say, ("by the labels", "rate", "interval", "records"))], rows, "lrlr"))
     if result.figures and result.figures.lacks_good:
         text = say("No record has the label {good}, which stands for good: all labelled ones count as defects.")
         paragraphs.append(text.format(good=f"**{escape_markdown(result.figures.good_label)}**"))
@@ -286,7 +222,7 @@ def drift_text(result: DriftResult, language: str = "en") -> str:
     paragraphs = [
         f"# {say(result.status.upper())}",
         against.format(records=result.records, source=source, revision=result.revision[:12], release=result.release),
-        _table([*map(say, ("series", "then", "now", "p", "since part"))], rows, "lrrrr"),
+        markdown_table([*map(say, ("series", "then", "now", "p", "since part"))], rows, "lrrrr"),
     ]
     if result.day > 1:
         series = [
@@ -297,4 +233,4 @@ def drift_text(result: DriftResult, language: str = "en") -> str:
     if result.cells:
         cells = say("{count} cells of good parts moved (p {p}).")
         paragraphs.append(cells.format(count=result.cells.drifted, p=f"{result.cells.p:.2g}"))
-    return "\n\n".join([*paragraphs, f"{_link('Page', page)} (`{page}`)"])
+    return "\n\n".join([*paragraphs, _link("Page", page)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from logging import Logger, LoggerAdapter
+from pathlib import Path
 
 import httpx
 from prefect.blocks.abstract import NotificationError
@@ -13,6 +14,7 @@ from prefect.logging import get_run_logger
 from prefect.logging.loggers import flow_run_logger
 
 from flows.service.lines import LINES_FILE, read_lines
+from flows.ui.page_links import page_url
 from tasks.core.inspection import DriftResult
 from tasks.core.results import RetrainResult
 
@@ -47,7 +49,8 @@ def send_result(result: RetrainResult) -> None:
         comparison = f", {result.comparison['verdict']}" if result.comparison else ""
         reasons = f"{result.release} is champion{comparison}"
     rates = f"{result.comparison['rates']}; " if result.comparison and result.comparison.get("escapes") else ""
-    body = f"{source}: {rates}{reasons}; verification AUROC {result.metrics['auroc']:.3f}; {result.path}/report.html"
+    report = page_url(Path(result.path) / "report.html") or f"{result.path}/report.html"
+    body = f"{source}: {rates}{reasons}; verification AUROC {result.metrics['auroc']:.3f}; {report}"
     send(f"Kensa {result.status}: {source}", body, get_run_logger())
 
 
@@ -58,7 +61,8 @@ def send_drift(result: DriftResult, line: str) -> None:
     series = result.remarkable_days if result.day > 1 else result.significant_charts
     charts = [f"{entry.title} of mode {entry.mode}" if entry.mode else entry.title for entry in series]
     source = f"{result.source}@{result.revision[:12]}"
-    body = f"{source}: {', '.join(charts) or 'cells'}, against {result.release}; {result.page}"
+    page = page_url(Path(result.page)) or result.page
+    body = f"{source}: {', '.join(charts) or 'cells'}, against {result.release}; {page}"
     send(f"Kensa: {line} drifted", body, get_run_logger())
 
 

@@ -15,14 +15,16 @@ from tasks.core.errors import ServerUnreachable, SomeLinesFailed
 def up(
     port: int = Option(4200, metavar="PORT", help="Port of the Prefect server and its UI."),
     webhook_port: int = Option(4280, metavar="PORT", help="Port of the webhook receiver."),
+    pages_port: int = Option(4240, metavar="PORT", help="Port of the reports, pages and pictures below artifacts/."),
 ) -> int:
-    """Run server, worker and webhook receiver until Ctrl-C.
+    """Run server, worker, webhook receiver and the pages of the reports until Ctrl-C.
 
     It is started in Kensa's own folder, which holds prefect.yaml and kensa.toml.
     """
+    from flows.service.up import Ports
     from flows.service.up import up as serve
 
-    return serve(port, webhook_port)
+    return serve(Ports(port, webhook_port, pages_port))
 
 
 @with_examples("kensa watch", "kensa watch --once")

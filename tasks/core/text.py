@@ -33,6 +33,14 @@ def escape_markdown(text: object) -> str:
     return break_links(re.sub(r"([\\`*_~\[\]|!#])", r"\\\1", plain)).replace("\n", " ")
 
 
+def break_markup(text: object) -> str:
+    """Text from a dataset for a cell that one page shows as it is and another reads as Markdown.
+
+    An escape would be seen on the first; a space of no width is seen on neither, and leaves no element and no link.
+    """
+    return break_links(re.sub(r"([<&]|\](?=[(\[]))", rf"\1{INVISIBLE}", str(text))).replace("\n", " ")
+
+
 def break_links(text: str) -> str:
     """Text in which GitHub's Markdown makes no link of a bare address: http://…, www.… or a@b.
 

@@ -11,7 +11,8 @@ scores.npz        the scores that the threshold was found and tested on
 gallery.npz       training records to be shown beside a verdict
 reference.npz     held-out records that drift is measured against (tasks/monitoring/reference.py)
 labels.parquet    records whose label may be wrong; labels.html shows them
-report.json       the evaluation; report.html shows it
+report.json       the evaluation; report.html shows it; roc.svg, confusion.svg and history.svg are pictures of it, which
+                  releases of earlier versions lack
 README.md         the model card; tower.svg is its picture, which releases of earlier versions lack
 """
 
@@ -42,6 +43,8 @@ EVALUATION_FILES = (  # what a release has from the stage `report`
     *(ANCHORS_FILE, THRESHOLD_FILE, SPLIT_FILE, Gallery.FILE, REFERENCE_FILE, SCORES_FILE),
     *(LABELS_FILE, LABELS_PAGE, REPORT_PAGE, REPORT_FILE),
 )
+# Beside them, where the stage was made by a version that drew them: ROC curves, confusion matrix, training curves.
+PICTURE_FILES = ("roc.svg", "confusion.svg", "history.svg")
 DEFECT_THRESHOLD, MODE_THRESHOLD = "good or defect", "same mode"  # names of a release's thresholds
 
 # What reading a file can raise that is missing, cut off or of another form, or that names an unknown distance.

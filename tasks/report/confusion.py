@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from tasks.report.pictures import COLOURS, Picture, chart
 
@@ -52,6 +53,26 @@ def confusion(names: list[str], mode: np.ndarray, distances: np.ndarray, most: i
     size = 36 if count <= 12 else 26 if count <= MOST_NUMBERED else max(6, 660 // count)
     long = count > MOST_NUMBERED or max(map(len, names)) > 4
     return Confusion(names, cells, wrong[:most], size, count <= MOST_NUMBERED, long)
+
+
+def confusion_picture(table: Confusion) -> Picture:
+    """The matrix as a picture of its own; modes by their number from 1, since no text of a dataset enters a picture."""
+    count = len(table.names)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        for row, column, share, colour, ink in table.cells:
+            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=colour, lw=0))
+            if table.numbered:
+                axes.text(column, row, f"{100 * share:.0f}", color=ink, ha="center", va="center", fontsize=7.5)
+        places = range(0, count, -(-count // MOST_NUMBERED))
+        axes.set(xlim=(-0.5, count - 0.5), ylim=(count - 0.5, -0.5), aspect="equal", xticks=places, yticks=places)
+        axes.set(xlabel="mode of the nearest prototype", ylabel="true mode", title="Per cent of the row")
+        axes.set(xticklabels=[place + 1 for place in places], yticklabels=[place + 1 for place in places])
+        axes.grid(visible=False)
+
+    right = sum(share for row, column, share, *_ in table.cells if row == column) / max(count, 1)
+    return chart(draw, f"confusion matrix of {count} modes; correct, as a mean over the modes: {right:.0%}", (4.9, 4.9))
 
 
 def _shape(corners: int, turn: float, inner: float = 1.0) -> np.ndarray:

@@ -16,10 +16,10 @@ from tasks.core.results import Finding
 from tasks.data.split import PART_TITLES, PARTS
 from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.evaluation.report_data import PairContrast, ReportData
-from tasks.registry.release_files import DEFECT_THRESHOLD, MODE_THRESHOLD
+from tasks.registry.release_files import DEFECT_THRESHOLD, MODE_THRESHOLD, PICTURE_FILES
 from tasks.report import charts, curves
 from tasks.report.charts import heat_maps, mistake_maps
-from tasks.report.confusion import confusion, projection
+from tasks.report.confusion import confusion, confusion_picture, projection
 from tasks.report.cost_page import CostSection
 from tasks.report.leaderboard import baseline_table, champion_table, difference_charts, gate_metric_axis
 from tasks.report.templating import environment
@@ -33,8 +33,9 @@ def render(
     evidence: ReportData,
     language: str = "en",
     costs: CostSection | None = None,
+    pictures: Json | None = None,
 ) -> str:
-    """The page as HTML text, the same for the same input."""
+    """The page as HTML text, the same for the same input; `pictures`: those of `report_pictures`, if drawn before."""
     return (
         environment(language)
         .get_template("report.html")
@@ -54,14 +55,22 @@ def render(
             confusion=confusion(evidence.modes, evidence.mode, evidence.distances),
             contrasts=_contrasts(evidence.contrasts),
             wrong=int((evidence.distances.argmin(axis=1) != evidence.mode).sum()),
-            pictures=_pictures(report, evidence),
+            pictures=pictures or report_pictures(report, evidence),
             costs=costs,
             language=language,
         )
     )
 
 
-def _pictures(report: EvaluationReport, evidence: ReportData) -> Json:
+def picture_files(evidence: ReportData, pictures: Json) -> dict[str, bytes]:
+    """Those that Prefect's UI shows of a run, by the names of their files in the release."""
+    matrix = confusion_picture(confusion(evidence.modes, evidence.mode, evidence.distances))
+    chosen = (pictures["roc"], matrix, pictures["training"])
+    return {name: picture.content for name, picture in zip(PICTURE_FILES, chosen, strict=True)}
+
+
+def report_pictures(report: EvaluationReport, evidence: ReportData) -> Json:
+    """Every picture of the page, by the name that the template has for it."""
     values = {threshold.name: threshold.value for threshold in report.thresholds}
     accuracy = {evidence.modes.index(name): entry.accuracy for name, entry in report.metrics.per_mode.items()}
     settings = report.settings["evaluate"]

@@ -54,6 +54,11 @@ class MetricTable:
     rows: dict[str, list[tuple[float | None, bool]]]
 
 
+def metric_title(name: str) -> str:
+    """A metric in words; a name that is not compared here stays, without underscores."""
+    return COMPARED_METRICS[name][0] if name in COMPARED_METRICS else name.replace("_", " ")
+
+
 def display_name(classifier: str) -> str:
     """A classifier's name as it is written in English."""
     return classifier.replace(", euclidean", ", Euclidean").replace(", rt", ", RT")

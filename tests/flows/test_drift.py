@@ -38,7 +38,7 @@ def place(small_line, a_place, server, hidden, tmp_path_factory):
 def test_every_line_that_names_its_new_parts_is_compared(place, server):
     run = run_flow(drift)
     assert [result.status for result in run.result] == ["drifted"]
-    assert (place.folder / "drift" / "boards.html").exists()
+    assert (place.folder / "artifacts" / "drift" / "boards.html").exists()
     (line_run,) = server.filter("flow_runs", flow_runs={"parent_flow_run_id": {"any_": [run.id]}})
     text = server.artifacts(line_run["id"])["drift-boards"]["data"]
     assert "# DRIFTED" in text
@@ -73,11 +73,11 @@ def test_a_line_that_fails_does_not_stop_the_others(place):
     toml = place.folder / "kensa.toml"
     before = toml.read_text()
     toml.write_text(LINE.format(name="absent") + 'drift = "./bright"\n' + before)
-    shutil.rmtree(place.folder / "drift", ignore_errors=True)
+    shutil.rmtree(place.folder / "artifacts" / "drift", ignore_errors=True)
     try:
         run = run_flow(drift)
     finally:
         toml.write_text(before)
     assert isinstance(run.error, SomeLinesFailed)
     assert str(run.error) == "absent failed, 1 of 2 lines were done"
-    assert [path.name for path in (place.folder / "drift").iterdir()] == ["boards.html"]
+    assert [path.name for path in (place.folder / "artifacts" / "drift").iterdir()] == ["boards.html"]

@@ -75,12 +75,17 @@ def test_the_artifacts_are_there_under_their_keys(boards, server):
             "training-acme-boards": "progress",
             "figures-acme-boards": "table",
             "verdict-acme-boards": "markdown",
+            "roc-acme-boards": "image",
+            "confusion-acme-boards": "image",
+            "history-acme-boards": "image",
         }.items()
     )
+    assert made["confusion-acme-boards"]["description"].endswith("modes: 1 0, 2 1, 3 2")
     checks = {row["check"]: row["verdict"] for row in json.loads(made["findings-acme-boards"]["data"])}
     assert checks["finite values"] == checks["columns present"] == "✓ ok"
     figures = {row["figure"]: float(row["value"]) for row in json.loads(made["figures-acme-boards"]["data"])}
-    assert figures["auroc"] == pytest.approx(boards.first.told["metrics"]["auroc"], abs=1e-4)
+    assert list(figures)[:2] == ["escapes", "false alarms"]
+    assert figures["verification AUROC"] == pytest.approx(boards.first.told["metrics"]["auroc"], abs=1e-4)
     assert re.search(r"epoch \d+/15: loss \d", made["training-acme-boards"]["description"])
 
 
@@ -94,10 +99,10 @@ def test_the_data_artifact_counts_every_record(boards, server):
 def test_the_verdict_says_what_came_of_it_and_where_the_report_lies(boards, server):
     for done, words in ((boards.first, "# RELEASED: v1"), (boards.again, "# REJECTED")):
         text = server.artifacts(done.run_id)["verdict-acme-boards"]["data"]
-        report = (boards.place.folder / done.told["path"] / "report.html").resolve()
         assert text.startswith(words)
         assert boards.sha[:12] in text
-        assert f"({report.as_uri()})" in text
+        address = f"{boards.place.env['KENSA_PAGES_URL']}/{done.told['path'].partition('/')[2]}/report.html"
+        assert f"[Report]({address})" in text
     assert "does not beat" in text
 
 

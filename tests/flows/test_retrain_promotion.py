@@ -117,7 +117,7 @@ def test_the_ui_tells_figure_interval_and_worst_mode(line, server):
         comparison = run.result.comparison
         text = server.artifacts(run.id)["verdict-boards"]["data"]
         low, high = comparison["interval"]
-        assert f"| {comparison['difference']:+.4f} | auroc | {low:+.4f} to {high:+.4f} |" in text
+        assert f"| {comparison['difference']:+.4f} | verification AUROC | {low:+.4f} to {high:+.4f} |" in text
         assert f"accuracy of mode {comparison['worst_mode']['mode']}, the worst of all" in text
         assert "Frozen test set **f1**: 90 records." in text
         escapes = comparison["escapes"]

@@ -76,13 +76,16 @@ def test_each_trial_is_a_task_with_a_name_that_says_what_it_tries(server, swept)
     assert set(states(server, swept.run_id)) == names
 
 
-def test_the_ui_has_table_and_verdict(server, swept):
+def test_the_ui_has_table_and_verdict(place, server, swept):
     made = server.artifacts(swept.run_id)
     rows = json.loads(made["sweep-boards"]["data"])
     assert sorted(row["fit.margin"] for row in rows) == ["0.2", "0.4"]
     assert made["sweep-verdict-boards"]["type"] == "markdown"
     assert "optimistic" in made["sweep-verdict-boards"]["data"]
-    assert "best.toml](file:///" in made["sweep-verdict-boards"]["data"]
+    assert (
+        f"- best.toml: `{(place.folder / swept.told['path']).resolve()}/best.toml`"
+        in (made["sweep-verdict-boards"]["data"])
+    )
 
 
 def test_again_it_trains_nothing(place, server, swept):

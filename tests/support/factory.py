@@ -82,7 +82,7 @@ class Factory:
 
     def __init__(self, folder: Path, hub: Hub, toml: str = "", **settings: Any) -> None:
         self.folder, self.hub, self.process = folder, hub, None
-        self.port, self.webhook_port = free_port(), free_port()
+        self.port, self.webhook_port, self.pages_port = free_port(), free_port(), free_port()
         folder.mkdir(parents=True)
         for part in ("flows", "tasks", "prefect.yaml"):
             (folder / part).symlink_to(ROOT / part)
@@ -108,7 +108,8 @@ class Factory:
     def start(self) -> float:
         """`kensa up` until it says that it is ready; returns the seconds that it took."""
         began = time.monotonic()
-        words = [BIN / "kensa", "up", "--port", str(self.port), "--webhook-port", str(self.webhook_port)]
+        ports = {"--port": self.port, "--webhook-port": self.webhook_port, "--pages-port": self.pages_port}
+        words = [BIN / "kensa", "up", *(str(word) for option in ports.items() for word in option)]
         with self.log.open("a") as log:
             log.write("---- started\n")
             log.flush()

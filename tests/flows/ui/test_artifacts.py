@@ -44,8 +44,25 @@ def test_the_artifacts_tab_leads_to_the_verdict(page, server, boards):
     page.get_by_role("link", name=verdict["id"][:8]).click()
     page.get_by_role("heading", name="RELEASED: v1").wait_for()
     reads(page, "acme/boards", boards.sha[:12], "Champion:")
-    report = boards.place.folder / boards.first.told["path"] / "report.html"
-    reads(page, str(report.resolve()))
+
+
+def test_the_verdict_s_link_opens_the_report(page, server, boards):
+    verdict = server.artifacts(boards.first.run_id)["verdict-acme-boards"]
+    page.goto(f"{server.url}/v2/artifacts/artifact/{verdict['id']}")
+    address = page.get_by_role("link", name="Report", exact=True).get_attribute("href")
+    assert page.goto(address).status == 200
+    assert "PASSES THE GATE" in page.inner_text("h1")
+    assert not [complaint for complaint in page.complaints if "Content Security Policy" in complaint]
+
+
+@pytest.mark.parametrize("ui", ["/v2", ""], ids=["newer", "older"])
+@pytest.mark.parametrize("kind", ["roc", "confusion", "history"])
+def test_the_pictures_are_shown(page, server, boards, kind, ui):
+    picture = server.artifacts(boards.first.run_id)[f"{kind}-acme-boards"]
+    page.goto(f"{server.url}{ui}/artifacts/artifact/{picture['id']}")
+    shown = page.locator(f"img[src='{picture['data']}']")
+    shown.wait_for()
+    assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
 
 
 def test_a_rejection_says_why(page, server, boards):
@@ -60,6 +77,16 @@ def test_the_table_of_checks_is_a_table(page, server, boards):
     page.goto(f"{server.url}/v2/artifacts/artifact/{findings['id']}")
     reads(page, "finite values", "600 rows, 600 distinct records")
     assert page.get_by_text("✓ ok").count() >= 8
+
+
+def test_the_table_of_figures_is_one_page_and_errors_come_first(page, server, boards):
+    figures = server.artifacts(boards.again.run_id)["figures-acme-boards"]
+    page.goto(f"{server.url}/v2/artifacts/artifact/{figures['id']}")
+    reads(page, "Page 1 of 1", "the champion v1 on the same", "verification AUROC")
+    cells = [[cell.strip() for cell in row.split("\t")] for row in page.locator("tr").all_inner_texts()]
+    assert cells[0] == ["figure", "value", "interval", "champion"]
+    assert [row[0] for row in cells[1:3]] == ["escapes", "false alarms"]
+    assert all(row[3] for row in cells[1:10]), "the champion's value beside each"
 
 
 @pytest.mark.parametrize(("run", "verdict"), [("first", "PASSES THE GATE"), ("again", "REJECTED")])
@@ -173,6 +200,9 @@ def test_names_of_a_dataset_stay_text_in_the_ui_and_in_the_report(page, attacked
     artifacts = {key: item for key, item in server.artifacts(done.run_id).items() if "training" not in key}
     pages = {
         f"{server.url}/v2/artifacts/artifact/{item['id']}": key.startswith("data") for key, item in artifacts.items()
+    }
+    pages |= {
+        f"{server.url}/artifacts/artifact/{item['id']}": False for item in artifacts.values() if item["type"] == "table"
     }
     pages |= {f"{server.url}/v2/runs/flow-run/{done.run_id}?tab=TaskRuns": False, report: True}
     assert len(pages) >= 5

@@ -8,6 +8,7 @@ import re
 import pytest
 from support.project import ROOT
 
+from flows.score import VERDICTS
 from tasks.config.run import RunConfig
 
 pytestmark = pytest.mark.slow
@@ -89,11 +90,11 @@ def test_the_form_that_judges_parts_starts_a_run_with_what_was_filled_in(page, s
     fields = explained(page)
     assert [name for name, _ in fields] == ["source", "line", "release", "against", "out", *OF_SOURCE]
     assert all(len(text.split()) > 5 for _, text in fields), fields
-    assert page.get_by_label("out (Optional)").input_value() == "verdicts.parquet"
+    assert page.get_by_label("out (Optional)").input_value() == VERDICTS
     page.get_by_label("source", exact=True).fill("acme/boards")
     page.get_by_role("button", name="Submit").click()
     page.wait_for_url(lambda url: not url.partition("?")[0].endswith("/run"))
     [run] = server.filter("flow_runs", deployments={"name": {"any_": ["on-demand"]}})
-    usual = {"line": None, "release": None, "against": None, "out": "verdicts.parquet", **dict.fromkeys(OF_SOURCE)}
+    usual = {"line": None, "release": None, "against": None, "out": VERDICTS, **dict.fromkeys(OF_SOURCE)}
     assert run["parameters"] == {"source": "acme/boards", **usual}
     assert run["state_type"] in ("SCHEDULED", "PENDING")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flows.service.up import Ports
 from tasks.core.errors import SomeLinesFailed
 
 
@@ -42,5 +43,5 @@ def test_a_single_look_ends_with_its_error(run, looks):
 def test_the_ports_are_passed_on(run, monkeypatch):
     ports = []
     monkeypatch.setattr("flows.service.up.up", lambda *values: ports.append(values) or 3)
-    assert run("up", "--port", "4300", "--webhook-port", "4380").code == 3
-    assert ports == [(4300, 4380)]
+    assert run("up", "--port", "4300", "--webhook-port", "4380", "--pages-port", "4340").code == 3
+    assert ports == [(Ports(server=4300, webhook=4380, pages=4340),)]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tasks.core.text import INVISIBLE, MAX_TEXT, break_links, escape_markdown, one_line
+from tasks.core.text import INVISIBLE, MAX_TEXT, break_links, break_markup, escape_markdown, one_line
 
 TOKEN = "hf_AbCdEf0123456789"
 
@@ -50,3 +50,11 @@ def test_no_address_in_a_name_becomes_a_link(function, text):
 
 def test_a_name_makes_no_element_and_no_cell():
     assert escape_markdown("<b>a|b</b>") == "&lt;b&gt;a\\|b&lt;/b&gt;"
+
+
+def test_a_cell_reads_as_it_is_and_leaves_no_element_and_no_link():
+    assert break_markup("good_part *1*") == "good_part *1*"
+    for text in ("<img src=x>", "[a](javascript:alert(1))", "[a][b]", "&lt;b&gt;", "http://a.example"):
+        safe = break_markup(text)
+        assert safe.replace(INVISIBLE, "") == text
+        assert not re.search(r"<\w|\]\(|\]\[|&\w|://", safe), safe

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.report.confusion import confusion, projection
+from tasks.report.confusion import confusion, confusion_picture, projection
 
 
 def test_confusion_rows_add_up_and_the_commonest_mistake_leads():
@@ -14,6 +14,15 @@ def test_confusion_rows_add_up_and_the_commonest_mistake_leads():
     shown = confusion(["0", "1"], np.array([0, 0, 0, 0, 1]), distances)
     assert [(row, column, share) for row, column, share, *_ in shown.cells] == [(0, 0, 0.25), (0, 1, 0.75), (1, 1, 1.0)]
     assert shown.mistakes == [(0, 1, 3, 4)]
+
+
+def test_the_picture_has_each_share_and_no_name_of_a_dataset():
+    distances = np.array([[0, 1], [1, 0], [1, 0], [1, 0], [1, 0]], float)
+    picture = confusion_picture(confusion(["<bad>", "1"], np.array([0, 0, 0, 0, 1]), distances))
+    assert picture.alt == "confusion matrix of 2 modes; correct, as a mean over the modes: 62%"
+    text = picture.content.decode()
+    assert "<bad>" not in text
+    assert [text.count(f"<!-- {share} -->") for share in (25, 75, 100)] == [1, 1, 1]
 
 
 def test_projection_keeps_all_variance_of_points_in_a_plane():
