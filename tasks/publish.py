@@ -20,6 +20,7 @@ from tasks.config.run import RunConfig
 from tasks.core.errors import ChampionMoved, NoPermission, SourceUnreachable, UnreadableSource
 from tasks.core.files import ensure_writable
 from tasks.core.json_form import Json
+from tasks.core.own_code import copy_kept_code
 from tasks.core.packages import package_version
 from tasks.core.progress import note_line
 from tasks.core.results import RetrainResult, Stage
@@ -137,6 +138,7 @@ def publish(
 
 def _copy_files(stages: dict[str, Stage], draft: Path) -> None:
     shutil.copyfile(Path(stages["model"].path) / MODEL_FILE, draft / MODEL_FILE)
+    copy_kept_code(Path(stages["model"].path), draft)
     for name in EVALUATION_FILES:
         shutil.copyfile(Path(stages["report"].path) / name, draft / name)
     for name in PICTURE_FILES:

@@ -24,6 +24,7 @@ from tasks.config.run import RunConfig
 from tasks.core.errors import DamagedStage, KensaError, TrainingCollapsed, TrainingDiverged
 from tasks.core.files import ensure_writable, write_json
 from tasks.core.gc_tuning import collect_on_exit
+from tasks.core.own_code import keep_own_code
 from tasks.core.results import Epoch, Stage
 from tasks.core.stages import get_or_make_stage, verified_manifest
 from tasks.data.bank import Bank, evenly_spread, load_bank
@@ -43,7 +44,8 @@ def train(triplets: Stage, config: RunConfig, report: ReportEpoch | None = None)
     """The stage folder with `model.keras` and `history.json`, trained unless it is there already.
 
     `report` is called with every epoch. Deterministic on one machine: the same stage and settings give bit-identical
-    weights, also where a run died and was resumed. Raises TrainingDiverged or TrainingCollapsed.
+    weights, also where a run died and was resumed. Raises TrainingDiverged, TrainingCollapsed, or BadSetting where code
+    of your own is not found.
     """
     config = config.resolved()
     digest = model_digest(triplets.digest, config, keras.backend.backend())
@@ -51,6 +53,7 @@ def train(triplets: Stage, config: RunConfig, report: ReportEpoch | None = None)
     def make(draft: Path) -> dict[str, Any]:
         tower, log, best = fit(load_bank(triplets.path), config, report, state)
         tower.save(draft / "model.keras")
+        keep_own_code((config.tower.kind, config.fit.distance), draft)
         write_json(draft / "history.json", {"best_epoch": best, "epochs": [asdict(line) for line in log]})
         return {"weights": weights_digest(tower), "parameters": tower.count_params(), "best_epoch": best}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tasks.config.run import DataConfig, RunConfig
 from tasks.core.files import digest_of
+from tasks.core.own_code import own_digests
 from tasks.core.results import Fold, PinnedSource
 
 CACHE_VERSION = 2
@@ -35,13 +36,18 @@ def triplets_digest(train: str, test: str | None, config: RunConfig, pooled: boo
 
 
 def model_digest(triplets: str, config: RunConfig, backend: str) -> str:
-    """Names the model trained from this bank. The backend counts: its last bits differ."""
+    """Names the model trained from this bank. The backend counts: its last bits differ.
+
+    So does the source of a tower or distance of your own; raises BadSetting where it is not found.
+    """
     config = config.resolved()
     size = (config.data.rows, config.data.cols)
+    own = own_digests((config.tower.kind, config.fit.distance))
     validated = config.fit.keep == "best" and config.fit.batches == "records"  # else validation changes no weight
     return digest_of(
         *("model", MODEL_VERSION, triplets, size, asdict(config.tower), asdict(config.fit), config.seed, backend),
         *(["validated by prototypes"] if validated else []),
+        *([own] if own else []),
     )
 
 
@@ -75,6 +81,11 @@ def sweep_digest(run: RunConfig, values: list[dict[str, str]], figure: str, outc
 
 
 def fingerprint(train: PinnedSource, test: PinnedSource | None, config: RunConfig) -> str:
-    """Names a whole retraining: the same data, settings and stages give the same model."""
+    """Names a whole retraining: the same data, settings and stages give the same model.
+
+    Raises BadSetting for a tower or distance of your own that is not found.
+    """
     versions = (CACHE_VERSION, TRIPLETS_VERSION, MODEL_VERSION, FOLD_VERSION, REPORT_VERSION)
-    return digest_of("retrain", versions, train.revision, test.revision if test else None, config.fingerprint_fields())
+    revisions, resolved = (train.revision, test.revision if test else None), config.resolved()
+    own = own_digests((resolved.tower.kind, resolved.fit.distance))
+    return digest_of("retrain", versions, *revisions, config.fingerprint_fields(), *([own] if own else []))

@@ -4,7 +4,7 @@ A distance is written once, over an array namespace (`numpy` or `keras.ops`). It
 smaller means more alike, and the order of the two counts where a distance is not symmetric. A release stores the name
 of its distance and uses no other.
 
-A distance of your own is a small class in a module that Python can import, named as `module:Class`:
+A distance of your own is a small class in a module (tasks/core/own_code.py), named as `module:Class`:
 
     class City(Distance):
         "Sum of the absolute differences."
@@ -17,13 +17,14 @@ A distance of your own is a small class in a module that Python can import, name
 
 from __future__ import annotations
 
-import importlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tasks.config.model import DISTANCES, TrainingConfig
 from tasks.core.errors import BadSetting
+from tasks.core.own_code import is_own, load_own
 
 EPSILON = 1e-12  # under every root: the gradient stays finite where both are equal
 ROWS_PER_BLOCK = 512  # of a numpy matrix at a time, so that memory does not grow with the records
@@ -144,16 +145,15 @@ def _squares(x: Any, anchors: Any) -> np.ndarray:
     return np.square(x).sum(axis=1)[:, None] + np.square(anchors).sum(axis=1) - 2 * (x @ anchors.T)
 
 
-def distance(name: str, **options: Any) -> Distance:
-    """The distance of that name, or of a class `module:Class` of your own; BadSetting names those that exist."""
+def distance(name: str, folder: Path | None = None, **options: Any) -> Distance:
+    """The distance of that name, or of a class `module:Class` of your own; BadSetting names those that exist.
+
+    folder: of a release, whose own copy of that class is used where it has one.
+    """
     for kind in (Euclidean, SquaredEuclidean, Cosine, SNR, RT):
         if kind.name == name:
             return kind(**options)
-    module, colon, class_name = name.partition(":")
-    try:
-        kind = getattr(importlib.import_module(module), class_name) if colon else None
-    except (ImportError, AttributeError, ValueError):
-        kind = None
+    kind = load_own(name, folder) if is_own(name) else None
     if not (isinstance(kind, type) and issubclass(kind, Distance)):
         raise BadSetting(
             f"distance: expected one of {', '.join(DISTANCES)}, or module:Class of a Distance, received {name!r}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import inspect
 import random
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from keras import layers, ops
 
 from tasks.config.model import TowerConfig, parse_widths
 from tasks.core.errors import BadSetting
+from tasks.core.own_code import load_own
 
 SCALING_SAMPLE = 4096  # maps from which the scaling is learnt
 ROOT_OFFSET = 1e-6  # under the root, whose slope at zero is infinite
@@ -120,13 +120,9 @@ def _body(kind: str, seeds: Iterator[int]) -> Callable[..., Any]:
     """
     if kind in ("mlp", "conv"):
         return partial({"mlp": mlp, "conv": conv}[kind], seeds=seeds)
-    module, _, name = kind.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise BadSetting(
-            f"tower.kind {kind}: expected a function that Python can import, found none: {error}"
-        ) from None
+    function = load_own(kind)
+    if not callable(function):
+        raise BadSetting(f"tower.kind: expected module:function, received {kind!r}")
     return partial(function, seeds=seeds) if "seeds" in inspect.signature(function).parameters else function
 
 

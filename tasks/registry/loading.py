@@ -169,7 +169,7 @@ def _classifier(release: Release, settings: ThresholdSettings, arrays: Classifie
         name=release.version,
         modes=arrays.modes,
         encoder=load_encoder(release),
-        distance=distance(**settings.distance),
+        distance=distance(**settings.distance, folder=release.path),
         prototypes=arrays.prototypes,
         good=arrays.good,
         fusion=arrays.fusion,

@@ -67,7 +67,7 @@ def target_config(target: ReproductionTarget, folder: Path) -> RunConfig:
             f"{target.trained_release.version}: expected settings that this Kensa knows ({one_line(error)}); "
             "use the Kensa of its manifest"
         ) from None
-    evaluate = replace(config.evaluate, unseen=False, permutation=False)
+    evaluate = replace(config.evaluate, unseen=False, permutation=False, cross=None)
     return replace(config, revision=None, evaluate=evaluate, data_folder=str(folder))
 
 

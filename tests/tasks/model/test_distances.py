@@ -9,6 +9,7 @@ from keras import ops
 
 from tasks.config.model import DISTANCES, TrainingConfig
 from tasks.config.run import RunConfig
+from tasks.core.errors import BadSetting
 from tasks.model.distances import Distance, distance, trained_distance
 
 RNG = np.random.default_rng(0)
@@ -150,10 +151,18 @@ def test_ones_own_distance_is_taken_by_its_path():
 
 
 @pytest.mark.parametrize(
-    "name", ["manhattan", "json:dumps", "support.custom_models:Nobody", "no_such_module:City", ":", "os:"]
+    ("name", "message"),
+    [
+        ("manhattan", r"expected one of euclidean, .*, rt, or module:Class of a Distance, received 'manhattan'"),
+        ("json:dumps", r"or module:Class of a Distance, received 'json:dumps'"),
+        ("support.custom_models:Nobody", r"expected 'Nobody' in .*custom_models.py, found none of that name"),
+        ("no_such_module:City", "no_such_module: expected a module that Python finds, found none"),
+        (":", "expected a module that Python finds"),
+        ("json:", "expected '' in .*json.__init__.py, found none"),
+    ],
 )
-def test_what_is_no_distance_is_told_with_the_known(name):
-    with pytest.raises(ValueError, match=r"expected one of euclidean, .*, rt, or module:Class of a Distance, received"):
+def test_what_is_no_distance_is_told_with_the_known(name, message):
+    with pytest.raises(BadSetting, match=message):
         distance(name)
 
 

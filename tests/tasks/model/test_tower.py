@@ -121,9 +121,16 @@ def test_a_tower_of_ones_own():
     assert tower.count_params() == 9 * 8 + 8 + 16 * 6 + 6
 
 
-@pytest.mark.parametrize("kind", ["support.custom_models:nobody", "no_such_module:tower"])
-def test_a_tower_that_is_not_to_be_had(kind):
-    with pytest.raises(BadSetting, match=f"tower.kind {kind}: expected a function that Python can import"):
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("support.custom_models:nobody", "expected 'nobody' in .*custom_models.py, found none of that name"),
+        ("no_such_module:tower", "no_such_module: expected a module that Python finds"),
+        ("support.custom_models:__doc__", "tower.kind: expected module:function, received"),
+    ],
+)
+def test_a_tower_that_is_not_to_be_had(kind, message):
+    with pytest.raises(BadSetting, match=message):
         build_tower(replace(BEST, kind=kind), (4, 5), MAPS)
 
 
