@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tasks.config.run import DATA_FOLDER, EvaluateConfig
 from tasks.core.errors import NothingToCompare
 from tasks.core.files import ensure_writable
 from tasks.core.inspection import DriftResult
 from tasks.core.progress import note_line
 from tasks.core.results import DownloadedSource
 from tasks.core.stages import scratch_folder
+from tasks.data.bank_variants import subsample
+from tasks.model.embeddings import EmbeddedBank
 from tasks.monitoring.day_history import load_history, save_history
 from tasks.monitoring.drift_tests import MIN_MAPS, compare_with_reference
-from tasks.monitoring.reference import NewParts, NewPartsCollector, Reference
+from tasks.monitoring.reference import NewParts, NewPartsCollector, Reference, build_reference
 from tasks.registry.loading import LoadedRelease, load_release
+from tasks.registry.record_bank import load_record_bank
 from tasks.scoring.batch import open_parts, score_batches
 
 
@@ -34,8 +38,8 @@ def drift(
 
     version: a release such as v3, by default the champion; language: of the page, by default the release's own;
     config, part: of the source, where it has several.
-    Raises what loading a release and reading a source do, and NothingToCompare for a release without a
-    reference, or for fewer than MIN_MAPS new records.
+    Raises what loading a release and reading a source do, MissingStage for a release of an earlier version whose record
+    bank is gone, and NothingToCompare for fewer than MIN_MAPS new records.
     """
     release = load_release(artifacts, version)
     reference = _reference(release)
@@ -81,13 +85,15 @@ def drift(
 
 
 def _reference(release: LoadedRelease) -> Reference:
-    reference = Reference.load_if_stored(release.path)
-    if reference is None:
-        raise NothingToCompare(
-            f"{release.version}: expected a drift reference, found none: this release predates drift "
-            "references; retrain, or use another --release"
-        )
-    return reference
+    """The release's reference; one that an earlier version made has none, and gets it from its record bank."""
+    stored = Reference.load_if_stored(release.path)
+    if stored is not None:
+        return stored
+    data = Path(release.manifest.config.get("data_folder", DATA_FOLDER))
+    bank = load_record_bank(release.release, data, "a drift reference, which its version did not write")
+    note_line(f"{release.version}: its version wrote no drift reference; it is made of its record bank")
+    bank = subsample(bank, EvaluateConfig().most_records)
+    return build_reference(release, EmbeddedBank(release.classifier.encoder, bank))
 
 
 def _require_enough(source: str, new: NewParts, collector: NewPartsCollector, reference: Reference) -> None:

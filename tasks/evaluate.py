@@ -36,10 +36,10 @@ from tasks.evaluation.holdout import (
 )
 from tasks.evaluation.leakage import leakage_report
 from tasks.evaluation.report_data import ReportData, collect_report_data
-from tasks.evaluation.scored_records import ScoredRecords, score_part
+from tasks.evaluation.scored_records import ScoredRecords, score_part, score_raw_maps
 from tasks.model.architecture import tower_layers
-from tasks.model.classifier import PrototypeClassifier, fit_prototypes, raw_map_baseline, rt_baseline
-from tasks.model.distances import distance, trained_distance
+from tasks.model.classifier import PrototypeClassifier, fit_prototypes
+from tasks.model.distances import trained_distance
 from tasks.model.embeddings import EmbeddedBank, make_encoder
 from tasks.model.tower import build_tower
 from tasks.monitoring.reference import build_reference
@@ -215,13 +215,10 @@ def _score_baselines(bank: Bank, config: RunConfig) -> list[tuple[ScoredRecords,
     """The test records by the raw map with Euclidean, cosine and RT, and by an untrained tower."""
     size = config.data.rows, config.data.cols
     tower = build_tower(config.tower, size, bank.maps[bank.rows("train")], seed=config.seed)
-    untrained, raw = EmbeddedBank(make_encoder(tower), bank), EmbeddedBank(np.asarray, bank)
+    untrained = EmbeddedBank(make_encoder(tower), bank)
     tower_baseline = fit_prototypes("untrained tower", untrained, trained_distance(config.fit), config.fit.prototype)
-    raw_maps = [raw_map_baseline(distance(name), bank) for name in ("euclidean", "cosine")]
-    return [
-        *((score_part(classifier, raw, "test"), "raw map") for classifier in (*raw_maps, rt_baseline(bank))),
-        (score_part(tower_baseline, untrained, "test"), "untrained tower"),
-    ]
+    raw_maps: list[tuple[ScoredRecords, BaselineKind]] = [(scored, "raw map") for scored in score_raw_maps(bank)]
+    return [*raw_maps, (score_part(tower_baseline, untrained, "test"), "untrained tower")]
 
 
 def _refit(

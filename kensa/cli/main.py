@@ -26,7 +26,7 @@ from tasks.core.gc_tuning import relax_gc
 COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first sentence of the help
     "retrain": ("retrain", "Train a model, and release it if it passes the gate."),
     "sweep": ("sweep", "Try settings and seeds, and write the best as a file."),
-    "up": ("service", "Run server, worker and webhook receiver until Ctrl-C."),
+    "up": ("service", "Run server, worker, webhook receiver and the pages of the reports until Ctrl-C."),
     "watch": ("service", "Look for new dataset versions, and report them to Prefect."),
     "releases": ("releases", "List releases and rejected models with their metrics."),
     "promote": ("releases", "Verify the checksums of a release, and make it the champion."),
@@ -35,6 +35,7 @@ COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first
     "drift": ("drift", "Compare new parts with those that a release was made with."),
     "maps": ("maps", "Turn photographs into RT maps, a source for the others."),
     "recalibrate": ("recalibrate", "Give a release another threshold, without training."),
+    "report": ("releases", "Render the report of a release anew."),
     "export": ("export", "Write a release as ONNX or SavedModel."),
     "push": ("sharing", "Publish a release to a model repository of the Hub."),
     "reproduce": ("reproduce", "Train a release again from its manifest, and compare."),

@@ -1,4 +1,4 @@
-"""`kensa releases`, `promote` and `rollback`: what was released or rejected, and which release is the champion."""
+"""`kensa releases`, `promote`, `rollback` and `report`: what was released or rejected, and which is the champion."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from typer import Argument, Option
+
 from kensa.cli.command import with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, VERSION
-from kensa.cli.terminal import print_table
+from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, DATA, LANGUAGE, VERSION
+from kensa.cli.terminal import print_result, print_table
+from tasks.config.run import Language
+from tasks.core.results import ReportResult
 from tasks.registry import champion
 from tasks.registry.frozen_sets import frozen_sets
 from tasks.registry.manifest import ReleaseManifest
@@ -53,6 +57,31 @@ def promote(version: str = VERSION, artifacts: Path = ARTIFACTS, as_json: bool =
 def rollback(artifacts: Path = ARTIFACTS, as_json: bool = AS_JSON) -> None:
     """Make the previous champion the champion again."""
     _print_champion(champion.rollback(artifacts), as_json)
+
+
+@with_examples("kensa report v3 --language ja", "kensa report --out monday.html")
+def report(
+    version: str | None = Argument(None, help="A release, such as v3.", show_default="the champion", **A_RELEASE),
+    language: Language | None = LANGUAGE,
+    out: Path | None = Option(None, metavar="FILE", help="The page.", show_default="VERSION-report.html"),
+    data: Path = DATA,
+    artifacts: Path = ARTIFACTS,
+    as_json: bool = AS_JSON,
+) -> None:
+    """Render the report of a release anew.
+
+    In another language, or as this version of Kensa shows it. The release itself is not changed. Its figures are
+    those that were measured then; the pictures are drawn from its record bank in the data folder.
+    """
+    release = champion.select_release(artifacts, version)  # a mistyped name is refused before TensorFlow starts
+    from tasks.core.files import ensure_writable, write_text
+    from tasks.report.release_page import render_release
+
+    page = out or Path(f"{release.version}-report.html")
+    ensure_writable(page.parent)
+    write_text(page, render_release(release, data, language or release.manifest.language))
+    result = ReportResult("rendered", release.version, str(page), language or release.manifest.language)
+    print_result(result, as_json, lambda result: print(f"{result.status}: {result.path}"))
 
 
 def _print_champion(release: Release, as_json: bool) -> None:

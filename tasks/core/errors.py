@@ -150,6 +150,10 @@ class DamagedStage(BadInput):
     """A folder given as a stage is none, or its files do not match their digests."""
 
 
+class MissingStage(BadInput):
+    """A stage that a release was made from is not in the data folder, or is damaged."""
+
+
 class ServerUnreachable(BadInput):
     """No Prefect server answers at the configured address."""
 

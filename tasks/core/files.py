@@ -38,8 +38,12 @@ def file_digest(path: Path) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never half of it; raises UnusableFolder."""
-    text = json.dumps(value, indent=2, allow_nan=False) + "\n"  # first: what is no JSON leaves no file behind
+    """Write JSON as `write_text` writes; what is no JSON raises ValueError, and leaves no file behind."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old one or the new one, never half of it; raises UnusableFolder."""
     with translate_disk_errors(path.parent):
         remove_stale_drafts(path.parent, path.name)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=draft_prefix(path.name))

@@ -226,6 +226,16 @@ class ExportResult(CommandResult):
 
 
 @dataclass(frozen=True)
+class ReportResult(CommandResult):
+    """A report that was rendered anew: of which release, the page, and its language."""
+
+    status: Literal["rendered"]
+    release: str
+    path: str
+    language: str
+
+
+@dataclass(frozen=True)
 class PushResult(CommandResult):
     """A release on the Hub: its repository, tag and commit."""
 

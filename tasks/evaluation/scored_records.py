@@ -11,7 +11,8 @@ from tasks.config.run import RunConfig
 from tasks.core.npz import NpzRecord
 from tasks.data.bank import Bank
 from tasks.evaluation.resampling import Resampling
-from tasks.model.classifier import Classifier
+from tasks.model.classifier import Classifier, raw_map_baseline, rt_baseline
+from tasks.model.distances import distance
 from tasks.model.embeddings import Embedded, EmbeddedBank
 
 
@@ -103,6 +104,13 @@ class OutOfFoldScores(NpzRecord):
 def score_part(classifier: Classifier, records: EmbeddedBank, part: str) -> ScoredRecords:
     """The records of one part of an embedded bank."""
     return ScoredRecords(classifier, records.bank, records.bank.rows(part), records.part(part))
+
+
+def score_raw_maps(bank: Bank) -> list[ScoredRecords]:
+    """The test records by the raw map with Euclidean, cosine and RT."""
+    raw = EmbeddedBank(np.asarray, bank)
+    classifiers = [raw_map_baseline(distance(name), bank) for name in ("euclidean", "cosine")]
+    return [score_part(classifier, raw, "test") for classifier in (*classifiers, rt_baseline(bank))]
 
 
 def score_bank_part(classifier: Classifier, bank: Bank, part: str) -> ScoredRecords:

@@ -36,7 +36,7 @@ from tasks.core.progress import note_line
 from tasks.monitoring.daily_charts import LastingChange, SeriesDays
 from tasks.monitoring.drift_tests import History
 from tasks.registry.loading import LoadedRelease
-from tasks.registry.release_files import REFERENCE_FILE
+from tasks.registry.release_files import REFERENCE_FILE, SPLIT_FILE
 
 FORMAT = 1
 MAX_SEEN = 200_000  # 1 MB of the file
@@ -56,7 +56,9 @@ def load_history(
     artifacts: Path, release: LoadedRelease, source: str, revision: str, config: str | None, part: str | None
 ) -> DayHistory:
     """The days of this source and release before this revision; a damaged file is set aside, which one line says."""
-    reference = file_digest(release.path / REFERENCE_FILE)
+    # A release of an earlier version has no reference: its records make one, and are as good a name.
+    stored = release.path / REFERENCE_FILE
+    reference = file_digest(stored if stored.exists() else release.path / SPLIT_FILE)
     name = f"{release.version}-{digest_of('drift days', source, config, part)[:12]}.json"
     heading = {"format": FORMAT, "release": release.version, "reference": reference, "source": source}
     new = DayHistory(artifacts / "drift" / name, {**heading, "config": config, "part": part, "revision": revision})

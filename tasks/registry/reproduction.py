@@ -58,17 +58,22 @@ def target_config(target: ReproductionTarget, folder: Path) -> RunConfig:
 
     Raises NewerRelease where this Kensa does not know one of the settings.
     """
-    stored = target.trained_release.manifest.config
-    try:
-        fields = [field for field in dataclasses.fields(RunConfig) if field.name in stored]
-        config = RunConfig(**{field.name: _setting(field, stored[field.name]) for field in fields})
-    except TypeError as error:
-        raise NewerRelease(
-            f"{target.trained_release.version}: expected settings that this Kensa knows ({one_line(error)}); "
-            "use the Kensa of its manifest"
-        ) from None
+    config = stored_config(target.trained_release)
     evaluate = replace(config.evaluate, unseen=False, permutation=False, cross=None)
     return replace(config, revision=None, evaluate=evaluate, data_folder=str(folder))
+
+
+def stored_config(release: Release) -> RunConfig:
+    """The settings of the release's run; raises NewerRelease where this Kensa does not know one of them."""
+    stored = release.manifest.config
+    try:
+        fields = [field for field in dataclasses.fields(RunConfig) if field.name in stored]
+        return RunConfig(**{field.name: _setting(field, stored[field.name]) for field in fields})
+    except TypeError as error:
+        raise NewerRelease(
+            f"{release.version}: expected settings that this Kensa knows ({one_line(error)}); "
+            "use the Kensa of its manifest"
+        ) from None
 
 
 def _setting(field: dataclasses.Field, value: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.inspected_parts import Parts, map_column, source
 
-from tasks.core.errors import NothingToCompare
+from tasks.core.errors import MissingStage, NothingToCompare
 from tasks.core.stages import MANIFEST, seal_folder
 from tasks.drift import drift
 from tasks.monitoring.reference import Reference
@@ -30,14 +30,29 @@ def test_the_page_and_the_summary_agree(small_line, hidden, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["d.html"]
 
 
-def test_a_release_that_predates_drift_references_is_refused(small_line, small_release, hidden, tmp_path):
+def test_a_release_that_predates_drift_references_gets_one_from_its_record_bank(
+    small_line, small_release, hidden, tmp_path, capfd
+):
     artifacts = Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts"))
+    new = source(map_column(hidden(each=50, seed=5)), tmp_path / "new")
+    with_reference = drift(new, artifacts, tmp_path / "with.html")
+    shutil.rmtree(artifacts / "drift")  # what it remembers of the source
     folder = artifacts / "releases" / "v1"
-    (folder / "reference.npz").unlink()
+    _reseal_without_reference(folder, small_release.manifest)
+    made = drift(new, artifacts, tmp_path / "made.html")
+    assert replace(made, page=with_reference.page) == with_reference
+    assert "v1: its version wrote no drift reference; it is made of its record bank" in capfd.readouterr().err
+    shutil.rmtree(artifacts / "drift")
+    moved = replace(small_release.manifest, config=small_release.manifest.config | {"data_folder": "elsewhere"})
+    _reseal_without_reference(folder, moved)
+    with pytest.raises(MissingStage, match="which its version did not write, and kensa reproduce v1"):
+        drift(new, artifacts, tmp_path / "d.html")
+
+
+def _reseal_without_reference(folder, manifest):
+    (folder / "reference.npz").unlink(missing_ok=True)
     (folder / MANIFEST).unlink()
-    seal_folder(folder, small_release.manifest.as_json())
-    with pytest.raises(NothingToCompare, match="this release predates drift references"):
-        drift(source(map_column(hidden(each=50)), tmp_path / "new"), artifacts, tmp_path / "d.html")
+    seal_folder(folder, manifest.as_json())
 
 
 def test_the_records_that_made_the_release_are_left_out(small_line, small_release, hidden, tmp_path):

@@ -28,6 +28,7 @@ PROMISED = {  # commands and options of the first version: scripts and product l
     "maps": "PHOTOS --cols --good --json --max-shift --max-turn --most-unregistered --out --register --rows --standard",
     "recalibrate": "VERSION --artifacts --cheapest --currency --escape --json --overkill --prevalence --promote --rule "
     "--target",
+    "report": "VERSION --artifacts --data --json --language --out",
     "export": "VERSION --artifacts --format --json --out",
     "push": "VERSION REPOSITORY --artifacts --json --public",
     "reproduce": "VERSION --artifacts --data --json",

@@ -1,4 +1,4 @@
-"""`kensa releases`, `promote` and `rollback`."""
+"""`kensa releases`, `promote`, `rollback` and `report`."""
 
 from __future__ import annotations
 
@@ -219,3 +219,32 @@ def test_a_damaged_release_is_not_promoted(released):
     assert done.code == 1
     assert "releases/v1: a file differs" in done.err
     assert released.champion() == "v3"
+
+
+@pytest.mark.slow
+def test_a_release_is_rendered_in_another_language(run, small_line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    places = ("--artifacts", small_line.artifacts_folder, "--data", small_line.data_folder)
+    done = run("report", "v1", "--language", "ja", *places, "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out) == {
+        "status": "rendered",
+        "release": "v1",
+        "path": "v1-report.html",
+        "language": "ja",
+    }
+    assert 'lang="ja"' in (tmp_path / "v1-report.html").read_text(encoding="utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["v1-report.html"]
+
+
+def test_an_unknown_release_and_missing_records_are_one_line(run, small_line, tmp_path):
+    done = run("report", "v9", "--artifacts", small_line.artifacts_folder, "--out", str(tmp_path / "page.html"))
+    assert done.code == 2
+    assert "v9" in done.err
+    done = run(
+        *("report", "--artifacts", small_line.artifacts_folder, "--data", str(tmp_path)),
+        *("--out", str(tmp_path / "page.html")),
+    )
+    assert done.code == 2
+    assert "v1: expected its record bank in" in done.err
+    assert list(tmp_path.iterdir()) == []

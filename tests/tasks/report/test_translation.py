@@ -95,7 +95,7 @@ def held(text, sources):
     """Whether a word stands in a source, or is put together there of such."""
     best = text.removeprefix("best ")
     return any(f'"{one}"' in sources for one in (text, best, text.lower(), best.replace("E", "e"))) or text.startswith(
-        ("raw map, ", "best raw map, ", "two defects of ", "two records of ")
+        ("raw map, ", "best raw map, ", "two defects of ", "two records of ", "enough ")
     )
 
 
@@ -117,3 +117,13 @@ def test_a_sentence_without_a_code_stays_as_it_was_stored():
 def test_english_is_what_stands_in_the_code():
     assert translator("en")("good") == "good"
     assert translator("ja")("good") == "良品"
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_the_names_of_all_checks_are_translated(language):
+    """They stand as literals where a Finding is made."""
+    code = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tasks").rglob("*.py")))
+    checks = set(re.findall(r'(?:Finding|_count)\("([a-z. ]+)"', code))
+    checks |= {f"enough {name}" for name in re.findall(r'_check\("([a-z ]+)"', code)}
+    assert {"finite values", "enough test records"} <= checks
+    assert sorted(checks - set(texts(language))) == []
