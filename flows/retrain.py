@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from prefect import State, flow
+from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from flows.folds import fold_results
@@ -16,8 +17,10 @@ from flows.ui import notify
 from flows.ui.artifacts import RunArtifacts, publish_lines
 from flows.ui.run_names import initial_retrain_name, rename_retraining
 from flows.ui.states import lines_state, not_trained_state, retraining_state
+from flows.ui.summary import log_summary
 from tasks import steps
 from tasks.config.fingerprints import fingerprint
+from tasks.config.overrides import apply_overrides
 from tasks.config.run import RunConfig
 from tasks.core.errors import SomeLinesFailed, UnfitData
 from tasks.core.facts import BankFacts
@@ -28,32 +31,37 @@ from tasks.registry.champion import exclusive_run
 
 @flow(name="retrain", flow_run_name=initial_retrain_name, persist_result=False, on_failure=[notify.send_failure])
 def retrain(
-    line: str | None = None, revision: str | None = None, config: RunConfig = RunConfig()
+    line: str | None = None,
+    revision: str | None = None,
+    settings: list[str] | None = None,
+    config: RunConfig = RunConfig(),
 ) -> State[RetrainResult | None]:
     """Retrain on the sources' present revisions and release the model if it passes the gate.
 
     With `line`, the configuration is that product line's in kensa.toml (`all`: each line in turn);
     with `revision` too, it is retrained on that revision once, whoever else asks for it.
 
-    The form in Prefect's UI shows the parameters in this order: `config` is the longest, and comes last.
+    The forms in Prefect's UI show the parameters in this order; `config` has one of its own (flows/service/forms.py).
 
     Args:
-        line: A product line of kensa.toml, or all: each in turn; without it, the configuration below is retrained.
+        line: A product line of kensa.toml, or all: each in turn; without it, the configuration is.
         revision: The line's new dataset version, a commit; older ones than its head are skipped.
+        settings: Settings in place of those of kensa.toml, such as fit.epochs=30, as for `kensa retrain --set`.
         config: Every setting of a run without a line; what is None there is as the preset says.
     """
     steps.log_known_errors_in_one_line()
     with guarded_run():
         if line == "all":
-            return _retrain_all_lines()
+            return _retrain_all_lines(settings)
         if line and revision:
-            return _retrain_version(read_lines(), line, revision)
-        return retraining_state(_retrain_once(read_lines()[line].config if line else config))
+            return _retrain_version(read_lines(), line, revision, settings)
+        config = read_lines()[line].config if line else config
+        return retraining_state(_retrain_once(apply_overrides(config, settings or [])))
 
 
-def _retrain_all_lines() -> State[None]:
+def _retrain_all_lines(settings: list[str] | None) -> State[None]:
     """One run for each line; one that fails does not keep the others from running."""
-    runs = {name: retrain(line=name, return_state=True) for name in read_lines().by_name}
+    runs = {name: retrain(line=name, settings=settings, return_state=True) for name in read_lines().by_name}
     publish_lines(runs)
     failed = [name for name, state in runs.items() if not state.is_completed()]
     if failed:
@@ -61,12 +69,15 @@ def _retrain_all_lines() -> State[None]:
     return lines_state(runs)
 
 
-def _retrain_version(lines: FactoryConfig, name: str, revision: str) -> State[RetrainResult | None]:
+def _retrain_version(
+    lines: FactoryConfig, name: str, revision: str, settings: list[str] | None
+) -> State[RetrainResult | None]:
     """Retrain a line on one revision, unless the ledger says that this was done or is no longer to be done.
 
     A run that is killed here keeps its claim, and continues under it when it is restarted.
     """
     line, ledger, run = lines[name], lines.ledger(), flow_run.get_id()
+    config = apply_overrides(line.config, settings or [])
     ledger.note(name, revision)
     ledger.head(name, steps.resolve(line.config.train, line.config.revision, line.config.data_path).revision)
     answer = ledger.claim(name, revision, run)
@@ -74,7 +85,7 @@ def _retrain_version(lines: FactoryConfig, name: str, revision: str) -> State[Re
         RunArtifacts.of(line.config).publish_not_trained(name, revision, answer)
         return not_trained_state(name, revision, answer)
     try:
-        result = _retrain_once(replace(line.config, train=line.dataset, revision=revision))
+        result = _retrain_once(replace(config, train=line.dataset, revision=revision))
     except Exception:  # and no BaseException: that is somebody ending the process
         ledger.finish(name, revision, run, "failed")
         raise
@@ -92,6 +103,7 @@ def _retrain_once(config: RunConfig) -> RetrainResult:
         result = previous or _run_line(sources, steps.champion(config), identity, config)
     RunArtifacts.of(config).publish_result(result)
     notify.send_result(result)
+    log_summary(result, flow_run.parameters.get("line"), get_run_logger())
     return result
 
 

@@ -163,6 +163,8 @@ run_trial = bind(_run_trial, "trial {trial.title}", kind=StageTask, **TRAINING)
 conclude_sweep = bind("tasks.sweep:conclude_sweep", "compare the trials")
 score = bind("tasks.score:score", "score")
 drift = bind("tasks.drift:drift", "drift")
+recalibrate = bind("tasks.recalibrate:recalibrate", "recalibrate")
+export = bind("tasks.export:export", "export {version}")
 
 
 class OneLineErrors(logging.Filter):

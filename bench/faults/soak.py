@@ -35,7 +35,11 @@ KEEP = 3
 AGED = 46  # days by which the past is moved back at each restart: of 90 days, the runs of two lives stay
 PATIENCE = 600  # seconds for one retraining, taken up again where it was killed
 RESTARTS = ("Ctrl-C", "all killed", "server killed", "worker killed")
-KINDS = {"server": ("server start", "uvicorn"), "worker": ("worker start",), "receiver": ("flows.service.webhook",)}
+KINDS = {
+    "server": ("flows.service.server_process", "server start", "uvicorn"),
+    "worker": ("worker start",),
+    "receiver": ("flows.service.webhook",),
+}
 LOCKED = "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) database is locked"
 ENGINE = ("flow_run execute", "flow-run execute", "prefect.engine", "prefect.flow_engine")
 

@@ -26,7 +26,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from flows.service.ledger import Ledger
 from tasks.config.overrides import parse_run
-from tasks.config.run import DATA_FOLDER, RunConfig
+from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER, RunConfig
 from tasks.config.toml_file import read_toml
 from tasks.core.errors import BadSetting
 
@@ -191,6 +191,11 @@ class FactoryConfig:
     def ledger(self) -> Ledger:
         """The one ledger of all lines, beside the caches."""
         return Ledger(DATA_FOLDER, self.tries)
+
+
+def artifacts_of(line: str | None) -> Path:
+    """The folder of a line's releases; that of the runs without a line where there is none."""
+    return read_lines()[line].config.artifacts_path if line else Path(ARTIFACTS_FOLDER)
 
 
 def read_lines(path: Path = LINES_FILE) -> FactoryConfig:

@@ -19,7 +19,12 @@ from prefect.settings import get_current_settings
 from tasks.core.errors import ServerUnreachable
 from tasks.core.text import one_line
 
-SERVER_SETTINGS = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+SERVER_SETTINGS = {
+    "PREFECT_UI_ENABLED": "0",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "0",
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT__SERVER_FINAL": "1",
+}
 
 
 PORT_TAKEN = 3  # uvicorn's exit code, after which Prefect tries another port

@@ -30,13 +30,20 @@ START = 120  # seconds that a fresh server may take on a small machine
 LOOK = 4  # rounds of half a second between two looks for dead runs
 STOP = 30  # seconds for a process to end by itself
 POOL = "kensa"
-SERVER = ("server", "start", "--host", "127.0.0.1")
 # Prefect keeps concurrency slots in memory: a restarted server would start no run of a deployment, or two.
 LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
 # It keeps ended runs for ever by default: those that ended 90 days ago are deleted hourly and at a start.
 BOUNDED = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
+}
+
+
+# Nothing here tells anybody outside what is done with it, and no page advertises.
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "DO_NOT_TRACK": "1",
 }
 
 
@@ -158,7 +165,7 @@ def _environment(address: str, ports: Ports) -> dict[str, str]:
     """What all services inherit; the user's settings win over the defaults here."""
     places = {"PREFECT_API_URL": address, "KENSA_ROOT": str(Path.cwd())}
     pages = {PAGES_URL: f"http://127.0.0.1:{ports.pages}"}
-    return {**LEASES, **BOUNDED, **pages, **os.environ, **_auth(), **places}
+    return {**LEASES, **BOUNDED, **QUIET, **pages, **os.environ, **_auth(), **places}
 
 
 def _auth() -> dict[str, str]:
@@ -194,18 +201,15 @@ def _recover(recovery: RunRecovery, next_runs: NextRuns) -> None:
 
 
 def _services(environment: dict[str, str], ports: Ports) -> list[Service]:
-    bin_ = Path(sys.executable).parent
-    prefect = [str(bin_ / "prefect"), "--no-prompt"]
+    prefect, python = [str(Path(sys.executable).parent / "prefect"), "--no-prompt"], [sys.executable, "-m"]
     worker = {**environment, "PREFECT_WORKER_QUERY_SECONDS": environment.get("PREFECT_WORKER_QUERY_SECONDS", "5")}
     services = [
-        Service(
-            "server", [*prefect, "server", "start", "--host", "127.0.0.1", "--port", str(ports.server)], environment
-        ),
+        Service("server", [*python, "flows.service.server_process", "--port", str(ports.server)], environment),
         Service("worker", [*prefect, "worker", "start", "--pool", POOL, "--type", "process"], worker),
-        Service("pages", [sys.executable, "-m", "flows.service.pages", "--port", str(ports.pages)], environment),
+        Service("pages", [*python, "flows.service.pages", "--port", str(ports.pages)], environment),
     ]
     if environment.get("KENSA_WEBHOOK_SECRET"):
-        command = [sys.executable, "-m", "flows.service.webhook", "--port", str(ports.webhook)]
+        command = [*python, "flows.service.webhook", "--port", str(ports.webhook)]
         services.append(Service("receiver", command, environment))
     else:
         say("no receiver: KENSA_WEBHOOK_SECRET is not set; new versions are found by a check every 15 minutes")
@@ -213,16 +217,25 @@ def _services(environment: dict[str, str], ports: Ports) -> list[Service]:
 
 
 def _prepare(environment: dict[str, str], stopped: Callable[[], bool]) -> None:
-    """Work pool, deployments, automations and schedules; made again, none of them is doubled."""
+    """Work pool, deployments, automations, schedules and forms; made again, none of them is doubled.
+
+    Their messages are shown where one fails: Prefect would tell people to start a worker, which `kensa up` does.
+    """
     prefect = [str(Path(sys.executable).parent / "prefect"), "--no-prompt"]
     for command in (
         [*prefect, "work-pool", "create", POOL, "--type", "process", "--overwrite"],
         [*prefect, "deploy", "--all"],
         [sys.executable, "-m", "flows.service.automations"],
         [sys.executable, "-m", "flows.service.schedules"],
+        [sys.executable, "-m", "flows.service.forms"],
     ):
-        done = stopped() or subprocess.run(command, env=environment, check=False, stdout=sys.stderr)
+        if stopped():
+            return
+        done = subprocess.run(
+            command, env=environment, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         if not stopped() and done.returncode:  # Ctrl-C reaches these too, and they end with an error
+            print(done.stdout, file=sys.stderr)
             raise NotPrepared(f"{' '.join(command[-3:])}: ended with {done.returncode}; see its messages above")
 
 

@@ -52,9 +52,10 @@ def rename_retraining(train: PinnedSource, config: RunConfig) -> None:
 
 
 def line_run_name() -> str:
-    """Of a run of another flow with a parameter `line`: the line, the flow, and the source where one was asked for."""
-    words = [_line_title(flow_run.parameters), flow_run.flow_name, flow_run.parameters.get("source")]
-    return " ".join(filter(None, words))
+    """Of a run of another flow with a parameter `line`: the line, the flow, and the source or release, if named."""
+    parameters = flow_run.parameters
+    named = [parameters.get(name) for name in ("source", "version")]
+    return " ".join(filter(None, [_line_title(parameters), flow_run.flow_name, *named]))
 
 
 def watch_name() -> str:

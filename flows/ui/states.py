@@ -13,7 +13,8 @@ from prefect.states import Completed
 
 from flows.ui.markdown import NOT_TRAINED
 from tasks.core.inspection import DriftResult, ScoreResult
-from tasks.core.results import ReproduceResult, RetrainResult
+from tasks.core.results import ExportResult, RecalibrateResult, ReproduceResult, RetrainResult
+from tasks.registry.releases import Release
 
 
 def retraining_state(result: RetrainResult) -> State[RetrainResult]:
@@ -56,6 +57,25 @@ def reproduction_state(result: ReproduceResult) -> State[ReproduceResult]:
     """Equal, Equivalent or Differs, with what differs."""
     differences = "; ".join(result.differences) or "the same weights and metrics"
     return Completed(name=result.verdict.capitalize(), message=f"{result.release}: {differences}", data=result)
+
+
+def champion_state(name: str, release: Release, before: str | None, line: str | None) -> State[Release]:
+    """Promoted or Rolled back, with the champion of now and of before."""
+    of = f" of {line}" if line else ""
+    return Completed(name=name, message=f"{release.version} is champion{of}; before: {before or 'none'}", data=release)
+
+
+def recalibration_state(result: RecalibrateResult) -> State[RecalibrateResult]:
+    """Recalibrated or Unchanged, with the new threshold."""
+    name = "Unchanged" if result.status == "unchanged" else "Recalibrated"
+    threshold = f"{result.release} is {result.parent} with the threshold {result.threshold['value']:.4g}"
+    return Completed(name=name, message=f"{threshold}; champion: {result.champion}", data=result)
+
+
+def export_state(result: ExportResult) -> State[ExportResult]:
+    """Exported or Unchanged, with the folder."""
+    message = f"{result.release} as {result.format} in {result.path}"
+    return Completed(name=result.status.capitalize(), message=message, data=result)
 
 
 def watch_state(announced: list[str]) -> State[list[str]]:

@@ -1,4 +1,4 @@
-"""A real Prefect server on loopback."""
+"""A real Prefect server on loopback, as `kensa up` starts it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import contextlib
 import os
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-
-from support.project import BIN
 
 # What looks after late, paused and cancelled runs and after workers, every few seconds; no test here waits for it.
 IDLE_SERVICES = ("LATE_RUNS", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "FOREMAN")
@@ -21,13 +20,12 @@ IDLE_SERVICES = ("LATE_RUNS", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "FORE
 def prefect_server(folder: Path) -> Iterator[str]:
     """The address of a server that lives in `folder`, without `/api`; it ends with the block."""
     port = free_port()
-    place = {"PREFECT_SERVER_API_HOST": "127.0.0.1", "PREFECT_SERVER_API_PORT": str(port)}  # as options: not for the UI
     quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "HOME": str(folder)}
     idle = {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in IDLE_SERVICES}
-    env = {"PATH": os.environ["PATH"], "PREFECT_HOME": str(folder), **place, **quiet, **idle}
+    env = {"PATH": os.environ["PATH"], "PREFECT_HOME": str(folder), **quiet, **idle}
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
-            [str(BIN / "prefect"), "server", "start"],
+            [sys.executable, "-m", "flows.service.server_process", "--port", str(port)],
             env=env,
             stdout=log,
             stderr=log,

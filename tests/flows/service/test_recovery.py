@@ -100,7 +100,7 @@ def test_kill_9_of_worker_and_flow_then_of_the_flow_and_then_of_the_server(facto
     kill_while_training(factory, "worker start", "prefect.engine")
     until(lambda: "kensa up: restarted: " in factory.said(), 120, "the run is restarted")
     kill_while_training(factory, "prefect.engine")
-    killed = kill_while_training(factory, "server start")
+    killed = kill_while_training(factory, "flows.service.server_process")
     run = completed(factory, before, killed)
     assert run["run_count"] == 3
     states = {state for name, state in factory.tasks(run["id"]) if name.startswith("triplets")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sqlite3
 import time
@@ -51,12 +52,17 @@ def test_a_cron_deployment_has_scheduled_runs_within_70_seconds(factory):
     """SQLAlchemy 2.1 would let the server look healthy, and schedule nothing."""
     for name in ("weekly", "every-15-minutes"):
         assert until(lambda name=name: factory.runs(name), 70, f"{name} has scheduled runs")
+    names = lambda: [run["name"] for run in factory.runs("weekly")]  # noqa: E731
+    until(lambda: all(name.startswith("all lines weekly 20") for name in names()), 60, "the planned runs are named")
     until(lambda: "line boards: next run " in factory.said(), 70, "the line's next run is shown")
 
 
 def test_all_deployments_stand_as_promised(factory):
     found = {item["name"]: item for item in factory.ask("/deployments/filter", {})}
-    assert set(found) == {"weekly", "on-new-version", "every-15-minutes", "on-demand", "daily"}
+    by_hand = {"with-settings", "promote", "rollback", "recalibrate", "export"}
+    assert set(found) == {"weekly", "on-new-version", "every-15-minutes", "on-demand", "daily"} | by_hand
+    line = {"enum": ["all", "boards"], "type": "string"}
+    assert found["weekly"]["parameter_openapi_schema"]["properties"]["line"].items() >= line.items()
     assert found["weekly"]["schedules"][0]["schedule"] == {
         "cron": "0 5 * * 1",
         "timezone": "Europe/Berlin",
@@ -70,13 +76,11 @@ def test_all_deployments_stand_as_promised(factory):
 
 def test_the_parameters_are_a_readable_form(factory):
     """What Prefect's form is drawn from: descriptions, choices and bounds of every field."""
-    found = next(item for item in factory.ask("/deployments/filter", {}) if item["name"] == "weekly")
+    found = next(item for item in factory.ask("/deployments/filter", {}) if item["name"] == "with-settings")
     schema = found["parameter_openapi_schema"]
-    assert {"config", "line", "revision"} <= set(schema["properties"])
+    assert set(schema["properties"]) == {"config"}
     kinds = schema["definitions"]
     assert {"RunConfig", "DataConfig", "SplitConfig", "TrainingConfig", "EvaluateConfig", "GateConfig"} <= set(kinds)
-    for name in ("line", "revision", "config"):
-        assert schema["properties"][name]["description"]
     for name, kind in kinds.items():
         for key, field in kind["properties"].items():
             named = kinds[field["$ref"].rpartition("/")[2]] if "$ref" in field else field
@@ -113,6 +117,20 @@ def test_a_new_version_is_trained_within_a_minute_of_its_news(factory, trained):
     print(
         f"up in {factory.seconds:.0f} s, running after {trained['running']:.0f} s, done in {trained['completed']:.0f} s"
     )
+
+
+def test_the_run_links_to_its_report_which_is_served(factory, trained):
+    """And nobody but this machine was asked for anything; see the requests of the browser in test_form.py."""
+    (run,) = factory.runs()
+    artifacts = factory.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
+    (verdict,) = [item["data"] for item in artifacts if item["key"] == "verdict-acme-boards"]
+    (link,) = re.findall(r"\[Report\]\((\S+)\)", verdict)
+    assert link == f"http://127.0.0.1:{factory.pages_port}/boards/releases/v1/report.html"
+    for address in (link, *(item["data"] for item in artifacts if item["type"] == "image")):
+        assert httpx.get(address).status_code == 200
+    (release,) = factory.ask("/deployments/filter", {"deployments": {"name": {"any_": ["promote"]}}})
+    assert release["parameter_openapi_schema"]["properties"]["line"]["enum"] == ["boards"]
+    assert "start a worker" not in factory.said()
 
 
 def test_a_second_kensa_up_in_the_folder_is_refused_in_one_line(factory):
@@ -153,7 +171,7 @@ def test_the_same_news_again_trains_nothing_not_even_after_a_restart_of_everythi
     aged(91)
     younger(89)
     assert factory.processes() == {}
-    for port in (factory.port, factory.webhook_port):
+    for port in (factory.port, factory.webhook_port, factory.pages_port):
         with socket.socket() as free:
             free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             free.bind(("127.0.0.1", port))

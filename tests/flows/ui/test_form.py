@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 
 import pytest
 from support.project import ROOT
@@ -16,14 +17,18 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def deployed(a_place, server, tmp_path_factory):
-    """The two deployments of prefect.yaml whose form a person fills in; no worker takes what it submits."""
+    """Deployments of prefect.yaml whose forms a person fills in, of two lines; no worker takes what is submitted."""
     place = a_place(tmp_path_factory.mktemp("deployed") / "place", server.env)
     for part in ("flows", "tasks", "prefect.yaml"):
         (place.folder / part).symlink_to(ROOT / part)
-    chosen = ("--name", "retrain/on-new-version", "--name", "score/on-demand")
+    (place.folder / "kensa.toml").write_text('[lines.terminal]\ntrain = "demo"\n[lines.nihon]\ntrain = "demo"\n')
+    names = ("retrain/on-new-version", "retrain/with-settings", "score/on-demand", "promote/promote")
+    chosen = [word for name in names for word in ("--name", name)]
     for words in (("work-pool", "create", "kensa", "--type", "process", "--overwrite"), ("deploy", *chosen)):
         done = place.run("prefect", "--no-prompt", *words, KENSA_ROOT=str(place.folder))
         assert done.code == 0, done.out + done.err
+    done = place.run(sys.executable, "-m", "flows.service.forms")
+    assert done.code == 0, done.err
 
 
 def to_form(page, deployment):
@@ -42,6 +47,11 @@ def explained(page):
         "all => all.map(one => [one.innerText, one.nextElementSibling.innerText])"
     )
     return [(label.removesuffix("(Optional)").strip().lower().replace(" ", "_"), text) for label, text in found]
+
+
+def height(page):
+    """Of the whole page in pixels, with what scrolls inside it."""
+    return page.evaluate("Math.max(...[...document.querySelectorAll('*')].map(one => one.scrollHeight))")
 
 
 def promised():
@@ -63,10 +73,27 @@ def test_a_walk_from_the_dashboard_to_the_form_of_a_retraining(page, server, boa
         page.get_by_text(text).first.wait_for()
     to_form(page, "on-new-version")
     fields = explained(page)
-    assert [name for name, _ in fields[:3]] == ["line", "revision", "config"], "the longest last"
+    assert [name for name, _ in fields] == ["line", "revision", "settings"]
     assert "all: each in turn" in fields[0][1]
     assert "a commit" in fields[1][1]
-    assert fields[3:] == list(promised())
+    assert height(page) <= page.viewport_size["height"], "it fits on the screen"
+    line = page.get_by_role("button", name="Select line")
+    line.click()
+    assert page.get_by_role("option").all_inner_texts() == ["all", "terminal", "nihon"]
+    page.get_by_role("option", name="nihon", exact=True).click()
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_url(lambda url: not url.partition("?")[0].endswith("/run"))
+    [run] = server.filter("flow_runs", deployments={"name": {"any_": ["on-new-version"]}})
+    assert run["parameters"]["line"] == "nihon"
+    assert [url for url in page.asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
+
+
+def test_every_setting_has_its_place_in_a_form_of_its_own(page, server, deployed):
+    page.goto(f"{server.url}/v2/dashboard")
+    to_form(page, "with-settings")
+    fields = explained(page)
+    assert fields[0][0] == "config"
+    assert fields[1:] == list(promised())
     rows, preset = page.get_by_label("Rows (Optional)"), page.get_by_role("button", name="Select Preset")
     preset.click()
     assert page.get_by_role("option").all_inner_texts() == ["best", "rt", "notebook"]
@@ -91,10 +118,13 @@ def test_the_form_that_judges_parts_starts_a_run_with_what_was_filled_in(page, s
     assert [name for name, _ in fields] == ["source", "line", "release", "against", "out", *OF_SOURCE]
     assert all(len(text.split()) > 5 for _, text in fields), fields
     assert page.get_by_label("out (Optional)").input_value() == VERDICTS
+    page.get_by_role("button", name="Select line").click()
+    assert page.get_by_role("option").all_inner_texts() == ["terminal", "nihon"]
+    page.keyboard.press("Escape")
     page.get_by_label("source", exact=True).fill("acme/boards")
     page.get_by_role("button", name="Submit").click()
     page.wait_for_url(lambda url: not url.partition("?")[0].endswith("/run"))
     [run] = server.filter("flow_runs", deployments={"name": {"any_": ["on-demand"]}})
-    usual = {"line": None, "release": None, "against": None, "out": VERDICTS, **dict.fromkeys(OF_SOURCE)}
+    usual = {"release": None, "against": None, "out": VERDICTS, **dict.fromkeys(OF_SOURCE)}
     assert run["parameters"] == {"source": "acme/boards", **usual}
     assert run["state_type"] in ("SCHEDULED", "PENDING")
