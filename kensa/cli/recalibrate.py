@@ -25,7 +25,9 @@ def recalibrate(
     ),
     rule: ThresholdRule = Option("target_fpr", help="Rule that sets the threshold between good and defect."),
     cheapest: bool = Option(
-        False, "--cheapest", help="Choose the threshold of least cost; needs --prevalence, --escape, --overkill."
+        False,
+        "--cheapest",
+        help="Choose the threshold of least cost on the calibration records; needs --prevalence, --escape, --overkill.",
     ),
     prevalence: float | None = Option(None, metavar="SHARE", help="Share of defective parts on the line."),
     escape: float | None = Option(None, metavar="COST", help="Cost of one missed defect."),

@@ -46,8 +46,11 @@ def watch(
     while True:
         try:
             require_server(needed=True)
-            for version in look():
+            versions = look()
+            for version in versions:
                 print(f"announced: {version}", flush=True)
+            if once and not versions:
+                print("nothing new: no watched dataset has a version that was not announced before")
         except (SomeLinesFailed, ServerUnreachable, httpx.HTTPError) as error:
             if once:
                 raise

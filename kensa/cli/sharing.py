@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Literal
 
-from typer import Argument, Option
+from typer import Argument, Option, confirm
 
 from kensa.cli.command import with_examples
 from kensa.cli.options import ARTIFACTS, AS_JSON, DATA, VERSION
 from kensa.cli.terminal import print_result
+from tasks.core.errors import BadSetting
 from tasks.core.results import PushResult, StoreResult
+
+MAPS_IN = "anchors.npz, gallery.npz, labels.parquet, reference.npz and the pages"
 
 
 @with_examples("kensa push v3 acme/board-model", "kensa push v3 acme/board-model --public")
@@ -19,17 +23,29 @@ def push(
     repository: str = Argument(
         metavar="REPOSITORY", help="org/name; a repository that does not exist is created, private."
     ),
-    public: bool = Option(False, "--public", help="Make a new repository public."),
+    public: bool = Option(
+        False, "--public", help="Make a new repository public; with the release, maps of your parts are public, too."
+    ),
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
 ) -> None:
     """Publish a release to a model repository of the Hub.
 
-    The release gets a tag of its name. It needs an HF_TOKEN that may write to the repository.
+    The release gets a tag of its name. It needs an HF_TOKEN that may write to the repository. A terminal asks before
+    anything becomes public.
     """
+    if public:
+        _confirm_public(version)
     from tasks.registry.hub_push import push as publish
 
     print_result(publish(artifacts, version, repository, public), as_json, _print_push)
+
+
+def _confirm_public(version: str) -> None:
+    """Say what becomes public, and ask where somebody can answer; BadSetting for a no."""
+    print(f"kensa: {MAPS_IN} of {version} hold maps of your parts, and become public", file=sys.stderr)
+    if sys.stdin.isatty() and not confirm("Make them public?", err=True):
+        raise BadSetting("--public: not confirmed; nothing was sent")
 
 
 def _print_push(result: PushResult) -> None:

@@ -45,3 +45,10 @@ def test_the_ports_are_passed_on(run, monkeypatch):
     monkeypatch.setattr("flows.service.up.up", lambda *values: ports.append(values) or 3)
     assert run("up", "--port", "4300", "--webhook-port", "4380", "--pages-port", "4340").code == 3
     assert ports == [(Ports(server=4300, webhook=4380, pages=4340),)]
+
+
+def test_one_look_that_finds_nothing_says_so(run, looks, monkeypatch):
+    monkeypatch.setattr("flows.watch.watch", list)
+    ended = run("watch", "--once")
+    assert ended.code == 0
+    assert ended.out.startswith("nothing new: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import random
@@ -194,3 +195,13 @@ def test_bad_words_are_told_in_one_line(pushing, words, env, line):
 
 def _oid(content):
     return hashlib.sha256(content).hexdigest()
+
+
+def test_a_terminal_asks_before_maps_become_public(run, small_line, monkeypatch):
+    answer = io.StringIO("n\n")
+    answer.isatty = lambda: True
+    monkeypatch.setattr("sys.stdin", answer)
+    done = run("push", "v1", REPOSITORY, "--public", "--artifacts", small_line.artifacts_folder)
+    assert done.code == 2
+    assert "gallery.npz" in done.err
+    assert "--public: not confirmed; nothing was sent" in done.err
