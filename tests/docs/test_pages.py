@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import subprocess
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
-from support.project import ROOT
+from support.commands import SMALL
+from support.inspected_parts import map_column
+from support.project import BIN, ROOT
 
 from kensa.cli.main import COMMANDS, load_command
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 FENCE = re.compile(r"^```\w*\n(.*?)^```", re.M | re.S)
 LINK = re.compile(r"(?<!`)\]\(([^)\s]+)\)")
+MISTAKE = "fit.epoch"  # shown as one
 MAKE = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
 
 
@@ -79,7 +86,9 @@ def test_settings_that_pages_set_exist():
 
     for page in PAGES:
         for name in re.findall(r"--set ([a-z_]+(?:\.[a-z_]+)?)=", page.read_text(encoding="utf-8")):
-            assert name in {*setting_fields(), "key"}, f"{page.name}: {name}"
+            assert name in {*setting_fields(), "key", "fit.epoch"}, (
+                f"{page.name}: {name}"
+            )  # the last: an error on purpose
 
 
 @pytest.mark.slow
@@ -93,3 +102,29 @@ def test_photographs_become_a_source_that_is_trained_on(a_place, tmp_path):
         done = place.kensa(*words[1:], *short, small=False)
         assert done.code in ((0, 1) if short else (0,)), done.err  # two epochs may not pass the gate
         assert "Traceback" not in done.err
+
+
+@pytest.mark.slow
+def test_a_model_that_was_trained_elsewhere_is_taken(served, hidden):
+    """docs/scale.md: trained from a stage by python -m tasks.train on JAX, then judged and released here."""
+    (served.folder / "boards").mkdir()
+    pq.write_table(map_column(hidden(200)), served.folder / "boards" / "table.parquet")
+    assert served.kensa("retrain", "--train", "boards", "--set", "fit.epochs=1").code in (0, 1)
+    (stage,) = (served.folder / "data" / "stages").glob("triplets-*")
+    settings = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
+    words = [BIN / "python", "-m", "tasks.train", stage, "--preset", "notebook", "--data", served.folder / "there"]
+    there = subprocess.run(
+        [*words, *settings],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=served.folder,
+        env={**served.env, "KERAS_BACKEND": "jax"},
+    )
+    assert there.returncode == 0, there.stderr
+    model = Path(there.stdout.strip())
+    shutil.copytree(served.folder / model, served.folder / "data" / "stages" / model.name)
+    done = served.kensa("retrain", "--train", "boards", "--json", "--log-level", "info", KERAS_BACKEND="jax")
+    assert done.told["status"] in ("released", "rejected"), done.err
+    assert not re.search(r"epoch +1/", done.err), "nothing is trained here"
+    assert f"kept: data/stages/{model.name}" in done.err
