@@ -35,7 +35,8 @@ def drift(
 
     Args:
         line: The product line of kensa.toml whose champion is used, or all: each line with a setting drift.
-        source: The new parts in place of the line's setting: org/name[@revision] on the Hub, a folder, or demo.
+        source: The new parts in place of the line's setting: org/name[@revision] on the Hub, files, a folder, an
+            address, or demo; several with ; between.
         release: A release such as v3 to use in place of the champion.
         out: The folder of the pages, one for each line; they have addresses if it is below artifacts/.
         config: The configuration of the source, if it has several.

@@ -66,7 +66,7 @@ def _pinned(target: ReproductionTarget, name: str, config: RunConfig) -> PinnedS
     """The source at the release's revision; SourceChanged where it is gone or another by now."""
     source = target.sources[name]
     try:
-        resolved = steps.resolve(source.source, source.revision if source.kind == "hub" else None, config.data_path)
+        resolved = steps.resolve(source.pinned, None, config.data_path)
     except (UnknownSource, UnknownRevision) as error:
         raise source_missing(target, name, str(error)) from None
     return require_same_source(target, name, resolved)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from prefect import State, flow
@@ -24,7 +23,7 @@ from tasks.config.overrides import apply_overrides
 from tasks.config.run import RunConfig
 from tasks.core.errors import SomeLinesFailed, UnfitData
 from tasks.core.facts import BankFacts
-from tasks.core.results import Finding, RetrainResult, Stage
+from tasks.core.results import Finding, PinnedSource, RetrainResult, Stage
 from tasks.evaluation.least_sizes import require_least_sizes
 from tasks.registry.champion import exclusive_run
 
@@ -77,7 +76,7 @@ def _retrain_version(
     A run that is killed here keeps its claim, and continues under it when it is restarted.
     """
     line, ledger, run = lines[name], lines.ledger(), flow_run.get_id()
-    config = apply_overrides(line.config, settings or [])
+    config = apply_overrides(line.config_at(revision), settings or [])
     ledger.note(name, revision)
     ledger.head(name, steps.resolve(line.config.train, line.config.revision, line.config.data_path).revision)
     answer = ledger.claim(name, revision, run)
@@ -85,7 +84,7 @@ def _retrain_version(
         RunArtifacts.of(line.config).publish_not_trained(name, revision, answer)
         return not_trained_state(name, revision, answer)
     try:
-        result = _retrain_once(replace(config, train=line.dataset, revision=revision))
+        result = _retrain_once(config)
     except Exception:  # and no BaseException: that is somebody ending the process
         ledger.finish(name, revision, run, "failed")
         raise
@@ -147,9 +146,16 @@ def _facts(data: PreparedData, triplets: Stage) -> dict[str, Any]:
             "source_kind": cached.facts.source_kind,
             "records": cached.facts.records,
             "modes": len(cached.facts.modes),
+            **_each_source(cached.resolved),
         }
         for name, cached in (("train", data.train), ("test", data.test))
         if cached
     }
     facts["train"]["triplets"] = BankFacts.from_json(triplets.facts).triplets["triplets_train"]
     return {"test": None, **facts}
+
+
+def _each_source(source: PinnedSource) -> dict[str, Any]:
+    """Of several sources, each with its revision."""
+    each = [{"source": part.source, "kind": part.kind, "revision": part.revision} for part in source.parts]
+    return {"sources": each} if each else {}

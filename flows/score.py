@@ -32,7 +32,8 @@ def score(
     """Write the verdict on every record of a source to a file, good, defect or unknown, and a page that explains it.
 
     Args:
-        source: The records to score: org/name[@revision] on the Hub, a folder of tables, or demo.
+        source: The records to score: org/name[@revision] on the Hub, files, a folder, an address, or demo;
+            several with ; between.
         line: The product line of kensa.toml whose champion is used; without it, the champion of artifacts/.
         release: A release such as v3 to use in place of the champion.
         against: Another release; the records whose verdict it would change are listed and shown.

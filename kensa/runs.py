@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import resource
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from tasks.core.errors import LimitedMemory, SourceUnreachable
 from tasks.core.inspection import ScoreRequest, ScoreResult
 from tasks.core.progress import step_line
 from tasks.core.results import PinnedSource, RetrainResult
+from tasks.sources.address import join_sources
 
 if TYPE_CHECKING:
     from tasks.registry.releases import Release
@@ -25,11 +26,12 @@ LEAST_ADDRESSES = 4_000_000_000  # bytes; a small training was seen to reserve 3
 TOP_KEYS = {"test", "revision", "preset", "data_folder", "artifacts_folder"}  # those that are no `--set key=value`
 
 
-def retrain(train: str = "demo", **settings: Any) -> RetrainResult:
+def retrain(train: str | Sequence[str] = "demo", **settings: Any) -> RetrainResult:
     """Train and evaluate a model, and release it if it passes the gate; the same as `kensa retrain`.
 
     Args:
-        train: The training source: org/name[@revision] on the Hub, a folder of tables, or demo.
+        train: The training source: org/name[@revision] on the Hub, files, a folder, an address such as
+            s3://bucket/folder, or demo; or several of them.
         settings: Any setting of `kensa retrain --help`, a section as a mapping: `preset="rt"`, `fit={"epochs": 5}`,
             `data_folder="cache"`.
 
@@ -50,7 +52,7 @@ def retrain(train: str = "demo", **settings: Any) -> RetrainResult:
     return retrain_with(run_config(train, settings))
 
 
-def run_config(train: str, settings: Mapping[str, Any]) -> RunConfig:
+def run_config(train: str | Sequence[str], settings: Mapping[str, Any]) -> RunConfig:
     """The run with these settings; raises BadSetting for one that is unknown, of another type or out of bounds."""
     values: dict[str, Any] = {}
     for key, value in settings.items():
@@ -58,8 +60,10 @@ def run_config(train: str, settings: Mapping[str, Any]) -> RunConfig:
             {f"{key}.{name}": inner for name, inner in value.items()} if isinstance(value, Mapping) else {key: value}
         )
     top = {key: values.pop(key) for key in TOP_KEYS & set(values)}
+    if isinstance(top.get("test"), list | tuple):
+        top["test"] = join_sources(top["test"])
     words = [f"{key}={'none' if value is None else value}" for key, value in values.items()]
-    return apply_overrides(RunConfig(train=train, **top), words)
+    return apply_overrides(RunConfig(train=join_sources(train), **top), words)
 
 
 def retrain_with(config: RunConfig) -> RetrainResult:
@@ -150,7 +154,7 @@ def preload_training() -> threading.Thread:
 
 
 def score(
-    source: str,
+    source: str | Sequence[str],
     *,
     release: str | None = None,
     out: str | Path = "verdicts.parquet",
@@ -165,7 +169,7 @@ def score(
     """Write the verdict on every record of a source to a Parquet file; the same as `kensa score`.
 
     Args:
-        source: org/name[@revision] on the Hub, a folder of tables, or demo.
+        source: org/name[@revision] on the Hub, files, a folder, an address, or demo; or several of them.
         release: A release such as v3; the champion by default.
         out: The Parquet file, a row a record: row, mode, distance, score, verdict, margin, beta, sqrt_ve.
         report: An HTML file that explains the verdicts.
@@ -190,7 +194,7 @@ def score(
     request = ScoreRequest(
         Path(out), page, version=release, against=against, language=language, config=config, part=part, good=good
     )
-    return write_verdicts(download(resolve(source, None, Path(DATA_FOLDER))), Path(artifacts), request)
+    return write_verdicts(download(resolve(join_sources(source), None, Path(DATA_FOLDER))), Path(artifacts), request)
 
 
 def releases(artifacts: str | Path = ARTIFACTS_FOLDER) -> list[Release]:

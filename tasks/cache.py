@@ -56,10 +56,13 @@ def cache(downloaded: DownloadedSource, data: DataConfig, data_folder: Path, hel
 
 
 def _reading(downloaded: DownloadedSource) -> str:
-    """The revision; with a mark where an earlier version read the files of the Hub otherwise (a folder has its own)."""
+    """What names the source; with a mark where an earlier version read the files of the Hub otherwise.
+
+    A folder has another revision then, and what is named by a path or chosen by `#…` no earlier version could read.
+    """
     source = downloaded.resolved
-    if source.kind != "hub":
-        return source.revision
+    if source.kind != "hub" or source.identity != source.revision:
+        return source.identity
     folder = Path(downloaded.folder)
     otherwise = was_read_otherwise(list_tables(folder), read_card(folder, source.source))
     return f"{source.revision}, read anew" if otherwise else source.revision

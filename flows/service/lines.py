@@ -4,7 +4,7 @@ tries = 3                      # of one dataset version, before it is given up
 notify = "slack-webhook/kensa" # a Prefect block that notifies people of failures, rejections and promotions
 schedule = "0 5 * * 1"         # of every line without its own, with timezone = "Asia/Tokyo"
 [lines.boards]                 # releases go to artifacts/boards
-train = "acme/boards"          # the branch is main, or what follows an @
+train = "acme/boards"          # the branch is main, or what follows an @; several: ["acme/boards", "./night"]
 preset = "notebook"
 set = ["fit.epochs=5"]
 drift = "acme/inspected"       # new parts, compared each day with those that the champion was made with
@@ -29,6 +29,7 @@ from tasks.config.overrides import parse_run
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER, RunConfig
 from tasks.config.toml_file import read_toml
 from tasks.core.errors import BadSetting
+from tasks.sources.address import at_revision, hub_branches, join_sources, split_sources
 
 LINES_FILE = Path("kensa.toml")
 # What CronSim and Prefect's croniter read alike; to croniter a range from a day to itself is every day.
@@ -116,8 +117,10 @@ class NewPartsSource:
 
 
 def _parse_new_parts(content: Any) -> NewPartsSource:
-    """A source, or a table of `source`, `config` and `part`."""
-    table = {"source": content} if isinstance(content, str) else content
+    """A source or a list of them, or a table of `source`, `config` and `part`."""
+    table = dict(content) if isinstance(content, dict) else {"source": content}
+    if isinstance(table.get("source"), list) and all(isinstance(text, str) for text in table["source"]):
+        table["source"] = join_sources(table["source"])
     if (
         not isinstance(table, dict)
         or "source" not in table
@@ -165,14 +168,20 @@ class ProductLine:
     drift: NewPartsSource | None = None
 
     @property
-    def dataset(self) -> str:
-        """The training source without its branch."""
-        return self.config.train.partition("@")[0]
+    def branches(self) -> list[tuple[str, str]]:
+        """The datasets of the Hub that are trained on, each with its branch."""
+        return hub_branches(self.config.train)
 
     @property
-    def branch(self) -> str:
-        """The branch that is watched on the Hub."""
-        return self.config.train.partition("@")[2] or "main"
+    def has_several_sources(self) -> bool:
+        """Whether a version of the line is made of the versions of several sources."""
+        return len(split_sources(self.config.train)) > 1
+
+    def config_at(self, revision: str) -> RunConfig:
+        """The configuration on one version of its dataset; of several sources, or of files, always the present one."""
+        if self.has_several_sources or not self.branches:
+            return self.config
+        return replace(self.config, train=at_revision(self.config.train, None), revision=revision)
 
 
 @dataclass(frozen=True)

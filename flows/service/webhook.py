@@ -179,11 +179,15 @@ def new_versions(body: bytes, lines: FactoryConfig) -> list[tuple[str, str]]:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise Refused(422 if place else 400, f"{place or 'body'}: {first['msg']}") from None
-    watched = [line for line in lines.by_name.values() if line.dataset == delivery.repo.name]
+    watched = [line for line in lines.by_name.values() if delivery.repo.name in dict(line.branches)]
     if not watched:
         raise Refused(403, "this dataset is not on the list of lines")
+    alone = [line for line in watched if not line.has_several_sources]
+    if not alone:
+        raise Refused(422, "the line has several sources, at which the watch looks")
     heads = delivery.heads()
-    versions = [(line.name, heads[line.branch]) for line in watched if line.branch in heads]
+    branches = {line.name: dict(line.branches)[delivery.repo.name] for line in alone}
+    versions = [(name, heads[branch]) for name, branch in branches.items() if branch in heads]
     if not versions:
         raise Refused(422, "no watched branch has a new commit in updatedRefs")
     return versions

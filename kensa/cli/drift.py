@@ -7,7 +7,7 @@ from pathlib import Path
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, CONFIG, LANGUAGE, PART, RELEASE, SOURCE
+from kensa.cli.options import ARTIFACTS, AS_JSON, CONFIG, LANGUAGE, PART, RELEASE, SOURCES
 from kensa.cli.terminal import print_result, print_table, print_unread
 from tasks.config.run import DATA_FOLDER, Language
 from tasks.core.inspection import ChartSummary, DaySummary, DriftResult
@@ -17,7 +17,7 @@ MAX_CHARTS = 3  # that are printed; the page has all
 
 @with_examples("kensa drift ./this-week", "kensa drift acme/boards --release v3 --report boards.html")
 def drift(
-    source: str = SOURCE,
+    source: list[str] = SOURCES,
     release: str | None = RELEASE,
     report: Path = Option("drift.html", metavar="FILE", help="Page with the control charts."),
     config: str | None = CONFIG,
@@ -33,8 +33,9 @@ def drift(
     """
     from tasks.download import download, resolve
     from tasks.drift import drift as compare
+    from tasks.sources.address import join_sources
 
-    parts = download(resolve(source, None, Path(DATA_FOLDER)))
+    parts = download(resolve(join_sources(source), None, Path(DATA_FOLDER)))
     result = compare(parts, artifacts, report, version=release, language=language, config=config, part=part)
     print_result(result, as_json, _print_result)
 

@@ -18,7 +18,8 @@ def release_names(ctx: Context, incomplete: str) -> list[str]:
 A_RELEASE = {"metavar": "VERSION", "autocompletion": release_names}
 VERSION = Argument(help="A release, such as v3.", **A_RELEASE)
 RELEASE = Option(None, help="The release to use, such as v3.", show_default="the champion", **A_RELEASE)
-SOURCE = Argument(metavar="SOURCE", help="org/name[@revision] on the Hub, a folder, or demo.")
+SOURCE_FORMS = "org/name[@revision] on the Hub, files, a folder, an address such as s3://bucket/folder, or demo"
+SOURCES = Argument(metavar="SOURCE", help=f"{SOURCE_FORMS}; several are read as one.")
 ARTIFACTS = Option(ARTIFACTS_FOLDER, metavar="DIR", help="Folder of the releases.")
 DATA = Option(DATA_FOLDER, metavar="DIR", help="Folder of the caches and stages.")
 AS_JSON = Option(False, "--json", help="Print one JSON object on stdout, and nothing else there.")

@@ -9,23 +9,23 @@ from typing import Any
 from typer import Option
 
 from kensa.cli.command import Rows, with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, DATA
+from kensa.cli.options import ARTIFACTS, AS_JSON, DATA, SOURCE_FORMS
 from kensa.cli.terminal import print_result, print_table
 from tasks.config.model import PRESETS
 from tasks.config.overrides import OPTIONS, apply_overrides, read_run, setting_fields, types_of
 from tasks.config.run import PresetName, RunConfig
 from tasks.core.errors import BadSetting
 from tasks.core.results import RetrainResult
+from tasks.sources.address import join_sources, split_sources
 
 METRICS = ("auroc", "mode_accuracy", "good_auroc", "good_accuracy", "angular_accuracy_at_0.5")
 
 TRAIN = Option(
-    None,
-    metavar="SOURCE",
-    help="Training source: org/name[@revision] on the Hub, a folder, or demo.",
-    show_default=RunConfig.train,
+    [], metavar="SOURCE", help=f"Training source: {SOURCE_FORMS}; repeat it for more.", show_default=RunConfig.train
 )
-TEST = Option(None, metavar="SOURCE", help="Separate test source.", show_default="a part of the training source")
+TEST = Option(
+    [], metavar="SOURCE", help="Separate test source; repeat it for more.", show_default="a part of the training source"
+)
 REVISION = Option(None, metavar="REV", help="Branch, tag or commit of the training source.", show_default="main")
 PRESET = Option(None, help="Values of the network's and the training's settings.", show_default=RunConfig.preset)
 SETTINGS_FILE = Option(
@@ -71,12 +71,13 @@ def _as_typed(value: Any) -> str:
 
 @with_examples(
     "kensa retrain --train acme/boards",
+    "kensa retrain --train s3://factory/boards --train ./night-shift.csv",
     "kensa retrain --train ./boards --test ./night-shift --set fit.epochs=20 --set report.language=ja",
     **{"Settings for --set": setting_rows},
 )
 def retrain(
-    train: str | None = TRAIN,
-    test: str | None = TEST,
+    train: list[str] = TRAIN,
+    test: list[str] = TEST,
     revision: str | None = REVISION,
     preset: PresetName | None = PRESET,
     settings_file: Path | None = SETTINGS_FILE,
@@ -97,15 +98,18 @@ def retrain(
 
 
 def configure_run(
-    options: dict[str, str | None], settings_file: Path | None, settings: list[str], data: Path, artifacts: Path
+    options: dict[str, Any], settings_file: Path | None, settings: list[str], data: Path, artifacts: Path
 ) -> RunConfig:
     """The run of a settings file, with the options that were typed; raises BadSetting."""
     for word in settings:
         if word.partition("=")[0].strip() in OPTIONS:
             raise BadSetting(f"--set {word}: expected it as an option; see kensa retrain --help")
     config = read_run(settings_file) if settings_file else RunConfig()
-    typed = {name: value for name, value in options.items() if value is not None}
+    typed = {name: value for name, value in options.items() if value not in (None, [])}
+    typed |= {name: join_sources(typed[name]) for name in ("train", "test") if name in typed}
     config = replace(config, **typed, data_folder=str(data), artifacts_folder=str(artifacts))
+    if config.revision and len(split_sources(config.train)) > 1:
+        raise BadSetting("--revision: expected one training source, found several; write each as org/name@revision")
     return apply_overrides(config, settings)
 
 

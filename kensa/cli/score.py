@@ -7,19 +7,21 @@ from pathlib import Path
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, CONFIG, LANGUAGE, PART, RELEASE, SOURCE
+from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, CONFIG, LANGUAGE, PART, RELEASE, SOURCES
 from kensa.cli.terminal import print_result, print_table, print_unread
 from tasks.config.run import Language
 from tasks.core.inspection import LabelledResult, ScoreResult
 from tasks.core.text import one_line
+from tasks.sources.address import join_sources
 
 
 @with_examples(
     "kensa score ./new-parts --report verdicts.html",
+    "kensa score monday.csv tuesday.csv",
     "kensa score acme/boards --release v3 --against v2 --out boards.parquet",
 )
 def score(
-    source: str = SOURCE,
+    source: list[str] = SOURCES,
     release: str | None = RELEASE,
     out: Path = Option("verdicts.parquet", metavar="FILE", help="Parquet file of the verdicts."),
     report: Path | None = Option(
@@ -45,7 +47,7 @@ def score(
     from kensa.runs import score as write_verdicts
 
     result = write_verdicts(
-        source,
+        join_sources(source),
         release=release,
         out=out,
         report=report,

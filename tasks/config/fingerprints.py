@@ -86,6 +86,6 @@ def fingerprint(train: PinnedSource, test: PinnedSource | None, config: RunConfi
     Raises BadSetting for a tower or distance of your own that is not found.
     """
     versions = (CACHE_VERSION, TRIPLETS_VERSION, MODEL_VERSION, FOLD_VERSION, REPORT_VERSION)
-    revisions, resolved = (train.revision, test.revision if test else None), config.resolved()
+    revisions, resolved = (train.identity, test.identity if test else None), config.resolved()
     own = own_digests((resolved.tower.kind, resolved.fit.distance))
     return digest_of("retrain", versions, *revisions, config.fingerprint_fields(), *([own] if own else []))

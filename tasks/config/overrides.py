@@ -112,9 +112,19 @@ def read_run(path: Path) -> RunConfig:
         raise BadSetting(f"{where}: cannot be read: {one_line(error)}") from None
 
 
+def _with_joined_sources(table: Any) -> Any:
+    """The table with a list of sources as one text, as `RunConfig` has them."""
+    if not isinstance(table, dict):
+        return table
+    lists = {key: table[key] for key in ("train", "test") if isinstance(table.get(key), list)}
+    joined = {key: "; ".join(value) for key, value in lists.items() if all(isinstance(text, str) for text in value)}
+    return table | joined
+
+
 def parse_run(where: str, table: Any, other_keys: Set[str] = frozenset()) -> RunConfig:
     """The run of a table of a TOML file, which may hold `other_keys` beside; BadSetting says where it is wrong."""
     keys = RUN_KEYS | other_keys
+    table = _with_joined_sources(table)
     if not isinstance(table, dict) or not set(table) <= keys or not isinstance(table.get("train"), str):
         raise BadSetting(f"{where}: expected train and, optionally, {', '.join(sorted(keys - {'train'}))}")
     words = table.get("set", [])

@@ -185,7 +185,10 @@ class ReportConfig(ValidatedConfig):
 class RunConfig(ValidatedConfig):
     """One retraining: the sources, the preset and every setting."""
 
-    train: str = setting("demo", "Training source: org/name[@revision] on the Hub, a folder, or demo")
+    train: str = setting(
+        "demo",
+        "Training source: org/name[@revision] on the Hub, files, a folder, an address, or demo; several with ; between",
+    )
     test: str | None = setting(None, "Separate test source; default: a part of the training source is held out")
     revision: str | None = setting(None, "Branch, tag or commit of the training source; default: main")
     preset: PresetName = setting("best", "Preset: the values of what is None in tower and fit")

@@ -31,29 +31,49 @@ class Finding:
 
 @dataclass(frozen=True)
 class PinnedSource:
-    """A source pinned to one revision: a Hub commit, a folder's content digest, the demo's version.
+    """A source pinned to one revision: a Hub commit, a digest of files' contents, the demo's version.
 
-    not_fetched: files of a Hub dataset that look like data and are no tables, as far as its listing is known.
+    not_fetched: files of a Hub dataset that look like data and are no tables, as far as its listing is known; names:
+    the files that were named, below the folder `location`; path: what is read of a Hub dataset, where that is not all;
+    choice: the configuration and split that the source names itself, as `#config=…,part=…`; parts: of several sources,
+    each; keep: the folder below which an archive is unpacked, or files of an address are fetched.
     """
 
     source: str
-    kind: Literal["hub", "folder", "demo"]
+    kind: Literal["hub", "folder", "files", "archive", "address", "several", "demo"]
     location: str
     revision: str
     not_fetched: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    names: tuple[str, ...] = ()
+    path: str = ""
+    choice: str = ""
+    parts: tuple[PinnedSource, ...] = ()
+    keep: str = field(default="", compare=False, repr=False)
 
     @property
     def title(self) -> str:
-        """Source and short revision, as run names show them."""
-        return f"{self.source.rsplit('/', 1)[-1] or self.source}@{self.revision[:7]}"
+        """Source and short revision, as run names show them; of several, the first one and how many more."""
+        name = self.parts[0].source if self.parts else self.source
+        more = f"+{len(self.parts) - 1}" if self.parts else ""
+        return f"{name.rsplit('/', 1)[-1] or name}{more}@{self.revision[:7]}"
+
+    @property
+    def identity(self) -> str:
+        """The revision, and what is read of it where that is not all: what names caches and runs."""
+        return " ".join(filter(None, (self.revision, self.path, self.choice)))
 
 
 @dataclass(frozen=True)
 class DownloadedSource:
-    """Where the pinned files lie; `folder` is empty for the demonstration part."""
+    """Where the pinned files lie; `folder` is empty for the demonstration part, and for several sources: see `parts`.
+
+    names: the tables below the folder that are read, all of them; None where their names and the card decide.
+    """
 
     resolved: PinnedSource
     folder: str
+    names: tuple[str, ...] | None = None
+    parts: tuple[DownloadedSource, ...] = ()
 
 
 @dataclass(frozen=True)

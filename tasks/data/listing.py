@@ -33,7 +33,7 @@ class Listing:
 def list_tables(folder: Path) -> Listing:
     """The listing of a folder, through links to other folders; UnreadableSource where a folder cannot be read."""
     names = sorted(_visible_files(folder))
-    tables = [name for name in names if table_kind(name) and not _is_verdicts(folder / name)]
+    tables = [name for name in names if table_kind(name) and not is_verdicts(folder / name)]
     return Listing(folder, tuple(tables), other_data(set(names) - set(tables)))
 
 
@@ -71,7 +71,7 @@ def _visible_files(folder: Path) -> list[str]:
     return names
 
 
-def _is_verdicts(path: Path) -> bool:
+def is_verdicts(path: Path) -> bool:
     """Whether Kensa wrote the file as verdicts; its metadata hold the key `kensa`."""
     if table_kind(path.name) != "parquet" or b"kensa" not in parquet_footer(path):
         return False

@@ -14,16 +14,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.config.run import DataConfig
-from tasks.core.errors import BadInput, UnreadableSource
+from tasks.core.errors import BadInput, BadSetting, UnreadableSource
 from tasks.core.results import DownloadedSource, Finding
 from tasks.core.text import one_line
 from tasks.data.card import read_card
 from tasks.data.csv_files import csv_schema, has_rows, read_csv
 from tasks.data.json_files import read_json
 from tasks.data.limits import require_bounded, require_max_rows
-from tasks.data.listing import Listing, list_tables
-from tasks.data.schema import MAP_COLUMN_LAYOUT, VALUE_COLUMN, TableLayout, detect_layout, is_number, listed
-from tasks.data.selection import Selection, names_of_classes, select
+from tasks.data.listing import Listing, list_tables, table_kind
+from tasks.data.schema import MAP_COLUMN_LAYOUT, VALUE_COLUMN, TableLayout, detect_layout, listed, union_schema
+from tasks.data.selection import names_of_classes, select
 from tasks.data.unpacked_size import FILE_MAGIC, MAX_TEXT_BYTES, find_oversized_text
 from tasks.imaging.demo import make_demo
 
@@ -65,6 +65,9 @@ class TableFile:
     class_names: dict[str, list[str]]
 
 
+Opened = tuple[list[TableFile], dict[str, str]]
+
+
 def open_source(
     downloaded: DownloadedSource, data: DataConfig, held_out: bool, option: str = TRAINING_OPTION
 ) -> TableSource:
@@ -73,45 +76,68 @@ def open_source(
     Raises UnreadableSource or BadSetting, also while the batches are read.
     """
     source = downloaded.resolved.source
-    if downloaded.resolved.kind == "demo":
-        table = _demo_table()
-        return TableSource(source, table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS)))
+    files: list[TableFile] = []
+    unread: dict[str, str] = {}
     with _translate_reader_errors(source):
-        listing = list_tables(Path(downloaded.folder))
-        others = {*listing.others, *downloaded.resolved.not_fetched}
-        return _open_listing(replace(listing, others=tuple(others)), source, data, held_out, option)
+        for part in downloaded.parts or (downloaded,):
+            prefix = f"{part.resolved.source}: " if downloaded.parts and part.names is None else ""
+            part_files, part_unread = _open_part(part, data, held_out, option)
+            files += [replace(file, name=f"{prefix}{file.name}") for file in part_files]
+            unread |= {f"{prefix}{name}": reason for name, reason in part_unread.items()}
+        return _merge(files, unread, source, data)
 
 
-def _open_listing(listing: Listing, source: str, data: DataConfig, held_out: bool, option: str) -> TableSource:
-    folder, card = listing.folder, read_card(listing.folder, source)
+def _open_part(downloaded: DownloadedSource, data: DataConfig, held_out: bool, option: str) -> Opened:
+    """The files of one source, and those that are left out, with the reason."""
+    pinned = downloaded.resolved
+    data = replace(data, **dict(word.split("=") for word in pinned.choice.removeprefix("#").split(",") if word))
+    if pinned.kind == "demo":
+        return [_demo_file()], {}
+    folder = Path(downloaded.folder)
+    if downloaded.names is not None:
+        if pinned.choice:
+            raise BadSetting(f"{pinned.source}: expected files without {pinned.choice}: what is named is read as a whole")
+        return _open_files(folder, downloaded.names, pinned.source, data, {}), {}
+    listing = list_tables(folder)
+    listing = replace(listing, others=(*{*listing.others, *pinned.not_fetched},))
+    return _open_listing(listing, pinned.source, data, held_out, option)
+
+
+def _open_listing(listing: Listing, source: str, data: DataConfig, held_out: bool, option: str) -> Opened:
+    card = read_card(listing.folder, source)
     if not listing.tables:
         raise UnreadableSource(f"{source}: expected tables, found none")
     selection = select(listing, card, data, held_out, source, option)
-    _require_whole(folder, selection)
-    require_bounded([folder / name for name in selection.files], source, data)
     class_names = card.class_names.get(data.config or "default", {})
-    files = [_open_file(folder, name, selection.kind, class_names) for name in selection.files]
-    return _merge(files, selection, source, data)
+    return _open_files(listing.folder, selection.files, source, data, class_names), selection.unread
 
 
-def _require_whole(folder: Path, selection: Selection) -> None:
+def _open_files(
+    folder: Path, names: tuple[str, ...], source: str, data: DataConfig, class_names: dict[str, list[str]]
+) -> list[TableFile]:
+    _require_whole(folder, names)
+    require_bounded([folder / name for name in names], source, data)
+    return [_open_file(folder, name, class_names) for name in names]
+
+
+def _require_whole(folder: Path, names: tuple[str, ...]) -> None:
     """Name the file that is a pointer of Git LFS, or no whole Parquet file."""
-    for name in selection.files:
+    for name in names:
         path = folder / name
         with path.open("rb") as file:
             if file.read(len(LFS_POINTER)) == LFS_POINTER:
                 raise UnreadableSource(f"{folder}: {name} is a pointer of Git LFS, not the table; run git lfs pull there")
-        if selection.kind == "parquet":
+        if table_kind(name) == "parquet":
             try:
                 pq.read_metadata(path)
             except (pa.ArrowException, OSError) as error:
                 raise UnreadableSource(f"{folder}: {name} is no whole Parquet file: {one_line(error)}") from None
 
 
-def _open_file(folder: Path, name: str, kind: str, class_names: dict[str, list[str]]) -> TableFile:
+def _open_file(folder: Path, name: str, class_names: dict[str, list[str]]) -> TableFile:
     path = folder / name
     openers = {"parquet": _open_parquet, "arrow": _open_arrow, "json": _open_json}
-    schema, rows, read = openers.get(kind, _open_csv)(path, name)
+    schema, rows, read = openers.get(table_kind(name) or "", _open_csv)(path, name)
     names = {**class_names, **names_of_classes(schema)}
     return TableFile(name, schema, rows, read, {column: names[column] for column in names if _is_coded(schema, column)})
 
@@ -169,38 +195,20 @@ def _open_json(path: Path, name: str) -> tuple[pa.Schema, bool, Callable[[list[s
             batch = pa.RecordBatch.from_pydict({**dict(zip(batch.schema.names, batch.columns, strict=True)), **missing})
             yield batch.select(columns)
 
-    return _union(schemas), bool(schemas), read
+    return union_schema(schemas), bool(schemas), read
 
 
-def _union(schemas: list[pa.Schema]) -> pa.Schema:
-    """The columns of all schemas, with a type that says whether they hold numbers, lists of numbers, or text."""
-    kinds: dict[str, list[pa.DataType]] = {}
-    for schema in schemas:
-        for field in schema:
-            if not pa.types.is_null(field.type) or field.name not in kinds:
-                kinds.setdefault(field.name, []).append(field.type)
-    return pa.schema([(name, _common(name, types)) for name, types in kinds.items()])
-
-
-def _common(name: str, kinds: list[pa.DataType]) -> pa.DataType:
-    kinds = [kind for kind in kinds if not pa.types.is_null(kind)]
-    if not kinds:
-        return pa.float32() if VALUE_COLUMN.fullmatch(name) else pa.string()
-    if len(set(kinds)) == 1 or all(map(is_number, kinds)):
-        return kinds[0]
-    return next((kind for kind in kinds if not is_number(kind)), kinds[0])
-
-
-def _merge(files: list[TableFile], selection: Selection, source: str, data: DataConfig) -> TableSource:
+def _merge(files: list[TableFile], unread: dict[str, str], source: str, data: DataConfig) -> TableSource:
     """All files as one source; those without records have no say in its columns."""
     filled = [file for file in files if file.has_rows]
     if not filled:
-        raise UnreadableSource(f"{source}: expected records, found {selection.kind} files without rows")
-    schema = _union([_with_names(file) for file in filled])
+        kinds = " and ".join(sorted({table_kind(file.name) or "other" for file in files}))
+        raise UnreadableSource(f"{source}: expected records, found {kinds} files without rows")
+    schema = union_schema([_with_names(file) for file in filled])
     layout = detect_layout(schema, data)
     columns = layout.names(schema) or schema.names[:1]
     _require_maps(filled, layout, columns, source)
-    unread = selection.unread | {file.name: "no records" for file in files if not file.has_rows}
+    unread = unread | {file.name: "no records" for file in files if not file.has_rows}
     findings = (*_files_read(unread, len(filled)), *_columns_in_all(filled, columns))
     batches = _read_all(filled, columns, source, data)
     return TableSource(source, schema, batches, findings, tuple(f"{name} ({reason})" for name, reason in unread.items()))
@@ -272,10 +280,11 @@ def _class_name(code: int | None, names: list[str]) -> str | None:
     return names[code] if code < len(names) else str(code)
 
 
-def _demo_table() -> pa.Table:
+def _demo_file() -> TableFile:
     demo = make_demo()
     maps = pa.FixedSizeListArray.from_arrays(pa.array(demo.maps.ravel()), demo.maps.shape[1])
-    return pa.table({"map": maps, "label": demo.label, "fmode": demo.fmode, "group": list(demo.group)})
+    table = pa.table({"map": maps, "label": demo.label, "fmode": demo.fmode, "group": list(demo.group)})
+    return TableFile("demo", table.schema, True, lambda names: iter(table.select(names).to_batches(BATCH_ROWS)), {})
 
 
 @contextmanager

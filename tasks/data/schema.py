@@ -181,3 +181,22 @@ def listed(names: list[str], most: int = 4) -> str:
     """The first few names and how many more there are."""
     first = ", ".join(names[:most])
     return first if len(names) <= most else f"{first} and {len(names) - most} more"
+
+
+def union_schema(schemas: list[pa.Schema]) -> pa.Schema:
+    """The columns of all schemas, with a type that says whether they hold numbers, lists of numbers, or text."""
+    kinds: dict[str, list[pa.DataType]] = {}
+    for schema in schemas:
+        for field in schema:
+            if not pa.types.is_null(field.type) or field.name not in kinds:
+                kinds.setdefault(field.name, []).append(field.type)
+    return pa.schema([(name, _common(name, types)) for name, types in kinds.items()])
+
+
+def _common(name: str, kinds: list[pa.DataType]) -> pa.DataType:
+    kinds = [kind for kind in kinds if not pa.types.is_null(kind)]
+    if not kinds:
+        return pa.float32() if VALUE_COLUMN.fullmatch(name) else pa.string()
+    if len(set(kinds)) == 1 or all(map(is_number, kinds)):
+        return kinds[0]
+    return next((kind for kind in kinds if not is_number(kind)), kinds[0])

@@ -20,6 +20,7 @@ from tasks.core.files import CHECKSUM_KEY
 from tasks.core.sentences import code_of, read_sentences
 from tasks.core.stages import MANIFEST, manifest_is_intact
 from tasks.core.text import one_line
+from tasks.sources.address import at_revision, hub_branches, join_sources
 
 Form = dict[str, type | UnionType]
 REQUIRED_KEYS = ("fingerprint", "status", "reasons", "compared_with", "metrics", "train", "test", "config", "files")
@@ -47,7 +48,10 @@ class StoredRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSummary(StoredRecord):
-    """A pinned source, and how many records, modes and triplets to train on it held; None where that is not stored."""
+    """A pinned source, and how many records, modes and triplets to train on it held; None where that is not stored.
+
+    sources: of several, the `source`, `kind` and `revision` of each.
+    """
 
     source: str
     kind: str | None = None
@@ -56,6 +60,21 @@ class SourceSummary(StoredRecord):
     records: int | None = None
     modes: int | None = None
     triplets: int | None = None
+    sources: list[dict[str, str]] | None = None
+
+    @property
+    def pinned(self) -> str:
+        """The source with the revision of each dataset of the Hub in its name."""
+        each = self.sources or [{"source": self.source, "kind": self.kind or "", "revision": self.revision}]
+        hub = [at_revision(one["source"], one["revision"]) if one["kind"] == "hub" else one["source"] for one in each]
+        return join_sources(hub)
+
+    @property
+    def hub_datasets(self) -> list[str]:
+        """The datasets of the Hub that were read."""
+        if self.kind not in ("hub", "several"):
+            return []
+        return list(dict.fromkeys(name for name, _ in hub_branches(self.source)))
 
     def as_json(self) -> dict[str, Any]:
         """The entries to store."""

@@ -1,6 +1,7 @@
 """What may be removed: stages, sweeps and drafts that nothing refers to any more, by one rule for each.
 
-    stages, caches   all but those that a release or draft refers to, the newest `keep` of each kind, and
+    stages, caches,
+    fetched sources  all but those that a release or draft refers to, the newest `keep` of each kind, and
                      those younger than `days`: a run may use them
     damaged          every `<name>.damaged`; they are kept for inspection until here
     drafts           all but the newest `keep` rejected ones, and those younger than `days`
@@ -28,6 +29,7 @@ from tasks.registry.releases import readable_releases, rejected_drafts
 
 MIN_AGE_DAYS = 2  # longer than any run: what a run makes and reads is younger
 STAGE_NAME = re.compile(r"([a-z-]+)-[0-9a-f]{16}")
+STAGE_FOLDERS = ("stages", "cache", "sources")  # the last: what was fetched or unpacked, which a run makes again
 FOLDER_KINDS = {"cache": "records"}  # how the folder of a stage begins where it does not begin with the stage's name
 HALF_WRITTEN = re.compile(r"\.(.+-[0-9a-f]{8}-\d+-\w+|training-[0-9a-f]{16}(\.writing)?\.npz|reading-\w+)")
 
@@ -90,7 +92,7 @@ def _remove(path: Path) -> None:
 def _stages(data: Path, roots: list[Path], keep: int, before: float) -> Iterator[Removable]:
     used = set().union(*map(_used_stages, roots))
     by_kind: dict[str, list[Path]] = {}
-    for folder in [*(data / "stages").glob("*"), *(data / "cache").glob("*")]:
+    for folder in [path for name in STAGE_FOLDERS for path in (data / name).glob("*")]:
         if (kind := STAGE_NAME.fullmatch(folder.name)) and folder.is_dir():
             by_kind.setdefault(kind[1], []).append(folder)
     for folders in by_kind.values():
@@ -120,7 +122,7 @@ def _made_at(folder: Path) -> float:
 
 
 def _damaged(data: Path) -> Iterator[Removable]:
-    for folder in [*(data / "stages").glob("*.damaged"), *(data / "cache").glob("*.damaged")]:
+    for folder in [path for name in STAGE_FOLDERS for path in (data / name).glob("*.damaged")]:
         yield Removable(folder, "set aside as damaged", _size(folder))
 
 
@@ -138,7 +140,7 @@ def _sweeps(artifacts: Path, keep: int, before: float) -> Iterator[Removable]:
 
 def _half_written(data: Path, roots: list[Path], before: float) -> Iterator[Removable]:
     sweeps = [root / "sweeps" for root in roots]
-    for place in (data, data / "stages", data / "cache", data / "heads", *roots, *sweeps):
+    for place in (data, *(data / name for name in STAGE_FOLDERS), data / "heads", *roots, *sweeps):
         for path in place.glob(".*"):
             if HALF_WRITTEN.fullmatch(path.name) and path.stat().st_mtime < before:
                 yield Removable(path, "half-written by a process that ended", _size(path))

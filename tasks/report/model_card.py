@@ -48,7 +48,7 @@ def _front_matter(manifest: ReleaseManifest, report: EvaluationReport) -> str:
         "library_name": "keras",
         "pipeline_tag": "feature-extraction",
         "tags": ["kensa", "siamese-network", "metric-learning", "visual-inspection", "keras"],
-        "datasets": [train.source] if train.kind == "hub" else [],
+        "datasets": train.hub_datasets,
         "model-index": [
             {
                 "name": f"kensa {manifest.version}",

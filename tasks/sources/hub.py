@@ -109,11 +109,16 @@ def last_seen_head(head: Path) -> str | None:
         return None
 
 
-def fetch_snapshot(name: str, revision: str) -> Path:
-    """The folder with the tables and cards of a dataset's commit; what is here already is not fetched again."""
+def fetch_snapshot(name: str, revision: str, path: str = "") -> Path:
+    """The folder with the tables and cards of a dataset's commit; what is here already is not fetched again.
+
+    path: a folder, a file or a pattern, where only those tables are wanted.
+    """
     from huggingface_hub import snapshot_download
 
     patterns = [*map(_in_any_case, TABLE_PATTERNS), *CARDS]
+    if path:
+        patterns = [path, *(f"{path}/{pattern}" for pattern in patterns)]
     with translate_hub_errors(f"{name}@{revision}"):
         return Path(snapshot_download(name, repo_type="dataset", revision=revision, allow_patterns=patterns))
 

@@ -42,11 +42,29 @@ def test_every_line_has_its_dataset_branch_settings_and_folder(written):
     lines = written(GOOD)
     assert (lines.tries, lines.notify, list(lines.by_name)) == (5, "slack-webhook/kensa", ["boards", "old-boards"])
     boards, old = lines["boards"], lines["old-boards"]
-    assert (boards.dataset, boards.branch) == ("acme/boards", "main")
-    assert (old.dataset, old.branch, old.config.test) == ("acme/boards", "v1", "acme/boards-test")
+    assert boards.branches == [("acme/boards", "main")]
+    assert (old.branches, old.config.test) == ([("acme/boards", "v1")], "acme/boards-test")
     assert (boards.config.fit.epochs, boards.config.data.rows, old.config.fit.epochs) == (5, 4, None)
     assert boards.config.artifacts_folder == "artifacts/boards"
     assert old.config.artifacts_folder == "artifacts/old-boards"
+
+
+def test_a_line_may_have_several_sources(written):
+    text = '[lines.a]\ntrain = ["acme/boards@v1", "s3://factory/night"]\ntest = ["x.csv", "y.csv"]\n'
+    text += 'drift = ["acme/new", "z.csv"]\n'
+    line = written(text)["a"]
+    assert (line.config.train, line.config.test) == ("acme/boards@v1; s3://factory/night", "x.csv; y.csv")
+    assert line.drift == NewPartsSource("acme/new; z.csv")
+    assert (line.branches, line.has_several_sources) == ([("acme/boards", "v1")], True)
+    assert line.config_at("a" * 40) is line.config
+
+
+def test_a_version_of_a_line_is_that_of_its_dataset(written):
+    line = written('[lines.a]\ntrain = "hf://datasets/acme/boards@v1/front#part=x"\n[lines.b]\ntrain = "demo"\n')
+    config = line["a"].config_at("abc")
+    assert (config.train, config.revision) == ("hf://datasets/acme/boards/front#part=x", "abc")
+    assert line["b"].config_at("abc") is line["b"].config
+    assert not line["a"].has_several_sources
 
 
 def test_three_tries_and_nobody_to_notify_are_the_default(written):

@@ -388,6 +388,13 @@ def test_a_body_that_does_not_come_is_given_up(application, monkeypatch):
     assert post(application, lambda: asyncio.sleep(60)) == 408
 
 
+def test_a_line_of_several_sources_is_left_to_the_watch(tmp_path):
+    (tmp_path / "kensa.toml").write_text('[lines.a]\ntrain = ["acme/boards", "./night"]\n')
+    with pytest.raises(webhook.Refused, match="has several sources, at which the watch looks") as refused:
+        webhook.new_versions(json.dumps(news(A)).encode(), read_lines(tmp_path / "kensa.toml"))
+    assert refused.value.status == 422
+
+
 def test_the_secret_is_compared_in_a_time_that_tells_nothing(application, monkeypatch):
     compared = []
     monkeypatch.setattr(webhook.hmac, "compare_digest", lambda *sides: compared.append(sides) or False)

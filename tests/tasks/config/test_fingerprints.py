@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tasks.config.fingerprints import (
@@ -76,3 +78,10 @@ def test_a_digest_depends_on_the_input_of_its_stage():
     assert report_digest("a", run, None, None) != report_digest("a", run, "v1", None)
     assert sweep_digest(run, [], "auroc", []) != sweep_digest(run, [], "mode_accuracy", [])
     assert fingerprint(SOURCE, None, run) != fingerprint(SOURCE, SOURCE, run)
+
+
+def test_what_is_read_of_a_source_names_the_run_and_a_whole_source_is_named_as_ever():
+    config = RunConfig()
+    path, choice = replace(SOURCE, path="front/*.csv"), replace(SOURCE, choice="#part=x")
+    assert len({fingerprint(source, None, config) for source in (SOURCE, path, choice)}) == 3
+    assert (SOURCE.identity, path.identity) == ("a" * 40, f"{'a' * 40} front/*.csv")

@@ -55,6 +55,25 @@ def test_a_manifest_is_read_as_it_was_sealed(tmp_path):
     assert list(read.files) == ["a.txt"]
 
 
+def test_of_several_sources_each_has_its_revision_and_is_found_again(tmp_path):
+    each = [
+        {"source": "acme/boards#part=x", "kind": "hub", "revision": "abc"},
+        {"source": "acme/night", "kind": "folder", "revision": "def"},
+    ]
+    train = SourceSummary(source="acme/boards#part=x; acme/night", kind="several", revision="9", sources=each)
+    seal_folder(tmp_path, manifest(train=train).as_json())
+    read = read_manifest(tmp_path).train
+    assert read == train
+    assert read.pinned == "acme/boards@abc#part=x; acme/night"
+
+
+def test_a_single_source_is_stored_as_ever():
+    train = SourceSummary(source="acme/boards", kind="hub", revision="abc")
+    assert train.as_json() == {"source": "acme/boards", "kind": "hub", "revision": "abc"}
+    assert train.pinned == "acme/boards@abc"
+    assert SourceSummary(source="demo", kind="demo", revision="1").pinned == "demo"
+
+
 def test_what_readers_ask_of_the_settings():
     settings = {"data": {"rows": 4, "cols": 5}, "fit": {"distance": "rt"}, "report": {"language": "ja"}}
     read = manifest(config=settings)

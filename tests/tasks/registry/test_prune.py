@@ -79,6 +79,14 @@ def test_what_nothing_needs_goes_and_what_a_release_names_stays(place, capsys):
     assert prune(data, artifacts, 3) == []
 
 
+def test_what_was_fetched_long_ago_goes_too(tmp_path):
+    for number in range(3):
+        folder = staged(tmp_path / "data", "address", f"{number}" * 64)
+        (tmp_path / "data" / "sources").mkdir(exist_ok=True)
+        folder.rename(tmp_path / "data" / "sources" / folder.name)
+    assert len(find_removable(tmp_path / "data", tmp_path / "artifacts", keep=1)) == 2
+
+
 def test_what_is_young_stays(place):
     data, artifacts, _, others, *_ = place
     for folder in others:

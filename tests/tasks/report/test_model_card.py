@@ -82,6 +82,7 @@ def test_the_hubs_own_library_reads_it():
 
 def test_only_hub_datasets_are_linked():
     assert card("demo", "demo")[0]["datasets"] == []
+    assert card("acme/a#part=x; s3://acme/b; acme/c", "several")[0]["datasets"] == ["acme/a", "acme/c"]
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=ascii)
