@@ -38,11 +38,12 @@ def main(words: list[str] | None = None) -> int:
     command = argparse.ArgumentParser(prog="python -m bench.accuracy.cross_lots", description=__doc__)
     command.add_argument("--data", type=Path, required=True, help="folder of the sets")
     command.add_argument("--out", type=Path, default=Path("bench/out"), help="folder of trainings")
+    command.add_argument("--boards", nargs="+", choices=BOARDS, default=BOARDS, help="only these")
     arguments = command.parse_args(words)
     folds = write_sets(arguments.data, arguments.out / "sets")
     print("| board | threshold from | rule | false alarms | worst seed | escapes |")
     print("| --- | --- | --- | ---: | ---: | ---: |")
-    for board in BOARDS:
+    for board in arguments.boards:
         config = config_of(folds[board], arguments.out)
         by_seed = [dict(errors_of(replace(config, seed=seed).resolved())) for seed in SEEDS]
         for source, rule in by_seed[0]:
