@@ -1,13 +1,18 @@
-"""`kensa up` and `kensa watch`: what runs unattended."""
+"""`kensa up` and `kensa watch`, which run unattended, and `kensa doctor`, which looks at what they need."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+from dataclasses import asdict
+from pathlib import Path
 
-from typer import Option
+from typer import Exit, Option
 
 from kensa.cli.command import with_examples
+from kensa.cli.options import ARTIFACTS, AS_JSON, DATA
+from kensa.cli.terminal import print_table
 from tasks.core.errors import ServerUnreachable, SomeLinesFailed
 
 
@@ -59,3 +64,24 @@ def watch(
         if once:
             return
         time.sleep(every)
+
+
+@with_examples("kensa doctor", "kensa doctor --json")
+def doctor(data: Path = DATA, artifacts: Path = ARTIFACTS, as_json: bool = AS_JSON) -> None:
+    """Check this installation, and say what to do about what is wrong.
+
+    Versions, extras, disk, locks, server, worker, Hub, token, clock, chromium and GPU, in seconds. Nothing is changed.
+    The exit code is 1 where a check failed; a warning does not count.
+    """
+    from kensa.installation import check_installation
+
+    checks = list(check_installation(data, artifacts))
+    if as_json:
+        print(json.dumps({"checks": [asdict(check) for check in checks]}))
+    else:
+        print_table([(check.verdict, check.name, check.found) for check in checks])
+        for check in checks:
+            if check.cure:
+                print(f"{check.name}: {check.cure}")
+    if any(check.verdict == "failed" for check in checks):
+        raise Exit(1)

@@ -31,6 +31,7 @@ PROMISED = {  # commands and options of the first version: scripts and product l
     "report": "VERSION --artifacts --data --json --language --out",
     "export": "VERSION --artifacts --format --json --out",
     "push": "VERSION REPOSITORY --artifacts --json --public",
+    "doctor": "--artifacts --data --json",
     "reproduce": "VERSION --artifacts --data --json",
     "store": "WAY ADDRESS --artifacts --data --json",
     "prune": "--artifacts --data --dry-run --json --keep --older-than --runs",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from flows.service.up import Ports
+from kensa.installation import InstallationCheck
 from tasks.core.errors import SomeLinesFailed
 
 
@@ -52,3 +55,29 @@ def test_one_look_that_finds_nothing_says_so(run, looks, monkeypatch):
     ended = run("watch", "--once")
     assert ended.code == 0
     assert ended.out.startswith("nothing new: ")
+
+
+@pytest.fixture
+def found(monkeypatch):
+    """The checks that are found."""
+    checks = [
+        InstallationCheck("disk", "ok", "9 GB free"),
+        InstallationCheck("Hub", "warning", "no answer", "go online"),
+    ]
+    monkeypatch.setattr("kensa.installation.check_installation", lambda *_: checks)
+    return checks
+
+
+def test_a_warning_is_no_failure(run, found):
+    ended = run("doctor")
+    lines = [line.split() for line in ended.out.splitlines()]
+    assert (ended.code, ended.err) == (0, "")
+    assert lines == [["ok", "disk", "9", "GB", "free"], ["warning", "Hub", "no", "answer"], ["Hub:", "go", "online"]]
+
+
+def test_a_failed_check_is_the_exit_code(run, found):
+    found.append(InstallationCheck("worker", "failed", "none", "run kensa up"))
+    ended = run("doctor", "--json")
+    assert ended.code == 1
+    [*_, last] = json.loads(ended.out)["checks"]
+    assert last == {"name": "worker", "verdict": "failed", "found": "none", "cure": "run kensa up"}
