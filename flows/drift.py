@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 from flows.service.lines import NewPartsSource, ProductLine, read_lines
 from flows.service.run_locks import guarded_run
 from flows.ui import notify
-from flows.ui.artifacts import publish_drift
+from flows.ui.artifacts import publish_drift, publish_lines
 from flows.ui.run_names import line_run_name
 from flows.ui.states import drift_state
 from tasks import steps
@@ -58,6 +58,8 @@ def _check_all_lines(lines: list[ProductLine], out: str) -> list[DriftResult]:
     if not lines:
         get_run_logger().info("no line of kensa.toml names its new parts as drift; nothing to compare")
     states = {line.name: drift(line=line.name, out=out, return_state=True) for line in lines}
+    if states:
+        publish_lines(states, "lines-drift")
     failed = [name for name, state in states.items() if not state.is_completed()]
     if failed:
         raise SomeLinesFailed(f"{', '.join(failed)} failed, {len(lines) - len(failed)} of {len(lines)} lines were done")

@@ -43,7 +43,7 @@ def retrain(
     The forms in Prefect's UI show the parameters in this order; `config` has one of its own (flows/service/forms.py).
 
     Args:
-        line: A product line of kensa.toml, or all: each in turn; without it, the configuration is.
+        line: A product line of kensa.toml, or all: each in turn.
         revision: The line's new dataset version, a commit; older ones than its head are skipped.
         settings: Settings in place of those of kensa.toml, such as fit.epochs=30, as for `kensa retrain --set`.
         config: Every setting of a run without a line; what is None there is as the preset says.

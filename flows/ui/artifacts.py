@@ -171,11 +171,11 @@ def _shares_source(name: str) -> bool:
     return slugs.get(name) in list(slugs.values())[:earlier]
 
 
-def publish_lines(states: Mapping[str, State]) -> None:
+def publish_lines(states: Mapping[str, State], key: str = "lines") -> None:
     """What came of each line in a run of all lines: the end state of its run, the reason, and the way there."""
     failed = sum(not state.is_completed() for state in states.values())
     description = f"What came of {len(states)} lines" + (f", {failed} failed" if failed else "")
-    create_markdown_artifact(lines_text(states), key="lines", description=description)
+    create_markdown_artifact(lines_text(states), key=key, description=description)
 
 
 def publish_verdicts(result: ScoreResult, line: str | None = None, language: str = "en") -> None:

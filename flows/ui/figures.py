@@ -65,7 +65,7 @@ def _figures(report: EvaluationReport) -> list[Figure]:
         _rate("escapes", None if metrics.good_tpr is None else 1 - metrics.good_tpr, missed, result and result.escapes),
         _rate("false alarms", metrics.good_fpr, metrics.good_fpr_interval, result and result.false_alarms),
         *(_metric(name, metrics, result) for name in SHOWN_METRICS),
-        Figure("angular accuracy at 0.5 (the notebook's)", metrics.angular_accuracy),
+        Figure("angular accuracy at 0.5", metrics.angular_accuracy),
     ]
 
 

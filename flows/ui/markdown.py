@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import State
-from prefect.utilities.urls import url_for
 
 from flows.ui.page_links import page_url
 from tasks.core.facts import BankFacts, DataChanges
@@ -50,10 +49,9 @@ def lines_text(states: Mapping[str, State]) -> str:
 
 
 def _run_link(state: State) -> str:
-    """The page of the run that ended in this state; a dash where there is none."""
+    """The page of the run that ended in this state, as seen from an artifact's page; a dash where there is none."""
     run = state.state_details.flow_run_id
-    url = run and url_for("flow-run", obj_id=run)
-    return f"[run]({url})" if url else "–"
+    return f"[run](../../runs/flow-run/{run})" if run else "–"
 
 
 def split_text(facts: BankFacts, language: str = "en") -> str:

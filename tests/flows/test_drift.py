@@ -43,6 +43,7 @@ def test_every_line_that_names_its_new_parts_is_compared(place, server):
     text = server.artifacts(line_run["id"])["drift-boards"]["data"]
     assert "# DRIFTED" in text
     assert "boards.html" in text
+    assert "| boards | **drifted** | drifted: " in server.artifacts(run.id)["lines-drift"]["data"]
 
 
 def test_a_single_line_can_be_compared_with_other_parts(place, server):

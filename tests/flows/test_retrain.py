@@ -13,7 +13,7 @@ from support.flow_runs import in_place, run_flow
 from support.inspected_parts import inspected, map_column, wide_records
 
 from flows.retrain import retrain
-from tasks.core.errors import SomeLinesFailed
+from tasks.core.errors import BadSetting, SomeLinesFailed
 
 pytestmark = pytest.mark.slow
 
@@ -150,7 +150,11 @@ def test_lines_on_one_dataset_are_told_apart_and_the_run_of_all_shows_what_came_
     (served.folder / "kensa.toml").write_text("".join(texts))
     with in_place(served.folder, server):
         run = run_flow(retrain, line="all")
+        changed = run_flow(retrain, line="terminal", settings=["gate.beat_raw_by=1"])
+        mistaken = run_flow(retrain, line="terminal", settings=["fit.epochs=many"])
     assert isinstance(run.error, SomeLinesFailed)
+    assert (changed.result.status, changed.result.champion) == ("rejected", "v1"), "for this run, the gate is another"
+    assert isinstance(mistaken.error, BadSetting)
     assert server.get(f"/flow_runs/{run.id}")["name"].startswith("all lines 20")
     runs = server.filter("flow_runs", flow_runs={"parent_flow_run_id": {"any_": [run.id]}}, sort="START_TIME_ASC")
     assert [one["name"].split("@")[0] for one in runs] == ["terminal parts", "nihon parts", "absent …"]
@@ -168,4 +172,4 @@ def test_lines_on_one_dataset_are_told_apart_and_the_run_of_all_shows_what_came_
         ["| absent", "**failed**"],
     ]
     assert "no such folder" in rows[2]
-    assert all(f"/runs/flow-run/{one['id']})" in row for one, row in zip(runs, rows, strict=True))
+    assert all(f"[run](../../runs/flow-run/{one['id']})" in row for one, row in zip(runs, rows, strict=True))

@@ -91,9 +91,11 @@ def test_a_walk_from_the_dashboard_to_the_form_of_a_retraining(page, server, boa
 def test_every_setting_has_its_place_in_a_form_of_its_own(page, server, deployed):
     page.goto(f"{server.url}/v2/dashboard")
     to_form(page, "with-settings")
+    settings = list(promised())
+    page.get_by_text(settings[-1][1]).first.wait_for()  # a form of so many fields is drawn bit by bit
     fields = explained(page)
     assert fields[0][0] == "config"
-    assert fields[1:] == list(promised())
+    assert fields[1:] == settings
     rows, preset = page.get_by_label("Rows (Optional)"), page.get_by_role("button", name="Select Preset")
     preset.click()
     assert page.get_by_role("option").all_inner_texts() == ["best", "rt", "notebook"]
