@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow.csv import CSVWriter
 
 from tasks.core.errors import UnfitRelease
 from tasks.core.files import ensure_writable
@@ -24,7 +26,7 @@ from tasks.scoring.table import VERDICTS_SCHEMA, VerdictWriter, Write, file_meta
 
 
 def score(source: DownloadedSource, artifacts: Path, request: ScoreRequest) -> ScoreResult:
-    """Write the verdict on every record of a source to the Parquet file `request.out`.
+    """Write the verdict on every record of a source to `request.out`: a Parquet file, or CSV where it ends in `.csv`.
 
     Columns: row, mode (nearest), distance to it, score (the release's own, larger is more anomalous), verdict (good,
     defect, or unknown: farther from every mode than the same-mode threshold), margin (threshold minus score), beta and
@@ -32,7 +34,8 @@ def score(source: DownloadedSource, artifacts: Path, request: ScoreRequest) -> S
     files of the source that were not read. Where records
     have labels, the result says how well the verdicts agree with them.
     Raises what loading a release does, UnreadableSource where the maps do not fit, and UnfitRelease where the
-    two releases have maps of different sizes. After an error nothing is written.
+    two releases have maps of different sizes. After an error nothing is written. CSV has no metadata, and begins with a
+    byte order mark, by which spreadsheets know that it is UTF-8.
     """
     release = load_release(artifacts, request.version)
     if request.good is not None:
@@ -41,7 +44,7 @@ def score(source: DownloadedSource, artifacts: Path, request: ScoreRequest) -> S
     parts = open_parts(source, release, request.config, request.part)
     with scratch_folder(ensure_writable(request.out.parent), "verdicts") as draft:
         metadata = file_metadata(source.resolved, release, against, parts.unread)
-        collected = _collect(parts, metadata, release, against, draft)
+        collected = _collect(parts, metadata, release, against, draft, request.out.suffix.lower() == ".csv")
         result = replace(_to_result(source, release, request, collected), unread=parts.unread)
         if request.page is not None:
             _write_page(release, against, request, collected, result, draft / "page.html")
@@ -70,16 +73,26 @@ def _load_against(artifacts: Path, version: str, release: LoadedRelease) -> Load
 
 
 def _collect(
-    parts: TableSource, metadata: dict[str, str], release: LoadedRelease, against: LoadedRelease | None, draft: Path
+    parts: TableSource,
+    metadata: dict[str, str],
+    release: LoadedRelease,
+    against: LoadedRelease | None,
+    draft: Path,
+    as_csv: bool,
 ) -> Collected:
-    """Score all batches of the source into the draft's tables."""
+    """Score all batches of the source into the draft's tables; as_csv: the verdicts, whatever the file's name says."""
     with contextlib.ExitStack() as files:
 
         def table(name: str, schema: pa.Schema) -> Write:
             writer = pq.ParquetWriter(draft / name, schema.with_metadata(metadata))
             return files.enter_context(writer).write_batch
 
-        verdicts = VerdictWriter(release, table("verdicts.parquet", VERDICTS_SCHEMA))
+        def csv_table(name: str, schema: pa.Schema) -> Write:
+            file = files.enter_context((draft / name).open("wb"))
+            file.write(codecs.BOM_UTF8)
+            return files.enter_context(CSVWriter(file, schema)).write_batch
+
+        verdicts = VerdictWriter(release, (csv_table if as_csv else table)("verdicts.parquet", VERDICTS_SCHEMA))
         labelled, examples = LabelledMetrics(release), ExampleCollector(release)
         flips = against and FlipCollector(release, against, table("flips.parquet", FLIPS_SCHEMA))
         collectors = [verdicts, labelled, examples, *([flips] if flips else [])]

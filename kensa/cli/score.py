@@ -23,7 +23,9 @@ from tasks.sources.address import join_sources
 def score(
     source: list[str] = SOURCES,
     release: str | None = RELEASE,
-    out: Path = Option("verdicts.parquet", metavar="FILE", help="Parquet file of the verdicts."),
+    out: Path = Option(
+        "verdicts.parquet", metavar="FILE", help="Table of the verdicts: Parquet, or CSV where the name ends in .csv."
+    ),
     report: Path | None = Option(
         None, metavar="FILE", help="Also write a page that explains them, such as verdicts.html."
     ),

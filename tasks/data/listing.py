@@ -5,6 +5,7 @@ A file is a table by the end of its name, in any case. Hidden files are none, an
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ TABLE_PATTERNS = [*(f"*.{kind}" for kind in TABLE_KINDS), *(f"*.{kind}.gz" for k
 # Of other files that people keep data in. Archives and copies of tables are recognised by the table's own ending.
 DATA_ENDINGS = {*TABLE_KINDS, "xlsx", "xls", "xlsm", "ods", "feather", "orc", "avro", "pkl", "pickle", "npy", "h5"}
 DATA_ENDINGS |= {"hdf5", "mat", "sqlite", "db", "zip", "tar", "tgz", "7z", "rar"}
+CSV_VERDICTS = codecs.BOM_UTF8 + b'"row","mode","distance","score","verdict"'  # how CSV of verdicts begins
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,9 @@ def _visible_files(folder: Path) -> list[str]:
 
 
 def is_verdicts(path: Path) -> bool:
-    """Whether Kensa wrote the file as verdicts; its metadata hold the key `kensa`."""
+    """Whether Kensa wrote the file as verdicts: Parquet with the key `kensa`, or CSV with the columns of verdicts."""
+    if table_kind(path.name) == "csv":
+        return _starts_with(path, CSV_VERDICTS)
     if table_kind(path.name) != "parquet" or b"kensa" not in parquet_footer(path):
         return False
     import pyarrow as pa
@@ -81,6 +85,14 @@ def is_verdicts(path: Path) -> bool:
     try:
         return b"kensa" in (pq.read_metadata(path).metadata or {})
     except (OSError, pa.ArrowException):
+        return False  # whoever reads it says what is wrong with it
+
+
+def _starts_with(path: Path, content: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(content)) == content
+    except OSError:
         return False  # whoever reads it says what is wrong with it
 
 

@@ -10,10 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.csv import ConvertOptions, read_csv
 from support.inspected_parts import map_column, source, wide_records
 
 from tasks.core.errors import DamagedRelease, UnfitRelease, UnknownRelease, UnreadableSource
 from tasks.core.inspection import ScoreRequest
+from tasks.data.listing import CSV_VERDICTS
 from tasks.score import score
 
 
@@ -65,6 +67,20 @@ def test_files_that_were_not_read_are_in_the_result_and_in_the_metadata(two, fre
         result.counts,
         "v.parquet (verdicts of an earlier run)",
     )  # verdicts in the source's folder are no source
+
+
+def test_a_name_that_ends_in_csv_gets_csv_which_is_no_source_either(two, fresh, scored, tmp_path):
+    parts = source(map_column(fresh), tmp_path / "new")
+    result = score(parts, two, ScoreRequest(tmp_path / "new" / "v.csv", version="v1"))
+    assert result.counts == scored[0].counts
+    assert (tmp_path / "new" / "v.csv").read_bytes().startswith(CSV_VERDICTS)
+    table = read_csv(tmp_path / "new" / "v.csv", convert_options=ConvertOptions(column_types={"mode": "str"}))
+    expected = pq.read_table(scored[1] / "v.parquet")
+    assert table.column_names == expected.column_names
+    assert table["verdict"].to_pylist() == expected["verdict"].to_pylist()
+    np.testing.assert_allclose(table["distance"], expected["distance"])
+    again = score(parts, two, ScoreRequest(tmp_path / "w.parquet", version="v1"))
+    assert (again.counts, again.unread) == (result.counts, ("v.csv (verdicts of an earlier run)",))
 
 
 def test_the_source_has_its_own_word_for_good(two, fresh, scored, tmp_path):
