@@ -19,6 +19,13 @@ from tasks.core.results import RetrainResult
 from tasks.sources.address import join_sources, split_sources
 
 METRICS = ("auroc", "mode_accuracy", "good_auroc", "good_accuracy", "angular_accuracy_at_0.5")
+EXTRA_METRICS = {  # of extra trainings, where they were asked for
+    "unseen_good_auroc": "unseen modes, good auroc, mean",
+    "unseen_caught": "unseen modes, caught at the threshold",
+    "permutation_auroc": "modes permuted, auroc, mean",
+    "cross_good_tpr": "every group tested once, defects caught",
+    "cross_good_fpr": "every group tested once, good parts stopped",
+}
 
 TRAIN = Option(
     [], metavar="SOURCE", help=f"Training source: {SOURCE_FORMS}; repeat it for more.", show_default=RunConfig.train
@@ -121,6 +128,7 @@ def _print_result(result: RetrainResult) -> None:
         print(f"  {reason}")
     rows = _error_rows(result)
     rows += [(name.replace("_", " "), f"{result.metrics[name]:.3f}") for name in METRICS if name in result.metrics]
+    rows += [(title, f"{result.metrics[name]:.3f}") for name, title in EXTRA_METRICS.items() if name in result.metrics]
     rows += [("champion", result.champion or "none yet"), ("report", str(Path(result.path) / "report.html"))]
     print_table(rows)
 

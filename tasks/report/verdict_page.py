@@ -71,6 +71,8 @@ def render_verdicts(
         .render(
             result=result,
             score_unit=release.classifier.unit,
+            good_label=release.data.good,
+            labels_unlike=result.figures is None or result.figures.lacks_good or not release.classifier.knows_good,
             thresholds=_thresholds(release),
             other_thresholds=None if comparison is None else _thresholds(comparison.release),
             rule=release.thresholds.get(DEFECT_THRESHOLD),

@@ -148,9 +148,11 @@ def _neighbours(release: LoadedRelease, record: ScoredRecord) -> tuple[Neighbour
     gallery, modes = release.gallery, release.classifier.modes
     if gallery is None or not len(gallery):
         return ()
-    (rows,), (distances,) = gallery.nearest(release.classifier.distance, record.embedded[None], MAX_NEIGHBOURS)
+    (rows,), (distances,) = gallery.nearest(release.classifier.distance, record.embedded[None], MAX_NEIGHBOURS + 1)
     size = release.data.rows, release.data.cols
-    return tuple(
+    others = [
         Neighbour(gallery.maps[row].reshape(size), float(distance), modes[gallery.mode[row]], str(gallery.group[row]))
         for row, distance in zip(rows, distances, strict=True)
-    )
+        if not np.array_equal(gallery.maps[row], record.map)  # the part itself explains nothing
+    ]
+    return tuple(others[:MAX_NEIGHBOURS])

@@ -73,6 +73,15 @@ def test_escapes_and_false_alarms_stand_first(run, monkeypatch):
     ]
 
 
+def test_what_extra_trainings_found_is_printed(run, monkeypatch):
+    metrics = RESULT.metrics | {"unseen_good_auroc": 0.8125, "unseen_caught": 0.5, "cross_good_fpr": 0.0625}
+    monkeypatch.setattr("kensa.runs.retrain_with", lambda _: replace(RESULT, metrics=metrics))
+    lines = [" ".join(line.split()) for line in run("retrain").out.splitlines()]
+    assert "unseen modes, good auroc, mean 0.812" in lines
+    assert "unseen modes, caught at the threshold 0.500" in lines
+    assert "every group tested once, good parts stopped 0.062" in lines
+
+
 def test_the_result_as_json(run, configs):
     assert json.loads(run("retrain", "--json").out) == RESULT.as_json()
 

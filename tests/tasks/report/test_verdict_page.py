@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,3 +73,19 @@ def test_records_that_made_the_release_are_named_as_left_out(small_release, hidd
         assert len(split["hash"]) == 600
     text = scored(map_column(hidden().take(slice(0, 30))), tmp_path).read_text()
     assert "These metrics exclude" in text
+
+
+def test_a_verdict_that_its_label_contradicts_is_marked_as_such(small_release, hidden, tmp_path, monkeypatch):
+    """Good parts of which half are labelled as defects: those pass as escapes, and no green badge stands there."""
+    monkeypatch.setattr("tasks.score.load_release", lambda *_: small_release)
+    parts = hidden(each=40, seed=9)
+    good = parts.take(parts.mode == 0)
+    labelled = replace(good, label=np.arange(len(good)) % 2)
+    heads = re.findall(r"<h3>row .*?</h3>", scored(map_column(labelled), tmp_path).read_text(), re.S)
+    escapes = [head for head in heads if "escape: good by the verdict, a defect by its label" in head]
+    assert len(escapes) >= 2
+    assert not any('class="badge good"' in head for head in escapes)
+    defects = parts.take(parts.mode > 0)
+    labelled = replace(defects, label=np.arange(len(defects)) % 2)
+    text = scored(map_column(labelled), tmp_path).read_text()
+    assert "false alarm: defect by the verdict, good by its label" in text

@@ -56,6 +56,14 @@ def test_neighbours_are_the_nearest_that_the_release_keeps(small_release, record
     np.testing.assert_allclose(neighbours, np.sort(distances)[:3])
 
 
+def test_a_part_that_the_release_keeps_is_not_among_its_own_neighbours(small_release, records):
+    gallery = small_release.gallery
+    own = replace(records[0], map=gallery.maps[0], embedded=gallery.embedded[0].astype(float))
+    distances = small_release.classifier.distance.matrix(own.embedded[None], gallery.embedded)[0]
+    neighbours = [neighbour.distance for neighbour in explain(small_release, own).neighbours]
+    np.testing.assert_allclose(neighbours, np.sort(np.delete(distances, 0))[:3])
+
+
 def test_a_release_without_kept_records_or_good_parts_still_explains(small_release, records):
     explanation = explain(replace(small_release, gallery=None), records[0])
     assert explanation.neighbours == ()
