@@ -41,7 +41,7 @@ COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first
     "reproduce": ("reproduce", "Train a release again from its manifest, and compare."),
     "store": ("sharing", "Copy releases and stages to a shared store, or from it."),
     "prune": ("prune", "Delete files that nothing refers to; never a release."),
-    "doctor": ("service", "Check this installation, and say what to do about what is wrong."),
+    "doctor": ("service", "Check this installation, and say what to do."),
 }
 GLOBAL_OPTIONS = {"--verbose": 0, "--log-level": 1}  # with the number of words that follow
 SERVICES = ("up",)  # their log is what people read

@@ -68,7 +68,7 @@ def watch(
 
 @with_examples("kensa doctor", "kensa doctor --json")
 def doctor(data: Path = DATA, artifacts: Path = ARTIFACTS, as_json: bool = AS_JSON) -> None:
-    """Check this installation, and say what to do about what is wrong.
+    """Check this installation, and say what to do.
 
     Versions, extras, disk, locks, server, worker, Hub, token, clock, chromium and GPU, in seconds. Nothing is changed.
     The exit code is 1 where a check failed; a warning does not count.
