@@ -62,7 +62,7 @@ def _pin(source: str, revision: str | None, data_folder: Path) -> PinnedSource:
         return pin_pattern(str(path))
     raise UnknownSource(
         f"{source}: expected org/name[@revision] on the Hub, a folder, a file, an address such as s3://bucket/folder, "
-        "or demo; found no such file or folder"
+        "or demo; found no such folder or file"
     )
 
 
