@@ -82,7 +82,10 @@ WORDS = {
     "source that is neither": (["retrain", "--train", "a/b/c"], ["a/b/c: expected org/name", "found no such folder"]),
     "source that is one word": (["retrain", "--train", "boards"], ["boards: expected org/name", "no such folder"]),
     "test source that is neither": (["retrain", "--test", "boards"], ["boards: expected org/name", "no such folder"]),
-    "source that is a file": (["retrain", "--train", "note.txt"], ["note.txt: expected", "a folder of tables"]),
+    "source that is a file": (
+        ["retrain", "--train", "note.txt"],
+        ["note.txt: expected parquet", "or zip files, found note.txt"],
+    ),
     "folder without tables": (["retrain", "--train", "empty"], ["empty: expected a folder with parquet", "found none"]),
     "unwritable data": (["retrain", "--data", "note.txt/data"], ["note.txt/data: expected a folder", "--data"]),
     "unwritable artifacts": (
