@@ -130,7 +130,7 @@ def with_notebook_split(bank: Bank) -> Bank:
     are means over all records. The records of held-out triplets are the validation part, all others the training part.
     """
     triplets = np.concatenate([bank.triplets[part] for part in PARTS])
-    generator = np.random.RandomState(NOTEBOOK_SEED)  # noqa: NPY002  # draws as scikit-learn's train_test_split does
+    generator = np.random.RandomState(NOTEBOOK_SEED)  # draws as scikit-learn's train_test_split does
     order = generator.permutation(len(triplets))
     held_out, used = np.split(order, [math.ceil(NOTEBOOK_SHARE * len(triplets))])
     part = np.zeros(len(bank.part), np.int8)

@@ -1,6 +1,6 @@
 """The card of a dataset: which files its configurations and splits name, and the names of its classes.
 
-The card is the front matter of README.md, or `.huggingface.yaml`. It comes from a stranger: no script, no file elsewhere.
+The card is the front matter of README.md, or `.huggingface.yaml`. It is a stranger's: no script, no file elsewhere.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ from tasks.core.text import one_line
 CARDS = ("README.md", ".huggingface.yaml")
 MAX_CARD_BYTES = 1 << 20
 # Columns beside the map, whose codes a card may name.
-DESCRIBED = {"label", "fmode", "mode", "group", *(f"{side}{name}" for side in "pn" for name in ("label", "mode", "group"))}
+DESCRIBED = {
+    "label",
+    "fmode",
+    "mode",
+    "group",
+    *(f"{side}{name}" for side in "pn" for name in ("label", "mode", "group")),
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,9 @@ class Card:
         if chosen:
             return chosen[0]
         if not names:
-            raise BadSetting(f"{source}: expected the configuration {name}, found none; leave {option.rstrip('=')} away")
+            raise BadSetting(
+                f"{source}: expected the configuration {name}, found none; leave {option.rstrip('=')} away"
+            )
         raise BadSetting(
             f"{source}: expected {f'the configuration {name}' if name else 'one configuration'}, found "
             f"{', '.join(names)}; choose one with {option}{names[0]}"
@@ -92,7 +100,7 @@ def _front_matter(card: Path, source: str) -> dict[str, Any]:
         front_matter = re.match(r"\s*---[ \t]*\r?\n(.*?)\r?\n---", text, re.S)
         text = front_matter[1] if front_matter else ""
     try:
-        content = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  # texts alone: a class `NO` is no truth value
+        content = yaml.load(text, Loader=yaml.BaseLoader)  # texts alone: a class `NO` is no truth value
     except (yaml.YAMLError, RecursionError) as error:
         raise UnreadableSource(f"{source}: its {card.name} cannot be read: {one_line(error)}") from None
     return content if isinstance(content, dict) else {}
@@ -102,7 +110,9 @@ def _require_own_files(configs: Any, name: str, source: str) -> None:
     """Every text under `configs` is checked: the patterns, and others that are harmless."""
     for pattern in _texts(configs):
         if "://" in pattern or "::" in pattern or pattern.startswith(("/", "~")) or ".." in Path(pattern).parts:
-            raise UnreadableSource(f"{source}: expected {name} to name files of its own folder, found {pattern[:100]!r}")
+            raise UnreadableSource(
+                f"{source}: expected {name} to name files of its own folder, found {pattern[:100]!r}"
+            )
 
 
 def _texts(content: Any) -> Iterator[str]:

@@ -73,7 +73,9 @@ class DataChecks:
 
     def _value_findings(self) -> Iterator[Finding]:
         record_rows = self.rows * sum(block.role == "record" for block in self.layout.blocks)
-        yield Finding("records present", record_rows > 0, True, f"{record_rows} rows, {len(self.records)} distinct records")
+        yield Finding(
+            "records present", record_rows > 0, True, f"{record_rows} rows, {len(self.records)} distinct records"
+        )
         if self.layout.kind == MAP_COLUMN_LAYOUT:
             notes = f"maps that are not {self.data.rows}×{self.data.cols}; set data.rows and data.cols"
             yield _count("map sizes", self.wrong_size, True, notes)

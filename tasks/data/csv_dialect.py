@@ -1,7 +1,7 @@
 """How a CSV file is written: its encoding, separator, decimal sign and headings, found from the file itself.
 
-Spreadsheets write Shift_JIS in Japan, and semicolons with decimal commas in much of Europe. What has several meanings is
-refused by name, with the cure.
+Spreadsheets write Shift_JIS in Japan, and semicolons with decimal commas in much of Europe. What has several meanings
+is refused by name, with the cure.
 """
 
 from __future__ import annotations
@@ -22,9 +22,13 @@ from tasks.data.schema import VALUE_COLUMN
 HEAD_BYTES = 1 << 20  # of a file, in which its header and first records lie
 MOST_BYTES = 2 << 30  # that are looked at; a packed file may be a bomb, which its reader refuses
 BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-SIGNATURES = {b"PK\x03\x04": "a workbook or a zip archive", b"\xd0\xcf\x11\xe0": "a workbook", b"\x1f\x8b": "packed by gzip"}
-# What text of these encodings does not hold, though its bytes could mean it. Shift_JIS: half-width kana, as which nearly
-# every other text could be read, and characters of no alphabet in use there. Windows-1252: three accents in a row.
+SIGNATURES = {
+    b"PK\x03\x04": "a workbook or a zip archive",
+    b"\xd0\xcf\x11\xe0": "a workbook",
+    b"\x1f\x8b": "packed by gzip",
+}
+# What text of these encodings does not hold, though its bytes could mean it. Shift_JIS: half-width kana, as which
+# nearly every other text could be read, and letters of no alphabet in use there. Windows-1252: three accents in a row.
 UNLIKELY = {
     "utf-8": None,
     "cp932": re.compile(
@@ -56,7 +60,7 @@ class Dialect:
 
 
 def csv_dialect(path: Path, name: str) -> Dialect:
-    """The dialect of a file; raises UnreadableSource for what is no text, no table, or of an encoding that is unknown."""
+    """The dialect of a file; raises UnreadableSource for what is no text, no table, or of an unknown encoding."""
     state = path.stat()
     return _read_dialect(path, name, state.st_size, state.st_mtime_ns)
 
@@ -98,7 +102,9 @@ def _encoding(path: Path, head: bytes, name: str) -> str:
         return encoding
     if encoding := next((encoding for encoding in UNLIKELY if _is_written_in(path, encoding)), None):
         return encoding
-    raise UnreadableSource(f"{name}: expected UTF-8, Shift_JIS or Windows-1252, found another encoding; save it as UTF-8")
+    raise UnreadableSource(
+        f"{name}: expected UTF-8, Shift_JIS or Windows-1252, found another encoding; save it as UTF-8"
+    )
 
 
 def _is_written_in(path: Path, encoding: str) -> bool:
@@ -137,7 +143,7 @@ def _separator(header: str, usual: str) -> str:
 
 
 def _columns(header: str, rest: list[str], separator: str, name: str) -> tuple[list[str], list[str]]:
-    """The headings as they are written, and as they are read; a column of row names without a heading gets an empty one."""
+    """The headings as written and as read; a column of row names without a heading has an empty one."""
     try:
         written = next(csv.reader([header], delimiter=separator), [])
         first = next(csv.reader((line for line in rest if line.strip()), delimiter=separator), [])

@@ -1,4 +1,4 @@
-"""CSV and TSV files: text stays text, numbers are numbers, whatever the first rows hold and however they are written."""
+"""CSV and TSV files: text stays text, numbers are numbers, whatever the first rows hold and however all is written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,20 @@ from tasks.data.schema import VALUE_COLUMN
 BLOCK_BYTES = 8 << 20  # that Arrow parses at once; a row must fit
 MAX_UNPACKED_BLOCKS = 256
 # What the reader of earlier versions took for an empty cell, and for a number.
-EMPTY_WORDS = {"#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"}
+EMPTY_WORDS = {
+    "#N/A",
+    "#N/A N/A",
+    "#NA",
+    "-1.#IND",
+    "-1.#QNAN",
+    "-NaN",
+    "-nan",
+    "1.#IND",
+    "1.#QNAN",
+    "<NA>",
+    "N/A",
+    "NA",
+}
 EMPTY_WORDS |= {"NULL", "NaN", "None", "n/a", "nan", "null"}
 WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.0)?")
 NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*|[+-]?inf(?:inity)?", re.I)
@@ -37,7 +50,9 @@ def csv_schema(path: Path, name: str) -> pa.Schema:
 
 def _schema(dialect: Dialect, name: str) -> pa.Schema:
     columns = dialect.columns
-    if repeated := next((column for column in columns if columns.count(column) > 1 and VALUE_COLUMN.fullmatch(column)), None):
+    if repeated := next(
+        (column for column in columns if columns.count(column) > 1 and VALUE_COLUMN.fullmatch(column)), None
+    ):
         raise UnreadableSource(f"{name}: expected each column once, found {repeated} twice; remove one")
     kinds = {column: pa.float64() if VALUE_COLUMN.fullmatch(column) else pa.string() for column in columns}
     return pa.schema(list(kinds.items()))
@@ -52,7 +67,7 @@ def has_rows(path: Path) -> bool:
 
 
 def read_csv(path: Path, name: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """The columns of `schema`, in batches of some megabytes; UnreadableSource names the file and what is wrong there."""
+    """The columns of `schema`, in batches of some megabytes; UnreadableSource names the file and what is wrong."""
     dialect = csv_dialect(path, name)
     parse = pcsv.ParseOptions(delimiter=dialect.separator, newlines_in_values=True)
     convert = pcsv.ConvertOptions(
@@ -83,7 +98,7 @@ def _read_options(dialect: Dialect) -> pcsv.ReadOptions:
 
 
 def _with_plain_labels(batch: pa.RecordBatch, decimal: str) -> pa.RecordBatch:
-    """`1.0` becomes `1` in every text: numbers beside empty cells are written so. Labels `True` and `False` are 1 and 0."""
+    """`1.0` becomes `1` in every text: numbers beside empty cells are written so. `True` and `False` are 1 and 0."""
     whole = rf"^(-?(?:0|[1-9]\d*)){re.escape(decimal)}0$"
     for i, field in enumerate(batch.schema):
         if not pa.types.is_string(field.type):
@@ -104,7 +119,11 @@ def _explain(error: str, dialect: Dialect) -> str:
         cell, row = one_line(value[1]), re.search(r"Row #(\d+)", error)
         sign = {".": "point", ",": "comma"}[dialect.decimal]
         is_number = re.fullmatch(r"[-+]?[\d., ]+(?:[eE][-+]?\d+)?", cell.strip())
-        cure = f"; the decimal sign must be a {sign} as in the other cells, without a sign for thousands" if is_number else ""
+        cure = (
+            f"; the decimal sign must be a {sign} as in the other cells, without a sign for thousands"
+            if is_number
+            else ""
+        )
         place = f" in line {row[1]}" if row else ""
         return f"expected numbers in the columns of values, found {cell!r}{place}{cure}"
     return f"cannot be read as a table: {one_line(error)}"

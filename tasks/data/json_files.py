@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 
 def read_json(path: Path, name: str) -> Iterator[pa.RecordBatch]:
-    """The records in batches; columns are those of the batch's records. Raises UnreadableSource, which names the file."""
+    """The records in batches; columns are those of the batch's records. UnreadableSource names the file."""
     try:
         records = _records(path)
         while rows := list(islice(records, BATCH_RECORDS)):
@@ -55,8 +55,10 @@ def _is_record(line: str, is_only_line: bool) -> bool:
         content = json.loads(line)
     except ValueError:
         return False
-    is_document = is_only_line and isinstance(content, dict) and any(
-        form(content) for form in (_is_split, _is_columns, _records_within)
+    is_document = (
+        is_only_line
+        and isinstance(content, dict)
+        and any(form(content) for form in (_is_split, _is_columns, _records_within))
     )
     return isinstance(content, dict) and not is_document
 

@@ -70,8 +70,8 @@ def _arrow_size(path: Path, source: str) -> int:
         raise UnreadableSource(f"{source}: {path.name} is no whole Arrow file: {one_line(error)}") from None
     if max(sizes, default=0) > MAX_BATCH_BYTES:
         raise UnreadableSource(
-            f"{source}: expected batches of at most {MAX_BATCH_BYTES:,} bytes, unpacked, found one of {max(sizes):,} in "
-            f"{path.name}; write it in smaller ones"
+            f"{source}: expected batches of at most {MAX_BATCH_BYTES:,} bytes, unpacked, found one of {max(sizes):,} "
+            f"in {path.name}; write it in smaller ones"
         )
     return sum(sizes)
 

@@ -69,7 +69,9 @@ def _visible_files(folder: Path) -> list[str]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         base = Path(path).relative_to(folder)
-        names += [(base / name).as_posix() for name in files if not name.startswith(".") and (Path(path) / name).is_file()]
+        names += [
+            (base / name).as_posix() for name in files if not name.startswith(".") and (Path(path) / name).is_file()
+        ]
     return names
 
 
@@ -97,7 +99,7 @@ def _starts_with(path: Path, content: bytes) -> bool:
 
 
 def parquet_footer(path: Path) -> bytes:
-    """The metadata at the end of a Parquet file, whose length its last bytes say; nothing where the file cannot be read.
+    """The metadata at the end of a Parquet file, whose length its last bytes say; nothing of one that cannot be read.
 
     Arrow need not be loaded to see that a key is not there.
     """

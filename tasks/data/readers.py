@@ -31,7 +31,6 @@ BATCH_ROWS = 2048
 BUFFER_BYTES = 1 << 16  # that Arrow reads at once of each of perhaps thousands of columns; without it, a row group
 TRAINING_OPTION, SCORING_OPTION = "--set data.", "--"  # how a user chooses a configuration or split
 LFS_POINTER = b"version https://git-lfs"
-
 FILES_READ, COLUMNS_IN_ALL = FILE_CHECKS = ("files read", "columns in all files")
 
 Batches = Iterator[pa.RecordBatch]
@@ -96,7 +95,8 @@ def _open_part(downloaded: DownloadedSource, data: DataConfig, held_out: bool, o
     folder = Path(downloaded.folder)
     if downloaded.names is not None:
         if pinned.choice:
-            raise BadSetting(f"{pinned.source}: expected files without {pinned.choice}: what is named is read as a whole")
+            expected = f"expected files without {pinned.choice}: what is named is read as a whole"
+            raise BadSetting(f"{pinned.source}: {expected}")
         return _open_files(folder, downloaded.names, pinned.source, data, {}), {}
     listing = list_tables(folder)
     listing = replace(listing, others=(*{*listing.others, *pinned.not_fetched},))
@@ -126,7 +126,8 @@ def _require_whole(folder: Path, names: tuple[str, ...]) -> None:
         path = folder / name
         with path.open("rb") as file:
             if file.read(len(LFS_POINTER)) == LFS_POINTER:
-                raise UnreadableSource(f"{folder}: {name} is a pointer of Git LFS, not the table; run git lfs pull there")
+                pointer = f"{name} is a pointer of Git LFS, not the table"
+                raise UnreadableSource(f"{folder}: {pointer}; run git lfs pull there")
         if table_kind(name) == "parquet":
             try:
                 pq.read_metadata(path)
@@ -152,7 +153,8 @@ def _open_parquet(path: Path, name: str) -> tuple[pa.Schema, bool, Callable[[lis
 
     def read(columns: list[str]) -> Batches:
         if text := find_oversized_text(path, columns):  # packed once, it may be repeated to gigabytes
-            raise UnreadableSource(f"{name}: expected texts of at most {MAX_TEXT_BYTES:,} bytes, found {text}; shorten it")
+            expected = f"expected texts of at most {MAX_TEXT_BYTES:,} bytes"
+            raise UnreadableSource(f"{name}: {expected}, found {text}; shorten it")
         return reader.iter_batches(BATCH_ROWS, columns=columns)
 
     return reader.schema_arrow, reader.metadata.num_rows > 0, read
@@ -191,9 +193,8 @@ def _open_json(path: Path, name: str) -> tuple[pa.Schema, bool, Callable[[list[s
 
     def read(columns: list[str]) -> Batches:
         for batch in read_json(path, name):
-            missing = {column: pa.nulls(batch.num_rows) for column in columns if column not in batch.schema.names}
-            batch = pa.RecordBatch.from_pydict({**dict(zip(batch.schema.names, batch.columns, strict=True)), **missing})
-            yield batch.select(columns)
+            arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
+            yield pa.RecordBatch.from_pydict({name: arrays.get(name, pa.nulls(batch.num_rows)) for name in columns})
 
     return union_schema(schemas), bool(schemas), read
 
@@ -211,7 +212,8 @@ def _merge(files: list[TableFile], unread: dict[str, str], source: str, data: Da
     unread = unread | {file.name: "no records" for file in files if not file.has_rows}
     findings = (*_files_read(unread, len(filled)), *_columns_in_all(filled, columns))
     batches = _read_all(filled, columns, source, data)
-    return TableSource(source, schema, batches, findings, tuple(f"{name} ({reason})" for name, reason in unread.items()))
+    named = tuple(f"{name} ({reason})" for name, reason in unread.items())
+    return TableSource(source, schema, batches, findings, named)
 
 
 def _with_names(file: TableFile) -> pa.Schema:
@@ -221,12 +223,12 @@ def _with_names(file: TableFile) -> pa.Schema:
 
 def _require_maps(files: list[TableFile], layout: TableLayout, columns: list[str], source: str) -> None:
     """Raise UnreadableSource where a file lacks values that others have."""
-    values = [name for name in columns if VALUE_COLUMN.fullmatch(name) or (layout.kind == MAP_COLUMN_LAYOUT and name == "map")]
+    whole = layout.kind == MAP_COLUMN_LAYOUT
+    values = [name for name in columns if VALUE_COLUMN.fullmatch(name) or (whole and name == "map")]
     for file in files:
         if missing := [name for name in values if name not in set(file.schema.names)]:
-            raise UnreadableSource(
-                f"{source}: {file.name} lacks {listed(missing)}, which other files have; give all files the same columns"
-            )
+            lacks = f"{file.name} lacks {listed(missing)}, which other files have"
+            raise UnreadableSource(f"{source}: {lacks}; give all files the same columns")
 
 
 def _files_read(unread: dict[str, str], count: int) -> Iterator[Finding]:
@@ -257,8 +259,8 @@ def _read_all(files: list[TableFile], columns: list[str], source: str, data: Dat
             for batch in file.read([name for name in columns if name in present]):
                 rows += batch.num_rows
                 require_max_rows(rows, source, data)
-                batch = _complete(batch, columns, file.class_names)
-                yield from (batch.slice(start, BATCH_ROWS) for start in range(0, batch.num_rows, BATCH_ROWS))
+                complete = _complete(batch, columns, file.class_names)
+                yield from (complete.slice(start, BATCH_ROWS) for start in range(0, batch.num_rows, BATCH_ROWS))
 
 
 def _complete(batch: pa.RecordBatch, columns: list[str], class_names: dict[str, list[str]]) -> pa.RecordBatch:

@@ -70,7 +70,9 @@ def _splits(listing: Listing, config: CardConfig | None, source: str) -> tuple[d
         return split_by_name(listing.tables)
     splits, unread = _splits_of_config(listing, config)
     if not splits:
-        raise UnreadableSource(f"{source}: expected the tables that its card names for {config.name}, found none of them")
+        raise UnreadableSource(
+            f"{source}: expected the tables that its card names for {config.name}, found none of them"
+        )
     named = {name for names in splits.values() for name in names}
     return splits, unread | {name: "not named by the card" for name in listing.tables if name not in named}
 
@@ -105,13 +107,16 @@ def _expression(pattern: str) -> re.Pattern[str]:
     parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern)
     meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     expression = "".join(
-        meaning.get(part) or (part.replace("[!", "[^") if part.startswith("[") and part.endswith("]") else re.escape(part))
+        meaning.get(part)
+        or (part.replace("[!", "[^") if part.startswith("[") and part.endswith("]") else re.escape(part))
         for part in parts
     )
     try:
         return re.compile(expression)
     except re.error as error:
-        raise UnreadableSource(f"the card: expected a pattern such as data/*.csv, found {pattern!r} ({error})") from None
+        raise UnreadableSource(
+            f"the card: expected a pattern such as data/*.csv, found {pattern!r} ({error})"
+        ) from None
 
 
 def split_by_name(names: tuple[str, ...] | list[str]) -> tuple[dict[str, list[str]], dict[str, str]]:
@@ -195,9 +200,7 @@ def _parquet_was_read_otherwise(listing: Listing) -> bool:
 
 
 def _renames(classes: dict[str, list[str]]) -> bool:
-    return any(
-        column in DESCRIBED and names != list(map(str, range(len(names)))) for column, names in classes.items()
-    )
+    return any(column in DESCRIBED and names != list(map(str, range(len(names)))) for column, names in classes.items())
 
 
 def _parquet_schemas(listing: Listing, tables: list[str]) -> Iterator[pa.Schema]:

@@ -56,7 +56,7 @@ def column_chunks(metadata: pq.FileMetaData) -> Iterator[pq.ColumnChunkMetaData]
 
 
 def arrow_batch_sizes(path: Path) -> Iterator[int]:
-    """The bytes of every batch and dictionary of an Arrow file once it is unpacked; ArrowInvalid for what is no Arrow."""
+    """The bytes of every batch and dictionary of an Arrow file once it is unpacked; ArrowInvalid for another file."""
     with pa.memory_map(str(path)) as file:
         file.seek(8 if file.read(6) == FILE_MAGIC else 0)
         for message in pa.ipc.MessageReader.open_stream(file):

@@ -61,11 +61,14 @@ def test_files_without_a_split_are_those_to_train_on(tmp_path, files, paths):
 
 def test_names_of_classes_are_texts(tmp_path):
     """YAML takes NO and OFF for truth values."""
-    text = "dataset_info:\n  features:\n  - {name: label, dtype: {class_label: {names: {'1': OK, '0': NO}}}}\n  - {name: x, dtype: int8}"
+    label = "  - {name: label, dtype: {class_label: {names: {'1': OK, '0': NO}}}}"
+    text = f"dataset_info:\n  features:\n{label}\n  - {{name: x, dtype: int8}}"
     assert card(tmp_path, text).class_names == {"default": {"label": ["NO", "OK"]}}
 
 
-@pytest.mark.parametrize("content", [b"", "基板の検査データ".encode("cp932"), b"no front matter", b"---\n- a\n---\n", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "content", [b"", "基板の検査データ".encode("cp932"), b"no front matter", b"---\n- a\n---\n", b"\xff\xfe"]
+)
 def test_a_readme_without_front_matter_is_no_obstacle(tmp_path, content):
     (tmp_path / "README.md").write_bytes(content)
     assert read_card(tmp_path, "boards") == Card()
@@ -92,12 +95,12 @@ def boards(tmp_path):
 
 
 def test_a_card_that_opens_an_archive_is_refused(boards):
-    with pytest.raises(UnreadableSource, match="expected README.md to name files of its own folder"):
+    with pytest.raises(UnreadableSource, match=r"expected README\.md to name files of its own folder"):
         read_card(boards("configs:\n- data_files: 'zip::parts.zip'"), "boards")
 
 
 def test_a_card_of_a_megabyte_is_not_read(boards):
-    with pytest.raises(UnreadableSource, match="expected a README.md of at most 1048576 bytes"):
+    with pytest.raises(UnreadableSource, match=r"expected a README\.md of at most 1048576 bytes"):
         read_card(boards("configs: []\nnotes: " + "x" * 2**20), "boards")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from support import inspected_parts as parts
 import pyarrow as pa
 import pytest
+from support import inspected_parts as parts
 
-from tasks.data.checks import DataChecks
 from tasks.config.run import DataConfig
+from tasks.data.checks import DataChecks
 from tasks.data.decode import decode
 from tasks.data.schema import detect_layout
 
@@ -220,7 +220,10 @@ def test_unfit_columns_bring_no_made_up_findings():
     table = parts.wide_records(parts.inspected())
     text = table.set_column(0, "data0", pa.array(["x"] * 36))
     by_name = findings(text.drop_columns([f"data{i}" for i in range(1, 20)]))
-    assert [name for name, (verdict, _) in by_name.items() if verdict == "failed"] == ["columns present", "column types"]
+    assert [name for name, (verdict, _) in by_name.items() if verdict == "failed"] == [
+        "columns present",
+        "column types",
+    ]
 
 
 def test_values_are_checked_although_columns_are_missing():

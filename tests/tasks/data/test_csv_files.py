@@ -19,7 +19,9 @@ def read(path, content):
     return pa.Table.from_batches(read_csv(path, path.name, schema), schema).to_pylist()
 
 
-@pytest.mark.parametrize("text", ["001", "1E2", "None", "NA", "n/a", "null", "1.10", " OK", "良品", "2025-01-02", "1_000"])
+@pytest.mark.parametrize(
+    "text", ["001", "1E2", "None", "NA", "n/a", "null", "1.10", " OK", "良品", "2025-01-02", "1_000"]
+)
 def test_text_stays_text(tmp_path, text):
     rows = read(tmp_path / "t.csv", f"data0,label,fmode,group\n0.5,{text},{text},{text}\n")
     assert rows == [{"data0": 0.5, "label": text, "fmode": text, "group": text}]
@@ -64,7 +66,14 @@ def test_the_same_table_in_many_spellings(tmp_path, name, content):
 
 @pytest.mark.parametrize(
     ("encoding", "text"),
-    [("cp932", "良品"), ("cp932", "キズ㎜①"), ("shift_jis", "ずれ-3"), ("cp1252", "gut für Größe"), ("cp1252", "±5 µm"), ("utf-8", "欠け")],
+    [
+        ("cp932", "良品"),
+        ("cp932", "キズ㎜①"),
+        ("shift_jis", "ずれ-3"),
+        ("cp1252", "gut für Größe"),
+        ("cp1252", "±5 µm"),
+        ("utf-8", "欠け"),
+    ],
 )
 @pytest.mark.parametrize("far", [False, True], ids=["first", "after a megabyte"])
 def test_the_encodings_of_japanese_and_european_machines(tmp_path, encoding, text, far):
@@ -107,15 +116,24 @@ def test_a_line_break_within_quotes_is_part_of_the_text(tmp_path, monkeypatch):
 
 def test_an_empty_value_is_no_number(tmp_path):
     values = [row["data0"] for row in read(tmp_path / "t.csv", "data0,label\n,a\nNaN,b\nNA,c\n")]
-    assert all(value is None or value != value for value in values)  # noqa: PLR0124  # NaN
+    assert all(value is None or value != value for value in values)  # NaN
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("data0,label\n1,合格\n".encode("gb18030"), "t.csv: expected UTF-8, Shift_JIS or Windows-1252, found another encoding"),
-        ("data0;label\n1.234,5;a\n0,5;a\n", "found '1.234,5' in line 2; the decimal sign must be a comma as in the other"),
-        ("data0,label\n1.5,a\n\"1,234.5\",a\n", "found '1,234.5' in line 3; the decimal sign must be a point as in the other"),
+        (
+            "data0,label\n1,合格\n".encode("gb18030"),
+            "t.csv: expected UTF-8, Shift_JIS or Windows-1252, found another encoding",
+        ),
+        (
+            "data0;label\n1.234,5;a\n0,5;a\n",
+            "found '1.234,5' in line 2; the decimal sign must be a comma as in the other",
+        ),
+        (
+            'data0,label\n1.5,a\n"1,234.5",a\n',
+            "found '1,234.5' in line 3; the decimal sign must be a point as in the other",
+        ),
         ("data0,label\nbroken sensor,a\n", "expected numbers in the columns of values, found 'broken sensor'"),
         ("data0,data0,label\n1,1,a\n", "expected each column once, found data0 twice"),
         ("data0,label\n1\n", "t.csv: cannot be read as a table: .*Expected 2 columns, got 1"),
@@ -131,7 +149,8 @@ def test_what_cannot_be_read_is_named_with_its_cure(tmp_path, content, message):
 
 
 @pytest.mark.parametrize(
-    ("content", "rows"), [("", False), ("\n \n", False), ("a,b\n", False), ("a,b\n\n", False), ("a\n1", True), ("a\r1\r", True)]
+    ("content", "rows"),
+    [("", False), ("\n \n", False), ("a,b\n", False), ("a,b\n\n", False), ("a\n1", True), ("a\r1\r", True)],
 )
 def test_a_header_alone_is_no_record(tmp_path, content, rows):
     (tmp_path / "t.csv").write_text(content)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 
-import math
-
 import numpy as np
-from support import inspected_parts as parts
 import pyarrow as pa
 import pytest
+from support import inspected_parts as parts
 
 from tasks.config.run import DataConfig
-from tasks.data.decode import DecodedBlock, decode, as_text
+from tasks.data.decode import DecodedBlock, as_text, decode
 from tasks.data.schema import detect_layout
 
 SIZE = DataConfig(rows=2, cols=3)

@@ -64,7 +64,8 @@ def test_an_empty_file_has_no_records(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "content", ['{"map": [1, 2\n', "[1, 2]", '"text"', '{"a": 1}\n3\n', '{"a": 1}\n{"a": \n', '{"a": 1}\n"良品'.encode("cp932")]
+    "content",
+    ['{"map": [1, 2\n', "[1, 2]", '"text"', '{"a": 1}\n3\n', '{"a": 1}\n{"a": \n', '{"a": 1}\n"良品'.encode("cp932")],
 )
 def test_what_cannot_be_read_is_named_in_one_line(tmp_path, content):
     (tmp_path / "t.jsonl").write_bytes(content if isinstance(content, bytes) else content.encode())

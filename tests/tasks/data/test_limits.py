@@ -5,15 +5,15 @@ from __future__ import annotations
 import gzip
 
 import numpy as np
-from support import inspected_parts as parts
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support import inspected_parts as parts
 
 from tasks.cache import cache
 from tasks.config.run import DataConfig
-from tasks.download import download, resolve
 from tasks.core.errors import UnreadableSource
+from tasks.download import download, resolve
 
 
 def cached(folder, tmp_path, **data):

@@ -42,7 +42,9 @@ def test_hidden_files_are_no_data_and_copies_are_named(tmp_path):
     tables = ("a.csv", "b/c.CSV", "t.parquet")
     copies = ("a.csv.bak", "a.csv.part", "a.csv~", "b/old.csv.20260101", "maps.xlsx", "t.csv.txt", "t.csv.xz")
     hidden = (".a.csv", ".verdicts-1/t.parquet", "b/.ipynb_checkpoints/c.csv")
-    listing = list_tables(fill(tmp_path, *tables, *copies, *hidden, "README.md", "notes.txt", "photo.png", "standard.npz"))
+    listing = list_tables(
+        fill(tmp_path, *tables, *copies, *hidden, "README.md", "notes.txt", "photo.png", "standard.npz")
+    )
     assert listing.tables == tables
     assert listing.others == copies
 

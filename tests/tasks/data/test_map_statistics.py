@@ -15,7 +15,7 @@ MODE = np.arange(500) % 4 - 1  # −1, 0, 1, 2
 def test_means_by_mode_leave_out_negative_codes():
     means = mode_means(MAPS, MODE, 4)
     for code in range(3):
-        np.testing.assert_allclose(means[code], MAPS[MODE == code].mean(axis=0), rtol=1e-6)
+        np.testing.assert_allclose(means[code], MAPS[code == MODE].mean(axis=0), rtol=1e-6)
     assert np.isnan(means[3]).all(), "a mode without a record"
     assert means.dtype == np.float32
 

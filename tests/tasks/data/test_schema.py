@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from tasks.config.run import DataConfig
-from tasks.data.schema import TableLayout, listed, map_columns, detect_layout
+from tasks.data.schema import TableLayout, detect_layout, listed, map_columns
 
 SIZE = DataConfig(rows=2, cols=2)
 FLOAT, TEXT, WHOLE = pa.float32(), pa.string(), pa.int64()

@@ -85,7 +85,9 @@ def test_the_card_names_configurations():
     names, card = ("back/t.parquet", "front/t.parquet"), Card((FRONT, BACK))
     selection = selected(names, card, config="front")
     assert (selection.files, selection.unread) == (names[1:], {names[0]: "not named by the card"})
-    with pytest.raises(BadSetting, match="expected one configuration, found front, back; choose one with --config=front"):
+    with pytest.raises(
+        BadSetting, match="expected one configuration, found front, back; choose one with --config=front"
+    ):
         selected(names, card)
     with pytest.raises(BadSetting, match="expected the configuration side, found front, back"):
         selected(names, card, config="side")

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from support.project import ROOT, SHARED
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from support import inspected_parts as parts
 import pyarrow as pa
 import pyarrow.feather as pf
 import pyarrow.parquet as pq
 import pytest
+from support import inspected_parts as parts
+from support.project import ROOT
 
 from tasks.cache import cache
 from tasks.config.run import DataConfig
-from tasks.download import download, resolve
 from tasks.core.errors import UnreadableSource
 from tasks.data.unpacked_size import arrow_batch_sizes, find_oversized_text
+from tasks.download import download, resolve
 
 READ = """
 import resource, sys
