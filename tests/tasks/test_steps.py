@@ -10,7 +10,22 @@ import pytest
 from prefect import Task, flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tasks import cache, changes, download, drift, evaluate, folds, publish, score, steps, sweep, train, triplets
+from tasks import (
+    cache,
+    changes,
+    download,
+    drift,
+    evaluate,
+    export,
+    folds,
+    publish,
+    recalibrate,
+    score,
+    steps,
+    sweep,
+    train,
+    triplets,
+)
 from tasks.core.results import Stage
 from tasks.registry.champion import comparable_champion
 
@@ -32,6 +47,8 @@ FUNCTIONS = {
     "conclude_sweep": sweep.conclude_sweep,
     "score": score.score,
     "drift": drift.drift,
+    "recalibrate": recalibrate.recalibrate,
+    "export": export.export,
 }
 
 

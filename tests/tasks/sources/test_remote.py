@@ -132,6 +132,7 @@ def test_a_folder_of_s3(monkeypatch, tmp_path):
     import boto3
     from moto.server import ThreadedMotoServer
 
+    # All servers of a process share moto's buckets: the name is no other test's.
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -140,18 +141,18 @@ def test_a_folder_of_s3(monkeypatch, tmp_path):
         monkeypatch.setenv(name, value)
     try:
         client = boto3.client("s3")
-        client.create_bucket(Bucket="factory")
+        client.create_bucket(Bucket="plant")
         for name, content in FILES.items():
-            client.put_object(Bucket="factory", Key=name, Body=content)
-        assert fetched("s3://factory", tmp_path) == ({"lots/a.csv", "lots/b.parquet", "README.md"}, None)
-        assert fetched("s3://factory/lots/a.csv", tmp_path) == ({"a.csv"}, ("a.csv",))
-        assert fetched("s3://factory/*/*.csv", tmp_path) == ({"lots/a.csv"}, ("lots/a.csv",))
+            client.put_object(Bucket="plant", Key=name, Body=content)
+        assert fetched("s3://plant", tmp_path) == ({"lots/a.csv", "lots/b.parquet", "README.md"}, None)
+        assert fetched("s3://plant/lots/a.csv", tmp_path) == ({"a.csv"}, ("a.csv",))
+        assert fetched("s3://plant/*/*.csv", tmp_path) == ({"lots/a.csv"}, ("lots/a.csv",))
         with pytest.raises(UnknownSource):
-            pin_address("s3://factory/nothing", tmp_path)
+            pin_address("s3://plant/nothing", tmp_path)
         monkeypatch.delenv("AWS_ACCESS_KEY_ID")
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
         with pytest.raises(NoPermission, match="set credentials in the environment"):
-            pin_address("s3://factory/lots", tmp_path)
+            pin_address("s3://plant/lots", tmp_path)
     finally:
         server.stop()
