@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import email.utils
-import fcntl
 import importlib.util
 import os
 import platform
@@ -22,6 +21,7 @@ import httpx
 from kensa import __version__
 from tasks.config.keras_backend import keras_backend
 from tasks.core.errors import KensaError, install_hint
+from tasks.core.files import is_locked
 from tasks.core.text import one_line
 
 ROOT = Path(__file__).parents[1]
@@ -127,24 +127,12 @@ def check_locks(data: Path, artifacts: Path) -> InstallationCheck:
     names = {data / ".up.lock": "kensa up runs here"}
     for path in (artifacts / ".run.lock", *artifacts.glob("*/.run.lock")):
         names[path] = f"a run retrains into {path.parent}"
-    held = [text for path, text in names.items() if _is_locked(path)]
-    dead = [path.stem for path in sorted((data / "runs").glob("*.lock")) if not _is_locked(path)]
-    found = ", ".join(held) or "none is held"
+    held = [text for path, text in names.items() if is_locked(path)]
+    dead = [path.stem for path in sorted((data / "runs").glob("*.lock")) if not is_locked(path)]
+    holders = ", ".join(held) or "none is held"
     if dead:
-        return InstallationCheck("locks", "warning", f"{found}; died: {', '.join(dead)}", "kensa up restarts them")
-    return InstallationCheck("locks", "ok", found)
-
-
-def _is_locked(path: Path) -> bool:
-    """Whether a process holds the lock of a file; it is not taken from a process that asks for it meanwhile."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+        return InstallationCheck("locks", "warning", f"{holders}; died: {', '.join(dead)}", "kensa up restarts them")
+    return InstallationCheck("locks", "ok", holders)
 
 
 def _check_server() -> InstallationCheck:
@@ -250,21 +238,21 @@ def _check_clock() -> InstallationCheck:
     """This machine's time beside that of the first server that tells one."""
     from flows.service.server import configured_server
 
-    asked = [lambda: _ask_server("health")] if configured_server() else []
-    for ask in (*asked, _ask_hub):
+    servers = [lambda: _ask_server("health")] if configured_server() else []
+    for ask in (*servers, _ask_hub):
         try:
-            told = ask().headers.get("date")
+            date = ask().headers.get("date")
         except (KensaError, httpx.HTTPError):
             continue
-        if told:
-            return _compare_clock(email.utils.parsedate_to_datetime(told))
+        if date:
+            return _compare_clock(email.utils.parsedate_to_datetime(date))
     return InstallationCheck(
         "clock", "ok", f"{datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %Z}; no server to compare"
     )
 
 
-def _compare_clock(told: datetime.datetime) -> InstallationCheck:
-    off = (datetime.datetime.now(datetime.UTC) - told).total_seconds()
+def _compare_clock(server_time: datetime.datetime) -> InstallationCheck:
+    off = (datetime.datetime.now(datetime.UTC) - server_time).total_seconds()
     if abs(off) <= MOST_SECONDS_OFF:
         return InstallationCheck("clock", "ok", f"{datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %Z}")
     found = f"{abs(off):,.0f} s {'ahead of' if off > 0 else 'behind'} the server's"

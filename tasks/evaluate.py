@@ -124,16 +124,16 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     resampling, baselines = test.resampling(config), _score_baselines(inputs.bank, config)
     raw = [scored for scored, kind in baselines if kind == "raw map"]
     crossed = CrossedSets.of(inputs.folds, config)
-    every = crossed and crossed.all
-    thresholds = calibrate_thresholds(calibration, config, every)
-    others = every and every.take(~every.test)  # what is tested must not calibrate
-    tested = calibrate_thresholds(calibration, config, others) if others else thresholds
+    out_of_fold = crossed and crossed.all
+    thresholds = calibrate_thresholds(calibration, config, out_of_fold)
+    untested = out_of_fold and out_of_fold.take(~out_of_fold.test)  # what is tested must not calibrate
+    test_thresholds = calibrate_thresholds(calibration, config, untested) if untested else thresholds
     refit = _refit(classifier, records, config)
-    cut = next((item.value for item in tested if item.name == DEFECT_THRESHOLD), None)
+    cut = next((item.value for item in test_thresholds if item.name == DEFECT_THRESHOLD), None)
     result = HoldoutResult(
         metrics=replace(
-            with_rates_at_thresholds(holdout_metrics(test, tested, resampling), calibration, test, config),
-            calibration_fpr_by_group=None if cut is None else fpr_by_group(others or calibration, cut),
+            with_rates_at_thresholds(holdout_metrics(test, test_thresholds, resampling), calibration, test, config),
+            calibration_fpr_by_group=None if cut is None else fpr_by_group(untested or calibration, cut),
         ),
         baselines=tuple(baseline(scored, kind) for scored, kind in baselines),
         thresholds=thresholds,
@@ -146,11 +146,11 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     labels = write_labels(classifier, records, size, draft, config.report.language)
     model = inputs.model.facts | {"layers": [asdict(layer) for layer in tower_layers(tower)]}
     report = replace(
-        _report(inputs, result, model, history, labels), cross=cross_fitting(crossed, config, cut if others else None)
+        _report(inputs, result, model, history, labels), cross=cross_fitting(crossed, config, cut if untested else None)
     )
     write_json(draft / REPORT_FILE, report.as_json())
-    calibrated = others or calibration
-    scores = collect_scores(calibrated, test, (calibrated.resampling(config), resampling))
+    calibrating = untested or calibration
+    scores = collect_scores(calibrating, test, (calibrating.resampling(config), resampling))
     _write_page(draft, report, collect_report_data(test, train, raw, history, size, resampling), scores, config)
     _write_classifier(draft, classifier, records, scores, inputs.full_bank, thresholds, config)
     return {"metrics": report.metrics.plain_numbers() | _fold_means(report), "reasons": list(report.reasons)}

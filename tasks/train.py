@@ -51,9 +51,9 @@ def train(triplets: Stage, config: RunConfig, report: ReportEpoch | None = None)
     digest = model_digest(triplets.digest, config, keras.backend.backend())
 
     def make(draft: Path) -> dict[str, Any]:
+        keep_own_code((config.tower.kind, config.fit.distance), draft)  # first: a user may edit it meanwhile
         tower, log, best = fit(load_bank(triplets.path), config, report, state)
         tower.save(draft / "model.keras")
-        keep_own_code((config.tower.kind, config.fit.distance), draft)
         write_json(draft / "history.json", {"best_epoch": best, "epochs": [asdict(line) for line in log]})
         return {"weights": weights_digest(tower), "parameters": tower.count_params(), "best_epoch": best}
 

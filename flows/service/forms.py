@@ -28,10 +28,12 @@ def draw_form(schema: Schema, flow: str, deployment: str, lines: list[str]) -> S
     form = copy.deepcopy(schema)
     properties = form["properties"]
     if flow == "retrain":
-        kept = {"config"} if deployment == LONG_FORM else set(properties) - {"config"}
-        form["properties"] = properties = {name: field for name, field in properties.items() if name in kept}
-        form["definitions"] = form.get("definitions", {}) if "config" in kept else {}
-        form["required"] = ["line"] if "line" in kept else []  # without one, the demonstration part would be retrained
+        parameters = {"config"} if deployment == LONG_FORM else set(properties) - {"config"}
+        form["properties"] = properties = {name: field for name, field in properties.items() if name in parameters}
+        form["definitions"] = form.get("definitions", {}) if "config" in parameters else {}
+        form["required"] = (
+            ["line"] if "line" in parameters else []
+        )  # without one, the demonstration part would be retrained
     if "line" in properties:
         choices = ["all", *lines] if flow in OF_ALL_LINES else lines
         properties["line"] = _choice(properties["line"], choices)

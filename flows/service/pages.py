@@ -57,9 +57,9 @@ def pages(folder: Path) -> Starlette:
 
 def _index(folder: Path) -> str:
     """A list of the pages, the newest first."""
-    found = {path for pattern in LISTED for path in folder.rglob(pattern)}
-    shown = [path for path in found if find_page(folder, path.relative_to(folder).as_posix())]
-    newest = sorted(shown, key=lambda path: path.stat().st_mtime, reverse=True)[:MOST_LISTED]
+    files = {path for pattern in LISTED for path in folder.rglob(pattern)}
+    readable = [path for path in files if find_page(folder, path.relative_to(folder).as_posix())]
+    newest = sorted(readable, key=lambda path: path.stat().st_mtime, reverse=True)[:MOST_LISTED]
     names = [path.relative_to(folder).as_posix() for path in newest]
     entries = "".join(f'<li><a href="/{quote(name)}">{escape(name)}</a></li>' for name in names)
     title = "<title>Kensa</title><meta name=viewport content='width=device-width'>"

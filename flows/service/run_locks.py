@@ -17,7 +17,7 @@ from prefect.runtime import deployment, flow_run
 
 from tasks.config.run import DATA_FOLDER
 from tasks.core.errors import GaveUp
-from tasks.core.files import ensure_writable
+from tasks.core.files import ensure_writable, is_locked
 from tasks.core.gc_tuning import relax_gc
 
 MAX_STARTS = 4  # of one flow run: the first, and three after crashes
@@ -60,7 +60,7 @@ def hold_run_lock(folder: Path, run: str) -> Iterator[None]:
 
 def dead_runs(folder: Path) -> list[str]:
     """The runs whose process was killed."""
-    return [path.stem for path in sorted((folder / "runs").glob("*.lock")) if not _is_locked(path)]
+    return [path.stem for path in sorted((folder / "runs").glob("*.lock")) if not is_locked(path)]
 
 
 def remove_run_lock(folder: Path, run: str) -> None:
@@ -70,16 +70,4 @@ def remove_run_lock(folder: Path, run: str) -> None:
 
 def is_run_locked(folder: Path, run: str) -> bool:
     """Whether a process of `run` lives."""
-    return _is_locked(_path(folder, run))
-
-
-def _is_locked(path: Path) -> bool:
-    """Tried with a shared lock, so that two processes that look at once do not take each other for the run."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+    return is_locked(_path(folder, run))

@@ -182,11 +182,11 @@ def new_versions(body: bytes, lines: FactoryConfig) -> list[tuple[str, str]]:
     watched = [line for line in lines.by_name.values() if delivery.repo.name in dict(line.branches)]
     if not watched:
         raise Refused(403, "this dataset is not on the list of lines")
-    alone = [line for line in watched if not line.has_several_sources]
-    if not alone:
+    single_source = [line for line in watched if not line.has_several_sources]
+    if not single_source:
         raise Refused(422, "the line has several sources, at which the watch looks")
     heads = delivery.heads()
-    branches = {line.name: dict(line.branches)[delivery.repo.name] for line in alone}
+    branches = {line.name: dict(line.branches)[delivery.repo.name] for line in single_source}
     versions = [(name, heads[branch]) for name, branch in branches.items() if branch in heads]
     if not versions:
         raise Refused(422, "no watched branch has a new commit in updatedRefs")

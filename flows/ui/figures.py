@@ -59,8 +59,8 @@ def figures_description(report: EvaluationReport) -> str:
 
 def _figures(report: EvaluationReport) -> list[Figure]:
     metrics, result = report.metrics, report.comparison and report.comparison.result
-    found = metrics.good_tpr_interval
-    missed = found and (1 - found[1], 1 - found[0])
+    detected = metrics.good_tpr_interval
+    missed = detected and (1 - detected[1], 1 - detected[0])
     return [
         _rate("escapes", None if metrics.good_tpr is None else 1 - metrics.good_tpr, missed, result and result.escapes),
         _rate("false alarms", metrics.good_fpr, metrics.good_fpr_interval, result and result.false_alarms),

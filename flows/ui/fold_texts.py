@@ -41,7 +41,8 @@ def crossed_text(cross: dict[str, Any]) -> str:
         return "\n\n".join([*paragraphs, "Fewer than two sets of groups could be tested."])
     metrics = {title: cross["metrics"][name] for name, title in CROSSED.items() if name in cross["metrics"]}
     rows = [
-        [title, f"{one['value']:.3f}", "{:.3f} – {:.3f}".format(*one["interval"])] for title, one in metrics.items()
+        [title, f"{metric['value']:.3f}", "{:.3f} – {:.3f}".format(*metric["interval"])]
+        for title, metric in metrics.items()
     ]
     groups = [
         [escape_markdown(name), str(group["n"]), *(_value(group[rate]) for rate in ("fpr", "tpr", "mode_accuracy"))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import glob
 import hashlib
 import json
@@ -154,3 +155,15 @@ def _process_is_alive(process: str) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds a file's lock: tried with a shared one, so that two that look at once see no holder."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
@@ -18,6 +19,7 @@ from tasks.core.files import (
     draft_prefix,
     ensure_writable,
     file_digest,
+    is_locked,
     write_json,
 )
 
@@ -128,3 +130,13 @@ def test_the_draft_of_another_user_s_process_is_left_alone(tmp_path, monkeypatch
     monkeypatch.setattr(os, "kill", refuse)
     write_json(tmp_path / "champion.json", {"a": 1})
     assert half.exists()
+
+
+def test_a_file_is_locked_while_a_process_holds_its_lock(tmp_path):
+    path = tmp_path / "run.lock"
+    assert not is_locked(path), "there is no file"
+    with path.open("w") as file:
+        assert not is_locked(path)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert is_locked(path)
+    assert not is_locked(path)
