@@ -11,13 +11,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
 
 import httpx
 
+from flows.health.checks import TIMEOUT_SECONDS, Check, ask_server, check_folder, check_server, check_worker, run_locks
+from flows.service.server import configured_server
 from kensa import __version__
 from tasks.config.keras_backend import keras_backend
 from tasks.core.errors import KensaError, install_hint
@@ -25,37 +25,23 @@ from tasks.core.files import is_locked
 from tasks.core.text import one_line
 
 ROOT = Path(__file__).parents[1]
-TIMEOUT_SECONDS = 4
-LEAST_GIGABYTES, FEW_GIGABYTES = 1, 10  # free; a line of 10 000 records takes 170 MB
 MOST_SECONDS_OFF = 60
 SERVER_CURES = dict.fromkeys(("server", "worker"), "start kensa up, or unset PREFECT_API_URL")
 EXTRAS = {"photos": "cv2", "onnx": "onnxruntime", "s3": "s3fs", "gs": "gcsfs", "http": "aiohttp", "jax": "jax"}
 EXTRAS |= {"dask": "prefect_dask", "dev": "pytest"}
 
-Verdict = Literal["ok", "warning", "failed"]
 
-
-@dataclass(frozen=True)
-class InstallationCheck:
-    """One check: its name, the verdict, what was found, and what to do where that is not right."""
-
-    name: str
-    verdict: Verdict
-    found: str
-    cure: str = ""
-
-
-def check_installation(data: Path, artifacts: Path) -> Iterator[InstallationCheck]:
+def check_installation(data: Path, artifacts: Path) -> Iterator[Check]:
     """All checks, one after the other; a check that cannot be made is a failed one."""
-    checks: dict[str, Callable[[], InstallationCheck]] = {
+    checks: dict[str, Callable[[], Check]] = {
         "version": _check_version,
         "packages": _check_packages,
         "extras": _check_extras,
         "disk, data": lambda: check_folder("disk, data", data),
         "disk, artifacts": lambda: check_folder("disk, artifacts", artifacts),
         "locks": lambda: check_locks(data, artifacts),
-        "server": _check_server,
-        "worker": _check_worker,
+        "server": lambda: check_server(configured_server()),
+        "worker": lambda: check_worker(configured_server()),
         "Hub": _check_hub,
         "token": _check_token,
         "clock": _check_clock,
@@ -66,34 +52,32 @@ def check_installation(data: Path, artifacts: Path) -> Iterator[InstallationChec
         try:
             yield check()
         except (KensaError, OSError, httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            yield InstallationCheck(name, "failed", one_line(error), SERVER_CURES.get(name, ""))
+            yield Check(name, "failed", one_line(error), SERVER_CURES.get(name, ""))
 
 
-def _check_version() -> InstallationCheck:
+def _check_version() -> Check:
     python = platform.python_version()
     found = f"kensa {__version__}, Python {python}, {platform.system()} {platform.machine()}"
     if (3, 11) <= sys.version_info[:2] < (3, 14):
-        return InstallationCheck("version", "ok", found)
-    return InstallationCheck("version", "failed", found, "install Python 3.11 to 3.13, then make clean and make setup")
+        return Check("version", "ok", found)
+    return Check("version", "failed", found, "install Python 3.11 to 3.13, then make clean and make setup")
 
 
-def _check_packages() -> InstallationCheck:
+def _check_packages() -> Check:
     """The versions that are installed beside those of the lock of the line."""
     from packaging.requirements import Requirement
 
     if not (path := ROOT / "requirements" / "line.lock").exists():
-        return InstallationCheck(
-            "packages", "warning", f"{path}: not there, nothing to compare with", "reinstall Kensa"
-        )
+        return Check("packages", "warning", f"{path}: not there, nothing to compare with", "reinstall Kensa")
     lines = [line.rstrip(" \\") for line in path.read_text(encoding="utf-8").splitlines() if line[:1].isalnum()]
     pins = [pin for pin in map(Requirement, lines) if pin.marker is None or pin.marker.evaluate()]
     others = [
         f"{pin.name} {_installed(pin.name)}" for pin in pins if not pin.specifier.contains(_installed(pin.name) or "0")
     ]
     if not others:
-        return InstallationCheck("packages", "ok", f"{len(pins)} as in requirements/line.lock")
+        return Check("packages", "ok", f"{len(pins)} as in requirements/line.lock")
     found = f"{len(others)} of {len(pins)} differ from requirements/line.lock: {', '.join(others[:4])}"
-    return InstallationCheck("packages", "warning", found, "run make setup")
+    return Check("packages", "warning", found, "run make setup")
 
 
 def _installed(name: str) -> str | None:
@@ -103,101 +87,37 @@ def _installed(name: str) -> str | None:
         return None
 
 
-def _check_extras() -> InstallationCheck:
+def _check_extras() -> Check:
     installed = {extra: bool(importlib.util.find_spec(module)) for extra, module in EXTRAS.items()}
     names = [", ".join(extra for extra in EXTRAS if installed[extra] is there) or "none" for there in (True, False)]
-    return InstallationCheck("extras", "ok", f"installed: {names[0]}; not installed: {names[1]}")
+    return Check("extras", "ok", f"installed: {names[0]}; not installed: {names[1]}")
 
 
-def check_folder(name: str, folder: Path) -> InstallationCheck:
-    """Whether a folder can be written, and how much room its disk has."""
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(there).free / 1e9
-    found = f"{folder}: {free:.1f} GB free"
-    if not os.access(there, os.W_OK):
-        return InstallationCheck(name, "failed", f"{there}: cannot be written", "make it writable, or name another")
-    if free < LEAST_GIGABYTES:
-        return InstallationCheck(name, "failed", found, "make room; kensa prune deletes what nothing needs")
-    few = free < FEW_GIGABYTES
-    return InstallationCheck(name, "warning" if few else "ok", found, "make room soon; see kensa prune" if few else "")
-
-
-def check_locks(data: Path, artifacts: Path) -> InstallationCheck:
+def check_locks(data: Path, artifacts: Path) -> Check:
     """Which locks living processes hold, and which runs died and were not restarted."""
     names = {data / ".up.lock": "kensa up runs here"}
     for path in (artifacts / ".run.lock", *artifacts.glob("*/.run.lock")):
         names[path] = f"a run retrains into {path.parent}"
     held = [text for path, text in names.items() if is_locked(path)]
-    dead = [path.stem for path in sorted((data / "runs").glob("*.lock")) if not is_locked(path)]
+    dead = run_locks(data).dead
     holders = ", ".join(held) or "none is held"
     if dead:
-        return InstallationCheck("locks", "warning", f"{holders}; died: {', '.join(dead)}", "kensa up restarts them")
-    return InstallationCheck("locks", "ok", holders)
+        return Check("locks", "warning", f"{holders}; died: {', '.join(dead)}", "kensa up restarts them")
+    return Check("locks", "ok", holders)
 
 
-def _check_server() -> InstallationCheck:
-    from flows.service.server import configured_server
-
-    server = configured_server()
-    if server is None:
-        return InstallationCheck("server", "ok", "PREFECT_API_URL is not set: each command starts a server of its own")
-    answer = _ask_server("admin/version")
-    ours, theirs = version("prefect"), str(answer.json())
-    found = f"{server.display_url}: Prefect {theirs}"
-    if ours == theirs:
-        return InstallationCheck("server", "ok", found)
-    return InstallationCheck("server", "warning", f"{found}, here {ours}", "run the same version on both sides")
-
-
-def _ask_server(path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-    """The answer of the configured server; raises ServerUnreachable."""
-    from flows.service.server import configured_server, translate_server_errors
-
-    server = configured_server()
-    user, _, password = (server.auth or "").partition(":")
-    auth, address = (user, password) if server.auth else None, f"{server.url.rstrip('/')}/{path}"
-    with translate_server_errors(server):
-        method = "GET" if body is None else "POST"
-        answer = httpx.request(method, address, json=body, auth=auth, timeout=TIMEOUT_SECONDS)
-        return answer.raise_for_status()
-
-
-def _check_worker() -> InstallationCheck:
-    from flows.service.server import configured_server
-
-    if configured_server() is None:
-        return InstallationCheck("worker", "ok", "none is needed without a server")
-    from flows.service.up import POOL
-
-    pools = _ask_server("work_pools/filter", {}).json()
-    workers = []
-    if POOL in [pool["name"] for pool in pools]:
-        workers = _ask_server(f"work_pools/{POOL}/workers/filter", {}).json()
-    online = [worker["name"] for worker in workers if worker.get("status") == "ONLINE"]
-    if online:
-        return InstallationCheck("worker", "ok", f"{len(online)} in the pool {POOL}: {', '.join(online[:3])}")
-    found = f"none is online in the pool {POOL}; {len(workers)} were" if workers else f"none was ever in a pool {POOL}"
-    return InstallationCheck("worker", "failed", found, f"run kensa up, or prefect worker start --pool {POOL}")
-
-
-def _check_hub() -> InstallationCheck:
+def _check_hub() -> Check:
     endpoint = _hub_endpoint()
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
-        return InstallationCheck(
-            "Hub", "warning", "HF_HUB_OFFLINE is set: only what is here is read", "unset it to go online"
-        )
+        return Check("Hub", "warning", "HF_HUB_OFFLINE is set: only what is here is read", "unset it to go online")
     try:
         answer = _ask_hub()
     except httpx.HTTPError as error:
         found = f"{endpoint}: no answer ({type(error).__name__})"
-        return InstallationCheck(
-            "Hub", "warning", found, "check the network, the proxy and HF_ENDPOINT, if you use the Hub"
-        )
+        return Check("Hub", "warning", found, "check the network, the proxy and HF_ENDPOINT, if you use the Hub")
     if answer.is_success or answer.status_code in (401, 403):
-        return InstallationCheck("Hub", "ok", f"{endpoint} answers")
-    return InstallationCheck(
-        "Hub", "warning", f"{endpoint} answers {answer.status_code}", "try again later, or check HF_ENDPOINT"
-    )
+        return Check("Hub", "ok", f"{endpoint} answers")
+    return Check("Hub", "warning", f"{endpoint} answers {answer.status_code}", "try again later, or check HF_ENDPOINT")
 
 
 def _hub_endpoint() -> str:
@@ -219,26 +139,23 @@ def _hub_token() -> str | None:
     return path.read_text(encoding="utf-8").strip() or None if path.is_file() else None
 
 
-def _check_token() -> InstallationCheck:
+def _check_token() -> Check:
     token = _hub_token()
     if token is None:
-        return InstallationCheck("token", "ok", "none: public datasets alone can be read")
+        return Check("token", "ok", "none: public datasets alone can be read")
     try:
         answer = _ask_hub(Authorization=f"Bearer {token}")
     except httpx.HTTPError as error:
-        return InstallationCheck(
-            "token", "warning", f"could not be tried ({type(error).__name__})", "see the check Hub"
-        )
+        return Check("token", "warning", f"could not be tried ({type(error).__name__})", "see the check Hub")
     if answer.is_success:
-        return InstallationCheck("token", "ok", f"of {answer.json().get('name', 'somebody')}")
-    return InstallationCheck("token", "failed", f"the Hub answers {answer.status_code}", "set another HF_TOKEN")
+        return Check("token", "ok", f"of {answer.json().get('name', 'somebody')}")
+    return Check("token", "failed", f"the Hub answers {answer.status_code}", "set another HF_TOKEN")
 
 
-def _check_clock() -> InstallationCheck:
+def _check_clock() -> Check:
     """This machine's time beside that of the first server that tells one."""
-    from flows.service.server import configured_server
-
-    servers = [lambda: _ask_server("health")] if configured_server() else []
+    server = configured_server()
+    servers = [lambda: ask_server(server, "health")] if server else []
     for ask in (*servers, _ask_hub):
         try:
             date = ask().headers.get("date")
@@ -246,38 +163,36 @@ def _check_clock() -> InstallationCheck:
             continue
         if date:
             return _compare_clock(email.utils.parsedate_to_datetime(date))
-    return InstallationCheck(
-        "clock", "ok", f"{datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %Z}; no server to compare"
-    )
+    return Check("clock", "ok", f"{datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %Z}; no server to compare")
 
 
-def _compare_clock(server_time: datetime.datetime) -> InstallationCheck:
+def _compare_clock(server_time: datetime.datetime) -> Check:
     off = (datetime.datetime.now(datetime.UTC) - server_time).total_seconds()
     if abs(off) <= MOST_SECONDS_OFF:
-        return InstallationCheck("clock", "ok", f"{datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %Z}")
+        return Check("clock", "ok", f"{datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %Z}")
     found = f"{abs(off):,.0f} s {'ahead of' if off > 0 else 'behind'} the server's"
-    return InstallationCheck("clock", "failed", found, "set the clock, for instance by timedatectl set-ntp true")
+    return Check("clock", "failed", found, "set the clock, for instance by timedatectl set-ntp true")
 
 
-def _check_chromium() -> InstallationCheck:
+def _check_chromium() -> Check:
     path = shutil.which("chromium")
     if path or not importlib.util.find_spec("pytest"):
-        return InstallationCheck("chromium", "ok", path or "not needed: only the tests use it")
-    return InstallationCheck("chromium", "warning", "not found; the browser tests need it", "apt-get install chromium")
+        return Check("chromium", "ok", path or "not needed: only the tests use it")
+    return Check("chromium", "warning", "not found; the browser tests need it", "apt-get install chromium")
 
 
-def _check_gpu() -> InstallationCheck:
+def _check_gpu() -> Check:
     """The GPUs of the driver, and whether the backend can use them."""
     backend, program = keras_backend(), shutil.which("nvidia-smi")
     done = program and subprocess.run([program, "-L"], capture_output=True, text=True, timeout=10, check=False)
     names = [line.partition(" (UUID")[0] for line in done.stdout.splitlines() if line.startswith("GPU")] if done else []
     if not names:
-        return InstallationCheck("GPU", "ok", f"none; {backend} runs on the processor")
+        return Check("GPU", "ok", f"none; {backend} runs on the processor")
     found = f"{', '.join(names)}; backend {backend}"
     if _uses_gpu(backend):
-        return InstallationCheck("GPU", "ok", found)
+        return Check("GPU", "ok", found)
     cure = f"{install_hint('jax')}, install jax[cuda13] and set KERAS_BACKEND=jax (docs/scale.md)"
-    return InstallationCheck("GPU", "warning", f"{found} runs on the processor", cure)
+    return Check("GPU", "warning", f"{found} runs on the processor", cure)
 
 
 def _uses_gpu(backend: str) -> bool:

@@ -1,6 +1,6 @@
-"""Serves what lies below artifacts/ to people on this machine: reports, pages and pictures, and nothing else.
+"""Serves what lies below artifacts/ to people on this machine: reports, pages and pictures, and health and metrics.
 
-    python -m flows.service.pages [--port 4240] [--folder artifacts]
+    python -m flows.service.pages [--port 4240] [--folder artifacts] [--receiver http://127.0.0.1:4280]
 
 It has a process and a port of its own: the receiver's port is open to the Hub through a proxy, and a page beside
 Prefect's API could speak to it as if it were the UI. It only reads.
@@ -21,8 +21,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from flows.health.metrics import CONTENT_TYPE, metrics_text
+from flows.health.status import StatusReader
 from flows.ui.page_links import MEDIA_TYPES, find_page
-from tasks.config.run import ARTIFACTS_FOLDER
+from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'",
@@ -36,8 +38,12 @@ LISTED = ("report.html", "drift/*.html", "verdicts/*.html", "sweeps/*/table.md")
 MOST_LISTED = 200
 
 
-def pages(folder: Path) -> Starlette:
-    """The application: the list at `/`, `GET /health`, and each file under its path in the folder."""
+def pages(folder: Path, receiver: str | None = None) -> Starlette:
+    """The application: the list at `/`, `GET /health` and `/metrics`, and each file under its path in the folder.
+
+    receiver: the address of the webhook receiver, None where it was not started.
+    """
+    reader = StatusReader(Path(DATA_FOLDER), folder, receiver)
 
     async def show(request: Request) -> Response:
         path = find_page(folder, request.path_params["path"])
@@ -48,10 +54,14 @@ def pages(folder: Path) -> Starlette:
     async def index(request: Request) -> Response:
         return HTMLResponse(_index(folder), headers=HEADERS)
 
-    async def health(request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
+    def health(request: Request) -> Response:  # in a thread of its own: it asks other services
+        status = reader.read()
+        return JSONResponse(status.as_json(), 503 if status.verdict == "failed" else 200)
 
-    routes = [Route("/", index), Route("/health", health), Route("/{path:path}", show)]
+    def metrics(request: Request) -> Response:
+        return Response(metrics_text(reader.read()), media_type=CONTENT_TYPE)
+
+    routes = [Route("/", index), Route("/health", health), Route("/metrics", metrics), Route("/{path:path}", show)]
     return Starlette(routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)])
 
 
@@ -74,10 +84,11 @@ def main(argv: list[str] | None = None) -> int:
     command = argparse.ArgumentParser(prog="python -m flows.service.pages")
     command.add_argument("--port", type=int, default=4240)
     command.add_argument("--folder", type=Path, default=Path(ARTIFACTS_FOLDER))
+    command.add_argument("--receiver", metavar="ADDRESS", help="address of the webhook receiver, to look at its health")
     arguments = command.parse_args(argv)
     import uvicorn
 
-    uvicorn.run(pages(arguments.folder), host="127.0.0.1", port=arguments.port, log_level="warning")
+    uvicorn.run(pages(arguments.folder, arguments.receiver), host="127.0.0.1", port=arguments.port, log_level="warning")
     return 0
 
 

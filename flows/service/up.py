@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 from filelock import FileLock, Timeout
 
+from flows.health.checks import POOL
 from flows.service.lines import LINES_FILE, read_lines
 from flows.service.next_runs import NextRuns
 from flows.service.recovery import RunRecovery
@@ -29,7 +30,6 @@ from tasks.core.files import ensure_writable
 START = 120  # seconds that a fresh server may take on a small machine
 LOOK = 4  # rounds of half a second between two looks for dead runs
 STOP = 30  # seconds for a process to end by itself
-POOL = "kensa"
 # Prefect keeps concurrency slots in memory: a restarted server would start no run of a deployment, or two.
 LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
 # It keeps ended runs for ever by default: those that ended 90 days ago are deleted hourly and at a start.
@@ -152,7 +152,7 @@ def up(ports: Ports = Ports()) -> int:
                     service.start()
             if not stopped():
                 say(f"ready: http://127.0.0.1:{ports.server}; Ctrl-C stops everything")
-                say(f"reports: {environment[PAGES_URL]}")
+                say(f"reports, /health and /metrics: {environment[PAGES_URL]}")
             _tend(services, recovery, NextRuns(prefect, lines), stopped)
         finally:
             for service in reversed(services):
@@ -203,14 +203,16 @@ def _recover(recovery: RunRecovery, next_runs: NextRuns) -> None:
 def _services(environment: dict[str, str], ports: Ports) -> list[Service]:
     prefect, python = [str(Path(sys.executable).parent / "prefect"), "--no-prompt"], [sys.executable, "-m"]
     worker = {**environment, "PREFECT_WORKER_QUERY_SECONDS": environment.get("PREFECT_WORKER_QUERY_SECONDS", "5")}
+    pages = Service("pages", [*python, "flows.service.pages", "--port", str(ports.pages)], environment)
     services = [
         Service("server", [*python, "flows.service.server_process", "--port", str(ports.server)], environment),
         Service("worker", [*prefect, "worker", "start", "--pool", POOL, "--type", "process"], worker),
-        Service("pages", [*python, "flows.service.pages", "--port", str(ports.pages)], environment),
+        pages,
     ]
     if environment.get("KENSA_WEBHOOK_SECRET"):
         command = [*python, "flows.service.webhook", "--port", str(ports.webhook)]
         services.append(Service("receiver", command, environment))
+        pages.command += ["--receiver", f"http://127.0.0.1:{ports.webhook}"]
     else:
         say("no receiver: KENSA_WEBHOOK_SECRET is not set; new versions are found by a check every 15 minutes")
     return services

@@ -87,7 +87,16 @@ def test_it_only_reads_and_only_for_this_machine(address):
     for method in ("POST", "PUT", "DELETE"):
         assert raw(address, page, method)[0] == 405
     assert raw(address, page, host="rebound.example")[0] == 400
-    assert httpx.get(f"{address}/health").json() == {"status": "ok"}
+
+
+def test_health_and_metrics_are_served_beside_the_pages(address, tmp_path, monkeypatch):
+    """A real `kensa up` has its own in test_up.py; here nothing runs but the pages."""
+    monkeypatch.chdir(tmp_path)
+    health = httpx.get(f"{address}/health")
+    assert (health.status_code, health.json()["status"] in ("ok", "warning")) == (200, True)
+    metrics = httpx.get(f"{address}/metrics")
+    assert metrics.headers["content-type"].startswith("text/plain; version=")
+    assert 'kensa_up{part="pages"} 1.0' in metrics.text
 
 
 def test_the_list_names_every_page_and_each_opens(address):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import socket
 import sqlite3
 import time
@@ -131,6 +133,44 @@ def test_the_run_links_to_its_report_which_is_served(factory, trained):
     (release,) = factory.ask("/deployments/filter", {"deployments": {"name": {"any_": ["promote"]}}})
     assert release["parameter_openapi_schema"]["properties"]["line"]["enum"] == ["boards"]
     assert "start a worker" not in factory.said()
+
+
+def test_health_and_metrics_of_every_part(factory, trained):
+    """A part that hangs is told as one that died; it is well again when it answers again."""
+    address = f"http://127.0.0.1:{factory.pages_port}"
+    health = httpx.get(f"{address}/health", timeout=30)
+    checks = {check["name"]: check for check in health.json()["checks"]}
+    assert health.status_code == 200, health.text
+    parts = {"server", "worker", "pages", "receiver", "disk, data", "disk, artifacts", "runs", "line boards"}
+    assert set(checks) == parts
+    assert checks["line boards"]["found"].startswith("champion v1, 0.")
+    assert "last retraining released, 0." in checks["line boards"]["found"]
+    text = httpx.get(f"{address}/metrics", timeout=30).text
+    up = [f'kensa_up{{part="{part}"}} 1.0' for part in ("server", "worker", "pages", "receiver")]
+    line = [
+        'kensa_champion_info{line="boards",release="v1"} 1.0',
+        'kensa_last_retraining{line="boards",outcome="released"} 1.0',
+        'kensa_dataset_versions{line="boards",state="done"} 1.0',
+    ]
+    assert not {*up, *line, "kensa_workers_online 1.0"} - set(text.splitlines())
+    assert 'kensa_database_bytes{database="prefect"}' in text
+
+    (receiver,) = factory.processes("flows.service.webhook")
+    os.kill(receiver, signal.SIGSTOP)
+    try:
+        answer = until(lambda: ill(address), 60, "the receiver that hangs is told")
+    finally:
+        os.kill(receiver, signal.SIGCONT)
+    assert [(check["name"], bool(check["cure"])) for check in answer if check["verdict"] == "failed"] == [
+        ("receiver", True)
+    ]
+    until(lambda: httpx.get(f"{address}/health", timeout=30).status_code == 200, 60, "it is well again")
+
+
+def ill(address):
+    """The checks, once one has failed."""
+    answer = httpx.get(f"{address}/health", timeout=30)
+    return answer.json()["checks"] if answer.status_code == 503 else None
 
 
 def test_a_second_kensa_up_in_the_folder_is_refused_in_one_line(factory):

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from flows.health.checks import Check
 from flows.service.up import Ports
-from kensa.installation import InstallationCheck
 from tasks.core.errors import SomeLinesFailed
 
 
@@ -61,8 +61,8 @@ def test_one_look_that_finds_nothing_says_so(run, looks, monkeypatch):
 def found(monkeypatch):
     """The checks that are found."""
     checks = [
-        InstallationCheck("disk", "ok", "9 GB free"),
-        InstallationCheck("Hub", "warning", "no answer", "go online"),
+        Check("disk", "ok", "9 GB free"),
+        Check("Hub", "warning", "no answer", "go online"),
     ]
     monkeypatch.setattr("kensa.installation.check_installation", lambda *_: checks)
     return checks
@@ -76,7 +76,7 @@ def test_a_warning_is_no_failure(run, found):
 
 
 def test_a_failed_check_is_the_exit_code(run, found):
-    found.append(InstallationCheck("worker", "failed", "none", "run kensa up"))
+    found.append(Check("worker", "failed", "none", "run kensa up"))
     ended = run("doctor", "--json")
     assert ended.code == 1
     [*_, last] = json.loads(ended.out)["checks"]
