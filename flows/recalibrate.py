@@ -8,6 +8,7 @@ from prefect import State, flow
 
 from flows.service.lines import artifacts_of
 from flows.service.run_locks import guarded_run
+from flows.ui.journal_texts import author_of_run, publish_journal
 from flows.ui.run_names import line_run_name
 from flows.ui.states import recalibration_state
 from tasks import steps
@@ -31,6 +32,8 @@ def recalibrate(
     escape: float | None = None,
     overkill: float | None = None,
     currency: str = "",
+    by: str | None = None,
+    reason: str | None = None,
 ) -> State[RecalibrateResult]:
     """Make a release with another threshold, which names the old one as its parent.
 
@@ -44,10 +47,15 @@ def recalibrate(
         escape: Cost of one missed defect.
         overkill: Cost of one good part that is rejected.
         currency: Currency of the costs, such as EUR.
+        by: Who wants it, for the journal; without it, the system's user.
+        reason: Why, for the journal.
     """
     steps.log_known_errors_in_one_line()
     with guarded_run():
         if not 0 < target < 1:
             raise BadSetting(f"target: expected a share between 0 and 1 such as 0.01, found {target:g}")
         request = ThresholdRequest(rule, target, CostConfig(prevalence, escape, overkill, currency))
-        return recalibration_state(steps.recalibrate(artifacts_of(line), version, request, promote))
+        artifacts, author = artifacts_of(line), author_of_run(by, reason)
+        result = steps.recalibrate(artifacts, version, request, promote, author)
+        publish_journal(artifacts, line)
+        return recalibration_state(result)

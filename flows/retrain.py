@@ -14,6 +14,7 @@ from flows.service.lines import FactoryConfig, read_lines
 from flows.service.run_locks import guarded_run
 from flows.ui import notify
 from flows.ui.artifacts import RunArtifacts, publish_lines
+from flows.ui.journal_texts import publish_journal
 from flows.ui.run_names import initial_retrain_name, rename_retraining
 from flows.ui.states import lines_state, not_trained_state, retraining_state
 from flows.ui.summary import log_summary
@@ -98,9 +99,10 @@ def _retrain_once(config: RunConfig) -> RetrainResult:
     rename_retraining(sources.train, config)
     identity = fingerprint(sources.train, sources.test, config)
     with exclusive_run(config.artifacts_path):
-        previous = steps.find_previous_result(config, identity)
+        previous = steps.find_previous_result(config, identity, flow_run.get_id())
         result = previous or _run_line(sources, steps.champion(config), identity, config)
     RunArtifacts.of(config).publish_result(result)
+    publish_journal(config.artifacts_path, flow_run.parameters.get("line"), config.report.language)
     notify.send_result(result)
     log_summary(result, flow_run.parameters.get("line"), get_run_logger())
     return result
@@ -122,7 +124,7 @@ def _run_line(sources: Sources, champion: Any, identity: str, config: RunConfig)
     report = steps.evaluate(triplets, model, config, champion, facts, (*data.findings, *sizes), folds)
     ui.publish_unseen_modes(report)
     stages = {"cache": data.train.stage, "triplets": triplets, "model": model, "report": report}
-    result = steps.publish(stages, config, champion and champion.version, identity, facts)
+    result = steps.publish(stages, config, champion and champion.version, identity, facts, flow_run.get_id())
     ui.publish_metrics(result)
     return result
 

@@ -23,6 +23,8 @@ from tasks.config.keras_backend import keras_backend
 from tasks.core.errors import KensaError, install_hint
 from tasks.core.files import is_locked
 from tasks.core.text import one_line
+from tasks.registry.journal import HEAD_FILE
+from tasks.registry.journal_events import verify_journal
 
 ROOT = Path(__file__).parents[1]
 MOST_SECONDS_OFF = 60
@@ -40,6 +42,7 @@ def check_installation(data: Path, artifacts: Path) -> Iterator[Check]:
         "disk, data": lambda: check_folder("disk, data", data),
         "disk, artifacts": lambda: check_folder("disk, artifacts", artifacts),
         "locks": lambda: check_locks(data, artifacts),
+        "journal": lambda: check_journals(artifacts),
         "server": lambda: check_server(configured_server()),
         "worker": lambda: check_worker(configured_server()),
         "Hub": _check_hub,
@@ -104,6 +107,14 @@ def check_locks(data: Path, artifacts: Path) -> Check:
     if dead:
         return Check("locks", "warning", f"{holders}; died: {', '.join(dead)}", "kensa up restarts them")
     return Check("locks", "ok", holders)
+
+
+def check_journals(artifacts: Path) -> Check:
+    """Whether the journals of the folder and of the lines below it are whole."""
+    folders = [path.parent for path in (artifacts / HEAD_FILE, *artifacts.glob(f"*/{HEAD_FILE}")) if path.exists()]
+    journals = [verify_journal(folder) for folder in folders]
+    found = f"{len(journals)} with {sum(len(journal.entries) for journal in journals)} entries, intact"
+    return Check("journal", "ok", found if journals else "none yet")
 
 
 def _check_hub() -> Check:

@@ -12,11 +12,12 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tasks.config.fingerprints import RELEASE_FORMAT
 from tasks.config.run import RunConfig
+from tasks.core.authorship import MAX_REASON, Authorship
 from tasks.core.errors import ChampionMoved, NoPermission, SourceUnreachable, UnreadableSource
 from tasks.core.files import ensure_writable
 from tasks.core.json_form import Json
@@ -31,6 +32,7 @@ from tasks.data.selection import READING_VERSION, was_read_otherwise
 from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.registry.champion import champion_state, registry_lock, set_champion
 from tasks.registry.frozen_sets import count_comparison, register_frozen_set
+from tasks.registry.journal_events import bring_up_to_date
 from tasks.registry.manifest import ReleaseManifest, SourceSummary
 from tasks.registry.placement import place
 from tasks.registry.release_files import CARD_FILE, EVALUATION_FILES, MODEL_FILE, PICTURE_FILES, TOWER_FILE, read_report
@@ -41,19 +43,28 @@ from tasks.sources.hub import fetch_snapshot
 PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow", "datasets", "scikit-learn", "scipy", "prefect")
 
 
-def find_previous_result(config: RunConfig, fingerprint: str) -> RetrainResult | None:
+def find_previous_result(config: RunConfig, fingerprint: str, run: str | None = None) -> RetrainResult | None:
     """The result of an earlier run with this fingerprint as `unchanged`, or None.
 
     A release whose run was killed before it became champion becomes champion now, if the champion is still the one
     that it was compared with. A rejection, too, counts only against the champion of today.
+    run: the id of Prefect's run.
     """
     artifacts = config.artifacts_path
+    if previous := _find_previous(artifacts, fingerprint, run):
+        with registry_lock(artifacts):
+            bring_up_to_date(artifacts)  # a killed run may have left that undone
+        return to_result(previous, "unchanged", artifacts)
+    return None
+
+
+def _find_previous(artifacts: Path, fingerprint: str, run: str | None) -> Release | None:
     for release in _completed(readable_releases(artifacts), fingerprint):
-        if _ensure_was_champion(artifacts, release):
-            return to_result(release, "unchanged", artifacts)
+        if _ensure_was_champion(artifacts, release, run):
+            return release
     for draft in _completed(rejected_drafts(artifacts), fingerprint):
         if _is_compared_with_champion(artifacts, draft):
-            return to_result(draft, "unchanged", artifacts)
+            return draft
     return None
 
 
@@ -89,14 +100,14 @@ def commit_was_read_otherwise(source: str, revision: str) -> bool:
     return otherwise
 
 
-def _ensure_was_champion(artifacts: Path, release: Release) -> bool:
+def _ensure_was_champion(artifacts: Path, release: Release, run: str | None) -> bool:
     """Whether the release is or was champion; one whose run was killed before the pointer moved becomes it here."""
     with registry_lock(artifacts):
         if release.version in champion_state(artifacts).ever:
             return True
         if not _is_compared_with_champion(artifacts, release):
             return False
-        set_champion(artifacts, release.version)
+        set_champion(artifacts, release.version, _gate(release.manifest, run))
         return True
 
 
@@ -105,17 +116,23 @@ def _is_compared_with_champion(artifacts: Path, release: Release) -> bool:
 
 
 def publish(
-    stages: dict[str, Stage], config: RunConfig, champion: str | None, fingerprint: str, facts: Json
+    stages: dict[str, Stage],
+    config: RunConfig,
+    champion: str | None,
+    fingerprint: str,
+    facts: Json,
+    run: str | None = None,
 ) -> RetrainResult:
     """Release the evaluated model and make it champion, or keep it as a rejected draft with the reasons.
 
     stages: cache, triplets, model and report; champion: the version that it was compared with; facts: the sources
-    `train` and `test`, and the `changes` since the champion. Raises ChampionMoved where another run changed the
-    champion meanwhile, and FrozenSetMoved where it took the name of the frozen test set.
+    `train` and `test`, and the `changes` since the champion; run: the id of Prefect's run. Raises ChampionMoved where
+    another run changed the champion meanwhile, and FrozenSetMoved where it took the name of the frozen test set.
     """
     artifacts = ensure_writable(config.artifacts_path)
     report = EvaluationReport.from_json(read_report(Path(stages["report"].path)))
     manifest = _manifest(stages, config, champion, fingerprint, facts, report)
+    manifest = replace(manifest, made=asdict(Authorship.of(run=run)))
     with scratch_folder(artifacts, "draft") as draft:
         _copy_files(stages, draft)
         _draw_tower(report, draft)
@@ -132,8 +149,14 @@ def publish(
                 lambda numbered: (draft / CARD_FILE).write_text(model_card(numbered, report), encoding="utf-8"),
             )
             if manifest.status == "released":
-                set_champion(artifacts, release.version)
+                set_champion(artifacts, release.version, _gate(manifest, run))
             return to_result(release, manifest.status, artifacts)
+
+
+def _gate(manifest: ReleaseManifest, run: str | None) -> Authorship:
+    """Why the gate made a release champion, for the journal; the user is that of the process that trained."""
+    verdict = (manifest.comparison or {}).get("verdict") or "the first of its line"
+    return Authorship.of((manifest.made or {}).get("by"), f"by the gate: {verdict}"[:MAX_REASON], run)
 
 
 def _copy_files(stages: dict[str, Stage], draft: Path) -> None:

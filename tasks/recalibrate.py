@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tasks.config.fingerprints import RELEASE_FORMAT
 from tasks.config.run import EvaluateConfig
+from tasks.core.authorship import Authorship
 from tasks.core.errors import CannotCalibrate
 from tasks.core.files import digest_of, ensure_writable, write_json
 from tasks.core.results import RecalibrateResult
@@ -47,19 +48,26 @@ REWRITTEN_FILES = (REPORT_PAGE, PARENT_PAGE, CARD_FILE, MANIFEST)
 SEED = 42  # of the resampling, whatever the seed of the parent's training
 
 
-def recalibrate(artifacts: Path, version: str | None, request: ThresholdRequest, promote: bool) -> RecalibrateResult:
+def recalibrate(
+    artifacts: Path,
+    version: str | None,
+    request: ThresholdRequest,
+    promote: bool,
+    author: Authorship | None = None,
+) -> RecalibrateResult:
     """The release with the new threshold; `unchanged` where the same was made before.
 
-    It becomes champion with `promote`. Raises what `select_release` does, NothingToCalibrate, and CannotCalibrate
-    where the calibration records do not give such a threshold.
+    It becomes champion with `promote`; author: who wants it, and why. Raises what `select_release` does,
+    NothingToCalibrate, and CannotCalibrate where the calibration records do not give such a threshold.
     """
     parent = select_release(artifacts, version)
     fingerprint = _fingerprint(parent, request)
     earlier = _find_release(artifacts, fingerprint)
-    release = earlier or _make_release(artifacts, parent, request, fingerprint)
+    author = author or Authorship.of()
+    release = earlier or _make_release(artifacts, parent, request, fingerprint, author)
     if promote:
         with registry_lock(artifacts):
-            set_champion(artifacts, verify_release(release).version)
+            set_champion(artifacts, verify_release(release).version, author)
     threshold = ThresholdSettings.load(release.path).by_name[DEFECT_THRESHOLD]
     return RecalibrateResult(
         status="unchanged" if earlier else "released",
@@ -85,13 +93,15 @@ def _find_release(artifacts: Path, fingerprint: str) -> Release | None:
     return next((release for release in equal if verified_manifest(release.path)), None)
 
 
-def _make_release(artifacts: Path, parent: Release, request: ThresholdRequest, fingerprint: str) -> Release:
+def _make_release(
+    artifacts: Path, parent: Release, request: ThresholdRequest, fingerprint: str, author: Authorship
+) -> Release:
     scores, before = load_scores(parent.path), ThresholdSettings.load(parent.path).by_name[DEFECT_THRESHOLD]
     evaluate = EvaluateConfig(**parent.manifest.config["evaluate"])
     after = find_threshold(scores, request, evaluate, before.distance)
     change = Recalibration(before, after, scores, request.cost, evaluate.confidence)
     metrics = _threshold_metrics(scores, after.value, evaluate)
-    manifest = _manifest(parent, request, fingerprint, metrics, change)
+    manifest = replace(_manifest(parent, request, fingerprint, metrics, change), made=asdict(author))
     with scratch_folder(ensure_writable(artifacts), "draft") as draft:
         shutil.copytree(parent.path, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*REWRITTEN_FILES))
         shutil.copyfile(parent.path / REPORT_PAGE, draft / PARENT_PAGE)

@@ -29,6 +29,7 @@ PARTS = {
     "network": "network:network",
     "pairs": "concurrency:pairs",
     "data": "bad_data:baddata",
+    "journal": "journal:journal",
     "hostile": "hostile_input:hostile",
     "soak": "soak:soak",
 }

@@ -1,16 +1,12 @@
 """SIGKILL at every operation on a file, in every step, and at random moments; then the same run again.
 
-A child process counts what it is about to do to files (open for writing, rename, remove, make and remove
-folders, link, fsync) and kills itself before the n-th, for n = 1, 2, 3, … until a step ends undisturbed.
-What native code does to files in between is met by kills at random moments.
+A child process kills itself before the n-th thing that it does to a file, for n = 1, 2, 3, … until a step ends
+undisturbed. What native code does to files in between is met by kills at random moments.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +25,11 @@ from bench.faults.harness import (
     walk,
     written,
 )
+from bench.faults.kill_points import die_at
 from bench.faults.result_row import RECOVERED, Row
 from tasks.config.run import RunConfig
 from tasks.registry.champion import champion_state, promote, rollback
 
-CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod"}
 LATER = 400  # no step does more to files than this
 FOLDERS = {"cache": "cache/records-*", "triplets": "stages/triplets-*", "train": "stages/model-*"}
 FOLDERS |= {"evaluate": "stages/report-*"}
@@ -61,35 +57,6 @@ class Prepared:
             if step != "train" or stage.name not in {path.name for path in self.before.glob("data/stages/model-*")}:
                 shutil.rmtree(stage)
         return moved_to(self.config, self.work)
-
-
-def die_at(number: int, folder: Path) -> None:
-    """Make this process kill itself before the `number`-th thing that it does to a file below `folder`."""
-    remaining, root = [number], str(folder)
-
-    def counted(path: Any) -> None:
-        if isinstance(path, str | bytes | os.PathLike) and os.fsdecode(path).startswith(root):
-            remaining[0] -= 1
-            if remaining[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in CHANGES or (event == "open" and _writes(arguments[2])):
-            counted(arguments[0])
-
-    sys.addaudithook(hook)
-    real = os.fsync
-
-    def fsync(descriptor: Any) -> None:
-        number = descriptor if isinstance(descriptor, int) else descriptor.fileno()
-        counted(Path(f"/proc/self/fd/{number}").readlink())
-        real(descriptor)
-
-    os.fsync = fsync
-
-
-def _writes(flags: Any) -> bool:
-    return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR))
 
 
 def after_a_kill(prepared: Prepared, config: RunConfig) -> str:

@@ -9,6 +9,15 @@ from typer import Argument, Context, Option
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER
 
 
+def line_artifacts(line: str | None, artifacts: Path) -> Path:
+    """The folder of a line's releases, or `artifacts` without a line; raises BadSetting for an unknown line."""
+    if line is None:
+        return artifacts
+    from flows.service.lines import artifacts_of
+
+    return artifacts_of(line)
+
+
 def release_names(ctx: Context, incomplete: str) -> list[str]:
     """The releases that a shell offers for VERSION."""
     folder = Path(ctx.params.get("artifacts") or ARTIFACTS_FOLDER) / "releases"
@@ -25,4 +34,7 @@ DATA = Option(DATA_FOLDER, metavar="DIR", help="Folder of the caches and stages.
 AS_JSON = Option(False, "--json", help="Print one JSON object on stdout, and nothing else there.")
 CONFIG = Option(None, metavar="NAME", help="Configuration of the source, if it has several.")
 PART = Option(None, metavar="NAME", help="Split of the source to read.", show_default="test, else train, else all")
+BY = Option(None, metavar="NAME", help="Who wants it, for the journal.", show_default="the system's user")
+REASON = Option(None, metavar="TEXT", help="Why, for the journal.")
+LINE = Option(None, metavar="NAME", help="A product line of kensa.toml, in place of --artifacts.")
 LANGUAGE = Option(None, help="Language of the page.", show_default="the release's own")

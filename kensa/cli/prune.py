@@ -8,8 +8,9 @@ from pathlib import Path
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, DATA
+from kensa.cli.options import ARTIFACTS, AS_JSON, BY, DATA, REASON
 from kensa.cli.terminal import print_table
+from tasks.core.authorship import Authorship
 
 
 @with_examples("kensa prune --dry-run", "kensa prune --keep 2 --older-than 30 --runs 90")
@@ -19,6 +20,8 @@ def prune(
     runs: float | None = Option(
         None, min=1, metavar="DAYS", help="Also delete the server's runs that ended longer ago."
     ),
+    by: str | None = BY,
+    reason: str | None = REASON,
     dry_run: bool = Option(False, "--dry-run", help="Print what would be deleted, and delete nothing."),
     data: Path = DATA,
     artifacts: Path = ARTIFACTS,
@@ -30,8 +33,11 @@ def prune(
     """
     from tasks.registry import prune as pruning
 
-    work = pruning.find_removable if dry_run else pruning.prune
-    removable = work(data, artifacts, keep, older_than)
+    author = Authorship.of(by, reason)
+    if dry_run:
+        removable = pruning.find_removable(data, artifacts, keep, older_than)
+    else:
+        removable = pruning.prune(data, artifacts, keep, older_than, author)
     ended = None if runs is None else _prune_runs(runs, dry_run)
     size = sum(entry.size for entry in removable)
     if as_json:

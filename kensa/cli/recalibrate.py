@@ -7,9 +7,10 @@ from pathlib import Path
 from typer import Argument, Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON
+from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, BY, REASON
 from kensa.cli.terminal import print_result, print_table
 from tasks.config.run import CostConfig, ThresholdRule
+from tasks.core.authorship import Authorship
 from tasks.core.errors import BadSetting
 from tasks.core.results import RecalibrateResult
 
@@ -34,6 +35,8 @@ def recalibrate(
     overkill: float | None = Option(None, metavar="COST", help="Cost of one good part that is rejected."),
     currency: str = Option("", metavar="NAME", help="Currency of the costs, such as EUR."),
     promote: bool = Option(False, "--promote", help="Make the new release the champion."),
+    by: str | None = BY,
+    reason: str | None = REASON,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
 ) -> None:
@@ -43,12 +46,13 @@ def recalibrate(
     """
     if not 0 < target < 1:
         raise BadSetting(f"--target: expected a share between 0 and 1 such as 0.01, found {target:g}")
+    author = Authorship.of(by, reason)
     cost = CostConfig(prevalence, escape, overkill, currency)
     from tasks.evaluation.costs import CHEAPEST, ThresholdRequest
     from tasks.recalibrate import recalibrate as calibrate
 
     request = ThresholdRequest(CHEAPEST if cheapest else rule, target, cost)
-    result = calibrate(artifacts, version, request, promote)
+    result = calibrate(artifacts, version, request, promote, author)
     print_result(result, as_json, _print_result)
 
 

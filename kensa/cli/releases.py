@@ -10,9 +10,21 @@ from typing import Any
 from typer import Argument, Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, DATA, LANGUAGE, VERSION
+from kensa.cli.options import (
+    A_RELEASE,
+    ARTIFACTS,
+    AS_JSON,
+    BY,
+    DATA,
+    LANGUAGE,
+    LINE,
+    REASON,
+    VERSION,
+    line_artifacts,
+)
 from kensa.cli.terminal import print_result, print_table
 from tasks.config.run import Language
+from tasks.core.authorship import Authorship
 from tasks.core.results import ReportResult
 from tasks.registry import champion
 from tasks.registry.frozen_sets import frozen_sets
@@ -47,16 +59,30 @@ def releases(artifacts: Path = ARTIFACTS, as_json: bool = AS_JSON) -> None:
         print(f"{len(rejected) - MAX_REJECTED} older rejected models; --json lists them")
 
 
-@with_examples("kensa promote v3")
-def promote(version: str = VERSION, artifacts: Path = ARTIFACTS, as_json: bool = AS_JSON) -> None:
+@with_examples("kensa promote v3", 'kensa promote v2 --line boards --reason "v3 stops too many good parts"')
+def promote(
+    version: str = VERSION,
+    by: str | None = BY,
+    reason: str | None = REASON,
+    line: str | None = LINE,
+    artifacts: Path = ARTIFACTS,
+    as_json: bool = AS_JSON,
+) -> None:
     """Verify the checksums of a release, and make it the champion."""
-    _print_champion(champion.promote(artifacts, version), as_json)
+    author = Authorship.of(by, reason)
+    _print_champion(champion.promote(line_artifacts(line, artifacts), version, author), as_json)
 
 
-@with_examples("kensa rollback")
-def rollback(artifacts: Path = ARTIFACTS, as_json: bool = AS_JSON) -> None:
+@with_examples("kensa rollback", 'kensa rollback --line boards --by "M. Sato" --reason "false alarms on lot 7"')
+def rollback(
+    by: str | None = BY,
+    reason: str | None = REASON,
+    line: str | None = LINE,
+    artifacts: Path = ARTIFACTS,
+    as_json: bool = AS_JSON,
+) -> None:
     """Make the previous champion the champion again."""
-    _print_champion(champion.rollback(artifacts), as_json)
+    _print_champion(champion.rollback(line_artifacts(line, artifacts), Authorship.of(by, reason)), as_json)
 
 
 @with_examples("kensa report v3 --language ja", "kensa report --out monday.html")

@@ -182,6 +182,10 @@ class DamagedRelease(Failure):
     """A release whose files do not match the digests of its manifest."""
 
 
+class DamagedJournal(Failure):
+    """A journal of which an entry was changed, removed or moved."""
+
+
 class DamagedLedger(Failure):
     """The ledger of dataset versions is a damaged database, or holds what was never written."""
 

@@ -25,6 +25,7 @@ from tasks.sources.address import at_revision, hub_branches, join_sources
 Form = dict[str, type | UnionType]
 REQUIRED_KEYS = ("fingerprint", "status", "reasons", "compared_with", "metrics", "train", "test", "config", "files")
 NOT_FIELDS = (CHECKSUM_KEY, "reason_codes")  # the codes become part of the reasons
+LATER_KEYS = ("parent", "recalibrated", "made", "journal")  # stored where they are set
 SOURCE_FORM: Form = {"source": str, "revision": str}
 
 
@@ -100,7 +101,8 @@ class ReleaseManifest(StoredRecord):
     champion of that time; metrics: name → number; comparison: the verdict on champion and challenger; config: all
     settings as they were stored; reading: the version by which the sources' files were read; stages: name → digest;
     weights: digest of the tower's weights; parent and recalibrated: of a release with another threshold, the release
-    it was made from and what changed; files: name → SHA-256.
+    it was made from and what changed; made: `by`, `why` and `run`, as in an Authorship; journal: how many entries the
+    line's journal had, and the seal of the last as `head`; files: name → SHA-256.
     """
 
     version: str = ""
@@ -124,6 +126,8 @@ class ReleaseManifest(StoredRecord):
     git_commit: str | None = None
     parent: dict[str, str] | str | None = None
     recalibrated: dict[str, Any] | None = None
+    made: dict[str, Any] | None = None
+    journal: dict[str, Any] | None = None
     files: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -147,7 +151,7 @@ class ReleaseManifest(StoredRecord):
             name: value and value.as_json()
             for name, value in (("train", self.train), ("test", self.test), ("frozen", self.frozen))
         }
-        unset = {name for name in ("parent", "recalibrated") if entries[name] is None}
+        unset = {name for name in LATER_KEYS if entries[name] is None}
         return {name: value for name, value in entries.items() if name not in {"files", *unset}}
 
     @property

@@ -10,6 +10,7 @@ from pathlib import Path
 from tasks.core.files import ensure_writable, replace_durably
 from tasks.core.stages import seal_folder
 from tasks.registry.champion import champion_state, init_champion_file
+from tasks.registry.journal_events import bring_up_to_date
 from tasks.registry.manifest import ReleaseManifest
 from tasks.registry.releases import Release, read_release, release_folders, verify_release
 
@@ -23,11 +24,12 @@ def place(
     manifest: all but `version` and `files`; write_pages: writes those pages into `draft`, given the version.
 
     The draft gets its final name only after it is sealed, so that a killed process leaves the old releases unchanged.
-    Raises UnusableFolder, and DamagedRelease where what lies under the final name is not what was sealed.
+    The journal is brought up to date before, for the manifest names its last entry, and after. Raises UnusableFolder,
+    DamagedJournal, and DamagedRelease where what lies under the final name is not what was sealed.
     """
     rejected = manifest.status == "rejected"
     version = manifest.fingerprint[:16] if rejected else next_version(artifacts)
-    manifest = replace(manifest, version=version)
+    manifest = replace(manifest, version=version, journal=bring_up_to_date(artifacts).summary())
     write_pages(manifest)
     seal_folder(draft, manifest.as_json())
     folder = ensure_writable(artifacts / ("drafts" if rejected else "releases")) / version
@@ -36,6 +38,7 @@ def place(
     else:
         init_champion_file(artifacts)
     replace_durably(draft, folder)
+    bring_up_to_date(artifacts)
     return verify_release(read_release(folder))
 
 

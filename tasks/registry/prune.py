@@ -8,7 +8,7 @@
     sweeps           all but the newest `keep` finished ones, and those younger than `days`
     half-written     what killed processes of any machine left, older than `days`
 
-Releases, the pointer, the frozen sets, the ledger and the Hub client's cache are never touched.
+Releases, the pointer, the journal, the frozen sets, the ledger and the Hub client's cache are never touched.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.core.authorship import Authorship
 from tasks.core.files import translate_disk_errors
 from tasks.core.stages import MANIFEST
 from tasks.registry.champion import champion_state, exclusive_run, registry_lock
+from tasks.registry.journal import Entry
+from tasks.registry.journal_events import announce, bring_up_to_date, utc_now
 from tasks.registry.releases import readable_releases, rejected_drafts
 
 MIN_AGE_DAYS = 2  # longer than any run: what a run makes and reads is younger
@@ -64,20 +67,39 @@ def release_roots(artifacts: Path) -> list[Path]:
     return [artifacts, *(path for path in folders if (path / "releases").exists() or (path / "drafts").exists())]
 
 
-def prune(data: Path, artifacts: Path, keep: int, days: float = MIN_AGE_DAYS) -> list[Removable]:
+def prune(
+    data: Path, artifacts: Path, keep: int, days: float = MIN_AGE_DAYS, author: Authorship | None = None
+) -> list[Removable]:
     """Remove all that may be removed, while no run retrains into these folders; returns it. Raises UnusableFolder.
 
-    A folder is renamed before it is removed: one that is half removed never has the name of a whole one.
+    A folder is renamed before it is removed: one that is half removed never has the name of a whole one. The journal of
+    each line says which of its drafts and sweeps went.
     """
     with ExitStack() as locks:
         for root in release_roots(artifacts):
             locks.enter_context(exclusive_run(root))
             locks.enter_context(registry_lock(root))
         removable = find_removable(data, artifacts, keep, days)
+        for root in release_roots(artifacts):
+            _announce(root, removable, author or Authorship.of())
         for item in removable:
             with translate_disk_errors(item.path.parent):
                 _remove(item.path)
+        for root in release_roots(artifacts):
+            bring_up_to_date(root)
     return removable
+
+
+def _announce(root: Path, removable: list[Removable], author: Authorship) -> None:
+    """Note which drafts and sweeps of a line are about to be deleted."""
+    shelves = {root / "drafts", root / "sweeps"}
+    going = [item for item in removable if item.path.parent in shelves and not item.path.name.startswith(".")]
+    bring_up_to_date(root)
+    if going:
+        when, paths = utc_now(), [item.path.relative_to(root).as_posix() for item in going]
+        facts = {"paths": paths, "bytes": sum(item.size for item in going)}
+        values = {"when": when, "by": author.by, "why": author.why, "run": author.run}
+        announce(root, Entry(event="pruned", subject="", key=f"pruned {when}", **values, facts=facts))
 
 
 def _remove(path: Path) -> None:

@@ -24,6 +24,8 @@ from tasks.core.stages import MANIFEST, quarantine, scratch_folder, verified_man
 from tasks.core.text import one_line
 from tasks.registry.champion import CHAMPION_FILE, champion_state, registry_lock
 from tasks.registry.frozen_sets import FROZEN_FILE
+from tasks.registry.journal import JOURNAL_FILE, join, parse_journal
+from tasks.registry.journal_events import bring_up_to_date
 
 SHARED_FOLDERS = ("data/cache", "data/stages", "artifacts/releases")  # their folders are sealed and never change
 SEEN_FILE = ".store.json"  # store's address → checksum of the pointer when both sides were last the same
@@ -41,7 +43,8 @@ def push(data: Path, artifacts: Path, address: str) -> StoreResult:
         _require_unmoved(artifacts, store, overwrite_local=False)
         names = _local_folders(data, artifacts)
         sent = tuple(name for name in names if _send(store, name, _local_path(name, data, artifacts)))
-        for name in (FROZEN_FILE, CHAMPION_FILE):
+        _join_journals(artifacts, store)
+        for name in (JOURNAL_FILE, FROZEN_FILE, CHAMPION_FILE):
             if (artifacts / name).exists():
                 store.write(f"artifacts/{name}", (artifacts / name).read_bytes())
         _remember_pointer(artifacts, store.root)
@@ -60,6 +63,7 @@ def pull(data: Path, artifacts: Path, address: str) -> StoreResult:
             raise BadSetting(f"{address}: expected a store that kensa store push has filled, found none")
         with registry_lock(artifacts):
             _require_unmoved(artifacts, store, overwrite_local=True)
+            _join_journals(artifacts, store)  # first: what is fetched below is in the store's journal
             names = store.folders()
             fetched = tuple(name for name in names if _fetch(store, name, _local_path(name, data, artifacts)))
             for name in (FROZEN_FILE, CHAMPION_FILE):
@@ -194,6 +198,13 @@ def _require_same_releases(artifacts: Path, store: Store) -> None:
                 f"{store.root}: its {folder.name} is another release than the one here: two machines released at once; "
                 "keep one of the two folders of artifacts"
             )
+
+
+def _join_journals(artifacts: Path, store: Store) -> None:
+    """Give this folder's journal the entries of the store's; raises DamagedJournal for either of them."""
+    ours = bring_up_to_date(artifacts)
+    if (content := store.read(f"artifacts/{JOURNAL_FILE}")) is not None:
+        join(artifacts, ours, parse_journal(f"{store.root}/artifacts/{JOURNAL_FILE}", content))
 
 
 def _local_pointer(artifacts: Path) -> bytes | None:

@@ -103,9 +103,19 @@ def _summary(manifest: ReleaseManifest, report: EvaluationReport) -> str:
         trained.format(source=_code(train.source), revision=train.revision, records=train.records, modes=train.modes),
         tested.format(records=report.metrics.records, set=frozen.version, digest=frozen.digest[:12]),
         origin.format(created=manifest.created, seed=config["seed"], preset=config["preset"]),
+        *_journal(manifest, say),
     ]
     body = what.format(size=size, distance=config["fit"]["distance"], score=score)
     return "\n".join([f"# kensa {manifest.version}", "", body, "", *(f"- {line}" for line in lines)])
+
+
+def _journal(manifest: ReleaseManifest, say: Translate) -> list[str]:
+    """Which entry of the line's journal was the last one when the release was made; none in an earlier version."""
+    journal = manifest.journal or {}
+    if not journal.get("head"):
+        return []
+    text = say("the line's journal had {count} entries before it, head `{head}`")
+    return [text.format(count=journal["entries"], head=journal["head"])]
 
 
 def _figures(manifest: ReleaseManifest, report: EvaluationReport) -> str:

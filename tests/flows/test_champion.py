@@ -9,6 +9,7 @@ from support.inspected_parts import release
 from flows.champion import promote, rollback
 from tasks.core.errors import BadSetting, UnknownRelease
 from tasks.registry import champion
+from tasks.registry.journal_events import full_journal
 
 pytestmark = pytest.mark.slow
 
@@ -26,10 +27,14 @@ def place(served, server):
 
 
 def test_back_to_the_first_and_forward_again(place, server):
-    back = run_flow(rollback, line="boards")
+    back = run_flow(rollback, line="boards", by="M. Sato", reason="false alarms on lot 7")
     assert champion.champion_state(place).champion == "v1"
     state = server.get(f"/flow_runs/{back.id}")["state"]
     assert (state["name"], state["message"]) == ("Rolled back", "v1 is champion of boards; before: v2")
+    last = full_journal(place).entries[-1]
+    assert (last.event, last.by, last.why, last.run) == ("rolled back", "M. Sato", "false alarms on lot 7", back.id)
+    text = server.artifacts(back.id)["journal-boards"]["data"]
+    assert "| **rolled back** | v1 | M. Sato | false alarms on lot 7 |" in text
     again = run_flow(promote, version="v2", line="boards")
     assert champion.champion_state(place).champion == "v2"
     run = server.get(f"/flow_runs/{again.id}")

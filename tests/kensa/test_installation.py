@@ -10,11 +10,14 @@ from collections import namedtuple
 
 import pytest
 from filelock import FileLock
+from support import inspected_parts as parts
 from support.fake_hub import Hub
 from support.project import BIN
 
 from kensa import installation
 from kensa.installation import EXTRAS, check_folder, check_installation, check_locks
+from tasks.registry.champion import promote
+from tasks.registry.journal import JOURNAL_FILE
 
 
 def checks(tmp_path, *names):
@@ -80,6 +83,19 @@ def test_locks_that_are_held_and_runs_that_died(tmp_path):
     (data / "runs" / "0123.lock").touch()
     check = check_locks(data, artifacts)
     assert (check.verdict, check.found) == ("warning", "none is held; died: 0123")
+
+
+def test_the_journals_of_all_lines(tmp_path):
+    assert checks(tmp_path, "journal") == [("ok", "none yet", "")]
+    artifacts = tmp_path / "artifacts" / "boards"
+    parts.release(artifacts, "v1")
+    promote(artifacts, "v1")
+    assert checks(tmp_path, "journal") == [("ok", "1 with 2 entries, intact", "")]
+    path = artifacts / JOURNAL_FILE
+    path.write_text(path.read_text().replace("released", "promoted", 1))
+    ((verdict, found, _),) = checks(tmp_path, "journal")
+    assert verdict == "failed"
+    assert "entry 1 is not as it was written" in found
 
 
 def test_the_hub_and_its_token(tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ from tasks.core.results import RetrainResult
 from tasks.core.stages import MANIFEST, verified_manifest
 from tasks.publish import commit_was_read_otherwise, find_previous_result, git_commit, publish
 from tasks.registry.champion import ChampionState, champion_state, promote, rollback
+from tasks.registry.journal import HEAD_FILE, JOURNAL_FILE
 from tasks.registry.release_files import EVALUATION_FILES
 from tasks.registry.releases import rejected_drafts, releases
 
@@ -50,10 +51,10 @@ def published(
 
 
 def left(folder: Path) -> set[str]:
-    """What lies in the artifacts folder and its two shelves, but for the lock."""
+    """What lies in the artifacts folder and its two shelves, but for the lock and the journal."""
     artifacts = folder / "artifacts"
     paths = [*artifacts.iterdir(), *artifacts.glob("releases/*"), *artifacts.glob("drafts/*")]
-    return {path.relative_to(artifacts).as_posix() for path in paths} - {".lock"}
+    return {path.relative_to(artifacts).as_posix() for path in paths} - {".lock", JOURNAL_FILE, HEAD_FILE}
 
 
 def test_a_release_is_complete_sealed_and_champion(tmp_path):

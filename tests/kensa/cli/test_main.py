@@ -23,6 +23,7 @@ PROMISED = {  # commands and options of the first version: scripts and product l
     "releases": "--artifacts --json",
     "promote": "VERSION --artifacts --json",
     "rollback": "--artifacts --json",
+    "journal": "--artifacts --json --last --line --verify",
     "score": "SOURCE --against --artifacts --json --language --out --release --report",
     "drift": "SOURCE --artifacts --json --language --release --report",
     "maps": "PHOTOS --cols --good --json --max-shift --max-turn --most-unregistered --out --register --rows --standard",

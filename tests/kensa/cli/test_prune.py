@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core.authorship import Authorship
 from tasks.registry.prune import Removable
 
 
@@ -24,8 +25,8 @@ def requests(monkeypatch):
 
 
 def test_what_was_removed_is_listed_with_its_size(run, requests):
-    lines = run("prune", "--keep", "2", "--older-than", "30").out.splitlines()
-    assert requests == [("prune", Path("data"), Path("artifacts"), 2, 30)]
+    lines = run("prune", "--keep", "2", "--older-than", "30", "--by", "M. Sato", "--reason", "no room").out.splitlines()
+    assert requests == [("prune", Path("data"), Path("artifacts"), 2, 30, Authorship("M. Sato", "no room"))]
     assert lines[0] == "  2.50 GB  data/stages/model-1  no release uses it"
     assert lines[-1] == "2.50 GB freed, 2 folders and files"
 

@@ -144,7 +144,7 @@ def _unchanged(state: ChampionState) -> None:
 def test_a_pointer_from_before_there_were_checksums_is_read(artifacts):
     path = artifacts / "champion.json"
     entries = json.loads(path.read_text())
-    del entries["seal"]
+    del entries["seal"], entries["moved"]
     path.write_text(json.dumps(entries))
     assert current_champion(artifacts).version == "v3"
     assert rollback(artifacts).version == "v2"
@@ -152,7 +152,13 @@ def test_a_pointer_from_before_there_were_checksums_is_read(artifacts):
 
 
 def test_the_stored_names_of_the_pointer_stay(artifacts):
-    assert list(json.loads((artifacts / "champion.json").read_text())) == ["champion", "history", "ever", "seal"]
+    assert list(json.loads((artifacts / "champion.json").read_text())) == [
+        "champion",
+        "history",
+        "ever",
+        "moved",
+        "seal",
+    ]
 
 
 def test_a_champion_whose_folder_is_missing_is_told(artifacts):
