@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flows.ui.page_links import PAGES_URL
@@ -53,16 +53,48 @@ class PagePolicy:
         await self.app(scope, receive, send_with_policy if scope["type"] == "http" else send)
 
 
+def write_in_turns() -> None:
+    """Have every transaction of SQLite wait for its turn when it begins; Postgres is left as it is.
+
+    Prefect has most of them begin as readers. One that then writes fails at once with "database is locked" where
+    another has written in between: no waiting helps it. Of 200 clients at once none came to its end; now all do.
+    """
+    from prefect.server.database.configurations import AioSqliteConfiguration
+    from prefect.server.database.dependencies import set_database_config
+    from prefect.server.utilities.database import get_dialect
+    from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
+
+    class SqliteInTurns(AioSqliteConfiguration):
+        """As Prefect's, but with BEGIN IMMEDIATE."""
+
+        def begin_transaction(self, session: Any, with_for_update: bool = True) -> Any:
+            """The transaction as one that writes."""
+            return super().begin_transaction(session, with_for_update=True)
+
+    url = PREFECT_API_DATABASE_CONNECTION_URL.value()
+    if get_dialect(url).name == "sqlite":
+        set_database_config(SqliteInTurns(connection_url=url))
+
+
 def create_server() -> Starlette:
     """Prefect's application with its background services; the policy is that of the UI, not of the API."""
     from prefect.server.api.server import create_app
     from prefect.settings import PREFECT_UI_API_URL
 
+    write_in_turns()
     app = create_app(final=True)
     policy = content_policy([PREFECT_UI_API_URL.value(), os.environ.get(PAGES_URL, "")])
     ui = next(route for route in app.routes if getattr(route, "name", None) == "ui")
     ui.app = PagePolicy(ui.app, policy)
     return app
+
+
+def create_temporary_server() -> Starlette:
+    """Prefect's application as a command has it for itself."""
+    from prefect.server.api.server import create_app
+
+    write_in_turns()
+    return create_app()
 
 
 def main(argv: list[str] | None = None) -> int:

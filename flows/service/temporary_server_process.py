@@ -21,7 +21,8 @@ def main(port: int, parent: int) -> None:
             return  # it ended before
     import uvicorn
 
-    uvicorn.run("prefect.server.api.server:create_app", factory=True, port=port, log_level="error", lifespan="on")
+    application = "flows.service.server_process:create_temporary_server"
+    uvicorn.run(application, factory=True, port=port, log_level="error", lifespan="on")
 
 
 if __name__ == "__main__":

@@ -17,12 +17,12 @@ IDLE_SERVICES = ("LATE_RUNS", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "FORE
 
 
 @contextlib.contextmanager
-def prefect_server(folder: Path) -> Iterator[str]:
+def prefect_server(folder: Path, **settings: str) -> Iterator[str]:
     """The address of a server that lives in `folder`, without `/api`; it ends with the block."""
     port = free_port()
     quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "HOME": str(folder)}
     idle = {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in IDLE_SERVICES}
-    env = {"PATH": os.environ["PATH"], "PREFECT_HOME": str(folder), **quiet, **idle}
+    env = {"PATH": os.environ["PATH"], "PREFECT_HOME": str(folder), **quiet, **idle, **settings}
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.service.server_process", "--port", str(port)],

@@ -21,4 +21,4 @@ def test_without_a_parent_it_serves_prefect_s_application(monkeypatch):
     served = {}
     monkeypatch.setattr("uvicorn.run", lambda application, **options: served.update(options, application=application))
     temporary_server_process.main(8999, 0)
-    assert (served["application"], served["port"]) == ("prefect.server.api.server:create_app", 8999)
+    assert (served["application"], served["port"]) == ("flows.service.server_process:create_temporary_server", 8999)

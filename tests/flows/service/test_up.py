@@ -12,7 +12,7 @@ import time
 import httpx
 import pytest
 from filelock import FileLock
-from support.factory import BIN, NAME, Factory, news, until, without_locked_database
+from support.factory import BIN, NAME, Factory, news, until
 from support.fake_hub import Hub
 
 pytestmark = pytest.mark.slow
@@ -252,6 +252,6 @@ def test_ctrl_c_leaves_no_process_port_or_lock(factory, trained):
         pass
     left = [path.name for name in ("data", "artifacts") for path in (factory.folder / name).rglob(".*")]
     assert {name for name in left if not name.endswith("lock")} == set()
-    assert "Traceback" not in without_locked_database(factory.said())
+    assert "Traceback" not in factory.said()
     assert NAME in str(factory.hub.requests)
     print(f"stopped in {seconds:.0f} s")
