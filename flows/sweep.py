@@ -5,7 +5,6 @@ It ends in a table and a settings file; `kensa retrain` with that file makes a r
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from tasks import steps
 from tasks.config.fingerprints import triplets_digest
 from tasks.config.search_space import Sweep, Trial
 from tasks.core.errors import KensaError
+from tasks.core.log_lines import say
 from tasks.core.results import Stage, SweepResult, TrialResult
 
 
@@ -79,5 +79,5 @@ def _trial_result(trial: Trial, future: PrefectFuture[Any], place: str, figure: 
         result = TrialResult(trial.candidate, trial.config.seed, {}, failed=str(error))
     value = result.value(figure)
     summary = result.failed or (f"{figure} {value:.4f}" if value is not None else f"no {figure}")
-    print(f"  trial {place}  {trial.title}  {summary}", file=sys.stderr, flush=True)
+    say(f"  trial {place}  {trial.title}  {summary}")
     return result

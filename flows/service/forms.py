@@ -17,6 +17,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from flows.service.lines import FactoryConfig, read_lines
 from flows.service.server import configured_server, connect
 from tasks.core.errors import KensaError
+from tasks.core.log_lines import say
 
 LONG_FORM = "with-settings"  # the deployment of retrain whose form has every setting, and no line
 OF_ALL_LINES = {"retrain", "drift"}  # flows whose line may be `all`
@@ -68,7 +69,7 @@ def main() -> int:
     try:
         ensure(read_lines())
     except KensaError as error:
-        print(f"kensa: {error}", file=sys.stderr)
+        say(f"kensa: {error}", "error")
         return error.exit_code
     return 0
 

@@ -25,6 +25,7 @@ from flows.health.metrics import CONTENT_TYPE, metrics_text
 from flows.health.status import StatusReader
 from flows.ui.page_links import MEDIA_TYPES, find_page
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER
+from tasks.core.log_lines import uvicorn_logging, write_json_if_asked
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'",
@@ -88,7 +89,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = command.parse_args(argv)
     import uvicorn
 
-    uvicorn.run(pages(arguments.folder, arguments.receiver), host="127.0.0.1", port=arguments.port, log_level="warning")
+    write_json_if_asked()
+    application = pages(arguments.folder, arguments.receiver)
+    uvicorn.run(application, host="127.0.0.1", port=arguments.port, log_level="warning", **uvicorn_logging())
     return 0
 
 

@@ -19,21 +19,27 @@ from tasks.config.run import DATA_FOLDER
 from tasks.core.errors import GaveUp
 from tasks.core.files import ensure_writable, is_locked
 from tasks.core.gc_tuning import relax_gc
+from tasks.core.log_lines import log_of_run, write_json_if_asked
 
 MAX_STARTS = 4  # of one flow run: the first, and three after crashes
 
 
 @contextmanager
 def guarded_run() -> Iterator[None]:
-    """Hold the lock of the present flow run, so that its death is seen at once; raises GaveUp past MAX_STARTS."""
-    if (flow_run.run_count or 0) > MAX_STARTS:
-        raise GaveUp(f"crashed {MAX_STARTS} times, and is not restarted; look at the logs, then run it anew")
-    if deployment.id is None:
-        yield
-        return
-    relax_gc()
-    with hold_run_lock(Path(DATA_FOLDER), str(flow_run.id)):
-        yield
+    """Hold the lock of the present flow run, so that its death is seen at once, and let the log name the run.
+
+    Raises GaveUp past MAX_STARTS.
+    """
+    write_json_if_asked()
+    with log_of_run(flow_run.parameters.get("line"), str(flow_run.id)):
+        if (flow_run.run_count or 0) > MAX_STARTS:
+            raise GaveUp(f"crashed {MAX_STARTS} times, and is not restarted; look at the logs, then run it anew")
+        if deployment.id is None:
+            yield
+            return
+        relax_gc()
+        with hold_run_lock(Path(DATA_FOLDER), str(flow_run.id)):
+            yield
 
 
 def _path(folder: Path, run: str) -> Path:

@@ -20,6 +20,7 @@ from prefect.exceptions import ObjectNotFound
 from flows.service.lines import FactoryConfig, Schedule, read_lines
 from flows.service.server import configured_server, connect
 from tasks.core.errors import KensaError, NotPrepared
+from tasks.core.log_lines import say
 
 DEPLOYMENT = "retrain/weekly"
 DEFAULT = "monday-morning"  # its slug in prefect.yaml
@@ -71,7 +72,7 @@ def main() -> int:
     try:
         ensure(read_lines())
     except KensaError as error:
-        print(f"kensa: {error}", file=sys.stderr)
+        say(f"kensa: {error}", "error")
         return error.exit_code
     return 0
 

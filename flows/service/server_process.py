@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flows.ui.page_links import PAGES_URL
+from tasks.core.log_lines import uvicorn_logging, write_json_if_asked
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -105,6 +106,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = command.parse_args(argv)
     # Prefect draws the UI's address of the API from these.
     os.environ |= {"PREFECT_SERVER_API_HOST": arguments.host, "PREFECT_SERVER_API_PORT": str(arguments.port)}
+    write_json_if_asked()
     import uvicorn
     from prefect.settings import get_current_settings
 
@@ -117,6 +119,7 @@ def main(argv: list[str] | None = None) -> int:
         ws_ping_interval=server.api.websocket_ping_interval,
         ws_ping_timeout=server.api.websocket_ping_timeout,
         log_level=server.logging_level.lower(),
+        **uvicorn_logging(),
     )
     return 0
 

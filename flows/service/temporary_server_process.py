@@ -19,10 +19,13 @@ def main(port: int, parent: int) -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
         if os.getppid() != parent:
             return  # it ended before
+    from tasks.core.log_lines import uvicorn_logging, write_json_if_asked
+
+    write_json_if_asked()
     import uvicorn
 
     application = "flows.service.server_process:create_temporary_server"
-    uvicorn.run(application, factory=True, port=port, log_level="error", lifespan="on")
+    uvicorn.run(application, factory=True, port=port, log_level="error", lifespan="on", **uvicorn_logging())
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from flows.service.recovery import RunRecovery
 from flows.service.server import PrefectServer, require_usable_proxies
 from flows.ui.page_links import PAGES_URL
 from tasks.config.run import DATA_FOLDER
+from tasks.core import log_lines
 from tasks.core.errors import BadSetting, NotPrepared, ServerUnreachable, UnusableFolder
 from tasks.core.files import ensure_writable
 
@@ -107,7 +108,7 @@ def _die_with_parent() -> None:
 
 def say(text: str) -> None:
     """One line on stderr."""
-    print(f"kensa up: {text}", file=sys.stderr, flush=True)
+    log_lines.say(f"kensa up: {text}")
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from flows.service.ledger import Ledger
 from flows.service.lines import LINES_FILE, FactoryConfig, read_lines
 from flows.service.server import configured_server
 from tasks.core.errors import BadSetting, KensaError, ServerUnreachable
+from tasks.core.log_lines import say, uvicorn_logging, write_json_if_asked
 
 MAX_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10  # seconds in which a body must have come
@@ -116,7 +117,7 @@ def _announce(ledger: Ledger) -> None:
     try:
         announce_due_versions(ledger, configured_server())
     except ServerUnreachable as error:
-        print(f"kensa: {error}; noted, and announced later", file=sys.stderr)
+        say(f"kensa: {error}; noted, and announced later", "warning")
 
 
 def _require_secret(request: Request, secret: str) -> None:
@@ -200,6 +201,7 @@ def main(argv: list[str] | None = None) -> int:
     command.add_argument("--port", type=int, default=4280)
     command.add_argument("--lines", type=Path, default=LINES_FILE)
     arguments = command.parse_args(argv)
+    write_json_if_asked()
     try:
         secret = os.environ.get("KENSA_WEBHOOK_SECRET", "")
         if len(secret) < 16:
@@ -209,7 +211,7 @@ def main(argv: list[str] | None = None) -> int:
         lines = read_lines(arguments.lines)
         ledger = lines.ledger()
     except KensaError as error:
-        print(f"kensa: {error}", file=sys.stderr)
+        say(f"kensa: {error}", "error")
         return error.exit_code
     uvicorn.run(
         receiver(lines, ledger, secret),
@@ -217,6 +219,7 @@ def main(argv: list[str] | None = None) -> int:
         port=arguments.port,
         limit_concurrency=MAX_CONNECTIONS,
         log_level="warning",
+        **uvicorn_logging(),
     )
     return 0
 

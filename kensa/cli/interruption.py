@@ -6,10 +6,11 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from types import FrameType
+
+from tasks.core.log_lines import say
 
 MESSAGE = "kensa: interrupted; nothing half-written is left, and the next run goes on"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -49,7 +50,7 @@ class Interruptions:
     def say(self) -> None:
         """Print the one line."""
         self.is_said.set()
-        print(MESSAGE, file=sys.stderr, flush=True)
+        say(MESSAGE, "warning")
 
     def _raise_once(self, number: int, frame: FrameType | None) -> None:
         self.number = number

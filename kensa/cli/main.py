@@ -22,6 +22,7 @@ from kensa.cli.terminal import print_findings, replace_unprintable
 from kensa.libraries import log_prefect, set_defaults, silence
 from tasks.core.errors import BadSetting, KensaError, UnfitData
 from tasks.core.gc_tuning import relax_gc
+from tasks.core.log_lines import LOG_FORMAT, say, wrap_other_lines, write_json
 
 COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first sentence of the help
     "retrain": ("retrain", "Train a model, and release it if it passes the gate."),
@@ -44,7 +45,7 @@ COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first
     "prune": ("prune", "Delete files that nothing refers to; never a release."),
     "doctor": ("service", "Check this installation, and say what to do."),
 }
-GLOBAL_OPTIONS = {"--verbose": 0, "--log-level": 1}  # with the number of words that follow
+GLOBAL_OPTIONS = {"--verbose": 0, "--log-level": 1, "--log-format": 1}  # with the number of words that follow
 SERVICES = ("up",)  # their log is what people read
 UNTIL_STOPPED = ("up", "watch")  # a signal is how they end
 NO_ADDRESSES = "failed to map segment"  # what the loader says of a library for which ulimit -v leaves no room
@@ -140,10 +141,16 @@ def kensa(
     log_level: Literal["debug", "info", "warning", "error"] | None = typer.Option(
         None, help="Print Prefect's log from this level on.", show_default="warning"
     ),
+    log_format: Literal["text", "json"] = typer.Option(
+        "text", envvar=LOG_FORMAT, help="Write stderr as text, or as one JSON object a line."
+    ),
 ) -> None:
     """Retrain the model with which a factory inspects its parts, and release it only when it is better."""
     if context.invoked_subcommand is None:
         raise BadSetting("expected a COMMAND, found none; see kensa --help")
+    if log_format == "json":
+        wrap_other_lines()
+        write_json()
     is_quiet = not verbose and context.invoked_subcommand not in SERVICES
     log_prefect(log_level, default="warning" if is_quiet else "info")
     set_defaults(tensorflow_level="0" if verbose else "3")
@@ -172,5 +179,5 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _print_error(message: str, code: int) -> int:
-    print(f"kensa: {message}", file=sys.stderr)
+    say(f"kensa: {message}", "error")
     return code

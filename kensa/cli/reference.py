@@ -12,7 +12,7 @@ INTRODUCTION = """\
 
 This page is the help of the command itself, written by `make commands`. Every command takes `--help`; every one that
 prints a result takes `--json`. The exit code is 0 when the command did its work, 2 for bad input and 1 for a failure;
-what is wrong is said in one line on stderr. `--verbose` and `--log-level` may stand anywhere.
+what is wrong is said in one line on stderr. `--verbose`, `--log-level` and `--log-format` may stand anywhere.
 
 `kensa --install-completion` lets the shell complete commands, options and names of releases.
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ from kensa.cli.command import with_examples
 from kensa.cli.options import ARTIFACTS, AS_JSON, DATA
 from kensa.cli.terminal import print_table
 from tasks.core.errors import ServerUnreachable, SomeLinesFailed
+from tasks.core.log_lines import say
 
 
 @with_examples("kensa up", "kensa up --port 4300 --webhook-port 4380")
@@ -60,7 +60,7 @@ def watch(
             if once:
                 raise
             reason = f"the Prefect server went away ({error})" if isinstance(error, httpx.HTTPError) else str(error)
-            print(f"kensa: {reason}; looking again in {every:g} s", file=sys.stderr, flush=True)
+            say(f"kensa: {reason}; looking again in {every:g} s", "warning")
         if once:
             return
         time.sleep(every)

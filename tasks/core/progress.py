@@ -6,6 +6,7 @@ import atexit
 import sys
 import time
 
+from tasks.core.log_lines import say
 from tasks.core.results import Epoch
 
 COUNTER_SECONDS = 5.0
@@ -38,7 +39,7 @@ class Progress:
         """Write the line of an epoch in place of its bar."""
         if self.bar is not None:
             self.bar.stop()
-        _write(epoch_line(line, self.epochs))
+        say(epoch_line(line, self.epochs))
 
 
 class RecordCounter:
@@ -54,26 +55,22 @@ class RecordCounter:
         if now - self.last_printed >= COUNTER_SECONDS:
             self.last_printed = now
             rate = records / (now - self.start)
-            _write(f"  {records:,} records {self.verb}, {rate:,.0f} a second")
+            say(f"  {records:,} records {self.verb}, {rate:,.0f} a second")
 
 
 def step_line(title: str) -> None:
     """Write which step begins."""
-    _write(f"{title} …")
+    say(f"{title} …")
 
 
 def note_line(text: str) -> None:
     """Write what a person should know of the step that was just done."""
-    _write(f"  {text}")
+    say(f"  {text}")
 
 
 def fold_line(title: str, number: int, of: int) -> None:
     """Write which fold is trained next."""
-    _write(f"  fold {number}/{of}: {title}")
-
-
-def _write(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    say(f"  fold {number}/{of}: {title}")
 
 
 def epoch_line(line: Epoch, epochs: int) -> str:

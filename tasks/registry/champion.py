@@ -5,7 +5,6 @@ Each move is written to the journal (tasks/registry/journal_events.py).
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +16,7 @@ from tasks.config.run import RunConfig
 from tasks.core.authorship import Authorship
 from tasks.core.errors import MapSizeChanged, UnknownRelease
 from tasks.core.files import ensure_writable, inherit_group_write, translate_disk_errors
+from tasks.core.log_lines import say
 from tasks.registry.journal import read_journal
 from tasks.registry.journal_events import bring_up_to_date, utc_now
 from tasks.registry.pointer import CHAMPION_FILE, ChampionState, Move, champion_state, write_pointer
@@ -73,7 +73,7 @@ def exclusive_run(artifacts: Path) -> Iterator[None]:
             lock = FileLock(_shared(path))
             holder = lock.acquire(timeout=0)
     except Timeout:
-        print(f"kensa: another run retrains into {artifacts}; waiting for it", file=sys.stderr, flush=True)
+        say(f"kensa: another run retrains into {artifacts}; waiting for it")
         holder = lock.acquire()
     with holder:
         yield

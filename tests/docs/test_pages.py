@@ -77,7 +77,7 @@ def test_a_command_exists_with_its_options(page, words):
         return
     assert words[1] in COMMANDS, page.name
     known = {option for parameter in load_command(words[1]).params for option in parameter.opts}
-    assert set(options) <= known | {"--help", "--verbose", "--log-level"}, page.name
+    assert set(options) <= known | {"--help", "--verbose", "--log-level", "--log-format"}, page.name
 
 
 def test_settings_that_pages_set_exist():

@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 
+import pyarrow.parquet as pq
 import pytest
+from support.inspected_parts import map_column
 from support.project import ROOT
 
 from kensa.cli import main as command
@@ -177,3 +179,31 @@ def test_json_is_alone_on_stdout(run, tmp_path):
     ended = run("releases", "--json", "--artifacts", tmp_path)
     assert json.loads(ended.out)["champion"] is None
     assert ended.err == ""
+
+
+@pytest.mark.parametrize("how", ["option", "environment"])
+def test_the_log_is_json_where_it_is_asked_for(place, how):
+    words, env = (["--log-format", "json"], {}) if how == "option" else ([], {"KENSA_LOG_FORMAT": "json"})
+    done = place.kensa("score", "./absent", *words, **env)
+    (entry,) = map(json.loads, done.err.splitlines())
+    assert (done.code, entry["level"], entry["logger"]) == (2, "error", "kensa")
+    assert entry["message"].startswith("kensa: ./absent: ")
+    assert place.kensa("score", "./absent").err.startswith("kensa: ./absent: ")
+
+
+@pytest.mark.slow
+def test_every_line_of_a_retraining_is_an_entry_of_its_run(served, hidden):
+    """As a process of its own, with all that TensorFlow and Prefect write."""
+    (served.folder / "boards").mkdir()
+    pq.write_table(map_column(hidden(200)), served.folder / "boards" / "table.parquet")
+    words = ("retrain", "--train", "./boards", "--json", "--log-format", "json", "--verbose")
+    done = served.kensa(*words, TF_CPP_MIN_LOG_LEVEL="0")
+    assert done.told["status"] in ("released", "rejected"), done.err
+    entries = [json.loads(line) for line in done.err.splitlines()]
+    assert all({"time", "level", "logger", "message", "line", "run"} <= entry.keys() for entry in entries)
+    loggers = {entry["logger"] for entry in entries}
+    assert {"kensa", "prefect.flow_runs", "prefect.task_runs", "stderr"} <= loggers, "stderr is TensorFlow's own"
+    (run,) = {entry["run"] for entry in entries if entry["logger"] == "prefect.flow_runs"}
+    epochs = [entry for entry in entries if entry["message"].startswith("  epoch")]
+    assert epochs
+    assert {entry["run"] for entry in epochs} == {run}
