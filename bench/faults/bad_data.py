@@ -122,7 +122,7 @@ class Receiver:
         (folder / "kensa.toml").write_text('[lines.boards]\ntrain = "acme/boards"\n')
         lines = read_lines(folder / "kensa.toml")
         self.ledger = Ledger(folder)
-        app = receiver(lines, self.ledger, SECRET, TokenBucket(1e9, 1e9))
+        app = receiver(lines, self.ledger, lambda: [SECRET], TokenBucket(1e9, 1e9))
         self.client = TestClient(app)  # raises what the application would only log
 
     def check(self, body: bytes, secret: bytes) -> str:

@@ -12,7 +12,7 @@ from flows.service.ledger import Ledger
 from flows.service.lines import FactoryConfig, ProductLine
 from flows.service.server import PrefectServer
 from tasks.core.errors import KensaError
-from tasks.registry.champion import champion_state
+from tasks.registry.pointer import champion_state
 from tasks.registry.releases import get_release
 
 FLOW = "retrain"

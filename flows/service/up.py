@@ -210,7 +210,7 @@ def _services(environment: dict[str, str], ports: Ports) -> list[Service]:
         Service("worker", [*prefect, "worker", "start", "--pool", POOL, "--type", "process"], worker),
         pages,
     ]
-    if environment.get("KENSA_WEBHOOK_SECRET"):
+    if environment.get("KENSA_WEBHOOK_SECRET") or environment.get("KENSA_WEBHOOK_SECRET_FILE"):
         command = [*python, "flows.service.webhook", "--port", str(ports.webhook)]
         services.append(Service("receiver", command, environment))
         pages.command += ["--receiver", f"http://127.0.0.1:{ports.webhook}"]

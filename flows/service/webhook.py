@@ -2,6 +2,8 @@
 
     KENSA_WEBHOOK_SECRET=… python -m flows.service.webhook [--host 127.0.0.1] [--port 4280] [--lines kensa.toml]
 
+The secret may be in a file, KENSA_WEBHOOK_SECRET_FILE, that is read at each delivery: it is changed without a restart.
+
 Prefect's own webhooks are Cloud only. An accepted delivery is in the ledger before the answer leaves;
 a version that Prefect does not take at that moment is announced again a little later.
 """
@@ -14,7 +16,7 @@ import hmac
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +40,7 @@ MAX_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10  # seconds in which a body must have come
 RETRY_AFTER_SECONDS = 20  # after which versions that Prefect did not take are announced again
 MAX_CONNECTIONS = 64
+LEAST_SECRET = 16  # characters
 
 
 @dataclass
@@ -71,13 +74,33 @@ class Refused(Exception):  # an answer, not an error of ours
         self.status = status
 
 
-def receiver(lines: FactoryConfig, ledger: Ledger, secret: str, rate: TokenBucket | None = None) -> Starlette:
-    """The application with its two routes, `POST /webhook` and `GET /health`."""
+def read_secrets(environment: Mapping[str, str]) -> list[str]:
+    """The secrets of which a delivery must have one: the variable's, or each line of the file's.
+
+    A file has two lines while the secret changes. Raises BadSetting.
+    """
+    name, values = "KENSA_WEBHOOK_SECRET", [environment.get("KENSA_WEBHOOK_SECRET", "")]
+    if path := environment.get("KENSA_WEBHOOK_SECRET_FILE"):
+        name = f"KENSA_WEBHOOK_SECRET_FILE={path}"
+        try:
+            text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError as error:
+            raise BadSetting(f"{name}: expected a file that can be read, found {error.strerror}") from None
+        values = [line.strip() for line in text.splitlines() if line.strip()]
+    if not values or min(map(len, values)) < LEAST_SECRET:
+        raise BadSetting(f"{name}: expected a secret of {LEAST_SECRET} characters or more, found none or a shorter one")
+    return values
+
+
+def receiver(
+    lines: FactoryConfig, ledger: Ledger, secrets: Callable[[], list[str]], rate: TokenBucket | None = None
+) -> Starlette:
+    """The application with its two routes, `POST /webhook` and `GET /health`; it asks for the secrets each time."""
     bucket, wake = rate or TokenBucket(), asyncio.Event()
 
     async def webhook(request: Request) -> JSONResponse:
         try:
-            _require_secret(request, secret)
+            _require_secret(request, secrets)
             if not bucket.allows():  # after the secret: a stranger must not use up the sender's share
                 raise Refused(429, "too many deliveries; come again")
             versions = new_versions(await _body(request), lines)
@@ -120,9 +143,14 @@ def _announce(ledger: Ledger) -> None:
         say(f"kensa: {error}; noted, and announced later", "warning")
 
 
-def _require_secret(request: Request, secret: str) -> None:
-    header = request.headers.get("X-Webhook-Secret", "")
-    if not hmac.compare_digest(header.encode("latin-1"), os.fsencode(secret)):  # the bytes as they were sent
+def _require_secret(request: Request, secrets: Callable[[], list[str]]) -> None:
+    header = request.headers.get("X-Webhook-Secret", "").encode("latin-1")  # the bytes as they were sent
+    try:
+        right = [hmac.compare_digest(header, os.fsencode(secret)) for secret in secrets()]  # all, in constant time
+    except BadSetting as error:
+        say(f"kensa: {error}", "error")
+        raise Refused(503, "the receiver has no secret at the moment") from None
+    if not any(right):
         raise Refused(401, "wrong or missing X-Webhook-Secret")
 
 
@@ -203,18 +231,14 @@ def main(argv: list[str] | None = None) -> int:
     arguments = command.parse_args(argv)
     write_json_if_asked()
     try:
-        secret = os.environ.get("KENSA_WEBHOOK_SECRET", "")
-        if len(secret) < 16:
-            raise BadSetting(
-                "KENSA_WEBHOOK_SECRET: expected a secret of 16 characters or more, found none or a shorter one"
-            )
+        read_secrets(os.environ)
         lines = read_lines(arguments.lines)
         ledger = lines.ledger()
     except KensaError as error:
         say(f"kensa: {error}", "error")
         return error.exit_code
     uvicorn.run(
-        receiver(lines, ledger, secret),
+        receiver(lines, ledger, lambda: read_secrets(os.environ)),
         host=arguments.host,
         port=arguments.port,
         limit_concurrency=MAX_CONNECTIONS,

@@ -82,6 +82,7 @@ class Factory:
 
     def __init__(self, folder: Path, hub: Hub, toml: str = "", **settings: Any) -> None:
         self.folder, self.hub, self.process = folder, hub, None
+        self.auth: tuple[str, str] | None = None  # of a server that requires one
         self.port, self.webhook_port, self.pages_port = free_port(), free_port(), free_port()
         folder.mkdir(parents=True)
         for part in ("flows", "tasks", "prefect.yaml"):
@@ -177,7 +178,8 @@ class Factory:
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """The Prefect server's answer."""
         url = f"{self.api}{path}"
-        answer = httpx.get(url, timeout=30) if body is None else httpx.post(url, json=body, timeout=30)
+        method = "GET" if body is None else "POST"
+        answer = httpx.request(method, url, json=body, auth=self.auth, timeout=30)
         answer.raise_for_status()
         return answer.json()
 

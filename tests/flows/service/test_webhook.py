@@ -75,12 +75,13 @@ class Prefect:
 class Receiver:
     """`python -m flows.service.webhook` in a folder of its own."""
 
-    def __init__(self, folder, api):
+    def __init__(self, folder, api, **env):
         self.folder, self.port = folder, free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         (folder / "kensa.toml").write_text(LINES)
         home = {"HOME": str(folder), "PREFECT_HOME": str(folder / "prefect"), "PYTHONPATH": str(ROOT)}
         self.env = {"PATH": os.environ["PATH"], **home, "KENSA_WEBHOOK_SECRET": SECRET, "PREFECT_API_URL": api}
+        self.env |= env
         self.log = folder / "receiver.log"
         self.client = httpx.Client(verify=False)  # one for all: each makes a TLS context, which costs more than to send
         self.start()
@@ -234,6 +235,38 @@ def test_nobody_comes_in_without_the_secret(shared, secret):
     assert shared.noted() == set()
 
 
+def test_the_secret_of_a_file_changes_without_a_restart(tmp_path, prefect):
+    """With both lines nothing is refused while the Hub is told; then the old one is refused at once."""
+    old, new, path = "the old secret, 20 ch", "the new secret, 20 ch", tmp_path / "secret"
+    path.write_text(f"{old}\n")
+    running = Receiver(tmp_path, prefect.api, KENSA_WEBHOOK_SECRET_FILE=str(path))
+    try:
+        pid = running.process.pid
+
+        def answers():
+            return [running.post(news(A), secret.encode()).status_code for secret in (old, new, SECRET)]
+
+        assert answers() == [202, 401, 401], "the file counts, not the variable"
+        path.write_text(f"{new}\n{old}\n")
+        assert answers() == [202, 202, 401]
+        path.write_text(new)
+        assert answers() == [401, 202, 401]
+        path.write_text("short\n")
+        assert answers() == [503, 503, 503]
+        path.unlink()
+        assert answers() == [503, 503, 503]
+        path.write_text(new)
+        assert answers() == [401, 202, 401]
+        assert running.process.pid == pid
+        assert running.process.poll() is None
+    finally:
+        running.stop()
+    log = running.log.read_text()
+    assert "expected a file that can be read, found No such file or directory" in log
+    assert not [secret for secret in (old, new) if secret in log]
+    assert "Traceback" not in log
+
+
 def test_a_body_beyond_the_cap_is_refused_with_or_without_its_length(shared):
     big = json.dumps({**news(A), "padding": "x" * 70_000}).encode()
     assert shared.post(big).status_code == 413
@@ -303,7 +336,10 @@ def test_a_flood_is_bounded_and_a_strangers_flood_shuts_nobody_out(tmp_path):
     """A burst is let in, and no more; deliveries without the secret do not count."""
     (tmp_path / "kensa.toml").write_text(LINES)
     application = webhook.receiver(
-        read_lines(tmp_path / "kensa.toml"), Ledger(tmp_path), SECRET, webhook.TokenBucket(per_second=0, burst=3)
+        read_lines(tmp_path / "kensa.toml"),
+        Ledger(tmp_path),
+        lambda: [SECRET],
+        webhook.TokenBucket(per_second=0, burst=3),
     )
 
     def send(secret):
@@ -380,7 +416,7 @@ def post(app, receive):
 @pytest.fixture
 def application(tmp_path):
     (tmp_path / "kensa.toml").write_text(LINES)
-    return webhook.receiver(read_lines(tmp_path / "kensa.toml"), Ledger(tmp_path), SECRET)
+    return webhook.receiver(read_lines(tmp_path / "kensa.toml"), Ledger(tmp_path), lambda: [SECRET])
 
 
 def test_a_body_that_does_not_come_is_given_up(application, monkeypatch):
