@@ -15,7 +15,7 @@ from tasks.core.files import ensure_writable, write_json
 from tasks.core.results import ExportParity, ExportResult
 from tasks.core.stages import scratch_folder, seal_folder, verified_manifest
 from tasks.core.text import one_line
-from tasks.registry.loading import LoadedRelease, load_release
+from tasks.registry.loading import LoadedRelease, load_release, load_release_tower
 from tasks.scoring.export_formats import FORMATS, require_format
 from tasks.scoring.export_graph import ExportFacts, export_facts, verdict_model
 from tasks.scoring.export_parity import ParityReport, gate
@@ -106,7 +106,7 @@ def _write(release: LoadedRelease, facts: ExportFacts, draft: Path) -> ParityRep
 
 
 def _verdict_model(release: LoadedRelease) -> keras.Model:
-    tower = keras.saving.load_model(release.path / "model.keras", compile=False)
+    tower = load_release_tower(release.release)
     try:
         return verdict_model(release, tower)
     except (TypeError, ValueError, AttributeError, NotImplementedError) as error:  # a user's own distance in numpy

@@ -156,7 +156,7 @@ def fold_metrics(triplets: Stage, variant: Stage, model: Stage, fold: Fold, conf
 
     def make(draft: Path) -> dict[str, Any]:
         most = config.evaluate.most_records
-        records = EmbeddedBank(load_encoder(model), subsample(load_bank(variant.path), most))
+        records = EmbeddedBank(load_encoder(model, config), subsample(load_bank(variant.path), most))
         if fold.kind == "replay":
             return {"figures": {"kind": fold.kind, "name": fold.name, **replayed_split_metrics(records, config)}}
         classifier = trained_classifier(records, config)

@@ -56,7 +56,7 @@ def main(words: list[str] | None = None) -> int:
 def errors_of(config: RunConfig) -> Iterator[tuple[tuple[str, str], Rates]]:
     """The rates on the test source by each threshold and rule; config: resolved, with a test source."""
     stage = triplets_of(config)
-    records = EmbeddedBank(load_encoder(train(stage, config)), load_bank(stage.path))
+    records = EmbeddedBank(load_encoder(train(stage, config), config), load_bank(stage.path))
     classifier = trained_classifier(records, config)
     calibration, test = (score_part(classifier, records, part) for part in ("calibrate", "test"))
     lots = len(np.unique(calibration.group))

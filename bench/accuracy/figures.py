@@ -119,7 +119,7 @@ def train_and_evaluate(name: str, config: RunConfig, out: Path) -> dict[str, Any
     if path.exists():
         return json.loads(path.read_text())
     stage = triplets_of(config)
-    records = EmbeddedBank(load_encoder(train(stage, config)), load_bank(stage.path))
+    records = EmbeddedBank(load_encoder(train(stage, config), config), load_bank(stage.path))
     classifier = fit_prototypes("model", records, trained_distance(config.fit), config.fit.prototype)
     calibration = score_part(classifier, records, "calibrate")
     test = score_part(classifier, records, "test")

@@ -86,7 +86,7 @@ def _apply_override(config: RunConfig, key: str, text: str) -> RunConfig:
 
 
 def parse(text: str, options: tuple[Any, ...]) -> Any:
-    """`text` as the first of the types `options` that it fits.
+    """`text` as the first of the types or values `options` that it fits.
 
     Text that fits none of the types stays text, so that the field's own check names what it expected.
     """
@@ -94,6 +94,9 @@ def parse(text: str, options: tuple[Any, ...]) -> Any:
         return None
     if bool in options and text.lower() in ("true", "false"):
         return text.lower() == "true"
+    for value in options:
+        if not isinstance(value, type) and text == str(value):
+            return value
     for kind in (int, float):
         if kind in options:
             try:

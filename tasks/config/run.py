@@ -102,6 +102,9 @@ class EvaluateConfig(ValidatedConfig):
     score: Literal["distance", "fused"] = setting(
         "distance", "Anomaly score: the distance to good, or its p-value combined with that of the map's peak"
     )
+    shifts: Literal[1, 5, 9] = setting(
+        1, "Judge by the mean embedding of each map and its shifts by one cell; so many passes through the tower"
+    )
     unseen: bool = setting(False, "Leave out each defect mode in turn and retrain: how are unknown defects judged?")
     permutation: bool = setting(False, "Permute the modes and retrain: a sound evaluation then gives 0.5")
     dask: str | None = setting(
@@ -126,6 +129,7 @@ class EvaluateConfig(ValidatedConfig):
         What came later counts where it is used, for old runs lack it.
         """
         used = {"target_confidence": self.rule == "target_fpr_pac", "cross": self.cross is not None}
+        used["shifts"] = self.shifts != 1
         later = [name for name, is_used in used.items() if not is_used]
         return {name: value for name, value in dataclasses.asdict(self).items() if name not in ("dask", *later)}
 

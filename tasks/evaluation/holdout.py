@@ -211,6 +211,6 @@ def trial_facts(triplets: Stage, model: Stage, config: RunConfig) -> Json:
 
 
 def _score_validation_part(model: Stage, bank: Bank, config: RunConfig) -> ScoredRecords:
-    records = EmbeddedBank(load_encoder(model), bank)
+    records = EmbeddedBank(load_encoder(model, config), bank)
     classifier = fit_prototypes("trial", records, trained_distance(config.fit), config.fit.prototype)
     return score_part(classifier, records, "stop")

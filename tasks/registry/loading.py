@@ -18,6 +18,7 @@ from tasks.core.text import one_line
 from tasks.model.classifier import PrototypeClassifier, fit_prototypes, with_fused_score
 from tasks.model.distances import distance, trained_distance
 from tasks.model.embeddings import EmbeddedBank, Encoder, make_encoder
+from tasks.model.shifted_tower import shifted_tower
 from tasks.model.tower import reset_number_format
 from tasks.registry.champion import select_release
 from tasks.registry.gallery import Gallery
@@ -142,15 +143,26 @@ def _require_fit(loaded: LoadedRelease, settings: ThresholdSettings) -> None:
         )
 
 
-def load_encoder(trained: Stage | Release) -> Encoder:
-    """The encoder that a model's stage or a release holds."""
-    return make_encoder(load_tower(trained))
+def load_encoder(trained: Stage, config: RunConfig) -> Encoder:
+    """The encoder that a model's stage holds, with the shifts that the settings ask for."""
+    return shifted_encoder(load_tower(trained), config)
+
+
+def shifted_encoder(tower: keras.Model, config: RunConfig) -> Encoder:
+    """A tower as an encoder, with the shifts that the settings ask for."""
+    return make_encoder(shifted_tower(tower, (config.data.rows, config.data.cols), config.evaluate.shifts))
 
 
 def load_tower(trained: Stage | Release) -> keras.Model:
     """The tower that a model's stage or a release holds."""
     reset_number_format()
     return keras.saving.load_model(Path(trained.path) / MODEL_FILE, compile=False)
+
+
+def load_release_tower(release: Release) -> keras.Model:
+    """The model by which a release embeds maps: its tower, or the mean of that tower over shifts."""
+    settings = ThresholdSettings.load(release.path)
+    return shifted_tower(load_tower(release), (settings.rows, settings.cols), settings.shifts)
 
 
 def trained_classifier(records: EmbeddedBank, config: RunConfig) -> PrototypeClassifier:
@@ -168,7 +180,7 @@ def _classifier(release: Release, settings: ThresholdSettings, arrays: Classifie
     return PrototypeClassifier(
         name=release.version,
         modes=arrays.modes,
-        encoder=load_encoder(release),
+        encoder=make_encoder(load_release_tower(release)),
         distance=distance(**settings.distance, folder=release.path),
         prototypes=arrays.prototypes,
         good=arrays.good,

@@ -91,7 +91,8 @@ class ThresholdSettings:
     """What `threshold.json` holds.
 
     distance: the distance's name and parameters; score: `distance` or `fused`; prototype: how prototypes were made;
-    rows, cols: the size of a map; thresholds: one entry each.
+    rows, cols: the size of a map; thresholds: one entry each; shifts: over how many shifts of a map its embedding is
+    the mean, 1 in releases of earlier versions.
     """
 
     distance: dict[str, Any]
@@ -100,6 +101,7 @@ class ThresholdSettings:
     rows: int
     cols: int
     thresholds: tuple[Threshold, ...]
+    shifts: int = 1
 
     @classmethod
     def from_json(cls, entries: dict[str, Any]) -> ThresholdSettings:
@@ -111,6 +113,7 @@ class ThresholdSettings:
             rows=entries["rows"],
             cols=entries["cols"],
             thresholds=tuple(Threshold.from_json(entry) for entry in entries["thresholds"]),
+            shifts=entries.get("shifts", 1),
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -88,6 +88,9 @@ def _summary(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     reasons = "".join(f"\n- {_plain(say(reason))}" for reason in manifest.reasons)
     fused = config["evaluate"]["score"] == "fused"
     score = say(", good or defect by that distance and the map's peak, fused") if fused else ""
+    shifts = config["evaluate"].get("shifts", 1)  # manifests of earlier versions have none
+    looks = say("; an embedding is the mean over {shifts} shifts of the map").format(shifts=shifts)
+    score += looks if shifts > 1 else ""
     what = say(
         "A Siamese tower that embeds {size} inspection maps; records are classified by their {distance} distance "
         "to the prototypes in `anchors.npz`{score}, with the thresholds in `threshold.json`."

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from support.project import ROOT
+from support.releases import reseal
 from support.scored_parts import with_distance
 
 from tasks import export as module
 from tasks.core.errors import MissingExtra, NotExportable, ParityLost, UnusableFolder
 from tasks.export import export
 from tasks.model.distances import Distance, distance
+from tasks.registry.loading import load_release
+from tasks.registry.release_files import ThresholdSettings
 from tasks.scoring.export_formats import PACKAGES, run_onnx
 from tasks.scoring.verdicts import predict
 
@@ -71,6 +76,21 @@ def test_other_distances_and_a_fused_score_pass_the_gate_as_onnx(artifacts, smal
     release = with_distance(small_release, distance(name), fused=name == "rt")
     monkeypatch.setattr(module, "load_release", lambda *_: release)
     result = export(artifacts, "v1", "onnx", tmp_path / "out")
+    assert result.parity.largest_difference < result.parity.tolerance / 10
+
+
+@pytest.mark.slow
+def test_the_shifts_of_a_release_are_inside_its_export(artifacts, tmp_path):
+    """The gate compares the file with the release, which embeds each map five times."""
+    folder = tmp_path / "artifacts"
+    shutil.copytree(artifacts, folder)
+    release = folder / "releases" / "v1"
+    replace(ThresholdSettings.load(release), shifts=5).save(release)
+    reseal(release)
+    five, one = load_release(folder, "v1"), load_release(artifacts, "v1")
+    maps = one.gallery.maps[:5]
+    assert not np.allclose(five.classifier.embed(maps).vectors, one.classifier.embed(maps).vectors)
+    result = export(folder, "v1", "onnx", tmp_path / "out")
     assert result.parity.largest_difference < result.parity.tolerance / 10
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.config.model import TrainingConfig
 from tasks.config.overrides import apply_overrides, read_run, read_value, setting_fields, to_overrides
-from tasks.config.run import DataConfig, RunConfig, TripletsConfig
+from tasks.config.run import DataConfig, EvaluateConfig, RunConfig, TripletsConfig
 from tasks.core.errors import BadSetting
 
 
@@ -18,6 +18,7 @@ from tasks.core.errors import BadSetting
         ("fit.margin=1e-3", 0.001),
         (" fit.margin = .5 ", 0.5),
         ("seed=7", 7),
+        ("evaluate.shifts=5", 5),
         ("data.good=0", "0"),
         ("data.good=a=b", "a=b"),
         ("data.group=none", "none"),
@@ -58,6 +59,7 @@ def test_the_last_word_wins_and_the_given_run_stays():
         ("zzzzzz=5", "unknown setting; did you mean artifacts_folder, cost.currency"),
         ("=5", "unknown setting"),
         ("fit=5", "unknown setting"),
+        ("evaluate.shifts=4", "--set evaluate.shifts=4: shifts: expected 1 or 5 or 9, found '4'"),
         ("fit.epochs=many", "--set fit.epochs=many: epochs: expected int or none, found 'many'"),
         ("fit.epochs=2.5", "expected int or none, found '2.5'"),
         ("fit.epochs=0", "--set fit.epochs=0: epochs: expected at least 1 and at most 100000, found 0"),
@@ -92,6 +94,7 @@ def test_keys_are_all_settings_in_the_order_of_the_form():
         RunConfig(seed=7, data=DataConfig(rows=4, good="a=b", part="dev")),
         RunConfig(fit=TrainingConfig(margin=1e-9, learning_rate=0.1 + 0.2, distance="cosine")),
         RunConfig(triplets=TripletsConfig(replace_crossing=False, per_record=3)),
+        RunConfig(evaluate=EvaluateConfig(shifts=9)),
     ],
 )
 def test_words_make_the_same_run_again(config):

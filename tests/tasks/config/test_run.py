@@ -74,6 +74,7 @@ LATER = {
     "split.replay",
     "evaluate.target_confidence",
     "evaluate.cross",
+    "evaluate.shifts",
     *(f"gate.{name}" for name in LATER_GATE_SETTINGS),
 }
 
@@ -93,6 +94,8 @@ def test_settings_that_came_later_count_where_they_are_set():
     assert "target_confidence" not in EvaluateConfig(target_confidence=0.8).fingerprint_fields()
     assert "cross" not in EvaluateConfig().fingerprint_fields()
     assert EvaluateConfig(cross=5).fingerprint_fields()["cross"] == 5
+    assert "shifts" not in EvaluateConfig().fingerprint_fields()
+    assert EvaluateConfig(shifts=5).fingerprint_fields()["shifts"] == 5
     for name in LATER_GATE_SETTINGS:
         value = {"better": "auroc", "spend": False}.get(name, 0.3)
         assert GateConfig(**{name: value}).fingerprint_fields() == plain | {name: value}

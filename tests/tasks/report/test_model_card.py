@@ -178,6 +178,12 @@ def test_no_modes_name_in_a_reason_becomes_markdown_or_html():
     assert "\n- no longer knows \\<b\\>\\*x\\*\\</b\\> \\#\\# y, which v2 does\n" in body
 
 
+def test_the_shifts_are_told_where_there_are_several():
+    said = "an embedding is the mean over 5 shifts of the map"
+    assert said in card(config=RunConfig(evaluate=EvaluateConfig(shifts=5)))[1]
+    assert "shifts of the map" not in card()[1]
+
+
 def test_the_fused_score_is_told_where_it_is_used():
     said = "good or defect by that distance and the map's peak, fused"
     assert said in card(config=RunConfig(evaluate=EvaluateConfig(score="fused")))[1]
