@@ -21,7 +21,7 @@ from tasks import steps
 from tasks.config.fingerprints import triplets_digest
 from tasks.config.search_space import Sweep, Trial
 from tasks.core.errors import KensaError
-from tasks.core.log_lines import say
+from tasks.core.progress import note_line
 from tasks.core.results import Stage, SweepResult, TrialResult
 
 
@@ -79,5 +79,5 @@ def _trial_result(trial: Trial, future: PrefectFuture[Any], place: str, figure: 
         result = TrialResult(trial.candidate, trial.config.seed, {}, failed=str(error))
     value = result.value(figure)
     summary = result.failed or (f"{figure} {value:.4f}" if value is not None else f"no {figure}")
-    say(f"  trial {place}  {trial.title}  {summary}")
+    note_line(f"trial {place}  {trial.title}  {summary}")
     return result

@@ -15,7 +15,7 @@ from tasks.config.overrides import apply_overrides
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER, RunConfig
 from tasks.core.errors import LimitedMemory, SourceUnreachable
 from tasks.core.inspection import ScoreRequest, ScoreResult
-from tasks.core.progress import step_line
+from tasks.core.progress import Heartbeat, step_line
 from tasks.core.results import PinnedSource, RetrainResult
 from tasks.sources.address import join_sources
 
@@ -78,7 +78,8 @@ def retrain_with(config: RunConfig) -> RetrainResult:
     for folder in (config.data_path, config.artifacts_path):
         ensure_writable(folder)  # before a training whose model could not be stored
     result = None if configured_server() else previous_result(config)
-    return result or _run_flow(config)
+    with Heartbeat("retrain"):
+        return result or _run_flow(config)
 
 
 def previous_result(config: RunConfig) -> RetrainResult | None:
@@ -188,13 +189,18 @@ def score(
     """
     set_defaults()
     from tasks.download import download, resolve
-    from tasks.score import score as write_verdicts
+    from tasks.registry.champion import select_release
 
     page = None if report is None else Path(report)
     request = ScoreRequest(
         Path(out), page, version=release, against=against, language=language, config=config, part=part, good=good
     )
-    return write_verdicts(download(resolve(join_sources(source), None, Path(DATA_FOLDER))), Path(artifacts), request)
+    with Heartbeat("score"):
+        parts = download(resolve(join_sources(source), None, Path(DATA_FOLDER)))
+        select_release(Path(artifacts), release)  # before the libraries, which take seconds
+        from tasks.score import score as write_verdicts
+
+        return write_verdicts(parts, Path(artifacts), request)
 
 
 def releases(artifacts: str | Path = ARTIFACTS_FOLDER) -> list[Release]:

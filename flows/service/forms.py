@@ -14,10 +14,8 @@ from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient
 
-from flows.service.lines import FactoryConfig, read_lines
+from flows.service.lines import FactoryConfig, run_for_lines
 from flows.service.server import configured_server, connect
-from tasks.core.errors import KensaError
-from tasks.core.log_lines import say
 
 LONG_FORM = "with-settings"  # the deployment of retrain whose form has every setting, and no line
 OF_ALL_LINES = {"retrain", "drift"}  # flows whose line may be `all`
@@ -66,12 +64,7 @@ def _update(client: SyncPrefectClient, deployment: str, form: Schema) -> None:
 
 def main() -> int:
     """The command; returns the exit code."""
-    try:
-        ensure(read_lines())
-    except KensaError as error:
-        say(f"kensa: {error}", "error")
-        return error.exit_code
-    return 0
+    return run_for_lines(ensure)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -28,7 +29,8 @@ from flows.service.ledger import Ledger
 from tasks.config.overrides import parse_run
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER, RunConfig
 from tasks.config.toml_file import read_toml
-from tasks.core.errors import BadSetting
+from tasks.core.errors import BadSetting, KensaError
+from tasks.core.log_lines import say
 from tasks.sources.address import at_revision, hub_branches, join_sources, split_sources
 
 LINES_FILE = Path("kensa.toml")
@@ -219,6 +221,16 @@ def read_lines(path: Path = LINES_FILE) -> FactoryConfig:
     schedule = keys.schedule_over(None)
     lines = {name: _line(f"{path}, line {name}", name, settings, schedule) for name, settings in keys.lines.items()}
     return FactoryConfig(lines, keys.tries, keys.notify)
+
+
+def run_for_lines(action: Callable[[FactoryConfig], None]) -> int:
+    """Do something for all lines, as a command: an error is one line on stderr; returns the exit code."""
+    try:
+        action(read_lines())
+    except KensaError as error:
+        say(f"kensa: {error}", "error")
+        return error.exit_code
+    return 0
 
 
 def _line(where: str, name: str, table: Any, default: Schedule | None) -> ProductLine:

@@ -17,10 +17,9 @@ from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 
-from flows.service.lines import FactoryConfig, Schedule, read_lines
+from flows.service.lines import FactoryConfig, Schedule, run_for_lines
 from flows.service.server import configured_server, connect
-from tasks.core.errors import KensaError, NotPrepared
-from tasks.core.log_lines import say
+from tasks.core.errors import NotPrepared
 
 DEPLOYMENT = "retrain/weekly"
 DEFAULT = "monday-morning"  # its slug in prefect.yaml
@@ -69,12 +68,7 @@ def _same(existing: DeploymentSchedule, wanted: DeploymentScheduleCreate) -> boo
 
 def main() -> int:
     """The command; returns the exit code."""
-    try:
-        ensure(read_lines())
-    except KensaError as error:
-        say(f"kensa: {error}", "error")
-        return error.exit_code
-    return 0
+    return run_for_lines(ensure)
 
 
 if __name__ == "__main__":

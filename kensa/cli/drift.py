@@ -31,12 +31,17 @@ def drift(
     Control charts and tests look at level, shape, score, verdicts and single cells. The exit code is 0 whether the
     parts drifted or not.
     """
+    from tasks.core.progress import Heartbeat
     from tasks.download import download, resolve
-    from tasks.drift import drift as compare
+    from tasks.registry.champion import select_release
     from tasks.sources.address import join_sources
 
-    parts = download(resolve(join_sources(source), None, Path(DATA_FOLDER)))
-    result = compare(parts, artifacts, report, version=release, language=language, config=config, part=part)
+    with Heartbeat("drift"):
+        parts = download(resolve(join_sources(source), None, Path(DATA_FOLDER)))
+        select_release(artifacts, release)  # before the libraries, which take seconds
+        from tasks.drift import drift as compare
+
+        result = compare(parts, artifacts, report, version=release, language=language, config=config, part=part)
     print_result(result, as_json, _print_result)
 
 

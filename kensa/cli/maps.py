@@ -50,11 +50,13 @@ def maps(
         return
     if standard is None:
         raise BadSetting("--standard: expected a folder of good photographs, or of a standard.npz, found none")
+    from tasks.core.progress import Heartbeat
     from tasks.imaging.standard import MapOptions
     from tasks.maps import make_maps
 
     options = MapOptions(rows, cols, register, max_shift, max_turn)
-    result = make_maps(Path(photos), standard, out, options, good, most_unregistered)
+    with Heartbeat("maps"):
+        result = make_maps(Path(photos), standard, out, options, good, most_unregistered)
     print_result(result, as_json, _print_result)
 
 

@@ -82,14 +82,16 @@ def _require_disjoint(grid: list[str], settings: list[str]) -> None:
 def _run(plan: Sweep) -> SweepResult:
     """Run the search; folders, sources and addresses are checked before Prefect is started."""
     from tasks.core.files import ensure_writable
+    from tasks.core.progress import Heartbeat
 
     for folder in (plan.run.data_path, Path(plan.out)):
         ensure_writable(folder)
     pinned_sources(plan.run)
-    require_services(plan.dask, "--dask")
-    from flows.sweep import run
+    with Heartbeat("sweep"):
+        require_services(plan.dask, "--dask")
+        from flows.sweep import run
 
-    return run(plan)
+        return run(plan)
 
 
 def _print_result(result: SweepResult) -> None:

@@ -4,12 +4,60 @@ from __future__ import annotations
 
 import atexit
 import sys
+import threading
 import time
+from dataclasses import dataclass
 
 from tasks.core.log_lines import say
 from tasks.core.results import Epoch
 
 COUNTER_SECONDS = 5.0
+SILENT_SECONDS = 5.0  # after which a command says that it still works
+RARELY_SECONDS = 60.0  # between two such lines of a long silence
+
+
+@dataclass
+class _Moment:
+    """What this process does, since when, and when the last line of it was written; of one command."""
+
+    title: str = ""
+    since: float = 0.0
+    written: float = 0.0
+
+    def begin(self, title: str) -> None:
+        """Another step, or another part of one, begins."""
+        self.title, self.since = title, time.monotonic()
+
+
+_moment = _Moment()
+
+
+class Heartbeat:
+    """For `with`: breaks a silence of SILENT_SECONDS by a line that says what is done and for how long.
+
+    In a longer silence each further line comes after twice the time, at most RARELY_SECONDS.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title, self.ended = title, threading.Event()
+
+    def __enter__(self) -> Heartbeat:
+        _moment.begin(self.title)
+        _moment.written = time.monotonic()
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.ended.set()
+
+    def _beat(self) -> None:
+        before, due = _moment.written, SILENT_SECONDS
+        while not self.ended.wait(SILENT_SECONDS / 10):
+            if _moment.written != before:
+                before, due = _moment.written, SILENT_SECONDS
+            if time.monotonic() - before >= due:
+                due += min(due, RARELY_SECONDS)
+                say(f"  {_moment.title}: {time.monotonic() - _moment.since:.0f} s so far")
 
 
 class Progress:
@@ -30,16 +78,19 @@ class Progress:
 
     def batch(self, epoch: int, done: int, of: int, loss: float) -> None:
         """Move the bar after batch `done` of `of`; nothing where stderr is no terminal."""
+        title = f"epoch {epoch:>3}/{self.epochs}"
+        _moment.title = f"{title}, {done:,} of {of:,} batches"
         if self.bar is not None:
+            _moment.written = time.monotonic()
             self.bar.start()
-            title = f"epoch {epoch:>3}/{self.epochs}"
             self.bar.update(self.bar.task_ids[0], description=title, completed=done, total=of, loss=loss, refresh=True)
 
     def epoch(self, line: Epoch) -> None:
         """Write the line of an epoch in place of its bar."""
         if self.bar is not None:
             self.bar.stop()
-        say(epoch_line(line, self.epochs))
+        _write(epoch_line(line, self.epochs))
+        _moment.begin(f"after epoch {line.epoch}")
 
 
 class RecordCounter:
@@ -55,22 +106,28 @@ class RecordCounter:
         if now - self.last_printed >= COUNTER_SECONDS:
             self.last_printed = now
             rate = records / (now - self.start)
-            say(f"  {records:,} records {self.verb}, {rate:,.0f} a second")
+            _write(f"  {records:,} records {self.verb}, {rate:,.0f} a second")
 
 
 def step_line(title: str) -> None:
     """Write which step begins."""
-    say(f"{title} …")
+    _moment.begin(title)
+    _write(f"{title} …")
 
 
 def note_line(text: str) -> None:
     """Write what a person should know of the step that was just done."""
-    say(f"  {text}")
+    _write(f"  {text}")
 
 
 def fold_line(title: str, number: int, of: int) -> None:
     """Write which fold is trained next."""
-    say(f"  fold {number}/{of}: {title}")
+    _write(f"  fold {number}/{of}: {title}")
+
+
+def _write(line: str) -> None:
+    _moment.written = time.monotonic()
+    say(line)
 
 
 def epoch_line(line: Epoch, epochs: int) -> str:

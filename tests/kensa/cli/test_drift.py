@@ -21,6 +21,7 @@ def requests(monkeypatch):
     seen = []
     monkeypatch.setattr("tasks.download.resolve", lambda source, *_: source)
     monkeypatch.setattr("tasks.download.download", lambda source: source)
+    monkeypatch.setattr("tasks.registry.champion.select_release", lambda *_: None)
     monkeypatch.setattr("tasks.drift.drift", lambda *values, **options: seen.append((values, options)) or RESULT)
     return seen
 

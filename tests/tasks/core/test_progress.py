@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import time
 
 from tasks.core import progress
-from tasks.core.progress import Progress, RecordCounter, epoch_line, fold_line, step_line
+from tasks.core.progress import Heartbeat, Progress, RecordCounter, epoch_line, fold_line, step_line
 from tasks.core.results import Epoch
 
 SHOW_CURSOR = "\x1b[?25h"
@@ -42,10 +43,11 @@ def test_a_terminal_sees_a_bar_until_the_epoch_ends(monkeypatch):
 
 
 def test_records_are_counted_every_few_seconds(capsys, monkeypatch):
-    clock = iter([0.0, 1.0, 6.0, 7.0, 12.0])
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     counter = RecordCounter("read")
-    for records in (10, 600, 700, 1200):
+    for seconds, records in ((1.0, 10), (6.0, 600), (7.0, 700), (12.0, 1200)):
+        clock[0] = seconds
         counter.update(records)
     assert capsys.readouterr().err == "  600 records read, 100 a second\n  1,200 records read, 100 a second\n"
 
@@ -58,3 +60,30 @@ def test_a_fold_is_a_line(capsys):
 def test_a_step_is_a_line(capsys):
     step_line("cache acme/boards")
     assert capsys.readouterr().err == "cache acme/boards …\n"
+
+
+def test_a_silence_is_broken_and_the_longer_it_is_the_more_rarely(capsys, monkeypatch):
+    """Silence begins anew with each line; a step and a batch say what is being done."""
+    monkeypatch.setattr(progress, "SILENT_SECONDS", 0.05)
+    with Heartbeat("start"):
+        until(capsys, "  start: 0 s so far")
+        step_line("train")
+        until(capsys, "  train: 0 s so far")
+        Progress(9).batch(2, 5, 10, 0.25)
+        until(capsys, "  epoch   2/9, 5 of 10 batches: 0 s so far")
+    monkeypatch.setattr(progress, "SILENT_SECONDS", 0.02)
+    with Heartbeat("long"):
+        time.sleep(1.0)
+    beats = capsys.readouterr().err.count("long: ")
+    assert 2 <= beats <= 6, "0.02 s, then twice as long each time, where 0.02 s each time would be 50"
+    time.sleep(0.1)
+    assert capsys.readouterr().err == "", "nothing is said after the end"
+
+
+def until(capsys, line):
+    """Wait until a line was written."""
+    end, text = time.monotonic() + 10, ""
+    while line not in text:
+        assert time.monotonic() < end, text
+        time.sleep(0.01)
+        text += capsys.readouterr().err
