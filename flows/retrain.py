@@ -10,10 +10,12 @@ from prefect.runtime import flow_run
 
 from flows.folds import fold_results
 from flows.prepare import PreparedData, Sources, pin_sources, prepare
+from flows.service.forms import ensure_approvals
 from flows.service.lines import FactoryConfig, read_lines
 from flows.service.run_locks import guarded_run
 from flows.ui import notify
 from flows.ui.artifacts import RunArtifacts, publish_lines
+from flows.ui.candidate_texts import publish_candidate
 from flows.ui.journal_texts import publish_journal
 from flows.ui.run_names import initial_retrain_name, rename_retraining
 from flows.ui.states import lines_state, not_trained_state, retraining_state
@@ -26,6 +28,7 @@ from tasks.core.errors import SomeLinesFailed, UnfitData
 from tasks.core.facts import BankFacts
 from tasks.core.results import Finding, PinnedSource, RetrainResult, Stage
 from tasks.evaluation.least_sizes import require_least_sizes
+from tasks.registry.candidates import waiting_candidate
 from tasks.registry.champion import exclusive_run
 
 
@@ -102,10 +105,20 @@ def _retrain_once(config: RunConfig) -> RetrainResult:
         previous = steps.find_previous_result(config, identity, flow_run.get_id())
         result = previous or _run_line(sources, steps.champion(config), identity, config)
     RunArtifacts.of(config).publish_result(result)
+    if result.status == "candidate":
+        _ask_for_approval(config)
     publish_journal(config.artifacts_path, flow_run.parameters.get("line"), config.report.language)
     notify.send_result(result)
     log_summary(result, flow_run.parameters.get("line"), get_run_logger())
     return result
+
+
+def _ask_for_approval(config: RunConfig) -> None:
+    """Show what speaks for the candidate, in this run and in the form of `approve/on-demand`; nothing waits for it."""
+    line, candidate = flow_run.parameters.get("line"), waiting_candidate(config.artifacts_path)
+    if candidate is not None:
+        publish_candidate(candidate, line, config.report.language)
+        ensure_approvals()
 
 
 def _run_line(sources: Sources, champion: Any, identity: str, config: RunConfig) -> RetrainResult:

@@ -10,6 +10,7 @@
                                                        with permuted ones, to train on anew)       Stage
     evaluate   bank, model, champion                   data/stages/report-<digest>/ (report.html)  Stage
     publish    model and report                        artifacts/releases/ or artifacts/drafts/    Outcome
+    overrule   a rejected draft                        artifacts/releases/                         Release
     trial      the record bank, a run of a sweep       data/stages/trial-<digest>/ (figures)      Stage
     conclude   what came of a sweep's trials           artifacts/sweeps/ (table, best.toml)       Swept
     score      records of any source, a release        verdicts (Parquet)                          Scored

@@ -35,7 +35,14 @@ from tasks.registry.frozen_sets import count_comparison, register_frozen_set
 from tasks.registry.journal_events import bring_up_to_date
 from tasks.registry.manifest import ReleaseManifest, SourceSummary
 from tasks.registry.placement import place
-from tasks.registry.release_files import CARD_FILE, EVALUATION_FILES, MODEL_FILE, PICTURE_FILES, TOWER_FILE, read_report
+from tasks.registry.release_files import (
+    CARD_FILE,
+    EVALUATION_FILES,
+    MODEL_FILE,
+    PICTURE_FILES,
+    TOWER_FILE,
+    read_report,
+)
 from tasks.registry.releases import Release, readable_releases, rejected_drafts
 from tasks.report.model_card import model_card
 from tasks.sources.hub import fetch_snapshot
@@ -101,12 +108,14 @@ def commit_was_read_otherwise(source: str, revision: str) -> bool:
 
 
 def _ensure_was_champion(artifacts: Path, release: Release, run: str | None) -> bool:
-    """Whether the release is or was champion; one whose run was killed before the pointer moved becomes it here."""
+    """Whether the release is or was champion, or is a candidate; one whose run was killed becomes champion here."""
     with registry_lock(artifacts):
         if release.version in champion_state(artifacts).ever:
             return True
         if not _is_compared_with_champion(artifacts, release):
             return False
+        if release.manifest.status == "candidate":  # it waits for a person, or one refused it
+            return True
         set_champion(artifacts, release.version, _gate(release.manifest, run))
         return True
 
@@ -123,7 +132,7 @@ def publish(
     facts: Json,
     run: str | None = None,
 ) -> RetrainResult:
-    """Release the evaluated model and make it champion, or keep it as a rejected draft with the reasons.
+    """Release the evaluated model and make it champion or a candidate, or keep it as a rejected draft with the reasons.
 
     stages: cache, triplets, model and report; champion: the version that it was compared with; facts: the sources
     `train` and `test`, and the `changes` since the champion; run: the id of Prefect's run. Raises ChampionMoved where
@@ -189,7 +198,7 @@ def _manifest(
     versions = {name: package_version(name) for name in PACKAGES}
     return ReleaseManifest(
         format=RELEASE_FORMAT,
-        status="rejected" if report.reasons else "released",
+        status=_status(report, config),
         reasons=report.reasons,
         fingerprint=fingerprint,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -207,6 +216,12 @@ def _manifest(
         packages=versions | {"python": platform.python_version()},
         git_commit=git_commit(),
     )
+
+
+def _status(report: EvaluationReport, config: RunConfig) -> str:
+    if report.reasons:
+        return "rejected"
+    return "candidate" if config.gate.approval == "required" else "released"
 
 
 def git_commit() -> str | None:
@@ -230,7 +245,7 @@ def to_result(release: Release, status: str, artifacts: Path) -> RetrainResult:
     test, frozen = manifest.test, manifest.frozen
     return RetrainResult(
         status=status,
-        release=release.version if manifest.status == "released" else None,
+        release=None if manifest.status == "rejected" else release.version,
         path=str(release.path),
         train=manifest.train.as_json(),
         test=None if test is None else test.as_json(),

@@ -12,7 +12,7 @@ import pytest
 from support.project import ROOT
 
 WALK = ["download", "cache", "triplets", "train", "evaluate", "publish"]
-STEPS = {*WALK, "changes", "folds", "score", "drift", "sweep", "trial", "recalibrate", "export", "maps"}
+STEPS = {*WALK, "changes", "folds", "score", "drift", "sweep", "trial", "recalibrate", "export", "maps", "overrule"}
 # From the ground up: a room imports rooms of earlier floors only. Those of one floor do not know each other.
 FLOORS = [
     {"core"},

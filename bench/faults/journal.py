@@ -22,15 +22,20 @@ from support import inspected_parts as parts
 
 from bench.faults.kill_points import die_at
 from bench.faults.result_row import RECOVERED, REFUSED, Row
+from tasks.config.run import GateConfig
+from tasks.core.authorship import Authorship
 from tasks.core.errors import DamagedJournal, KensaError, UnusableFolder
+from tasks.overrule import promote_draft
 from tasks.publish import find_previous_result, publish
+from tasks.registry.candidates import approve, refuse
 from tasks.registry.champion import champion_state, promote, registry_lock, rollback
 from tasks.registry.journal import JOURNAL_FILE, read_journal
 from tasks.registry.journal_events import bring_up_to_date, last_champion, verify_journal
 from tasks.registry.prune import prune
 
 LATER = 300  # no command does more to files than this
-BEFORE = ["released v1", "promoted v1", f"rejected {'b' * 16}", "released v2", "promoted v2"]
+BEFORE = ["released v1", "promoted v1", f"rejected {'b' * 16}", "released v2", "promoted v2", "candidate v3"]
+AUTHOR = Authorship("M. Sato", "as the records show", "a run")
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,9 @@ class Command:
     adds: tuple[str, ...]
 
 
-def retrain(folder: Path, mark: str, reasons: tuple[str, ...] = ()) -> str:
+def retrain(folder: Path, mark: str, reasons: tuple[str, ...] = (), approval: str = "none") -> str:
     """The end of a retraining: an earlier result, or a release or draft; `mark` stands for its data."""
-    config = parts.configured(folder)
+    config = parts.configured(folder, gate=GateConfig(approval=approval))
     if previous := find_previous_result(config, mark * 64):
         return previous.status
     champion = champion_state(config.artifacts_path).champion
@@ -57,7 +62,7 @@ def _removed(folder: Path) -> bool:
 
 
 COMMANDS = (
-    Command("a release", lambda folder: retrain(folder, "c"), lambda _: False, ("released v3", "promoted v3")),
+    Command("a release", lambda folder: retrain(folder, "c"), lambda _: False, ("released v4", "promoted v4")),
     Command("a rejection", lambda folder: retrain(folder, "d", ("weak",)), lambda _: False, (f"rejected {'d' * 16}",)),
     Command(
         "a promotion",
@@ -71,15 +76,29 @@ COMMANDS = (
         lambda folder: champion_state(folder / "artifacts").champion == "v1",
         ("rolled back v1",),
     ),
+    Command(
+        "an approval",
+        lambda folder: approve(folder / "artifacts", "v3", AUTHOR),
+        lambda _: False,
+        ("approved v3",),
+    ),
+    Command("a refusal", lambda folder: refuse(folder / "artifacts", "v3", AUTHOR), lambda _: False, ("refused v3",)),
+    Command(
+        "a draft that a person promotes",
+        lambda folder: promote_draft(folder / "artifacts", "b" * 16, AUTHOR),
+        lambda _: False,
+        ("released v4", "promoted v4"),
+    ),
     Command("a deletion", lambda folder: prune(folder / "data", folder / "artifacts", 0, -1), _removed, ("pruned",)),
 )
 
 
 def prepare(folder: Path) -> Path:
-    """A line with two releases, of which v2 is champion, and a rejected draft; all are in the journal."""
+    """A line with the champion v2, its predecessor, a rejected draft, and the candidate v3; all are in the journal."""
     retrain(folder, "a")
     retrain(folder, "b", ("too weak",))
     retrain(folder, "e")
+    retrain(folder, "f", approval="required")
     return folder
 
 

@@ -48,6 +48,8 @@ def send_result(result: RetrainResult) -> None:
     if result.status == "released":
         comparison = f", {result.comparison['verdict']}" if result.comparison else ""
         reasons = f"{result.release} is champion{comparison}"
+    if result.status == "candidate":
+        reasons = f"{result.release} waits for approval: kensa approve {result.release}"
     rates = f"{result.comparison['rates']}; " if result.comparison and result.comparison.get("escapes") else ""
     report = page_url(Path(result.path) / "report.html") or f"{result.path}/report.html"
     body = f"{source}: {rates}{reasons}; verification AUROC {result.metrics['auroc']:.3f}; {report}"

@@ -54,7 +54,7 @@ def rename_retraining(train: PinnedSource, config: RunConfig) -> None:
 def line_run_name() -> str:
     """Of a run of another flow with a parameter `line`: the line, the flow, and the source or release, if named."""
     parameters = flow_run.parameters
-    named = [parameters.get(name) for name in ("source", "version")]
+    named = [parameters.get(name) for name in ("source", "version", "candidate")]
     return " ".join(filter(None, [_line_title(parameters), flow_run.flow_name, *named]))
 
 

@@ -12,13 +12,14 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.ui.markdown import NOT_TRAINED
+from tasks.core.authorship import Authorship
 from tasks.core.inspection import DriftResult, ScoreResult
 from tasks.core.results import ExportResult, RecalibrateResult, ReproduceResult, RetrainResult
 from tasks.registry.releases import Release
 
 
 def retraining_state(result: RetrainResult) -> State[RetrainResult]:
-    """Released, Rejected or Unchanged."""
+    """Released, Candidate, Rejected or Unchanged."""
     return Completed(name=result.status.capitalize(), message=_reason(result), data=result)
 
 
@@ -65,6 +66,18 @@ def champion_state(name: str, release: Release, before: str | None, line: str | 
     return Completed(name=name, message=f"{release.version} is champion{of}; before: {before or 'none'}", data=release)
 
 
+def decision_state(
+    decision: str, release: Release, before: str | None, line: str | None, author: Authorship
+) -> State[Release]:
+    """Approved or Refused, with who decided, why, and the champion of now."""
+    of = f" of {line}" if line else ""
+    stays = f"{release.version} is champion{of}; before: {before or 'none'}"
+    if decision != "approve":
+        stays = f"{release.version} is refused; champion{of}: {before or 'none yet'}"
+    name = "Approved" if decision == "approve" else "Refused"
+    return Completed(name=name, message=f"{stays}; {author.by}: {author.why}", data=release)
+
+
 def recalibration_state(result: RecalibrateResult) -> State[RecalibrateResult]:
     """Recalibrated or Unchanged, with the new threshold."""
     name = "Unchanged" if result.status == "unchanged" else "Recalibrated"
@@ -89,6 +102,9 @@ def _reason(result: RetrainResult) -> str:
     if result.status == "released":
         verdict = result.comparison["verdict"] if result.comparison else "the first of its line"
         return f"{result.release} is champion: {verdict}"
+    if result.status == "candidate":
+        verdict = result.comparison["verdict"] if result.comparison else "the first of its line"
+        return f"{result.release} waits for approval: {verdict}; champion: {result.champion or 'none yet'}"
     if result.status == "rejected":
         return f"{reasons}; champion: {result.champion or 'none yet'}"
     before = f"released as {result.release}" if result.release else f"rejected: {reasons}"

@@ -28,9 +28,15 @@ def answers(result: RetrainResult, report: EvaluationReport, line: str | None = 
         f"On what data: {source.source} at {source.revision[:12]}{records}",
         f"What changed in the data: {_data_changes(report)}",
         f"What changed in the settings: {_setting_changes(report)}",
-        f"Was it promoted: {'yes' if promoted else 'no'}; champion: {result.champion or 'none yet'}",
+        f"Was it promoted: {_promotion(result, promoted)}; champion: {result.champion or 'none yet'}",
         *(f"Why not: {reason}" for reason in result.reasons),
     ]
+
+
+def _promotion(result: RetrainResult, promoted: bool) -> str:
+    if result.status == "candidate":
+        return f"not yet, {result.release} waits for approval"
+    return "yes" if promoted else "no"
 
 
 def _data_changes(report: EvaluationReport) -> str:

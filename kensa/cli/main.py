@@ -32,6 +32,7 @@ COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first
     "releases": ("releases", "List releases and rejected models with their metrics."),
     "promote": ("releases", "Verify the checksums of a release, and make it the champion."),
     "rollback": ("releases", "Make the previous champion the champion again."),
+    "approve": ("audit.approve", "Make a candidate the champion, or refuse it."),
     "journal": ("audit.journal", "List what became of a line's models: when, by whom and why."),
     "score": ("score", "Give a verdict on each part of a source."),
     "drift": ("drift", "Compare new parts with those that a release was made with."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,12 @@ from tasks.config.run import Language
 from tasks.core.authorship import Authorship
 from tasks.core.results import ReportResult
 from tasks.registry import champion
+from tasks.registry.candidates import candidates, require_no_candidate
 from tasks.registry.frozen_sets import frozen_sets
 from tasks.registry.manifest import ReleaseManifest
-from tasks.registry.releases import Release, rejected_drafts
+from tasks.registry.releases import VERSION_NAME, Release, get_release, rejected_drafts, release_folders
 from tasks.registry.releases import releases as all_releases
+from tasks.report.notice import overruled_sentence
 
 MAX_REJECTED = 5  # drafts that are printed, the newest; --json has all
 JSON_KEYS = ("created", "train", "test", "metrics", "compared_with", "frozen", "comparison")
@@ -38,20 +41,25 @@ TITLES = ("", "release", "created", "source", "escapes", "false alarms", "auroc"
 METRICS = ("auroc", "mode_accuracy")
 
 
-@with_examples("kensa releases", "kensa releases --json | jq .champion")
-def releases(artifacts: Path = ARTIFACTS, as_json: bool = AS_JSON) -> None:
+@with_examples("kensa releases", "kensa releases --line boards", "kensa releases --json | jq .champion")
+def releases(artifacts: Path = ARTIFACTS, line: str | None = LINE, as_json: bool = AS_JSON) -> None:
     """List releases and rejected models with their metrics.
 
     The oldest release comes first, and * marks the champion. Of the rejected models the newest are listed.
     """
+    artifacts = line_artifacts(line, artifacts)
     current = champion.champion_state(artifacts).champion
     released, rejected = all_releases(artifacts), rejected_drafts(artifacts)
+    decided = {entry.release.version: entry.sentence for entry in candidates(artifacts)}
     if as_json:
-        print(json.dumps(_as_json(artifacts, current, released, rejected)))
+        print(json.dumps(_as_json(artifacts, current, released, rejected, decided)))
         return
     if not released:
         print(f"no releases in {artifacts}; kensa retrain makes the first")
-    rows = [_row("*" if release.version == current else "", release.version, release) for release in released]
+    rows = [
+        _row("*" if release.version == current else "", release.version, release, decided.get(release.version))
+        for release in released
+    ]
     rows += [_row("-", "rejected", draft) for draft in rejected[-MAX_REJECTED:]]
     if rows:
         print_table(rows, TITLES, bold=next((number for number, row in enumerate(rows) if row[0] == "*"), None))
@@ -59,7 +67,11 @@ def releases(artifacts: Path = ARTIFACTS, as_json: bool = AS_JSON) -> None:
         print(f"{len(rejected) - MAX_REJECTED} older rejected models; --json lists them")
 
 
-@with_examples("kensa promote v3", 'kensa promote v2 --line boards --reason "v3 stops too many good parts"')
+@with_examples(
+    "kensa promote v3",
+    'kensa promote v2 --line boards --reason "v3 stops too many good parts"',
+    'kensa promote 3f2a1b --by "M. Sato" --reason "the new lot needs it today"',
+)
 def promote(
     version: str = VERSION,
     by: str | None = BY,
@@ -68,9 +80,20 @@ def promote(
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
 ) -> None:
-    """Verify the checksums of a release, and make it the champion."""
-    author = Authorship.of(by, reason)
-    _print_champion(champion.promote(line_artifacts(line, artifacts), version, author), as_json)
+    """Verify the checksums of a release, and make it the champion.
+
+    Also of a model that the gate rejected, by the name of its draft: then --reason says why, and everything that shows
+    the model shows it, too.
+    """
+    author, folder = Authorship.of(by, reason), line_artifacts(line, artifacts)
+    if not VERSION_NAME.fullmatch(version) and re.fullmatch("[0-9a-f]{3,}", version):
+        from tasks.overrule import promote_draft
+
+        _print_champion(promote_draft(folder, version, author), as_json)
+        return
+    if version in release_folders(folder):
+        require_no_candidate(folder, get_release(folder, version), author)
+    _print_champion(champion.promote(folder, version, author), as_json)
 
 
 @with_examples("kensa rollback", 'kensa rollback --line boards --by "M. Sato" --reason "false alarms on lot 7"')
@@ -114,9 +137,16 @@ def _print_champion(release: Release, as_json: bool) -> None:
     print(json.dumps({"champion": release.version}) if as_json else f"champion: {release.version}")
 
 
-def _as_json(artifacts: Path, current: str | None, released: list[Release], rejected: list[Release]) -> dict[str, Any]:
+def _as_json(
+    artifacts: Path,
+    current: str | None,
+    released: list[Release],
+    rejected: list[Release],
+    decided: dict[str, str],
+) -> dict[str, Any]:
     rows = [
         {"version": release.version, "champion": release.version == current, **_summary(release)}
+        | {"candidate": decided.get(release.version), "overruled": release.manifest.overruled}
         for release in released
     ]
     drafts = [{**_summary(draft), "reasons": list(draft.manifest.reasons)} for draft in rejected]
@@ -129,13 +159,13 @@ def _summary(release: Release) -> dict[str, Any]:
     return {"path": str(release.path), **{name: entries[name] for name in JSON_KEYS}}
 
 
-def _row(mark: str, name: str, release: Release) -> list[str]:
+def _row(mark: str, name: str, release: Release, decided: str | None = None) -> list[str]:
     manifest = release.manifest
     metrics = [_figure(manifest.metrics.get(name)) for name in METRICS]
     tpr, fpr = (manifest.metrics.get(name) for name in ("good_tpr", "good_fpr"))
     errors = [_figure(None if tpr is None else 1 - tpr), _figure(fpr)]
     source = f"{manifest.train.source}@{manifest.train.revision[:12]}"
-    return [mark, name, _utc(manifest.created), source, *errors, *metrics, _comparison(manifest)]
+    return [mark, name, _utc(manifest.created), source, *errors, *metrics, _comparison(manifest, decided)]
 
 
 def _figure(value: float | None) -> str:
@@ -149,11 +179,14 @@ def _utc(created: str | None) -> str:
     return f"{datetime.datetime.fromisoformat(created).astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _comparison(manifest: ReleaseManifest) -> str:
-    """Escapes and false alarms against the champion, if they were compared, and the verdict."""
+def _comparison(manifest: ReleaseManifest, decided: str | None) -> str:
+    """What people decided, escapes and false alarms against the champion, if they were compared, and the verdict."""
     comparison = manifest.comparison or {}
     rates = [comparison["rates"]] if comparison.get("escapes") else []
-    return "; ".join([*rates, _verdict(manifest)])
+    people = [f"a candidate that {decided}"] if decided else []
+    if overruled := overruled_sentence(manifest):
+        people.append(overruled)
+    return "; ".join([*people, *rates, _verdict(manifest)])
 
 
 def _verdict(manifest: ReleaseManifest) -> str:

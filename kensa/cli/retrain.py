@@ -124,6 +124,8 @@ def _print_result(result: RetrainResult) -> None:
     print(f"{result.status}: {result.release or 'no release'}  ({result.path})")
     if result.comparison and result.comparison.get("escapes"):
         print(f"  {result.comparison['rates']}")
+    if result.status == "candidate":
+        print(f"  {result.release} waits for approval: kensa approve {result.release} --reason TEXT, or --refuse")
     for reason in result.reasons:
         print(f"  {reason}")
     rows = _error_rows(result)

@@ -20,7 +20,10 @@ ThresholdRule = Literal["target_fpr", "target_fpr_pac", "youden", "max_f1", "min
 Language = Literal["en", "ja"]
 PresetName = Literal["best", "rt", "notebook"]
 GateMetric = Literal["good_auroc", "auroc", "mode_accuracy", "macro_mode_accuracy", "average_precision"]
-LATER_GATE_SETTINGS = ("better", "escape_margin", "false_alarm_margin", "auroc_margin", "accuracy_margin", "spend")
+LATER_GATE_SETTINGS = (
+    *("better", "escape_margin", "false_alarm_margin", "auroc_margin", "accuracy_margin", "spend"),
+    "approval",
+)
 DATA_FOLDER, ARTIFACTS_FOLDER = "data", "artifacts"  # below the working folder, unless the run says otherwise
 
 
@@ -159,6 +162,9 @@ class GateConfig(ValidatedConfig):
     accuracy_margin: float = setting(0.05, "Non-inferiority margin of the mode accuracy", 0, 1)
     spend: bool = setting(
         True, "Ask for more confidence with each comparison with the same champion, to bound the error of a year"
+    )
+    approval: Literal["none", "required"] = setting(
+        "none", "Approval by a person: with required, a model that passes is a candidate until somebody approves it"
     )
 
     def fingerprint_fields(self) -> dict[str, Any]:

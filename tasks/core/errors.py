@@ -86,6 +86,10 @@ class UnknownRelease(BadInput):
     """No such release, or none to roll back to."""
 
 
+class NotACandidate(BadInput):
+    """A release that does not wait for approval, or one that does and was to be promoted without."""
+
+
 class UnfitRelease(BadInput):
     """A release whose distance, thresholds or map size do not belong together."""
 

@@ -149,7 +149,7 @@ class CommandResult:
 class RetrainResult(CommandResult):
     """How a retraining ended."""
 
-    status: Literal["released", "rejected", "unchanged"]
+    status: Literal["released", "candidate", "rejected", "unchanged"]
     release: str | None
     path: str
     train: Json

@@ -84,12 +84,16 @@ class PooledModes(ModeDifference):
 class RateDifference(Difference):
     """The errors of both models on the same n records, each at its own threshold; the difference is that of the rates.
 
-    Escapes are errors on defects, false alarms those on good parts: a difference above 0 is a loss.
+    Escapes are errors on defects, false alarms those on good parts: a difference above 0 is a loss. won: records that
+    the champion alone gets wrong, lost: those that the challenger alone gets wrong; None in what an earlier version
+    stored.
     """
 
     n: int
     challenger: int
     champion: int
+    won: int | None = None
+    lost: int | None = None
 
     def sentence_params(self, name: str) -> Json:
         """The parameters of a sentence on `escapes` or `false alarms`: rates in per cent, differences in points."""

@@ -53,7 +53,8 @@ def _rate_difference(
 ) -> RateDifference:
     interval = score_interval(challenger, champion, resampling.units[kind], resampling.confidence)
     counts = int(challenger.sum()), int(champion.sum())
-    return RateDifference((counts[0] - counts[1]) / len(challenger), interval, len(challenger), *counts)
+    flips = int((champion & ~challenger).sum()), int((challenger & ~champion).sum())
+    return RateDifference((counts[0] - counts[1]) / len(challenger), interval, len(challenger), *counts, *flips)
 
 
 def score_interval(first: np.ndarray, second: np.ndarray, units: np.ndarray, confidence: float) -> Interval:

@@ -33,7 +33,11 @@ def select_release(artifacts: Path, version: str | None) -> Release:
     """The release of that name, or the champion, verified. Raises UnknownRelease, DamagedRelease, NewerRelease."""
     release = verify_release(get_release(artifacts, version)) if version else current_champion(artifacts)
     if release is None:
-        raise UnknownRelease(f"{artifacts}: expected a champion, found none; kensa retrain makes the first")
+        waiting = list(release_folders(artifacts))[-1:]  # without a champion, every release is a candidate
+        cure = (
+            f"kensa approve {waiting[0]} makes the candidate champion" if waiting else "kensa retrain makes the first"
+        )
+        raise UnknownRelease(f"{artifacts}: expected a champion, found none; {cure}")
     return release
 
 

@@ -25,7 +25,7 @@ from tasks.sources.address import at_revision, hub_branches, join_sources
 Form = dict[str, type | UnionType]
 REQUIRED_KEYS = ("fingerprint", "status", "reasons", "compared_with", "metrics", "train", "test", "config", "files")
 NOT_FIELDS = (CHECKSUM_KEY, "reason_codes")  # the codes become part of the reasons
-LATER_KEYS = ("parent", "recalibrated", "made", "journal")  # stored where they are set
+LATER_KEYS = ("parent", "recalibrated", "made", "journal", "overruled")  # stored where they are set
 SOURCE_FORM: Form = {"source": str, "revision": str}
 
 
@@ -97,12 +97,14 @@ class ReleaseManifest(StoredRecord):
     """What the manifest of a release or rejected draft says.
 
     version: the release's name, or the first digits of a draft's fingerprint; format: 1 before manifests had a
-    checksum; status: `released` or `rejected`; reasons: why a draft was rejected, as Sentences; compared_with: the
-    champion of that time; metrics: name → number; comparison: the verdict on champion and challenger; config: all
-    settings as they were stored; reading: the version by which the sources' files were read; stages: name → digest;
-    weights: digest of the tower's weights; parent and recalibrated: of a release with another threshold, the release
-    it was made from and what changed; made: `by`, `why` and `run`, as in an Authorship; journal: how many entries the
-    line's journal had, and the seal of the last as `head`; files: name → SHA-256.
+    checksum; status: `released`, `candidate` (released once a person approves it) or `rejected`; reasons: why a draft
+    was rejected, as Sentences; compared_with: the champion of that time; metrics: name → number; comparison: the
+    verdict on champion and challenger; config: all settings as they were stored; reading: the version by which the
+    sources' files were read; stages: name → digest; weights: digest of the tower's weights; parent and recalibrated:
+    of a release with another threshold, the release it was made from and what changed; made: `by`, `why` and `run`,
+    as in an Authorship; journal: how many entries the line's journal had, and the seal of the last as `head`;
+    overruled: of a rejected draft that a person promoted, `by`, `why` and the name of the `draft`; its reasons stay;
+    files: name → SHA-256.
     """
 
     version: str = ""
@@ -128,6 +130,7 @@ class ReleaseManifest(StoredRecord):
     recalibrated: dict[str, Any] | None = None
     made: dict[str, Any] | None = None
     journal: dict[str, Any] | None = None
+    overruled: dict[str, Any] | None = None
     files: dict[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -12,6 +12,7 @@ from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.promotion.gate import format_difference, printable
 from tasks.registry.manifest import ReleaseManifest
 from tasks.registry.release_files import TOWER_FILE
+from tasks.report.notice import overruled_sentence
 from tasks.report.translation import Translate, translator
 
 FIGURES = {
@@ -101,7 +102,9 @@ def _summary(manifest: ReleaseManifest, report: EvaluationReport) -> str:
         "(frozen set {set}, `{digest}`)"
     )
     origin = say("made {created}, seed {seed}, preset `{preset}`")
+    overruled = overruled_sentence(manifest, manifest.language)
     lines = [
+        *([f"**{_plain(overruled)}**"] if overruled else []),
         f"{say('status')}: **{say(manifest.status)}**{reasons}",
         trained.format(source=_code(train.source), revision=train.revision, records=train.records, modes=train.modes),
         tested.format(records=report.metrics.records, set=frozen.version, digest=frozen.digest[:12]),

@@ -21,6 +21,7 @@ from tasks.registry.releases import Release
 from tasks.registry.reproduction import stored_config
 from tasks.report.cost_page import CostSection, cost_section
 from tasks.report.evaluation_page import render
+from tasks.report.notice import add_notice
 
 
 def render_release(release: Release, data: Path, language: str) -> str:
@@ -37,7 +38,8 @@ def render_release(release: Release, data: Path, language: str) -> str:
     size = config.data.rows, config.data.cols
     raw = score_raw_maps(bank)
     evidence = collect_report_data(test, train, raw, report.history, size, test.resampling(config))
-    return render(report, evidence, language, _costs(release, report, config.cost, config))
+    page = render(report, evidence, language, _costs(release, report, config.cost, config))
+    return add_notice(page, release.manifest, language)
 
 
 def _costs(release: Release, report: EvaluationReport, cost: CostConfig, config: RunConfig) -> CostSection | None:

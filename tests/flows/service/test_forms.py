@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from flows.champion import approve
 from flows.drift import drift
 from flows.export import export
 from flows.retrain import retrain
-from flows.service.forms import LONG_FORM, draw_form
+from flows.service.forms import LONG_FORM, draw_approvals, draw_form
 
 LINES = ["terminal", "nihon"]
+WAITING = {"nihon v3": "better than the champion v2; escapes: 8 → 5 of 100."}
 
 
 def drawn(flow, deployment="any"):
@@ -40,3 +42,20 @@ def test_all_is_a_choice_where_the_flow_knows_it(flow, choices):
     assert form["properties"]["line"].get("default") == whole["properties"]["line"]["default"]
     others = {name: field for name, field in form["properties"].items() if name != "line"}
     assert others == {name: field for name, field in whole["properties"].items() if name != "line"}
+
+
+def test_candidates_are_chosen_and_what_speaks_for_them_is_read():
+    form = draw_approvals(drawn(approve), WAITING)
+    assert list(form["properties"]) == ["candidate", "decision", "by", "reason"]
+    assert form["required"] == ["candidate", "reason"]
+    assert form["properties"]["candidate"]["enum"] == ["nihon v3"]
+    text = form["properties"]["candidate"]["description"]
+    assert text.endswith("  Waiting: nihon v3: better than the champion v2; escapes: 8 → 5 of 100.")
+    assert form["properties"]["decision"]["enum"] == ["approve", "refuse"]
+
+
+def test_a_form_that_is_drawn_again_forgets_who_waited():
+    again = draw_approvals(draw_approvals(drawn(approve), WAITING), {})
+    assert "enum" not in again["properties"]["candidate"]
+    assert again["properties"]["candidate"]["description"].endswith("  Waiting: none.")
+    assert again == draw_approvals(drawn(approve), {})

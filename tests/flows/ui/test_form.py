@@ -7,11 +7,25 @@ import re
 import sys
 
 import pytest
+from support.inspected_parts import release
 from support.project import ROOT
 
 from flows.score import VERDICTS
 from tasks.config.run import RunConfig
+from tasks.evaluation.comparison_report import ComparisonSummary, RateDifference
+from tasks.registry.champion import promote
 
+COMPARISON = ComparisonSummary(
+    version="v1",
+    frozen="f1",
+    champion_frozen="f1",
+    records=150,
+    seen=0,
+    verdict="better than the champion v1: good-or-defect AUROC difference +0.0210 [+0.0042, +0.0377]",
+    figure="good_auroc",
+    escapes=RateDifference(-0.03, (-0.06, 0.01), 100, 5, 8, 4, 1),
+    false_alarms=RateDifference(0.0, (-0.05, 0.05), 50, 4, 4, 1, 1),
+).as_json()
 pytestmark = pytest.mark.slow
 
 
@@ -22,11 +36,21 @@ def deployed(a_place, server, tmp_path_factory):
     for part in ("flows", "tasks", "prefect.yaml"):
         (place.folder / part).symlink_to(ROOT / part)
     (place.folder / "kensa.toml").write_text('[lines.terminal]\ntrain = "demo"\n[lines.nihon]\ntrain = "demo"\n')
-    names = ("retrain/on-new-version", "retrain/with-settings", "score/on-demand", "promote/promote")
+    names = (
+        "retrain/on-new-version",
+        "retrain/with-settings",
+        "score/on-demand",
+        "promote/promote",
+        "approve/on-demand",
+    )
     chosen = [word for name in names for word in ("--name", name)]
     for words in (("work-pool", "create", "kensa", "--type", "process", "--overwrite"), ("deploy", *chosen)):
         done = place.run("prefect", "--no-prompt", *words, KENSA_ROOT=str(place.folder))
         assert done.code == 0, done.out + done.err
+    artifacts = place.folder / "artifacts" / "nihon"
+    release(artifacts, "v1")
+    promote(artifacts, "v1")
+    release(artifacts, "v2", status="candidate", compared_with="v1", comparison=COMPARISON, fingerprint="c" * 64)
     done = place.run(sys.executable, "-m", "flows.service.forms")
     assert done.code == 0, done.err
 
@@ -38,6 +62,14 @@ def to_form(page, deployment):
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Custom run").click()
     page.get_by_role("heading", name="Parameters").wait_for()
+
+
+def to_form_of(page, server, flow):
+    """To the form of a flow's only deployment, whose name another flow's has, too."""
+    [deployment] = server.filter("deployments", flows={"name": {"any_": [flow]}})
+    page.goto(f"{server.url}/v2/deployments/deployment/{deployment['id']}/run")
+    page.get_by_role("heading", name="Parameters").wait_for()
+    return deployment
 
 
 def explained(page):
@@ -115,7 +147,7 @@ OF_SOURCE = ("config", "part", "good")  # how a source is read that is not read 
 
 def test_the_form_that_judges_parts_starts_a_run_with_what_was_filled_in(page, server, deployed):
     page.goto(f"{server.url}/v2/dashboard")
-    to_form(page, "on-demand")
+    to_form_of(page, server, "score")
     fields = explained(page)
     assert [name for name, _ in fields] == ["source", "line", "release", "against", "out", *OF_SOURCE]
     assert all(len(text.split()) > 5 for _, text in fields), fields
@@ -126,7 +158,29 @@ def test_the_form_that_judges_parts_starts_a_run_with_what_was_filled_in(page, s
     page.get_by_label("source", exact=True).fill("acme/boards")
     page.get_by_role("button", name="Submit").click()
     page.wait_for_url(lambda url: not url.partition("?")[0].endswith("/run"))
-    [run] = server.filter("flow_runs", deployments={"name": {"any_": ["on-demand"]}})
+    [run] = server.filter(
+        "flow_runs", flows={"name": {"any_": ["score"]}}, deployments={"name": {"any_": ["on-demand"]}}
+    )
     usual = {"release": None, "against": None, "out": VERDICTS, **dict.fromkeys(OF_SOURCE)}
     assert run["parameters"] == {"source": "acme/boards", **usual}
     assert run["state_type"] in ("SCHEDULED", "PENDING")
+
+
+def test_a_candidate_is_chosen_with_what_speaks_for_it(page, server, deployed):
+    deployment = to_form_of(page, server, "approve")
+    page.get_by_text("better than the champion v1").first.wait_for()
+    fields = dict(explained(page))
+    assert list(fields) == ["candidate", "decision", "by", "reason"]
+    assert (
+        "8 → 5 of 100 (4 that the champion gets wrong are right, 1 that it gets right are wrong)" in fields["candidate"]
+    )
+    page.get_by_role("button", name="Select candidate").click()
+    assert page.get_by_role("option").all_inner_texts() == ["nihon v2"]
+    page.get_by_role("option", name="nihon v2", exact=True).click()
+    page.get_by_label("by", exact=False).first.fill("M. Sato")
+    page.get_by_label("reason").fill("fewer escapes on lot 7")
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_url(lambda url: not url.partition("?")[0].endswith("/run"))
+    [run] = server.filter("flow_runs", deployments={"id": {"any_": [deployment["id"]]}})
+    wanted = {"candidate": "nihon v2", "decision": "approve", "by": "M. Sato", "reason": "fewer escapes on lot 7"}
+    assert run["parameters"] == wanted

@@ -128,7 +128,7 @@ def test_escapes_and_false_alarms_stand_before_the_verdict(tmp_path, capsys):
         comparison=comparison_summary(compared, GateConfig()).as_json(),
         reasons=[reason],
     )
-    releases(tmp_path, as_json=False)
+    releases(tmp_path, line=None, as_json=False)
     line = capsys.readouterr().out.splitlines()[-1]
     assert "  0.607    0.000         0.990  1.000" in line
     assert re.search(
@@ -137,7 +137,7 @@ def test_escapes_and_false_alarms_stand_before_the_verdict(tmp_path, capsys):
         r"escapes rose from 38.7 % to 60.7 % against the champion v3",
         line,
     )
-    releases(tmp_path, as_json=True)
+    releases(tmp_path, line=None, as_json=True)
     (entry,) = json.loads(capsys.readouterr().out)["rejected"]
     assert entry["path"] == str(draft)
     assert (entry["comparison"]["escapes"]["champion"], entry["comparison"]["escapes"]["challenger"]) == (58, 91)

@@ -97,7 +97,7 @@ def test_settings_that_came_later_count_where_they_are_set():
     assert "shifts" not in EvaluateConfig().fingerprint_fields()
     assert EvaluateConfig(shifts=5).fingerprint_fields()["shifts"] == 5
     for name in LATER_GATE_SETTINGS:
-        value = {"better": "auroc", "spend": False}.get(name, 0.3)
+        value = {"better": "auroc", "spend": False, "approval": "required"}.get(name, 0.3)
         assert GateConfig(**{name: value}).fingerprint_fields() == plain | {name: value}
 
 
