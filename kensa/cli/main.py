@@ -35,6 +35,7 @@ COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first
     "approve": ("audit.approve", "Make a candidate the champion, or refuse it."),
     "journal": ("audit.journal", "List what became of a line's models: when, by whom and why."),
     "score": ("score", "Give a verdict on each part of a source."),
+    "serve": ("service", "Give verdicts over HTTP until Ctrl-C."),
     "drift": ("drift", "Compare new parts with those that a release was made with."),
     "maps": ("maps", "Turn photographs into RT maps, a source for the others."),
     "recalibrate": ("recalibrate", "Give a release another threshold, without training."),
@@ -48,7 +49,7 @@ COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first
 }
 GLOBAL_OPTIONS = {"--verbose": 0, "--log-level": 1, "--log-format": 1}  # with the number of words that follow
 SERVICES = ("up",)  # their log is what people read
-UNTIL_STOPPED = ("up", "watch")  # a signal is how they end
+UNTIL_STOPPED = ("up", "watch", "serve")  # a signal is how they end
 NO_ADDRESSES = "failed to map segment"  # what the loader says of a library for which ulimit -v leaves no room
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

@@ -170,6 +170,10 @@ class Failure(KensaError):
     """The run itself failed."""
 
 
+class NotServable(Failure):
+    """A release that cannot be exported, and so not be served."""
+
+
 class TrainingDiverged(Failure):
     """The loss is no finite number any more."""
 

@@ -28,6 +28,7 @@ PROMISED = {  # commands and options of the first version: scripts and product l
     "approve": "VERSION --artifacts --by --json --line --reason --refuse",
     "journal": "--artifacts --json --last --line --verify",
     "score": "SOURCE --against --artifacts --json --language --out --release --report",
+    "serve": "--artifacts --host --max-body --port --queue --release --workers",
     "drift": "SOURCE --artifacts --json --language --release --report",
     "maps": "PHOTOS --cols --good --json --max-shift --max-turn --most-unregistered --out --register --rows --standard",
     "recalibrate": "VERSION --artifacts --cheapest --currency --escape --json --overkill --prevalence --promote --rule "
