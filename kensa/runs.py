@@ -164,6 +164,7 @@ def score(
     config: str | None = None,
     part: str | None = None,
     good: str | None = None,
+    id: str | None = None,  # the setting's name
     language: str | None = None,
     artifacts: str | Path = ARTIFACTS_FOLDER,
 ) -> ScoreResult:
@@ -172,11 +173,14 @@ def score(
     Args:
         source: org/name[@revision] on the Hub, files, a folder, an address, or demo; or several of them.
         release: A release such as v3; the champion by default.
-        out: The Parquet file, a row a record: row, mode, distance, score, verdict, margin, beta, sqrt_ve.
+        out: The Parquet file, a row a record: row, mode, distance, score, verdict, margin, beta, sqrt_ve, part, record,
+            release, digest, time.
         report: An HTML file that explains the verdicts.
         against: Another release; the records whose verdict it changes are written beside `out`.
         config, part: The configuration and the split of the source, where it has several.
         good: The label of a good part in the source; by default that of the release's training source.
+        id: The column that names a part in the source, or several with commas between; by default that of the release's
+            training source, else file and row.
         language: en or ja, the language of the report; the release's own by default.
         artifacts: The folder of the releases.
 
@@ -192,9 +196,8 @@ def score(
     from tasks.registry.champion import select_release
 
     page = None if report is None else Path(report)
-    request = ScoreRequest(
-        Path(out), page, version=release, against=against, language=language, config=config, part=part, good=good
-    )
+    words = {"config": config, "part": part, "good": good, "id": id}
+    request = ScoreRequest(Path(out), page, version=release, against=against, language=language, **words)
     with Heartbeat("score"):
         parts = download(resolve(join_sources(source), None, Path(DATA_FOLDER)))
         select_release(Path(artifacts), release)  # before the libraries, which take seconds

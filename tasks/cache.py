@@ -1,8 +1,9 @@
 """Reads a source once, checks it, and writes it in Kensa's Parquet form.
 
 `records.parquet` holds each distinct record once: `record` (its hash), `map` (fixed-size list of float32, row-major),
-`label`, `mode`, `group`. A wide triplet set is split up: its distinct anchors go to `anchors.parquet`, its rows to
-`triplets.parquet` as row numbers of the two. `contradictory.txt` lists the records with several labels or modes.
+`label`, `mode`, `group`, and `id`, the name of the first part with this map. A wide triplet set is split up: its
+distinct anchors go to `anchors.parquet`, its rows to `triplets.parquet` as row numbers of the two.
+`contradictory.txt` lists the records with several labels or modes.
 """
 
 from __future__ import annotations
@@ -160,6 +161,6 @@ def _record_batch(block: DecodedBlock, chosen: np.ndarray, size: int) -> pa.Reco
     maps = pa.FixedSizeListArray.from_arrays(pa.array(block.maps[chosen].ravel()), size)
     texts = {
         name: pa.array([values[i] for i in chosen], pa.string())
-        for name, values in (("label", block.label), ("mode", block.mode), ("group", block.group))
+        for name, values in (("label", block.label), ("mode", block.mode), ("group", block.group), ("id", block.id))
     }
     return pa.RecordBatch.from_pydict({"record": keys, "map": maps, **texts})

@@ -23,16 +23,19 @@ from tasks.scoring.batch import ScoredRecord, open_parts, score_batches
 from tasks.scoring.examples import ExampleCollector
 from tasks.scoring.flips import FLIPS_SCHEMA, FlipCollector, Flips
 from tasks.scoring.table import VERDICTS_SCHEMA, VerdictWriter, Write, file_metadata
+from tasks.scoring.traces import keep_trace
 
 
 def score(source: DownloadedSource, artifacts: Path, request: ScoreRequest) -> ScoreResult:
     """Write the verdict on every record of a source to `request.out`: a Parquet file, or CSV where it ends in `.csv`.
 
     Columns: row, mode (nearest), distance to it, score (the release's own, larger is more anomalous), verdict (good,
-    defect, or unknown: farther from every mode than the same-mode threshold), margin (threshold minus score), beta and
-    sqrt_ve against the nearest mode's anchor. The file's metadata name release, source, revision and
-    files of the source that were not read. Where records
-    have labels, the result says how well the verdicts agree with them.
+    defect, or unknown: farther from every mode than the same-mode threshold), margin (threshold minus score), beta
+    and sqrt_ve against the nearest mode's anchor; part, its name (`data.id` of the release, else file and row);
+    record, the hash of its map; release, digest (the first 16 digits of that of its manifest) and time (UTC). The
+    table is kept below `artifacts`, too, for `kensa trace`. The file's metadata name release, source, revision and
+    files of the source that were not read. Where records have labels, the result says how well the verdicts agree
+    with them.
     Raises what loading a release does, UnreadableSource where the maps do not fit, and UnfitRelease where the
     two releases have maps of different sizes. After an error nothing is written. CSV has no metadata, and begins with a
     byte order mark, by which spreadsheets know that it is UTF-8.
@@ -40,6 +43,8 @@ def score(source: DownloadedSource, artifacts: Path, request: ScoreRequest) -> S
     release = load_release(artifacts, request.version)
     if request.good is not None:
         release = replace(release, data=replace(release.data, good=request.good))
+    if request.id is not None:
+        release = replace(release, data=replace(release.data, id=request.id))
     against = None if request.against is None else _load_against(artifacts, request.against, release)
     parts = open_parts(source, release, request.config, request.part)
     with scratch_folder(ensure_writable(request.out.parent), "verdicts") as draft:
@@ -50,6 +55,9 @@ def score(source: DownloadedSource, artifacts: Path, request: ScoreRequest) -> S
             _write_page(release, against, request, collected, result, draft / "page.html")
         if against is not None:
             (draft / "flips.parquet").replace(request.flips_path)
+        kept = draft / ("trace.parquet" if request.out.suffix.lower() == ".csv" else "verdicts.parquet")
+        key = (source.resolved.source, source.resolved.identity, request.config, request.part, request.id)
+        keep_trace(artifacts, kept, key, release)
         (draft / "verdicts.parquet").replace(request.out)
     return result
 
@@ -92,7 +100,9 @@ def _collect(
             file.write(codecs.BOM_UTF8)
             return files.enter_context(CSVWriter(file, schema)).write_batch
 
-        verdicts = VerdictWriter(release, (csv_table if as_csv else table)("verdicts.parquet", VERDICTS_SCHEMA))
+        writes = [(csv_table if as_csv else table)("verdicts.parquet", VERDICTS_SCHEMA)]
+        writes += [table("trace.parquet", VERDICTS_SCHEMA)] if as_csv else []
+        verdicts = VerdictWriter(release, *writes)
         labelled, examples = LabelledMetrics(release), ExampleCollector(release)
         flips = against and FlipCollector(release, against, table("flips.parquet", FLIPS_SCHEMA))
         collectors = [verdicts, labelled, examples, *([flips] if flips else [])]

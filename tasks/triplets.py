@@ -188,6 +188,7 @@ def _bank(records: Records, part: np.ndarray, config: RunConfig, maps: Path) -> 
         modes=modes,
         triplets=triplets,
         component=linked_components(len(records), pairs) if len(pairs) else np.empty(0, np.int32),
+        id=records.id if (records.id != "").any() else np.empty(0, str),
     )
     return bank, counts
 

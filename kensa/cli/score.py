@@ -17,7 +17,7 @@ from tasks.sources.address import join_sources
 
 @with_examples(
     "kensa score ./new-parts --report verdicts.html",
-    "kensa score monday.csv tuesday.csv",
+    "kensa score monday.csv tuesday.csv --id serial",
     "kensa score acme/boards --release v3 --against v2 --out boards.parquet",
 )
 def score(
@@ -36,6 +36,12 @@ def score(
     part: str | None = PART,
     good: str | None = Option(
         None, metavar="LABEL", help="Label of a good part in the source.", show_default="the release's own"
+    ),
+    id: str | None = Option(
+        None,
+        metavar="COLUMN",
+        help="Column that names a part, such as serial; several with commas between.",
+        show_default="the release's own, else file and row",
     ),
     language: Language | None = LANGUAGE,
     artifacts: Path = ARTIFACTS,
@@ -57,6 +63,7 @@ def score(
         config=config,
         part=part,
         good=good,
+        id=id,
         language=language,
         artifacts=artifacts,
     )

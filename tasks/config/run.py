@@ -35,14 +35,24 @@ class DataConfig(ValidatedConfig):
     cols: int = setting(39, "Columns of a map", 1, 4096)
     good: str = setting("0", "Label of a good part; 'none' if the data has no good parts")
     group: str = setting("group", "Optional column (lot, board, part) whose records stay in one part of every split")
+    id: str = setting(
+        "", "Column that names a part, such as serial; several with commas between; default: its file and row"
+    )
     config: str | None = setting(None, "Configuration of the Hub dataset, if it has several")
     part: str | None = setting(None, "Split of the Hub dataset to read; default: train, or test for --test")
     most_records: int = setting(5_000_000, "Maximum rows of a source; more are refused before they are read", 1, 10**12)
     most_bytes: int = setting(64 * 2**30, "Maximum bytes of a source, unpacked; more are refused", 1, 10**15)
 
     def fingerprint_fields(self) -> dict[str, Any]:
-        """What can change what is read; the maxima can only refuse it."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if not name.startswith("most_")}
+        """What can change what is read; the maxima can only refuse it. `id` came later, and counts where it is set."""
+        values = dataclasses.asdict(self)
+        later = () if self.id else ("id",)
+        return {name: value for name, value in values.items() if not name.startswith("most_") and name not in later}
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """The columns that name a part together; none where its file and row do."""
+        return tuple(filter(None, (name.strip() for name in self.id.split(","))))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ class ScoreRequest:
     out: the Parquet file of verdicts. page: an HTML file that explains them, in `language` (by default the
     release's own). version: a release such as v3, by default the champion. against: another release; the records
     on which the two differ are written to `flips_path`. config, part: the source's configuration and split, where
-    it has several. good: the label of good parts in the source, by default that of the release's training source.
+    it has several. good: the label of good parts in the source, id: the columns that name a part there; by default
+    those of the release's training source.
     """
 
     out: Path
@@ -33,6 +34,7 @@ class ScoreRequest:
     config: str | None = None
     part: str | None = None
     good: str | None = None
+    id: str | None = None
 
     @property
     def flips_path(self) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -22,11 +22,15 @@ class NpzRecord:
     def load(cls, folder: Path) -> Self:
         """The record that `save` wrote; arrays of other names in the file are not read.
 
+        A field with a default keeps it where an earlier version did not write the array.
+
         Raises OSError, EOFError, ValueError or zipfile.BadZipFile for a file that is missing or of another form, and
         KeyError where an array is missing. Nothing is unpickled.
         """
         with (folder / cls.FILE).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+            later = [field.name for field in fields(cls) if field.default_factory is not MISSING]
+            names = [field.name for field in fields(cls) if field.name in arrays.files or field.name not in later]
+            return cls(**{name: arrays[name] for name in names})
 
     @classmethod
     def load_if_stored(cls, folder: Path) -> Self | None:

@@ -6,7 +6,8 @@ numpy and the standard library alone, so that a training box needs neither Prefe
     anchors.npy     (modes, rows·cols) float32, mean maps of the training records
     index.npz       mode (n,) int32 code, good (n,) bool, part (n,) int8, hash (n,) S32, group (n,) str,
                     modes (m,) str; component (n,) int32 code of the records that the source's triplets
-                    link, empty where it brought none; triplets_<part> (t, 3) int32: mode code of the
+                    link, empty where it brought none; id (n,) str, what names each part, empty where it is
+                    not known; triplets_<part> (t, 3) int32: mode code of the
                     anchor, positive row, negative row
 """
 
@@ -36,6 +37,11 @@ class Bank:
     modes: list[str]
     triplets: dict[str, np.ndarray]
     component: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
+    id: np.ndarray = field(default_factory=lambda: np.empty(0, str))
+
+    def ids(self, rows: np.ndarray) -> np.ndarray:
+        """The names (k,) str of the parts at `rows`; "" where they are not known."""
+        return self.id[rows] if len(self.id) else np.full(len(rows), "")
 
     def rows(self, part: str) -> np.ndarray:
         """The row numbers of the records of a part."""
@@ -58,6 +64,7 @@ class Bank:
             group=self.group.astype(str),
             modes=np.array(self.modes, str),
             component=self.component.astype(np.int32),
+            **({"id": self.id.astype(str)} if len(self.id) else {}),
             **triplets,
         )
 

@@ -61,9 +61,9 @@ def _select(bank: Bank, rows: np.ndarray) -> Bank:
         for part, triplets in bank.triplets.items()
     }
     arrays = {name: getattr(bank, name)[rows] for name in RECORD_ARRAYS}
-    component = bank.component[rows] if len(bank.component) else bank.component
+    component, ids = (array[rows] if len(array) else array for array in (bank.component, bank.id))
     complete = {part: triplets[(triplets >= 0).all(axis=1)] for part, triplets in numbered.items()}
-    return replace(bank, **arrays, component=component, triplets=complete)
+    return replace(bank, **arrays, component=component, id=ids, triplets=complete)
 
 
 def without_mode(bank: Bank, mode: str, per_record: int, seed: int) -> Bank:

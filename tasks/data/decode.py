@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 from tasks.config.run import DataConfig
 from tasks.data.schema import MapBlock, TableLayout
 
+PLACE_KEYS = (b"kensa.file", b"kensa.row")  # of a batch's metadata: the file, and the row of the first record there
+
 
 @dataclass(frozen=True)
 class DecodedBlock:
@@ -24,6 +26,7 @@ class DecodedBlock:
     maps: (rows, values) float32, C order; fewer values than a map's where columns are unfit.
     label, mode, group: text, None where the cell is empty or the column is missing.
     wrong_size: (rows,) bool, the rows that held a map of another size (their values here are NaN).
+    id: what names the part: its columns with / between, else its file and row; None where neither is known.
     """
 
     block: MapBlock
@@ -32,6 +35,7 @@ class DecodedBlock:
     mode: list[str | None]
     group: list[str | None]
     wrong_size: np.ndarray
+    id: list[str | None] | None = None
 
     @functools.cached_property
     def hashes(self) -> list[bytes]:
@@ -47,7 +51,39 @@ def decode(batch: pa.RecordBatch, layout: TableLayout, data: DataConfig) -> Iter
         else:
             maps, wrong_size = _wide_maps(batch, columns), np.zeros(batch.num_rows, bool)
         texts = [as_text(batch, column) for column in (block.label, block.mode, block.group)]
-        yield DecodedBlock(block, maps, *texts, wrong_size=wrong_size)
+        yield DecodedBlock(block, maps, *texts, wrong_size=wrong_size, id=_ids(batch, block))
+
+
+def _ids(batch: pa.RecordBatch, block: MapBlock) -> list[str | None]:
+    """The name of each row's part; the row of a triplet holds two parts, which its place alone does not tell apart."""
+    places = _places(batch)
+    if block.prefix in ("pos", "neg"):
+        places = [place and f"{place}:{block.prefix}" for place in places]
+    if not block.id:
+        return places
+    texts = zip(*(as_text(batch, column) for column in block.id), strict=True)
+    names = ["/".join(text or "" for text in row) if any(row) else None for row in texts]
+    return [name or place for name, place in zip(names, places, strict=True)]
+
+
+def at_place(batch: pa.RecordBatch, file: str, row: int) -> pa.RecordBatch:
+    """The batch, which knows the file that it comes from and the row of its first record there, from 0."""
+    return batch.replace_schema_metadata(dict(zip(PLACE_KEYS, (file, str(row)), strict=True)))
+
+
+def slices(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
+    """The batch in pieces of at most so many rows, each of which knows its place."""
+    file, first = ((batch.schema.metadata or {})[key].decode() for key in PLACE_KEYS)
+    for start in range(0, batch.num_rows, rows):
+        yield at_place(batch.slice(start, rows), file, int(first) + start)
+
+
+def _places(batch: pa.RecordBatch) -> list[str | None]:
+    """File and row of each record, such as monday.csv:17; None where the batch does not know them."""
+    file, first = ((batch.schema.metadata or {}).get(key) for key in PLACE_KEYS)
+    if file is None or first is None:
+        return [None] * batch.num_rows
+    return [f"{file.decode()}:{row}" for row in range(int(first), int(first) + batch.num_rows)]
 
 
 def _wide_maps(batch: pa.RecordBatch, columns: tuple[str, ...]) -> np.ndarray:

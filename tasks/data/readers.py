@@ -19,6 +19,7 @@ from tasks.core.results import DownloadedSource, Finding
 from tasks.core.text import one_line
 from tasks.data.card import read_card
 from tasks.data.csv_files import csv_schema, has_rows, read_csv
+from tasks.data.decode import at_place, slices
 from tasks.data.json_files import read_json
 from tasks.data.limits import require_bounded, require_max_rows
 from tasks.data.listing import Listing, list_tables, table_kind
@@ -255,12 +256,11 @@ def _read_all(files: list[TableFile], columns: list[str], source: str, data: Dat
     rows = 0
     with _translate_reader_errors(source):
         for file in files:
-            present = set(file.schema.names)
+            present, before = set(file.schema.names), rows
             for batch in file.read([name for name in columns if name in present]):
-                rows += batch.num_rows
-                require_max_rows(rows, source, data)
-                complete = _complete(batch, columns, file.class_names)
-                yield from (complete.slice(start, BATCH_ROWS) for start in range(0, batch.num_rows, BATCH_ROWS))
+                complete = at_place(_complete(batch, columns, file.class_names), file.name, rows - before)
+                require_max_rows(rows := rows + batch.num_rows, source, data)
+                yield from slices(complete, BATCH_ROWS)
 
 
 def _complete(batch: pa.RecordBatch, columns: list[str], class_names: dict[str, list[str]]) -> pa.RecordBatch:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 BATCH_ROWS = 4096
 BUFFER_BYTES = 1 << 20  # of the column of maps that Arrow reads at once; without it, a whole row group
-COLUMNS = ("file", "row", "hash", "label", "mode", "group", "contradictory")
+COLUMNS = ("file", "row", "hash", "label", "mode", "group", "contradictory", "id")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Records:
     files: where their maps are; file, row (n,) ints: in which of them, and its row there, ascending; hash (n,)
     S32 hex; label, mode, group (n,) str ("" where there is no group); contradictory (n,) bool; triplets
     (t, 3) int64: row in `anchors`, positive row, negative row; anchors (a, values) float32 of the source,
-    anchor_mode (a,) str.
+    anchor_mode (a,) str; id (n,) str, what names the part, "" in a cache of an earlier version.
     """
 
     files: tuple[Path, ...]
@@ -36,6 +36,7 @@ class Records:
     triplets: np.ndarray
     anchors: np.ndarray
     anchor_mode: np.ndarray
+    id: np.ndarray
 
     def __len__(self) -> int:
         return len(self.hash)
@@ -70,7 +71,9 @@ def read_records(folder: str | Path) -> Records:
     """All records of a cache folder."""
     folder = Path(folder)
     path = folder / "records.parquet"
-    table = pq.ParquetFile(path).read(columns=["record", "label", "mode", "group"])
+    file = pq.ParquetFile(path)
+    has_ids = "id" in file.schema_arrow.names
+    table = file.read(columns=["record", "label", "mode", "group", *(["id"] if has_ids else [])])
     keys = table["record"].combine_chunks()
     hashes = np.frombuffer(b"".join(keys.to_pylist()).hex().encode(), "S32")
     contradictory = (folder / "contradictory.txt").read_text(encoding="utf-8").split()
@@ -87,6 +90,7 @@ def read_records(folder: str | Path) -> Records:
         triplets=triplets,
         anchors=anchors,
         anchor_mode=anchor_mode,
+        id=_texts(table["id"]) if has_ids else np.full(len(hashes), ""),
     )
 
 

@@ -29,6 +29,7 @@ class MapBlock:
     mode: str
     label: str | None = None
     group: str | None = None
+    id: tuple[str, ...] = ()
 
     @property
     def described(self) -> tuple[str, ...]:
@@ -63,7 +64,8 @@ class TableLayout:
 
     def names(self, schema: pa.Schema) -> list[str]:
         """The columns of a table that are read, in the table's order: maps, and what describes them."""
-        wanted = {column for block in self.blocks for column in (*block.described, block.group)}.union(*self.columns)
+        described = ((*block.described, block.group, *block.id) for block in self.blocks)
+        wanted = {column for columns in described for column in columns}.union(*self.columns)
         return [name for name in dict.fromkeys(schema.names) if name in wanted]
 
 
@@ -71,6 +73,7 @@ def detect_layout(schema: pa.Schema, data: DataConfig) -> TableLayout:
     """The layout of a table with all findings about its columns; never raises."""
     kind = _kind(schema.names)
     blocks = tuple(_with_group(block, schema.names, data.group) for block in LAYOUTS[kind])
+    blocks = tuple(_with_id(block, schema.names, data.id_columns) for block in blocks)
     if kind == MAP_COLUMN_LAYOUT and "fmode" not in schema.names and "mode" in schema.names:
         blocks = tuple(replace(block, mode="mode") for block in blocks)
     columns = tuple(tuple(_fit_columns(schema, block, data)) for block in blocks)
@@ -89,6 +92,15 @@ def _with_group(block: MapBlock, names: list[str], group: str) -> MapBlock:
         return block
     column = block.group + group
     return replace(block, group=column if column in names else None)
+
+
+def _with_id(block: MapBlock, names: list[str], columns: tuple[str, ...]) -> MapBlock:
+    """The block with the columns that name its part, if all are there; those of a triplet begin with p and n."""
+    if block.role != "record":
+        return block
+    prefix = block.prefix[0] if block.prefix in ("pos", "neg") else ""
+    present = tuple(prefix + column for column in columns)
+    return replace(block, id=present if present and set(present) <= set(names) else ())
 
 
 def map_columns(block: MapBlock, data: DataConfig) -> list[str]:
@@ -133,7 +145,7 @@ def _findings(schema: pa.Schema, kind: str, blocks: tuple[MapBlock, ...], data: 
     expected = list(dict.fromkeys(name for block in blocks for name in (*map_columns(block, data), *block.described)))
     present = _columns_present(schema, expected, kind, data)
     types = _column_types(schema, expected, blocks)
-    findings = (present, _no_surplus_columns(schema, expected, blocks), types)
+    findings = (present, _no_surplus_columns(schema, expected, blocks), types, *_id_columns(blocks, data))
     return (*findings, _group_column(blocks)) if present.success and types.success else findings
 
 
@@ -149,7 +161,7 @@ def _columns_present(schema: pa.Schema, expected: list[str], kind: str, data: Da
 
 def _no_surplus_columns(schema: pa.Schema, expected: list[str], blocks: tuple[MapBlock, ...]) -> Finding:
     """A surplus value of a map is a failure, because the map's size is set wrong; other columns are ignored."""
-    used = {*expected, *(block.group for block in blocks)}
+    used = {*expected, *(column for block in blocks for column in (block.group, *block.id))}
     surplus = [name or "a column without a name" for name in schema.names if name not in used]
     prefixes = "|".join(block.prefix for block in blocks if block.prefix != "map") or "map"
     values = [name for name in surplus if re.fullmatch(rf"({prefixes})\d+", name)]
@@ -170,6 +182,14 @@ def _column_types(schema: pa.Schema, expected: list[str], blocks: tuple[MapBlock
         return Finding("column types", True, True, "numeric columns are numeric")
     kinds = sorted({str(schema.field(name).type) for name in wrong})
     return Finding("column types", False, True, f"expected numbers, found {', '.join(kinds)} in {listed(wrong)}")
+
+
+def _id_columns(blocks: tuple[MapBlock, ...], data: DataConfig) -> Iterator[Finding]:
+    """Whether the columns that are to name a part are there; nothing where none are named."""
+    if data.id_columns:
+        found = [column for block in blocks for column in block.id]
+        lacking = f"no column {listed(list(data.id_columns))}: parts are named by their file and row"
+        yield Finding("part names", bool(found), False, f"from {listed(found)}" if found else lacking)
 
 
 def _group_column(blocks: tuple[MapBlock, ...]) -> Finding:

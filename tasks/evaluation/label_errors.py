@@ -110,6 +110,7 @@ def write_label_issues(issues: LabelIssues, bank: Bank, folder: Path) -> None:
         "own_distance": issues.own[:MAX_ROWS],
         "nearest_distance": issues.nearest[:MAX_ROWS],
         "group": bank.group[rows].astype(object),
+        "id": bank.ids(rows).astype(object),
         "map": pa.FixedSizeListArray.from_arrays(pa.array(maps.ravel()), bank.maps.shape[1]),
     }
     pq.write_table(pa.table(columns), folder / LABELS_FILE)

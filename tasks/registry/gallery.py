@@ -6,7 +6,7 @@ sample, spread evenly over the modes and chosen by the content alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class Gallery(NpzRecord):
     """The g training records that a release keeps, with their embeddings of d values.
 
     maps (g, values) float32, embedded (g, d) float32, mode (g,) code of the release's modes, good (g,) bool,
-    group (g,) str, hash (g,) S32.
+    group (g,) str, hash (g,) S32; id (g,) str, what names each part, empty in a release of an earlier version.
     """
 
     FILE = "gallery.npz"
@@ -33,6 +33,7 @@ class Gallery(NpzRecord):
     good: np.ndarray
     group: np.ndarray
     hash: np.ndarray
+    id: np.ndarray = field(default_factory=lambda: np.empty(0, str))
 
     def __len__(self) -> int:
         """How many records are kept."""
@@ -56,4 +57,5 @@ def build_gallery(records: EmbeddedBank, most: int = MAX_GALLERY_RECORDS) -> Gal
     chosen = np.sort(np.concatenate([rows[bank.mode[rows] == code][:quota] for code in range(len(bank.modes))]))
     maps = np.asarray(bank.maps[chosen], np.float32)
     embedded = records.part("train").vectors[np.searchsorted(train, chosen)].astype(np.float32)
-    return Gallery(maps, embedded, bank.mode[chosen], bank.good[chosen], bank.group[chosen], bank.hash[chosen])
+    columns = (bank.mode[chosen], bank.good[chosen], bank.group[chosen], bank.hash[chosen], bank.ids(chosen))
+    return Gallery(maps, embedded, *columns)

@@ -31,9 +31,9 @@ def render_labels(
 ) -> str:
     """The page as HTML text."""
     examples, bank = illustrate_label_issues(issues, classifier, records, size, MAX_SHOWN), records.bank
-    cases = [
-        (mistake_maps(example), PART_TITLES[PARTS[bank.part[row]]], bank.hash[row].decode(), float(confidence))
-        for example, row, confidence in zip(examples, issues.rows, issues.confidence, strict=False)
-    ]
+    rows = issues.rows[:MAX_SHOWN]
+    titles, hashes = [PART_TITLES[PARTS[part]] for part in bank.part[rows]], [key.decode() for key in bank.hash[rows]]
+    maps, confidence = map(mistake_maps, examples), issues.confidence[:MAX_SHOWN].tolist()
+    cases = list(zip(maps, titles, hashes, confidence, bank.ids(rows).tolist(), strict=False))
     template = environment(language).get_template("labels.html")
     return template.render(issues=issues, cases=cases, language=language)

@@ -23,7 +23,7 @@ from tasks.scoring.verdicts import Predictions, predict
 class ScoredRecord:
     """One record: its row in the source, its map (values,), and its predictions (see Predictions).
 
-    label, mode and group are the source's own texts, None where it has none.
+    label, mode and group are the source's own texts, None where it has none. id: what names the part.
     """
 
     row: int
@@ -39,6 +39,7 @@ class ScoredRecord:
     label: str | None
     mode: str | None
     group: str | None
+    id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class ScoredBatch:
             label=records.label[i],
             mode=records.mode[i],
             group=records.group[i],
+            id=None if records.id is None else records.id[i],
         )
 
 

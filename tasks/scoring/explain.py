@@ -29,12 +29,13 @@ MAX_NEIGHBOURS = 3
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A training record that the release keeps: its map (rows, cols), its distance, its mode and group."""
+    """A training record that the release keeps: its map (rows, cols), its distance, its mode and group, its name."""
 
     map: np.ndarray
     distance: float
     mode: str
     group: str
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,13 @@ def _neighbours(release: LoadedRelease, record: ScoredRecord) -> tuple[Neighbour
     (rows,), (distances,) = gallery.nearest(release.classifier.distance, record.embedded[None], MAX_NEIGHBOURS + 1)
     size = release.data.rows, release.data.cols
     others = [
-        Neighbour(gallery.maps[row].reshape(size), float(distance), modes[gallery.mode[row]], str(gallery.group[row]))
+        Neighbour(
+            gallery.maps[row].reshape(size),
+            float(distance),
+            modes[gallery.mode[row]],
+            str(gallery.group[row]),
+            str(gallery.id[row]) if len(gallery.id) else "",
+        )
         for row, distance in zip(rows, distances, strict=True)
         if not np.array_equal(gallery.maps[row], record.map)  # the part itself explains nothing
     ]

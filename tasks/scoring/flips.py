@@ -23,6 +23,7 @@ FLIPS_SCHEMA = pa.schema(
         *((f"{name}{of}", kind) for of in ("", "_against") for name, kind in (
             ("mode", pa.string()), ("verdict", pa.string()), ("score", pa.float64()), ("margin", pa.float64()),
         )),
+        ("part", pa.string()),
     ]
 )  # fmt: skip
 
@@ -99,6 +100,7 @@ class FlipCollector:
             "fmode": [records.mode[i] for i in flipped],
             **_columns(self.release, batch.predictions, flipped, ""),
             **_columns(self.against, other.predictions, flipped, "_against"),
+            "part": [None if records.id is None else records.id[i] for i in flipped],
         }
         return pa.RecordBatch.from_pydict(columns, FLIPS_SCHEMA)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,34 +10,65 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tasks.core.files import file_digest
 from tasks.core.results import PinnedSource
+from tasks.core.stages import MANIFEST
 from tasks.registry.loading import LoadedRelease
 from tasks.scoring.batch import ScoredBatch
 from tasks.scoring.verdicts import VERDICTS
 
 PREDICTIONS = ("distance", "score", "verdict", "margin", "beta", "sqrt_ve")  # columns that are fields of Predictions
 KINDS = {name: pa.string() if name == "verdict" else pa.float64() for name in PREDICTIONS}
-VERDICTS_SCHEMA = pa.schema({"row": pa.int64(), "mode": pa.string(), **KINDS})
+PREDICTIONS_SCHEMA = pa.schema({"row": pa.int64(), "mode": pa.string(), **KINDS})
+ORIGIN = {"part": pa.string(), "record": pa.string(), "release": pa.string(), "digest": pa.string()}
+TIME = pa.timestamp("s", "UTC")
+VERDICTS_SCHEMA = pa.schema([*PREDICTIONS_SCHEMA, *ORIGIN.items(), ("time", TIME)])
 
 Write = Callable[[pa.RecordBatch], None]  # such as a ParquetWriter's write_batch
 
 
 class VerdictWriter:
-    """Writes the verdicts of batches as rows of VERDICTS_SCHEMA, and counts them."""
+    """Writes the verdicts of batches as rows of VERDICTS_SCHEMA, and counts them.
 
-    def __init__(self, release: LoadedRelease, write: Write) -> None:
-        self.modes, self.write = release.classifier.modes, write
+    Each row names the part, its record (the hash of its map), the release with the digest of its manifest, and the time
+    (UTC) at which the scoring began.
+    """
+
+    def __init__(self, release: LoadedRelease, *writes: Write) -> None:
+        self.modes, self.writes = release.classifier.modes, writes
+        self.release, self.digest = release.version, release_digest(release)
+        self.time = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
         self.counts = dict.fromkeys(VERDICTS, 0)
 
     def update(self, batch: ScoredBatch) -> None:
         """Write and count the batch's verdicts."""
-        self.write(to_record_batch(batch, self.modes))
+        rows = self._with_origin(batch)
+        for write in self.writes:
+            write(rows)
         for verdict, count in zip(*np.unique(batch.predictions.verdict, return_counts=True), strict=True):
             self.counts[str(verdict)] += int(count)
 
     def result(self) -> dict[str, int]:
         """How many records have each of VERDICTS."""
         return self.counts
+
+    def _with_origin(self, batch: ScoredBatch) -> pa.RecordBatch:
+        count = len(batch)
+        columns = {
+            "part": batch.records.id or [None] * count,
+            "record": [key.hex() for key in batch.records.hashes],
+            "release": [self.release] * count,
+            "digest": [self.digest] * count,
+            "time": [self.time] * count,
+        }
+        arrays = [pa.array(values, VERDICTS_SCHEMA.field(name).type) for name, values in columns.items()]
+        verdicts = to_record_batch(batch, self.modes).columns
+        return pa.RecordBatch.from_arrays([*verdicts, *arrays], schema=VERDICTS_SCHEMA)
+
+
+def release_digest(release: LoadedRelease) -> str:
+    """The first 16 digits of the SHA-256 of the release's manifest, which holds those of all its files."""
+    return file_digest(release.path / MANIFEST)[:16]
 
 
 def file_metadata(
@@ -50,8 +82,8 @@ def file_metadata(
 
 
 def to_record_batch(batch: ScoredBatch, modes: list[str]) -> pa.RecordBatch:
-    """A batch's verdicts as rows of VERDICTS_SCHEMA."""
+    """A batch's verdicts as rows of PREDICTIONS_SCHEMA."""
     predictions = batch.predictions
     columns = {name: getattr(predictions, name) for name in PREDICTIONS}
     columns |= {"row": batch.rows, "mode": np.array(modes, object)[predictions.mode]}
-    return pa.RecordBatch.from_pydict(columns, VERDICTS_SCHEMA)
+    return pa.RecordBatch.from_pydict(columns, PREDICTIONS_SCHEMA)

@@ -7,7 +7,7 @@ import pytest
 
 import kensa
 from tasks.core.errors import UnknownRelease, UnreadableSource
-from tasks.scoring.table import VERDICTS_SCHEMA
+from tasks.scoring.table import PREDICTIONS_SCHEMA
 from tasks.scoring.verdicts import predict
 
 
@@ -34,7 +34,7 @@ def test_the_champion_a_name_and_a_folder_are_the_same_release(inspector, small_
 def test_verdicts_are_a_table_with_the_columns_of_the_command(inspector, maps):
     table = inspector.predict(maps)
     expected = predict(inspector.release, maps.reshape(len(maps), -1))
-    assert list(table.columns) == VERDICTS_SCHEMA.names
+    assert list(table.columns) == PREDICTIONS_SCHEMA.names
     assert list(table.row) == list(range(len(maps)))
     assert list(table.verdict) == list(expected.verdict)
     assert set(table["mode"]) <= set(inspector.modes)

@@ -54,7 +54,8 @@ def test_the_one_form(tmp_path, part):
     """Columns and types as the module says; every record once, values bit by bit."""
     cached_source = parts.cached(parts.wide_records(part.take([*range(36), 3, 4])), tmp_path)
     table = pq.read_table(Path(cached_source.stage.path) / "records.parquet")
-    assert table.schema.names == ["record", "map", "label", "mode", "group"]
+    assert table.schema.names == ["record", "map", "label", "mode", "group", "id"]
+    assert table["id"].to_pylist() == [f"table.parquet:{row}" for row in range(len(table))]
     assert table.schema.field("map").type == pa.list_(pa.field("item", pa.float32()), 20)
     assert table.schema.field("record").type == pa.binary(16)
     np.testing.assert_array_equal(maps_of(table["map"]), part.maps)

@@ -25,6 +25,7 @@ PROMISED = {  # commands and options of the first version: scripts and product l
     "releases": "--artifacts --json",
     "promote": "VERSION --artifacts --json",
     "rollback": "--artifacts --json",
+    "trace": "PART --artifacts --json --line",
     "approve": "VERSION --artifacts --by --json --line --reason --refuse",
     "journal": "--artifacts --json --last --line --verify",
     "score": "SOURCE --against --artifacts --json --language --out --release --report",

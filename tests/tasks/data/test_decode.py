@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pytest
 from support import inspected_parts as parts
 
 from tasks.config.run import DataConfig
-from tasks.data.decode import DecodedBlock, as_text, decode
+from tasks.data.decode import DecodedBlock, as_text, at_place, decode, slices
 from tasks.data.schema import detect_layout
 
 SIZE = DataConfig(rows=2, cols=3)
@@ -160,3 +161,50 @@ def test_the_same_word_in_either_form_of_unicode_is_the_same_label():
     forms = [unicodedata.normalize(form, "がü") for form in ("NFC", "NFD")]
     assert len({*forms}) == 2
     assert as_text(pa.record_batch({"fmode": forms}), "fmode") == [forms[0]] * 2
+
+
+def test_a_part_is_named_by_its_columns_else_by_its_file_and_row():
+    table = (
+        listed([MAP] * 3).append_column("lot", pa.array(["L7", None, None])).append_column("no", pa.array([1, 2, None]))
+    )
+    (batch,) = table.to_batches()
+    data = DataConfig(rows=2, cols=3, id="lot, no")
+    layout = detect_layout(batch.schema, data)
+    (block,) = decode(at_place(batch, "monday.csv", 40), layout, data)
+    assert block.id == ["L7/1", "/2", "monday.csv:42"]
+    assert [finding.notes for finding in layout.findings if finding.name == "part names"] == ["from lot, no"]
+    (plain,) = decode(at_place(batch, "monday.csv", 40), detect_layout(batch.schema, SIZE), SIZE)
+    assert plain.id == ["monday.csv:40", "monday.csv:41", "monday.csv:42"]
+    (nowhere,) = decode(batch, detect_layout(batch.schema, SIZE), SIZE)
+    assert nowhere.id == [None] * 3
+
+
+def test_a_source_without_the_column_is_read_with_a_warning():
+    data = DataConfig(rows=2, cols=3, id="serial")
+    (finding,) = [
+        finding for finding in detect_layout(listed([MAP]).schema, data).findings if finding.name == "part names"
+    ]
+    assert (finding.success, finding.required) == (False, False)
+    assert finding.notes == "no column serial: parts are named by their file and row"
+
+
+def test_both_parts_of_a_triplet_have_a_name():
+    part = parts.inspected(each=4)
+    table = parts.wide_triplets(part, np.array([[0, 1]]))
+    table = table.append_column("pserial", pa.array(["a"])).append_column("nserial", pa.array(["b"]))
+    (batch,) = table.to_batches()
+    named = replace(parts.DATA, id="serial")
+    blocks = list(decode(at_place(batch, "t.csv", 0), detect_layout(batch.schema, named), named))
+    assert [block.id for block in blocks[1:]] == [["a"], ["b"]]
+    blocks = list(decode(at_place(batch, "t.csv", 0), detect_layout(batch.schema, parts.DATA), parts.DATA))
+    assert [block.id for block in blocks[1:]] == [["t.csv:0:pos"], ["t.csv:0:neg"]]
+
+
+def test_pieces_of_a_batch_know_their_places():
+    (batch,) = listed([MAP] * 5).to_batches()
+    pieces = slices(at_place(batch, "a.csv", 7), 2)
+    assert [next(decode(piece, detect_layout(piece.schema, SIZE), SIZE)).id for piece in pieces] == [
+        ["a.csv:7", "a.csv:8"],
+        ["a.csv:9", "a.csv:10"],
+        ["a.csv:11"],
+    ]

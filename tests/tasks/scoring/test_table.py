@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 
 import pyarrow as pa
-from support.scored_parts import scored_batches
+from support.scored_parts import decoded, scored_batches
 
+from tasks.core.files import file_digest
 from tasks.core.results import PinnedSource
 from tasks.scoring.table import VERDICTS_SCHEMA, VerdictWriter, file_metadata
 from tasks.scoring.verdicts import predict
 
-COLUMNS = ["row", "mode", "distance", "score", "verdict", "margin", "beta", "sqrt_ve"]
+COLUMNS = ["row", "mode", "distance", "score", "verdict", "margin", "beta", "sqrt_ve"]  # of the first version
+ORIGIN = ["part", "record", "release", "digest", "time"]
 
 
 def test_a_row_a_record_in_order_and_counted(small_release, hidden):
@@ -20,7 +22,11 @@ def test_a_row_a_record_in_order_and_counted(small_release, hidden):
     for batch in scored_batches(small_release, parts, 50):
         writer.update(batch)
     table, predictions = pa.Table.from_batches(batches, VERDICTS_SCHEMA), predict(small_release, parts.maps)
-    assert table.column_names == COLUMNS
+    assert table.column_names == [*COLUMNS, *ORIGIN]
+    assert set(table["release"].to_pylist()) == {"v1"}
+    assert set(table["digest"].to_pylist()) == {file_digest(small_release.path / "manifest.json")[:16]}
+    assert len(set(table["time"].to_pylist())) == 1
+    assert table["record"].to_pylist() == [key.hex() for key in decoded(parts).hashes]
     assert table["row"].to_pylist() == list(range(60))
     assert table["mode"].to_pylist() == [small_release.classifier.modes[code] for code in predictions.mode]
     assert table["verdict"].to_pylist() == predictions.verdict.tolist()
