@@ -146,11 +146,17 @@ def _as_json(
 ) -> dict[str, Any]:
     rows = [
         {"version": release.version, "champion": release.version == current, **_summary(release)}
-        | {"candidate": decided.get(release.version), "overruled": release.manifest.overruled}
+        | _decisions(release, decided)
         for release in released
     ]
     drafts = [{**_summary(draft), "reasons": list(draft.manifest.reasons)} for draft in rejected]
     return {"champion": current, "releases": rows, "rejected": drafts, "frozen": frozen_sets(artifacts)}
+
+
+def _decisions(release: Release, decided: dict[str, str]) -> dict[str, Any]:
+    """What people decided: of a candidate what became of it, of a draft that was promoted who did it, and why."""
+    entries = {"candidate": decided.get(release.version), "overruled": release.manifest.overruled}
+    return {name: value for name, value in entries.items() if value is not None}
 
 
 def _summary(release: Release) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def test_the_fingerprint_holds_what_can_change_the_result_and_nothing_else():
 
 
 LATER = {
+    "data.id",
     "split.fixed",
     "split.replay",
     "evaluate.target_confidence",
@@ -96,6 +97,9 @@ def test_settings_that_came_later_count_where_they_are_set():
     assert EvaluateConfig(cross=5).fingerprint_fields()["cross"] == 5
     assert "shifts" not in EvaluateConfig().fingerprint_fields()
     assert EvaluateConfig(shifts=5).fingerprint_fields()["shifts"] == 5
+    assert "id" not in RunConfig().fingerprint_fields()["data"]
+    assert DataConfig(id="lot, serial").fingerprint_fields()["id"] == "lot, serial"
+    assert DataConfig(id="lot, serial").id_columns == ("lot", "serial")
     for name in LATER_GATE_SETTINGS:
         value = {"better": "auroc", "spend": False, "approval": "required"}.get(name, 0.3)
         assert GateConfig(**{name: value}).fingerprint_fields() == plain | {name: value}
