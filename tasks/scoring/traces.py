@@ -55,7 +55,7 @@ def keep_trace(artifacts: Path, table: Path, key: tuple[Any, ...], release: Load
     """Keep a finished table of verdicts; `key`: what was scored. What cannot be kept is told, and fails nothing."""
     name = f"{digest_of(*key, release.version, release.manifest.fingerprint)[:32]}.parquet"
     place = artifacts / FOLDER / name
-    if place.exists():
+    if place.exists() or not artifacts.is_dir():
         return
     try:
         with scratch_folder(ensure_writable(place.parent), "trace") as draft:
