@@ -114,6 +114,7 @@ def _open(release: Release, digest: str, folder: Path) -> ServedRelease:
     from tasks.scoring.standalone import Inspector  # it imports ONNX Runtime, which is an extra
 
     data = DataConfig(**release.manifest.config["data"])
-    served = ServedRelease(release.version, digest, data, Inspector(folder / "model.onnx"))
+    # One thread a call: requests are judged side by side, and threads of one would wait for those of another.
+    served = ServedRelease(release.version, digest, data, Inspector(folder / "model.onnx", threads=1))
     served.judge(np.zeros((1, data.rows * data.cols), np.float32))  # the first call is slow: not somebody's part
     return served

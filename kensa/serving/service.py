@@ -23,6 +23,7 @@ from kensa.serving.bodies import Refused, read_parts
 from kensa.serving.champion import CurrentRelease
 from kensa.serving.metrics import CONTENT_TYPE, ServiceMetrics
 from kensa.serving.openapi import description, page
+from kensa.serving.table_process import TableReaders
 from kensa.serving.turns import Turns
 
 BODY_SECONDS = 30  # in which a body must have come
@@ -49,6 +50,7 @@ class Service:
         self.current, self.limits = current, limits
         self.turns = Turns(limits.at_once, limits.queue)
         self.metrics = ServiceMetrics(current, self.turns)
+        self.tables = TableReaders()
         self.threads = ThreadPoolExecutor(limits.at_once, thread_name_prefix="verdicts")
 
     def application(self) -> Starlette:
@@ -72,6 +74,7 @@ class Service:
         yield
         self.current.stop()
         self.threads.shutdown()
+        self.tables.close()
 
     async def verdicts(self, request: Request) -> Response:
         """Judge the maps of one request, all by the same release."""
@@ -98,7 +101,7 @@ class Service:
 
     def _answer(self, kind: str, body: bytes, accepted: str) -> Response:
         release = self.current.release  # once: another may take its place meanwhile
-        parts = read_parts(kind, body, release.data)
+        parts = read_parts(kind, body, release.data, self.tables.read)
         verdicts = release.judge(parts.maps)
         media_type, content = answer_body(verdicts, parts.names, accepted)
         self.metrics.count(verdicts)

@@ -41,11 +41,14 @@ FIELDS = """each verdict has:
 class Inspector:
     """An exported model; `facts` says what it is: release, map size, modes, units, thresholds.
 
-    Raises ValueError for a model that Kensa did not export.
+    threads: of one call, by default one for each core. Raises ValueError for a model that Kensa did not export.
     """
 
-    def __init__(self, path: str | Path = MODEL) -> None:
-        self.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    def __init__(self, path: str | Path = MODEL, threads: int | None = None) -> None:
+        options = onnxruntime.SessionOptions()
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         metadata = self.session.get_modelmeta().custom_metadata_map
         if "kensa" not in metadata:
             raise ValueError(f"{path}: expected a model exported by Kensa, found another")

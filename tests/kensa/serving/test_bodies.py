@@ -137,6 +137,13 @@ def test_offsets_that_lead_elsewhere_are_refused():
             read_parts(ARROW, body.replace(offsets, np.array(wrong, np.int32).tobytes()), DATA)
 
 
+@pytest.mark.parametrize("value", [1e300, float("nan"), float("-inf")])
+def test_a_value_that_float32_does_not_have_is_unreadable(value):
+    values = np.full((1, 6), value)
+    for kind, body in ((NPY, npy(values)), (ARROW, arrow(table(values))), (PARQUET, parquet(table(values)))):
+        assert not np.isfinite(read_parts(kind, body, DATA).maps).any()
+
+
 def test_a_map_of_another_size_in_a_table_is_unreadable_alone():
     maps = read_parts(ARROW, arrow(pa.table({"map": [MAPS[0].tolist(), [1.0]]})), DATA).maps
     assert np.isfinite(maps).all(axis=1).tolist() == [True, False]

@@ -1,0 +1,61 @@
+"""Reads tables of strangers in processes of their own.
+
+Arrow's native readers end the process for some bodies: of 10 000 with random changes one did. A reader that ends is
+replaced, and its request is refused.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from kensa.serving.bodies import Parts, Refused, read_table
+from tasks.config.run import DataConfig
+from tasks.core.errors import ProcessDied
+from tasks.core.worker_process import WorkerProcess
+
+READ = f"{__name__}:read_as_child"
+
+
+class TableReaders:
+    """One reader for each thread that asks; started when it is needed."""
+
+    def __init__(self) -> None:
+        self.own, self.lock = threading.local(), threading.Lock()
+        self.readers: set[WorkerProcess] = set()
+
+    def read(self, kind: str, body: bytes, data: DataConfig) -> Parts:
+        """The parts of a table of this content type; raises Refused."""
+        reader = getattr(self.own, "reader", None) or self._start()
+        try:
+            answer = reader.call(READ, kind, body, data)
+        except ProcessDied:
+            self._end(reader)
+            raise Refused(400, f"body: expected {kind}, found what cannot be read") from None
+        if isinstance(answer, tuple):
+            raise Refused(*answer)
+        return answer
+
+    def _start(self) -> WorkerProcess:
+        reader = self.own.reader = WorkerProcess().__enter__()
+        with self.lock:
+            self.readers.add(reader)
+        return reader
+
+    def _end(self, reader: WorkerProcess) -> None:
+        self.own.reader = None
+        with self.lock:
+            self.readers.discard(reader)
+        reader.__exit__()
+
+    def close(self) -> None:
+        """End all readers; nobody asks any more."""
+        while self.readers:
+            self.readers.pop().__exit__()
+
+
+def read_as_child(kind: str, body: bytes, data: DataConfig) -> Parts | tuple[int, str]:
+    """In the child: the parts, or the status and reason of a refusal."""
+    try:
+        return read_table(kind, body, data)
+    except Refused as refused:
+        return refused.status, str(refused)
