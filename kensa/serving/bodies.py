@@ -195,10 +195,11 @@ def _decode(table: Any, data: DataConfig) -> Parts:
     if not len(table):
         return Parts(np.empty((0, data.rows * data.cols), np.float32))
     try:
-        (batch,) = table.combine_chunks().to_batches()
+        (batch,) = table.replace_schema_metadata(None).combine_chunks().to_batches()
         with np.errstate(all="ignore"):  # too large for float32: infinite, and so unreadable
             (records,) = decode(batch, layout, data)
-        names = as_text(batch, "part") if "part" in table.column_names else None
+        named = records.id if records.block.id else None  # by the columns of data.id
+        names = as_text(batch, "part") if "part" in table.column_names else named
     except (pa.ArrowException, ValueError, TypeError):
         raise Refused(422, "table: expected maps of numbers, found something else") from None
     return Parts(records.maps, _names(names, len(table)))

@@ -87,6 +87,14 @@ def test_parts_have_names(kind, body):
     assert read_parts(kind, body, DATA).names == ["a", None]
 
 
+def test_the_columns_that_name_a_part_for_the_release_name_it_here():
+    data = DataConfig(rows=2, cols=3, id="lot, serial")
+    parts = read_parts(ARROW, arrow(table(lot=["L1", "L1"], serial=[7, 8])), data)
+    assert parts.names == ["L1/7", "L1/8"]
+    assert read_parts(ARROW, arrow(table(lot=["L1", "L1"])), data).names is None
+    assert read_parts(ARROW, arrow(table(part=["a", "b"], lot=["L1", "L1"], serial=[7, 8])), data).names == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("kind", "body", "status", "words"),
     [
