@@ -66,7 +66,11 @@ def watch(
         time.sleep(every)
 
 
-@with_examples("kensa serve", "kensa serve --release v3 --port 4300", "KENSA_SERVE_TOKEN=… kensa serve --host 0.0.0.0")
+@with_examples(
+    "kensa serve",
+    "kensa serve --artifacts artifacts/boards --port 4261",
+    "KENSA_SERVE_TOKEN=… kensa serve --host 0.0.0.0",
+)
 def serve(
     release: str | None = RELEASE,
     host: str = Option("127.0.0.1", metavar="ADDRESS", help="Address to listen on; another needs KENSA_SERVE_TOKEN."),
