@@ -2,7 +2,7 @@
 
     import kensa
 
-    kensa.retrain("./boards").status  # released, rejected or unchanged
+    kensa.retrain("./boards").status  # released, candidate, rejected or unchanged
     inspector = kensa.load()  # the champion; or a name such as v3, or a folder
     inspector.predict(maps)  # a table of verdicts, a row a map
 

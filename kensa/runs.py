@@ -36,8 +36,8 @@ def retrain(train: str | Sequence[str] = "demo", **settings: Any) -> RetrainResu
             `data_folder="cache"`.
 
     Returns:
-        The status (released, rejected or unchanged), the release and its folder, the metrics and the reasons.
-        Nothing is trained where the same data and settings were evaluated before.
+        The status (released, candidate, rejected or unchanged), the release and its folder, the metrics and the
+        reasons. Nothing is trained where the same data and settings were evaluated before.
 
     Raises:
         BadInput: A setting or a source is wrong; `BadSetting`, `UnknownSource` and `UnfitData` among others.

@@ -107,5 +107,5 @@ def _reason(result: RetrainResult) -> str:
         return f"{result.release} waits for approval: {verdict}; champion: {result.champion or 'none yet'}"
     if result.status == "rejected":
         return f"{reasons}; champion: {result.champion or 'none yet'}"
-    before = f"released as {result.release}" if result.release else f"rejected: {reasons}"
+    before = f"gave release {result.release}" if result.release else f"rejected: {reasons}"
     return f"the same data and settings were evaluated before, and {before}; champion: {result.champion or 'none yet'}"

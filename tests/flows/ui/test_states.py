@@ -50,7 +50,7 @@ def test_a_retraining_ends_in_its_status_with_the_reason():
 
 def test_an_unchanged_run_says_what_came_of_it_before():
     before = "the same data and settings were evaluated before, and "
-    assert replaced(RELEASED, status="unchanged") == before + "released as v2; champion: v2"
+    assert replaced(RELEASED, status="unchanged") == before + "gave release v2; champion: v2"
     expected = before + "rejected: escapes rose; a mode is worse; champion: v1"
     assert replaced(REJECTED, status="unchanged") == expected
 
