@@ -27,9 +27,11 @@ def requests(monkeypatch):
 
 
 def test_the_rule_and_its_target_are_the_request(run, requests):
-    lines = run("recalibrate", "v3", "--target", "0.01").out.splitlines()
-    [(_, version, request, promote)] = requests
+    words = ["--target", "0.01", "--by", "M. Sato", "--reason", "fewer false alarms"]
+    lines = run("recalibrate", "v3", *words).out.splitlines()
+    [(_, version, request, promote, author)] = requests
     assert (version, request.rule, request.target, promote) == ("v3", "target_fpr", 0.01, False)
+    assert (author.by, author.why) == ("M. Sato", "fewer false alarms")
     assert lines[:2] == ["released: v4  (artifacts/releases/v4)", "  v3 with the threshold 0.75"]
     assert lines[2] == "  before  0.5   false alarms 0.050  escapes 0.020  cost of 10,000 parts 1,000 [900, 1,100]"
     assert lines[-1] == "  champion v3; kensa promote v4 makes it the champion"
@@ -38,7 +40,7 @@ def test_the_rule_and_its_target_are_the_request(run, requests):
 def test_the_cheapest_threshold_needs_no_rule(run, requests):
     words = ["--prevalence", "0.002", "--escape", "500", "--overkill", "3", "--currency", "EUR", "--promote"]
     assert run("recalibrate", "--cheapest", *words).code == 0
-    [(_, version, request, promote)] = requests
+    [(_, version, request, promote, _)] = requests
     assert (version, request.rule, promote) == (None, "cheapest", True)
     assert (request.cost.prevalence, request.cost.escape, request.cost.overkill) == (0.002, 500, 3)
 
