@@ -46,7 +46,7 @@ def test_threshold_settings_are_read_as_they_were_written(tmp_path):
 def test_the_stored_names_of_thresholds_stay(tmp_path):
     SETTINGS.save(tmp_path)
     stored = json.loads((tmp_path / "threshold.json").read_text())
-    assert list(stored) == ["distance", "score", "prototype", "rows", "cols", "thresholds"]
+    assert list(stored) == ["distance", "score", "prototype", "rows", "cols", "thresholds", "shifts"]
     assert stored["thresholds"][0] == {
         "name": "good or defect",
         "rule": "target_fpr",
@@ -64,11 +64,12 @@ def test_the_stored_names_of_thresholds_stay(tmp_path):
 
 def test_thresholds_of_an_older_and_of_a_later_form_are_read(tmp_path):
     entries = SETTINGS.as_json()
-    del entries["score"], entries["prototype"], entries["thresholds"][0]["distance"]
+    del entries["score"], entries["prototype"], entries["shifts"], entries["thresholds"][0]["distance"]
     entries["thresholds"][0]["later"] = 1
     (tmp_path / "threshold.json").write_text(json.dumps(entries | {"later": 1}))
     settings = ThresholdSettings.load(tmp_path)
     assert (settings.score, settings.thresholds[0].distance, settings.thresholds[0].value) == ("distance", None, 1.25)
+    assert settings.shifts == 1
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"distance": {}, "rows": 1, "cols": 1, "thresholds": 3}', "null"])
