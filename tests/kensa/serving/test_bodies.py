@@ -187,3 +187,29 @@ def test_a_body_with_other_bytes_is_read_or_refused(name, place, change):
     except Refused:
         return
     assert parts.maps.shape[1] == 6
+
+
+def test_npy_is_read_without_the_parser_of_python(monkeypatch):
+    """Which fails now and then in Python 3.11 while another thread parses: "recursion depth mismatch"."""
+
+    def parse(*_, **__):
+        raise SystemError("AST constructor recursion depth mismatch")
+
+    body = npy(MAPS)
+    with monkeypatch.context() as patched:  # pytest itself parses, to show what failed
+        patched.setattr("ast.parse", parse)
+        found = read_parts(NPY, body, DATA)
+    assert (found.maps == MAPS).all()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{'shape': (2, 6), 'fortran_order': False, 'descr': '<f4', }",
+        b"{'descr':'<f4','fortran_order':False,'shape':(2,6)}",
+        b'{"descr": "<f4", "fortran_order": False, "shape": (2, 6)}',
+    ],
+)
+def test_headers_of_other_writers_are_read(header):
+    body = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + MAPS.tobytes()
+    assert (read_parts(NPY, body, DATA).maps == MAPS).all()
