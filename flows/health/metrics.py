@@ -14,7 +14,7 @@ from flows.service.ledger import STATES
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 PARTS = ("server", "worker", "pages", "receiver")
-OUTCOMES = ("released", "rejected", "unchanged", "failed", "crashed", "cancelled")
+OUTCOMES = ("released", "candidate", "rejected", "unchanged", "failed", "crashed", "cancelled")
 
 
 def metrics_text(status: Status) -> bytes:
@@ -39,7 +39,7 @@ class StatusCollector(Collector):
     def _services(self) -> Iterator[Metric]:
         verdicts = {check.name: check.verdict for check in self.status.checks}
         up = {(name,): verdicts[name] != "failed" for name in PARTS if name in verdicts}
-        yield _gauge("kensa_up", "1 while a part answers, else 0", ["part"], up)
+        yield _gauge("kensa_up", "1 while a part answers, or was not to be started, else 0", ["part"], up)
         healthy = {(): self.status.verdict != "failed"}
         yield _gauge("kensa_healthy", "1 while no check of /health has failed, else 0", [], healthy)
         workers = {} if self.status.workers is None else {(): self.status.workers}

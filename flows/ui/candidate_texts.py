@@ -33,7 +33,7 @@ def evidence(release: Release, say: Translate = str) -> Iterator[str]:
     """The sentences, the verdict first; without a champion there is nothing to compare with."""
     stored = release.manifest.comparison
     if stored is None:
-        yield say("The first of its line: there is no champion to compare it with.")
+        yield say("The first of its line: there is no champion to compare it with")
     else:
         comparison = ComparisonSummary.from_json(stored)
         yield say(comparison.verdict)

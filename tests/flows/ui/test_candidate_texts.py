@@ -50,4 +50,4 @@ def test_without_costs_and_flips_and_in_japanese(tmp_path):
 
 def test_the_first_of_a_line_has_nothing_to_compare(tmp_path):
     release = read_release(parts.release(tmp_path, "v1", status="candidate"))
-    assert next(evidence(release)) == "The first of its line: there is no champion to compare it with."
+    assert next(evidence(release)) == "The first of its line: there is no champion to compare it with"
