@@ -60,10 +60,10 @@ def check_installation(data: Path, artifacts: Path) -> Iterator[Check]:
 
 def _check_version() -> Check:
     python = platform.python_version()
-    found = f"kensa {__version__}, Python {python}, {platform.system()} {platform.machine()}"
+    state = f"kensa {__version__}, Python {python}, {platform.system()} {platform.machine()}"
     if (3, 11) <= sys.version_info[:2] < (3, 14):
-        return Check("version", "ok", found)
-    return Check("version", "failed", found, "install Python 3.11 to 3.13, then make clean and make setup")
+        return Check("version", "ok", state)
+    return Check("version", "failed", state, "install Python 3.11 to 3.13, then make clean and make setup")
 
 
 def _check_packages() -> Check:
@@ -79,8 +79,8 @@ def _check_packages() -> Check:
     ]
     if not others:
         return Check("packages", "ok", f"{len(pins)} as in requirements/line.lock")
-    found = f"{len(others)} of {len(pins)} differ from requirements/line.lock: {', '.join(others[:4])}"
-    return Check("packages", "warning", found, "run make setup")
+    state = f"{len(others)} of {len(pins)} differ from requirements/line.lock: {', '.join(others[:4])}"
+    return Check("packages", "warning", state, "run make setup")
 
 
 def _installed(name: str) -> str | None:
@@ -113,8 +113,8 @@ def check_journals(artifacts: Path) -> Check:
     """Whether the journals of the folder and of the lines below it are whole."""
     folders = [path.parent for path in (artifacts / HEAD_FILE, *artifacts.glob(f"*/{HEAD_FILE}")) if path.exists()]
     journals = [verify_journal(folder) for folder in folders]
-    found = f"{len(journals)} with {sum(len(journal.entries) for journal in journals)} entries, intact"
-    return Check("journal", "ok", found if journals else "none yet")
+    state = f"{len(journals)} with {sum(len(journal.entries) for journal in journals)} entries, intact"
+    return Check("journal", "ok", state if journals else "none yet")
 
 
 def _check_hub() -> Check:
@@ -124,8 +124,8 @@ def _check_hub() -> Check:
     try:
         answer = _ask_hub()
     except httpx.HTTPError as error:
-        found = f"{endpoint}: no answer ({type(error).__name__})"
-        return Check("Hub", "warning", found, "check the network, the proxy and HF_ENDPOINT, if you use the Hub")
+        state = f"{endpoint}: no answer ({type(error).__name__})"
+        return Check("Hub", "warning", state, "check the network, the proxy and HF_ENDPOINT, if you use the Hub")
     if answer.is_success or answer.status_code in (401, 403):
         return Check("Hub", "ok", f"{endpoint} answers")
     return Check("Hub", "warning", f"{endpoint} answers {answer.status_code}", "try again later, or check HF_ENDPOINT")
@@ -181,8 +181,8 @@ def _compare_clock(server_time: datetime.datetime) -> Check:
     off = (datetime.datetime.now(datetime.UTC) - server_time).total_seconds()
     if abs(off) <= MOST_SECONDS_OFF:
         return Check("clock", "ok", f"{datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %Z}")
-    found = f"{abs(off):,.0f} s {'ahead of' if off > 0 else 'behind'} the server's"
-    return Check("clock", "failed", found, "set the clock, for instance by timedatectl set-ntp true")
+    state = f"{abs(off):,.0f} s {'ahead of' if off > 0 else 'behind'} the server's"
+    return Check("clock", "failed", state, "set the clock, for instance by timedatectl set-ntp true")
 
 
 def _check_chromium() -> Check:
@@ -199,11 +199,11 @@ def _check_gpu() -> Check:
     names = [line.partition(" (UUID")[0] for line in done.stdout.splitlines() if line.startswith("GPU")] if done else []
     if not names:
         return Check("GPU", "ok", f"none; {backend} runs on the processor")
-    found = f"{', '.join(names)}; backend {backend}"
+    state = f"{', '.join(names)}; backend {backend}"
     if _uses_gpu(backend):
-        return Check("GPU", "ok", found)
+        return Check("GPU", "ok", state)
     cure = f"{install_hint('jax')}, install jax[cuda13] and set KERAS_BACKEND=jax (docs/scale.md)"
-    return Check("GPU", "warning", f"{found} runs on the processor", cure)
+    return Check("GPU", "warning", f"{state} runs on the processor", cure)
 
 
 def _uses_gpu(backend: str) -> bool:

@@ -36,9 +36,9 @@ def promote_draft(artifacts: Path, name: str, author: Authorship) -> Release:
     draft = verify_release(find_draft(artifacts, name))
     if not author.why:
         raise BadSetting(f"{name}: expected --reason, why the gate is overruled, found none")
-    made = {"by": author.by, "why": author.why, "draft": draft.version}
+    overruled = {"by": author.by, "why": author.why, "draft": draft.version}
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    changes = {"status": "released", "created": created, "made": asdict(author), "overruled": made}
+    changes = {"status": "released", "created": created, "made": asdict(author), "overruled": overruled}
     with scratch_folder(ensure_writable(artifacts), "draft") as folder:
         shutil.copytree(draft.path, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST, CARD_FILE))
         report = EvaluationReport.from_json(read_report(folder))
@@ -55,9 +55,9 @@ def promote_draft(artifacts: Path, name: str, author: Authorship) -> Release:
 
 def find_draft(artifacts: Path, name: str) -> Release:
     """The rejected draft whose name begins so; UnknownRelease where there is none, or more than one."""
-    found = [draft for draft in rejected_drafts(artifacts) if draft.version.startswith(name)]
-    if len(found) == 1 and len(name) >= LEAST_DIGITS:
-        return found[0]
+    drafts = [draft for draft in rejected_drafts(artifacts) if draft.version.startswith(name)]
+    if len(drafts) == 1 and len(name) >= LEAST_DIGITS:
+        return drafts[0]
     names = ", ".join(draft.version for draft in rejected_drafts(artifacts)[-3:]) or "none"
     raise UnknownRelease(
         f"{name}: expected {LEAST_DIGITS} digits or more of one rejected draft; the newest are {names}"

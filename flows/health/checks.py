@@ -58,10 +58,10 @@ def check_server(server: PrefectServer | None) -> Check:
     if server is None:
         return Check("server", "ok", "PREFECT_API_URL is not set: each command starts a server of its own")
     ours, theirs = version("prefect"), str(ask_server(server, "admin/version").json())
-    found = f"{server.display_url}: Prefect {theirs}"
+    state = f"{server.display_url}: Prefect {theirs}"
     if ours == theirs:
-        return Check("server", "ok", found)
-    return Check("server", "warning", f"{found}, here {ours}", "run the same version on both sides")
+        return Check("server", "ok", state)
+    return Check("server", "warning", f"{state}, here {ours}", "run the same version on both sides")
 
 
 def online_workers(server: PrefectServer) -> tuple[list[str], int]:
@@ -80,15 +80,15 @@ def check_worker(server: PrefectServer | None) -> Check:
     online, ever = online_workers(server)
     if online:
         return Check("worker", "ok", f"{len(online)} in the pool {POOL}: {', '.join(online[:3])}")
-    found = f"none is online in the pool {POOL}; {ever} were" if ever else f"none was ever in a pool {POOL}"
-    return Check("worker", "failed", found, f"run kensa up, or prefect worker start --pool {POOL}")
+    state = f"none is online in the pool {POOL}; {ever} were" if ever else f"none was ever in a pool {POOL}"
+    return Check("worker", "failed", state, f"run kensa up, or prefect worker start --pool {POOL}")
 
 
 def check_receiver(address: str | None) -> Check:
     """Whether the webhook receiver answers; None where it was not started."""
     if address is None:
-        found = "not started, KENSA_WEBHOOK_SECRET is not set: new versions are found by a check every 15 minutes"
-        return Check("receiver", "ok", found)
+        state = "not started, KENSA_WEBHOOK_SECRET is not set: new versions are found by a check every 15 minutes"
+        return Check("receiver", "ok", state)
     try:
         httpx.get(f"{address}/health", timeout=TIMEOUT_SECONDS).raise_for_status()
     except httpx.HTTPError as error:
@@ -109,13 +109,13 @@ def _existing(folder: Path) -> Path:
 def check_folder(name: str, folder: Path) -> Check:
     """Whether a folder can be written, and how much room its disk has."""
     there, free = _existing(folder), free_bytes(folder) / 1e9
-    found = f"{folder}: {free:.1f} GB free"
+    state = f"{folder}: {free:.1f} GB free"
     if not os.access(there, os.W_OK):
         return Check(name, "failed", f"{there}: cannot be written", "make it writable, or name another")
     if free < LEAST_GIGABYTES:
-        return Check(name, "failed", found, "make room; kensa prune deletes what nothing needs")
+        return Check(name, "failed", state, "make room; kensa prune deletes what nothing needs")
     few = free < FEW_GIGABYTES
-    return Check(name, "warning" if few else "ok", found, "make room soon; see kensa prune" if few else "")
+    return Check(name, "warning" if few else "ok", state, "make room soon; see kensa prune" if few else "")
 
 
 @dataclass(frozen=True)
@@ -143,10 +143,10 @@ def run_locks(data: Path) -> RunLocks:
 
 def check_runs(locks: RunLocks) -> Check:
     """Which runs live, for how long, and which died and were not restarted."""
-    found = "; ".join(f"{run} for {hours:.1f} h" for run, hours in locks.alive.items()) or "none is running"
+    state = "; ".join(f"{run} for {hours:.1f} h" for run, hours in locks.alive.items()) or "none is running"
     if locks.dead:
-        return Check("runs", "warning", f"{found}; died: {', '.join(locks.dead)}", "kensa up restarts them")
+        return Check("runs", "warning", f"{state}; died: {', '.join(locks.dead)}", "kensa up restarts them")
     if any(hours > LONG_RUN_HOURS for hours in locks.alive.values()):
         cure = f"a run is older than {LONG_RUN_HOURS} h: look at its log in the UI; prefect flow-run cancel stops it"
-        return Check("runs", "warning", found, cure)
-    return Check("runs", "ok", found)
+        return Check("runs", "warning", state, cure)
+    return Check("runs", "ok", state)

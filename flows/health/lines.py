@@ -96,15 +96,15 @@ def check_line(status: LineStatus) -> Check:
     name = f"line {status.name}"
     if status.problem:
         return Check(name, "failed", status.problem, "see docs/production.md on backups")
-    found = f"champion {status.champion or 'none yet'}{_age(status.created)}"
+    state = f"champion {status.champion or 'none yet'}{_age(status.created)}"
     if status.last is None:
-        return Check(name, "ok", f"{found}; no retraining has ended yet")
-    found += f"; last retraining {status.last.outcome}{_age(status.last.ended)}"
+        return Check(name, "ok", f"{state}; no retraining has ended yet")
+    state += f"; last retraining {status.last.outcome}{_age(status.last.ended)}"
     if status.last.outcome in BAD_ENDS:
         return Check(
-            name, "warning", f"{found}: {status.last.message}", "see the run's log in the UI, then run it anew"
+            name, "warning", f"{state}: {status.last.message}", "see the run's log in the UI, then run it anew"
         )
-    return Check(name, "ok", found)
+    return Check(name, "ok", state)
 
 
 def _age(time: datetime.datetime | None) -> str:

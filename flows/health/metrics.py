@@ -60,8 +60,8 @@ class StatusCollector(Collector):
         lines = self.status.lines
         champions = {(line.name, line.champion): 1 for line in lines if line.champion}
         yield _gauge("kensa_champion_info", "1 for the champion of a line", ["line", "release"], champions)
-        made = {(line.name,): line.created.timestamp() for line in lines if line.created}
-        yield _gauge("kensa_champion_created_timestamp_seconds", "When the champion was made", ["line"], made)
+        created = {(line.name,): line.created.timestamp() for line in lines if line.created}
+        yield _gauge("kensa_champion_created_timestamp_seconds", "When the champion was made", ["line"], created)
         ended = {(line.name,): line.last.ended.timestamp() for line in lines if line.last}
         yield _gauge("kensa_last_retraining_timestamp_seconds", "When the last retraining ended", ["line"], ended)
         outcomes = {

@@ -95,10 +95,12 @@ class StatusReader:
             lines = read_lines(LINES_FILE)
             versions = count_versions(lines, self.data)
             last = last_retrainings(server)
-            found = [line_status(line, last.get(name), versions.get(name, {})) for name, line in lines.by_name.items()]
+            statuses = [
+                line_status(line, last.get(name), versions.get(name, {})) for name, line in lines.by_name.items()
+            ]
         except KensaError as error:
             return [], [Check("lines", "failed", str(error), "correct it; see docs/production.md")]
-        return found, [check_line(status) for status in found]
+        return statuses, [check_line(status) for status in statuses]
 
 
 def _check_services(receiver: str | None) -> tuple[PrefectServer | None, list[Check], int | None]:

@@ -108,8 +108,8 @@ def _flat(values: np.ndarray, data: DataConfig) -> np.ndarray:
     size, count = (data.rows, data.cols), data.rows * data.cols
     values = values[None] if values.shape == size else values
     if values.dtype.kind not in "iuf" or values.shape[1:] not in ((count,), size):
-        found = f"the shape {values.shape}" if values.dtype.kind in "iuf" else "something else"
-        raise Refused(422, f"maps: expected numbers (n, {size[0]}, {size[1]}) or (n, {count}), found {found}")
+        received = f"the shape {values.shape}" if values.dtype.kind in "iuf" else "something else"
+        raise Refused(422, f"maps: expected numbers (n, {size[0]}, {size[1]}) or (n, {count}), found {received}")
     _require_few(len(values))
     with np.errstate(over="ignore"):  # too large for float32: infinite, and so unreadable
         return np.ascontiguousarray(values.reshape(-1, count), np.float32)

@@ -187,9 +187,9 @@ def _column_types(schema: pa.Schema, expected: list[str], blocks: tuple[MapBlock
 def _id_columns(blocks: tuple[MapBlock, ...], data: DataConfig) -> Iterator[Finding]:
     """Whether the columns that are to name a part are there; nothing where none are named."""
     if data.id_columns:
-        found = [column for block in blocks for column in block.id]
+        id_columns = [column for block in blocks for column in block.id]
         lacking = f"no column {listed(list(data.id_columns))}: parts are named by their file and row"
-        yield Finding("part names", bool(found), False, f"from {listed(found)}" if found else lacking)
+        yield Finding("part names", bool(id_columns), False, f"from {listed(id_columns)}" if id_columns else lacking)
 
 
 def _group_column(blocks: tuple[MapBlock, ...]) -> Finding:

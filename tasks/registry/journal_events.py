@@ -88,8 +88,8 @@ def _head_of(release: Release) -> str:
 
 def _lacking(artifacts: Path, journal: Journal) -> list[Entry]:
     """What is not written down, in the order in which it happened."""
-    made = [*map(_of_release, readable_releases(artifacts)), *map(_of_release, rejected_drafts(artifacts))]
-    entries = [*made, *_of_pointer(artifacts, journal), *_of_pending(artifacts)]
+    of_models = [*map(_of_release, readable_releases(artifacts)), *map(_of_release, rejected_drafts(artifacts))]
+    entries = [*of_models, *_of_pointer(artifacts, journal), *_of_pending(artifacts)]
     lacking = sorted((entry for entry in entries if entry.key not in journal.keys), key=lambda entry: entry.when or "")
     if journal.entries or not lacking or (len(lacking) == 1 and not _head_of_any(artifacts)):
         return lacking
@@ -110,7 +110,7 @@ def _beginning(artifacts: Path) -> Iterator[Entry]:
 def _of_release(release: Release) -> Entry:
     """What its manifest says; `by` is not known of one that an earlier version made."""
     manifest = release.manifest
-    made = manifest.made or {}
+    authorship = manifest.made or {}
     event = "recalibrated" if manifest.recalibrated else manifest.status
     facts: dict[str, Any] = {
         "source": manifest.train.source,
@@ -125,9 +125,9 @@ def _of_release(release: Release) -> Entry:
         subject=release.version,
         key=f"{event} {release.version} {manifest.fingerprint[:16]} {manifest.created}",
         when=manifest.created,
-        by=made.get("by"),
-        why=made.get("why") or _verdict(release),
-        run=made.get("run"),
+        by=authorship.get("by"),
+        why=authorship.get("why") or _verdict(release),
+        run=authorship.get("run"),
         facts=facts,
     )
 

@@ -69,8 +69,8 @@ def keep_trace(artifacts: Path, table: Path, key: tuple[Any, ...], release: Load
 def trace(artifacts: Path, part: str) -> list[TracedVerdict]:
     """Every verdict that the line has given on a part, oldest first; raises UnreadableSource for a damaged table."""
     tables = sorted((artifacts / FOLDER).glob("*.parquet"))
-    found = [entry for table in tables for entry in _in_table(table, artifacts, part)]
-    return sorted(found, key=lambda entry: (entry.verdict["time"], entry.verdict["row"]))
+    verdicts = [entry for table in tables for entry in _in_table(table, artifacts, part)]
+    return sorted(verdicts, key=lambda entry: (entry.verdict["time"], entry.verdict["row"]))
 
 
 def _in_table(path: Path, artifacts: Path, part: str) -> Iterator[TracedVerdict]:
