@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow.parquet as pq
 import pytest
+from support.factory import until
 from support.flow_runs import in_place, run_flow
 from support.inspected_parts import map_column
 
@@ -59,7 +60,8 @@ def test_a_better_model_waits_and_the_run_does_not(line):
     assert text.startswith("# CANDIDATE: v2\n\n- better than the champion v1")
     assert "kensa approve v2 --by NAME --reason TEXT" in text
     assert "that the champion gets wrong are right" in text
-    assert any("Was it promoted: not yet, v2 waits for approval" in log for log in server.logs(better.id))
+    answer = "Was it promoted: not yet, v2 waits for approval"
+    until(lambda: [log for log in server.logs(better.id) if answer in log], 30, "the log says so")
     assert again.result.status == "unchanged"
     assert [entry.state for entry in candidates(config.artifacts_path)] == ["approved", "waiting"]
 
