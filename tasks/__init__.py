@@ -21,8 +21,7 @@
     compared   a release, the stages of its training
                made again                              nothing                                     Reproduced
 
-A step never imports another: the flow passes what one returned to the next. What several steps need
-is shared ground: config, handover, errors, schema, stages, identity, bank, distance, judge, releases, frozen.
-Pages are made of `templates/` by page.py, in the language of `ja.toml` where one is asked for.
+A step never imports another: the flow passes what one returned to the next. What several steps need stands in the
+folders, the rooms. Pages are made of the templates in `pages/`, in the language of `report/ja.toml` where one is asked.
 `steps` binds the functions as Prefect tasks and is the only module here that knows Prefect.
 """

@@ -74,7 +74,7 @@ def drift(
         day=max((day.day for day in verdict.days), default=1),
         days=verdict.days,
     )
-    from tasks.report.drift_page import render_drift  # matplotlib
+    from tasks.pages.drift import render_drift  # matplotlib
 
     with scratch_folder(ensure_writable(page.parent), "drift") as draft:
         html = render_drift(release, verdict, result, language or release.language)

@@ -43,6 +43,9 @@ from tasks.model.distances import trained_distance
 from tasks.model.embeddings import EmbeddedBank
 from tasks.model.tower import build_tower
 from tasks.monitoring.reference import build_reference
+from tasks.pages.costs import cost_section
+from tasks.pages.evaluation import picture_files, render, report_pictures
+from tasks.pages.labels import write_labels
 from tasks.promotion.comparison import compare_with_champion, raw_map_gain
 from tasks.promotion.gate import comparison_summary, reasons_to_reject
 from tasks.promotion.setting_changes import setting_changes
@@ -61,9 +64,6 @@ from tasks.registry.release_files import (
     ThresholdSettings,
 )
 from tasks.registry.releases import Release
-from tasks.report.cost_page import cost_section
-from tasks.report.evaluation_page import picture_files, render, report_pictures
-from tasks.report.label_page import write_labels
 
 
 def evaluate(

@@ -185,7 +185,7 @@ def _manifest(
 
 def _write_pages(draft: Path, manifest: ReleaseManifest, report: EvaluationReport, change: Recalibration) -> None:
     """The page and the card, which name the release."""
-    from tasks.report.cost_page import render_recalibrated  # matplotlib
+    from tasks.pages.costs import render_recalibrated  # matplotlib
 
     (draft / REPORT_PAGE).write_text(render_recalibrated(manifest, change), encoding="utf-8")
     (draft / CARD_FILE).write_text(model_card(manifest, report), encoding="utf-8")

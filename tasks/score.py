@@ -136,7 +136,7 @@ def _write_page(
     result: ScoreResult,
     draft: Path,
 ) -> None:
-    from tasks.report.verdict_page import Comparison, render_verdicts  # matplotlib, which verdicts do not need
+    from tasks.pages.verdicts import Comparison, render_verdicts  # matplotlib, which verdicts do not need
 
     comparison = against and Comparison(against, collected.flips.examples)
     html = render_verdicts(release, result, collected.examples, comparison, request.language or release.language)

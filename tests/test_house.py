@@ -25,6 +25,7 @@ FLOORS = [
     {"evaluation", "scoring"},
     {"promotion", "monitoring"},
     {"report"},
+    {"pages"},
 ]
 ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 HEAVY = {"prefect", "pyarrow", "pandas", "matplotlib", "datasets", "sklearn", "tensorflow", "jax"}

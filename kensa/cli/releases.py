@@ -124,7 +124,7 @@ def report(
     """
     release = champion.select_release(artifacts, version)  # a mistyped name is refused before TensorFlow starts
     from tasks.core.files import ensure_writable, write_text
-    from tasks.report.release_page import render_release
+    from tasks.pages.release import render_release
 
     page = out or Path(f"{release.version}-report.html")
     ensure_writable(page.parent)

@@ -1,1 +1,1 @@
-"""What people read: pages, charts, the model card, and their translation."""
+"""What pages are made of, and other texts for people: charts, tables, the model card, and the translation."""

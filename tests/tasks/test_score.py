@@ -171,7 +171,7 @@ def test_the_page_has_the_language_of_the_release_unless_another_is_asked_for(
 ):
     languages = []
     monkeypatch.setattr("tasks.registry.loading.LoadedRelease.language", "ja")
-    page = "tasks.report.verdict_page.render_verdicts"
+    page = "tasks.pages.verdicts.render_verdicts"
     monkeypatch.setattr(page, lambda *words: languages.append(words[-1]) or "page")
     request = ScoreRequest(tmp_path / "v.parquet", tmp_path / "page.html", language=requested)
     score(source(map_column(fresh), tmp_path / "new"), two, request)

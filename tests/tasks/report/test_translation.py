@@ -12,11 +12,11 @@ from support.project import ROOT
 
 from tasks.config.run import LANGUAGES, GateConfig
 from tasks.core.sentences import ENGLISH, Sentence
+from tasks.pages.templating import environment
 from tasks.promotion.gate import comparison_sentence
-from tasks.report.templating import environment
 from tasks.report.translation import read_catalogue, translator
 
-TEMPLATES = sorted((ROOT / "tasks" / "report" / "templates").glob("*.html"))
+TEMPLATES = sorted((ROOT / "tasks" / "pages" / "templates").glob("*.html"))
 OTHERS = [language for language in LANGUAGES if language != "en"]
 SAME = {"AUROC", "p"}  # are written alike in every language
 NAMES = re.compile(r"%\((\w+)\)s|\{(\w+)(?::[^}]*)?\}")

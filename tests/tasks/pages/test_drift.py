@@ -8,8 +8,8 @@ import pytest
 from tasks.core.inspection import DriftResult, Region, VerdictMix
 from tasks.monitoring.control_charts import ControlChart, VarianceComponents
 from tasks.monitoring.drift_tests import CellTests, DriftVerdict
-from tasks.report import drift_page
-from tasks.report.drift_page import render_drift
+from tasks.pages import drift as drift_page
+from tasks.pages.drift import render_drift
 
 HOSTILE = "<script>alert(1)</script>"
 STEADY = VerdictMix([0.9, 0.1, 0.0], [0.9, 0.1, 0.0], 1.0, 0.0, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from jinja2 import UndefinedError
 
-from tasks.report.templating import count, environment, figure, gain, share, short, span
+from tasks.pages.templating import count, environment, figure, gain, share, short, span
 
 
 def render(text, language="en", **values):

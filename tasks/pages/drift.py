@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from tasks.core.inspection import DriftResult
 from tasks.monitoring.control_charts import ControlChart
 from tasks.monitoring.drift_tests import WATCH_LEVEL, DriftVerdict
+from tasks.pages.templating import environment
 from tasks.registry.loading import LoadedRelease
 from tasks.report.pictures import BLACK, BLUE, GREY, VERMILLION, Picture, chart, difference_map
-from tasks.report.templating import environment
 
 MAX_CHARTS = 6  # charts that are drawn, the clearest first
 AXIS_LABELS = {"score": "score", "level": "β", "shape": "√Ve"}

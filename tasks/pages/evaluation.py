@@ -16,13 +16,13 @@ from tasks.core.results import Finding
 from tasks.data.split import PART_TITLES, PARTS
 from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.evaluation.report_data import PairContrast, ReportData
+from tasks.pages.costs import CostSection
+from tasks.pages.templating import environment
 from tasks.registry.release_files import DEFECT_THRESHOLD, MODE_THRESHOLD, PICTURE_FILES
 from tasks.report import charts, curves
 from tasks.report.charts import heat_maps, mistake_maps
 from tasks.report.confusion import confusion, confusion_picture, projection
-from tasks.report.cost_page import CostSection
 from tasks.report.leaderboard import baseline_table, champion_table, difference_charts, gate_metric_axis
-from tasks.report.templating import environment
 from tasks.report.tower_diagram import model_layers, tower_diagram
 
 MOST_EPOCHS = 24  # lines of the training log

@@ -14,13 +14,13 @@ from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.evaluation.report_data import collect_report_data
 from tasks.evaluation.scored_records import score_part, score_raw_maps
 from tasks.model.embeddings import EmbeddedBank
+from tasks.pages.costs import CostSection, cost_section
+from tasks.pages.evaluation import render
 from tasks.registry.loading import load_classifier
 from tasks.registry.record_bank import load_record_bank
 from tasks.registry.release_files import DEFECT_THRESHOLD, CalibrationScores, read_report
 from tasks.registry.releases import Release
 from tasks.registry.reproduction import stored_config
-from tasks.report.cost_page import CostSection, cost_section
-from tasks.report.evaluation_page import render
 from tasks.report.notice import add_notice
 
 

@@ -14,7 +14,7 @@ from tasks.report.translation import translator
 
 
 def environment(language: str = "en") -> Environment:
-    """The templates of `tasks/report/templates/`, with filters that format numbers."""
+    """The templates of `tasks/pages/templates/`, with filters that format numbers."""
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,

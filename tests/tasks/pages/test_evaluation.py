@@ -32,11 +32,11 @@ from tasks.evaluation.intervals import intervals, macro_intervals
 from tasks.evaluation.metrics import macro, pair_metrics, per_mode_metrics
 from tasks.evaluation.report_data import Misclassification, PairContrast, ReportData, TripletExample
 from tasks.evaluation.resampling import Resampling
+from tasks.pages.evaluation import render
 from tasks.promotion.gate import comparison_summary, reasons_to_reject
 from tasks.promotion.paired_metrics import paired_result
 from tasks.registry.manifest import FrozenSet, SourceSummary
 from tasks.report.curves import RATES, curves, precision_recall, readings, roc
-from tasks.report.evaluation_page import render
 from tasks.report.leaderboard import difference_charts
 
 HOSTILE = '</bdi><script>alert("x")</script><img src=http://evil/x onerror=alert(1)> & $\\frac$ \u202e'

@@ -8,8 +8,8 @@ from dataclasses import replace
 from support.classifiers import embedded_prototypes
 from support.inspected_parts import banked, hidden_bank
 
+from tasks.pages.labels import MAX_SHOWN, write_labels
 from tasks.registry.loading import load_release
-from tasks.report.label_page import MAX_SHOWN, write_labels
 
 FIGURE = '<figure class="triplet">'
 

@@ -21,10 +21,10 @@ from tasks.evaluation.costs import (
     has_costs,
     threshold_cost,
 )
+from tasks.pages.templating import environment
 from tasks.registry.manifest import ReleaseManifest
 from tasks.registry.release_files import CalibrationScores
 from tasks.report.pictures import BLACK, BLUE, GREEN, GREY, VERMILLION, Picture, chart
-from tasks.report.templating import environment
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import pytest
 
 from tasks.config.run import CostConfig
 from tasks.evaluation.costs import cheapest_threshold, cost_curve
+from tasks.pages.costs import cost_chart, cost_section
 from tasks.registry.release_files import CalibrationScores
-from tasks.report.cost_page import cost_chart, cost_section
 
 COST = CostConfig(prevalence=0.02, escape=100, overkill=5)
 RATES = CostConfig()

@@ -9,9 +9,9 @@ from tasks.data.split import PART_TITLES, PARTS
 from tasks.evaluation.label_errors import LabelIssues, find_label_issues, illustrate_label_issues, write_label_issues
 from tasks.model.classifier import PrototypeClassifier
 from tasks.model.embeddings import EmbeddedBank
+from tasks.pages.templating import environment
 from tasks.registry.release_files import LABELS_PAGE
 from tasks.report.charts import mistake_maps
-from tasks.report.templating import environment
 
 MAX_SHOWN = 24  # suspects
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.core.inspection import ScoreResult
+from tasks.pages.templating import environment
 from tasks.registry.loading import LoadedRelease
 from tasks.registry.release_files import DEFECT_THRESHOLD
 from tasks.report.pictures import HeatMaps, Picture, difference_map, intensity_map, on_one_scale
-from tasks.report.templating import environment
 from tasks.scoring.batch import ScoredRecord
 from tasks.scoring.explain import Explanation, explain
 

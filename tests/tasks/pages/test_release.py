@@ -7,8 +7,8 @@ import re
 import pytest
 
 from tasks.core.errors import MissingStage
+from tasks.pages.release import render_release
 from tasks.registry.release_files import REPORT_PAGE
-from tasks.report.release_page import render_release
 
 
 @pytest.mark.slow
