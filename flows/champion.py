@@ -7,8 +7,9 @@ from typing import Literal
 from prefect import State, flow
 
 from flows.service.forms import ensure_approvals
-from flows.service.lines import artifacts_of
+from flows.service.lines import artifacts_of, language_of
 from flows.service.run_locks import guarded_run
+from flows.ui.history_texts import publish_history
 from flows.ui.journal_texts import author_of_run, publish_journal
 from flows.ui.run_names import line_run_name
 from flows.ui.states import champion_state, decision_state
@@ -38,6 +39,7 @@ def promote(version: str, line: str | None = None, by: str | None = None, reason
         else:
             release = steps.promote_draft(artifacts, version, author)
         publish_journal(artifacts, line)
+        publish_history(artifacts, line, language_of(line))
         return champion_state("Promoted", release, before, line)
 
 
@@ -56,6 +58,7 @@ def rollback(line: str | None = None, by: str | None = None, reason: str | None 
         before = champion.champion_state(artifacts).champion
         release = champion.rollback(artifacts, author_of_run(by, reason))
         publish_journal(artifacts, line)
+        publish_history(artifacts, line, language_of(line))
         return champion_state("Rolled back", release, before, line)
 
 
@@ -85,5 +88,6 @@ def approve(
         decide = candidates.approve if decision == "approve" else candidates.refuse
         release = decide(artifacts, version, author)
         publish_journal(artifacts, line)
+        publish_history(artifacts, line, language_of(line))
         ensure_approvals()
         return decision_state(decision, release, before, line, author)

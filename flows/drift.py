@@ -12,6 +12,7 @@ from flows.service.lines import NewPartsSource, ProductLine, read_lines
 from flows.service.run_locks import guarded_run
 from flows.ui import notify
 from flows.ui.artifacts import publish_drift, publish_lines
+from flows.ui.history_texts import publish_history
 from flows.ui.run_names import line_run_name
 from flows.ui.states import drift_state
 from tasks import steps
@@ -81,5 +82,6 @@ def _check_line(line: ProductLine, parts: NewPartsSource, release: str | None, o
         downloaded, line.config.artifacts_path, page, version=release, config=parts.config, part=parts.part
     )
     publish_drift(result, line)
+    publish_history(line.config.artifacts_path, line.name, line.config.report.language)
     notify.send_drift(result, line.name)
     return result

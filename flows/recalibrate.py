@@ -6,8 +6,9 @@ from typing import Literal
 
 from prefect import State, flow
 
-from flows.service.lines import artifacts_of
+from flows.service.lines import artifacts_of, language_of
 from flows.service.run_locks import guarded_run
+from flows.ui.history_texts import publish_history
 from flows.ui.journal_texts import author_of_run, publish_journal
 from flows.ui.run_names import line_run_name
 from flows.ui.states import recalibration_state
@@ -58,4 +59,5 @@ def recalibrate(
         artifacts, author = artifacts_of(line), author_of_run(by, reason)
         result = steps.recalibrate(artifacts, version, request, promote, author)
         publish_journal(artifacts, line)
+        publish_history(artifacts, line, language_of(line))
         return recalibration_state(result)

@@ -16,6 +16,7 @@ from flows.service.run_locks import guarded_run
 from flows.ui import notify
 from flows.ui.artifacts import RunArtifacts, publish_lines
 from flows.ui.candidate_texts import publish_candidate
+from flows.ui.history_texts import publish_history
 from flows.ui.journal_texts import publish_journal
 from flows.ui.run_names import initial_retrain_name, rename_retraining
 from flows.ui.states import lines_state, not_trained_state, retraining_state
@@ -107,9 +108,11 @@ def _retrain_once(config: RunConfig) -> RetrainResult:
     RunArtifacts.of(config).publish_result(result)
     if result.status == "candidate":
         _ask_for_approval(config)
-    publish_journal(config.artifacts_path, flow_run.parameters.get("line"), config.report.language)
+    line = flow_run.parameters.get("line")
+    publish_journal(config.artifacts_path, line, config.report.language)
+    publish_history(config.artifacts_path, line, config.report.language)
     notify.send_result(result)
-    log_summary(result, flow_run.parameters.get("line"), get_run_logger())
+    log_summary(result, line, get_run_logger())
     return result
 
 

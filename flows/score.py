@@ -9,6 +9,7 @@ from prefect import State, flow
 from flows.service.lines import read_lines
 from flows.service.run_locks import guarded_run
 from flows.ui.artifacts import publish_verdicts
+from flows.ui.history_texts import publish_history
 from flows.ui.run_names import line_run_name
 from flows.ui.states import score_state
 from tasks import steps
@@ -53,4 +54,6 @@ def score(
         request = ScoreRequest(out=Path(out), page=page, version=release, against=against, **words)
         result = steps.score(steps.download(steps.resolve(source, None, data)), releases, request)
         publish_verdicts(result, line, language)
+        if result.figures is not None:
+            publish_history(releases, line, language)
         return score_state(result)

@@ -17,6 +17,7 @@ from tasks.monitoring.day_history import load_history, save_history
 from tasks.monitoring.drift_tests import MIN_MAPS, compare_with_reference
 from tasks.monitoring.reference import NewParts, NewPartsCollector, Reference, build_reference
 from tasks.registry.loading import LoadedRelease, load_release
+from tasks.registry.observations import keep_observation
 from tasks.registry.record_bank import load_record_bank
 from tasks.scoring.batch import open_parts, score_batches
 
@@ -81,6 +82,8 @@ def drift(
         (draft / "page.html").write_text(html, encoding="utf-8")
         (draft / "page.html").replace(page)
     save_history(history, verdict.history, collector.keys)
+    facts = {"status": result.status, "records": result.records, "day": result.day}
+    keep_observation(artifacts, release.release, "drift", result.source, result.revision, facts)
     return result
 
 

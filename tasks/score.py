@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ from tasks.core.results import DownloadedSource
 from tasks.core.stages import scratch_folder
 from tasks.data.readers import TableSource
 from tasks.registry.loading import LoadedRelease, load_release
+from tasks.registry.observations import keep_observation
 from tasks.scoring.accuracy import LabelledMetrics
 from tasks.scoring.batch import ScoredRecord, open_parts, score_batches
 from tasks.scoring.examples import ExampleCollector
@@ -59,7 +60,18 @@ def score(source: DownloadedSource, artifacts: Path, request: ScoreRequest) -> S
         key = (source.resolved.source, source.resolved.identity, request.config, request.part, request.id)
         keep_trace(artifacts, kept, key, release)
         (draft / "verdicts.parquet").replace(request.out)
+    _keep_error_rates(artifacts, release, result)
     return result
+
+
+def _keep_error_rates(artifacts: Path, release: LoadedRelease, result: ScoreResult) -> None:
+    """For `kensa history`, where the source has labels of which one stands for good."""
+    figures = result.figures
+    if figures is None or figures.lacks_good or not (figures.false_alarms or figures.escapes):
+        return
+    rates = {name: getattr(figures, name) for name in ("false_alarms", "escapes")}
+    facts = {name: rate and asdict(rate) for name, rate in rates.items()}
+    keep_observation(artifacts, release.release, "labels", result.source, result.revision, facts)
 
 
 @dataclass(frozen=True)

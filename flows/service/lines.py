@@ -209,6 +209,11 @@ def artifacts_of(line: str | None) -> Path:
     return read_lines()[line].config.artifacts_path if line else Path(ARTIFACTS_FOLDER)
 
 
+def language_of(line: str | None) -> str:
+    """The language of a line's reports; English without a line."""
+    return read_lines()[line].config.report.language if line else "en"
+
+
 def read_lines(path: Path = LINES_FILE) -> FactoryConfig:
     """The lines of a settings file; raises BadSetting with the place of the first mistake."""
     try:

@@ -35,7 +35,7 @@ HEADERS = {
 }
 # A page of the internet whose name was made to point to this machine must not read them.
 HOSTS = ["127.0.0.1", "localhost"]
-LISTED = ("report.html", "drift/*.html", "verdicts/*.html", "sweeps/*/table.md")
+LISTED = ("report.html", "history.html", "drift/*.html", "verdicts/*.html", "sweeps/*/table.md")
 MOST_LISTED = 200
 
 

@@ -32,6 +32,7 @@ COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first
     "releases": ("releases", "List releases and rejected models with their metrics."),
     "promote": ("releases", "Verify the checksums of a release, and make it the champion."),
     "rollback": ("releases", "Make the previous champion the champion again."),
+    "history": ("audit.history", "Show all models of a line on one page: is it getting better?"),
     "trace": ("audit.trace", "Tell every verdict on a part, by which release, and on what evidence."),
     "approve": ("audit.approve", "Make a candidate the champion, or refuse it."),
     "journal": ("audit.journal", "List what became of a line's models: when, by whom and why."),

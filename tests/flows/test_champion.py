@@ -35,6 +35,8 @@ def test_back_to_the_first_and_forward_again(place, server):
     assert (last.event, last.by, last.why, last.run) == ("rolled back", "M. Sato", "false alarms on lot 7", back.id)
     text = server.artifacts(back.id)["journal-boards"]["data"]
     assert "| **rolled back** | v1 | M. Sato | false alarms on lot 7 |" in text
+    assert "| v1 | **champion** |" in server.artifacts(back.id)["history-boards"]["data"]
+    assert "Rolled back to v1" in (place / "history.html").read_text()
     again = run_flow(promote, version="v2", line="boards")
     assert champion.champion_state(place).champion == "v2"
     run = server.get(f"/flow_runs/{again.id}")

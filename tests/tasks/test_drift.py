@@ -14,6 +14,7 @@ from tasks.core.errors import MissingStage, NothingToCompare
 from tasks.core.stages import MANIFEST, seal_folder
 from tasks.drift import drift
 from tasks.monitoring.reference import Reference
+from tasks.registry.observations import observations
 from tasks.registry.release_files import SplitRecords, record_keys
 
 
@@ -28,6 +29,10 @@ def test_the_page_and_the_summary_agree(small_line, hidden, tmp_path):
     text = (tmp_path / "out" / "d.html").read_text()
     assert "ドリフトあり" in text
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["d.html"]
+    seen = observations(small_line.artifacts_path)
+    assert ("drift", "v1", new.resolved.revision, "drifted") in [
+        (entry.kind, entry.release, entry.revision, entry.facts.get("status")) for entry in seen
+    ]
 
 
 def test_a_release_that_predates_drift_references_gets_one_from_its_record_bank(

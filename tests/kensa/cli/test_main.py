@@ -27,6 +27,7 @@ PROMISED = {  # commands and options of the first version: scripts and product l
     "rollback": "--artifacts --json",
     "trace": "PART --artifacts --json --line",
     "approve": "VERSION --artifacts --by --json --line --reason --refuse",
+    "history": "--artifacts --json --language --line --out",
     "journal": "--artifacts --json --last --line --verify",
     "score": "SOURCE --against --artifacts --json --language --out --release --report",
     "serve": "--artifacts --host --max-body --port --queue --release --workers",

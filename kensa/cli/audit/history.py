@@ -1,0 +1,74 @@
+"""`kensa history`: all models of a line on one page: is it getting better?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from typer import Option
+
+from kensa.cli.command import with_examples
+from kensa.cli.options import ARTIFACTS, AS_JSON, LINE, line_artifacts
+from kensa.cli.terminal import print_table
+from tasks.config.run import Language
+from tasks.core.errors import UnknownRelease
+from tasks.core.text import one_line
+from tasks.report.history import LineHistory, Measured, Model
+
+MAX_MODELS = 10  # that are printed, the newest; the page and --json have all
+TITLES = ("", "model", "created", "what became of it", "auroc", "escapes", "false alarms", "less the champion", "test")
+
+
+@with_examples("kensa history", "kensa history --line boards --language ja", "kensa history --json | jq .champions")
+def history(
+    out: Path | None = Option(
+        None, metavar="FILE", help="The page.", show_default="history.html in the folder of the releases"
+    ),
+    line: str | None = LINE,
+    language: Language = Option("en", help="Language of the page."),
+    artifacts: Path = ARTIFACTS,
+    as_json: bool = AS_JSON,
+) -> None:
+    """Show all models of a line on one page: is it getting better?
+
+    The page has one picture: each model's figures with intervals, the champion as a band, where the test set changed,
+    error rates where labels came later, and verdicts on drift. An interval of "less the champion" above 0 shows that
+    the model is better, on the same test records.
+    """
+    from tasks.pages.history import HISTORY_PAGE, write_history
+
+    folder = line_artifacts(line, artifacts)
+    page = out or folder / HISTORY_PAGE
+    if not folder.is_dir():
+        raise UnknownRelease(f"{folder}: expected a folder of releases, found none; kensa retrain makes it")
+    told = write_history(folder, page, language)
+    if as_json:
+        print(json.dumps({"page": str(page), **told.as_json()}))
+        return
+    _print(told)
+    print(f"page: {page}")
+
+
+def _print(told: LineHistory) -> None:
+    rows = [_row(model, told.champion) for model in told.models[-MAX_MODELS:]]
+    if rows:
+        print_table(rows, TITLES, bold=next((i for i, row in enumerate(rows) if row[0] == "*"), None))
+    if len(told.models) > MAX_MODELS:
+        print(f"{len(told.models) - MAX_MODELS} older models; the page and --json have all")
+
+
+def _row(model: Model, champion: str | None) -> list[str]:
+    created = (model.created or "")[:16].replace("T", " ")
+    status = f"{model.status}, {model.people}" if model.people else model.status
+    difference = "" if model.difference.value is None else f"{model.difference.value:+.3f}{_ends(model.difference)}"
+    figures = [_measured(entry) for entry in (model.auroc, model.escapes, model.false_alarms)]
+    mark = "*" if model.name == champion else ""
+    return [mark, model.name, created, one_line(status), *figures, difference, model.frozen or ""]
+
+
+def _measured(entry: Measured) -> str:
+    return "none" if entry.value is None else f"{entry.value:.3f}{_ends(entry)}"
+
+
+def _ends(entry: Measured) -> str:
+    return "" if entry.interval is None else " [{:.3f}, {:.3f}]".format(*entry.interval)
