@@ -140,7 +140,8 @@ def _run_line(sources: Sources, champion: Any, identity: str, config: RunConfig)
     report = steps.evaluate(triplets, model, config, champion, facts, (*data.findings, *sizes), folds)
     ui.publish_unseen_modes(report)
     stages = {"cache": data.train.stage, "triplets": triplets, "model": model, "report": report}
-    result = steps.publish(stages, config, champion and champion.version, identity, facts, flow_run.get_id())
+    version = champion and champion.version
+    result = steps.publish(stages, config, version, identity, facts, flow_run.get_id(), data.train.standard)
     ui.publish_metrics(result)
     return result
 

@@ -33,6 +33,7 @@ from tasks.data.listing import list_tables
 from tasks.data.readers import FILE_CHECKS, TableSource, open_source
 from tasks.data.schema import detect_layout
 from tasks.data.selection import was_read_otherwise
+from tasks.sources.standards import find_standard
 
 
 def cache(downloaded: DownloadedSource, data: DataConfig, data_folder: Path, held_out: bool = False) -> CachedSource:
@@ -53,7 +54,7 @@ def cache(downloaded: DownloadedSource, data: DataConfig, data_folder: Path, hel
     for finding in facts.findings:
         if finding.name in FILE_CHECKS and not finding.success:
             note_line(f"{finding.name}: {finding.notes}")
-    return CachedSource(source, stage, facts)
+    return CachedSource(source, stage, facts, find_standard(downloaded))
 
 
 def _reading(downloaded: DownloadedSource) -> str:

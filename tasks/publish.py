@@ -46,6 +46,7 @@ from tasks.registry.release_files import (
 from tasks.registry.releases import Release, readable_releases, rejected_drafts
 from tasks.report.model_card import model_card
 from tasks.sources.hub import fetch_snapshot
+from tasks.sources.standards import keep_standard
 
 PACKAGES = ("keras", "tensorflow", "numpy", "pyarrow", "datasets", "scikit-learn", "scipy", "prefect")
 
@@ -131,12 +132,14 @@ def publish(
     fingerprint: str,
     facts: Json,
     run: str | None = None,
+    standard: str | None = None,
 ) -> RetrainResult:
     """Release the evaluated model and make it champion or a candidate, or keep it as a rejected draft with the reasons.
 
     stages: cache, triplets, model and report; champion: the version that it was compared with; facts: the sources
-    `train` and `test`, and the `changes` since the champion; run: the id of Prefect's run. Raises ChampionMoved where
-    another run changed the champion meanwhile, and FrozenSetMoved where it took the name of the frozen test set.
+    `train` and `test`, and the `changes` since the champion; run: the id of Prefect's run; standard: the file of the
+    photographs' standard, which the release carries. Raises ChampionMoved where another run changed the champion
+    meanwhile, and FrozenSetMoved where it took the name of the frozen test set.
     """
     artifacts = ensure_writable(config.artifacts_path)
     report = EvaluationReport.from_json(read_report(Path(stages["report"].path)))
@@ -144,6 +147,7 @@ def publish(
     manifest = replace(manifest, made=asdict(Authorship.of(run=run)))
     with scratch_folder(artifacts, "draft") as draft:
         _copy_files(stages, draft)
+        keep_standard(standard, config.data, draft)
         _draw_tower(report, draft)
         with registry_lock(artifacts):
             if champion_state(artifacts).champion != champion:

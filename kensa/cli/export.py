@@ -8,7 +8,7 @@ from typing import Literal
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, VERSION
+from kensa.cli.options import ARTIFACTS, AS_JSON, STANDARD, VERSION
 from kensa.cli.terminal import print_result
 from tasks.core.results import ExportResult
 
@@ -20,19 +20,21 @@ def export(
     version: str = VERSION,
     export_format: Literal["onnx", "savedmodel"] = Option("onnx", "--format", help="Format of the file."),
     out: Path | None = Option(None, metavar="DIR", help="An empty or new folder.", show_default=DEFAULT_FOLDER),
+    standard: Path | None = STANDARD,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
 ) -> None:
     """Write a release as ONNX or SavedModel.
 
     The file gives verdicts without Kensa and Keras. It is written only if it gives the same verdicts as the release.
+    With the standard of kensa maps it takes photographs, too; a release that was trained on its maps carries it.
     """
     from tasks.registry.releases import get_release
 
     get_release(artifacts, version)  # a mistyped name is refused before TensorFlow starts, which takes seconds
     from tasks.export import export as write
 
-    result = write(artifacts, version, export_format, out)
+    result = write(artifacts, version, export_format, out, standard)
     print_result(result, as_json, _print_result)
 
 

@@ -34,6 +34,12 @@ DATA = Option(DATA_FOLDER, metavar="DIR", help="Folder of the caches and stages.
 AS_JSON = Option(False, "--json", help="Print one JSON object on stdout, and nothing else there.")
 CONFIG = Option(None, metavar="NAME", help="Configuration of the source, if it has several.")
 PART = Option(None, metavar="NAME", help="Split of the source to read.", show_default="test, else train, else all")
+STANDARD = Option(
+    None,
+    metavar="PLACE",
+    help="Folder or file of a standard.npz, for photographs.",
+    show_default="the release's own, if it carries one",
+)
 BY = Option(None, metavar="NAME", help="Who wants it, for the journal.", show_default="the system's user")
 REASON = Option(None, metavar="TEXT", help="Why, for the journal.")
 LINE = Option(None, metavar="NAME", help="A product line of kensa.toml, in place of --artifacts.")

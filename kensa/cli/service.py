@@ -10,7 +10,7 @@ from pathlib import Path
 from typer import Exit, Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, DATA, RELEASE
+from kensa.cli.options import ARTIFACTS, AS_JSON, DATA, RELEASE, STANDARD
 from kensa.cli.terminal import print_table
 from tasks.core.errors import ServerUnreachable, SomeLinesFailed
 from tasks.core.log_lines import say
@@ -78,18 +78,19 @@ def serve(
     workers: int = Option(2, min=1, max=256, metavar="N", help="Requests that are judged at the same time."),
     queue: int = Option(64, min=0, max=100_000, metavar="N", help="Further requests that wait; more get 429."),
     max_body: int = Option(16, min=1, max=1024, metavar="MB", help="Largest body of a request."),
+    standard: Path | None = STANDARD,
     artifacts: Path = ARTIFACTS,
 ) -> None:
     """Give verdicts over HTTP until Ctrl-C.
 
-    Maps as JSON, in NumPy's format, as Parquet or Arrow; the verdicts are those of kensa score. Without --release the
-    champion judges, also after a promotion or a rollback, without an interruption. With KENSA_SERVE_TOKEN, or
-    KENSA_SERVE_TOKEN_FILE, requests need the header Authorization: Bearer TOKEN.
+    Maps as JSON, in NumPy's format, as Parquet or Arrow, or photographs; the verdicts are those of kensa score. Without
+    --release the champion judges, also after a promotion or a rollback, without an interruption. With
+    KENSA_SERVE_TOKEN, or KENSA_SERVE_TOKEN_FILE, requests need the header Authorization: Bearer TOKEN.
     """
     from kensa.serving.listener import listen
     from kensa.serving.service import ServiceLimits
 
-    listen(artifacts, release, host, port, ServiceLimits(workers, queue, max_body * 2**20))
+    listen(artifacts, release, host, port, ServiceLimits(workers, queue, max_body * 2**20), standard)
 
 
 @with_examples("kensa doctor", "kensa doctor --json")

@@ -1,5 +1,6 @@
-"""The maps of a request's body: JSON, NumPy's format, Parquet or Arrow. A body is a stranger's, whatever it says.
+"""The maps of a request's body: JSON, NumPy's format, Parquet or Arrow; photographs have a module of their own.
 
+A body is a stranger's, whatever it says.
 What a body claims to hold is compared with the limits before memory is taken for it.
 """
 
@@ -20,7 +21,10 @@ from tasks.config.run import DataConfig
 
 JSON, NPY = "application/json", "application/x-npy"
 PARQUET, ARROW = "application/vnd.apache.parquet", "application/vnd.apache.arrow.stream"
+MULTIPART, IMAGES = "multipart/form-data", ("image/png", "image/tiff", "image/bmp", "image/jpeg")
+PHOTOGRAPHS = (MULTIPART, *IMAGES)
 ReadTable = Callable[[str, bytes, DataConfig], "Parts"]
+ReadPhotographs = Callable[[str, bytes], "Parts"]  # of a Content-Type and a body
 MOST_MAPS = 20_000  # of one request
 MOST_NAME = 200  # characters of a part's name
 MOST_NPY_HEADER = 10_000  # bytes
@@ -42,24 +46,37 @@ class Refused(Exception):  # an answer, not an error of ours
 
 @dataclass(frozen=True)
 class Parts:
-    """maps: (n, values) float32, NaN where a map has another size; names: of the parts, None where they have none."""
+    """maps: (n, values) float32, NaN where a map has another size; names: of the parts, None where they have none.
+
+    registered: of photographs, whether each was aligned with the standard.
+    """
 
     maps: np.ndarray
     names: list[str | None] | None = None
+    registered: list[bool] | None = None
 
 
-def read_parts(content_type: str, body: bytes, data: DataConfig, tables: ReadTable | None = None) -> Parts:
+def read_parts(
+    content_type: str,
+    body: bytes,
+    data: DataConfig,
+    tables: ReadTable | None = None,
+    photographs: ReadPhotographs | None = None,
+) -> Parts:
     """The parts of a body for a release that reads tables as `data` says; raises Refused.
 
-    tables: what reads Parquet and Arrow, by default `read_table` in this process.
+    tables: what reads Parquet and Arrow, by default `read_table` in this process; photographs: what reads those,
+    None for a release that takes none.
     """
     kind = content_type.partition(";")[0].strip().lower()
-    if kind in TABLES:
+    if kind in PHOTOGRAPHS and photographs is not None:
+        parts = photographs(content_type, body)
+    elif kind in TABLES:
         parts = (tables or read_table)(kind, body, data)
     elif kind in READERS:
         parts = READERS[kind](body, data)
     else:
-        kinds = ", ".join([*READERS, *TABLES])
+        kinds = ", ".join([*READERS, *TABLES, *(PHOTOGRAPHS if photographs else ())])
         raise Refused(415, f"Content-Type: expected {kinds}, found {kind[:100] or 'none'}")
     if not len(parts.maps):
         raise Refused(422, "expected at least one map, found none")

@@ -23,12 +23,13 @@ RETRY_SECONDS = 30.0  # after a release that could not be opened
 class CurrentRelease:
     """The release `version`, or the champion, which is followed. Raises what `open_release` does.
 
+    standard: of photographs, for releases that carry none.
     problem: why the champion is not served, empty while it is; changes: how often another took its place.
     """
 
-    def __init__(self, artifacts: Path, version: str | None = None) -> None:
-        self.artifacts, self.version = artifacts, version
-        self.release: ServedRelease = open_release(artifacts, version)
+    def __init__(self, artifacts: Path, version: str | None = None, standard: Path | None = None) -> None:
+        self.artifacts, self.version, self.standard = artifacts, version, standard
+        self.release: ServedRelease = open_release(artifacts, version, standard)
         self.problem, self.changes = "", 0
         self.ended = threading.Event()
 
@@ -55,7 +56,7 @@ class CurrentRelease:
                 self._tell(one_line(error))
 
     def _change(self, champion: str) -> None:
-        before, self.release = self.release, open_release(self.artifacts, champion)
+        before, self.release = self.release, open_release(self.artifacts, champion, self.standard)
         self.changes += 1
         self.problem = ""
         say(f"kensa serve: {self.release.version} judges in place of {before.version}")

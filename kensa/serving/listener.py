@@ -24,17 +24,25 @@ IDLE_CONNECTIONS = 256  # beside those of requests in the queue
 END_SECONDS = 30  # for requests that are under way
 
 
-def listen(artifacts: Path, version: str | None, host: str, port: int, limits: ServiceLimits) -> None:
+def listen(
+    artifacts: Path,
+    version: str | None,
+    host: str,
+    port: int,
+    limits: ServiceLimits,
+    standard: Path | None = None,
+) -> None:
     """Serve a release, or the champion, until SIGINT or SIGTERM.
 
-    Raises BadSetting, MissingExtra, and what opening the release does, before it listens.
+    standard: of photographs, for releases that carry none. Raises BadSetting, MissingExtra, UnfitStandard, and what
+    opening the release does, before it listens.
     """
     limits = replace(limits, token=read_token())
     require_safe_host(host, limits.token)
     require_runtime()
     _require_free(host, port)
     with Heartbeat("open the release"):
-        current = CurrentRelease(artifacts, version)
+        current = CurrentRelease(artifacts, version, None if standard is None else _standard_file(standard))
     application = Service(current, limits).application()
     say(f"kensa serve: {current.release.version} judges at http://{host}:{port}/v1/verdicts; Ctrl-C stops it")
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends in order, and then raises the signal once more
@@ -50,6 +58,16 @@ def listen(artifacts: Path, version: str | None, host: str, port: int, limits: S
         **uvicorn_logging(),
     )
     say("kensa serve: stopped")
+
+
+def _standard_file(place: Path) -> Path:
+    """The file of a standard, or in a folder; raises UnfitStandard, and MissingExtra without OpenCV."""
+    from tasks.imaging.photos import require_opencv
+    from tasks.imaging.standard import STANDARD_FILE, read_standard
+
+    require_opencv()
+    read_standard(place)
+    return place / STANDARD_FILE if place.is_dir() else place
 
 
 def read_token() -> str | None:

@@ -25,13 +25,18 @@ class ServiceMetrics:
         self.registry = CollectorRegistry(auto_describe=False)
         self.requests = Counter("kensa_serve_requests", "Requests for verdicts", ["status"], registry=self.registry)
         self.verdicts = Counter("kensa_serve_verdicts", "Verdicts", ["verdict", "release"], registry=self.registry)
+        self.unregistered = Counter(
+            "kensa_serve_unregistered", "Photographs that were not aligned", ["release"], registry=self.registry
+        )
         self.seconds = Histogram(
             "kensa_serve_request_seconds", "Seconds of a request with verdicts", buckets=SECONDS, registry=self.registry
         )
         self.registry.register(_Present(current, turns))
 
-    def count(self, verdicts: Verdicts) -> None:
-        """Count the verdicts of one request."""
+    def count(self, verdicts: Verdicts, registered: list[bool] | None = None) -> None:
+        """Count the verdicts of one request; registered: of photographs, whether each was aligned."""
+        if registered and not all(registered):
+            self.unregistered.labels(verdicts.release).inc(registered.count(False))
         for verdict, count in Count(verdicts.columns["verdict"].tolist()).items():
             self.verdicts.labels(verdict, verdicts.release).inc(count)
 

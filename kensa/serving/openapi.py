@@ -7,7 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from kensa import __version__
-from kensa.serving.bodies import ARROW, JSON, MOST_MAPS, NPY, PARQUET
+from kensa.serving.bodies import ARROW, IMAGES, JSON, MOST_MAPS, MULTIPART, NPY, PARQUET
+from kensa.serving.photographs import MOST_PHOTOGRAPHS
 from kensa.serving.served_release import NUMBERS, ServedRelease
 
 if TYPE_CHECKING:
@@ -19,8 +20,12 @@ REFUSALS = {
     "408": "the body did not come in time",
     "413": "the body or its content is too large",
     "415": "another Content-Type",
-    "422": "the maps do not fit the release",
+    "422": "the maps or photographs do not fit the release",
     "429": "the queue is full: come again after Retry-After seconds",
+}
+FILES = {
+    "type": "object",
+    "properties": {"photograph": {"type": "array", "items": {"type": "string", "format": "binary"}}},
 }
 SUMMARIES = {
     "/v1/release": "What is known of the release: map size, modes, units, thresholds",
@@ -59,19 +64,28 @@ def _verdicts(release: ServedRelease, limits: ServiceLimits) -> dict[str, Any]:
         f"most {limits.max_body:,} bytes and {MOST_MAPS:,} maps. A table has a column map, or {rows * cols} columns "
         "data0…, and may have a column part."
     )
+    content = {JSON: {"schema": body}, **dict.fromkeys((NPY, PARQUET, ARROW), binary)}
+    if release.standard is not None:
+        content |= {**dict.fromkeys(IMAGES, binary), MULTIPART: {"schema": FILES}}
+        text += _photographs(release.facts["photographs"])
     refusals = {status: {"description": text} for status, text in REFUSALS.items()}
     return {
-        "summary": "Verdicts on maps",
+        "summary": "Verdicts on maps" if release.standard is None else "Verdicts on maps and photographs",
         "description": text,
-        "requestBody": {
-            "required": True,
-            "content": {JSON: {"schema": body}, **dict.fromkeys((NPY, PARQUET, ARROW), binary)},
-        },
+        "requestBody": {"required": True, "content": content},
         "responses": {
             "200": {"description": "The verdicts", "content": {JSON: {"schema": _answer(release)}, ARROW: binary}},
             **refusals,
         },
     }
+
+
+def _photographs(facts: dict[str, Any]) -> str:
+    colour = "grey" if facts["channels"] == 1 else "colour"
+    return (
+        f" Photographs of {facts['height']}×{facts['width']} pixels in {colour}: one as it is, or at most "
+        f"{MOST_PHOTOGRAPHS} files of a form."
+    )
 
 
 def _answer(release: ServedRelease) -> dict[str, Any]:
@@ -83,6 +97,7 @@ def _answer(release: ServedRelease) -> dict[str, Any]:
         "mode": {"enum": release.facts["modes"]},
         **dict.fromkeys(NUMBERS, number),
     }
+    fields |= {} if release.standard is None else {"registered": {"type": "boolean"}}
     verdict = {"type": "object", "properties": fields}
     texts = {"release": {"type": "string"}, "digest": {"type": "string"}}
     return {"type": "object", "properties": {**texts, "verdicts": {"type": "array", "items": verdict}}}

@@ -22,13 +22,17 @@ from tasks.core.errors import MissingExtra, NotServable
 from tasks.core.files import file_digest
 from tasks.core.stages import MANIFEST, verified_manifest
 from tasks.core.text import one_line
+from tasks.imaging.standard import STANDARD_FILE
 from tasks.registry.champion import select_release
 from tasks.registry.releases import Release
 
 if TYPE_CHECKING:
     from tasks.scoring.standalone import Inspector
 
-PACKAGES = {"onnxruntime": "onnxruntime", "onnx": "onnx", "tf2onnx": "tf2onnx"}
+PACKAGES = {name: name for name in ("onnxruntime", "onnx", "tf2onnx")}
+PACKAGES["python_multipart"] = "python-multipart"
+MISSING_OPENCV = "needs OpenCV for them, which the service does not have; run make setup EXTRAS=photos"
+MISSING_STANDARD = "carries no standard; train on maps of kensa maps, or start the service with --standard"
 MAPS_PER_CALL = 1024  # which bounds the memory of a call
 NUMBERS = ("distance", "score", "margin", "beta", "sqrt_ve")
 
@@ -48,12 +52,18 @@ class Verdicts:
 
 @dataclass(frozen=True)
 class ServedRelease:
-    """A release, ready to judge in any number of threads. digest: SHA-256 of its manifest."""
+    """A release, ready to judge in any number of threads.
+
+    digest: SHA-256 of its manifest; standard: the file by which photographs are measured, None for a release that
+    takes none, and `takes_maps_alone` says why.
+    """
 
     version: str
     digest: str
     data: DataConfig
     inspector: Inspector
+    standard: Path | None = None
+    takes_maps_alone: str = ""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -75,28 +85,42 @@ def require_runtime() -> None:
         raise MissingExtra("kensa serve", ", ".join(missing), "serve")
 
 
-def open_release(artifacts: Path, version: str | None) -> ServedRelease:
+def open_release(artifacts: Path, version: str | None, standard: Path | None = None) -> ServedRelease:
     """The release of that name, or the champion; exported first where that was not done yet, which takes a while.
 
-    Raises what `select_release` does, and NotServable.
+    standard: a standard of photographs, or its folder, for a release that carries none. Raises what `select_release`
+    does, and NotServable.
     """
     release = select_release(artifacts, version)
-    digest = file_digest(release.path / MANIFEST)
-    folder = artifacts / "exports" / f"serve-{release.version}-{digest[:12]}"
-    if not _is_export_of(folder, digest):
-        _export(artifacts, release, folder)
+    digest, own = file_digest(release.path / MANIFEST), release.path / STANDARD_FILE
+    if own.is_file():
+        wanted, words = own if has_opencv() else None, []
+    else:
+        wanted, words = standard, [] if standard is None else ["--standard", str(standard)]
+    photographs = None if wanted is None else file_digest(wanted)
+    name = "-".join(["serve", release.version, digest[:12], *([photographs[:8]] if photographs else [])])
+    folder = artifacts / "exports" / name
+    if not _is_export_of(folder, digest, photographs):
+        _export(artifacts, release, folder, words)
     return _open(release, digest, folder)
 
 
-def _is_export_of(folder: Path, digest: str) -> bool:
+def has_opencv() -> bool:
+    """Whether photographs can be read here."""
+    return importlib.util.find_spec("cv2") is not None
+
+
+def _is_export_of(folder: Path, digest: str, photographs: str | None) -> bool:
+    """Whether a folder holds the whole export of a manifest, with this standard (both SHA-256)."""
     manifest = verified_manifest(folder) if folder.is_dir() else None
-    return manifest is not None and manifest.get("manifest") == digest
+    found = manifest and (manifest.get("manifest"), (manifest.get("photographs") or {}).get("standard"))
+    return found == (digest, photographs)
 
 
-def _export(artifacts: Path, release: Release, folder: Path) -> None:
+def _export(artifacts: Path, release: Release, folder: Path, more: list[str]) -> None:
     """Write the export, in place of one that is damaged; it is ours, and made again at any time."""
     shutil.rmtree(folder, ignore_errors=True)
-    words = ["export", release.version, "--format", "onnx", "--artifacts", str(artifacts), "--out", str(folder)]
+    words = ["export", release.version, "--format", "onnx", "--artifacts", str(artifacts), "--out", str(folder), *more]
     done = subprocess.run(
         [sys.executable, "-m", "kensa", *words],
         env={**os.environ, "KENSA_LOG_FORMAT": "text"},
@@ -115,6 +139,11 @@ def _open(release: Release, digest: str, folder: Path) -> ServedRelease:
 
     data = DataConfig(**release.manifest.config["data"])
     # One thread a call: requests are judged side by side, and threads of one would wait for those of another.
-    served = ServedRelease(release.version, digest, data, Inspector(folder / "model.onnx", threads=1))
+    inspector = Inspector(folder / "model.onnx", threads=1)
+    standard, reason = folder / STANDARD_FILE if "photographs" in inspector.facts else None, ""
+    if standard is None:
+        carries = (release.path / STANDARD_FILE).is_file()
+        reason = f"{release.version} {MISSING_OPENCV if carries else MISSING_STANDARD}"
+    served = ServedRelease(release.version, digest, data, inspector, standard, reason)
     served.judge(np.zeros((1, data.rows * data.cols), np.float32))  # the first call is slow: not somebody's part
     return served

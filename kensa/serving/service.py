@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -19,10 +20,11 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from kensa.serving.answers import answer_body
-from kensa.serving.bodies import Refused, read_parts
+from kensa.serving.bodies import Parts, Refused, read_parts
 from kensa.serving.champion import CurrentRelease
 from kensa.serving.metrics import CONTENT_TYPE, ServiceMetrics
 from kensa.serving.openapi import description, page
+from kensa.serving.served_release import ServedRelease
 from kensa.serving.table_process import TableReaders
 from kensa.serving.turns import Turns
 
@@ -101,11 +103,16 @@ class Service:
 
     def _answer(self, kind: str, body: bytes, accepted: str) -> Response:
         release = self.current.release  # once: another may take its place meanwhile
-        parts = read_parts(kind, body, release.data, self.tables.read)
+        parts = read_parts(kind, body, release.data, self.tables.read, partial(self._photographs, release))
         verdicts = release.judge(parts.maps)
-        media_type, content = answer_body(verdicts, parts.names, accepted)
-        self.metrics.count(verdicts)
+        media_type, content = answer_body(verdicts, parts, accepted)
+        self.metrics.count(verdicts, parts.registered)
         return Response(content, headers={**HEADERS, "Kensa-Release": verdicts.release}, media_type=media_type)
+
+    def _photographs(self, release: ServedRelease, kind: str, body: bytes) -> Parts:
+        if release.standard is None:
+            raise Refused(415, f"Content-Type: expected maps, found photographs: {release.takes_maps_alone}")
+        return self.tables.read_photographs(kind, body, release.standard)
 
     async def _body(self, request: Request) -> bytes:
         """The body, read no further than the cap and waited for no longer than the limit."""

@@ -1,4 +1,4 @@
-"""Reads tables of strangers in processes of their own.
+"""Reads tables and photographs of strangers in processes of their own.
 
 Arrow's native readers end the process for some bodies: of 10 000 with random changes one did. A reader that ends is
 replaced, and its request is refused.
@@ -7,13 +7,16 @@ replaced, and its request is refused.
 from __future__ import annotations
 
 import threading
+from pathlib import Path
+from typing import Any
 
 from kensa.serving.bodies import Parts, Refused, read_table
+from kensa.serving.photographs import read_photographs
 from tasks.config.run import DataConfig
 from tasks.core.errors import ProcessDied
 from tasks.core.worker_process import WorkerProcess
 
-READ = f"{__name__}:read_as_child"
+READ, READ_PHOTOGRAPHS = f"{__name__}:read_as_child", f"{__name__}:read_photographs_as_child"
 
 
 class TableReaders:
@@ -25,12 +28,19 @@ class TableReaders:
 
     def read(self, kind: str, body: bytes, data: DataConfig) -> Parts:
         """The parts of a table of this content type; raises Refused."""
+        return self._call(READ, kind, body, data)
+
+    def read_photographs(self, content_type: str, body: bytes, standard: Path) -> Parts:
+        """The photographs of a body, measured by the standard of that file; raises Refused."""
+        return self._call(READ_PHOTOGRAPHS, content_type, body, standard)
+
+    def _call(self, function: str, kind: str, body: bytes, by: Any) -> Parts:
         reader = getattr(self.own, "reader", None) or self._start()
         try:
-            answer = reader.call(READ, kind, body, data)
+            answer = reader.call(function, kind, body, by)
         except ProcessDied:
             self._end(reader)
-            raise Refused(400, f"body: expected {kind}, found what cannot be read") from None
+            raise Refused(400, f"body: expected {kind[:100]}, found what cannot be read") from None
         if isinstance(answer, tuple):
             raise Refused(*answer)
         return answer
@@ -57,5 +67,13 @@ def read_as_child(kind: str, body: bytes, data: DataConfig) -> Parts | tuple[int
     """In the child: the parts, or the status and reason of a refusal."""
     try:
         return read_table(kind, body, data)
+    except Refused as refused:
+        return refused.status, str(refused)
+
+
+def read_photographs_as_child(content_type: str, body: bytes, standard: Path) -> Parts | tuple[int, str]:
+    """In the child: the parts, or the status and reason of a refusal."""
+    try:
+        return read_photographs(content_type, body, standard)
     except Refused as refused:
         return refused.status, str(refused)

@@ -88,11 +88,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class CachedSource:
-    """A source in Kensa's Parquet form."""
+    """A source in Kensa's Parquet form. standard: the file of the photographs' standard that came with it, if any."""
 
     resolved: PinnedSource
     stage: Stage
     facts: CacheFacts = field(repr=False)
+    standard: str | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -7,8 +7,10 @@ standard.npz    format, rows, cols, original (2,) height and width of the photog
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
@@ -25,6 +27,7 @@ MAX_WINDOW_SIDE = 8  # pixels after reduction: 64 values describe a window
 MAX_STANDARD_PHOTOS = 1000
 DARK, DARKER, DEPTH_RATIO = 1 / 4, 1 / 15.9, 3.5  # of its range, what 14 and 12 bits in a file of 16 reach
 FLAT_DEVIATION = 1e-6  # of the values 0..1 of a photograph that shows nothing
+MAX_STANDARD_BYTES = 2**30  # of its file, unpacked: a standard may come with a stranger's dataset
 UNIT_ARRAYS = ("m", "r", "mean_y", "V", "precision")
 
 
@@ -165,6 +168,7 @@ def read_standard(path: Path) -> Standard:
     """The standard of a file, or of a folder that holds one; UnfitStandard where it is none, or of a later Kensa."""
     file = path / STANDARD_FILE if path.is_dir() else path
     try:
+        _require_small(file)
         with np.load(file, allow_pickle=False) as arrays:
             if int(arrays["format"]) > STANDARD_FORMAT:
                 raise UnfitStandard(
@@ -174,8 +178,31 @@ def read_standard(path: Path) -> Standard:
             options = MapOptions(**{name: arrays[name].item() for name in vars(MapOptions())})
             mean, original = arrays["mean"], tuple(arrays["original"].tolist())
             photos = frozenset(arrays["photos"].tolist())
-    except (OSError, ValueError, KeyError) as error:
+        _require_shapes(unit, options, mean, original)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, zlib.error, MemoryError) as error:
         raise UnfitStandard(
             f"{file}: expected a standard as kensa maps writes it, found none: {one_line(error)}"
         ) from None
     return Standard(WindowGrid(options.rows, options.cols, *mean.shape[:2], unit), mean, original, options, photos)
+
+
+def _require_small(file: Path) -> None:
+    """Raise ValueError for a file that would take too much memory."""
+    with ZipFile(file) as packed:
+        size = sum(info.file_size for info in packed.infolist())
+    if size > MAX_STANDARD_BYTES:
+        raise ValueError(f"it has {size:,} bytes, more than {MAX_STANDARD_BYTES:,}")
+
+
+def _require_shapes(unit: rt.UnitSpace, options: MapOptions, mean: np.ndarray, original: tuple[int, ...]) -> None:
+    """Raise ValueError where the arrays do not fit one another, or hold what is no finite number."""
+    windows, height, width = options.rows * options.cols, *mean.shape[:2]
+    values = mean.size // windows
+    shapes = {"m": (windows, values), "r": (windows,), "mean_y": (windows, 2)}
+    shapes |= dict.fromkeys(("V", "precision"), (windows, 2, 2))
+    fits = all(getattr(unit, name).shape == shape for name, shape in shapes.items())
+    whole = height % options.rows == width % options.cols == 0 and mean.shape[2:] in ((), (3,)) and len(original) == 2
+    if not (fits and whole):
+        raise ValueError("its arrays do not fit one another")
+    if not all(np.isfinite(array).all() for array in (mean, *(getattr(unit, name) for name in UNIT_ARRAYS))):
+        raise ValueError("it has values that are not finite")

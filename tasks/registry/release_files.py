@@ -13,6 +13,8 @@ reference.npz     held-out records that drift is measured against (tasks/monitor
 labels.parquet    records whose label may be wrong; labels.html shows them
 report.json       the evaluation; report.html shows it; roc.svg, confusion.svg and history.svg are pictures of it, which
                   releases of earlier versions lack
+standard.npz      the standard of photographs (tasks/imaging/standard.py), where the training source came with one: then
+                  the release takes photographs
 own/              the source of a tower or distance of one's own, which the release is judged with
 README.md         the model card; tower.svg is its picture, which releases of earlier versions lack
 """

@@ -8,6 +8,7 @@ falls on the same side. Only TensorFlow has float64 within a graph.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from keras import ops
 
 from tasks.core.files import file_digest
 from tasks.core.stages import MANIFEST
+from tasks.imaging.standard import read_standard
 from tasks.model.fused_score import peak
 from tasks.registry.loading import LoadedRelease
 from tasks.scoring.verdicts import VERDICTS, verdict_codes
@@ -118,7 +120,9 @@ class ExportFacts:
     """The content of `facts.json`, of an export's manifest, and of the metadata within the model.
 
     manifest: SHA-256 of the release's manifest; weights: digest of its weights; modes, verdicts: what the output codes
-    mean; units: of `distance` and of `score`; thresholds: by name, each with value, rule, unit and interval.
+    mean; units: of `distance` and of `score`; thresholds: by name, each with value, rule, unit and interval;
+    photographs: their height, width and channels, the registration, and SHA-256 of the standard, where the export
+    takes photographs.
     """
 
     export: int
@@ -135,14 +139,16 @@ class ExportFacts:
     distance: dict[str, Any]
     units: dict[str, str]
     thresholds: dict[str, dict[str, Any]]
+    photographs: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The facts as one JSON object."""
-        return asdict(self)
+        """The facts as one JSON object; without photographs as earlier versions wrote them."""
+        facts = asdict(self)
+        return facts if self.photographs else {name: facts[name] for name in facts if name != "photographs"}
 
 
-def export_facts(release: LoadedRelease, export_format: str) -> ExportFacts:
-    """The facts of a release exported in a format."""
+def export_facts(release: LoadedRelease, export_format: str, standard: Path | None = None) -> ExportFacts:
+    """The facts of a release exported in a format; standard: the file of the photographs' standard, if any."""
     classifier, data = release.classifier, release.data
     return ExportFacts(
         export=EXPORT_VERSION,
@@ -159,4 +165,13 @@ def export_facts(release: LoadedRelease, export_format: str) -> ExportFacts:
         distance=classifier.distance.get_config(),
         units={"distance": classifier.distance.name, "score": classifier.unit},
         thresholds={name: threshold.as_json() for name, threshold in release.thresholds.items()},
+        photographs=None if standard is None else _photographs(standard),
     )
+
+
+def _photographs(file: Path) -> dict[str, Any]:
+    standard = read_standard(file)
+    height, width = standard.original
+    channels, register = 1 if standard.mean.ndim == 2 else 3, standard.options.register
+    sizes = {"height": height, "width": width, "channels": channels}
+    return {**sizes, "register": register, "standard": file_digest(file)}

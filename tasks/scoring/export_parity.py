@@ -84,12 +84,13 @@ def gate_maps(release: LoadedRelease) -> dict[str, np.ndarray]:
 
 def gate(release: LoadedRelease, run: Run) -> ParityReport:
     """Compare the exported model `run` with the release on every set; raises ParityLost."""
-    sets = {name: _compare(release, maps, run, name) for name, maps in gate_maps(release).items()}
+    sets = {name: compare(release, maps, run, name) for name, maps in gate_maps(release).items()}
     _require_unreadable(release, run)
     return ParityReport(sets)
 
 
-def _compare(release: LoadedRelease, maps: np.ndarray, run: Run, name: str) -> SetParity:
+def compare(release: LoadedRelease, maps: np.ndarray, run: Run, name: str) -> SetParity:
+    """Compare the exported model with the release on maps (n, values), which are called `name`; raises ParityLost."""
     embedded = release.classifier.embed(maps)
     outputs, expected = run(maps), predict_embedded(release, maps, embedded)
     distances = release.classifier.mode_distances(embedded)

@@ -2,6 +2,7 @@
 
     python verdict.py maps.npy              one JSON object a map, on the standard output
     python verdict.py maps.npy > verdicts.jsonl
+    python verdict.py left.png right.png    the same for photographs, where the export has a standard.npz (and OpenCV)
 
 `maps.npy` holds numbers, n maps of rows × cols values: its shape is (n, rows, cols) or (n, rows·cols). A single map
 (rows, cols) will do. The model lies beside this program as `model.onnx`, and contains its modes and thresholds.
@@ -19,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,11 @@ FIELDS = """each verdict has:
   margin    threshold minus score: negative for a part that is not good
   beta      level of the map: 1 is that of the mode's mean map
   sqrt_ve   how much the map's shape differs from the mode's mean map, in the map's unit
+of a photograph also:
+  file        its name
+  registered  whether it was aligned with the good parts; false: another part, or the camera moved
 """
+PHOTOGRAPHS = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 
 
 class Inspector:
@@ -95,29 +101,71 @@ def load_maps(path: Path) -> np.ndarray:
     return maps
 
 
+def photograph_verdicts(paths: list[Path], inspector: Inspector, standard: Path) -> Iterator[dict[str, Any] | str]:
+    """The verdict on each photograph, or a line that says why there is none.
+
+    standard: the export's standard.npz. Raises OSError and ValueError where the export takes no photographs.
+    """
+    if "photographs" not in inspector.facts:
+        raise ValueError(f"{paths[0]}: expected maps.npy: {inspector.facts['release']} takes no photographs")
+    try:
+        from photographs import Standard  # beside this program
+    except ImportError as error:
+        raise ValueError(f"{paths[0]}: expected OpenCV (opencv-python-headless) for photographs: {error}") from None
+    measure = Standard(standard).measure
+    for path in paths:
+        try:
+            measured = measure(path.read_bytes())
+            (verdict,) = inspector.verdicts(measured.map)
+            yield {"file": str(path), **verdict, "registered": measured.registered}
+        except (OSError, ValueError) as error:
+            yield f"{path}: {error}"
+
+
 def _finite(number: np.floating) -> float | None:
     return float(number) if np.isfinite(number) else None
 
 
 def main(words: list[str] | None = None) -> int:
-    """Print the verdicts on a file of maps; 0, or 2 where the maps or the model cannot be used."""
+    """Print the verdicts on maps or photographs; 0, or 2 where one of them or the model cannot be used."""
     parser = argparse.ArgumentParser(
-        description="Print the verdict on each inspection map of a file, as one JSON object a line.",
+        description="Print the verdict on each inspection map or photograph, as one JSON object a line.",
         epilog=FIELDS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("maps", type=Path, metavar="MAPS.npy", help="maps as numpy.save writes them, (n, rows, cols)")
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="MAPS.npy: maps as numpy.save writes them, (n, rows, cols); or photographs: PNG, TIFF, BMP, JPEG",
+    )
     parser.add_argument("--model", type=Path, default=MODEL, metavar="FILE", help="model.onnx beside it by default")
     arguments = parser.parse_args(words)
+    code = 0
     try:
-        if not arguments.model.is_file():
-            raise FileNotFoundError(f"{arguments.model}: no such model; name it with --model")
-        for verdict in Inspector(arguments.model).verdicts(load_maps(arguments.maps)):
-            print(json.dumps(verdict))
+        for verdict in _verdicts(arguments.files, arguments.model):
+            if isinstance(verdict, dict):
+                print(json.dumps(verdict))
+            else:
+                code = 2
+                print(f"{parser.prog}: {verdict}", file=sys.stderr)
     except (OSError, ValueError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
-    return 0
+    return code
+
+
+def _verdicts(files: list[Path], model: Path) -> Iterator[dict[str, Any] | str]:
+    if not model.is_file():
+        raise FileNotFoundError(f"{model}: no such model; name it with --model")
+    inspector = Inspector(model)
+    photographs = [path for path in files if path.suffix.lower() in PHOTOGRAPHS]
+    for path in files:
+        if path not in photographs:
+            yield from inspector.verdicts(load_maps(path))
+    if photographs:
+        yield from photograph_verdicts(photographs, inspector, model.with_name("standard.npz"))
 
 
 if __name__ == "__main__":

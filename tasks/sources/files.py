@@ -20,6 +20,7 @@ from tasks.core.stages import get_or_make_stage
 from tasks.core.text import one_line
 from tasks.data.card import CARDS
 from tasks.data.listing import TABLE_KINDS, is_verdicts, table_kind
+from tasks.imaging.standard import STANDARD_FILE
 
 FILES = "files"  # the folder of a stage that holds what was unpacked or fetched
 MAX_MEMBERS = 100_000
@@ -77,7 +78,10 @@ def unpack(archive: Path, revision: str, keep: Path, source: str) -> Path:
 
 
 def extract(archive: Path, folder: Path, source: str) -> None:
-    """Unpack tables and cards; UnreadableSource for a damaged, locked or too large archive, and one without tables."""
+    """Unpack tables, cards and a standard.
+
+    Raises UnreadableSource for a damaged, locked or too large archive, and one without tables.
+    """
     try:
         with zipfile.ZipFile(archive) as file:
             members = _members(file, source)
@@ -90,7 +94,7 @@ def extract(archive: Path, folder: Path, source: str) -> None:
 
 
 def _members(file: zipfile.ZipFile, source: str) -> list[zipfile.ZipInfo]:
-    """The tables and cards; no hidden file, and none whose name leads out of the folder."""
+    """The tables, the cards and a standard; no hidden file, and none whose name leads out of the folder."""
     infos = file.infolist()
     members = [
         info for info in infos if _is_read(PurePosixPath(info.filename.replace("\\", "/"))) and not info.is_dir()
@@ -108,7 +112,7 @@ def _members(file: zipfile.ZipFile, source: str) -> list[zipfile.ZipInfo]:
 
 def _is_read(path: PurePosixPath) -> bool:
     visible = not any(part.startswith(".") for part in path.parts) and not path.is_absolute()
-    return visible and (table_kind(path.name) is not None or str(path) in CARDS)
+    return visible and (table_kind(path.name) is not None or str(path) in {*CARDS, STANDARD_FILE})
 
 
 def _extract_member(file: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:

@@ -29,6 +29,7 @@ from tasks.core.proxies import configured_proxies, require_usable_proxies
 from tasks.core.text import one_line
 from tasks.data.card import CARDS
 from tasks.data.listing import TABLE_PATTERNS
+from tasks.imaging.standard import STANDARD_FILE
 
 READ_BYTES = 1 << 20
 
@@ -110,13 +111,13 @@ def last_seen_head(head: Path) -> str | None:
 
 
 def fetch_snapshot(name: str, revision: str, path: str = "") -> Path:
-    """The folder with the tables and cards of a dataset's commit; what is here already is not fetched again.
+    """The folder with the tables, cards and standard of a dataset's commit; what is here already is not fetched again.
 
     path: a folder, a file or a pattern, where only those tables are wanted.
     """
     from huggingface_hub import snapshot_download
 
-    patterns = [*map(_in_any_case, TABLE_PATTERNS), *CARDS]
+    patterns = [*map(_in_any_case, TABLE_PATTERNS), *CARDS, STANDARD_FILE]
     if path:
         patterns = [path, *(f"{path}/{pattern}" for pattern in patterns)]
     with translate_hub_errors(f"{name}@{revision}"):

@@ -27,6 +27,7 @@ from tasks.core.stages import get_or_make_stage
 from tasks.core.text import one_line
 from tasks.data.card import CARDS
 from tasks.data.listing import TABLE_KINDS, table_kind
+from tasks.imaging.standard import STANDARD_FILE
 from tasks.sources.address import is_pattern
 from tasks.sources.files import FILES, digest_of_contents, extract, is_archive
 
@@ -38,8 +39,9 @@ TIMES = ("LastModified", "last_modified", "Last-Modified", "mtime", "updated", "
 
 @dataclass(frozen=True)
 class RemoteFiles:
-    """The tables, cards and archives at an address. `paths`: in the store by relative name; `marks`: of their contents.
+    """The tables, cards, archives and standard at an address.
 
+    `paths`: in the store by relative name; `marks`: of their contents, but for the standard's;
     `is_folder`: the names and the card of the files decide which are read.
     """
 
@@ -119,7 +121,10 @@ def _of_infos(address: str, store: Any, infos: list[dict[str, Any]], root: str, 
             f"{address}: expected {', '.join(TABLE_KINDS)} or zip files, found {found}"
         )
     marks = {name: _mark(store, info) for name, info in chosen.items()}
-    return RemoteFiles(store, {name: info["name"] for name, info in chosen.items()}, marks, is_folder)
+    paths = {name: info["name"] for name, info in chosen.items()}
+    if is_folder and STANDARD_FILE in named:  # it belongs to no revision
+        paths[STANDARD_FILE] = named[STANDARD_FILE]["name"]
+    return RemoteFiles(store, paths, marks, is_folder)
 
 
 def _relative(path: str, root: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ import pytest
 from support.commands import SMALL
 from support.flow_runs import in_place, run_flow
 from support.inspected_parts import inspected, map_column, wide_records
+from support.photographs import small_standard
 
 from flows.retrain import retrain
 from tasks.core.errors import BadSetting, SomeLinesFailed
@@ -139,9 +141,12 @@ def test_too_few_good_records_for_the_target_are_known_before_the_training(serve
     assert table[0]["check"] == "enough good calibration records"
 
 
-def test_lines_on_one_dataset_are_told_apart_and_the_run_of_all_shows_what_came_of_each(served, server, hidden):
+def test_lines_on_one_dataset_are_told_apart_and_the_run_of_all_shows_what_came_of_each(
+    served, server, hidden, tmp_path
+):
     (served.folder / "parts").mkdir()
     pq.write_table(map_column(hidden(160)), served.folder / "parts" / "table.parquet")
+    shutil.copyfile(small_standard(tmp_path / "standard") / "standard.npz", served.folder / "parts" / "standard.npz")
     words = ", ".join(f'"{key}={value}"' for key, value in SMALL.items())
     lines = {"terminal": "./parts", "nihon": "./parts", "absent": "./absent"}
     texts = [
@@ -153,6 +158,8 @@ def test_lines_on_one_dataset_are_told_apart_and_the_run_of_all_shows_what_came_
         changed = run_flow(retrain, line="terminal", settings=["gate.beat_raw_by=1"])
         mistaken = run_flow(retrain, line="terminal", settings=["fit.epochs=many"])
     assert isinstance(run.error, SomeLinesFailed)
+    carried = served.folder / "artifacts" / "terminal" / "releases" / "v1" / "standard.npz"
+    assert carried.exists(), "the release carries the standard of the photographs behind its maps"
     assert (changed.result.status, changed.result.champion) == ("rejected", "v1"), "for this run, the gate is another"
     assert isinstance(mistaken.error, BadSetting)
     assert server.get(f"/flow_runs/{run.id}")["name"].startswith("all lines 20")

@@ -51,6 +51,13 @@ def test_a_branch_is_pinned_to_its_commit_and_its_tables_are_brought(hub, tmp_pa
     assert resolve("acme/boards@main", pinned.revision, tmp_path / "data").revision == pinned.revision
 
 
+def test_the_standard_of_photographs_is_brought_too(hub, tmp_path):
+    hub.commit("acme/boards", {"standard.npz": b"a standard", "old/standard.npz": b"another"})
+    folder = Path(download(resolve("acme/boards", None, tmp_path / "data")).folder)
+    assert (folder / "standard.npz").read_bytes() == b"a standard"
+    assert not (folder / "old" / "standard.npz").exists()
+
+
 def test_files_that_look_like_data_and_are_not_fetched_are_known_without_another_request(hub, tmp_path):
     files = {"new/parts.xlsx": b"PK", "data/train.csv.bak": b"1", ".git/old.xlsx": b"PK", "photo.png": b"x"}
     hub.commit("acme/boards", files)

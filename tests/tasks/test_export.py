@@ -13,17 +13,22 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from support.photographs import carry_standard, small_standard
 from support.project import ROOT
 from support.releases import reseal
 from support.scored_parts import with_distance
 
 from tasks import export as module
-from tasks.core.errors import MissingExtra, NotExportable, ParityLost, UnusableFolder
+from tasks.core.errors import BadSetting, MissingExtra, NotExportable, ParityLost, UnfitStandard, UnusableFolder
+from tasks.core.files import file_digest
 from tasks.export import export
+from tasks.imaging.photos import list_photos
+from tasks.imaging.standard import read_standard
 from tasks.model.distances import Distance, distance
 from tasks.registry.loading import load_release
 from tasks.registry.release_files import ThresholdSettings
 from tasks.scoring.export_formats import PACKAGES, run_onnx
+from tasks.scoring.photograph_parity import DRAWN_PHOTOGRAPHS
 from tasks.scoring.verdicts import predict
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="an export is made on TensorFlow")
@@ -57,6 +62,53 @@ def test_an_export_holds_the_model_and_all_that_is_said_of_it(exported):
         assert facts.items() <= manifest.items()
         assert manifest["parity"] == vars(result.parity)
         assert manifest["parity"].items() <= parity.items()
+
+
+@pytest.fixture(scope="module")
+def photographed(artifacts, tmp_path_factory):
+    """The folder of a standard, and artifacts whose release carries it."""
+    folder = tmp_path_factory.mktemp("photographed")
+    standard = small_standard(folder / "standard")
+    shutil.copytree(artifacts, folder / "artifacts")
+    carry_standard(folder / "artifacts", standard)
+    return standard, folder / "artifacts"
+
+
+def test_an_export_takes_photographs_where_the_release_carries_a_standard(photographed, tmp_path):
+    standard, carrying = photographed
+    result = export(carrying, "v1", "onnx", tmp_path / "out")
+    names = {"facts.json", "parity.json", "README.md", "manifest.json", "model.onnx", "verdict.py"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*names, "photographs.py", "standard.npz"}
+    facts, parity = (json.loads((tmp_path / "out" / name).read_text()) for name in ("facts.json", "parity.json"))
+    size = {"height": 144, "width": 156, "channels": 1, "register": "rigid"}
+    assert facts["photographs"] == {**size, "standard": file_digest(standard / "standard.npz")}
+    assert parity["sets"]["photographs"]["records"] == DRAWN_PHOTOGRAPHS
+    assert "144×156 pixels in grey" in (tmp_path / "out" / "README.md").read_text()
+    assert export(carrying, "v1", "onnx", tmp_path / "out") == replace(result, status="unchanged")
+
+
+def test_a_standard_is_given_to_a_release_that_carries_none(photographed, artifacts, tmp_path):
+    standard, carrying = photographed
+    assert export(artifacts, "v1", "onnx", tmp_path / "out", standard).status == "exported"
+    assert (tmp_path / "out" / "photographs.py").exists()
+    with pytest.raises(UnusableFolder, match="found something else"):
+        export(artifacts, "v1", "onnx", tmp_path / "out")
+    with pytest.raises(BadSetting, match="--standard: expected --format onnx with it, found savedmodel"):
+        export(artifacts, "v1", "savedmodel", tmp_path / "saved", standard)
+    other = small_standard(tmp_path / "other", 6, 8)
+    with pytest.raises(UnfitStandard, match="expected a standard of 4×5 maps, found one of 6×8"):
+        export(artifacts, "v1", "onnx", tmp_path / "no", other)
+    other = small_standard(tmp_path / "shift", register="shift")
+    with pytest.raises(UnfitStandard, match="v1 carries the standard of its own training maps, found another"):
+        export(carrying, "v1", "onnx", tmp_path / "no", other)
+    assert not (tmp_path / "no").exists()
+
+
+def test_without_opencv_an_export_takes_maps_alone_and_says_so(photographed, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None if name == "cv2" else name)
+    export(photographed[1], "v1", "onnx", tmp_path / "out")
+    assert "photographs" not in json.loads((tmp_path / "out" / "facts.json").read_text())
+    assert "run make setup EXTRAS=photos" in capsys.readouterr().err
 
 
 def test_without_the_packages_of_onnx_it_says_what_to_install(artifacts, monkeypatch):
@@ -144,17 +196,19 @@ def test_the_usage_in_the_export_runs(exported, kind, hidden, tmp_path, monkeypa
 
 
 @pytest.mark.slow
-def test_a_thousand_records_in_an_environment_without_keras(exported, small_release, hidden, tmp_path):
-    """ONNX Runtime and numpy of the lock, in an environment of their own: the shop floor's machine."""
+def test_records_and_photographs_in_an_environment_without_keras(
+    exported, small_release, photographed, hidden, tmp_path
+):
+    """ONNX Runtime, numpy and OpenCV of the lock, in an environment of their own: the shop floor's machine."""
     python, uv = tmp_path / "venv" / "bin" / "python", Path(sys.executable).parent / "uv"
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"], check=True)
-    packages = ["onnxruntime", "numpy"]
+    packages = ["onnxruntime", "numpy", "opencv-python-headless"]
     pinned = [line.split(" ")[0] for line in LOCK.read_text().splitlines() if line.split("==")[0] in packages]
     install = [uv, "pip", "install", "--quiet", "--python", python, "--constraint", LOCK, *packages]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"{' '.join(pinned)} cannot be had on this machine: {done.stderr.strip()[-200:]}")
-    absent = "import importlib.util as u, sys; sys.exit(any(map(u.find_spec, ('keras', 'tensorflow', 'tasks'))))"
+    absent = "import importlib.util as u, sys; sys.exit(any(map(u.find_spec, ('keras', 'tensorflow', 'tasks', 'PIL'))))"
     assert subprocess.run([python, "-c", absent], check=False, cwd=tmp_path).returncode == 0
     maps = hidden(each=334, seed=11).maps[:1000]
     np.save(tmp_path / "maps.npy", maps)
@@ -162,3 +216,11 @@ def test_a_thousand_records_in_an_environment_without_keras(exported, small_rele
     done = subprocess.run([python, program, tmp_path / "maps.npy"], capture_output=True, text=True, check=True)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["verdict"] for row in rows] == predict(small_release, maps).verdict.tolist()
+    standard, carrying = photographed
+    export(carrying, "v1", "onnx", tmp_path / "out")
+    photos = list_photos(standard / "good")
+    words = [python, "verdict.py", *(photo.path for photo in photos)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=tmp_path / "out")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    measured = np.stack([read_standard(standard).to_map(photo).map.ravel() for photo in photos])
+    assert [row["verdict"] for row in rows] == predict(small_release, measured).verdict.tolist()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import inspected_parts as parts
+from support.photographs import small_standard
 from support.project import ROOT
 
 from tasks.core.errors import ChampionMoved, DamagedRelease, SourceUnreachable, UnusableFolder
@@ -79,6 +80,14 @@ def test_a_release_is_complete_sealed_and_champion(tmp_path):
     assert "\n- status: **released**" in (folder / "README.md").read_text()
     assert "](tower.svg)" in (folder / "README.md").read_text()
     assert "<!-- 168 parameters in all -->" in (folder / "tower.svg").read_text()
+
+
+def test_the_standard_of_the_training_source_is_in_the_release(tmp_path):
+    standard = small_standard(tmp_path / "source", parts.ROWS, parts.COLS) / "standard.npz"
+    stages, config = parts.judged(tmp_path), parts.configured(tmp_path)
+    result = publish(stages, config, None, "a" * 64, parts.FACTS, standard=str(standard))
+    assert (Path(result.path) / "standard.npz").read_bytes() == standard.read_bytes()
+    assert json.loads((Path(result.path) / MANIFEST).read_text())["files"]["standard.npz"] == file_digest(standard)
 
 
 def test_a_report_without_layers_gives_no_picture(tmp_path):

@@ -37,6 +37,11 @@ def test_a_release_leaves_the_house_and_the_second_time_it_is_there(exporting):
             "kensa: artifacts: expected an empty folder, or the same export of v1",
             marks=pytest.mark.slow,
         ),
+        pytest.param(
+            *(("v1", "--standard", "none.npz"), {}),
+            "kensa: none.npz: expected a standard as kensa maps writes it, found none",
+            marks=pytest.mark.slow,
+        ),
         (
             ("v1", "--format", "pickle"),
             {},
@@ -48,7 +53,7 @@ def test_a_release_leaves_the_house_and_the_second_time_it_is_there(exporting):
             marks=pytest.mark.slow,
         ),
     ],
-    ids=["release", "folder", "format", "backend"],
+    ids=["release", "folder", "standard", "format", "backend"],
 )
 def test_bad_words_are_told_in_one_line(exporting, words, env, line):
     done = exporting.kensa("export", *words, **env)

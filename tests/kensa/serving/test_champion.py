@@ -44,7 +44,7 @@ def test_the_champion_is_followed_and_a_named_release_is_kept(old_line, followin
 
 
 def test_one_that_cannot_be_opened_changes_nothing_and_is_told_once(old_line, following, monkeypatch, capsys):
-    def fail(artifacts, version):
+    def fail(artifacts, version, standard):
         raise NotServable(f"{version}: no")
 
     monkeypatch.setattr(champion, "open_release", fail)

@@ -55,6 +55,7 @@ def test_bad_words_are_one_line(place):
             (("--host", "0.0.0.0"), "--host 0.0.0.0: expected KENSA_SERVE_TOKEN with it, found none"),
             ((), "artifacts: expected a champion, found none"),
             (("--release", "v9"), "v9: no such release in artifacts"),
+            (("--standard", "none.npz"), "none.npz: expected a standard as kensa maps writes it, found none"),
         ):
             done = place.kensa("serve", *words)
             assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done.err

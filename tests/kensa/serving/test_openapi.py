@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 from kensa.serving.openapi import description, page
 from kensa.serving.service import ServiceLimits
 from tasks.config.run import DataConfig
 
-RELEASE = SimpleNamespace(data=DataConfig(rows=2, cols=3), facts={"verdicts": ["good"], "modes": ["<b>", "1"]})
+FACTS = {"verdicts": ["good"], "modes": ["<b>", "1"]}
+RELEASE = SimpleNamespace(data=DataConfig(rows=2, cols=3), facts=FACTS, standard=None)
+CAMERA = SimpleNamespace(
+    data=DataConfig(rows=2, cols=3),
+    facts={**FACTS, "photographs": {"height": 20, "width": 30, "channels": 3}},
+    standard=Path("standard.npz"),
+)
 
 
 def test_it_names_the_size_of_a_map_the_limits_and_the_modes():
@@ -20,6 +27,14 @@ def test_it_names_the_size_of_a_map_the_limits_and_the_modes():
     assert fields["properties"]["mode"] == {"enum": ["<b>", "1"]}
     assert "security" not in document
     assert "security" in description(RELEASE, ServiceLimits(token="x" * 16))
+
+
+def test_photographs_are_described_where_the_release_takes_them():
+    documents = [description(release, ServiceLimits()) for release in (RELEASE, CAMERA)]
+    without, post = (document["paths"]["/v1/verdicts"]["post"] for document in documents)
+    assert "Photographs of 20×30 pixels in colour" in post["description"]
+    more = set(post["requestBody"]["content"]) - set(without["requestBody"]["content"])
+    assert more == {"multipart/form-data", "image/png", "image/tiff", "image/bmp", "image/jpeg"}
 
 
 def test_the_page_escapes_what_it_shows():

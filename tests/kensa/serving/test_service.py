@@ -119,6 +119,12 @@ def test_the_release_and_the_interface_are_described(service):
 
 def test_what_is_refused_closes_the_connection_and_changes_nothing(service, old_line):
     large = npy(np.zeros((20_000, 20)))
+    alone = service.post(b"x", "image/png")
+    assert (alone.status_code, alone.json()["refused"]) == (
+        415,
+        "Content-Type: expected maps, found photographs: v2 carries no standard; train on maps of kensa maps, or start "
+        "the service with --standard",
+    )
     refused = {
         415: (b"x", "text/plain"),
         400: (b"x", NPY),

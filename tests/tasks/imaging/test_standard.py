@@ -7,6 +7,7 @@ import pytest
 from support.photographs import write_photographs
 
 from tasks.core.errors import BadSetting, UnfitStandard, UnreadablePhotos
+from tasks.imaging import standard
 from tasks.imaging.demo import demo_photographs, good_photographs
 from tasks.imaging.photos import list_photos
 from tasks.imaging.standard import MapOptions, make_standard, read_standard, write_standard
@@ -123,6 +124,34 @@ def test_a_file_that_is_no_standard_is_refused(tmp_path, good):
     arrays = dict(np.load(tmp_path / "standard.npz"))
     np.savez(tmp_path / "standard.npz", **arrays | {"format": 2})
     with pytest.raises(UnfitStandard, match="a later Kensa made it"):
+        read_standard(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"m": np.zeros((48, 3))}, "its arrays do not fit one another"),
+        ({"V": np.zeros((47, 2, 2))}, "its arrays do not fit one another"),
+        ({"mean": np.zeros((48, 63), np.float32)}, "its arrays do not fit one another"),
+        ({"original": np.array([144])}, "its arrays do not fit one another"),
+        ({"precision": np.full((48, 2, 2), np.nan)}, "not finite"),
+        ({"rows": np.array(0)}, "rows"),
+        ({"register": np.array("warp")}, "register"),
+    ],
+)
+def test_a_standard_of_another_form_is_refused(tmp_path, good, change, message):
+    """It may come with a stranger's dataset."""
+    write_standard(make_standard(list_photos(good), OPTIONS), tmp_path)
+    np.savez(tmp_path / "standard.npz", **dict(np.load(tmp_path / "standard.npz")) | change)
+    with pytest.raises(UnfitStandard, match=message):
+        read_standard(tmp_path)
+
+
+def test_a_standard_that_would_fill_the_memory_is_refused_unread(tmp_path, good, monkeypatch):
+    write_standard(make_standard(list_photos(good), OPTIONS), tmp_path)
+    monkeypatch.setattr(standard, "MAX_STANDARD_BYTES", 1000)
+    monkeypatch.setattr(standard.np, "load", None)
+    with pytest.raises(UnfitStandard, match="bytes, more than 1,000"):
         read_standard(tmp_path)
 
 

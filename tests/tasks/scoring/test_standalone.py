@@ -84,6 +84,7 @@ def test_help_says_what_goes_in_and_what_comes_out(capsys):
         (["none.npy", "--model", "MODEL"], "none.npy"),
         (["text.npy", "--model", "MODEL"], "text.npy: expected numbers as numpy.save writes them"),
         (["maps.npy", "--model", "MODEL"], "expected maps of 2×3 values"),
+        (["part.png", "--model", "MODEL"], "part.png: expected maps.npy: v1 takes no photographs"),
     ],
 )
 def test_a_mistake_is_one_line(model, tmp_path, capsys, monkeypatch, words, message):

@@ -57,11 +57,14 @@ def test_a_pattern_takes_tables_alone(tmp_path):
 
 def test_an_archive_is_unpacked_once_and_again_where_it_was_damaged(tmp_path):
     path = archive(
-        tmp_path / "p.zip", {"lots/a.csv": "1", "README.md": "a card", "lots/photo.png": "x", "__MACOSX/._a.csv": "x"}
+        tmp_path / "p.zip",
+        {"lots/a.csv": "1", "README.md": "a card", "lots/photo.png": "x", "__MACOSX/._a.csv": "x", "standard.npz": "x"},
     )
     pinned = pin_archive(path, tmp_path / "data")
     folder = unpack(path, pinned.revision, tmp_path / "data", "p.zip")
-    assert {file.relative_to(folder).as_posix() for file in folder.rglob("*.*")} == {"lots/a.csv", "README.md"}
+    assert {file.relative_to(folder).as_posix() for file in folder.rglob("*.*")} == {
+        *("lots/a.csv", "README.md", "standard.npz")
+    }
     made = (folder / "lots" / "a.csv").stat().st_mtime_ns
     assert unpack(path, pinned.revision, tmp_path / "data", "p.zip") == folder
     assert (folder / "lots" / "a.csv").stat().st_mtime_ns == made

@@ -59,6 +59,14 @@ def test_what_is_here_is_not_fetched_again_and_a_change_is_another_revision(memo
     assert (fetch(second)[0] / "a.csv").read_bytes() == b"data0,label\n2,a\n"
 
 
+def test_a_standard_comes_along_and_belongs_to_no_revision(memory, tmp_path):
+    before = pin_address("memory://parts", tmp_path).revision
+    memory.pipe("/parts/standard.npz", b"a standard")
+    assert pin_address("memory://parts", tmp_path).revision == before
+    files, names = fetched("memory://parts", tmp_path)
+    assert (files, names) == ({"lots/a.csv", "lots/b.parquet", "README.md", "standard.npz"}, None)
+
+
 def test_what_has_changed_since_it_was_pinned_is_not_read(memory, tmp_path):
     pinned = pin_address("memory://parts/lots", tmp_path)
     memory.pipe("/parts/lots/a.csv", b"later")
