@@ -3,7 +3,8 @@
 `records.parquet` holds each distinct record once: `record` (its hash), `map` (fixed-size list of float32, row-major),
 `label`, `mode`, `group`, and `id`, the name of the first part with this map. A wide triplet set is split up: its
 distinct anchors go to `anchors.parquet`, its rows to `triplets.parquet` as row numbers of the two.
-`contradictory.txt` lists the records with several labels or modes.
+`contradictory.txt` lists the records with several labels or modes. Labels that people decided stand in place of the
+source's own, and `decided.json` says which records they are (tasks/data/decided_labels.py).
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ from tasks.config.fingerprints import cache_digest
 from tasks.config.run import DataConfig
 from tasks.core.errors import UnfitData
 from tasks.core.facts import CacheFacts
-from tasks.core.files import ensure_writable
+from tasks.core.files import ensure_writable, write_json
 from tasks.core.progress import RecordCounter, note_line
 from tasks.core.results import CachedSource, DownloadedSource
 from tasks.core.stages import get_or_make_stage
 from tasks.data.card import read_card
 from tasks.data.checks import DataChecks
+from tasks.data.decided_labels import LabelOverlay
 from tasks.data.decode import DecodedBlock, decode
 from tasks.data.listing import list_tables
 from tasks.data.readers import FILE_CHECKS, TableSource, open_source
+from tasks.data.records import DECIDED_CODES
 from tasks.data.schema import detect_layout
 from tasks.data.selection import was_read_otherwise
 from tasks.sources.standards import find_standard
@@ -47,7 +50,10 @@ def cache(downloaded: DownloadedSource, data: DataConfig, data_folder: Path, hel
     digest = cache_digest(_reading(downloaded), data, held_out)
 
     def make(draft: Path) -> dict[str, Any]:
-        return _write(open_source(downloaded, data, held_out), data, draft).as_json()
+        parts = downloaded.parts or (downloaded,)
+        folders = [Path(part.folder) for part in parts if part.names is None and part.folder]
+        overlay = LabelOverlay.read(folders, data, adds=not held_out)
+        return _write(open_source(downloaded, data, held_out), data, draft, overlay).as_json()
 
     stage = get_or_make_stage(root, "records", digest, make)
     facts = CacheFacts.from_json(stage.facts)
@@ -70,19 +76,24 @@ def _reading(downloaded: DownloadedSource) -> str:
     return f"{source.revision}, read anew" if otherwise else source.revision
 
 
-def _write(table: TableSource, data: DataConfig, draft: Path) -> CacheFacts:
+def _write(table: TableSource, data: DataConfig, draft: Path, overlay: LabelOverlay) -> CacheFacts:
     """Read all batches once: check them, and write them where the columns are fit; raises UnfitData."""
     layout = detect_layout(table.schema, data)
     checks, progress = DataChecks(layout, data), RecordCounter("read")
     writers = _Writers(draft, data.rows * data.cols) if layout.fit else None
     for batch in table.batches:
-        blocks = list(decode(batch, layout, data))
+        blocks = [overlay.relabel(block) for block in decode(batch, layout, data)]
         checks.update(blocks)
         progress.update(checks.rows)
         if writers:
             writers.add(blocks)
+    if writers and (added := overlay.additions()):
+        checks.update([added])
+        writers.add([added])
     if writers:
         writers.close(checks.contradictory)
+        if codes := overlay.codes():
+            write_json(draft / DECIDED_CODES, codes)
     findings = (*table.findings, *layout.findings, *checks.result())
     if any(finding.required and not finding.success for finding in findings):
         raise UnfitData(table.name, findings)
@@ -95,6 +106,7 @@ def _write(table: TableSource, data: DataConfig, draft: Path) -> CacheFacts:
         labels=dict(sorted(labels.items())),
         groups=[block.group for block in layout.blocks if block.group],
         findings=findings,
+        decided=overlay.summary(),
     )
 
 

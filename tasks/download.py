@@ -16,7 +16,7 @@ from tasks.core.errors import UnknownSource, UnreadableSource
 from tasks.core.files import file_digest
 from tasks.core.results import DownloadedSource, PinnedSource
 from tasks.data.card import read_card
-from tasks.data.listing import TABLE_KINDS, list_tables, other_data, table_kind
+from tasks.data.listing import DECIDED_FILE, TABLE_KINDS, list_tables, other_data, table_kind
 from tasks.data.selection import READING_VERSION, card_reading, was_read_otherwise
 from tasks.imaging.demo import demo_revision
 from tasks.sources.address import HubName, exists, hub_name, is_pattern, split_choice, split_sources
@@ -142,6 +142,8 @@ def _content_revision(folder: Path) -> str:
         contents: list[Any] = [(name, file_digest(folder / name)) for name in names]
         contents += [("reading", str(READING_VERSION))] if was_read_otherwise(listing, card) else []
         contents += card_reading(listing, card)
+        if (folder / DECIDED_FILE).is_file():
+            contents += [("labels that people decided", file_digest(folder / DECIDED_FILE))]
     except OSError as error:
         raise UnreadableSource(f"{folder}: {error.strerror}; make its files readable") from None
     return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:40]

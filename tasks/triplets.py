@@ -23,6 +23,7 @@ from tasks.core.results import CachedSource, Finding, Stage
 from tasks.core.stages import get_or_make_stage
 from tasks.data.bank import Bank, write_maps
 from tasks.data.checks import MIN_MODE_RECORDS
+from tasks.data.decided_labels import CHOSEN, NEW_CHOSEN, NEW_RANDOM
 from tasks.data.map_statistics import ModeMeans, tee_means
 from tasks.data.records import Records, read_records
 from tasks.data.sampling import triplets_by_part
@@ -75,6 +76,7 @@ def _make(
     records, dropped = _usable(source)
     has_test = test is not None and not pooled
     part, split_by = _split(records, config.split, has_test)
+    records, part, decided = _place_decided(records, part, split_by, train.facts.decided)
     if has_test:
         test_records, overlap = _held_out(read_records(test.stage.path), records)
         dropped |= overlap
@@ -97,8 +99,35 @@ def _make(
         triplets=counts,
         brought_anchors=_compare_anchors(source, bank),
         pooled=pooled,
+        decided=decided,
     )
     return bank, facts
+
+
+def _place_decided(
+    records: Records, part: np.ndarray, split_by: str, counts: Json | None
+) -> tuple[Records, np.ndarray, Json | None]:
+    """Records and parts (n,) by where people's labels may be used, and the counts with what came of it.
+
+    A model's own doubts choose most of the parts that people look at: such parts would bias a test. So of added parts
+    only those that were picked at random go to the test set, with their whole lot, and the others are trained on. Parts
+    of a lot that the source has go where the lot is. What was chosen and is in the test set is left out.
+    """
+    if counts is None:
+        return records, part, None
+    code = records.decided
+    units = (
+        np.where(records.group != "", records.group, records.hash.astype(str))
+        if split_by == "group"
+        else (records.hash.astype(str))
+    )
+    new = (code >= NEW_CHOSEN) & ~np.isin(units, units[code < NEW_CHOSEN])
+    part = np.where(new, np.where(np.isin(units, units[new & (code == NEW_RANDOM)]), TEST, 0), part).astype(np.int8)
+    left_out = (part == TEST) & np.isin(code, (CHOSEN, NEW_CHOSEN))
+    random_test = int(((part == TEST) & (code == NEW_RANDOM)).sum())
+    kept = np.flatnonzero(~left_out)
+    counts = {**counts, "random_test": random_test, "left_out": int(left_out.sum())}
+    return records.select(kept), part[kept], counts
 
 
 def _pool(train: Records, test: Records) -> Records:

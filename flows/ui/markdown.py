@@ -64,6 +64,11 @@ def split_text(facts: BankFacts, language: str = "en") -> str:
     )
     dropped = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in facts.dropped.items())
     notes = [f"Split by {facts.split_by}"] + ([dropped] if dropped else [])
+    if facts.decided:
+        notes.append(
+            "Labels by people: {changed} changed, {confirmed} confirmed, {added} parts added; {random_test} randomly "
+            "picked parts are in the test set, {left_out} others were left out of it".format(**facts.decided)
+        )
     if facts.pooled:
         notes.append(
             "{in_train} of the test source's {test_records} records are in the training source too, {unshared} would "

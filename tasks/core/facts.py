@@ -10,7 +10,11 @@ from tasks.core.results import Finding
 
 @dataclass(frozen=True)
 class CacheFacts:
-    """A cached source: its layout, its rows and distinct records, the records of each mode and label, its checks."""
+    """A cached source: its layout, its rows and distinct records, the records of each mode and label, its checks.
+
+    decided: how many labels people `changed` and `confirmed`, how many parts they `added`, and how many `people`; None
+    without any.
+    """
 
     source_kind: str
     rows: int
@@ -19,10 +23,11 @@ class CacheFacts:
     labels: dict[str, int]
     groups: list[str]
     findings: tuple[Finding, ...]
+    decided: Json | None = None
 
     def as_json(self) -> Json:
         """The facts as the manifest holds them."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_json(cls, manifest: Json) -> CacheFacts:
@@ -39,7 +44,9 @@ class BankFacts:
     part (`triplets_train`, …), and of the source's triplets (`triplets_brought`, `triplets_crossing`, …).
     `brought_anchors`: how far the source's anchors are from those of the training records; None without any.
     `pooled`: where training and test source are split as one, the numbers of the test source's records, of those that
-    the training source has too, and of those that would be left to test on.
+    the training source has too, and of those that would be left to test on. `decided`: as in CacheFacts, and how many
+    randomly picked parts are in the test set (`random_test`) and how many decided records were left out of it, because
+    they were not picked at random (`left_out`).
     """
 
     size: tuple[int, int]
@@ -52,13 +59,14 @@ class BankFacts:
     triplets: dict[str, int]
     brought_anchors: Json | None = None
     pooled: Json | None = None
+    decided: Json | None = None
 
     def as_json(self) -> Json:
         """The facts as the manifest holds them."""
         rows, cols = self.size
         counts = {name: getattr(self, name) for name in ("records", "modes", "good", "groups")}
         values = {"split_by": self.split_by, **self.triplets, **counts, "values": rows * cols, "size": [rows, cols]}
-        optional = {"brought_anchors": self.brought_anchors, "pooled": self.pooled}
+        optional = {"brought_anchors": self.brought_anchors, "pooled": self.pooled, "decided": self.decided}
         return {**self.dropped, **values, **{name: value for name, value in optional.items() if value is not None}}
 
     @classmethod
@@ -71,6 +79,7 @@ class BankFacts:
             triplets={name: count for name, count in manifest.items() if name.startswith("triplets_")},
             brought_anchors=manifest.get("brought_anchors"),
             pooled=manifest.get("pooled"),
+            decided=manifest.get("decided"),
         )
 
 

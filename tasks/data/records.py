@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,8 @@ import pyarrow.parquet as pq
 
 BATCH_ROWS = 4096
 BUFFER_BYTES = 1 << 20  # of the column of maps that Arrow reads at once; without it, a whole row group
-COLUMNS = ("file", "row", "hash", "label", "mode", "group", "contradictory", "id")
+COLUMNS = ("file", "row", "hash", "label", "mode", "group", "contradictory", "id", "decided")
+DECIDED_CODES = "decided.json"  # of a cache folder with labels that people decided
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Records:
     files: where their maps are; file, row (n,) ints: in which of them, and its row there, ascending; hash (n,)
     S32 hex; label, mode, group (n,) str ("" where there is no group); contradictory (n,) bool; triplets
     (t, 3) int64: row in `anchors`, positive row, negative row; anchors (a, values) float32 of the source,
-    anchor_mode (a,) str; id (n,) str, what names the part, "" in a cache of an earlier version.
+    anchor_mode (a,) str; id (n,) str, what names the part, "" in a cache of an earlier version; decided (n,) int8,
+    the code of tasks/data/decided_labels.py.
     """
 
     files: tuple[Path, ...]
@@ -37,6 +40,7 @@ class Records:
     anchors: np.ndarray
     anchor_mode: np.ndarray
     id: np.ndarray
+    decided: np.ndarray
 
     def __len__(self) -> int:
         return len(self.hash)
@@ -91,7 +95,16 @@ def read_records(folder: str | Path) -> Records:
         anchors=anchors,
         anchor_mode=anchor_mode,
         id=_texts(table["id"]) if has_ids else np.full(len(hashes), ""),
+        decided=_read_codes(folder, hashes),
     )
+
+
+def _read_codes(folder: Path, hashes: np.ndarray) -> np.ndarray:
+    """The codes (n,) int8 of records whose label people decided, 0 of all others."""
+    if not (folder / DECIDED_CODES).exists():
+        return np.zeros(len(hashes), np.int8)
+    codes = json.loads((folder / DECIDED_CODES).read_text(encoding="utf-8"))
+    return np.array([codes.get(key.decode(), 0) for key in hashes.tolist()], np.int8)
 
 
 def _read_wide_triplets(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

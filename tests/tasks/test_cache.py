@@ -18,7 +18,10 @@ from tasks.cache import cache
 from tasks.config.run import DataConfig
 from tasks.core.errors import UnfitData, UnusableFolder
 from tasks.core.results import DownloadedSource, PinnedSource
+from tasks.data.decided_labels import CHOSEN, NEW_RANDOM, DecidedLabel, write_decided
+from tasks.data.listing import DECIDED_FILE
 from tasks.data.records import Records, maps_of, read_records
+from tasks.download import download, resolve
 
 TWIN = """
 import sys
@@ -242,3 +245,28 @@ def test_the_manifest_names_every_file(tmp_path, part):
     assert set(manifest["files"]) == set(contents(folder)) - {"manifest.json"}
     assert manifest["digest"].startswith(folder.name.removeprefix("records-"))
     assert cached_source.stage.facts == manifest
+
+
+def test_labels_that_people_decided_stand_in_place_of_the_sources(tmp_path, part):
+    folder = tmp_path / "source"
+    folder.mkdir()
+    pq.write_table(parts.map_column(part), folder / "table.parquet")
+    before = resolve(str(folder), None, tmp_path)
+    decide(folder, part)
+    after = resolve(str(folder), None, tmp_path)
+    assert before.revision != after.revision
+    cached_source = cache(download(after), DataConfig(4, 5), tmp_path / "data")
+    records = read_records(cached_source.stage.path)
+    assert (len(records), records.mode[0], records.label[0]) == (37, "2", "1")
+    assert (records.mode[-1], records.id[-1], records.decided[-1]) == ("1", "SN-9", NEW_RANDOM)
+    assert records.decided.tolist() == [CHOSEN, *[0] * 35, NEW_RANDOM]
+    assert cached_source.facts.decided == {"changed": 1, "confirmed": 0, "added": 1, "people": 1}
+    assert cache(download(before), DataConfig(4, 5), tmp_path / "data").stage.digest != cached_source.stage.digest
+
+
+def decide(folder: Path, part: parts.Parts) -> None:
+    """The first record, which is of mode 0, is of mode 2; and a part that the source does not have."""
+    values = {"by": "M. Sato", "when": "2026-01-02T03:04:05+00:00"}
+    (folder / DECIDED_FILE).parent.mkdir()
+    new = DecidedLabel(part.maps[0] + 1, "1", "1", "random", True, part="SN-9", **values)
+    write_decided(folder / DECIDED_FILE, [DecidedLabel(part.maps[0], "1", "2", "chosen", False, **values), new])

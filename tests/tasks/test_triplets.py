@@ -7,16 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from support import inspected_parts as parts
 
 from flows.ui.markdown import split_text
+from tasks.cache import cache
 from tasks.config.run import SplitConfig, TripletsConfig
 from tasks.core.errors import UnfitData
 from tasks.core.facts import BankFacts
 from tasks.core.results import Stage
 from tasks.data.bank import Bank, load_bank
+from tasks.data.decided_labels import DecidedLabel, write_decided
+from tasks.data.listing import DECIDED_FILE
 from tasks.data.split import PARTS, linked_components
+from tasks.download import download, resolve
 from tasks.triplets import natural_order, triplets
 
 
@@ -345,3 +350,63 @@ def test_a_record_of_both_sources_is_not_counted_as_one_of_a_known_group_too(tmp
     both = joined(replace(fresh, group=np.full(len(fresh), "other")), part.take([0, 7, 31]))
     facts = triplets(train, parts.cached(parts.map_column(both), tmp_path, config, name="held out"), config).facts
     assert (facts["test_in_train"], facts["test_group_in_train"], facts["records"]["test"]) == (3, 0, len(fresh))
+
+
+def with_decisions(part: parts.Parts, folder: Path, decided: list[DecidedLabel]) -> tuple[Bank, dict]:
+    """The bank of a folder source beside which people's labels lie."""
+    source = folder / "source"
+    (source / DECIDED_FILE).parent.mkdir(parents=True)
+    pq.write_table(parts.map_column(part), source / "table.parquet")
+    write_decided(source / DECIDED_FILE, decided)
+    config = parts.configured(folder)
+    cached = cache(download(resolve(str(source), None, folder)), config.data, config.data_path)
+    stage = triplets(cached, None, config)
+    return load_bank(stage.path), stage.facts
+
+
+def decision(values: np.ndarray, **changes: object) -> DecidedLabel:
+    facts = {"label": "1", "mode": "1", "picked": "chosen", "new": True, "by": "M. Sato", "when": "2026-01-02"}
+    return DecidedLabel(values, **facts | changes)
+
+
+def part_of(bank: Bank, one: DecidedLabel) -> str | None:
+    rows = np.flatnonzero(bank.hash == one.key.hex().encode())
+    return PARTS[bank.part[rows[0]]] if len(rows) else None
+
+
+def test_of_added_parts_only_random_ones_are_tested_on(tmp_path, part):
+    added = [decision(part.maps[i] + 1, picked=picked) for i, picked in enumerate(("chosen", "random") * 6)]
+    bank, facts = with_decisions(part, tmp_path, added)
+    assert [part_of(bank, one) for one in added] == ["train", "test"] * 6
+    assert facts["decided"] == {"changed": 0, "confirmed": 0, "added": 12, "people": 1, "random_test": 6, "left_out": 0}
+    assert "6 randomly picked parts are in the test set" in split_text(BankFacts.from_json(facts))
+
+
+def test_a_chosen_record_of_the_test_set_is_left_out_and_a_random_one_stays(tmp_path, part):
+    plain, _ = make_bank(parts.map_column(part), tmp_path / "plain")
+    chosen, picked = plain.maps[plain.rows("test")[:2]]
+    same = {"mode": "0", "label": "0", "new": False}
+    decided = [decision(chosen, **same), decision(picked, picked="random", **same)]
+    trained = decision(plain.maps[plain.rows("train")[0]], **same)
+    bank, facts = with_decisions(part, tmp_path, [*decided, trained])
+    assert part_of(bank, decided[0]) is None
+    assert facts["decided"]["left_out"] >= 1
+    assert part_of(bank, decided[1]) in PARTS
+    assert part_of(bank, trained) is not None
+
+
+def test_a_new_lot_stays_together(tmp_path):
+    part = parts.inspected(modes=3, each=24, groups=6)
+    lots = {"a": ("chosen", "random"), "b": ("chosen", "chosen"), part.group[0]: ("random", "chosen")}
+    added = [
+        decision(part.maps[3 * number + i] + 1, picked=picked, group=lot)
+        for number, (lot, both) in enumerate(lots.items())
+        for i, picked in enumerate(both)
+    ]
+    bank, facts = with_decisions(part, tmp_path, added)
+    where = PARTS[bank.part[bank.group == part.group[0]][0]]
+    assert [part_of(bank, one) for one in added[:4]] == [None, "test", "train", "train"]
+    assert part_of(bank, added[4]) == where
+    for lot in np.unique(bank.group):
+        assert len(set(bank.part[bank.group == lot].tolist())) == 1, "a lot is in one part of the split"
+    assert facts["decided"]["random_test"] >= 1
