@@ -23,7 +23,7 @@ FLOORS = [
     {"model"},
     {"registry"},
     {"evaluation", "scoring"},
-    {"promotion", "monitoring"},
+    {"promotion", "monitoring", "review"},
     {"report"},
     {"pages"},
 ]

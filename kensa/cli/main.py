@@ -35,6 +35,7 @@ COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first
     "history": ("audit.history", "Show all models of a line on one page: is it getting better?"),
     "trace": ("audit.trace", "Tell every verdict on a part, by which release, and on what evidence."),
     "approve": ("audit.approve", "Make a candidate the champion, or refuse it."),
+    "review": ("audit.review", "Open a page on which people decide the labels of parts, one key each."),
     "journal": ("audit.journal", "List what became of a line's models: when, by whom and why."),
     "score": ("score", "Give a verdict on each part of a source."),
     "serve": ("service", "Give verdicts over HTTP until Ctrl-C."),
@@ -51,7 +52,7 @@ COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first
 }
 GLOBAL_OPTIONS = {"--verbose": 0, "--log-level": 1, "--log-format": 1}  # with the number of words that follow
 SERVICES = ("up",)  # their log is what people read
-UNTIL_STOPPED = ("up", "watch", "serve")  # a signal is how they end
+UNTIL_STOPPED = ("up", "watch", "serve", "review")  # a signal is how they end
 NO_ADDRESSES = "failed to map segment"  # what the loader says of a library for which ulimit -v leaves no room
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

@@ -94,6 +94,18 @@ class UnfitRelease(BadInput):
     """A release whose distance, thresholds or map size do not belong together."""
 
 
+class NothingToPublish(BadInput):
+    """No decision that the dataset does not have."""
+
+
+class NothingToReview(BadInput):
+    """No part that people should look at."""
+
+
+class DecidedMeanwhile(BadInput):
+    """Another person decided on the same part after it was shown."""
+
+
 class NewerRelease(BadInput):
     """A release in a format that only a later Kensa can read."""
 
@@ -192,6 +204,10 @@ class DamagedRelease(Failure):
 
 class DamagedJournal(Failure):
     """A journal of which an entry was changed, removed or moved."""
+
+
+class DamagedDecisions(Failure):
+    """The reviewers' decisions are not as they were written."""
 
 
 class DamagedLedger(Failure):

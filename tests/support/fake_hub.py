@@ -82,11 +82,19 @@ class Refusal(Exception):
         self.answer = page({"error": message}, status, {"X-Error-Code": code, "X-Error-Message": message} | headers)
 
 
+class Proposal(NamedTuple):
+    """A pull request: its title, and what it changes."""
+
+    title: str
+    changes: dict[str, bytes | None]
+
+
 @dataclass
 class Repo:
     """A repository: its commits, oldest first, each with all of its files, and who may read it."""
 
     commits: dict[str, Files] = field(default_factory=dict)
+    proposals: list[Proposal] = field(default_factory=list)  # pull requests
     count: int = 0  # commits ever made, so that a sha never comes back
     private: bool = False
     gated: bool = False
@@ -154,6 +162,10 @@ class Hub:
         """The content of every file at `revision`."""
         repository = self._repos[kind, repo]
         return dict(repository.commits[repository.find(revision)])
+
+    def proposals(self, repo: str, kind: str = "datasets") -> list[Proposal]:
+        """The pull requests, oldest first."""
+        return self._repos[kind, repo].proposals
 
     def private(self, repo: str, token: str, kind: str = "datasets") -> None:
         """From now on only `token` sees that the repository exists."""
@@ -229,11 +241,26 @@ class Hub:
         if what in ("preupload", "commit") and not ask.token:
             raise Refusal(401, "RepoNotFound", "Invalid username or password.")
         if what == "commit":
-            new = repo.add(changes(ask.body))
-            return page({"commitUrl": f"{self._url(kind, name)}/commit/{new}", "commitOid": new})
+            return page(self._commit(ask, repo, sha, self._url(kind, name)))
         if what not in PAGES:
             raise Refusal(404, "", f"No such page: {ask.path}")
         return PAGES[what](ask, repo.commits[sha], sha, unquote(path or ""))
+
+    def _commit(self, ask: Ask, repo: Repo, head: str, url: str) -> dict[str, str]:
+        """A commit, unless another came after the parent that it names; or a pull request."""
+        header = next(x["value"] for x in map(json.loads, ask.body.splitlines()) if x["key"] == "header")
+        if header.get("parentCommit", head) != head:
+            raise Refusal(412, "", "A commit has happened since. Please refresh and try again.")
+        if "create_pr=1" in ask.query:
+            repo.proposals.append(Proposal(header["summary"], changes(ask.body)))
+            number = len(repo.proposals)
+            return {
+                "commitUrl": f"{url}/commit/{head}",
+                "commitOid": head,
+                "pullRequestUrl": f"{url}/discussions/{number}",
+            }
+        new = repo.add(changes(ask.body))
+        return {"commitUrl": f"{url}/commit/{new}", "commitOid": new}
 
     def _create(self, ask: Ask) -> Answer:
         whoami(ask)

@@ -1,0 +1,1 @@
+"""People look at parts: which ones, what they decided, and how their decisions reach the dataset."""
