@@ -75,7 +75,7 @@ def read_decided(path: Path) -> list[DecidedLabel]:
     for row, label in zip(rows, decided, strict=True):
         if label.key.hex() != row["record"]:
             raise UnreadableSource(
-                f"{path}: the map of {row['record'][:10]} is not the one that was decided; restore it"
+                f"{path}: the map of record {str(row['record'])[:10]} is not the one that was decided; restore it"
             )
     return decided
 

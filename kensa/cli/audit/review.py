@@ -20,7 +20,7 @@ from tasks.core.errors import BadSetting
 )
 def review(
     source: list[str] | None = Argument(
-        None, metavar="[SOURCE]...", help=f"New parts: {SOURCE_FORMS}.", show_default="the doubtful labels alone"
+        None, metavar="SOURCE", help=f"New parts: {SOURCE_FORMS}.", show_default="the doubtful labels alone"
     ),
     publish: bool = Option(False, "--publish", help="Bring the decisions to the dataset, and end."),
     pull_request: bool = Option(False, "--pull-request", help="With --publish: as a pull request on the Hub."),

@@ -28,7 +28,7 @@ PROMISED = {  # commands and options of the first version: scripts and product l
     "trace": "PART --artifacts --json --line",
     "approve": "VERSION --artifacts --by --json --line --reason --refuse",
     "history": "--artifacts --json --language --line --out",
-    "review": "--artifacts --by --data --json --language --line --most --port --publish --pull-request --random "
+    "review": "SOURCE --artifacts --by --data --json --language --line --most --port --publish --pull-request --random "
     "--reason",
     "journal": "--artifacts --json --last --line --verify",
     "score": "SOURCE --against --artifacts --json --language --out --release --report",
