@@ -4,7 +4,7 @@
 `label`, `mode`, `group`, and `id`, the name of the first part with this map. A wide triplet set is split up: its
 distinct anchors go to `anchors.parquet`, its rows to `triplets.parquet` as row numbers of the two.
 `contradictory.txt` lists the records with several labels or modes. Labels that people decided stand in place of the
-source's own, and `decided.json` says which records they are (tasks/data/decided_labels.py).
+source's own, and `decided.json` says which records they are (tasks/sources/decided_labels.py).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from tasks.core.results import CachedSource, DownloadedSource
 from tasks.core.stages import get_or_make_stage
 from tasks.data.card import read_card
 from tasks.data.checks import DataChecks
-from tasks.data.decided_labels import LabelOverlay
 from tasks.data.decode import DecodedBlock, decode
 from tasks.data.listing import list_tables
 from tasks.data.readers import FILE_CHECKS, TableSource, open_source
 from tasks.data.records import DECIDED_CODES
 from tasks.data.schema import detect_layout
 from tasks.data.selection import was_read_otherwise
+from tasks.sources.decided_labels import LabelOverlay
 from tasks.sources.standards import find_standard
 
 

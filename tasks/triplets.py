@@ -23,13 +23,13 @@ from tasks.core.results import CachedSource, Finding, Stage
 from tasks.core.stages import get_or_make_stage
 from tasks.data.bank import Bank, write_maps
 from tasks.data.checks import MIN_MODE_RECORDS
-from tasks.data.decided_labels import CHOSEN, NEW_CHOSEN, NEW_RANDOM
 from tasks.data.map_statistics import ModeMeans, tee_means
 from tasks.data.records import Records, read_records
 from tasks.data.sampling import triplets_by_part
 from tasks.data.schema import listed
 from tasks.data.split import PARTS, linked_components, split_units
 from tasks.evaluation.least_sizes import MIN_TEST_RECORDS
+from tasks.sources.decided_labels import CHOSEN, NEW_CHOSEN, NEW_RANDOM
 
 GIANT_COMPONENT = 0.5  # share of all records; a component of more than that cannot stay together
 TEST = PARTS.index("test")

@@ -20,7 +20,7 @@ TABLE_PATTERNS = [*(f"*.{kind}" for kind in TABLE_KINDS), *(f"*.{kind}.gz" for k
 # Of other files that people keep data in. Archives and copies of tables are recognised by the table's own ending.
 DATA_ENDINGS = {*TABLE_KINDS, "xlsx", "xls", "xlsm", "ods", "feather", "orc", "avro", "pkl", "pickle", "npy", "h5"}
 DATA_ENDINGS |= {"hdf5", "mat", "sqlite", "db", "zip", "tar", "tgz", "7z", "rar"}
-DECIDED_FILE = ".kensa/labels.parquet"  # labels that people decided (tasks/data/decided_labels.py)
+DECIDED_FILE = ".kensa/labels.parquet"  # labels that people decided (tasks/sources/decided_labels.py)
 CSV_VERDICTS = codecs.BOM_UTF8 + b'"row","mode","distance","score","verdict"'  # how CSV of verdicts begins
 
 

@@ -25,7 +25,7 @@ class Records:
     S32 hex; label, mode, group (n,) str ("" where there is no group); contradictory (n,) bool; triplets
     (t, 3) int64: row in `anchors`, positive row, negative row; anchors (a, values) float32 of the source,
     anchor_mode (a,) str; id (n,) str, what names the part, "" in a cache of an earlier version; decided (n,) int8,
-    the code of tasks/data/decided_labels.py.
+    the code of tasks/sources/decided_labels.py.
     """
 
     files: tuple[Path, ...]

@@ -29,10 +29,10 @@ from tasks.core.files import (
     translate_disk_errors,
 )
 from tasks.core.json_form import Json, record_of
-from tasks.data.decided_labels import DecidedLabel
 from tasks.registry.champion import registry_lock
 from tasks.registry.journal import Entry, read_journal
 from tasks.registry.journal_events import record, utc_now
+from tasks.sources.decided_labels import DecidedLabel
 
 FOLDER, FILE = "review", "decisions.jsonl"
 PUBLISHED = "labels published"  # the journal's event

@@ -16,13 +16,13 @@ from tasks.core.errors import BadSetting, NothingToPublish
 from tasks.core.files import digest_of, ensure_writable, replace_durably, sync_to_disk
 from tasks.core.results import CommandResult
 from tasks.core.stages import scratch_folder
-from tasks.data.decided_labels import DecidedLabel, merge_decided, read_decided, write_decided
 from tasks.data.listing import DECIDED_FILE
 from tasks.registry.champion import registry_lock
 from tasks.registry.journal import Entry
 from tasks.registry.journal_events import record, utc_now
 from tasks.review.decisions import PUBLISHED, Decision, unpublished
 from tasks.sources.address import hub_name, split_choice, split_sources
+from tasks.sources.decided_labels import DecidedLabel, merge_decided, read_decided, write_decided
 from tasks.sources.hub import DATASET, HubRepository, translate_hub_errors
 
 WRITABLE = HubRepository(DATASET.noun, "write to this dataset", DATASET.offline, "publish again later", DATASET.missing)

@@ -18,10 +18,10 @@ from tasks.cache import cache
 from tasks.config.run import DataConfig
 from tasks.core.errors import UnfitData, UnusableFolder
 from tasks.core.results import DownloadedSource, PinnedSource
-from tasks.data.decided_labels import CHOSEN, NEW_RANDOM, DecidedLabel, write_decided
 from tasks.data.listing import DECIDED_FILE
 from tasks.data.records import Records, maps_of, read_records
 from tasks.download import download, resolve
+from tasks.sources.decided_labels import CHOSEN, NEW_RANDOM, DecidedLabel, write_decided
 
 TWIN = """
 import sys

@@ -18,10 +18,10 @@ from tasks.core.errors import UnfitData
 from tasks.core.facts import BankFacts
 from tasks.core.results import Stage
 from tasks.data.bank import Bank, load_bank
-from tasks.data.decided_labels import DecidedLabel, write_decided
 from tasks.data.listing import DECIDED_FILE
 from tasks.data.split import PARTS, linked_components
 from tasks.download import download, resolve
+from tasks.sources.decided_labels import DecidedLabel, write_decided
 from tasks.triplets import natural_order, triplets
 
 

@@ -8,9 +8,9 @@ import pytest
 from support.browser import browser, page  # noqa: F401  # fixtures
 from support.reviewing import SCRIPT, TOKEN, open_session, served_review
 
-from tasks.data.decided_labels import read_decided
 from tasks.data.listing import DECIDED_FILE
 from tasks.review.decisions import decisions_of
+from tasks.sources.decided_labels import read_decided
 
 pytestmark = pytest.mark.slow
 

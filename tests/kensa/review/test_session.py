@@ -11,12 +11,12 @@ from support.reviewing import SCRIPT, open_session
 
 from kensa.review.session import ReviewSession
 from tasks.core.errors import BadSetting, DecidedMeanwhile, NothingToPublish, NothingToReview
-from tasks.data.decided_labels import read_decided
 from tasks.data.listing import DECIDED_FILE
 from tasks.registry.journal_events import full_journal
 from tasks.registry.release_files import LABELS_FILE
 from tasks.review.decisions import decisions_of
 from tasks.review.items import Choice
+from tasks.sources.decided_labels import read_decided
 
 
 @pytest.fixture

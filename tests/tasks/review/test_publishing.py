@@ -15,13 +15,13 @@ from support.project import ROOT
 
 from tasks.core.authorship import Authorship
 from tasks.core.errors import BadSetting, NothingToPublish
-from tasks.data.decided_labels import DecidedLabel, read_decided, write_decided
 from tasks.data.listing import DECIDED_FILE
 from tasks.registry.champion import promote
 from tasks.registry.journal import JOURNAL_FILE
 from tasks.registry.journal_events import full_journal
 from tasks.review.decisions import decide, unpublished
 from tasks.review.publishing import publish_labels, require_publishable
+from tasks.sources.decided_labels import DecidedLabel, read_decided, write_decided
 
 SATO = Authorship("M. Sato")
 PUBLISH = """

@@ -19,9 +19,9 @@ from support.inspected_parts import map_column
 from support.prefect_server import free_port
 from support.releases import reseal
 
-from tasks.data.decided_labels import read_decided
 from tasks.data.listing import DECIDED_FILE
 from tasks.review.decisions import decide
+from tasks.sources.decided_labels import read_decided
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ import pytest
 
 from tasks.config.run import DataConfig
 from tasks.core.errors import UnreadableSource
-from tasks.data.decided_labels import (
+from tasks.data.decode import DecodedBlock
+from tasks.data.schema import MapBlock
+from tasks.sources.decided_labels import (
     CHOSEN,
     DECIDED_FILE,
     NEW_RANDOM,
@@ -20,8 +22,6 @@ from tasks.data.decided_labels import (
     read_decided,
     write_decided,
 )
-from tasks.data.decode import DecodedBlock
-from tasks.data.schema import MapBlock
 
 DATA = DataConfig(2, 2)
 WHEN = "2026-01-02T03:04:05.678+00:00"
