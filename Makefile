@@ -48,7 +48,7 @@ ORDER := --no-loadscope-reorder  # as collected, the long files of tests/flows f
 MODELS := $(addprefix tests/tasks/model/test_,distances.py distances_rt.py losses.py siamese.py tower.py batches.py)
 
 # What noise teaches is a question to the data, and two presets train with two distances: one backend answers those.
-test: everything lint browser  ## every test, and those of the model on the other backend too
+test: everything lint browser broker  ## every test, and those of the model on the other backend too
 	KERAS_BACKEND=jax $(RUN)/python -m pytest -q -n $(JOBS) --dist worksteal -k "not noise_teaches and not every_distance" $(MODELS)
 	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile $(ORDER)
 
@@ -103,6 +103,11 @@ lock:  ## pin anew what pyproject.toml asks for, and what the bench is compared 
 	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/line.lock) \
 	  | grep -v '^#' > requirements/$$extra.lock || exit 2; done
 	$(COMPILE) bench/requirements.in --output-file bench/requirements.lock
+
+.PHONY: broker
+broker:  ## Debian's mosquitto for the test of MQTT: installed where we may, else that test is left out
+	@command -v /usr/sbin/mosquitto >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mosquitto >/dev/null; }; } || true
 
 clean:  ## remove the environment; data and artifacts stay
 	rm -rf $(VENV) *.egg-info

@@ -69,6 +69,7 @@ def watch(
 @with_examples(
     "kensa serve",
     "kensa serve --artifacts artifacts/boards --port 4261",
+    "kensa serve --keep artifacts/traces/served",
     "KENSA_SERVE_TOKEN=… kensa serve --host 0.0.0.0",
 )
 def serve(
@@ -79,6 +80,9 @@ def serve(
     queue: int = Option(64, min=0, max=100_000, metavar="N", help="Further requests that wait; more get 429."),
     max_body: int = Option(16, min=1, max=1024, metavar="MB", help="Largest body of a request."),
     standard: Path | None = STANDARD,
+    keep: Path | None = Option(
+        None, metavar="DIR", help="Keep the verdicts there, as Parquet by day.", show_default="they are not kept"
+    ),
     artifacts: Path = ARTIFACTS,
 ) -> None:
     """Give verdicts over HTTP until Ctrl-C.
@@ -90,7 +94,7 @@ def serve(
     from kensa.serving.listener import listen
     from kensa.serving.service import ServiceLimits
 
-    listen(artifacts, release, host, port, ServiceLimits(workers, queue, max_body * 2**20), standard)
+    listen(artifacts, release, host, port, ServiceLimits(workers, queue, max_body * 2**20), standard, keep)
 
 
 @with_examples("kensa doctor", "kensa doctor --json")

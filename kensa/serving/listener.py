@@ -12,6 +12,7 @@ from pathlib import Path
 import uvicorn
 
 from kensa.serving.champion import CurrentRelease
+from kensa.serving.kept_verdicts import VerdictKeeper
 from kensa.serving.served_release import require_runtime
 from kensa.serving.service import Service, ServiceLimits
 from tasks.core.errors import BadSetting
@@ -31,19 +32,21 @@ def listen(
     port: int,
     limits: ServiceLimits,
     standard: Path | None = None,
+    keep: Path | None = None,
 ) -> None:
     """Serve a release, or the champion, until SIGINT or SIGTERM.
 
-    standard: of photographs, for releases that carry none. Raises BadSetting, MissingExtra, UnfitStandard, and what
-    opening the release does, before it listens.
+    standard: of photographs, for releases that carry none; keep: the folder for the verdicts, if any. Raises
+    BadSetting, MissingExtra, UnfitStandard, UnusableFolder, and what opening the release does, before it listens.
     """
     limits = replace(limits, token=read_token())
     require_safe_host(host, limits.token)
     require_runtime()
     _require_free(host, port)
+    keeper = None if keep is None else VerdictKeeper(keep)
     with Heartbeat("open the release"):
         current = CurrentRelease(artifacts, version, None if standard is None else _standard_file(standard))
-    application = Service(current, limits).application()
+    application = Service(current, limits, keeper).application()
     say(f"kensa serve: {current.release.version} judges at http://{host}:{port}/v1/verdicts; Ctrl-C stops it")
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends in order, and then raises the signal once more
         signal.signal(number, lambda *_: None)

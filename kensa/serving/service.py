@@ -22,6 +22,7 @@ from starlette.routing import Route
 from kensa.serving.answers import answer_body
 from kensa.serving.bodies import Parts, Refused, read_parts
 from kensa.serving.champion import CurrentRelease
+from kensa.serving.kept_verdicts import VerdictKeeper
 from kensa.serving.metrics import CONTENT_TYPE, ServiceMetrics
 from kensa.serving.openapi import description, page
 from kensa.serving.served_release import ServedRelease
@@ -48,10 +49,15 @@ class ServiceLimits:
 class Service:
     """The application around the release of the moment."""
 
-    def __init__(self, current: CurrentRelease, limits: ServiceLimits = ServiceLimits()) -> None:
-        self.current, self.limits = current, limits
+    def __init__(
+        self,
+        current: CurrentRelease,
+        limits: ServiceLimits = ServiceLimits(),
+        keeper: VerdictKeeper | None = None,
+    ) -> None:
+        self.current, self.limits, self.keeper = current, limits, keeper
         self.turns = Turns(limits.at_once, limits.queue)
-        self.metrics = ServiceMetrics(current, self.turns)
+        self.metrics = ServiceMetrics(current, self.turns, keeper)
         self.tables = TableReaders()
         self.threads = ThreadPoolExecutor(limits.at_once, thread_name_prefix="verdicts")
 
@@ -73,10 +79,14 @@ class Service:
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         self.current.follow()
+        if self.keeper:
+            self.keeper.start()
         yield
         self.current.stop()
         self.threads.shutdown()
         self.tables.close()
+        if self.keeper:
+            self.keeper.close()
 
     async def verdicts(self, request: Request) -> Response:
         """Judge the maps of one request, all by the same release."""
@@ -107,6 +117,8 @@ class Service:
         verdicts = release.judge(parts.maps)
         media_type, content = answer_body(verdicts, parts, accepted)
         self.metrics.count(verdicts, parts.registered)
+        if self.keeper:
+            self.keeper.add(verdicts, parts)
         return Response(content, headers={**HEADERS, "Kensa-Release": verdicts.release}, media_type=media_type)
 
     def _photographs(self, release: ServedRelease, kind: str, body: bytes) -> Parts:
@@ -152,8 +164,11 @@ class Service:
         return JSONResponse(content, headers=HEADERS)
 
     async def health(self, request: Request) -> Response:
-        """That the process lives, which release judges, and why that is not the champion, if it is not."""
-        release, problem = self.current.release, self.current.problem
+        """That the process lives, which release judges, and what is wrong: why that is not the champion, and others."""
+        release, problems = self.current.release, [self.current.problem]
+        if self.keeper and self.keeper.problem:
+            problems.append(f"verdicts cannot be kept: {self.keeper.problem}")
+        problem = "; ".join(filter(None, problems))
         status = "warning" if problem else "ok"
         return JSONResponse({"status": status, "release": release.version, "problem": problem}, headers=HEADERS)
 

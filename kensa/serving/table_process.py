@@ -1,7 +1,7 @@
 """Reads tables and photographs of strangers in processes of their own.
 
 Arrow's native readers end the process for some bodies: of 10 000 with random changes one did. A reader that ends is
-replaced, and its request is refused.
+replaced, and its request is refused. So is one that takes too long.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tasks.config.run import DataConfig
 from tasks.core.errors import ProcessDied
 from tasks.core.worker_process import WorkerProcess
 
+READ_SECONDS = 30.0  # in which a body must be read
 READ, READ_PHOTOGRAPHS = f"{__name__}:read_as_child", f"{__name__}:read_photographs_as_child"
 
 
@@ -36,11 +37,20 @@ class TableReaders:
 
     def _call(self, function: str, kind: str, body: bytes, by: Any) -> Parts:
         reader = getattr(self.own, "reader", None) or self._start()
+        expired = threading.Event()
+        limit = threading.Timer(READ_SECONDS, _expire, (reader, expired))
+        limit.start()
         try:
             answer = reader.call(function, kind, body, by)
         except ProcessDied:
             self._end(reader)
+            if expired.is_set():
+                raise Refused(413, f"body: expected one that is read within {READ_SECONDS:g} s; send less") from None
             raise Refused(400, f"body: expected {kind[:100]}, found what cannot be read") from None
+        finally:
+            limit.cancel()
+        if expired.is_set():  # it ended just behind its answer
+            self._end(reader)
         if isinstance(answer, tuple):
             raise Refused(*answer)
         return answer
@@ -61,6 +71,11 @@ class TableReaders:
         """End all readers; nobody asks any more."""
         while self.readers:
             self.readers.pop().__exit__()
+
+
+def _expire(reader: WorkerProcess, expired: threading.Event) -> None:
+    expired.set()
+    reader.process.kill()
 
 
 def read_as_child(kind: str, body: bytes, data: DataConfig) -> Parts | tuple[int, str]:

@@ -15,14 +15,8 @@ from tasks.core.results import PinnedSource
 from tasks.core.stages import MANIFEST
 from tasks.registry.loading import LoadedRelease
 from tasks.scoring.batch import ScoredBatch
+from tasks.scoring.verdict_columns import DIGEST_DIGITS, PREDICTIONS, PREDICTIONS_SCHEMA, VERDICTS_SCHEMA
 from tasks.scoring.verdicts import VERDICTS
-
-PREDICTIONS = ("distance", "score", "verdict", "margin", "beta", "sqrt_ve")  # columns that are fields of Predictions
-KINDS = {name: pa.string() if name == "verdict" else pa.float64() for name in PREDICTIONS}
-PREDICTIONS_SCHEMA = pa.schema({"row": pa.int64(), "mode": pa.string(), **KINDS})
-ORIGIN = {"part": pa.string(), "record": pa.string(), "release": pa.string(), "digest": pa.string()}
-TIME = pa.timestamp("s", "UTC")
-VERDICTS_SCHEMA = pa.schema([*PREDICTIONS_SCHEMA, *ORIGIN.items(), ("time", TIME)])
 
 Write = Callable[[pa.RecordBatch], None]  # such as a ParquetWriter's write_batch
 
@@ -68,7 +62,7 @@ class VerdictWriter:
 
 def release_digest(release: LoadedRelease) -> str:
     """The first 16 digits of the SHA-256 of the release's manifest, which holds those of all its files."""
-    return file_digest(release.path / MANIFEST)[:16]
+    return file_digest(release.path / MANIFEST)[:DIGEST_DIGITS]
 
 
 def file_metadata(

@@ -1,6 +1,7 @@
 """The verdicts that a line has given, kept so that a part can be traced: by which release, on what evidence.
 
     artifacts/traces/<digest>.parquet     the table of one scoring, as `kensa score` writes it
+    artifacts/traces/<name>/<day>/…       tables of `kensa serve --keep artifacts/traces/<name>`
 
 A scoring of the same source by the same release gives the same verdicts, and is kept once, with its first time.
 """
@@ -68,7 +69,7 @@ def keep_trace(artifacts: Path, table: Path, key: tuple[Any, ...], release: Load
 
 def trace(artifacts: Path, part: str) -> list[TracedVerdict]:
     """Every verdict that the line has given on a part, oldest first; raises UnreadableSource for a damaged table."""
-    tables = sorted((artifacts / FOLDER).glob("*.parquet"))
+    tables = sorted((artifacts / FOLDER).rglob("*.parquet"))
     verdicts = [entry for table in tables for entry in _in_table(table, artifacts, part)]
     return sorted(verdicts, key=lambda entry: (entry.verdict["time"], entry.verdict["row"]))
 

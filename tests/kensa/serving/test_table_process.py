@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from kensa.serving import table_process
 from kensa.serving.bodies import ARROW, PARQUET, Refused
 from kensa.serving.table_process import TableReaders
 from tasks.config.run import DataConfig
@@ -51,6 +52,19 @@ def test_a_reader_that_ends_is_replaced(readers):
     with pytest.raises(Refused, match="found what cannot be read") as refused:
         readers.read(PARQUET, parquet(), DATA)
     assert refused.value.status == 400
+    assert (readers.read(PARQUET, parquet(), DATA).maps == MAPS).all()
+    assert readers.readers.isdisjoint({reader})
+
+
+def test_a_reader_that_takes_too_long_is_ended(readers, monkeypatch):
+    readers.read(PARQUET, parquet(), DATA)
+    (reader,) = readers.readers
+    monkeypatch.setattr(table_process, "READ_SECONDS", 0.3)
+    os.kill(reader.process.pid, signal.SIGSTOP)
+    with pytest.raises(Refused, match=r"expected one that is read within 0.3 s") as refused:
+        readers.read(PARQUET, parquet(), DATA)
+    assert refused.value.status == 413
+    monkeypatch.undo()
     assert (readers.read(PARQUET, parquet(), DATA).maps == MAPS).all()
     assert readers.readers.isdisjoint({reader})
 
