@@ -19,12 +19,14 @@ from pathlib import Path
 import matplotlib.pyplot  # noqa: F401  # here, once, and not in every child
 import numpy as np
 from support import inspected_parts as parts
+from support.decided import decision
 
 from bench.faults.kill_points import die_at
 from bench.faults.result_row import RECOVERED, REFUSED, Row
 from tasks.config.run import GateConfig
 from tasks.core.authorship import Authorship
 from tasks.core.errors import DamagedJournal, KensaError, UnusableFolder
+from tasks.data.listing import DECIDED_FILE
 from tasks.overrule import promote_draft
 from tasks.publish import find_previous_result, publish
 from tasks.registry.candidates import approve, refuse
@@ -32,6 +34,9 @@ from tasks.registry.champion import champion_state, promote, registry_lock, roll
 from tasks.registry.journal import JOURNAL_FILE, read_journal
 from tasks.registry.journal_events import bring_up_to_date, last_champion, verify_journal
 from tasks.registry.prune import prune
+from tasks.review.decisions import decide, decisions_of, unpublished, write_down
+from tasks.review.publishing import publish_labels
+from tasks.sources.decided_labels import read_decided
 
 LATER = 300  # no command does more to files than this
 BEFORE = ["released v1", "promoted v1", f"rejected {'b' * 16}", "released v2", "promoted v2", "candidate v3"]
@@ -59,6 +64,22 @@ def retrain(folder: Path, mark: str, reasons: tuple[str, ...] = (), approval: st
 
 def _removed(folder: Path) -> bool:
     return not list((folder / "artifacts" / "drafts").glob("[!.]*"))
+
+
+def decide_once(folder: Path) -> None:
+    """A reviewer's decision, unless it was kept."""
+    artifacts = folder / "artifacts"
+    write_down(artifacts)
+    if not decisions_of(artifacts):
+        decide(artifacts, decision(1), known=0)
+
+
+def publish_once(folder: Path) -> None:
+    """The same, and then to the dataset, which has it once at the end."""
+    decide_once(folder)
+    if unpublished(folder / "artifacts"):
+        publish_labels(folder / "artifacts", str(folder / "dataset"), AUTHOR)
+    assert len(read_decided(folder / "dataset" / DECIDED_FILE)) == 1
 
 
 COMMANDS = (
@@ -89,12 +110,23 @@ COMMANDS = (
         lambda _: False,
         ("released v4", "promoted v4"),
     ),
+    Command("a decision on a label", decide_once, lambda _: False, ("label decided SN-1",)),
+    Command(
+        "labels that are published",
+        publish_once,
+        lambda _: False,
+        ("label decided SN-1", "labels published {folder}/dataset"),
+    ),
     Command("a deletion", lambda folder: prune(folder / "data", folder / "artifacts", 0, -1), _removed, ("pruned",)),
 )
 
 
 def prepare(folder: Path) -> Path:
-    """A line with the champion v2, its predecessor, a rejected draft, and the candidate v3; all are in the journal."""
+    """A line with the champion v2, its predecessor, a rejected draft, and the candidate v3; all are in the journal.
+
+    Beside it a folder that takes labels.
+    """
+    (folder / "dataset").mkdir(parents=True)
     retrain(folder, "a")
     retrain(folder, "b", ("too weak",))
     retrain(folder, "e")
@@ -132,7 +164,7 @@ def find_wrong(folder: Path, expected: list[str]) -> str | None:
     events = Counter(f"{entry.event} {entry.subject}".strip() for entry in written.entries)
     if events != Counter(expected):
         return f"expected {sorted(expected)}, found {sorted(events.elements())}"
-    hidden = [path.name for path in folder.rglob(".*") if not path.name.endswith(".lock")]
+    hidden = [path.name for path in folder.rglob(".*") if path.name != ".kensa" and not path.name.endswith(".lock")]
     if left := [name for name in hidden if not name.startswith(".going-")]:  # half deleted: a later prune goes on
         return f"left over: {left}"
     if last_champion(written) != champion_state(artifacts).champion:
@@ -156,7 +188,7 @@ def again(folder: Path, command: Command) -> str | None:
     """Give the command once more, unless the line shows that it was done; why the journal is wrong, or None."""
     if not command.is_done(folder):
         command.act(folder)
-    return find_wrong(folder, [*BEFORE, *command.adds])
+    return find_wrong(folder, [*BEFORE, *(event.format(folder=folder) for event in command.adds)])
 
 
 def without_room(base: Path, row: Row) -> None:

@@ -17,7 +17,7 @@ from tasks.registry.candidates import waiting_candidate
 from tasks.registry.loading import LoadedRelease, load_release
 from tasks.registry.pointer import champion_state
 from tasks.review.choices import MAX_NAME, ModeChoice, defect_label, mode_choices
-from tasks.review.decisions import Decision, decide, decisions_of, map_text, standing, unpublished
+from tasks.review.decisions import Decision, decide, decisions_of, map_text, standing, unpublished, write_down
 from tasks.review.items import Choice, ReviewItem, collect_items
 from tasks.review.publishing import publish_labels, require_publishable
 
@@ -43,6 +43,7 @@ class ReviewSession:
         and NothingToReview.
         """
         release = load_release(artifacts)
+        write_down(artifacts)
         source = release.manifest.train.source
         require_publishable(source)
         name = _other_release(artifacts)

@@ -3,7 +3,7 @@
     artifacts/review/decisions.jsonl    a decision a line, sealed, with the part's map; a later one of a record stands
 
 A process that is killed leaves half a line at most, which the next one removes. Each decision is written to the line's
-journal, too; one that a killed process did not write there is written with the next.
+journal, too; one that a killed process did not write there is written with the next, or when a review begins.
 """
 
 from __future__ import annotations
@@ -106,6 +106,16 @@ def decide(artifacts: Path, decision: Decision, known: int) -> Decision:
         with registry_lock(artifacts):
             record(artifacts, *(entry.as_entry() for entry in (*decisions, sealed)))
         return sealed
+
+
+def write_down(artifacts: Path) -> None:
+    """Write the decisions to the journal that a killed process did not write there."""
+    if not (artifacts / FOLDER / FILE).exists():
+        return
+    with _lock(artifacts):
+        entries = [entry.as_entry() for entry in decisions_of(artifacts)]
+        with registry_lock(artifacts):
+            record(artifacts, *entries)
 
 
 def _meanwhile(last: Decision) -> str:

@@ -20,7 +20,7 @@ from tasks.data.listing import DECIDED_FILE
 from tasks.registry.champion import registry_lock
 from tasks.registry.journal import Entry
 from tasks.registry.journal_events import record, utc_now
-from tasks.review.decisions import PUBLISHED, Decision, unpublished
+from tasks.review.decisions import PUBLISHED, Decision, unpublished, write_down
 from tasks.sources.address import hub_name, split_choice, split_sources
 from tasks.sources.decided_labels import DecidedLabel, merge_decided, read_decided, write_decided
 from tasks.sources.hub import DATASET, HubRepository, translate_hub_errors
@@ -49,6 +49,7 @@ def publish_labels(artifacts: Path, source: str, author: Authorship, pull_reques
     killed in between leaves the dataset with all of them or none; publishing again doubles nothing.
     """
     name = require_publishable(source, pull_request)
+    write_down(artifacts)
     decisions = unpublished(artifacts)
     if not decisions:
         raise NothingToPublish(f"{artifacts}: expected decisions that {source} lacks, found none; review parts first")
@@ -81,12 +82,11 @@ def require_publishable(source: str, pull_request: bool = False) -> tuple[str, s
 
 def _into_folder(folder: Path, labels: Sequence[DecidedLabel]) -> tuple[bool, str]:
     path = folder / DECIDED_FILE
-    before = read_decided(path)
-    merged = merge_decided(before, labels)
-    if _same(before, merged):
-        return False, str(path)
-    ensure_writable(path.parent)
-    with scratch_folder(path.parent, "labels") as draft:
+    with scratch_folder(ensure_writable(path.parent), "labels") as draft:  # which also removes what a killed one left
+        before = read_decided(path)
+        merged = merge_decided(before, labels)
+        if _same(before, merged):
+            return False, str(path)
         write_decided(draft / path.name, merged)
         sync_to_disk(draft / path.name)
         replace_durably(draft / path.name, path)
