@@ -43,7 +43,7 @@ Choices that were made on the boards, on the tiles and on textured steel (not sh
 dense layers against convolutions (mode accuracy .50 against .90); prototypes from embeddings against the embedding of
 the mean map; triplets mined in the batch against fixed ones (.735 against .935); all triplets, semi-hard ones,
 batch-hard with soft margin (poor) and multi-similarity (about as good); learning rate and schedule; length 1 or free;
-shifts, dropout and noise; 450 or 900 steps; scaling, and the overlay of good records for sparse maps. For RT:
+shifts, dropout and noise; 450, 720 or 900 steps; scaling, and the overlay of good records for sparse maps. For RT:
 statistics held constant (the network collapses), 1, 4 and 16 blocks ([rt.md](rt.md)). How many attempts there were in
 all was not counted."""
 BOARDS_TEXT = """\

@@ -19,7 +19,7 @@ class TowerConfig(ValidatedConfig):
 
     kind: str | None = setting(None, "Network: mlp, conv, or module:function of your own (docs/models.md)")
     widths: str | None = setting(
-        None, "Widths of the layers, the embedding last: 512-256-128 (mlp), 24-32-64-128 (conv: filters, embedding)"
+        None, "Widths of the layers, the embedding last: 512-256-128 (mlp), 24-16-64-128 (conv: filters, embedding)"
     )
     scaling: Literal["none", "standard", "root", "auto"] | None = setting(
         None, "Scaling of raw maps, fitted on training records; auto: a root first if no value is negative"
@@ -106,7 +106,7 @@ class TrainingConfig(ValidatedConfig):
 
 
 BEST: dict[str, dict[str, Any]] = {
-    "tower": {"kind": "conv", "widths": "24-32-64-128", "scaling": "auto", "dropout": 0.3, "normalise": True},
+    "tower": {"kind": "conv", "widths": "24-16-64-128", "scaling": "auto", "dropout": 0.3, "normalise": True},
     "fit": {
         "batches": "records",
         "distance": "euclidean",
@@ -118,13 +118,13 @@ BEST: dict[str, dict[str, Any]] = {
         "prototype_weight": 0.3,
         "temperature": 0.1,
         "learn_temperature": False,
-        "learning_rate": 2e-3,
+        "learning_rate": 4e-3,
         "schedule": "cosine",
         "batch": 120,
         "modes_per_batch": 10,
         "records_per_mode": 12,
-        "steps": 50,
-        "looks": 30,
+        "steps": 40,
+        "looks": 60,
         "shift": True,
         "overlay": 1.0,
         "noise": 0.0,
@@ -158,6 +158,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "learning_rate": 3e-5,
             "schedule": "constant",
             "batch": 32,
+            "steps": 50,
+            "looks": 30,
             "epochs": 20,
             "keep": "best",
         },

@@ -231,7 +231,7 @@ class RunConfig(ValidatedConfig):
         tower, fit = self._with_preset("tower"), self._with_preset("fit")
         if tower.kind == "conv" and len(parse_widths(tower.widths)) < 2:
             raise BadSetting(
-                f"tower.widths: expected filters and the embedding, such as 24-32-64-128, found {tower.widths!r}"
+                f"tower.widths: expected filters and the embedding, such as 24-16-64-128, found {tower.widths!r}"
             )
         if fit.distance == "rt" and fit.prototype == "mean-map":
             raise BadSetting(

@@ -55,18 +55,44 @@ def deployed(a_place, server, tmp_path_factory):
     assert done.code == 0, done.err
 
 
-def to_form(page, deployment):
-    """From any page, by the menu, to the form of a deployment."""
+def to_form(page, server, flow, name):
+    """From any page, by the menu, to the form of a deployment, which is searched for: other tests deploy, too."""
     page.get_by_role("link", name="Deployments", exact=True).first.click()
-    page.get_by_role("link", name=deployment, exact=True).click()
+    page.get_by_placeholder("Search deployments", exact=True).fill(name)
+    deployment = deployment_of(server, flow, name)
+    page.locator(f"a[href*='{deployment['id']}']", has_text=name).first.click()
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Custom run").click()
     page.get_by_role("heading", name="Parameters").wait_for()
 
 
-def to_form_of(page, server, flow):
-    """To the form of a flow's only deployment, whose name another flow's has, too."""
-    [deployment] = server.filter("deployments", flows={"name": {"any_": [flow]}})
+    return deployment
+
+
+def deployment_of(server, flow, name):
+    """One deployment: a flow has several, and a name belongs to several flows."""
+    flows, deployments = {"name": {"any_": [flow]}}, {"name": {"any_": [name]}}
+    [deployment] = server.filter("deployments", flows=flows, deployments=deployments)
+    return deployment
+
+
+def runs_of(server, deployment):
+    """The ids of a deployment's runs: other tests submit some, too."""
+    return {run["id"] for run in server.filter("flow_runs", deployments={"id": {"any_": [deployment["id"]]}})}
+
+
+def submitted(page, server, deployment):
+    """Submit the form: the one run that this adds to the deployment."""
+    before = runs_of(server, deployment)
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_url(lambda url: not url.partition("?")[0].endswith("/run"))
+    [added] = runs_of(server, deployment) - before
+    return server.get(f"/flow_runs/{added}")
+
+
+def to_form_of(page, server, flow, name):
+    """To the form of a deployment by its address."""
+    deployment = deployment_of(server, flow, name)
     page.goto(f"{server.url}/v2/deployments/deployment/{deployment['id']}/run")
     page.get_by_role("heading", name="Parameters").wait_for()
     return deployment
@@ -103,7 +129,7 @@ def test_a_walk_from_the_dashboard_to_the_form_of_a_retraining(page, server, boa
     page.get_by_role("tab", name="Artifacts").click()
     for text in ("verdict-acme-boards", re.compile(r"released, AUROC 0\.\d{3}")):
         page.get_by_text(text).first.wait_for()
-    to_form(page, "on-new-version")
+    deployment = to_form(page, server, "retrain", "on-new-version")
     fields = explained(page)
     assert [name for name, _ in fields] == ["line", "revision", "settings"]
     assert "all: each in turn" in fields[0][1]
@@ -113,16 +139,14 @@ def test_a_walk_from_the_dashboard_to_the_form_of_a_retraining(page, server, boa
     line.click()
     assert page.get_by_role("option").all_inner_texts() == ["all", "terminal", "nihon"]
     page.get_by_role("option", name="nihon", exact=True).click()
-    page.get_by_role("button", name="Submit").click()
-    page.wait_for_url(lambda url: not url.partition("?")[0].endswith("/run"))
-    [run] = server.filter("flow_runs", deployments={"name": {"any_": ["on-new-version"]}})
+    run = submitted(page, server, deployment)
     assert run["parameters"]["line"] == "nihon"
     assert [url for url in page.asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
 
 
 def test_every_setting_has_its_place_in_a_form_of_its_own(page, server, deployed):
     page.goto(f"{server.url}/v2/dashboard")
-    to_form(page, "with-settings")
+    to_form(page, server, "retrain", "with-settings")
     settings = list(promised())
     page.get_by_text(settings[-1][1]).first.wait_for()  # a form of so many fields is drawn bit by bit
     fields = explained(page)
@@ -147,7 +171,7 @@ OF_SOURCE = ("config", "part", "good")  # how a source is read that is not read 
 
 def test_the_form_that_judges_parts_starts_a_run_with_what_was_filled_in(page, server, deployed):
     page.goto(f"{server.url}/v2/dashboard")
-    to_form_of(page, server, "score")
+    deployment = to_form_of(page, server, "score", "on-demand")
     fields = explained(page)
     assert [name for name, _ in fields] == ["source", "line", "release", "against", "out", *OF_SOURCE]
     assert all(len(text.split()) > 5 for _, text in fields), fields
@@ -156,18 +180,14 @@ def test_the_form_that_judges_parts_starts_a_run_with_what_was_filled_in(page, s
     assert page.get_by_role("option").all_inner_texts() == ["terminal", "nihon"]
     page.keyboard.press("Escape")
     page.get_by_label("source", exact=True).fill("acme/boards")
-    page.get_by_role("button", name="Submit").click()
-    page.wait_for_url(lambda url: not url.partition("?")[0].endswith("/run"))
-    [run] = server.filter(
-        "flow_runs", flows={"name": {"any_": ["score"]}}, deployments={"name": {"any_": ["on-demand"]}}
-    )
+    run = submitted(page, server, deployment)
     usual = {"release": None, "against": None, "out": VERDICTS, **dict.fromkeys(OF_SOURCE)}
     assert run["parameters"] == {"source": "acme/boards", **usual}
     assert run["state_type"] in ("SCHEDULED", "PENDING")
 
 
 def test_a_candidate_is_chosen_with_what_speaks_for_it(page, server, deployed):
-    deployment = to_form_of(page, server, "approve")
+    deployment = to_form_of(page, server, "approve", "on-demand")
     page.get_by_text("better than the champion v1").first.wait_for()
     fields = dict(explained(page))
     assert list(fields) == ["candidate", "decision", "by", "reason"]
@@ -179,8 +199,6 @@ def test_a_candidate_is_chosen_with_what_speaks_for_it(page, server, deployed):
     page.get_by_role("option", name="nihon v2", exact=True).click()
     page.get_by_label("by", exact=False).first.fill("M. Sato")
     page.get_by_label("reason").fill("fewer escapes on lot 7")
-    page.get_by_role("button", name="Submit").click()
-    page.wait_for_url(lambda url: not url.partition("?")[0].endswith("/run"))
-    [run] = server.filter("flow_runs", deployments={"id": {"any_": [deployment["id"]]}})
+    run = submitted(page, server, deployment)
     wanted = {"candidate": "nihon v2", "decision": "approve", "by": "M. Sato", "reason": "fewer escapes on lot 7"}
     assert run["parameters"] == wanted

@@ -131,9 +131,9 @@ def test_a_good_record_is_laid_over_some():
     assert np.isin(half[:, :, 2][other], ROWS[0]).all()
 
 
-@pytest.mark.parametrize(("records", "steps"), [(100, 25), (1800, 25), (2880, 40), (3600, 50), (10**6, 50)])
+@pytest.mark.parametrize(("records", "steps"), [(100, 20), (720, 20), (1080, 30), (1440, 40), (10**6, 40)])
 def test_few_records_get_fewer_steps(records, steps):
-    """30 looks at 2 880 records in 18 epochs of batches of 120 are 40 steps; 25 at least, 50 at most."""
+    """60 looks at 1 080 records in 18 epochs of batches of 120 are 30 steps; 20 at least, 40 at most."""
     assert steps_per_epoch(RunConfig().resolved().fit, records, 120) == steps
 
 

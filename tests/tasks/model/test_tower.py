@@ -26,9 +26,9 @@ def embedded(tower, maps):
 
 
 def test_the_convolutional_tower():
-    """5·5·24 + 24; 9·24·32 + 32; 9·32·64 + 64; 36 × 39 → 18 × 20 → 9 × 10 → 5 × 5 cells of 64: 1600·128 + 128."""
+    """5·5·24 + 24; 9·24·16 + 16; 9·16·64 + 64; 36 × 39 → 18 × 20 → 9 × 10 → 5 × 5 cells of 64: 1600·128 + 128."""
     tower = build_tower(BEST, (36, 39))
-    assert tower.count_params() == 624 + 6_944 + 18_496 + 204_928 == 230_992
+    assert tower.count_params() == 624 + 3_472 + 9_280 + 204_928 == 218_304
     assert tower.output_shape == (None, 128)
 
 
@@ -135,7 +135,7 @@ def test_a_tower_that_is_not_to_be_had(kind, message):
 
 
 def test_a_convolutional_tower_needs_filters():
-    with pytest.raises(BadSetting, match="expected filters and the embedding, such as 24-32-64-128, found '64'"):
+    with pytest.raises(BadSetting, match="expected filters and the embedding, such as 24-16-64-128, found '64'"):
         RunConfig(tower=TowerConfig(widths="64"))
 
 
