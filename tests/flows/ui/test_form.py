@@ -65,7 +65,6 @@ def to_form(page, server, flow, name):
     page.get_by_role("menuitem", name="Custom run").click()
     page.get_by_role("heading", name="Parameters").wait_for()
 
-
     return deployment
 
 
