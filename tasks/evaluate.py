@@ -40,7 +40,7 @@ from tasks.evaluation.scored_records import ScoredRecords, score_part, score_raw
 from tasks.model.architecture import tower_layers
 from tasks.model.classifier import PrototypeClassifier, fit_prototypes
 from tasks.model.distances import trained_distance
-from tasks.model.embeddings import EmbeddedBank
+from tasks.model.embeddings import EmbeddedBank, make_encoder
 from tasks.model.tower import build_tower
 from tasks.monitoring.reference import build_reference
 from tasks.pages.costs import cost_section
@@ -51,7 +51,7 @@ from tasks.promotion.gate import comparison_summary, reasons_to_reject
 from tasks.promotion.setting_changes import setting_changes
 from tasks.registry.frozen_sets import comparison_number, identify_frozen_set
 from tasks.registry.gallery import build_gallery
-from tasks.registry.loading import CalibratedClassifier, load_tower, shifted_encoder, trained_classifier
+from tasks.registry.loading import CalibratedClassifier, embedded_bank, load_tower, trained_classifier, with_shifts
 from tasks.registry.manifest import FrozenSet, SourceSummary
 from tasks.registry.release_files import (
     DEFECT_THRESHOLD,
@@ -118,7 +118,7 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     """Every file of the stage; its metrics and the gate's reasons."""
     config, size = inputs.config, (inputs.config.data.rows, inputs.config.data.cols)
     tower = load_tower(inputs.model)
-    records = EmbeddedBank(shifted_encoder(tower, config), inputs.bank)
+    records = embedded_bank(tower, inputs.bank, config)
     classifier = trained_classifier(records, config)
     train, calibration, test = (score_part(classifier, records, part) for part in ("train", "calibrate", "test"))
     resampling, baselines = test.resampling(config), _score_baselines(inputs.bank, config)
@@ -215,7 +215,7 @@ def _score_baselines(bank: Bank, config: RunConfig) -> list[tuple[ScoredRecords,
     """The test records by the raw map with Euclidean, cosine and RT, and by an untrained tower."""
     size = config.data.rows, config.data.cols
     tower = build_tower(config.tower, size, bank.maps[bank.rows("train")], seed=config.seed)
-    untrained = EmbeddedBank(shifted_encoder(tower, config), bank)
+    untrained = EmbeddedBank(make_encoder(with_shifts(tower, config)), bank)
     tower_baseline = fit_prototypes("untrained tower", untrained, trained_distance(config.fit), config.fit.prototype)
     raw_maps: list[tuple[ScoredRecords, BaselineKind]] = [(scored, "raw map") for scored in score_raw_maps(bank)]
     return [*raw_maps, (score_part(tower_baseline, untrained, "test"), "untrained tower")]
@@ -245,12 +245,12 @@ def _write_classifier(
 ) -> None:
     """What a release needs beside the tower: to classify and explain new parts, for drift and for later comparisons."""
     arrays = (classifier.modes, bank.anchors, classifier.prototypes, classifier.good, classifier.fusion)
-    ClassifierArrays(*arrays).save(draft)
+    ClassifierArrays(*arrays, memory=classifier.encoder.memory).save(draft)
     modes = np.array(bank.modes, str)[bank.mode]
     SplitRecords(bank.hash, bank.part, modes, bank.good, map_summaries(bank.maps)).save(draft)
     ThresholdSettings(
         distance=classifier.distance.get_config(),
-        score="fused" if classifier.fused else "distance",
+        score=classifier.score_kind,
         prototype=config.fit.prototype,
         rows=config.data.rows,
         cols=config.data.cols,

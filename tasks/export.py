@@ -20,7 +20,7 @@ from tasks.core.stages import scratch_folder, seal_folder, verified_manifest
 from tasks.core.text import one_line
 from tasks.imaging.photos import require_opencv
 from tasks.imaging.standard import STANDARD_FILE
-from tasks.registry.loading import LoadedRelease, load_release, load_release_tower
+from tasks.registry.loading import LoadedRelease, load_release
 from tasks.scoring.export_formats import FORMATS, require_format
 from tasks.scoring.export_graph import ExportFacts, export_facts, verdict_model
 from tasks.scoring.export_parity import ParityReport, Run, gate
@@ -172,9 +172,8 @@ def _add_photographs(
 
 
 def _verdict_model(release: LoadedRelease) -> keras.Model:
-    tower = load_release_tower(release.release)
     try:
-        return verdict_model(release, tower)
+        return verdict_model(release)
     except (TypeError, ValueError, AttributeError, NotImplementedError) as error:  # a user's own distance in numpy
         raise NotExportable(
             f"{release.version}: expected a distance in keras.ops, found {release.classifier.distance.name}, which "

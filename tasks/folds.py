@@ -31,8 +31,7 @@ from tasks.evaluation.ablation import permuted_label_metrics, replayed_split_met
 from tasks.evaluation.cross_fitting import sets_of_groups
 from tasks.evaluation.scored_records import OutOfFoldScores, score_bank_part, score_part
 from tasks.model.classifier import PrototypeClassifier
-from tasks.model.embeddings import EmbeddedBank
-from tasks.registry.loading import load_encoder, trained_classifier
+from tasks.registry.loading import embedded_bank, load_tower, trained_classifier
 
 PERMUTATIONS = 3  # with few or similar records, a single one may be far from 0.5 by chance
 
@@ -156,7 +155,7 @@ def fold_metrics(triplets: Stage, variant: Stage, model: Stage, fold: Fold, conf
 
     def make(draft: Path) -> dict[str, Any]:
         most = config.evaluate.most_records
-        records = EmbeddedBank(load_encoder(model, config), subsample(load_bank(variant.path), most))
+        records = embedded_bank(load_tower(model), subsample(load_bank(variant.path), most), config)
         if fold.kind == "replay":
             return {"figures": {"kind": fold.kind, "name": fold.name, **replayed_split_metrics(records, config)}}
         classifier = trained_classifier(records, config)

@@ -25,8 +25,7 @@ from tasks.evaluation.cross_fitting import CrossedSets
 from tasks.evaluation.scored_records import OutOfFoldScores, ScoredRecords, score_part
 from tasks.evaluation.thresholds import Rule
 from tasks.folds import fold_metrics, make_fold_bank, plan_folds
-from tasks.model.embeddings import EmbeddedBank
-from tasks.registry.loading import load_encoder, trained_classifier
+from tasks.registry.loading import embedded_bank, load_tower, trained_classifier
 from tasks.train import train
 
 RULES = ("target_fpr", "target_fpr_pac")
@@ -56,7 +55,7 @@ def main(words: list[str] | None = None) -> int:
 def errors_of(config: RunConfig) -> Iterator[tuple[tuple[str, str], Rates]]:
     """The rates on the test source by each threshold and rule; config: resolved, with a test source."""
     stage = triplets_of(config)
-    records = EmbeddedBank(load_encoder(train(stage, config), config), load_bank(stage.path))
+    records = embedded_bank(load_tower(train(stage, config)), load_bank(stage.path), config)
     classifier = trained_classifier(records, config)
     calibration, test = (score_part(classifier, records, part) for part in ("calibrate", "test"))
     lots = len(np.unique(calibration.group))

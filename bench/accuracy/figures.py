@@ -37,8 +37,7 @@ from tasks.evaluation.scored_records import ScoredRecords, score_bank_part, scor
 from tasks.evaluation.thresholds import Rule, calibrate
 from tasks.model.classifier import fit_prototypes, raw_map_baseline, rt_baseline
 from tasks.model.distances import distance, trained_distance
-from tasks.model.embeddings import EmbeddedBank
-from tasks.registry.loading import load_encoder
+from tasks.registry.loading import embedded_bank, load_tower
 from tasks.registry.release_files import DEFECT_THRESHOLD
 from tasks.train import train
 from tasks.triplets import triplets
@@ -119,7 +118,7 @@ def train_and_evaluate(name: str, config: RunConfig, out: Path) -> dict[str, Any
     if path.exists():
         return json.loads(path.read_text())
     stage = triplets_of(config)
-    records = EmbeddedBank(load_encoder(train(stage, config), config), load_bank(stage.path))
+    records = embedded_bank(load_tower(train(stage, config)), load_bank(stage.path), config)
     classifier = fit_prototypes("model", records, trained_distance(config.fit), config.fit.prototype)
     calibration = score_part(classifier, records, "calibrate")
     test = score_part(classifier, records, "test")

@@ -8,7 +8,7 @@ from flows.ui.markdown import markdown_table
 from tasks.core.text import escape_markdown
 
 CHANCE = {True: "✓ chance", None: "▲ too few records to tell it from chance", False: "✗ not chance, as it should be"}
-SCORES = ("distance", "peak", "fused")
+SCORES = ("distance", "peak", "fused", "patches")
 CROSSED = {
     "good_tpr": "defects caught",
     "good_fpr": "good parts stopped",

@@ -112,8 +112,10 @@ class EvaluateConfig(ValidatedConfig):
     most_records: int = setting(
         60_000, "Maximum records to evaluate, a random sample of more; each takes 20 kB of memory", 1000, 10**12
     )
-    score: Literal["distance", "fused"] = setting(
-        "distance", "Anomaly score: the distance to good, or its p-value combined with that of the map's peak"
+    score: Literal["distance", "fused", "patches"] = setting(
+        "distance",
+        "Anomaly score: the distance to good; fused: its p-value and that of the map's peak; patches: and that of its "
+        "strangest place",
     )
     shifts: Literal[1, 5, 9] = setting(
         1, "Judge by the mean embedding of each map and its shifts by one cell; so many passes through the tower"
@@ -237,6 +239,8 @@ class RunConfig(ValidatedConfig):
             raise BadSetting(
                 "fit.prototype: expected mean-embedding for the RT distance, found mean-map, which has no V"
             )
+        if self.evaluate.score == "patches" and tower.kind == "mlp":
+            raise BadSetting("evaluate.score: expected tower.kind=conv for patches, found mlp; use fused or distance")
         if self.split.replay and fit.batches != "triplets":
             raise BadSetting(
                 f"split.replay: expected fit.batches=triplets, as in preset notebook, found {fit.batches}: "

@@ -44,7 +44,7 @@ def unseen_metrics(test: ScoredRecords, calibration: ScoredRecords, mode: str, c
     }
     threshold = calibrate_thresholds(calibration, config)[0].value
     caught = None if threshold is None else float((test.score[strange] > threshold).mean())
-    return metrics | {"scores": scores, "used": "fused" if classifier.fused else "distance", "caught": caught}
+    return metrics | {"scores": scores, "used": classifier.score_kind, "caught": caught}
 
 
 def permuted_label_metrics(test: ScoredRecords, config: RunConfig) -> Json:

@@ -37,8 +37,7 @@ from tasks.evaluation.scored_records import OutOfFoldScores, ScoredRecords, scor
 from tasks.evaluation.thresholds import THRESHOLD_DRAWS, Rule, calibrate
 from tasks.model.classifier import fit_prototypes
 from tasks.model.distances import trained_distance
-from tasks.model.embeddings import EmbeddedBank
-from tasks.registry.loading import load_encoder
+from tasks.registry.loading import embedded_bank, load_tower
 from tasks.registry.release_files import DEFECT_THRESHOLD, MODE_THRESHOLD, CalibrationScores, Threshold
 
 
@@ -130,7 +129,7 @@ def _good_metrics(records: ScoredRecords, thresholds: tuple[Threshold, ...], res
         )
         for name, values in classifier.scores(records.embedded).items()
     }
-    used = scores["fused" if classifier.fused else "distance"]
+    used = scores[classifier.score_kind]
     metrics: Json = {
         "good_auroc": used.auroc,
         "good_auroc_interval": used.interval,
@@ -211,6 +210,6 @@ def trial_facts(triplets: Stage, model: Stage, config: RunConfig) -> Json:
 
 
 def _score_validation_part(model: Stage, bank: Bank, config: RunConfig) -> ScoredRecords:
-    records = EmbeddedBank(load_encoder(model, config), bank)
+    records = embedded_bank(load_tower(model), bank, config)
     classifier = fit_prototypes("trial", records, trained_distance(config.fit), config.fit.prototype)
     return score_part(classifier, records, "stop")

@@ -7,7 +7,7 @@ one, the raw map and the champion are all evaluated through this one contract, `
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from tasks.model.distances import Distance, Prototype
 from tasks.model.embeddings import Embedded, EmbeddedBank, Encoder, embed
 from tasks.model.fused_score import Fusion
 
+ScoreKind = Literal["distance", "fused", "patches"]  # of evaluate.score
+SCORE_KINDS = get_args(ScoreKind)
 NO_UNIT_SPACE_DISTANCE = 1e12  # from a mode with too few records for a unit space: RT cannot classify it
 
 
@@ -48,7 +50,7 @@ class PrototypeClassifier:
     """Classifies by the distances to prototypes in the embedding.
 
     prototypes: arrays with a row for each mode; good: the same with one row, None where there were no good training
-    records; fusion: the reference records of the fused score, and `fused` whether the score uses them.
+    records; fusion: the reference records of the fused score; score_kind: one of SCORE_KINDS, what the score is.
     """
 
     name: str
@@ -58,7 +60,7 @@ class PrototypeClassifier:
     prototypes: Prototype
     good: Prototype | None = None
     fusion: Fusion | None = None
-    fused: bool = False
+    score_kind: ScoreKind = "distance"
 
     @property
     def knows_good(self) -> bool:
@@ -68,7 +70,9 @@ class PrototypeClassifier:
     @property
     def unit(self) -> str:
         """What the score is measured in: the distance's name, or that it is fused, and how."""
-        return f"{self.fusion.form} of {self.distance.name} and peak" if self.fused else self.distance.name
+        name = self.distance.name
+        values = {"fused": f"{name} and peak", "patches": f"{name}, peak and patches"}.get(self.score_kind)
+        return name if values is None else f"{self.fusion.form} of {values}"
 
     def embed(self, maps: np.ndarray) -> Embedded:
         """Embeds maps (n, values)."""
@@ -92,20 +96,32 @@ class PrototypeClassifier:
         """Every score (n,) that separates good parts from defects; larger is more anomalous.
 
         `distance` to good, `peak` of the raw map, and, where there are reference records, `fused`, which is both in
-        one. Empty without a good prototype.
+        one, and with a memory of patches `patches`, which is all three. Empty without a good prototype.
         """
         if self.good is None:
             return {}
         scores = {"distance": self.good_distances(embedded), "peak": embedded.peaks}
-        return scores if self.fusion is None else scores | {"fused": self.fusion(scores["distance"], embedded.peaks)}
+        if self.fusion is None:
+            return scores
+        scores["fused"] = self.fusion(*scores.values())
+        if self.fusion.patches is not None:
+            scores["patches"] = self.fusion.with_patches(scores["distance"], scores["peak"], embedded.patches)
+        return scores
 
     def score(self, embedded: Embedded) -> np.ndarray:
         """The one score (n,) that thresholds, evaluation and verdicts use; NaN without a good prototype."""
-        return self.score_at(self.good_distances(embedded), embedded.peaks)
+        return self.score_at(self.good_distances(embedded), embedded.peaks, embedded.patches)
 
-    def score_at(self, distances: Any, peaks: Any, xp: Any = np) -> Any:
-        """The score (n,) of records with these distances (n,) to good and these peaks (n,); `xp` as in a distance."""
-        return self.fusion(distances, peaks, xp) if self.fused else distances
+    def score_at(self, distances: Any, peaks: Any, patches: Any, xp: Any = np) -> Any:
+        """The score (n,) of records with these distances (n,) to good, peaks (n,) and patches (n,) or None.
+
+        `xp` as in a distance.
+        """
+        if self.score_kind == "distance":
+            return distances
+        if self.score_kind == "fused":
+            return self.fusion(distances, peaks, xp)
+        return self.fusion.with_patches(distances, peaks, patches, xp)
 
 
 @dataclass(frozen=True)
@@ -171,7 +187,7 @@ def _good_mean_map(bank: Bank) -> np.ndarray:
     return maps.mean(axis=0, keepdims=True) if len(maps) else bank.anchors[:0]
 
 
-def with_fused_score(classifier: PrototypeClassifier, records: EmbeddedBank, score: str) -> PrototypeClassifier:
+def with_fused_score(classifier: PrototypeClassifier, records: EmbeddedBank, score: ScoreKind) -> PrototypeClassifier:
     """The classifier with the bank's good calibration records as reference; `score` is the one that it uses.
 
     Without a good prototype or reference records there is nothing to fuse, and the score stays the distance.
@@ -180,8 +196,8 @@ def with_fused_score(classifier: PrototypeClassifier, records: EmbeddedBank, sco
     if not classifier.knows_good or not good.any():
         return classifier
     reference = records.part("calibrate").take(good)
-    fusion = Fusion(classifier.good_distances(reference), reference.peaks)
-    return replace(classifier, fusion=fusion, fused=score == "fused")
+    fusion = Fusion(classifier.good_distances(reference), reference.peaks, patches=reference.patches)
+    return replace(classifier, fusion=fusion, score_kind=score)
 
 
 def raw_map_baseline(distance: Distance, bank: Bank) -> PrototypeClassifier:

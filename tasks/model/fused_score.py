@@ -1,4 +1,4 @@
-"""The fused score: a part's distance to good and the peak of its raw map, as one number.
+"""The fused score: a part's distance to good and the peak of its raw map, as one number; and its patches, where asked.
 
 A defect of an untrained kind may lie near the good prototype, because the tower never learnt to separate it; the peak
 of the map does not depend on training and shows it. Both become p-values among good reference records, without a unit,
@@ -34,18 +34,24 @@ def peak(maps: Any, xp: Any = np) -> Any:
 class Fusion:
     """The good reference records' distances (n,) and peaks (n,), among which a part gets its two p-values.
 
-    form: how both become one score, RANKS in releases of earlier versions.
+    form: how both become one score, RANKS in releases of earlier versions; patches: (n,) how far their strangest places
+    lie from the memory of patches, for a third p-value, None where there is no memory.
     """
 
     distance: np.ndarray
     peak: np.ndarray
     form: str = P_VALUES
+    patches: np.ndarray | None = None
 
     def __call__(self, distance: Any, peak: Any, xp: Any = np) -> Any:
         """The score (k,), which rises with how rare a part is among good ones."""
         if self.form == RANKS:
             return rank(distance, self.distance, xp) + rank(peak, self.peak, xp)
         return surprisal(distance, self.distance, xp) + surprisal(peak, self.peak, xp)
+
+    def with_patches(self, distance: Any, peak: Any, patches: Any, xp: Any = np) -> Any:
+        """The score (k,) with the third p-value, that of the patches (k,)."""
+        return self(distance, peak, xp) + surprisal(patches, self.patches, xp)
 
 
 def surprisal(values: Any, reference: np.ndarray, xp: Any = np) -> Any:

@@ -79,7 +79,7 @@ def report_pictures(report: EvaluationReport, evidence: ReportData) -> Json:
         "triplets": [heat_maps(example) for example in evidence.examples],
         "training": charts.training_curves(evidence.history, _stuck_at(report.settings["fit"])),
         "distances": charts.distance_histogram(evidence, values.get(MODE_THRESHOLD)),
-        "good": charts.score_histogram(evidence, values.get(DEFECT_THRESHOLD), settings["score"] == "fused"),
+        "good": charts.score_histogram(evidence, values.get(DEFECT_THRESHOLD), settings["score"]),
         "ridges": charts.ridges(evidence.contrasts),
         "roc": curves.roc(rates),
         "roc_low": curves.roc(rates, 0.05),

@@ -15,9 +15,11 @@ from tasks.config.run import DataConfig, RunConfig
 from tasks.core.errors import DamagedRelease, UnfitRelease
 from tasks.core.results import Stage
 from tasks.core.text import one_line
-from tasks.model.classifier import PrototypeClassifier, fit_prototypes, with_fused_score
+from tasks.data.bank import Bank
+from tasks.model.classifier import SCORE_KINDS, PrototypeClassifier, fit_prototypes, with_fused_score
 from tasks.model.distances import distance, trained_distance
-from tasks.model.embeddings import EmbeddedBank, Encoder, make_encoder
+from tasks.model.embeddings import EmbeddedBank, TowerEncoder, make_encoder
+from tasks.model.patch_memory import PatchMemory, fit_patch_memory
 from tasks.model.shifted_tower import shifted_tower
 from tasks.model.tower import reset_number_format
 from tasks.registry.champion import select_release
@@ -143,26 +145,24 @@ def _require_fit(loaded: LoadedRelease, settings: ThresholdSettings) -> None:
         )
 
 
-def load_encoder(trained: Stage, config: RunConfig) -> Encoder:
-    """The encoder that a model's stage holds, with the shifts that the settings ask for."""
-    return shifted_encoder(load_tower(trained), config)
+def embedded_bank(tower: keras.Model, bank: Bank, config: RunConfig) -> EmbeddedBank:
+    """A bank under a trained tower, with the shifts and the memory of patches that the settings ask for.
+
+    Raises BadSetting for a memory of a tower whose layers do not keep rows and columns.
+    """
+    memory = fit_patch_memory(tower, bank, config.seed) if config.evaluate.score == "patches" else None
+    return EmbeddedBank(make_encoder(with_shifts(tower, config), memory, tower), bank)
 
 
-def shifted_encoder(tower: keras.Model, config: RunConfig) -> Encoder:
-    """A tower as an encoder, with the shifts that the settings ask for."""
-    return make_encoder(shifted_tower(tower, (config.data.rows, config.data.cols), config.evaluate.shifts))
+def with_shifts(tower: keras.Model, config: RunConfig) -> keras.Model:
+    """A tower over the mean of the shifts that the settings ask for."""
+    return shifted_tower(tower, (config.data.rows, config.data.cols), config.evaluate.shifts)
 
 
 def load_tower(trained: Stage | Release) -> keras.Model:
     """The tower that a model's stage or a release holds."""
     reset_number_format()
     return keras.saving.load_model(Path(trained.path) / MODEL_FILE, compile=False)
-
-
-def load_release_tower(release: Release) -> keras.Model:
-    """The model by which a release embeds maps: its tower, or the mean of that tower over shifts."""
-    settings = ThresholdSettings.load(release.path)
-    return shifted_tower(load_tower(release), (settings.rows, settings.cols), settings.shifts)
 
 
 def trained_classifier(records: EmbeddedBank, config: RunConfig) -> PrototypeClassifier:
@@ -180,10 +180,18 @@ def _classifier(release: Release, settings: ThresholdSettings, arrays: Classifie
     return PrototypeClassifier(
         name=release.version,
         modes=arrays.modes,
-        encoder=make_encoder(load_release_tower(release)),
+        encoder=_release_encoder(release, settings, arrays.memory),
         distance=distance(**settings.distance, folder=release.path),
         prototypes=arrays.prototypes,
         good=arrays.good,
         fusion=arrays.fusion,
-        fused=settings.score == "fused",
+        score_kind=settings.score,
     )
+
+
+def _release_encoder(release: Release, settings: ThresholdSettings, memory: PatchMemory | None) -> TowerEncoder:
+    """A release's tower, or the mean of that tower over shifts, and its memory of patches."""
+    if settings.score not in SCORE_KINDS:
+        raise ValueError(f"the score {settings.score!r} is not known")
+    tower = load_tower(release)
+    return make_encoder(shifted_tower(tower, (settings.rows, settings.cols), settings.shifts), memory, tower)

@@ -4,7 +4,8 @@ model.keras       the tower
 anchors.npz       modes (m,) str; maps (m, values), the modes' mean maps; prototypes of the modes and of good parts
                   in the embedding, as `prototype_<name>` and `good_<name>`; with a fused score, the scores of the
                   reference records as `reference_distance` and `reference_peak`, and how they are combined as
-                  `fusion_form`, which releases of earlier versions do not have
+                  `fusion_form`, which releases of earlier versions do not have; with a memory of patches, its
+                  vectors as `patch_vectors`, the tower's layer as `patch_layer`, and `reference_patches`
 threshold.json    distance, kind of score, map size, and the calibrated thresholds
 split.npz         the records that the model was trained, calibrated and tested on
 scores.npz        the scores that the threshold was found and tested on
@@ -35,6 +36,7 @@ from tasks.core.npz import NpzRecord
 from tasks.data.split import PARTS
 from tasks.model.distances import Prototype
 from tasks.model.fused_score import P_VALUES, RANKS, Fusion
+from tasks.model.patch_memory import PatchMemory
 from tasks.registry.gallery import Gallery
 
 MODEL_FILE, CARD_FILE, TOWER_FILE = "model.keras", "README.md", "tower.svg"
@@ -92,9 +94,9 @@ class Threshold:
 class ThresholdSettings:
     """What `threshold.json` holds.
 
-    distance: the distance's name and parameters; score: `distance` or `fused`; prototype: how prototypes were made;
-    rows, cols: the size of a map; thresholds: one entry each; shifts: over how many shifts of a map its embedding is
-    the mean, 1 in releases of earlier versions.
+    distance: the distance's name and parameters; score: `distance`, `fused` or `patches`; prototype: how prototypes
+    were made; rows, cols: the size of a map; thresholds: one entry each; shifts: over how many shifts of a map its
+    embedding is the mean, 1 in releases of earlier versions.
     """
 
     distance: dict[str, Any]
@@ -142,7 +144,8 @@ class ClassifierArrays:
     """The arrays of `anchors.npz`, from which a classifier is made again.
 
     modes: m names; anchors (m, values) float64, the modes' mean maps; prototypes: arrays with a row for each mode;
-    good: arrays with one row, None without good records; fusion: the reference of a fused score, if there is one.
+    good: arrays with one row, None without good records; fusion: the reference of a fused score, if there is one;
+    memory: the places of good parts, if the score uses them.
     """
 
     modes: list[str]
@@ -150,6 +153,7 @@ class ClassifierArrays:
     prototypes: Prototype
     good: Prototype | None
     fusion: Fusion | None
+    memory: PatchMemory | None = None
 
     @classmethod
     def load(cls, folder: Path) -> ClassifierArrays:
@@ -161,6 +165,7 @@ class ClassifierArrays:
                 prototypes=_with_prefix(arrays, "prototype_"),
                 good=_with_prefix(arrays, "good_") or None,
                 fusion=_fusion(arrays),
+                memory=_memory(arrays),
             )
 
     def save(self, folder: Path) -> None:
@@ -170,6 +175,10 @@ class ClassifierArrays:
         if self.fusion is not None:
             points |= {"reference_distance": self.fusion.distance, "reference_peak": self.fusion.peak}
             points["fusion_form"] = np.array(self.fusion.form)
+            if self.fusion.patches is not None:
+                points["reference_patches"] = self.fusion.patches
+        if self.memory is not None:
+            points |= {"patch_vectors": self.memory.vectors, "patch_layer": np.array(self.memory.layer)}
         np.savez(folder / ANCHORS_FILE, modes=np.array(self.modes, str), maps=self.anchors, **points)
 
 
@@ -180,7 +189,15 @@ def _fusion(arrays: np.lib.npyio.NpzFile) -> Fusion | None:
     form = str(arrays["fusion_form"]) if "fusion_form" in arrays.files else RANKS
     if form not in (P_VALUES, RANKS):
         raise ValueError(f"the form {form!r} of the fused score is not known")
-    return Fusion(arrays["reference_distance"], arrays["reference_peak"], form)
+    patches = arrays["reference_patches"] if "reference_patches" in arrays.files else None
+    return Fusion(arrays["reference_distance"], arrays["reference_peak"], form, patches)
+
+
+def _memory(arrays: np.lib.npyio.NpzFile) -> PatchMemory | None:
+    """The memory of patches; releases of earlier versions have none."""
+    if "patch_vectors" not in arrays.files:
+        return None
+    return PatchMemory(str(arrays["patch_layer"]), arrays["patch_vectors"])
 
 
 @dataclass(frozen=True)

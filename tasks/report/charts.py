@@ -77,13 +77,16 @@ def distance_histogram(evidence: ReportData, cut: float | None) -> Picture:
     return _histogram(kinds, cut, ("same mode", "different"), title, "share of the pairs")
 
 
-def score_histogram(evidence: ReportData, cut: float | None, fused: bool = False) -> Picture | None:
+def score_histogram(evidence: ReportData, cut: float | None, score: str = "distance") -> Picture | None:
     """Histogram of the anomaly scores; None without a good prototype, or without both kinds of records."""
     if evidence.good_score is None or not evidence.good.any() or evidence.good.all():
         return None
     kinds = ("good", evidence.good_score[evidence.good]), ("defective", evidence.good_score[~evidence.good])
-    title = "distance from a record to the good prototype"
-    title = "fused score of distance to good and peak" if fused else title
+    titles = {
+        "fused": "fused score of distance to good and peak",
+        "patches": "fused score of distance to good, peak and strangest place",
+    }
+    title = titles.get(score, "distance from a record to the good prototype")
     return _histogram(kinds, cut, ("passed", "stopped"), title, "share of the records")
 
 

@@ -87,8 +87,11 @@ def _summary(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     train, config, frozen = manifest.train, manifest.config, manifest.frozen
     size = f"{config['data']['rows']}×{config['data']['cols']}"
     reasons = "".join(f"\n- {_plain(say(reason))}" for reason in manifest.reasons)
-    fused = config["evaluate"]["score"] == "fused"
-    score = say(", good or defect by that distance and the map's peak, fused") if fused else ""
+    scores = {
+        "fused": say(", good or defect by that distance and the map's peak, fused"),
+        "patches": say(", good or defect by that distance, the map's peak and its strangest place, fused"),
+    }
+    score = scores.get(config["evaluate"]["score"], "")
     shifts = config["evaluate"].get("shifts", 1)  # manifests of earlier versions have none
     looks = say("; an embedding is the mean over {shifts} shifts of the map").format(shifts=shifts)
     score += looks if shifts > 1 else ""

@@ -49,8 +49,9 @@ XP = Operations()
 
 
 class VerdictLayer(keras.layers.Layer):
-    """From maps (n, values) and their embeddings (n, d), both float32, to the OUTPUTS by name.
+    """From maps (n, values), their embeddings (n, d), and their places for a memory of patches, to the OUTPUTS by name.
 
+    All three are float32.
     `distances` (n, modes) float64 in the release's distance; the others (n,): `mode` and `verdict` int32
     (positions in the release's modes and in CODES), the rest float64 as in tasks/scoring/verdicts.py.
     """
@@ -59,14 +60,14 @@ class VerdictLayer(keras.layers.Layer):
         super().__init__(autocast=False, trainable=False, name="verdict_outputs")
         self.release = release
 
-    def call(self, maps: Any, embedded: Any) -> dict[str, Any]:
+    def call(self, maps: Any, embedded: Any, places: Any = None) -> dict[str, Any]:
         """See the class."""
         release = self.release
         embedded = ops.cast(embedded, "float64")
         distances = self._distances(embedded, release.classifier.prototypes)
         distance = ops.min(distances, axis=1)
         mode = _first_equal(distances, distance)
-        score = self._score(maps, embedded)
+        score = self._score(maps, embedded, places)
         verdict = verdict_codes(score, distance, release.defect_threshold, release.mode_radius, ops)
         readable = ops.all(ops.isfinite(maps), axis=1)
         beta, sqrt_ve = self._level_and_shape(ops.cast(maps, "float64"), mode)
@@ -85,11 +86,12 @@ class VerdictLayer(keras.layers.Layer):
         tensors = {name: ops.convert_to_tensor(np.asarray(value, np.float64)) for name, value in prototypes.items()}
         return self.release.classifier.distance.to_prototypes(embedded, tensors, XP)
 
-    def _score(self, maps: Any, embedded: Any) -> Any:
+    def _score(self, maps: Any, embedded: Any, places: Any) -> Any:
         classifier = self.release.classifier
         if classifier.good is None:
             return ops.full((ops.shape(maps)[0],), np.nan, "float64")
-        return classifier.score_at(self._distances(embedded, classifier.good)[:, 0], peak(maps, ops), ops)
+        patches = None if places is None else classifier.encoder.memory(places, ops)
+        return classifier.score_at(self._distances(embedded, classifier.good)[:, 0], peak(maps, ops), patches, ops)
 
     def _level_and_shape(self, maps: Any, mode: Any) -> tuple[Any, Any]:
         """RT's coordinates, as in tasks/imaging/rt.py, against the anchor of each map's nearest mode."""
@@ -109,10 +111,12 @@ def _first_equal(distances: Any, smallest: Any) -> Any:
     return ops.min(ops.where(ops.equal(distances, smallest[:, None]), codes, last), axis=1)
 
 
-def verdict_model(release: LoadedRelease, tower: keras.Model) -> keras.Model:
+def verdict_model(release: LoadedRelease) -> keras.Model:
     """The model from `map` (n, rows·cols) float32 to the OUTPUTS, around the release's tower."""
+    encoder = release.classifier.encoder
     maps = keras.Input((release.data.rows * release.data.cols,), name=INPUT, dtype="float32")
-    return keras.Model(maps, VerdictLayer(release)(maps, tower(maps)), name="verdict")
+    places = [] if encoder.memory is None else [encoder.places(maps)]
+    return keras.Model(maps, VerdictLayer(release)(maps, encoder.tower(maps), *places), name="verdict")
 
 
 @dataclass(frozen=True)

@@ -118,14 +118,20 @@ def compare(release: LoadedRelease, maps: np.ndarray, run: Run, name: str) -> Se
 
 
 def _score_bounds(classifier: PrototypeClassifier, embedded: Embedded) -> tuple[np.ndarray, np.ndarray]:
-    """The smallest and largest score (n,) of a distance within the tolerance: a score never falls with distance.
+    """The smallest and largest score (n,) of a distance and of patches within the tolerance: it falls with neither.
 
     NaN without a good prototype.
     """
     distance = classifier.good_distances(embedded)
-    slack = TOLERANCE * np.maximum(np.abs(distance), 1)
-    low, high = (classifier.score_at(bound, embedded.peaks) for bound in (distance - slack, distance + slack))
+    low, high = (
+        classifier.score_at(_moved(distance, by), embedded.peaks, _moved(embedded.patches, by))
+        for by in (-TOLERANCE, TOLERANCE)
+    )
     return low - SCORE_TOLERANCE * np.maximum(np.abs(low), 1), high + SCORE_TOLERANCE * np.maximum(np.abs(high), 1)
+
+
+def _moved(values: np.ndarray | None, by: float) -> np.ndarray | None:
+    return None if values is None else values + by * np.maximum(np.abs(values), 1)
 
 
 def _tied(distances: np.ndarray) -> np.ndarray:

@@ -56,7 +56,7 @@ def with_distance(
     classifier = PrototypeClassifier("other", modes, encoder, distance, prototypes, centre)
     if fused:
         fusion = Fusion(classifier.good_distances(embedded.take(good)), embedded.take(good).peaks)
-        classifier = replace(classifier, fusion=fusion, fused=True)
+        classifier = replace(classifier, fusion=fusion, score_kind="fused")
     threshold = float(np.quantile(classifier.score(embedded.take(good)), 0.9))
     radius = float(np.quantile(classifier.mode_distances(embedded).min(axis=1), 0.8))
     values = {"good or defect": threshold, "same mode": radius}

@@ -14,7 +14,7 @@ from tasks.config.model import TrainingConfig
 from tasks.config.run import EvaluateConfig
 from tasks.data.bank import load_bank
 from tasks.evaluate import evaluate
-from tasks.registry.loading import load_encoder
+from tasks.registry.loading import embedded_bank, load_tower
 from tasks.registry.release_files import ClassifierArrays, ThresholdSettings
 from tasks.train import train
 
@@ -57,6 +57,6 @@ def test_a_release_judges_by_the_shifts_that_it_was_evaluated_with(tmp_path):
     assert settings == [1, 5]
     assert not np.allclose(plain, five)
     bank = load_bank(stage.path)
-    vectors = load_encoder(model, shifted)(bank.maps[bank.rows("train")])
+    vectors = embedded_bank(load_tower(model), bank, shifted).part("train").vectors
     mode = bank.mode[bank.rows("train")]
     np.testing.assert_allclose(five[1], vectors[mode == 1].mean(axis=0), rtol=1e-5, atol=1e-6)

@@ -32,6 +32,7 @@ MAXIMA = {"data.most_records", "data.most_bytes"}  # refuse a source, and change
         ({"tower": TowerConfig(kind="conv", widths="64")}, "tower.widths: expected filters and the embedding"),
         ({"preset": "rt", "fit": TrainingConfig(prototype="mean-map")}, "expected mean-embedding for the RT distance"),
         ({"split": SplitConfig(replay="notebook")}, "split.replay: expected fit.batches=triplets, .* found records"),
+        ({"preset": "notebook", "evaluate": {"score": "patches"}}, "expected tower.kind=conv for patches, found mlp"),
         ({"evaluate": {"dask": "localhost"}}, "expected a scheduler's address such as tcp://"),
     ],
 )

@@ -19,8 +19,8 @@ from tasks.evaluation.ablation import left_out_mode_summary, permutation_summary
 from tasks.evaluation.metrics import angular_metrics
 from tasks.evaluation.scored_records import score_bank_part, score_part
 from tasks.folds import fold_metrics, make_fold_bank, plan_folds
-from tasks.model.embeddings import EmbeddedBank
-from tasks.registry.loading import load_encoder, trained_classifier
+from tasks.model.embeddings import make_encoder
+from tasks.registry.loading import embedded_bank, load_tower, trained_classifier
 from tasks.train import train
 from tasks.triplets import triplets
 
@@ -61,7 +61,7 @@ def test_the_figure_is_that_of_the_model_that_never_saw_the_mode(line):
     config, _, bank, folds = line
     one = Fold("without", "1")
     variant = make_fold_bank(bank, one, config)
-    records = EmbeddedBank(load_encoder(train(variant, config), config), load_bank(variant.path))
+    records = embedded_bank(load_tower(train(variant, config)), load_bank(variant.path), config)
     test = score_bank_part(trained_classifier(records, config), load_bank(bank.path), "test")
     distances = test.classifier.good_distances(test.embedded)
     far, near = distances[test.mode == 1], distances[test.good]
@@ -75,7 +75,7 @@ def test_modes_dealt_out_anew_are_a_coin(line):
     found = permutation_summary(folds, config)
     assert found["mean"] == pytest.approx(0.5, abs=0.05)
     assert (len(set(found["auroc"])), found["chance"]) == (3, True)
-    records = EmbeddedBank(load_encoder(train(bank, config), config), load_bank(bank.path))
+    records = embedded_bank(load_tower(train(bank, config)), load_bank(bank.path), config)
     test = score_part(trained_classifier(records, config), records, "test")
     assert (test.distances.argmin(axis=1) == test.mode).mean() > 0.9
 
@@ -88,7 +88,7 @@ def test_the_notebooks_split_is_replayed_with_a_model_of_its_own(line):
     (fold,) = plan_folds(bank, config)
     metrics = _figures(bank, fold, config)
     variant = make_fold_bank(bank, fold, config)
-    split, encoder = load_bank(variant.path), load_encoder(train(variant, config), config)
+    split, encoder = load_bank(variant.path), make_encoder(load_tower(train(variant, config)))
     anchor, positive, negative = split.triplets["stop"].T
     a, p, n = encoder(split.anchors[anchor]), encoder(split.maps[positive]), encoder(split.maps[negative])
     angular = angular_metrics(a, p, n)

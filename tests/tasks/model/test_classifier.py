@@ -61,7 +61,7 @@ def test_every_score_is_computed_from_the_embeddings():
     np.testing.assert_allclose(plain.pair_distances(embedded.take(np.array([0])), embedded), [[0, 3, 4]], atol=1e-6)
     assert (plain.scores(embedded).keys(), plain.unit) == ({"distance", "peak"}, "euclidean")
     fusion = Fusion(np.array([0.0, 1.5]), np.array([1.0, 2.0]))
-    fused = replace(plain, fusion=fusion, fused=True)
+    fused = replace(plain, fusion=fusion, score_kind="fused")
     np.testing.assert_allclose(fused.score(embedded), fusion(np.array([1.0, 2.0, 3.0]), embedded.peaks))
     np.testing.assert_allclose(fused.scores(embedded)["fused"], fused.score(embedded))
     np.testing.assert_allclose(replace(plain, fusion=fusion).score(embedded), [1, 2, 3])
@@ -85,7 +85,7 @@ def test_the_reference_of_the_fused_score_is_good_calibration_records(bank):
         classifier = with_fused_score(plain, records, score)
         np.testing.assert_array_equal(classifier.fusion.distance, plain.good_distances(good))
         np.testing.assert_array_equal(classifier.fusion.peak, good.peaks)
-        assert classifier.fused == (score == "fused")
+        assert classifier.score_kind == score
     without_reference = replace(bank, part=np.where(bank.part == 2, np.int8(3), bank.part))
     assert with_fused_score(plain, EmbeddedBank(squared, without_reference), "fused") == plain
 
