@@ -26,7 +26,7 @@ def test_settings_are_said_as_a_reader_wants_them():
     tower = build_tower(RunConfig().resolved().tower, (36, 39))
     said = {(layer.kind, layer.details, layer.shape) for layer in tower_layers(tower)}
     assert ("Conv2D", "5 × 5, stride 2, relu", (18, 20, 24)) in said
-    assert ("MaxPooling2D", "2 × 2", (9, 10, 32)) in said
+    assert ("MaxPooling2D", "2 × 2", (9, 10, 16)) in said
     assert ("Dropout", "rate 0.3", (1600,)) in said
     assert ("Dense", "", (128,)) in said
 
