@@ -9,13 +9,15 @@ the trained tower, with places drawn at random: choosing them to cover the space
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from tasks.core.errors import BadSetting
 from tasks.data.bank import Bank, evenly_spread
+
+if TYPE_CHECKING:  # a list of releases must not wait for TensorFlow
+    import keras
 
 MEMORY_SIZE = 1000  # places that are remembered
 MAX_RECORDS = 2000  # good training records whose places are drawn from
@@ -54,6 +56,8 @@ class PatchMemory:
 
 def places_model(tower: keras.Model, layer: str) -> keras.Model:
     """The model from maps (n, values) to that layer's output (n, rows, columns, channels)."""
+    import keras
+
     return keras.Model(tower.inputs, tower.get_layer(layer).output, name="places")
 
 
