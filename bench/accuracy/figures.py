@@ -23,7 +23,7 @@ import numpy as np
 
 from bench.accuracy.datasets import BOARDS, write_sets
 from bench.accuracy.page import page
-from bench.accuracy.unseen import GROUPS, unseen
+from bench.accuracy.unseen import unseen
 from tasks.cache import cache
 from tasks.config.fingerprints import MODEL_VERSION
 from tasks.config.overrides import apply_overrides
@@ -57,7 +57,7 @@ def main(words: list[str] | None = None) -> int:
     command.add_argument("--unseen", action=argparse.BooleanOptionalAction, default=True, help="leave out positions")
     arguments = command.parse_args(words)
     folds, rows = write_sets(arguments.data, arguments.out / "sets"), []
-    for row in _rows(folds, arguments.out, arguments.presets, GROUPS if arguments.unseen else ()):
+    for row in _rows(folds, arguments.out, arguments.presets, BOARDS if arguments.unseen else ()):
         rows.append(row)
         write_json(arguments.out / "figures.json", rows)
     arguments.page.write_text(page(rows, f"{platform.machine()}, Python {platform.python_version()}"), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Positions that were never trained: each left out in turn, on two board groups that were never seen either."""
+"""Positions that were never trained: each left out in turn, on boards that were never seen either."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from tasks.core.results import Stage
 from tasks.evaluation.ablation import left_out_mode_summary
 from tasks.folds import fold_metrics, make_fold_bank, plan_folds
 from tasks.train import train
-
-GROUPS = ("92000", "20085")  # the one named in advance, and the hardest
 
 
 def unseen(name: str, stage: Stage, config: RunConfig) -> dict[str, Any]:
