@@ -59,6 +59,7 @@ def to_form(page, server, flow, name):
     """From any page, by the menu, to the form of a deployment, which is searched for: other tests deploy, too."""
     page.get_by_role("link", name="Deployments", exact=True).first.click()
     page.get_by_placeholder("Search deployments", exact=True).fill(name)
+    page.wait_for_url(lambda url: name in url.partition("?")[2])  # the list follows the search, and would undo a click
     deployment = deployment_of(server, flow, name)
     page.locator(f"a[href*='{deployment['id']}']", has_text=name).first.click()
     page.get_by_role("button", name="Run", exact=True).click()
