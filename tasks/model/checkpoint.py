@@ -10,12 +10,14 @@ import hashlib
 import io
 import json
 import os
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tasks.core.files import draft_prefix, remove_stale_drafts
 from tasks.core.results import Epoch
 
 DIGEST_BYTES = hashlib.sha256().digest_size  # before the arrays, over all that follows
@@ -38,9 +40,12 @@ def save_checkpoint(path: Path, state: TrainingCheckpoint) -> None:
         arrays |= {f"{name}_{i}": value for i, value in enumerate(getattr(state, name))}
     packed = io.BytesIO()
     np.savez(packed, **arrays)
-    beside = path.with_suffix(".writing.npz")
+    # A name of its own: two lines on the same data may train the same model at the same time.
+    remove_stale_drafts(path.parent, path.name)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=draft_prefix(path.name))
+    beside = Path(name)
     try:
-        with beside.open("wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(hashlib.sha256(packed.getvalue()).digest() + packed.getvalue())
             file.flush()
             os.fsync(file.fileno())

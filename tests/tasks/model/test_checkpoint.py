@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +25,16 @@ STATE = TrainingCheckpoint(
 )
 # A process that ends itself as kill -9 would, in the middle of writing an epoch.
 DYING = """
-import os, signal, sys
+import os, signal, sys, tempfile
 import tasks.model.monitor, tasks.model.checkpoint
+from tasks.core.files import draft_prefix
 from tasks.train import main
 saved, epoch = tasks.model.monitor.save_checkpoint, int(sys.argv[1])
 def dying(path, state):
     if len(state.log) < epoch:
         return saved(path, state)
-    path.with_suffix(".writing.npz").write_bytes(b"half")
+    descriptor, _ = tempfile.mkstemp(dir=path.parent, prefix=draft_prefix(path.name))
+    os.write(descriptor, b"half")
     os.kill(os.getpid(), signal.SIGKILL)
 tasks.model.monitor.save_checkpoint = dying
 sys.exit(main(sys.argv[2:]))
@@ -56,6 +59,13 @@ class TestTheFile:
         many = TrainingCheckpoint([np.array(i) for i in range(12)], [], [], [LINE])
         save_checkpoint(tmp_path / "state.npz", many)
         assert [int(value) for value in load_checkpoint(tmp_path / "state.npz").tower] == list(range(12))
+
+    def test_two_trainings_of_the_same_model_do_not_take_each_others_file(self, tmp_path):
+        path = tmp_path / "state.npz"
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(lambda _: save_checkpoint(path, STATE), range(200)))
+        assert same(load_checkpoint(path), STATE)
+        assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
 
     def test_none_is_no_error(self, tmp_path):
         assert load_checkpoint(tmp_path / "state.npz") is None
