@@ -163,6 +163,10 @@ class Hub:
         repository = self._repos[kind, repo]
         return dict(repository.commits[repository.find(revision)])
 
+    def head(self, repo: str, kind: str = "datasets") -> str:
+        """The sha of the newest commit."""
+        return self._repos[kind, repo].find("main")
+
     def proposals(self, repo: str, kind: str = "datasets") -> list[Proposal]:
         """The pull requests, oldest first."""
         return self._repos[kind, repo].proposals
