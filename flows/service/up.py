@@ -38,8 +38,6 @@ BOUNDED = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
 }
-
-
 # Nothing here tells anybody outside what is done with it, and no page advertises.
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -113,11 +111,12 @@ def say(text: str) -> None:
 
 @dataclass(frozen=True)
 class Ports:
-    """Ports of the loopback interface: of Prefect's server, of the webhook receiver and of the pages."""
+    """Ports of the loopback interface: of Prefect's server, the webhook receiver, the pages, and the review."""
 
     server: int = 4200
     webhook: int = 4280
     pages: int = 4240
+    review: int = 4270
 
     def require_free(self) -> None:
         """Raise BadSetting for a port that is taken."""
@@ -125,11 +124,10 @@ class Ports:
             _require_free(option, port)
 
 
-def up(ports: Ports = Ports()) -> int:
-    """Run everything from this folder until Ctrl-C or SIGTERM; returns 0 after a clean stop.
+def up(ports: Ports = Ports(), review: str | None = None) -> int:
+    """Run everything from this folder until Ctrl-C or SIGTERM, and the review of a line; returns 0 after a clean stop.
 
-    Raises UnusableFolder where it runs already, BadSetting for a port that is in use, ServerUnreachable
-    where the server does not start, NotPrepared where the deployments cannot be made.
+    Raises UnusableFolder where it runs already, BadSetting, ServerUnreachable, and NotPrepared without deployments.
     """
     require_usable_proxies()
     lines = read_lines(LINES_FILE)
@@ -142,6 +140,9 @@ def up(ports: Ports = Ports()) -> int:
         address = f"http://127.0.0.1:{ports.server}/api"
         environment = _environment(address, ports)
         services = _services(environment, ports)
+        if review:
+            words = [sys.executable, "-m", "kensa", "review", "--line", lines[review].name, "--port", str(ports.review)]
+            services.append(Service("review", words, environment))
         prefect = PrefectServer(address, environment.get("PREFECT_API_AUTH_STRING"))
         recovery = RunRecovery(prefect, Path(DATA_FOLDER))
         try:

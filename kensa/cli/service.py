@@ -16,11 +16,13 @@ from tasks.core.errors import ServerUnreachable, SomeLinesFailed
 from tasks.core.log_lines import say
 
 
-@with_examples("kensa up", "kensa up --port 4300 --webhook-port 4380")
+@with_examples("kensa up", "kensa up --port 4300 --webhook-port 4380", "kensa up --review boards")
 def up(
     port: int = Option(4200, metavar="PORT", help="Port of the Prefect server and its UI."),
     webhook_port: int = Option(4280, metavar="PORT", help="Port of the webhook receiver."),
     pages_port: int = Option(4240, metavar="PORT", help="Port of the reports, pages and pictures below artifacts/."),
+    review: str | None = Option(None, metavar="LINE", help="Also run kensa review of this product line."),
+    review_port: int = Option(4270, metavar="PORT", help="Port of the review."),
 ) -> int:
     """Run server, worker, webhook receiver and the pages of the reports until Ctrl-C.
 
@@ -29,7 +31,7 @@ def up(
     from flows.service.up import Ports
     from flows.service.up import up as serve
 
-    return serve(Ports(port, webhook_port, pages_port))
+    return serve(Ports(port, webhook_port, pages_port, review_port), review)
 
 
 @with_examples("kensa watch", "kensa watch --once")

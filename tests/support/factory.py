@@ -83,6 +83,7 @@ class Factory:
     def __init__(self, folder: Path, hub: Hub, toml: str = "", **settings: Any) -> None:
         self.folder, self.hub, self.process = folder, hub, None
         self.auth: tuple[str, str] | None = None  # of a server that requires one
+        self.words: tuple[str, ...] = ()  # further ones of `kensa up`
         self.port, self.webhook_port, self.pages_port = free_port(), free_port(), free_port()
         folder.mkdir(parents=True)
         for part in ("flows", "tasks", "prefect.yaml"):
@@ -110,7 +111,7 @@ class Factory:
         """`kensa up` until it says that it is ready; returns the seconds that it took."""
         began = time.monotonic()
         ports = {"--port": self.port, "--webhook-port": self.webhook_port, "--pages-port": self.pages_port}
-        words = [BIN / "kensa", "up", *(str(word) for option in ports.items() for word in option)]
+        words = [BIN / "kensa", "up", *(str(word) for option in ports.items() for word in option), *self.words]
         with self.log.open("a") as log:
             log.write("---- started\n")
             log.flush()

@@ -8,10 +8,10 @@ from pathlib import Path
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, LINE, line_artifacts
+from kensa.cli.options import ARTIFACTS, AS_JSON, line_artifacts
 from kensa.cli.terminal import print_table
 from tasks.config.run import Language
-from tasks.core.errors import UnknownRelease
+from tasks.core.errors import BadSetting, UnknownRelease
 from tasks.core.text import one_line
 from tasks.report.history import LineHistory, Measured, Model
 
@@ -19,12 +19,19 @@ MAX_MODELS = 10  # that are printed, the newest; the page and --json have all
 TITLES = ("", "model", "created", "what became of it", "auroc", "escapes", "false alarms", "less the champion", "test")
 
 
-@with_examples("kensa history", "kensa history --line boards --language ja", "kensa history --json | jq .champions")
+@with_examples(
+    "kensa history",
+    "kensa history --line boards --language ja",
+    "kensa history --line all",
+    "kensa history --json | jq .champions",
+)
 def history(
     out: Path | None = Option(
         None, metavar="FILE", help="The page.", show_default="history.html in the folder of the releases"
     ),
-    line: str | None = LINE,
+    line: str | None = Option(
+        None, metavar="NAME", help="A product line of kensa.toml, or all, in place of --artifacts."
+    ),
     language: Language = Option("en", help="Language of the page."),
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
@@ -35,26 +42,54 @@ def history(
     error rates where labels came later, and verdicts on drift. An interval of "less the champion" above 0 shows that
     the model is better, on the same test records.
     """
-    from tasks.pages.history import HISTORY_PAGE, write_history
-
+    if line == "all":
+        _show_all_lines(out, language, as_json)
+        return
     folder = line_artifacts(line, artifacts)
-    page = out or folder / HISTORY_PAGE
     if not folder.is_dir():
         raise UnknownRelease(f"{folder}: expected a folder of releases, found none; kensa retrain makes it")
-    told = write_history(folder, page, language)
+    page, told = _write(folder, out, language)
     if as_json:
         print(json.dumps({"page": str(page), **told.as_json()}))
         return
-    _print(told)
-    print(f"page: {page}")
+    _print(page, told)
 
 
-def _print(told: LineHistory) -> None:
+def _show_all_lines(out: Path | None, language: Language, as_json: bool) -> None:
+    """The page of each line that has releases."""
+    from flows.service.lines import read_lines
+
+    if out is not None:
+        raise BadSetting("--out: expected one line with it, found all; each has its own page")
+    folders = {name: one.config.artifacts_path for name, one in read_lines().by_name.items()}
+    written = {name: _write(folder, None, language) for name, folder in folders.items() if folder.is_dir()}
+    if as_json:
+        print(
+            json.dumps(
+                {"lines": {name: {"page": str(page), **told.as_json()} for name, (page, told) in written.items()}}
+            )
+        )
+        return
+    for name in folders:
+        print(f"{name}:" if name in written else f"{name}: no releases yet")
+        if name in written:
+            _print(*written[name])
+
+
+def _write(folder: Path, out: Path | None, language: Language) -> tuple[Path, LineHistory]:
+    from tasks.pages.history import HISTORY_PAGE, write_history
+
+    page = out or folder / HISTORY_PAGE
+    return page, write_history(folder, page, language)
+
+
+def _print(page: Path, told: LineHistory) -> None:
     rows = [_row(model, told.champion) for model in told.models[-MAX_MODELS:]]
     if rows:
         print_table(rows, TITLES, bold=next((i for i, row in enumerate(rows) if row[0] == "*"), None))
     if len(told.models) > MAX_MODELS:
         print(f"{len(told.models) - MAX_MODELS} older models; the page and --json have all")
+    print(f"page: {page}")
 
 
 def _row(model: Model, champion: str | None) -> list[str]:

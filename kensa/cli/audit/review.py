@@ -20,7 +20,7 @@ from tasks.core.errors import BadSetting
 )
 def review(
     source: list[str] | None = Argument(
-        None, metavar="SOURCE", help=f"New parts: {SOURCE_FORMS}.", show_default="the doubtful labels alone"
+        None, metavar="SOURCE", help=f"New parts: {SOURCE_FORMS}.", show_default="those of the line's setting drift"
     ),
     publish: bool = Option(False, "--publish", help="Bring the decisions to the dataset, and end."),
     pull_request: bool = Option(False, "--pull-request", help="With --publish: as a pull request on the Hub."),
@@ -37,9 +37,10 @@ def review(
 ) -> None:
     """Open a page on which people decide the labels of parts, one key each.
 
-    It shows doubtful labels and, of new parts, unknown and uncertain ones, those on which two releases differ, and
-    random ones. Decisions are kept as they are made. --publish, or the page, sends them to the dataset as one commit,
-    or writes them beside the tables of a folder; the next retraining uses them. Only random parts are tested on.
+    It shows doubtful labels and, where there are new parts, unknown and uncertain ones, those on which two releases
+    differ, and random ones. Decisions are kept as they are made. --publish, or the page, sends them to the dataset as
+    one commit, or writes them beside the tables of a folder; the next retraining uses them. Only random parts are
+    tested on.
     """
     folder = line_artifacts(line, artifacts)
     if publish:
@@ -58,9 +59,23 @@ def review(
     require_free(port)
     select_release(folder, None)  # before the libraries, which take seconds
     with Heartbeat("choose the parts"):
-        parts = download(resolve(join_sources(source), None, data)) if source else None
+        name = join_sources(source) if source else _new_parts(line)
+        parts = download(resolve(name, None, data)) if name else None
         session = ReviewSession.open(folder, parts, Choice(most, random), language)
     serve(session, port, new_token())
+
+
+def _new_parts(line: str | None) -> str | None:
+    """The new parts that a line of kensa.toml names, as one word; None where it names none."""
+    if line is None:
+        return None
+    from flows.service.lines import read_lines
+
+    parts = read_lines()[line].drift
+    if parts is None:
+        return None
+    chosen = [f"{name}={value}" for name, value in (("config", parts.config), ("part", parts.part)) if value]
+    return f"{parts.source}#{','.join(chosen)}" if chosen else parts.source
 
 
 def _publish(folder: Path, by: str | None, reason: str | None, pull_request: bool, as_json: bool) -> None:

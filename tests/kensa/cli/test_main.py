@@ -20,7 +20,7 @@ PROMISED = {  # commands and options of the first version: scripts and product l
     "retrain": "--artifacts --data --json --preset --revision --set --settings --test --train",
     "sweep": "--artifacts --dask --data --figure --grid --json --out --preset --random --revision --seeds --set "
     "--settings --test --train --workers",
-    "up": "--port --webhook-port --pages-port",
+    "up": "--port --webhook-port --pages-port --review --review-port",
     "watch": "--every --once",
     "releases": "--artifacts --json",
     "promote": "VERSION --artifacts --json",

@@ -46,3 +46,16 @@ def test_of_a_line_and_of_no_folder(told):
     promote(told.folder / "artifacts" / "boards", "v1")
     done = told.kensa("history", "--line", "boards")
     assert done.out.splitlines()[-1] == "page: artifacts/boards/history.html"
+
+
+def test_of_all_lines(told):
+    (told.folder / "kensa.toml").write_text('[lines.boards]\ntrain = "acme/boards"\n[lines.glass]\ntrain = "demo"\n')
+    stored_release(told.folder / "artifacts" / "boards", "v1")
+    promote(told.folder / "artifacts" / "boards", "v1")
+    done = told.kensa("history", "--line", "all")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[0] == "boards:"
+    assert done.out.splitlines()[-1] == "glass: no releases yet"
+    assert list(told.kensa("history", "--line", "all", "--json").told["lines"]) == ["boards"]
+    done = told.kensa("history", "--line", "all", "--out", "x.html")
+    assert (done.code, done.err) == (2, "kensa: --out: expected one line with it, found all; each has its own page\n")
