@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
-import subprocess
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -75,29 +73,23 @@ def retrained(made, revision, count):
 
 def correct_a_label(made, page):  # noqa: F811
     """By keyboard alone; returns the part's name."""
-    words = [BIN / "kensa", "review", "--line", "boards", "--most", "60", "--port", str(free_port())]
-    log = made.folder / "review.log"
-    with log.open("w") as out:
-        review = subprocess.Popen(words, cwd=made.folder, env=made.env, stdout=out, stderr=out)
-    try:
-        found = until(lambda: re.search(r"http://127\.0\.0\.1:\S+", log.read_text()), 120, "the page is there")
-        until(lambda: _answers(page, found[0]), 30, "the page answers")
-        names = {f"SN-{row}" for row in WRONG}
-        while (name := page.locator("h1").inner_text()) not in names:
-            before = page.url
-            page.keyboard.press("s")
-            page.wait_for_url(lambda url, before=before: url != before)
-        page.locator("#by").focus()
-        page.keyboard.type("M. Sato")
-        page.keyboard.press("Escape")
+    address = r"kensa review: \d+ parts at (http://127\.0\.0\.1:\S+)"
+    found = until(lambda: re.search(address, made.said()), 120, "the page is there")
+    until(lambda: _answers(page, found[1]), 30, "the page answers")
+    names = {f"SN-{row}" for row in WRONG}
+    while (name := page.locator("h1").inner_text()) not in names:
         before = page.url
-        page.keyboard.press("1")
-        page.wait_for_url(lambda url: url != before)
-        page.keyboard.press("p")
-        page.get_by_text("sent: 1").wait_for()
-    finally:
-        review.send_signal(signal.SIGTERM)
-        review.wait(60)
+        page.keyboard.press("s")
+        page.wait_for_url(lambda url, before=before: url != before)
+    page.locator("#by").focus()
+    page.keyboard.type("M. Sato")
+    page.keyboard.press("Escape")
+    before = page.url
+    page.keyboard.press("1")
+    page.wait_for_url(lambda url: url != before)
+    page.screenshot(path=made.folder.parent / "review.png", full_page=True)
+    page.keyboard.press("p")
+    page.get_by_text("sent: 1").wait_for()
     return name
 
 
@@ -126,6 +118,9 @@ def test_from_a_wrong_label_to_the_model_that_serves(boards, page, tmp_path):  #
     made, first = boards
     retrained(made, first, 1)
     kensa(made, "approve", "v1", "--line", "boards", "--by", "K. Ito", "--reason", "the first of its line")
+    made.stop()
+    made.words = ("--review", "boards", "--review-port", str(free_port()))
+    made.start()
     name = correct_a_label(made, page)
 
     head = made.hub.files(NAME)
