@@ -110,9 +110,14 @@ def check_locks(data: Path, artifacts: Path) -> Check:
 
 
 def check_journals(artifacts: Path) -> Check:
-    """Whether the journals of the folder and of the lines below it are whole."""
+    """Whether the journals of the folder and of the lines below it are whole, and what reviewers decided."""
     folders = [path.parent for path in (artifacts / HEAD_FILE, *artifacts.glob(f"*/{HEAD_FILE}")) if path.exists()]
     journals = [verify_journal(folder) for folder in folders]
+    if any((folder / "review").is_dir() for folder in folders):
+        from tasks.review.decisions import decisions_of  # pyarrow
+
+        for folder in folders:
+            decisions_of(folder)
     state = f"{len(journals)} with {sum(len(journal.entries) for journal in journals)} entries, intact"
     return Check("journal", "ok", state if journals else "none yet")
 

@@ -11,6 +11,7 @@ from collections import namedtuple
 import pytest
 from filelock import FileLock
 from support import inspected_parts as parts
+from support.decided import decision
 from support.fake_hub import Hub
 from support.project import BIN
 
@@ -18,6 +19,7 @@ from kensa import installation
 from kensa.installation import EXTRAS, check_folder, check_installation, check_locks
 from tasks.registry.champion import promote
 from tasks.registry.journal import JOURNAL_FILE
+from tasks.review.decisions import decide
 
 
 def checks(tmp_path, *names):
@@ -91,6 +93,14 @@ def test_the_journals_of_all_lines(tmp_path):
     parts.release(artifacts, "v1")
     promote(artifacts, "v1")
     assert checks(tmp_path, "journal") == [("ok", "1 with 2 entries, intact", "")]
+    decide(artifacts, decision(), known=0)
+    kept = artifacts / "review" / "decisions.jsonl"
+    content = kept.read_text()
+    kept.write_text(content.replace("dent", "dint", 1))
+    ((verdict, found, _),) = checks(tmp_path, "journal")
+    assert verdict == "failed"
+    assert "decision 1 is not as it was written" in found
+    kept.write_text(content)
     path = artifacts / JOURNAL_FILE
     path.write_text(path.read_text().replace("released", "promoted", 1))
     ((verdict, found, _),) = checks(tmp_path, "journal")

@@ -1,4 +1,4 @@
-"""`kensa trace`: every verdict on a part, by which release, and on what evidence."""
+"""`kensa trace`: every verdict on a part, by which release, on what evidence; and what people decided about it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from kensa.cli.options import ARTIFACTS, AS_JSON, LINE, line_artifacts
 from kensa.cli.terminal import print_table
 from tasks.core.errors import UnknownSource
 from tasks.core.text import one_line
+from tasks.registry.journal_events import full_journal
 
 if TYPE_CHECKING:
     from tasks.scoring.traces import TracedVerdict  # pyarrow, which the help must not wait for
 
+DECIDED = "label decided"  # the journal's event
 TITLES = ("time", "verdict", "release", "mode", "score", "threshold", "margin", "source", "row")
 
 
@@ -30,22 +32,30 @@ def trace(
 ) -> None:
     """Tell every verdict on a part, by which release, and on what evidence.
 
-    The verdicts are those that kensa score and its deployment gave with the releases of the folder.
+    The verdicts are those that kensa score and its deployment gave with the releases of the folder. What people decided
+    about the part's label in kensa review follows.
     """
     from tasks.scoring.traces import trace as find
 
     folder = line_artifacts(line, artifacts)
     verdicts = find(folder, part)
-    if not verdicts:
+    decided = [entry for entry in full_journal(folder).entries if (entry.event, entry.subject) == (DECIDED, part)]
+    if not verdicts and not decided:
         raise UnknownSource(f"{part}: expected a part with a verdict in {folder}, found none; see the column part")
     if as_json:
-        print(json.dumps({"part": part, "verdicts": [_as_json(entry) for entry in verdicts]}))
+        decisions = [{"time": entry.when, "by": entry.by, "change": entry.why} for entry in decided]
+        verdicts_told = [_as_json(entry) for entry in verdicts]
+        print(json.dumps({"part": part, "verdicts": verdicts_told, "decisions": decisions}))
         return
-    print(f"{one_line(part)}: {len(verdicts)} verdict{'s' * (len(verdicts) > 1)}")
-    print_table([_row(entry) for entry in verdicts], TITLES)
+    print(f"{one_line(part)}: {len(verdicts)} verdict{'s' * (len(verdicts) != 1)}")
+    if verdicts:
+        print_table([_row(entry) for entry in verdicts], TITLES)
     for entry in verdicts:
         if entry.evidence.seen_in:
             print(f"{entry.verdict['release']} had it among its {entry.evidence.seen_in} records")
+    for decision in decided:
+        when = (decision.when or "")[:16].replace("T", " ")
+        print(f"{when} UTC  {one_line(decision.by or '')} decided its label: {one_line(decision.why)}")
 
 
 def _as_json(entry: TracedVerdict) -> dict[str, Any]:

@@ -6,7 +6,11 @@ import datetime
 import json
 
 import pytest
+from support import inspected_parts as parts
+from support.decided import decision
 
+from tasks.registry.champion import promote
+from tasks.review.decisions import decide
 from tasks.scoring.traces import Evidence, TracedVerdict
 
 TIME = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
@@ -45,3 +49,18 @@ def test_a_part_without_a_verdict(told, run):
     ended = run("trace", "SN-8")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("kensa: SN-8: expected a part with a verdict in artifacts, found none")
+
+
+def test_what_people_decided_about_its_label(place):
+    artifacts = place.folder / "artifacts"
+    parts.release(artifacts, "v1")
+    promote(artifacts, "v1")
+    decide(artifacts, decision(7), known=0)
+    done = place.kensa("trace", "SN-7")
+    assert done.code == 0, done.err
+    first, second = done.out.splitlines()
+    assert first == "SN-7: 0 verdicts"
+    assert second.endswith(" UTC  M. Sato decided its label: scratch → dent")
+    (told,) = place.kensa("trace", "SN-7", "--json").told["decisions"]
+    assert (told["by"], told["change"]) == ("M. Sato", "scratch → dent")
+    assert place.kensa("trace", "SN-8").code == 2
