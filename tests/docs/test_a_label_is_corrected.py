@@ -144,8 +144,10 @@ def test_from_a_wrong_label_to_the_model_that_serves(boards, page, tmp_path):  #
     new = pq.read_table(tmp_path / "train.parquet").slice(0, 20)
     pq.write_table(new, made.folder / "new.parquet")
     kensa(made, "score", "new.parquet", "--artifacts", str(artifacts))
+    assert f"{name}: 1 verdict" in kensa(made, "trace", name, "--line", "boards")
     traced = json.loads(kensa(made, "trace", name, "--line", "boards", "--json"))
     assert [(one["release"], one["part"]) for one in traced["verdicts"]] == [("v2", name)]
+    assert [(one["by"], one["change"]) for one in traced["decisions"]] == [("M. Sato", "0 → 1")]
     told = json.loads(kensa(made, "journal", "--line", "boards", "--verify", "--json"))["listed"]
     assert [f"{one['event']} {one['subject']} by {one['by']}" for one in told if one["event"] != "candidate"] == [
         "approved v1 by K. Ito",

@@ -47,7 +47,8 @@ def test_the_ports_are_passed_on(run, monkeypatch):
     ports = []
     monkeypatch.setattr("flows.service.up.up", lambda *values: ports.append(values) or 3)
     assert run("up", "--port", "4300", "--webhook-port", "4380", "--pages-port", "4340").code == 3
-    assert ports == [(Ports(server=4300, webhook=4380, pages=4340),)]
+    assert run("up", "--review", "boards", "--review-port", "4370").code == 3
+    assert ports == [(Ports(4300, 4380, 4340, 4270), None), (Ports(4200, 4280, 4240, 4370), "boards")]
 
 
 def test_one_look_that_finds_nothing_says_so(run, looks, monkeypatch):
