@@ -8,7 +8,7 @@ from pathlib import Path
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, line_artifacts
+from kensa.cli.options import ARTIFACTS, AS_JSON, LANGUAGE, line_artifacts
 from kensa.cli.terminal import print_table
 from tasks.config.run import Language
 from tasks.core.errors import BadSetting, UnknownRelease
@@ -32,7 +32,7 @@ def history(
     line: str | None = Option(
         None, metavar="NAME", help="A product line of kensa.toml, or all, in place of --artifacts."
     ),
-    language: Language = Option("en", help="Language of the page."),
+    language: Language | None = LANGUAGE,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
 ) -> None:
@@ -55,7 +55,7 @@ def history(
     _print(page, told)
 
 
-def _show_all_lines(out: Path | None, language: Language, as_json: bool) -> None:
+def _show_all_lines(out: Path | None, language: Language | None, as_json: bool) -> None:
     """The page of each line that has releases."""
     from flows.service.lines import read_lines
 
@@ -76,11 +76,12 @@ def _show_all_lines(out: Path | None, language: Language, as_json: bool) -> None
             _print(*written[name])
 
 
-def _write(folder: Path, out: Path | None, language: Language) -> tuple[Path, LineHistory]:
+def _write(folder: Path, out: Path | None, language: Language | None) -> tuple[Path, LineHistory]:
     from tasks.pages.history import HISTORY_PAGE, write_history
+    from tasks.registry.champion import current_champion
 
-    page = out or folder / HISTORY_PAGE
-    return page, write_history(folder, page, language)
+    page, champion = out or folder / HISTORY_PAGE, current_champion(folder)
+    return page, write_history(folder, page, language or (champion.manifest.language if champion else "en"))
 
 
 def _print(page: Path, told: LineHistory) -> None:

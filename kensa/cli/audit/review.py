@@ -7,7 +7,7 @@ from pathlib import Path
 from typer import Argument, Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, BY, DATA, LINE, REASON, SOURCE_FORMS, line_artifacts
+from kensa.cli.options import ARTIFACTS, AS_JSON, BY, DATA, LANGUAGE, LINE, REASON, SOURCE_FORMS, line_artifacts
 from kensa.cli.terminal import print_result
 from tasks.config.run import Language
 from tasks.core.errors import BadSetting
@@ -30,7 +30,7 @@ def review(
     by: str | None = BY,
     reason: str | None = REASON,
     line: str | None = LINE,
-    language: Language | None = Option(None, help="Language of the page.", show_default="the release's own"),
+    language: Language | None = LANGUAGE,
     data: Path = DATA,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
