@@ -21,6 +21,7 @@ FLOORS = [
     {"data"},
     {"sources"},
     {"model"},
+    {"provenance"},
     {"registry"},
     {"evaluation", "scoring"},
     {"promotion", "monitoring", "review"},

@@ -7,7 +7,7 @@ from pathlib import Path
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, CONFIG, LANGUAGE, PART, RELEASE, SOURCES
+from kensa.cli.options import ARTIFACTS, AS_JSON, CONFIG, LANGUAGE, PART, RELEASE, SOURCES, VERIFY_KEY
 from kensa.cli.terminal import print_result, print_table, print_unread
 from tasks.config.run import DATA_FOLDER, Language
 from tasks.core.inspection import ChartSummary, DaySummary, DriftResult
@@ -23,6 +23,7 @@ def drift(
     config: str | None = CONFIG,
     part: str | None = PART,
     language: Language | None = LANGUAGE,
+    verify_key: Path | None = VERIFY_KEY,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
 ) -> None:

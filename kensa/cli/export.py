@@ -8,7 +8,7 @@ from typing import Literal
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, STANDARD, VERSION
+from kensa.cli.options import ARTIFACTS, AS_JSON, STANDARD, VERIFY_KEY, VERSION
 from kensa.cli.terminal import print_result
 from tasks.core.results import ExportResult
 
@@ -21,6 +21,7 @@ def export(
     export_format: Literal["onnx", "savedmodel"] = Option("onnx", "--format", help="Format of the file."),
     out: Path | None = Option(None, metavar="DIR", help="An empty or new folder.", show_default=DEFAULT_FOLDER),
     standard: Path | None = STANDARD,
+    verify_key: Path | None = VERIFY_KEY,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
 ) -> None:

@@ -31,6 +31,7 @@ COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first
     "watch": ("service", "Look for new dataset versions, and report them to Prefect."),
     "releases": ("releases", "List releases and rejected models with their metrics."),
     "promote": ("releases", "Verify the checksums of a release, and make it the champion."),
+    "sign": ("audit.sign", "Sign a release, so that others can require it."),
     "rollback": ("releases", "Make the previous champion the champion again."),
     "history": ("audit.history", "Show all models of a line on one page: is it getting better?"),
     "trace": ("audit.trace", "Tell every verdict on a part, by which release, and on what evidence."),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from typer import Argument, Context, Option
 
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER
+from tasks.core.errors import BadSetting
 
 
 def line_artifacts(line: str | None, artifacts: Path) -> Path:
@@ -24,6 +26,15 @@ def release_names(ctx: Context, incomplete: str) -> list[str]:
     return sorted(path.name for path in folder.glob(f"{incomplete}*") if path.is_dir())
 
 
+def require_key(key: Path | None) -> Path | None:
+    """Have every release of this process, and of those that it starts, verified by a public key."""
+    if key is not None:
+        if not key.is_file():
+            raise BadSetting(f"--verify-key {key}: expected a public key as PEM, found no such file")
+        os.environ["KENSA_VERIFY_KEY"] = str(key.resolve())
+    return key
+
+
 A_RELEASE = {"metavar": "VERSION", "autocompletion": release_names}
 VERSION = Argument(help="A release, such as v3.", **A_RELEASE)
 RELEASE = Option(None, help="The release to use, such as v3.", show_default="the champion", **A_RELEASE)
@@ -39,6 +50,14 @@ STANDARD = Option(
     metavar="PLACE",
     help="Folder or file of a standard.npz, for photographs.",
     show_default="the release's own, if it carries one",
+)
+VERIFY_KEY = Option(
+    None,
+    "--verify-key",
+    metavar="FILE",
+    help="Public key by which the release must be signed.",
+    show_default="KENSA_VERIFY_KEY, if it is set",
+    callback=require_key,
 )
 BY = Option(None, metavar="NAME", help="Who wants it, for the journal.", show_default="the system's user")
 REASON = Option(None, metavar="TEXT", help="Why, for the journal.")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typer import Argument, Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, BY, REASON
+from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, BY, REASON, VERIFY_KEY
 from kensa.cli.terminal import print_result, print_table
 from tasks.config.run import CostConfig, ThresholdRule
 from tasks.core.authorship import Authorship
@@ -37,6 +37,7 @@ def recalibrate(
     promote: bool = Option(False, "--promote", help="Make the new release the champion."),
     by: str | None = BY,
     reason: str | None = REASON,
+    verify_key: Path | None = VERIFY_KEY,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
 ) -> None:

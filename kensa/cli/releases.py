@@ -20,6 +20,7 @@ from kensa.cli.options import (
     LANGUAGE,
     LINE,
     REASON,
+    VERIFY_KEY,
     VERSION,
     line_artifacts,
 )
@@ -77,6 +78,7 @@ def promote(
     by: str | None = BY,
     reason: str | None = REASON,
     line: str | None = LINE,
+    verify_key: Path | None = VERIFY_KEY,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, CONFIG, LANGUAGE, PART, RELEASE, SOURCES
+from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, CONFIG, LANGUAGE, PART, RELEASE, SOURCES, VERIFY_KEY
 from kensa.cli.terminal import print_result, print_table, print_unread
 from tasks.config.run import Language
 from tasks.core.inspection import LabelledResult, ScoreResult
@@ -44,6 +44,7 @@ def score(
         show_default="the release's own, else file and row",
     ),
     language: Language | None = LANGUAGE,
+    verify_key: Path | None = VERIFY_KEY,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
 ) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typer import Exit, Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, DATA, RELEASE, STANDARD
+from kensa.cli.options import ARTIFACTS, AS_JSON, DATA, RELEASE, STANDARD, VERIFY_KEY
 from kensa.cli.terminal import print_table
 from tasks.core.errors import ServerUnreachable, SomeLinesFailed
 from tasks.core.log_lines import say
@@ -85,6 +85,7 @@ def serve(
     keep: Path | None = Option(
         None, metavar="DIR", help="Keep the verdicts there, as Parquet by day.", show_default="they are not kept"
     ),
+    verify_key: Path | None = VERIFY_KEY,
     artifacts: Path = ARTIFACTS,
 ) -> None:
     """Give verdicts over HTTP until Ctrl-C.

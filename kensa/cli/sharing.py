@@ -9,7 +9,7 @@ from typing import Literal
 from typer import Argument, Option, confirm
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, DATA, VERSION
+from kensa.cli.options import ARTIFACTS, AS_JSON, DATA, VERIFY_KEY, VERSION
 from kensa.cli.terminal import print_result
 from tasks.core.errors import BadSetting
 from tasks.core.results import PushResult, StoreResult
@@ -26,6 +26,7 @@ def push(
     public: bool = Option(
         False, "--public", help="Make a new repository public; with the release, maps of your parts are public, too."
     ),
+    verify_key: Path | None = VERIFY_KEY,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
 ) -> None:

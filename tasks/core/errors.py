@@ -202,6 +202,10 @@ class DamagedRelease(Failure):
     """A release whose files do not match the digests of its manifest."""
 
 
+class UntrustedRelease(Failure):
+    """A release without a signature by the key that is asked for."""
+
+
 class DamagedJournal(Failure):
     """A journal of which an entry was changed, removed or moved."""
 

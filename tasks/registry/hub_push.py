@@ -15,6 +15,7 @@ from tasks.core.errors import AlreadyPublished, BadSetting, NoPermission
 from tasks.core.results import PushResult
 from tasks.core.stages import MANIFEST
 from tasks.core.text import one_line
+from tasks.provenance.signatures import signature_path
 from tasks.registry.releases import Release, get_release, verify_release
 from tasks.sources.hub import MODEL_REPOSITORY, translate_hub_errors
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi
 
 REPOSITORY_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+SIGNATURE_FILE = "model.sig"  # as model-signing names it
 HUB_FILE = ".gitattributes"  # the Hub's own, which says which files are large
 
 
@@ -72,9 +74,11 @@ def _upload(api: HfApi, release: Release, repository: str) -> list[CommitOperati
     """Every file of the release, the large ones sent."""
     from huggingface_hub import CommitOperationAdd
 
+    files = {name: release.path / name for name in [*release.manifest.files, MANIFEST]}
+    if (signature := signature_path(release.path)).is_file():
+        files[SIGNATURE_FILE] = signature
     additions = []
-    for name in [*release.manifest.files, MANIFEST]:
-        path = release.path / name
+    for name, path in files.items():
         print(f"  {name}  {path.stat().st_size:,} bytes", file=sys.stderr, flush=True)
         additions.append(CommitOperationAdd(name, str(path)))
         try:

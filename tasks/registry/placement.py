@@ -9,10 +9,12 @@ from pathlib import Path
 
 from tasks.core.files import ensure_writable, replace_durably
 from tasks.core.stages import seal_folder
+from tasks.provenance.sbom import Origin, write_sbom
 from tasks.registry.champion import champion_state, init_champion_file
 from tasks.registry.journal_events import bring_up_to_date
 from tasks.registry.manifest import ReleaseManifest
-from tasks.registry.releases import Release, read_release, release_folders, verify_release
+from tasks.registry.release_files import MODEL_FILE
+from tasks.registry.releases import Release, read_release, release_folders, require_whole
 
 
 def place(
@@ -31,6 +33,7 @@ def place(
     version = manifest.fingerprint[:16] if rejected else next_version(artifacts)
     manifest = replace(manifest, version=version, journal=bring_up_to_date(artifacts).summary())
     write_pages(manifest)
+    write_sbom(draft, _origin(manifest), draft / MODEL_FILE)
     seal_folder(draft, manifest.as_json())
     folder = ensure_writable(artifacts / ("drafts" if rejected else "releases")) / version
     if rejected:
@@ -39,7 +42,13 @@ def place(
         init_champion_file(artifacts)
     replace_durably(draft, folder)
     bring_up_to_date(artifacts)
-    return verify_release(read_release(folder))
+    return require_whole(read_release(folder))  # nobody can have signed it yet
+
+
+def _origin(manifest: ReleaseManifest) -> Origin:
+    sources = {"train": manifest.train, "test": manifest.test}
+    named = {role: (source.source, source.revision) for role, source in sources.items() if source is not None}
+    return Origin(manifest.version, manifest.fingerprint, manifest.created, named)
 
 
 def next_version(artifacts: Path) -> str:

@@ -17,6 +17,7 @@ report.json       the evaluation; report.html shows it; roc.svg, confusion.svg a
 standard.npz      the standard of photographs (tasks/imaging/standard.py), where the training source came with one: then
                   the release takes photographs
 own/              the source of a tower or distance of one's own, which the release is judged with
+sbom.json         the bill of materials (CycloneDX), which releases of earlier versions lack
 README.md         the model card; tower.svg is its picture, which releases of earlier versions lack
 """
 

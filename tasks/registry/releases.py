@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tasks.core.errors import DamagedRelease, UnknownRelease
 from tasks.core.stages import verified_manifest
+from tasks.provenance.signatures import require_trusted
 from tasks.registry.manifest import ReleaseManifest, is_newer, newer_release, read_manifest
 
 VERSION_NAME = re.compile(r"v[1-9][0-9]*")
@@ -64,6 +65,16 @@ def read_release(path: Path) -> Release:
 
 
 def verify_release(release: Release) -> Release:
+    """The release, once every file has its SHA-256 of the manifest, and its signature where KENSA_VERIFY_KEY is set.
+
+    Every release is opened by this door. Raises what `require_whole` does, and UntrustedRelease.
+    """
+    require_whole(release)
+    require_trusted(release.path, release.manifest.version)
+    return release
+
+
+def require_whole(release: Release) -> Release:
     """The release, once every file has its SHA-256 of the manifest; else DamagedRelease, or NewerRelease."""
     if is_newer(release.manifest.format):
         raise newer_release(release.path, release.manifest.format)

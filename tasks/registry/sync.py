@@ -22,6 +22,7 @@ from tasks.core.files import CHECKSUM_KEY, checksum_matches, ensure_writable, re
 from tasks.core.results import StoreResult
 from tasks.core.stages import MANIFEST, quarantine, scratch_folder, verified_manifest
 from tasks.core.text import one_line
+from tasks.provenance.signatures import SIGNATURES, SUFFIX
 from tasks.registry.champion import CHAMPION_FILE, champion_state, registry_lock
 from tasks.registry.frozen_sets import FROZEN_FILE
 from tasks.registry.journal import JOURNAL_FILE, join, parse_journal
@@ -44,6 +45,8 @@ def push(data: Path, artifacts: Path, address: str) -> StoreResult:
         names = _local_folders(data, artifacts)
         sent = tuple(name for name in names if _send(store, name, _local_path(name, data, artifacts)))
         _join_journals(artifacts, store)
+        for path in sorted((artifacts / SIGNATURES).glob(f"v*{SUFFIX}")):
+            store.write(f"artifacts/{SIGNATURES}/{path.name}", path.read_bytes())
         for name in (JOURNAL_FILE, FROZEN_FILE, CHAMPION_FILE):
             if (artifacts / name).exists():
                 store.write(f"artifacts/{name}", (artifacts / name).read_bytes())
@@ -66,6 +69,7 @@ def pull(data: Path, artifacts: Path, address: str) -> StoreResult:
             _join_journals(artifacts, store)  # first: what is fetched below is in the store's journal
             names = store.folders()
             fetched = tuple(name for name in names if _fetch(store, name, _local_path(name, data, artifacts)))
+            _fetch_signatures(store, names, artifacts)
             for name in (FROZEN_FILE, CHAMPION_FILE):
                 if (content := store.read(f"artifacts/{name}")) is not None:
                     _checksum(content, name)  # DamagedRelease before anything is overwritten
@@ -156,6 +160,17 @@ def _fetch(store: Store, name: str, folder: Path) -> bool:
         quarantine(folder)
         replace_durably(draft, folder)
     return True
+
+
+def _fetch_signatures(store: Store, names: list[str], artifacts: Path) -> None:
+    """Those of the releases in the store; whether one fits, whoever opens the release finds out."""
+    for release in (Path(name).name for name in names if name.startswith("artifacts/releases/")):
+        content = store.read(f"artifacts/{SIGNATURES}/{release}{SUFFIX}")
+        place = artifacts / SIGNATURES / f"{release}{SUFFIX}"
+        if content is not None and not (place.is_file() and place.read_bytes() == content):
+            with scratch_folder(ensure_writable(place.parent), place.name) as draft:
+                (draft / place.name).write_bytes(content)
+                replace_durably(draft / place.name, place)
 
 
 def _files(store: Store, name: str) -> list[str]:

@@ -62,7 +62,10 @@ def health(made):
     """The checks of /health by name, once all parts are well: the worker comes some seconds after the others."""
 
     def well():
-        answer = httpx.get(f"http://127.0.0.1:{made.pages_port}/health", timeout=30)
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{made.pages_port}/health", timeout=30)
+        except httpx.ConnectError:  # the pages, too, come a moment after the others
+            return None
         return answer.json()["checks"] if answer.status_code == 200 else None
 
     return {check["name"]: check for check in until(well, 60, "all parts are well")}

@@ -64,7 +64,7 @@ def test_a_release_is_complete_sealed_and_champion(tmp_path):
     assert left(tmp_path) == {"champion.json", "frozen.json", "releases", "releases/v1"}
     folder = Path(result.path)
     manifest = json.loads((folder / MANIFEST).read_text())
-    names = {"model.keras", "README.md", "tower.svg", *EVALUATION_FILES}
+    names = {"model.keras", "README.md", "tower.svg", "sbom.json", *EVALUATION_FILES}
     assert {path.name for path in folder.iterdir()} == names | {MANIFEST}
     assert manifest["files"] == {name: file_digest(folder / name) for name in names}
     assert (manifest["version"], manifest["status"], manifest["compared_with"]) == ("v1", "released", None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, BY, LINE, REASON, VERSION, line_artifacts
+from kensa.cli.options import ARTIFACTS, AS_JSON, BY, LINE, REASON, VERIFY_KEY, VERSION, line_artifacts
 from tasks.core.authorship import Authorship
 from tasks.registry import candidates
 from tasks.registry.pointer import champion_state
@@ -24,6 +24,7 @@ def approve(
     by: str | None = BY,
     reason: str | None = REASON,
     line: str | None = LINE,
+    verify_key: Path | None = VERIFY_KEY,
     artifacts: Path = ARTIFACTS,
     as_json: bool = AS_JSON,
 ) -> None:

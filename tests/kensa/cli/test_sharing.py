@@ -86,6 +86,13 @@ def test_a_release_is_published_whole_and_once(hub, pushing):
     assert hub.saw_token(TOKEN, match="/commit/")
 
 
+def test_a_signature_is_published_with_its_release(hub, pushing):
+    (pushing.folder / "artifacts" / "signatures").mkdir()
+    (pushing.folder / "artifacts" / "signatures" / "v1.sig").write_bytes(b"a signature")
+    assert pushing.kensa("push", "v1", REPOSITORY).code == 0
+    assert on_hub(hub) == on_disk(pushing) | {"model.sig": b"a signature"}
+
+
 def test_another_content_under_the_same_tag_is_refused(hub, pushing):
     pushing.kensa("push", "v1", REPOSITORY)
     before = on_hub(hub)

@@ -40,7 +40,7 @@ def test_a_release_is_numbered_described_sealed_and_verified(tmp_path):
     assert first.path == tmp_path / "releases" / "v1"
     assert (second.path / "README.md").read_text() == "kensa v2"
     assert verified_manifest(second.path)["version"] == second.manifest.version == "v2"
-    assert set(second.manifest.files) == {"model.keras", "README.md"}
+    assert set(second.manifest.files) == {"model.keras", "README.md", "sbom.json"}
     assert releases(tmp_path) == [first, second]
     assert not left_over(tmp_path)
 

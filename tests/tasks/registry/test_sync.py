@@ -101,6 +101,16 @@ def test_what_one_machine_releases_the_other_pulls(first, second, address):
     assert pull(*second, address).champion == "v1"
 
 
+def test_signatures_go_along(first, second, address):
+    (first[1] / "signatures").mkdir()
+    for content in ("a signature", "made anew"):
+        (first[1] / "signatures" / "v1.sig").write_text(content)
+        push(*first, address)
+        pull(*second, address)
+        assert (second[1] / "signatures" / "v1.sig").read_text() == content
+    assert [path.name for path in (second[1] / "signatures").iterdir()] == ["v1.sig"]
+
+
 def test_no_machine_overwrites_what_it_has_not_seen(first, second, address):
     push(*first, address)
     pull(*second, address)
