@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from prefect import State, flow
@@ -13,6 +14,7 @@ from flows.prepare import PreparedData, Sources, pin_sources, prepare
 from flows.service.forms import ensure_approvals
 from flows.service.lines import FactoryConfig, read_lines
 from flows.service.run_locks import guarded_run
+from flows.trackers.finished_run import FinishedRun, send_finished
 from flows.ui import notify
 from flows.ui.artifacts import RunArtifacts, publish_lines
 from flows.ui.candidate_texts import publish_candidate
@@ -99,6 +101,7 @@ def _retrain_version(
 
 def _retrain_once(config: RunConfig) -> RetrainResult:
     """Pin the sources, and retrain unless an earlier run with the same fingerprint was completed; one run at a time."""
+    began = datetime.datetime.now(datetime.UTC)
     sources = pin_sources(config)
     rename_retraining(sources.train, config)
     identity = fingerprint(sources.train, sources.test, config)
@@ -113,6 +116,8 @@ def _retrain_once(config: RunConfig) -> RetrainResult:
     publish_history(config.artifacts_path, line, config.report.language)
     notify.send_result(result)
     log_summary(result, line, get_run_logger())
+    if result.status != "unchanged":
+        send_finished(FinishedRun.of(result, flow_run.get_id(), line, began), get_run_logger())
     return result
 
 

@@ -30,7 +30,13 @@ ROOT = Path(__file__).parents[1]
 MOST_SECONDS_OFF = 60
 SERVER_CURES = dict.fromkeys(("server", "worker"), "start kensa up, or unset PREFECT_API_URL")
 EXTRAS = {"photos": "cv2", "onnx": "onnxruntime", "s3": "s3fs", "gs": "gcsfs", "http": "aiohttp", "jax": "jax"}
-EXTRAS |= {"dask": "prefect_dask", "serve": "onnxruntime", "sign": "model_signing", "dev": "pytest"}
+EXTRAS |= {
+    "dask": "prefect_dask",
+    "serve": "onnxruntime",
+    "sign": "model_signing",
+    "lineage": "openlineage",
+    "dev": "pytest",
+}
 
 
 def check_installation(data: Path, artifacts: Path) -> Iterator[Check]:

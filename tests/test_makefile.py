@@ -16,7 +16,7 @@ case "$*" in
     echo "$*" | tr ' ' '\\n' | sed -n 's,requirements/\\(.*\\).lock,\\1,p' | xargs >> syncs;;
 esac
 """
-ALL = ["line", "dask", "dev", "gs", "http", "jax", "onnx", "photos", "s3", "serve", "sign"]
+ALL = ["line", "dask", "dev", "gs", "http", "jax", "lineage", "onnx", "photos", "s3", "serve", "sign"]
 
 
 class Checkout:
