@@ -12,6 +12,7 @@ Half an entry is removed by whoever writes next, and written again: what happene
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 from collections.abc import Sequence
@@ -151,6 +152,7 @@ def _chained(path: Path, lines: Sequence[bytes], count: int) -> tuple[Entry, ...
     return tuple(entries)
 
 
+@functools.lru_cache(maxsize=4096)  # a review reads the journal with each decision
 def _parse(line: bytes) -> Entry | None:
     """The entry of a line; None where a byte of it was changed."""
     try:

@@ -9,6 +9,7 @@ journal, too; one that a killed process did not write there is written with the 
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import os
 from collections.abc import Sequence
@@ -173,15 +174,22 @@ def _read(artifacts: Path) -> tuple[list[Decision], int]:
 
 
 def _parse(path: Path, number: int, line: bytes) -> Decision:
+    decision = _parse_line(line)
+    if decision is None or decision.number != number:
+        raise DamagedDecisions(f"{path}: decision {number} is not as it was written; restore the file from a backup")
+    return decision
+
+
+@functools.lru_cache(maxsize=4096)  # 32 MB; every answer reads the whole file again
+def _parse_line(line: bytes) -> Decision | None:
+    """The decision of a line; None where a byte of it was changed."""
     try:
         values = json.loads(line)
-        if not isinstance(values, dict) or not checksum_matches(values) or values["number"] != number:
-            raise ValueError("it differs from its checksum")
+        if not isinstance(values, dict) or not checksum_matches(values):
+            return None
         return record_of(Decision, values)
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise DamagedDecisions(
-            f"{path}: decision {number} is not as it was written; restore the file from a backup"
-        ) from None
+        return None
 
 
 def _sealed(decision: Decision) -> Json:
