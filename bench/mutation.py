@@ -40,6 +40,8 @@ MODULES = [
     "tasks/promotion/paired_metrics.py",
     "tasks/monitoring/control_charts.py",
     "tasks/registry/champion.py",
+    "tasks/report/history.py",
+    "tasks/sources/decided_labels.py",
 ]
 LIBRARIES = ["tensorflow", "keras", "pandas", "pyarrow.parquet", "scipy.stats", "sklearn.metrics", "prefect", "pytest"]
 COPIED = [

@@ -40,6 +40,13 @@ def test_the_answer_stands_first(changes, word, title):
     assert f"<h1>{title}</h1>" in render_history(history, "en")
 
 
+def test_the_newest_model_stands_first_and_older_ones_are_drawn_no_more():
+    page = render_history(line_of(30), "en")
+    rows = page.partition('<section id="models">')[2]
+    assert rows.index(">v30<") < rows.index(">v29<") < rows.index(">v1<")
+    assert "Older models that are not drawn: 6." in page
+
+
 def test_labels_drift_and_decisions_are_told():
     page = render_history(line_of(4), "en", {"v4": "releases/v4/report.html"})
     assert '<a href="releases/v4/report.html">v4</a>' in page

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from support import inspected_parts as parts
 from support.histories import line_of
-from support.releases import stored_release
+from support.releases import reseal, stored_release
 
 from tasks.core.authorship import Authorship
 from tasks.registry.champion import promote, rollback
@@ -79,6 +81,20 @@ def test_a_release_without_figures_has_none(tmp_path):
     promote(tmp_path, "v1")
     (model,) = line_history(tmp_path).models
     assert (model.auroc.value, model.escapes.value, model.created) == (None, None, None)
+
+
+def test_escapes_are_what_is_not_found(tmp_path):
+    figures = {"good_tpr": 0.8, "good_fpr": 0.1}
+    folder = stored_release(tmp_path, "v1", metrics=figures)
+    report = json.loads((folder / "report.json").read_text())
+    report["figures"] |= {**figures, "good_tpr_interval": [0.7, 0.85], "good_fpr_interval": [0.05, 0.2]}
+    (folder / "report.json").write_text(json.dumps(report))
+    reseal(folder)
+    promote(tmp_path, "v1")
+    (model,) = line_history(tmp_path).models
+    assert model.escapes.value == pytest.approx(0.2)
+    assert model.escapes.interval == pytest.approx((0.15, 0.3))
+    assert model.false_alarms.interval == (0.05, 0.2)
 
 
 def test_an_empty_folder_has_no_history(tmp_path):

@@ -27,6 +27,16 @@ def test_more_modes_than_keys_are_still_choices(small_release):
     assert [one.key for one in choices[-3:]] == [None] * 3
 
 
+def test_of_two_good_modes_the_first_is_g(small_release):
+    gallery = replace(small_release.gallery, good=small_release.gallery.mode != 1)
+    choices = mode_choices(replace(small_release, gallery=gallery))
+    assert [(one.good, one.label, one.key) for one in choices] == [
+        (True, "0", "g"),
+        (False, "1", "1"),
+        (True, "0", "2"),
+    ]
+
+
 def test_a_line_without_good_parts_has_no_good(small_release):
     release = replace(small_release, data=replace(small_release.data, good="none"))
     assert not any(one.good for one in mode_choices(release))

@@ -43,7 +43,8 @@ def block(*values: float, role: str = "record") -> DecodedBlock:
 def folder(tmp_path):
     (tmp_path / DECIDED_FILE).parent.mkdir()
     added = decided(9, new=True, picked="random", group="lot 9", part="SN-9")
-    write_decided(tmp_path / DECIDED_FILE, [decided(1), decided(2, label="0", mode="good"), added])
+    confirmed = [decided(value, label="0", mode="good") for value in (2, 4)]
+    write_decided(tmp_path / DECIDED_FILE, [decided(1), *confirmed, added])
     return tmp_path
 
 
@@ -52,6 +53,7 @@ def test_the_table_keeps_everything(folder):
     assert [(one.map.tolist(), one.label, one.mode, one.new, one.part) for one in read] == [
         ([1.0] * 4, "1", "dent", False, None),
         ([2.0] * 4, "0", "good", False, None),
+        ([4.0] * 4, "0", "good", False, None),
         ([9.0] * 4, "1", "dent", True, "SN-9"),
     ]
     assert read_decided(folder / "nowhere") == []
@@ -59,12 +61,12 @@ def test_the_table_keeps_everything(folder):
 
 def test_records_are_corrected_and_parts_are_added(folder):
     overlay = LabelOverlay.read([folder], DATA, adds=True)
-    corrected = overlay.relabel(block(1, 2, 3))
-    assert (corrected.mode, corrected.label) == (["dent", "good", "good"], ["1", "0", "0"])
+    corrected = overlay.relabel(block(1, 2, 3, 4))
+    assert (corrected.mode, corrected.label) == (["dent", "good", "good", "good"], ["1", "0", "0", "0"])
     added = overlay.additions()
     assert (added.maps[0, 0], added.group, added.id, added.mode) == (9, ["lot 9"], ["SN-9"], ["dent"])
-    assert overlay.summary() == {"changed": 1, "confirmed": 1, "added": 1, "people": 1}
-    assert sorted(overlay.codes().values()) == [CHOSEN, CHOSEN, NEW_RANDOM]
+    assert overlay.summary() == {"changed": 1, "confirmed": 2, "added": 1, "people": 1}
+    assert sorted(overlay.codes().values()) == [CHOSEN, CHOSEN, CHOSEN, NEW_RANDOM]
 
 
 def test_an_added_part_that_the_source_has_by_now_is_one_of_its_records(folder):
@@ -80,6 +82,7 @@ def test_a_held_out_part_of_the_source_gets_no_parts_and_anchors_stay(folder):
     assert overlay.relabel(anchor) is anchor
     assert overlay.additions() is None
     assert overlay.codes() == {}
+    assert overlay.summary()["added"] == 0
 
 
 def test_a_later_decision_stands_and_the_first_label_is_kept():
@@ -93,7 +96,7 @@ def test_a_later_decision_stands_and_the_first_label_is_kept():
 def test_a_file_of_another_form_is_refused_in_one_line(folder):
     path = folder / DECIDED_FILE
     table = pq.read_table(path)
-    pq.write_table(table.set_column(0, "record", table["record"].take([1, 0, 2])), path)
+    pq.write_table(table.set_column(0, "record", table["record"].take([1, 0, 2, 3])), path)
     with pytest.raises(UnreadableSource, match=r"the map of record .* is not the one that was decided"):
         read_decided(path)
     pq.write_table(table.drop(["mode"]), path)
