@@ -58,7 +58,7 @@ UNSEEN_TEXT = """\
 Each of the nine positions in turn is left out of training, early stopping and calibration. A model is trained with
 preset `best`, and the test records of that position are separated from good ones (`kensa retrain --set
 evaluate.unseen=true --set evaluate.score=patches`). The columns are the AUROC of the distance to good in the embedding,
-of the peak of the raw map, of both (`evaluate.score=fused`), and of both with the memory of patches (`patches`), whose
+of the peak of the raw map, of both (`evaluate.score=fused`), and of distance and memory of patches (`patches`), whose
 threshold decides what is found. Means over the nine positions; one seed."""
 TILES_TEXT = """\
 Magnetic tiles (1 340 records, ten modes, the smallest with six records), divided by groups of near duplicates: no

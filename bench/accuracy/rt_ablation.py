@@ -82,7 +82,7 @@ def _with_itself(run: Callable[[], Any]) -> Any:
         siamese.prototype_logits = usual
 
 
-def _logits_with_itself(measure: Distance, embeddings: Any, modes: int, records: int) -> Any:
+def _logits_with_itself(measure: Distance, embeddings: Any, modes: int, records: int, rows: Any = None) -> Any:
     raw = measure.prototype(ops.reshape(embeddings, (modes, records, embeddings.shape[-1])), ops)
     return -ops.square(measure.to_prototypes(embeddings, measure.pooled(raw, raw, ops), ops))
 

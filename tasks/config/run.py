@@ -114,8 +114,8 @@ class EvaluateConfig(ValidatedConfig):
     )
     score: Literal["distance", "fused", "patches"] = setting(
         "distance",
-        "Anomaly score: the distance to good; fused: its p-value and that of the map's peak; patches: and that of its "
-        "strangest place",
+        "Anomaly score: the distance to good; fused: its p-value and that of the map's peak; patches: its p-value and "
+        "that of the map's strangest place",
     )
     shifts: Literal[1, 5, 9] = setting(
         1, "Judge by the mean embedding of each map and its shifts by one cell; so many passes through the tower"

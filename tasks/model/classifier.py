@@ -71,7 +71,7 @@ class PrototypeClassifier:
     def unit(self) -> str:
         """What the score is measured in: the distance's name, or that it is fused, and how."""
         name = self.distance.name
-        values = {"fused": f"{name} and peak", "patches": f"{name}, peak and patches"}.get(self.score_kind)
+        values = {"fused": f"{name} and peak", "patches": f"{name} and patches"}.get(self.score_kind)
         return name if values is None else f"{self.fusion.form} of {values}"
 
     def embed(self, maps: np.ndarray) -> Embedded:
@@ -96,7 +96,8 @@ class PrototypeClassifier:
         """Every score (n,) that separates good parts from defects; larger is more anomalous.
 
         `distance` to good, `peak` of the raw map, and, where there are reference records, `fused`, which is both in
-        one, and with a memory of patches `patches`, which is all three. Empty without a good prototype.
+        one, and with a memory of patches `patches`, which is distance and patches in one. Empty without a good
+        prototype.
         """
         if self.good is None:
             return {}
@@ -105,7 +106,7 @@ class PrototypeClassifier:
             return scores
         scores["fused"] = self.fusion(*scores.values())
         if self.fusion.patches is not None:
-            scores["patches"] = self.fusion.with_patches(scores["distance"], scores["peak"], embedded.patches)
+            scores["patches"] = self.fusion.with_patches(scores["distance"], embedded.patches)
         return scores
 
     def score(self, embedded: Embedded) -> np.ndarray:
@@ -121,7 +122,7 @@ class PrototypeClassifier:
             return distances
         if self.score_kind == "fused":
             return self.fusion(distances, peaks, xp)
-        return self.fusion.with_patches(distances, peaks, patches, xp)
+        return self.fusion.with_patches(distances, patches, xp)
 
 
 @dataclass(frozen=True)

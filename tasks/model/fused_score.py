@@ -35,7 +35,7 @@ class Fusion:
     """The good reference records' distances (n,) and peaks (n,), among which a part gets its two p-values.
 
     form: how both become one score, RANKS in releases of earlier versions; patches: (n,) how far their strangest places
-    lie from the memory of patches, for a third p-value, None where there is no memory.
+    lie from the memory of patches, for a p-value in place of the peak's, None where there is no memory.
     """
 
     distance: np.ndarray
@@ -49,9 +49,9 @@ class Fusion:
             return rank(distance, self.distance, xp) + rank(peak, self.peak, xp)
         return surprisal(distance, self.distance, xp) + surprisal(peak, self.peak, xp)
 
-    def with_patches(self, distance: Any, peak: Any, patches: Any, xp: Any = np) -> Any:
-        """The score (k,) with the third p-value, that of the patches (k,)."""
-        return self(distance, peak, xp) + surprisal(patches, self.patches, xp)
+    def with_patches(self, distance: Any, patches: Any, xp: Any = np) -> Any:
+        """The score (k,) by the patches (k,) in place of the peak, which is a much weaker sign (docs/tried.md)."""
+        return surprisal(distance, self.distance, xp) + surprisal(patches, self.patches, xp)
 
 
 def surprisal(values: Any, reference: np.ndarray, xp: Any = np) -> Any:

@@ -84,7 +84,7 @@ def score_histogram(evidence: ReportData, cut: float | None, score: str = "dista
     kinds = ("good", evidence.good_score[evidence.good]), ("defective", evidence.good_score[~evidence.good])
     titles = {
         "fused": "fused score of distance to good and peak",
-        "patches": "fused score of distance to good, peak and strangest place",
+        "patches": "fused score of distance to good and strangest place",
     }
     title = titles.get(score, "distance from a record to the good prototype")
     return _histogram(kinds, cut, ("passed", "stopped"), title, "share of the records")

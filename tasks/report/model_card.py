@@ -89,7 +89,7 @@ def _summary(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     reasons = "".join(f"\n- {_plain(say(reason))}" for reason in manifest.reasons)
     scores = {
         "fused": say(", good or defect by that distance and the map's peak, fused"),
-        "patches": say(", good or defect by that distance, the map's peak and its strangest place, fused"),
+        "patches": say(", good or defect by that distance and the map's strangest place, fused"),
     }
     score = scores.get(config["evaluate"]["score"], "")
     shifts = config["evaluate"].get("shifts", 1)  # manifests of earlier versions have none

@@ -109,7 +109,7 @@ def test_its_score_is_reported_beside_the_others_and_used(released):
     scores = report["figures"]["good_scores"]
     assert set(scores) == {"distance", "peak", "fused", "patches"}
     assert report["figures"]["good_auroc"] == scores["patches"]["auroc"]
-    assert report["thresholds"][0]["distance"] == "p-values of euclidean, peak and patches"
+    assert report["thresholds"][0]["distance"] == "p-values of euclidean and patches"
 
 
 @pytest.mark.slow
@@ -119,12 +119,12 @@ def test_a_release_scores_new_parts_with_what_its_files_hold(released, hidden, t
     score(source(map_column(fresh), tmp_path / "new"), config.artifacts_path, ScoreRequest(out))
     release = current_champion(config.artifacts_path)
     with np.load(release.path / "anchors.npz") as file:
-        references = [file[f"reference_{name}"] for name in ("distance", "peak", "patches")]
+        references = [file[f"reference_{name}"] for name in ("distance", "patches")]
         memory = PatchMemory(str(file["patch_layer"]), file["patch_vectors"])
     classifier = load_classifier(release)
     embedded = classifier.embed(fresh.maps)
     patches = memory(classifier.encoder.places.predict(fresh.maps.astype(np.float32), verbose=0))
-    values = classifier.good_distances(embedded), embedded.peaks, patches
+    values = classifier.good_distances(embedded), patches
     expected = sum(surprisal(value, reference) for value, reference in zip(values, references, strict=True))
     found = pq.read_table(out)["score"].to_numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-5)
