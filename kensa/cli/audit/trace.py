@@ -32,7 +32,7 @@ def trace(
 ) -> None:
     """Tell every verdict on a part, by which release, and on what evidence.
 
-    The verdicts are those that kensa score and its deployment gave with the releases of the folder. What people decided
+    The verdicts are those that kensa score, its deployment and kensa serve --keep gave. What people decided
     about the part's label in kensa review follows.
     """
     from tasks.scoring.traces import trace as find

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 
 import pytest
+from support.keys import make_key
 
 from kensa.serving import champion
 from kensa.serving.champion import CurrentRelease
@@ -41,6 +45,16 @@ def test_the_champion_is_followed_and_a_named_release_is_kept(old_line, followin
     until(lambda: following.release.version == "v2", "v2 judges again")
     assert (following.changes, following.problem) == (2, "")
     assert (named.release.version, named.changes) == ("v2", 0)
+
+
+def test_an_unsigned_champion_is_not_followed_where_a_key_is_asked_for(old_line, following, monkeypatch, tmp_path):
+    before = dict(os.environ)
+    monkeypatch.setenv("KENSA_VERIFY_KEY", str(make_key(tmp_path)[1]))
+    words = ["promote", "v1", "--artifacts", str(old_line.artifacts)]  # elsewhere, where nobody asks for a signature
+    subprocess.run([sys.executable, "-m", "kensa", *words], env=before, check=True, capture_output=True)
+    until(lambda: following.problem, "it is told")
+    assert following.release.version == "v2"
+    assert following.problem.startswith("v1: expected a signature of it by the key of ")
 
 
 def test_one_that_cannot_be_opened_changes_nothing_and_is_told_once(old_line, following, monkeypatch, capsys):
