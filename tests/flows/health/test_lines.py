@@ -24,7 +24,8 @@ def boards(small_line):
 
 
 def retrained(outcome, hours=1.0, message=""):
-    return Retraining(outcome, message, NOW - datetime.timedelta(hours=hours))
+    ended = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=hours)  # a module is read minutes before
+    return Retraining(outcome, message, ended)
 
 
 def test_a_line_with_a_champion_and_its_last_retraining(boards):
