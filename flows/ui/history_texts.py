@@ -14,7 +14,7 @@ from tasks.report.history import LineHistory, Measured, Model
 from tasks.report.translation import Translate, translator
 
 LAST = 5  # models
-HEADS = ("model", "what became of it", "escapes", "false alarms", "less the champion")
+HEADS = ("model", "what became of it", "escapes", "false alarms", "minus the champion")
 
 
 def publish_history(artifacts: Path, line: str | None, language: str = "en") -> None:

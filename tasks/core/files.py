@@ -66,6 +66,21 @@ def replace_durably(draft: Path, place: Path) -> None:
     sync_to_disk(place.parent)
 
 
+def append_durably(path: Path, size: int, content: bytes) -> None:
+    """Write after the first `size` bytes, which are whole entries, and bring everything to the disk."""
+    is_new = not path.exists()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    with os.fdopen(descriptor, "wb") as file:
+        file.truncate(size)
+        file.seek(size)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    if is_new:
+        inherit_group_write(path)
+        sync_to_disk(path.parent)
+
+
 def sync_to_disk(path: Path) -> None:
     """Bring the bytes of a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,9 +22,8 @@ from tasks.core.errors import DamagedJournal
 from tasks.core.files import (
     CHECKSUM_KEY,
     add_checksum,
+    append_durably,
     checksum_matches,
-    inherit_group_write,
-    sync_to_disk,
     translate_disk_errors,
     write_json,
     write_text,
@@ -196,7 +194,7 @@ def append(artifacts: Path, journal: Journal, entries: Sequence[Entry]) -> Journ
     with translate_disk_errors(artifacts):
         if journal.known is None:  # first of all, so that a journal without a head is a damaged one
             write_json(artifacts / HEAD_FILE, add_checksum(Journal().summary()))
-        _append_bytes(artifacts / JOURNAL_FILE, journal.size, b"".join(lines))
+        append_durably(artifacts / JOURNAL_FILE, journal.size, b"".join(lines))
         if journal.known != len(chained.entries) or added:
             write_json(artifacts / HEAD_FILE, add_checksum(chained.summary()))
     size = journal.size + sum(map(len, lines))
@@ -211,21 +209,6 @@ def chain(journal: Journal, entries: Sequence[Entry]) -> Journal:
         numbered = replace(entry, number=len(chained) + 1, previous=previous)
         chained.append(replace(numbered, seal=numbered.as_json()[CHECKSUM_KEY]))
     return replace(journal, entries=tuple(chained))
-
-
-def _append_bytes(path: Path, size: int, content: bytes) -> None:
-    """Write after the first `size` bytes, which are whole entries, and bring everything to the disk."""
-    is_new = not path.exists()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
-    with os.fdopen(descriptor, "wb") as file:
-        file.truncate(size)
-        file.seek(size)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if is_new:
-        inherit_group_write(path)
-        sync_to_disk(path.parent)
 
 
 def join(artifacts: Path, ours: Journal, theirs: Journal) -> Journal:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import functools
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,10 +22,10 @@ from tasks.core.errors import DamagedDecisions, DecidedMeanwhile
 from tasks.core.files import (
     CHECKSUM_KEY,
     add_checksum,
+    append_durably,
     checksum_matches,
     ensure_writable,
     inherit_group_write,
-    sync_to_disk,
     translate_disk_errors,
 )
 from tasks.core.json_form import Json, record_of
@@ -201,14 +200,4 @@ def _append(artifacts: Path, size: int, decision: Decision) -> None:
     path = artifacts / FOLDER / FILE
     line = json.dumps(_sealed(decision), separators=(",", ":"), allow_nan=False).encode() + b"\n"
     with translate_disk_errors(path):
-        is_new = not path.exists()
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
-        with os.fdopen(descriptor, "wb") as file:
-            file.truncate(size)
-            file.seek(size)
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-        if is_new:
-            inherit_group_write(path)
-            sync_to_disk(path.parent)
+        append_durably(path, size, line)

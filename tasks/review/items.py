@@ -92,22 +92,8 @@ def _doubtful_labels(release: LoadedRelease, most: int) -> Iterator[ReviewItem]:
         return
     predictions = predict(release, maps)
     for i, row in enumerate(rows):
-        scored = ScoredRecord(
-            row=i,
-            map=maps[i],
-            nearest=int(predictions.mode[i]),
-            distance=float(predictions.distance[i]),
-            score=float(predictions.score[i]),
-            verdict=str(predictions.verdict[i]),
-            margin=float(predictions.margin[i]),
-            beta=float(predictions.beta[i]),
-            sqrt_ve=float(predictions.sqrt_ve[i]),
-            embedded=predictions.embedded[i],
-            label=None,
-            mode=row["mode"],
-            group=row["group"] or None,
-            id=row.get("id") or None,
-        )
+        named = {"mode": row["mode"], "group": row["group"] or None, "id": row.get("id") or None}
+        scored = ScoredRecord.of(predictions, i, i, maps[i], label=None, **named)
         yield ReviewItem(row["record"], scored, "queue", new=False)
 
 

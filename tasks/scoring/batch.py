@@ -41,6 +41,26 @@ class ScoredRecord:
     group: str | None
     id: str | None = None
 
+    @classmethod
+    def of(cls, predictions: Predictions, i: int, row: int, values: np.ndarray, **labels: str | None) -> ScoredRecord:
+        """The i-th of the predictions with its row and map (values,); labels: label, mode, group and id.
+
+        Its arrays are copies, so that it does not keep all others in memory.
+        """
+        return cls(
+            row=row,
+            map=values.copy(),
+            nearest=int(predictions.mode[i]),
+            distance=float(predictions.distance[i]),
+            score=float(predictions.score[i]),
+            verdict=str(predictions.verdict[i]),
+            margin=float(predictions.margin[i]),
+            beta=float(predictions.beta[i]),
+            sqrt_ve=float(predictions.sqrt_ve[i]),
+            embedded=predictions.embedded[i].copy(),
+            **labels,
+        )
+
 
 @dataclass(frozen=True)
 class ScoredBatch:
@@ -60,19 +80,13 @@ class ScoredBatch:
         return np.arange(self.start, self.start + len(self))
 
     def record(self, i: int) -> ScoredRecord:
-        """The i-th record; its arrays are copies, so that it does not keep the batch in memory."""
-        records, predictions = self.records, self.predictions
-        return ScoredRecord(
-            row=self.start + int(i),
-            map=records.maps[i].copy(),
-            nearest=int(predictions.mode[i]),
-            distance=float(predictions.distance[i]),
-            score=float(predictions.score[i]),
-            verdict=str(predictions.verdict[i]),
-            margin=float(predictions.margin[i]),
-            beta=float(predictions.beta[i]),
-            sqrt_ve=float(predictions.sqrt_ve[i]),
-            embedded=predictions.embedded[i].copy(),
+        """The i-th record."""
+        records = self.records
+        return ScoredRecord.of(
+            self.predictions,
+            i,
+            self.start + int(i),
+            records.maps[i],
             label=records.label[i],
             mode=records.mode[i],
             group=records.group[i],

@@ -5,17 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import uvicorn
+from support.applications import served_application
 from support.inspected_parts import Parts, map_column, source
-from support.prefect_server import free_port
 from support.releases import reseal
 
 from kensa.review.service import ReviewService
@@ -50,16 +47,5 @@ def _config(release: Path, **data: str) -> dict[str, Any]:
 @contextlib.contextmanager
 def served_review(session: ReviewSession) -> Iterator[str]:
     """The address of the page, without the token; it ends with the block."""
-    port = free_port()
-    config = uvicorn.Config(
-        ReviewService(session, TOKEN).application(), host="127.0.0.1", port=port, log_level="warning"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server ended before it answered"
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(30)
+    with served_application(ReviewService(session, TOKEN).application()) as address:
+        yield address

@@ -16,7 +16,7 @@ from tasks.core.text import one_line
 from tasks.report.history import LineHistory, Measured, Model
 
 MAX_MODELS = 10  # that are printed, the newest; the page and --json have all
-TITLES = ("", "model", "created", "what became of it", "auroc", "escapes", "false alarms", "less the champion", "test")
+TITLES = ("", "model", "created", "what became of it", "auroc", "escapes", "false alarms", "minus the champion", "test")
 
 
 @with_examples(
@@ -39,7 +39,7 @@ def history(
     """Show all models of a line on one page: is it getting better?
 
     The page has one picture: each model's figures with intervals, the champion as a band, where the test set changed,
-    error rates where labels came later, and verdicts on drift. An interval of "less the champion" above 0 shows that
+    error rates where labels came later, and verdicts on drift. An interval of "minus the champion" above 0 shows that
     the model is better, on the same test records.
     """
     if line == "all":
@@ -48,11 +48,11 @@ def history(
     folder = line_artifacts(line, artifacts)
     if not folder.is_dir():
         raise UnknownRelease(f"{folder}: expected a folder of releases, found none; kensa retrain makes it")
-    page, told = _write(folder, out, language)
+    page, line_history = _write(folder, out, language)
     if as_json:
-        print(json.dumps({"page": str(page), **told.as_json()}))
+        print(json.dumps({"page": str(page), **line_history.as_json()}))
         return
-    _print(page, told)
+    _print(page, line_history)
 
 
 def _show_all_lines(out: Path | None, language: Language | None, as_json: bool) -> None:
@@ -66,7 +66,12 @@ def _show_all_lines(out: Path | None, language: Language | None, as_json: bool) 
     if as_json:
         print(
             json.dumps(
-                {"lines": {name: {"page": str(page), **told.as_json()} for name, (page, told) in written.items()}}
+                {
+                    "lines": {
+                        name: {"page": str(page), **line_history.as_json()}
+                        for name, (page, line_history) in written.items()
+                    }
+                }
             )
         )
         return
@@ -84,12 +89,12 @@ def _write(folder: Path, out: Path | None, language: Language | None) -> tuple[P
     return page, write_history(folder, page, language or (champion.manifest.language if champion else "en"))
 
 
-def _print(page: Path, told: LineHistory) -> None:
-    rows = [_row(model, told.champion) for model in told.models[-MAX_MODELS:]]
+def _print(page: Path, line_history: LineHistory) -> None:
+    rows = [_row(model, line_history.champion) for model in line_history.models[-MAX_MODELS:]]
     if rows:
         print_table(rows, TITLES, bold=next((i for i, row in enumerate(rows) if row[0] == "*"), None))
-    if len(told.models) > MAX_MODELS:
-        print(f"{len(told.models) - MAX_MODELS} older models; the page and --json have all")
+    if len(line_history.models) > MAX_MODELS:
+        print(f"{len(line_history.models) - MAX_MODELS} older models; the page and --json have all")
     print(f"page: {page}")
 
 

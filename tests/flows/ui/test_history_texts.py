@@ -17,7 +17,7 @@ def test_the_newest_models_come_first():
         history.models[-1],
     )
     lines = history_text(replace(history, models=models), "[history.html](http://x)").splitlines()
-    assert lines[0] == "| model | what became of it | escapes | false alarms | less the champion |"
+    assert lines[0] == "| model | what became of it | escapes | false alarms | minus the champion |"
     assert lines[2] == "| v12 | **champion** | 8.0% | 5.0% | +0.020 [+0.010, +0.030] |"
     assert lines[3].startswith("| v11 | released, was refused by &lt;b&gt;Sato&lt;/b&gt; |")
     assert len(lines) == 2 + LAST + 2
