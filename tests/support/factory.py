@@ -86,8 +86,9 @@ class Factory:
         self.words: tuple[str, ...] = ()  # further ones of `kensa up`
         self.port, self.webhook_port, self.pages_port = free_port(), free_port(), free_port()
         folder.mkdir(parents=True)
-        for part in ("flows", "tasks", "prefect.yaml"):
+        for part in ("flows", "tasks"):
             (folder / part).symlink_to(ROOT / part)
+        self._plan_the_watch(minutes_ahead=40)
         words = ", ".join(f'"{key}={value}"' for key, value in {**SETTINGS, **settings}.items())
         (folder / "kensa.toml").write_text(
             f'{toml}\n[lines.boards]\ntrain = "{NAME}"\npreset = "notebook"\nset = [{words}]\n'
@@ -95,6 +96,14 @@ class Factory:
         quick = {"PREFECT_WORKER_QUERY_SECONDS": "1", "KENSA_WEBHOOK_SECRET": SECRET, "PREFECT_API_URL": self.api}
         folders = {"PREFECT_HOME": str(folder / "prefect"), "MPLCONFIGDIR": str(folder.parent / "matplotlib")}
         self.env = {**hub.env(folder / "home"), **folders, **quick, "PATH": f"{BIN}:{os.environ['PATH']}"}
+
+    def _plan_the_watch(self, minutes_ahead: int) -> None:
+        """Each hour, `minutes_ahead` from now: at a quarter hour it would train what a test is about to deliver."""
+        quarter_hour = 'cron: "*/15 * * * *"'
+        deployments = (ROOT / "prefect.yaml").read_text()
+        assert deployments.count(quarter_hour) == 1
+        minute = (time.gmtime().tm_min + minutes_ahead) % 60
+        (self.folder / "prefect.yaml").write_text(deployments.replace(quarter_hour, f'cron: "{minute} * * * *"'))
 
     @property
     def api(self) -> str:

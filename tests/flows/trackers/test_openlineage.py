@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from support.factory import until
 from support.flow_runs import in_place, run_flow
 from support.inspected_parts import map_column
 
@@ -136,7 +137,8 @@ def test_a_retraining_is_told_and_a_server_that_refuses_fails_nothing(
     assert complete["outputs"][0]["name"] == str(served.folder / "artifacts" / "releases" / "v1")
     assert complete["inputs"][0]["facets"]["version"]["datasetVersion"] == run.result.train["revision"]
     assert again.result.status == "rejected"
-    assert any("openlineage was not told of this run" in line for line in server.logs(again.id))
+    warning = "openlineage was not told of this run"
+    until(lambda: any(warning in line for line in server.logs(again.id)), 30, "the log says so")
     told = len(heard)
     assert unchanged.result.status == "unchanged"
     assert len(heard) == told
