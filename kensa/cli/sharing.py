@@ -66,9 +66,12 @@ def store(
     Several machines then work with the same releases. Nothing in the store is overwritten.
     """
     from tasks.registry import sync
+    from tasks.review.shared_decisions import pull_decisions, push_decisions
 
-    synchronise = {"push": sync.push, "pull": sync.pull}[way]
-    print_result(synchronise(data, artifacts, address), as_json, _print_store)
+    synchronise, share_decisions = {"push": (sync.push, push_decisions), "pull": (sync.pull, pull_decisions)}[way]
+    result = synchronise(data, artifacts, address)
+    share_decisions(artifacts, address)
+    print_result(result, as_json, _print_store)
 
 
 def _print_store(result: StoreResult) -> None:

@@ -44,14 +44,19 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a file in UTF-8 as `write_bytes` writes."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old one or the new one, never half of it; raises UnusableFolder."""
     with translate_disk_errors(path.parent):
         remove_stale_drafts(path.parent, path.name)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=draft_prefix(path.name))
         beside = Path(name)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             beside.chmod(0o644)

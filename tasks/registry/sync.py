@@ -5,51 +5,62 @@
 
 Kensa works in local folders, with their locks and renames; the store is their copy. A folder's manifest is sent
 last, and a folder that was fetched is verified before it gets its name: half a folder is never read on either side.
-The pointer is written last of all, and only where the other side's has not moved since both were the same.
+The pointer is written after them, and only where the other side's has not moved since both were the same. Two machines
+that push at once never both move it (tasks/sources/object_store.py).
 """
 
 from __future__ import annotations
 
-import importlib.util
+import contextlib
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.core.errors import BadSetting, ChampionMoved, DamagedRelease, MissingExtra, UnusableFolder
-from tasks.core.files import CHECKSUM_KEY, checksum_matches, ensure_writable, replace_durably, write_json
+from tasks.core.errors import BadSetting, ChampionMoved, DamagedRelease
+from tasks.core.files import (
+    CHECKSUM_KEY,
+    checksum_matches,
+    ensure_writable,
+    file_digest,
+    replace_durably,
+    write_bytes,
+    write_json,
+)
 from tasks.core.results import StoreResult
 from tasks.core.stages import MANIFEST, quarantine, scratch_folder, verified_manifest
-from tasks.core.text import one_line
 from tasks.provenance.signatures import SIGNATURES, SUFFIX
 from tasks.registry.champion import CHAMPION_FILE, champion_state, registry_lock
 from tasks.registry.frozen_sets import FROZEN_FILE
 from tasks.registry.journal import JOURNAL_FILE, join, parse_journal
 from tasks.registry.journal_events import bring_up_to_date
+from tasks.sources.object_store import ObjectChanged, ObjectStore, translate_store_errors
 
 SHARED_FOLDERS = ("data/cache", "data/stages", "artifacts/releases")  # their folders are sealed and never change
+SHARED_FILES = ("observations", "traces")  # folders of artifacts; their files are written once and never change
+RESERVED = ".reserved"  # beside a release in the store: the digest of the manifest that this name is for
 SEEN_FILE = ".store.json"  # store's address → checksum of the pointer when both sides were last the same
 
 
 def push(data: Path, artifacts: Path, address: str) -> StoreResult:
     """Send what the store does not have.
 
-    Raises BadSetting without a release, and ChampionMoved where the store's champion was moved from elsewhere.
+    Raises BadSetting without a release, and ChampionMoved where the store's champion was moved from elsewhere, also at
+    this moment: of two machines that push at once, one gets this error.
     """
     if champion_state(artifacts).champion is None:  # and DamagedRelease before anything is sent
         raise BadSetting(f"{artifacts}: expected a release to share, found none yet; kensa retrain makes one")
     with translate_store_errors(address), registry_lock(artifacts):
-        store = Store(address)
+        store = ObjectStore(address)
+        versions = {name: store.version(f"artifacts/{name}") for name in (FROZEN_FILE, CHAMPION_FILE)}
         _require_unmoved(artifacts, store, overwrite_local=False)
         names = _local_folders(data, artifacts)
         sent = tuple(name for name in names if _send(store, name, _local_path(name, data, artifacts)))
-        _join_journals(artifacts, store)
-        for path in sorted((artifacts / SIGNATURES).glob(f"v*{SUFFIX}")):
-            store.write(f"artifacts/{SIGNATURES}/{path.name}", path.read_bytes())
-        for name in (JOURNAL_FILE, FROZEN_FILE, CHAMPION_FILE):
+        _send_files(store, artifacts)
+        for name, version in versions.items():
             if (artifacts / name).exists():
-                store.write(f"artifacts/{name}", (artifacts / name).read_bytes())
+                _replace(store, f"artifacts/{name}", (artifacts / name).read_bytes(), version)
+        _send_journal(artifacts, store)
         _remember_pointer(artifacts, store.root)
     return StoreResult("pushed" if sent else "unchanged", address, sent, champion_state(artifacts).champion)
 
@@ -61,15 +72,15 @@ def pull(data: Path, artifacts: Path, address: str) -> StoreResult:
     not pushed.
     """
     with translate_store_errors(address):
-        store = Store(address)
+        store = ObjectStore(address)
         if store.read(f"artifacts/{CHAMPION_FILE}") is None:
             raise BadSetting(f"{address}: expected a store that kensa store push has filled, found none")
         with registry_lock(artifacts):
             _require_unmoved(artifacts, store, overwrite_local=True)
             _join_journals(artifacts, store)  # first: what is fetched below is in the store's journal
-            names = store.folders()
+            names = _shared_folders(store)
             fetched = tuple(name for name in names if _fetch(store, name, _local_path(name, data, artifacts)))
-            _fetch_signatures(store, names, artifacts)
+            _fetch_files(store, artifacts)
             for name in (FROZEN_FILE, CHAMPION_FILE):
                 if (content := store.read(f"artifacts/{name}")) is not None:
                     _checksum(content, name)  # DamagedRelease before anything is overwritten
@@ -78,45 +89,15 @@ def pull(data: Path, artifacts: Path, address: str) -> StoreResult:
     return StoreResult("pulled" if fetched else "unchanged", address, fetched, champion_state(artifacts).champion)
 
 
-class Store:
-    """The files below an address; every name is relative to it."""
-
-    def __init__(self, address: str) -> None:
-        if "://" not in address:
-            raise BadSetting(f"{address}: expected an address such as s3://bucket/folder or file:///mnt/store")
-        if address.startswith("s3://") and importlib.util.find_spec("s3fs") is None:
-            raise MissingExtra(address, "s3fs", "s3")
-        import fsspec
-
-        # No listing or connection is reused: what other machines wrote meanwhile must be seen.
-        self.files, self.root = fsspec.url_to_fs(address, use_listings_cache=False, skip_instance_cache=True)
-
-    def read(self, name: str) -> bytes | None:
-        """A file's bytes; None where there is none."""
-        try:
-            return self.files.cat_file(f"{self.root}/{name}")
-        except FileNotFoundError:
-            return None
-
-    def write(self, name: str, content: bytes) -> None:
-        """Write one object at once: a reader sees the old one or the new one."""
-        if "file" in self.files.protocol:  # object stores have no folders, and their buckets are never created
-            self.files.makedirs(f"{self.root}/{name}".rpartition("/")[0], exist_ok=True)
-        self.files.pipe_file(f"{self.root}/{name}", content)
-
-    def folders(self) -> list[str]:
-        """The complete folders, such as `data/cache/records-…`: those with a manifest, none of a hidden name."""
-        names = []
-        for kind in SHARED_FOLDERS:
-            root = f"{self.root}/{kind}"
-            paths = self.files.find(root) if self.files.exists(root) else []
-            below = (path.rpartition(f"{kind}/")[2] for path in paths if path.endswith(f"/{MANIFEST}"))
-            names += [f"{kind}/{Path(path).parent}" for path in below if path.count("/") == 1 and path[0] != "."]
-        return sorted(names)
+def _shared_folders(store: ObjectStore) -> list[str]:
+    """The complete folders, such as `data/cache/records-…`: those with a manifest, none of a hidden name."""
+    names = (name for kind in SHARED_FOLDERS for name in store.names(kind) if name.endswith(f"/{MANIFEST}"))
+    folders = (name.removesuffix(f"/{MANIFEST}") for name in names)
+    return [name for name in folders if name.count("/") == 2 and not Path(name).name.startswith(".")]
 
 
 def _local_folders(data: Path, artifacts: Path) -> Iterator[str]:
-    """The names of the folders here that are shared, as `Store.folders` gives those of the store."""
+    """The names of the folders here that are shared, as `_shared_folders` gives those of the store."""
     for kind in SHARED_FOLDERS:
         for manifest in sorted(_local_path(kind, data, artifacts).glob(f"[!.]*/{MANIFEST}")):
             if not manifest.parent.name.endswith(".damaged"):
@@ -128,7 +109,7 @@ def _local_path(name: str, data: Path, artifacts: Path) -> Path:
     return (data if root == "data" else artifacts) / rest
 
 
-def _send(store: Store, name: str, folder: Path) -> bool:
+def _send(store: ObjectStore, name: str, folder: Path) -> bool:
     """Send an undamaged folder unless it is there, its manifest last; whether it was sent."""
     content = (folder / MANIFEST).read_bytes()
     if store.read(f"{name}/{MANIFEST}") == content:
@@ -138,13 +119,15 @@ def _send(store: Store, name: str, folder: Path) -> bool:
             raise DamagedRelease(f"{folder}: its files are not as they were written; restore it before it is pushed")
         return False  # a damaged stage is made again, never shared
     print(f"  {name}", file=sys.stderr, flush=True)
+    if "releases" in name:  # two machines may make a release of one name at once
+        _replace(store, f"{name}{RESERVED}", file_digest(folder / MANIFEST).encode(), None)
     for file in manifest["files"]:
         store.write(f"{name}/{file}", (folder / file).read_bytes())
     store.write(f"{name}/{MANIFEST}", content)
     return True
 
 
-def _fetch(store: Store, name: str, folder: Path) -> bool:
+def _fetch(store: ObjectStore, name: str, folder: Path) -> bool:
     """Fetch a folder unless an undamaged one is here; one that differs from its manifest gets no name."""
     if verified_manifest(folder) is not None:
         return False
@@ -162,18 +145,47 @@ def _fetch(store: Store, name: str, folder: Path) -> bool:
     return True
 
 
-def _fetch_signatures(store: Store, names: list[str], artifacts: Path) -> None:
-    """Those of the releases in the store; whether one fits, whoever opens the release finds out."""
-    for release in (Path(name).name for name in names if name.startswith("artifacts/releases/")):
-        content = store.read(f"artifacts/{SIGNATURES}/{release}{SUFFIX}")
-        place = artifacts / SIGNATURES / f"{release}{SUFFIX}"
-        if content is not None and not (place.is_file() and place.read_bytes() == content):
-            with scratch_folder(ensure_writable(place.parent), place.name) as draft:
-                (draft / place.name).write_bytes(content)
-                replace_durably(draft / place.name, place)
+def _replace(store: ObjectStore, name: str, content: bytes, version: str | None) -> None:
+    """Write an object that nobody has changed since it had this version; raises ChampionMoved."""
+    try:
+        store.write_unchanged(name, content, version)
+    except ObjectChanged:
+        raise ChampionMoved(
+            f"{store.root}: another machine has pushed {name.removesuffix(RESERVED)} at the same time; pull first"
+        ) from None
 
 
-def _files(store: Store, name: str) -> list[str]:
+def _send_files(store: ObjectStore, artifacts: Path) -> None:
+    """Send the files that are never changed and that the store lacks, and the signatures, which may be made anew."""
+    present = {name for kind in SHARED_FILES for name in store.names(f"artifacts/{kind}")}
+    for kind in SHARED_FILES:
+        for path in sorted(path for path in (artifacts / kind).rglob("[!.]*") if path.is_file()):
+            name = f"artifacts/{path.relative_to(artifacts).as_posix()}"
+            if name not in present:
+                store.write(name, path.read_bytes())
+    for path in sorted((artifacts / SIGNATURES).glob(f"v*{SUFFIX}")):
+        store.write(f"artifacts/{SIGNATURES}/{path.name}", path.read_bytes())
+
+
+def _fetch_files(store: ObjectStore, artifacts: Path) -> None:
+    """Fetch those files that are not here, and every signature that differs; whoever reads one checks it."""
+    for kind in SHARED_FILES:
+        for name in store.names(f"artifacts/{kind}"):
+            place = artifacts / name.removeprefix("artifacts/")
+            if not place.exists() and not place.name.startswith("."):
+                _fetch_file(store, name, place)
+    for name in store.names(f"artifacts/{SIGNATURES}"):
+        if name.endswith(SUFFIX):
+            _fetch_file(store, name, artifacts / name.removeprefix("artifacts/"))
+
+
+def _fetch_file(store: ObjectStore, name: str, place: Path) -> None:
+    content = store.read(name)
+    if content is not None and not (place.is_file() and place.read_bytes() == content):
+        write_bytes(ensure_writable(place.parent) / place.name, content)
+
+
+def _files(store: ObjectStore, name: str) -> list[str]:
     """The files that a manifest in the store names; DamagedRelease for another form, or a path out of the folder."""
     try:
         files = [str(file) for file in dict(json.loads(store.read(f"{name}/{MANIFEST}"))["files"])]
@@ -188,7 +200,7 @@ def _damaged(name: str) -> DamagedRelease:
     return DamagedRelease(f"{name}: was changed in the store; remove it there, and push it again")
 
 
-def _require_unmoved(artifacts: Path, store: Store, overwrite_local: bool) -> None:
+def _require_unmoved(artifacts: Path, store: ObjectStore, overwrite_local: bool) -> None:
     """Raise ChampionMoved where the pointer that is to be overwritten was moved since both sides were the same.
 
     Also where both sides have different releases of one name.
@@ -205,7 +217,7 @@ def _require_unmoved(artifacts: Path, store: Store, overwrite_local: bool) -> No
     raise ChampionMoved(f"{store.root}: {side} champion has moved since both were the same; {cure}")
 
 
-def _require_same_releases(artifacts: Path, store: Store) -> None:
+def _require_same_releases(artifacts: Path, store: ObjectStore) -> None:
     for folder in (artifacts / "releases").glob("v*"):
         remote = store.read(f"artifacts/releases/{folder.name}/{MANIFEST}")
         if remote is not None and remote != (folder / MANIFEST).read_bytes():
@@ -215,7 +227,16 @@ def _require_same_releases(artifacts: Path, store: Store) -> None:
             )
 
 
-def _join_journals(artifacts: Path, store: Store) -> None:
+def _send_journal(artifacts: Path, store: ObjectStore) -> None:
+    """Send the entries that the store's journal lacks, after those that other machines have sent meanwhile."""
+    while True:
+        version = store.version(f"artifacts/{JOURNAL_FILE}")
+        _join_journals(artifacts, store)
+        with contextlib.suppress(ObjectChanged):
+            return store.write_unchanged(f"artifacts/{JOURNAL_FILE}", (artifacts / JOURNAL_FILE).read_bytes(), version)
+
+
+def _join_journals(artifacts: Path, store: ObjectStore) -> None:
     """Give this folder's journal the entries of the store's; raises DamagedJournal for either of them."""
     ours = bring_up_to_date(artifacts)
     if (content := store.read(f"artifacts/{JOURNAL_FILE}")) is not None:
@@ -246,22 +267,3 @@ def _seen(artifacts: Path) -> dict[str, str]:
 def _remember_pointer(artifacts: Path, root: str) -> None:
     """Note the pointer that both sides have now."""
     write_json(artifacts / SEEN_FILE, _seen(artifacts) | {root: _checksum((artifacts / CHAMPION_FILE).read_bytes())})
-
-
-@contextmanager
-def translate_store_errors(address: str) -> Iterator[None]:
-    """Raise UnusableFolder, in one line, for what the store's client raises: no bucket, no permission, no answer."""
-    failures: tuple[type[Exception], ...] = (OSError, ValueError)
-    if importlib.util.find_spec("botocore") is not None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        failures += (BotoCoreError, ClientError)
-    try:
-        yield
-    except failures as error:
-        if isinstance(error, BadSetting):  # a ValueError of ours
-            raise
-        raise UnusableFolder(
-            f"{one_line(address)}: cannot be read or written ({one_line(error)}); check the address, the network and "
-            "the credentials in the environment"
-        ) from None

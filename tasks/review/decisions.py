@@ -94,7 +94,7 @@ def decide(artifacts: Path, decision: Decision, known: int) -> Decision:
     known: how many decisions of the record the person had seen. Raises DecidedMeanwhile where there are more,
     DamagedDecisions, DamagedJournal, and UnusableFolder; then nothing is written.
     """
-    with _lock(artifacts):
+    with lock_decisions(artifacts):
         read_journal(artifacts)  # a decision that could not be written down is refused first
         decisions, size = _read(artifacts)
         mine = [entry for entry in decisions if entry.record == decision.record]
@@ -112,7 +112,7 @@ def write_down(artifacts: Path) -> None:
     """Write the decisions to the journal that a killed process did not write there."""
     if not (artifacts / FOLDER / FILE).exists():
         return
-    with _lock(artifacts):
+    with lock_decisions(artifacts):
         entries = [entry.as_entry() for entry in decisions_of(artifacts)]
         with registry_lock(artifacts):
             record(artifacts, *entries)
@@ -149,7 +149,8 @@ def published_through(artifacts: Path) -> int:
     return max((int(entry.facts["through"]) for entry in entries if entry.event == PUBLISHED), default=0)
 
 
-def _lock(artifacts: Path) -> FileLock:
+def lock_decisions(artifacts: Path) -> FileLock:
+    """The lock under which decisions are written, held until the end of a `with`."""
     path = ensure_writable(artifacts / FOLDER) / ".lock"
     with translate_disk_errors(path):
         if not path.exists():

@@ -19,6 +19,7 @@ from support.fake_gcs import fake_gcs
 from support.fake_hub import Hub
 from support.inspected_parts import Parts, wide_records
 from support.project import ROOT
+from support.s3_server import s3_server
 
 pytestmark = pytest.mark.slow
 CARD = b"""---
@@ -31,7 +32,6 @@ configs:
   data_files: "other/*"
 ---
 """
-KEYS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 def parquet(parts):
@@ -65,9 +65,6 @@ class Sources:
 @pytest.fixture(scope="module")
 def sources(small_line, a_place, hidden, tmp_path_factory):
     """The parts in two halves, as people have them."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
     parts = hidden(each=40, seed=3)
     halves = [
         Parts(*(values[half] for values in (parts.maps, parts.label, parts.mode, parts.group)))
@@ -75,23 +72,15 @@ def sources(small_line, a_place, hidden, tmp_path_factory):
     ]
     home = tmp_path_factory.mktemp("sources")
     folder = home / "place"
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    s3 = {**KEYS, "AWS_ENDPOINT_URL": "http://{}:{}".format(*moto.get_host_and_port())}
     files = {"lots/a.parquet": parquet(halves[0]), "lots/b.parquet": parquet(halves[1])}
-    with Hub() as hub, fake_gcs({"factory": files}) as gcs, web_server(folder / "lots") as address:
+    with (
+        Hub() as hub,
+        fake_gcs({"factory": files}) as gcs,
+        s3_server("factory", files) as s3,
+        web_server(folder / "lots") as address,
+    ):
         place = a_place(folder, {**hub.env(home), **s3, **gcs})
         (folder / "artifacts").symlink_to(small_line.artifacts_path)
-        client = boto3.client(
-            "s3",
-            endpoint_url=s3["AWS_ENDPOINT_URL"],
-            aws_access_key_id="x",
-            aws_secret_access_key="x",
-            region_name="us-east-1",
-        )
-        client.create_bucket(Bucket="factory")
-        for name, content in files.items():
-            client.put_object(Bucket="factory", Key=name, Body=content)
         write_files(folder, parts, halves, files)
         hub.commit("acme/lots", {"data/a.parquet": files["lots/a.parquet"], "data/b.parquet": files["lots/b.parquet"]})
         hub.commit(
@@ -99,7 +88,6 @@ def sources(small_line, a_place, hidden, tmp_path_factory):
             {"README.md": CARD, "front/a.parquet": parquet(parts), "other/b.parquet": parquet(halves[0])},
         )
         yield Sources(place, address)
-    moto.stop()
 
 
 def write_files(folder, parts, halves, files):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,17 @@ import pytest
 from filelock import FileLock, Timeout
 from support import inspected_parts as parts
 from support.releases import reseal
+from support.s3_server import KEYS, fill_bucket, s3_server
 
 from tasks.core.errors import BadSetting, ChampionMoved, DamagedRelease, UnusableFolder
 from tasks.core.files import add_checksum, write_json
 from tasks.core.stages import MANIFEST, get_or_make_stage
-from tasks.registry.champion import champion_state, promote, rollback
-from tasks.registry.sync import Store, pull, push
+from tasks.registry.champion import champion_state, promote, registry_lock, rollback
+from tasks.registry.journal import Entry
+from tasks.registry.journal_events import record
+from tasks.registry.sync import pull, push
+from tasks.sources.object_store import ObjectStore
 
-KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 MANIFEST_OF_V1 = f"artifacts/releases/v1/{MANIFEST}"
 
 Machine = tuple[Path, Path]  # the folders of data and artifacts
@@ -48,6 +53,15 @@ def first(tmp_path) -> Machine:
 def second(tmp_path) -> Machine:
     """A machine on which nothing was done yet."""
     return tmp_path / "second" / "data", tmp_path / "second" / "artifacts"
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    """The environment of an S3 server on this machine, set."""
+    with s3_server() as env:
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        yield env
 
 
 def _stage(draft: Path) -> dict[str, Any]:
@@ -122,7 +136,7 @@ def test_no_machine_overwrites_what_it_has_not_seen(first, second, address):
     with pytest.raises(ChampionMoved, match="this folder's champion has moved since both were the same; push it first"):
         pull(*second, address)
     assert champion_state(second[1]).champion == "v3"
-    assert b'"v2"' in Store(address).read("artifacts/champion.json")
+    assert b'"v2"' in ObjectStore(address).read("artifacts/champion.json")
 
 
 def test_two_releases_of_one_name_are_told(first, second, address):
@@ -171,7 +185,7 @@ def test_a_damaged_release_is_not_pushed(first, address):
     (first[1] / "releases" / "v1" / "anchors.npz").write_bytes(b"")
     with pytest.raises(DamagedRelease, match="its files are not as they were written"):
         push(*first, address)
-    assert Store(address).read("artifacts/champion.json") is None
+    assert ObjectStore(address).read("artifacts/champion.json") is None
 
 
 def test_a_damaged_stage_is_not_pushed(first, address):
@@ -220,32 +234,93 @@ def test_an_address_that_is_none_is_told_in_one_line(first, address, error, mess
     assert "\n" not in str(raised.value)
 
 
-@pytest.fixture
-def s3(monkeypatch):
-    """A client of an S3 server on this machine, which the environment names as fsspec's client wants it."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    for name, value in KEYS.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
-    yield boto3.client("s3")
-    server.stop()
-
-
 @pytest.mark.slow
 def test_s3_is_a_store_too_spoken_to_by_its_real_client(first, second, s3):
     with pytest.raises(UnusableFolder, match=r"s3://boards/line: cannot be read or written \("):
         push(*first, "s3://boards/line")
-    s3.create_bucket(Bucket="boards")
+    fill_bucket(s3, "boards", {})
     with pytest.raises(BadSetting, match="expected a store that kensa store push has filled"):
         pull(*second, "s3://boards/line")
     require_copies(first, second, "s3://boards/line")
+    released(first, "v2")
+    push(*first, "s3://boards/line")
+    released(second, "v3")
+    with pytest.raises(ChampionMoved, match="the store's champion has moved since both were the same; pull first"):
+        push(*second, "s3://boards/line")
+    store = ObjectStore("s3://boards/line")
     for name in ("..", ".writing"):
-        s3.put_object(Bucket="boards", Key=f"line/data/cache/{name}/{MANIFEST}", Body=b'{"files": {}}')
-    assert pull(*second, "s3://boards/line").status == "unchanged"
+        store.write(f"data/cache/{name}/{MANIFEST}", b'{"files": {}}')
+    assert pull(*first, "s3://boards/line").status == "unchanged"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "rounds"), [("disk", 20), ("s3", 5)])
+def test_of_two_machines_that_release_at_once_one_wins_each_time(first, tmp_path, kind, rounds, request):
+    """Both have v1 and release: in every other round each its own v2, else a v2 and a v3. The other one is told."""
+    if kind == "s3":
+        fill_bucket(request.getfixturevalue("s3"), "races", {})
+    for turn in range(rounds):
+        address = f"s3://races/{turn}" if kind == "s3" else (tmp_path / "shared" / str(turn)).as_uri()
+        push(*first, address)
+        machines = []
+        for number in range(2):
+            place = Path(shutil.copytree(first[0].parent, tmp_path / f"machine {number} in {turn}"))
+            machines.append((place / "data", place / "artifacts"))
+            released(machines[-1], f"v{2 + number * (turn % 2)}", f"of machine {number}")
+        with ThreadPoolExecutor(2) as pool:
+            errors = list(pool.map(lambda machine, to=address: _error_of(push, machine, to), machines))
+        (winner,) = (number for number, error in enumerate(errors) if error is None)
+        assert isinstance(errors[1 - winner], ChampionMoved)
+        store, champion = ObjectStore(address), champion_state(machines[winner][1]).champion
+        assert json.loads(store.read("artifacts/champion.json"))["champion"] == champion
+        manifest = (machines[winner][1] / "releases" / champion / MANIFEST).read_bytes()
+        assert store.read(f"artifacts/releases/{champion}/{MANIFEST}") == manifest
+        assert pull(tmp_path / f"new {turn}" / "data", tmp_path / f"new {turn}" / "artifacts", address)
+
+
+def _error_of(action: Callable[..., Any], machine: Machine, address: str) -> Exception | None:
+    try:
+        action(*machine, address)
+    except Exception as error:  # whatever it is, the test looks at it
+        return error
+    return None
+
+
+def test_what_was_seen_and_traced_goes_along(first, second, address):
+    for name in ("observations/a.json", "traces/b.parquet", "traces/line/2026-11-29/c.parquet"):
+        (first[1] / name).parent.mkdir(parents=True, exist_ok=True)
+        (first[1] / name).write_text(name)
+    push(*first, address)
+    pull(*second, address)
+    assert content(second) == content(first)
+
+
+def test_journals_of_two_machines_are_joined_whoever_writes_meanwhile(first, second, address, monkeypatch):
+    """Another machine sends its entries between this machine's reading and writing: none is lost."""
+    push(*first, address)
+    pull(*second, address)
+    released(second, "v2")
+    version, calls = ObjectStore.version, []
+
+    def moved_meanwhile(store: ObjectStore, name: str) -> str | None:
+        seen = version(store, name)
+        if name.endswith("journal.jsonl") and not calls:
+            calls.append(name)
+            record_in_store(first, address)
+        return seen
+
+    monkeypatch.setattr(ObjectStore, "version", moved_meanwhile)
+    push(*second, address)
+    events = [json.loads(line)["event"] for line in ObjectStore(address).read("artifacts/journal.jsonl").splitlines()]
+    assert {"noted elsewhere", "promoted"} <= set(events)
+    assert calls
+
+
+def record_in_store(machine: Machine, address: str) -> None:
+    """An entry of that machine's journal, as it stands in the store."""
+    with registry_lock(machine[1]):
+        record(machine[1], Entry(event="noted elsewhere", subject="v1", key="noted elsewhere"))
+    ObjectStore(address).write("artifacts/journal.jsonl", (machine[1] / "journal.jsonl").read_bytes())
 
 
 def test_an_s3_where_nobody_answers_is_told_in_one_line(first, monkeypatch):
@@ -273,14 +348,15 @@ def test_a_push_holds_the_lock_under_which_the_champion_moves(first, address, mo
 
 def test_manifests_come_last_and_the_champion_after_its_frozen_set(first, second, address, monkeypatch):
     """Whoever is interrupted leaves a folder without a name, never a name without its files."""
-    written, write = [], Store.write
+    written, write = [], ObjectStore.write
     monkeypatch.setattr(
-        Store, "write", lambda store, name, content: written.append(name) or write(store, name, content)
+        ObjectStore, "write", lambda store, name, content: written.append(name) or write(store, name, content)
     )
     push(*first, address)
     for folder in {name.rpartition(MANIFEST)[0] for name in written if name.endswith(MANIFEST)}:
         assert [name for name in written if name.startswith(folder)][-1] == f"{folder}{MANIFEST}"
-    assert written[-2:] == ["artifacts/frozen.json", "artifacts/champion.json"]
+    last = ["artifacts/frozen.json", "artifacts/champion.json", "artifacts/journal.jsonl"]
+    assert written[-3:] == last
     stored = []
     monkeypatch.setattr("tasks.registry.sync.write_json", lambda path, content: stored.append(path.name))
     with contextlib.suppress(Exception):  # nothing was stored
@@ -296,7 +372,7 @@ def test_a_store_writes_nothing_outside_of_a_folder(first, second, address, tmp_
     (tmp_path / "shared" / "evil").write_bytes(b"evil")  # where the store would find the first
     files = {**entries["files"], file: hashlib.sha256(b"evil").hexdigest()}
     manifest.write_text(json.dumps(add_checksum({**entries, "files": files})))
-    monitored = Store(address)
+    monitored = ObjectStore(address)
     with pytest.raises(DamagedRelease, match="was changed in the store"):
         pull(*second, address)
     assert monitored.read(MANIFEST_OF_V1)

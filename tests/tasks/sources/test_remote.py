@@ -9,6 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import fsspec
 import pytest
 from support.fake_gcs import fake_gcs
+from support.s3_server import s3_server
 
 from tasks.core.errors import MissingExtra, NoPermission, SourceUnreachable, UnknownSource, UnreadableSource
 from tasks.sources import remote
@@ -137,21 +138,9 @@ def test_a_folder_of_google_s_store(monkeypatch, tmp_path):
 
 
 def test_a_folder_of_s3(monkeypatch, tmp_path):
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    # All servers of a process share moto's buckets: the name is no other test's.
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
-    keys["AWS_ENDPOINT_URL"] = "http://{}:{}".format(*server.get_host_and_port())
-    for name, value in keys.items():
-        monkeypatch.setenv(name, value)
-    try:
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="plant")
-        for name, content in FILES.items():
-            client.put_object(Bucket="plant", Key=name, Body=content)
+    with s3_server("plant", FILES) as env:
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
         assert fetched("s3://plant", tmp_path) == ({"lots/a.csv", "lots/b.parquet", "README.md"}, None)
         assert fetched("s3://plant/lots/a.csv", tmp_path) == ({"a.csv"}, ("a.csv",))
         assert fetched("s3://plant/*/*.csv", tmp_path) == ({"lots/a.csv"}, ("lots/a.csv",))
@@ -162,5 +151,3 @@ def test_a_folder_of_s3(monkeypatch, tmp_path):
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
         with pytest.raises(NoPermission, match="set credentials in the environment"):
             pin_address("s3://plant/lots", tmp_path)
-    finally:
-        server.stop()
