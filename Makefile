@@ -23,6 +23,13 @@ setup: $(INSTALLED)  ## the environment of the line, from pinned and hashed requ
 
 everything:  # what the tests need, too
 	@$(MAKE) --no-print-directory setup EXTRAS="$(KNOWN)"
+	@$(MAKE) --no-print-directory $(VENV)/mlflow/.installed
+
+# MLflow's server, which the tests start, asks for older packages than the line: it has an environment of its own.
+$(VENV)/mlflow/.installed: tests/support/mlflow_server.lock | $(INSTALLED)
+	$(RUN)/uv venv --quiet --clear --python $(RUN)/python $(VENV)/mlflow
+	$(RUN)/uv pip sync --quiet --python $(VENV)/mlflow/bin/python --require-hashes $<
+	@touch $@
 
 # Written anew where the extras are others; the environment is made after it, and again where that was interrupted.
 $(NAMED): FORCE
@@ -103,6 +110,7 @@ lock:  ## pin anew what pyproject.toml asks for, and what the bench is compared 
 	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/line.lock) \
 	  | grep -v '^#' > requirements/$$extra.lock || exit 2; done
 	$(COMPILE) bench/requirements.in --output-file bench/requirements.lock
+	$(COMPILE) --no-annotate tests/support/mlflow_server.in --output-file tests/support/mlflow_server.lock
 
 .PHONY: broker
 broker:  ## Debian's mosquitto for the test of MQTT: installed where we may, else that test is left out

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from prefect import State, flow
+from prefect.logging import get_run_logger
 
 from flows.service.forms import ensure_approvals
 from flows.service.lines import artifacts_of, language_of
 from flows.service.run_locks import guarded_run
+from flows.trackers.finished_run import send_champion
 from flows.ui.history_texts import publish_history
 from flows.ui.journal_texts import author_of_run, publish_journal
 from flows.ui.run_names import line_run_name
@@ -40,6 +42,7 @@ def promote(version: str, line: str | None = None, by: str | None = None, reason
             release = steps.promote_draft(artifacts, version, author)
         publish_journal(artifacts, line)
         publish_history(artifacts, line, language_of(line))
+        send_champion(artifacts, line, get_run_logger().warning)
         return champion_state("Promoted", release, before, line)
 
 
@@ -59,6 +62,7 @@ def rollback(line: str | None = None, by: str | None = None, reason: str | None 
         release = champion.rollback(artifacts, author_of_run(by, reason))
         publish_journal(artifacts, line)
         publish_history(artifacts, line, language_of(line))
+        send_champion(artifacts, line, get_run_logger().warning)
         return champion_state("Rolled back", release, before, line)
 
 
@@ -89,5 +93,7 @@ def approve(
         release = decide(artifacts, version, author)
         publish_journal(artifacts, line)
         publish_history(artifacts, line, language_of(line))
+        if decision == "approve":
+            send_champion(artifacts, line, get_run_logger().warning)
         ensure_approvals()
         return decision_state(decision, release, before, line, author)

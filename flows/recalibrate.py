@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from prefect import State, flow
+from prefect.logging import get_run_logger
 
 from flows.service.lines import artifacts_of, language_of
 from flows.service.run_locks import guarded_run
+from flows.trackers.finished_run import send_champion
 from flows.ui.history_texts import publish_history
 from flows.ui.journal_texts import author_of_run, publish_journal
 from flows.ui.run_names import line_run_name
@@ -60,4 +62,6 @@ def recalibrate(
         result = steps.recalibrate(artifacts, version, request, promote, author)
         publish_journal(artifacts, line)
         publish_history(artifacts, line, language_of(line))
+        if promote:
+            send_champion(artifacts, line, get_run_logger().warning)
         return recalibration_state(result)

@@ -100,9 +100,27 @@ def _retrain_version(
 
 
 def _retrain_once(config: RunConfig) -> RetrainResult:
-    """Pin the sources, and retrain unless an earlier run with the same fingerprint was completed; one run at a time."""
-    began = datetime.datetime.now(datetime.UTC)
+    """Retrain, and tell other systems how it ended."""
+    began, warn = datetime.datetime.now(datetime.UTC), get_run_logger().warning
+    line, run = flow_run.parameters.get("line"), flow_run.get_id()
+    pinned: list[PinnedSource] = []
+    try:
+        result = _retrain_pinned(config, line, pinned)
+    except Exception as error:  # it goes on; and no BaseException: that is somebody ending the process
+        send_finished(FinishedRun.failed(error, config.train, pinned, run, line, began), warn)
+        raise
+    if result.status != "unchanged":
+        send_finished(FinishedRun.of(result, run, line, began), warn)
+    return result
+
+
+def _retrain_pinned(config: RunConfig, line: str | None, pinned: list[PinnedSource]) -> RetrainResult:
+    """Pin the sources, and retrain unless an earlier run with the same fingerprint was completed; one run at a time.
+
+    pinned: gets the sources.
+    """
     sources = pin_sources(config)
+    pinned += filter(None, (sources.train, sources.test))
     rename_retraining(sources.train, config)
     identity = fingerprint(sources.train, sources.test, config)
     with exclusive_run(config.artifacts_path):
@@ -111,13 +129,10 @@ def _retrain_once(config: RunConfig) -> RetrainResult:
     RunArtifacts.of(config).publish_result(result)
     if result.status == "candidate":
         _ask_for_approval(config)
-    line = flow_run.parameters.get("line")
     publish_journal(config.artifacts_path, line, config.report.language)
     publish_history(config.artifacts_path, line, config.report.language)
     notify.send_result(result)
     log_summary(result, line, get_run_logger())
-    if result.status != "unchanged":
-        send_finished(FinishedRun.of(result, flow_run.get_id(), line, began), get_run_logger())
     return result
 
 

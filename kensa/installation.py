@@ -35,6 +35,8 @@ EXTRAS |= {
     "serve": "onnxruntime",
     "sign": "model_signing",
     "lineage": "openlineage",
+    "mlflow": "mlflow",
+    "tensorboard": "tensorboardX",
     "dev": "pytest",
 }
 

@@ -13,10 +13,13 @@ STUB = """#!/bin/sh
 case "$*" in
   "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python && cp "$0" .venv/bin/uv;;
   *"pip sync"*) [ -z "$FAIL" ] || exit 1
-    echo "$*" | tr ' ' '\\n' | sed -n 's,requirements/\\(.*\\).lock,\\1,p' | xargs >> syncs;;
+    echo "$*" | tr ' ' '\\n' | sed -n 's,^[a-z/]*/\\(.*\\).lock,\\1,p' | xargs >> syncs;;
+  venv*) for folder; do :; done; mkdir -p "$folder";;
 esac
 """
-ALL = ["line", "dask", "dev", "gs", "http", "jax", "lineage", "onnx", "photos", "s3", "serve", "sign"]
+ALL = ["line", "dask", "dev", "gs", "http", "jax", "lineage", "mlflow", "onnx", "photos", "s3", "serve", "sign"]
+ALL.append("tensorboard")
+SERVER = ["mlflow_server"]  # an environment of its own
 
 
 class Checkout:
@@ -27,6 +30,8 @@ class Checkout:
         for name in ("Makefile", "pyproject.toml"):
             shutil.copy(ROOT / name, folder)
         shutil.copytree(ROOT / "requirements", folder / "requirements")
+        (folder / "tests" / "support").mkdir(parents=True)
+        shutil.copy(ROOT / "tests" / "support" / "mlflow_server.lock", folder / "tests" / "support")
         self.python.write_text(STUB)
         self.python.chmod(0o755)
 
@@ -69,7 +74,7 @@ def test_an_extra_is_added_and_stays(checkout):
 
 def test_the_tests_need_everything_and_the_line_keeps_it(checkout):
     checkout.make("setup")
-    assert checkout.make("everything") == [ALL]
+    assert checkout.make("everything") == [ALL, SERVER]
     assert checkout.make("setup") == checkout.make("everything") == []
 
 
@@ -84,6 +89,12 @@ def test_a_new_lock_is_installed_with_the_extras_that_are_there(checkout):
     assert checkout.make("setup") == []
     os.utime(checkout.folder / "requirements" / "line.lock")
     assert checkout.make("setup") == [["line", "photos"]]
+
+
+def test_a_new_lock_of_the_server_renews_its_environment_alone(checkout):
+    checkout.make("everything")
+    os.utime(checkout.folder / "tests" / "support" / "mlflow_server.lock", (4e9, 4e9))
+    assert checkout.make("everything") == [SERVER]
 
 
 def test_an_installation_that_failed_is_done_again(checkout):

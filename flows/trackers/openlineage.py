@@ -22,7 +22,7 @@ PRODUCER = "https://pypi.org/project/kensa-inspection"
 
 
 class OpenLineageHook:
-    """Sends START and COMPLETE of a run."""
+    """Sends START and COMPLETE of a run, or START and FAIL."""
 
     name = "OpenLineage"
 
@@ -46,25 +46,28 @@ def configured_hook() -> OpenLineageHook | None:
 
 
 def run_events(run: FinishedRun) -> list[RunEvent]:
-    """START and COMPLETE, with the datasets at their revisions, and the release; a rejected draft is no output."""
+    """START and COMPLETE, with the datasets at their revisions, and the release; a rejected draft is no output.
+
+    A failed run has START and FAIL, with the error.
+    """
     from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
 
     namespace = os.environ.get(NAMESPACE) or "kensa"
-    job = Job(namespace=namespace, name=f"retrain.{run.line or run.sources[0].source}")
+    job = Job(namespace=namespace, name=f"retrain.{run.line or run.train}")
     inputs = [InputDataset(*dataset_name(source), facets=_version(source.revision)) for source in run.sources]
     outputs = [] if run.release is None else [OutputDataset("file", str(run.folder), facets=_version(run.release))]
-    steps = ((RunState.START, run.began), (RunState.COMPLETE, run.ended))
+    end = RunState.COMPLETE if run.error is None else RunState.FAIL
     return [
         RunEvent(
             eventTime=time.isoformat(),
             producer=PRODUCER,
-            run=Run(runId=run.run),
+            run=Run(runId=run.run, facets={} if state == RunState.START else _error(run)),
             job=job,
             eventType=state,
             inputs=inputs,
-            outputs=outputs if state == RunState.COMPLETE else [],
+            outputs=[] if state == RunState.START else outputs,
         )
-        for state, time in steps
+        for state, time in ((RunState.START, run.began), (end, run.ended))
     ]
 
 
@@ -86,3 +89,11 @@ def _version(version: str) -> dict[str, Any]:
     from openlineage.client.facet_v2 import dataset_version_dataset
 
     return {"version": dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=version)}
+
+
+def _error(run: FinishedRun) -> dict[str, Any]:
+    from openlineage.client.facet_v2 import error_message_run
+
+    if run.error is None:
+        return {}
+    return {"errorMessage": error_message_run.ErrorMessageRunFacet(message=run.error, programmingLanguage="python")}

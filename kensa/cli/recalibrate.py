@@ -8,7 +8,7 @@ from typer import Argument, Option
 
 from kensa.cli.command import with_examples
 from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, BY, REASON, VERIFY_KEY
-from kensa.cli.terminal import print_result, print_table
+from kensa.cli.terminal import print_result, print_table, send_champion
 from tasks.config.run import CostConfig, ThresholdRule
 from tasks.core.authorship import Authorship
 from tasks.core.errors import BadSetting
@@ -55,6 +55,8 @@ def recalibrate(
     request = ThresholdRequest(CHEAPEST if cheapest else rule, target, cost)
     result = calibrate(artifacts, version, request, promote, author)
     print_result(result, as_json, _print_result)
+    if promote:
+        send_champion(artifacts)
 
 
 def _print_result(result: RecalibrateResult) -> None:

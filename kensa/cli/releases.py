@@ -24,7 +24,7 @@ from kensa.cli.options import (
     VERSION,
     line_artifacts,
 )
-from kensa.cli.terminal import print_result, print_table
+from kensa.cli.terminal import print_result, print_table, send_champion
 from tasks.config.run import Language
 from tasks.core.authorship import Authorship
 from tasks.core.results import ReportResult
@@ -92,10 +92,11 @@ def promote(
         from tasks.overrule import promote_draft
 
         _print_champion(promote_draft(folder, version, author), as_json)
-        return
-    if version in release_folders(folder):
-        require_no_candidate(folder, get_release(folder, version), author)
-    _print_champion(champion.promote(folder, version, author), as_json)
+    else:
+        if version in release_folders(folder):
+            require_no_candidate(folder, get_release(folder, version), author)
+        _print_champion(champion.promote(folder, version, author), as_json)
+    send_champion(folder, line)
 
 
 @with_examples("kensa rollback", 'kensa rollback --line boards --by "M. Sato" --reason "false alarms on lot 7"')
@@ -107,7 +108,9 @@ def rollback(
     as_json: bool = AS_JSON,
 ) -> None:
     """Make the previous champion the champion again."""
-    _print_champion(champion.rollback(line_artifacts(line, artifacts), Authorship.of(by, reason)), as_json)
+    folder = line_artifacts(line, artifacts)
+    _print_champion(champion.rollback(folder, Authorship.of(by, reason)), as_json)
+    send_champion(folder, line)
 
 
 @with_examples("kensa report v3 --language ja", "kensa report --out monday.html")

@@ -6,9 +6,11 @@ import io
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TextIO, TypeVar
 
 from tasks.core.errors import UnfitData
+from tasks.core.log_lines import say
 from tasks.core.results import CommandResult
 
 Result = TypeVar("Result", bound=CommandResult)
@@ -30,6 +32,13 @@ def print_result(result: Result, as_json: bool, print_text: Callable[[Result], N
         print(json.dumps(result.as_json()))
     else:
         print_text(result)
+
+
+def send_champion(artifacts: Path, line: str | None = None) -> None:
+    """Tell other systems which release of this folder is champion now; what goes wrong is a line on stderr."""
+    from flows.trackers.finished_run import send_champion as send
+
+    send(artifacts, line, lambda text: say(text, "warning"))
 
 
 def print_unread(names: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from typer import Option
 
 from kensa.cli.command import with_examples
 from kensa.cli.options import ARTIFACTS, AS_JSON, BY, LINE, REASON, VERIFY_KEY, VERSION, line_artifacts
+from kensa.cli.terminal import send_champion
 from tasks.core.authorship import Authorship
 from tasks.registry import candidates
 from tasks.registry.pointer import champion_state
@@ -41,3 +42,5 @@ def approve(
         print(json.dumps({"status": word, "release": release.version, "champion": champion}))
     else:
         print(f"{word}: {release.version}; champion: {champion or 'none yet'}")
+    if not refuse:
+        send_champion(folder, line)

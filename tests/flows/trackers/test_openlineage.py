@@ -29,6 +29,7 @@ RUN = FinishedRun(
     status="released",
     release="v3",
     folder=Path("/line/artifacts/releases/v3"),
+    train="acme/boards",
     sources=(RunSource("acme/boards", "hub", "0123abc"), RunSource("s3://factory/lots/new", "address", "4567def")),
     metrics={"auroc": 0.9},
     began=BEGAN,
@@ -131,6 +132,8 @@ def test_a_retraining_is_told_and_a_server_that_refuses_fails_nothing(
         status[0] = 404
         again = run_flow(retrain, config=config, settings=["gate.beat_raw_by=1"])
         unchanged = run_flow(retrain, config=config)
+        before, status[0] = len(heard), 200
+        failed = run_flow(retrain, config=small_config("absent.parquet"))
     assert run.result.status == "released"
     (_, start), (_, complete) = heard[:2]
     assert (start["eventType"], complete["run"]["runId"]) == ("START", run.id)
@@ -139,6 +142,8 @@ def test_a_retraining_is_told_and_a_server_that_refuses_fails_nothing(
     assert again.result.status == "rejected"
     warning = "openlineage was not told of this run"
     until(lambda: any(warning in line for line in server.logs(again.id)), 30, "the log says so")
-    told = len(heard)
     assert unchanged.result.status == "unchanged"
-    assert len(heard) == told
+    (_, start), (_, end) = heard[before:]
+    assert (start["eventType"], end["eventType"], end["run"]["runId"]) == ("START", "FAIL", failed.id)
+    assert "absent.parquet" in end["run"]["facets"]["errorMessage"]["message"]
+    assert (end["job"]["name"], end["outputs"]) == ("retrain.absent.parquet", [])
