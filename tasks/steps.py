@@ -165,6 +165,7 @@ conclude_sweep = bind("tasks.sweep:conclude_sweep", "compare the trials")
 score = bind("tasks.score:score", "score")
 drift = bind("tasks.drift:drift", "drift")
 recalibrate = bind("tasks.recalibrate:recalibrate", "recalibrate")
+enrol = bind("tasks.enrol:enrol", "enrol {request.kind}")
 export = bind("tasks.export:export", "export {version}")
 
 

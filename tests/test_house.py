@@ -12,7 +12,20 @@ import pytest
 from support.project import ROOT
 
 WALK = ["download", "cache", "triplets", "train", "evaluate", "publish"]
-STEPS = {*WALK, "changes", "folds", "score", "drift", "sweep", "trial", "recalibrate", "export", "maps", "overrule"}
+STEPS = {
+    *WALK,
+    "changes",
+    "folds",
+    "score",
+    "drift",
+    "sweep",
+    "trial",
+    "recalibrate",
+    "export",
+    "maps",
+    "overrule",
+    "enrol",
+}
 # From the ground up: a room imports rooms of earlier floors only. Those of one floor do not know each other.
 FLOORS = [
     {"core"},
@@ -24,7 +37,7 @@ FLOORS = [
     {"provenance"},
     {"registry"},
     {"evaluation", "scoring"},
-    {"promotion", "monitoring", "review"},
+    {"promotion", "monitoring", "review", "enrolment"},
     {"report"},
     {"pages"},
 ]

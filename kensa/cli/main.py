@@ -43,6 +43,7 @@ COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first
     "drift": ("drift", "Compare new parts with those that a release was made with."),
     "maps": ("maps", "Turn photographs into RT maps, a source for the others."),
     "recalibrate": ("recalibrate", "Give a release another threshold, without training."),
+    "enrol": ("audit.enrol", "Add a mode or a lot to a release, without training."),
     "report": ("releases", "Render the report of a release anew."),
     "export": ("export", "Write a release as ONNX or SavedModel."),
     "push": ("sharing", "Publish a release to a model repository of the Hub."),

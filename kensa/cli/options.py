@@ -20,6 +20,15 @@ def line_artifacts(line: str | None, artifacts: Path) -> Path:
     return artifacts_of(line)
 
 
+def line_data(line: str | None, data: Path) -> Path:
+    """The folder of a line's caches and stages, or `data` without a line; raises BadSetting for an unknown line."""
+    if line is None:
+        return data
+    from flows.service.lines import read_lines
+
+    return read_lines()[line].config.data_path
+
+
 def release_names(ctx: Context, incomplete: str) -> list[str]:
     """The releases that a shell offers for VERSION."""
     folder = Path(ctx.params.get("artifacts") or ARTIFACTS_FOLDER) / "releases"

@@ -118,6 +118,10 @@ class CannotCalibrate(BadInput):
     """Calibration records that cannot give the requested threshold."""
 
 
+class CannotEnrol(BadInput):
+    """Too few parts for a mode or a lot, or parts that the release cannot learn without harm to what it knows."""
+
+
 class NothingToCompare(BadInput):
     """Too few records, or a release without a reference, to test for drift."""
 

@@ -79,6 +79,12 @@ ENGLISH = {
     "costs_more": "On the test records the new threshold costs more: {test_before:,.0f} → {test_after:,.0f}. "
     "The calibration records, which chose it, say {calibration_before:,.0f} → {calibration_after:,.0f}. "
     "They are too few to agree: keep the old threshold, or collect more parts",
+    "enrolled_mode": "{parent} with the mode {name}, enrolled from {parts} parts without training: {recall_count} of "
+    "{recall_of} are nearest to it when left out [{recall_low:.1f} %, {recall_high:.1f} %]; {changed_count} of "
+    "{changed_of} verdicts on test records change [{changed_low:.1f} %, {changed_high:.1f} %]",
+    "enrolled_lot": "{parent} for the lot {name}, enrolled from {parts} good parts without training: {before_count} of "
+    "{before_of} were stopped [{before_low:.1f} %, {before_high:.1f} %], {after_count} of {after_of} are by its own "
+    "threshold when left out [{after_low:.1f} %, {after_high:.1f} %]",
     "lost_modes": "no longer knows {modes}, which the champion {champion} does; gate.may_lose_modes=true allows it",
 }
 

@@ -88,7 +88,7 @@ def _newest(history: LineHistory, kind: str) -> list[Json]:
 
 
 def standing(history: LineHistory) -> str:
-    """The answer in one word: `none`, `waiting`, `back`, `person`, `better`, `threshold` or `first`.
+    """The answer in one word: `none`, `waiting`, `back`, `person`, `better`, `threshold`, `enrolled` or `first`.
 
     `back`: the last move was a rollback; `person`: a person promoted the champion though it was not shown to be better.
     """
@@ -99,8 +99,8 @@ def standing(history: LineHistory) -> str:
         return "none"
     if history.moved is not None and history.moved.event == "rolled back":
         return "back"
-    if champion.status == "recalibrated":
-        return "threshold"
+    if champion.status in ("recalibrated", "enrolled"):
+        return {"recalibrated": "threshold"}.get(champion.status, champion.status)
     return _how_promoted(champion)
 
 

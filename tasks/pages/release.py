@@ -6,13 +6,16 @@ must still be among the stages.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from tasks.config.run import CostConfig, RunConfig
+from tasks.data.bank import Bank
 from tasks.data.bank_variants import subsample
 from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.evaluation.report_data import collect_report_data
 from tasks.evaluation.scored_records import score_part, score_raw_maps
+from tasks.model.classifier import PrototypeClassifier
 from tasks.model.embeddings import EmbeddedBank
 from tasks.pages.costs import CostSection, cost_section
 from tasks.pages.evaluation import render
@@ -32,7 +35,7 @@ def render_release(release: Release, data: Path, language: str) -> str:
     config = stored_config(release).resolved()
     report = EvaluationReport.from_json(read_report(release.path))
     bank = subsample(load_record_bank(release, data, "the pictures"), config.evaluate.most_records)
-    classifier = load_classifier(release)
+    classifier = _as_evaluated(load_classifier(release), bank)
     records = EmbeddedBank(classifier.encoder, bank)
     train, test = (score_part(classifier, records, part) for part in ("train", "test"))
     size = config.data.rows, config.data.cols
@@ -40,6 +43,13 @@ def render_release(release: Release, data: Path, language: str) -> str:
     evidence = collect_report_data(test, train, raw, report.history, size, test.resampling(config))
     page = render(report, evidence, language, _costs(release, report, config.cost, config))
     return add_notice(page, release.manifest, language)
+
+
+def _as_evaluated(classifier: PrototypeClassifier, bank: Bank) -> PrototypeClassifier:
+    """The classifier with the modes of its bank: a mode that was enrolled later has no test records."""
+    count = len(bank.modes)
+    prototypes = {name: value[:count] for name, value in classifier.prototypes.items()}
+    return replace(classifier, modes=classifier.modes[:count], prototypes=prototypes)
 
 
 def _costs(release: Release, report: EvaluationReport, cost: CostConfig, config: RunConfig) -> CostSection | None:

@@ -111,7 +111,7 @@ def _of_release(release: Release) -> Entry:
     """What its manifest says; `by` is not known of one that an earlier version made."""
     manifest = release.manifest
     authorship = manifest.made or {}
-    event = "recalibrated" if manifest.recalibrated else manifest.status
+    event = manifest.made_by
     facts: dict[str, Any] = {
         "source": manifest.train.source,
         "revision": manifest.train.revision,

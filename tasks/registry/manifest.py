@@ -25,7 +25,7 @@ from tasks.sources.address import at_revision, hub_branches, join_sources
 Form = dict[str, type | UnionType]
 REQUIRED_KEYS = ("fingerprint", "status", "reasons", "compared_with", "metrics", "train", "test", "config", "files")
 NOT_FIELDS = (CHECKSUM_KEY, "reason_codes")  # the codes become part of the reasons
-LATER_KEYS = ("parent", "recalibrated", "made", "journal", "overruled")  # stored where they are set
+LATER_KEYS = ("parent", "recalibrated", "enrolled", "made", "journal", "overruled")  # stored where they are set
 SOURCE_FORM: Form = {"source": str, "revision": str}
 
 
@@ -101,7 +101,8 @@ class ReleaseManifest(StoredRecord):
     was rejected, as Sentences; compared_with: the champion of that time; metrics: name → number; comparison: the
     verdict on champion and challenger; config: all settings as they were stored; reading: the version by which the
     sources' files were read; stages: name → digest; weights: digest of the tower's weights; parent and recalibrated:
-    of a release with another threshold, the release it was made from and what changed; made: `by`, `why` and `run`,
+    of a release with another threshold, the release it was made from and what changed; enrolled: of one that learnt a
+    mode or a lot without training, which and what it did (tasks/enrol.py); made: `by`, `why` and `run`,
     as in an Authorship; journal: how many entries the line's journal had, and the seal of the last as `head`;
     overruled: of a rejected draft that a person promoted, `by`, `why` and the name of the `draft`; its reasons stay;
     files: name → SHA-256.
@@ -128,6 +129,7 @@ class ReleaseManifest(StoredRecord):
     git_commit: str | None = None
     parent: dict[str, str] | str | None = None
     recalibrated: dict[str, Any] | None = None
+    enrolled: dict[str, Any] | None = None
     made: dict[str, Any] | None = None
     journal: dict[str, Any] | None = None
     overruled: dict[str, Any] | None = None
@@ -173,8 +175,15 @@ class ReleaseManifest(StoredRecord):
         return self.config.get("report", {}).get("language", "en")
 
     @property
+    def made_by(self) -> str:
+        """`enrolled` or `recalibrated` of a release that was made of another without training, else the status."""
+        if self.enrolled:
+            return "enrolled"
+        return "recalibrated" if self.recalibrated else self.status
+
+    @property
     def parent_version(self) -> str | None:
-        """The release whose threshold this one changed, None for a release that was trained."""
+        """The release that this one was made from without training, None for a release that was trained."""
         return self.parent["version"] if isinstance(self.parent, dict) else self.parent
 
 

@@ -35,10 +35,10 @@ class Measured:
 class Model:
     """A release or a rejected draft.
 
-    name: v3, or the first digits of a draft; status: released, candidate, recalibrated or rejected; created: UTC;
-    frozen: the test set; auroc, escapes, false_alarms: on it; against, difference: the champion of that time, and this
-    model less that one on the same records; labelled, drift: the last observation of it by kind; people: what people
-    decided about it.
+    name: v3, or the first digits of a draft; status: released, candidate, recalibrated, enrolled or rejected;
+    created: UTC; frozen: the test set; auroc, escapes, false_alarms: on it; against, difference: the champion of that
+    time, and this model less that one on the same records; labelled, drift: the last observation of it by kind;
+    people: what people decided about it.
     """
 
     name: str
@@ -164,7 +164,7 @@ def _model(release: Release, figure: str, people: str | None, seen: Sequence[Obs
         people = f"promoted by {manifest.overruled['by']} against the gate: {manifest.overruled['why']}"
     return Model(
         name=release.version[:8] if draft else release.version,
-        status="recalibrated" if manifest.recalibrated else manifest.status,
+        status=manifest.made_by,
         created=manifest.created,
         source=manifest.train.source,
         revision=manifest.train.revision,

@@ -54,7 +54,7 @@ def _draw_figure(axes: Axes, history: LineHistory, models: Sequence[Model], plac
     for reign in reigns:
         _draw_reign(axes, reign, history.model(reign.name))
     kinds = (
-        ("released", ("released", "recalibrated"), "o", BLUE),
+        ("released", ("released", "recalibrated", "enrolled"), "o", BLUE),
         ("candidate", ("candidate",), "D", "white"),
         ("rejected", ("rejected",), "X", "white"),
     )

@@ -6,6 +6,7 @@ import json
 import re
 
 from tasks.config.run import RunConfig
+from tasks.core.sentences import Sentence
 from tasks.core.text import break_links
 from tasks.evaluation.comparison_report import Difference
 from tasks.evaluation.evaluation_report import EvaluationReport
@@ -112,10 +113,19 @@ def _summary(manifest: ReleaseManifest, report: EvaluationReport) -> str:
         trained.format(source=_code(train.source), revision=train.revision, records=train.records, modes=train.modes),
         tested.format(records=report.metrics.records, set=frozen.version, digest=frozen.digest[:12]),
         origin.format(created=manifest.created, seed=config["seed"], preset=config["preset"]),
+        *_enrolled(manifest, say),
         *_journal(manifest, say),
     ]
     body = what.format(size=size, distance=config["fit"]["distance"], score=score)
     return "\n".join([f"# kensa {manifest.version}", "", body, "", *(f"- {line}" for line in lines)])
+
+
+def _enrolled(manifest: ReleaseManifest, say: Translate) -> list[str]:
+    """What the release learnt without training; its metrics are those of its parent."""
+    if not manifest.enrolled or manifest.comparison is None:
+        return []
+    verdict = Sentence.from_json(manifest.comparison["verdict"], manifest.comparison.get("verdict_code"))
+    return [_plain(say(verdict)), say("the metrics below are those of {parent}").format(parent=manifest.parent_version)]
 
 
 def _journal(manifest: ReleaseManifest, say: Translate) -> list[str]:

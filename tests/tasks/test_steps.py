@@ -15,6 +15,7 @@ from tasks import (
     changes,
     download,
     drift,
+    enrol,
     evaluate,
     export,
     folds,
@@ -50,6 +51,7 @@ FUNCTIONS = {
     "score": score.score,
     "drift": drift.drift,
     "recalibrate": recalibrate.recalibrate,
+    "enrol": enrol.enrol,
     "export": export.export,
 }
 

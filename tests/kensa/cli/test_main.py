@@ -38,6 +38,8 @@ PROMISED = {  # commands and options of the first version: scripts and product l
     "maps": "PHOTOS --cols --good --json --max-shift --max-turn --most-unregistered --out --register --rows --standard",
     "recalibrate": "VERSION --artifacts --cheapest --currency --escape --json --overkill --prevalence --promote --rule "
     "--target",
+    "enrol": "WHAT SOURCE --artifacts --by --config --data --good --json --line --margin --name --part --promote "
+    "--reason --recall --release --verify-key",
     "report": "VERSION --artifacts --data --json --language --out",
     "export": "VERSION --artifacts --format --json --out --standard --verify-key",
     "push": "VERSION REPOSITORY --artifacts --json --public",
