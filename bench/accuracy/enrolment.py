@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from tasks.config.run import EvaluateConfig, RunConfig
 from tasks.core.errors import CannotEnrol
 from tasks.core.results import Fold, Stage
 from tasks.data.bank import Bank, load_bank
-from tasks.enrolment.lots import enrol_lot
+from tasks.enrolment.lots import enrol_lot, require_defects_found
 from tasks.enrolment.modes import HeldOutRecords, ModeEvidence, enrol_mode, require_no_harm, require_recall
 from tasks.enrolment.parts import MIN_LOT_PARTS, EnrolledParts
 from tasks.evaluation.holdout import calibrate_thresholds, collect_scores
@@ -133,51 +133,64 @@ def mode_rows(stage: Stage, fold: Fold, config: RunConfig) -> Iterator[np.ndarra
 
 
 def _passes(name: str, evidence: ModeEvidence) -> float:
+    return min(
+        _accepts(lambda: require_recall(name, evidence, RECALL)),
+        _accepts(lambda: require_no_harm(name, evidence, MARGIN)),
+    )
+
+
+def _accepts(check: Callable[[], None]) -> float:
+    """1 where the check raises nothing, else 0."""
     try:
-        require_recall(name, evidence, RECALL)
-        require_no_harm(name, evidence, MARGIN)
+        check()
     except CannotEnrol:
         return 0.0
     return 1.0
 
 
 def print_lots(configs: dict[str, RunConfig], gain: float) -> None:
-    """A row for each board: false alarms and escapes before and after, and those of the worst tenth of the draws."""
-    heads = "| board | false alarms before | after | worst tenth | escapes before | after | worst tenth |"
+    """A row for each board: false alarms and escapes before and after, of draws that are not refused."""
+    heads = "| board | enrolled | false alarms before | after | worst tenth | escapes before | after | worst tenth |"
     print(f"\nAll values of the lot times {gain:g}:\n\n{heads}")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     changes = []
     for name, config in configs.items():
         seeds = [replace(config, seed=seed).resolved() for seed in SEEDS]
-        before, after = (
-            np.concatenate(rates) for rates in zip(*(lot_rates(seed, gain) for seed in seeds), strict=True)
-        )
+        drawn = np.concatenate([lot_rates(seed, gain) for seed in seeds])
+        accepted = drawn[drawn[:, 0] == 1, 1:]
+        if not len(accepted):
+            print(f"| {name} | 0.000 | | | | | | |")
+            continue
+        before, after = accepted[:, :2], accepted[:, 2:]
         changes.append(after.mean(axis=0) - before.mean(axis=0))
         worst = np.quantile(after, 0.9, axis=0)
         cells = [f"{before[:, i].mean():.3f} | {after[:, i].mean():.3f} | {worst[i]:.3f}" for i in (0, 1)]
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
-    print(f"\nChange over the boards: false alarms {_mean(np.array(changes)[:, 0])}, escapes "
-          f"{_mean(np.array(changes)[:, 1])}")  # fmt: skip
+        print(f"| {name} | {drawn[:, 0].mean():.3f} | {' | '.join(cells)} |", flush=True)
+    alarms, escapes = np.array(changes).T
+    print(f"\nChange over the boards: false alarms {_mean(alarms)}, escapes {_mean(escapes)}")
 
 
-def lot_rates(config: RunConfig, gain: float) -> tuple[np.ndarray, np.ndarray]:
-    """False alarms and escapes (draws, 2) before and after; config: resolved, with a test source of one lot."""
+def lot_rates(config: RunConfig, gain: float) -> np.ndarray:
+    """Whether it is enrolled, false alarms and escapes before and after (draws, 5); all values of the lot times gain.
+
+    config: resolved, with a test source of one lot. What would be lost is judged on defects of the calibration part,
+    which are of other lots, as a parent's test records are.
+    """
     stage = triplets_of(config)
     trained = Trained.of(stage, load_bank(stage.path), config)
-    trained = replace(trained, bank=replace(trained.bank, maps=gain * np.asarray(trained.bank.maps)))
-    bank, rng = trained.bank, np.random.default_rng(config.seed)
-    test = bank.rows("test")
-    good, defect = test[bank.good[test]], test[~bank.good[test]]
-    embedded, defects, before, after = trained.embed(good), trained.held_out(defect), [], []
+    lot = replace(trained, bank=replace(trained.bank, maps=gain * np.asarray(trained.bank.maps)))
+    bank, rng, rows = trained.bank, np.random.default_rng(config.seed), []
+    test, calibration = bank.rows("test"), bank.rows("calibrate")
+    good, others = test[bank.good[test]], trained.held_out(calibration[~bank.good[calibration]])
+    embedded, defects = lot.embed(good), lot.embed(test[~bank.good[test]])
     for _ in range(LOT_DRAWS):
         chosen = rng.choice(len(good), MIN_LOT_PARTS, replace=False)
         rest = embedded.take(np.setdiff1d(np.arange(len(good)), chosen))
-        parts = trained.parts(good, embedded, chosen)
-        kind, settings = config.fit.prototype, config.evaluate
-        learnt, _ = enrol_lot(trained.classifier, kind, parts, trained.scores, defects, settings)
-        before.append(_rates(trained.classifier, rest, defects.embedded))
-        after.append(_rates(learnt, rest, defects.embedded))
-    return np.array(before), np.array(after)
+        parts, kind = lot.parts(good, embedded, chosen), config.fit.prototype
+        learnt, evidence = enrol_lot(trained.classifier, kind, parts, trained.scores, others, config.evaluate)
+        accepted = _accepts(lambda found=evidence: require_defects_found("lot", found, MARGIN))
+        rows.append((accepted, *_rates(trained.classifier, rest, defects), *_rates(learnt, rest, defects)))
+    return np.array(rows)
 
 
 def _rates(side: CalibratedClassifier, good: Embedded, defects: Embedded) -> Rates:

@@ -4,6 +4,9 @@ The good prototype moves towards the mean of the parts. The threshold is the lev
 each is left out of the prototype, plus how far parts of one lot deviate from their lot's level, as the parent's
 calibration records tell it: ten parts cannot show a quantile of 5 %. The level of ten parts is known within its
 standard error, with Student's t.
+
+It is not above the score of the part that is farthest from the others: distances saturate, so that of a lot that is far
+off the sum would let most defects pass (docs/enrolment.md). Nor is it below the parent's.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from tasks.model.classifier import PrototypeClassifier
 from tasks.registry.loading import CalibratedClassifier
 from tasks.registry.release_files import DEFECT_THRESHOLD, CalibrationScores, Threshold
 
-PARENT_PARTS = 5  # so many parts the parent's good prototype counts as
+PARENT_PARTS = 10  # so many parts the parent's good prototype counts as
 
 
 @dataclass(frozen=True)
@@ -98,8 +101,10 @@ def _threshold(
         value = lot.certain_threshold(target, settings.target_confidence) if is_certain else lot.threshold(target)
     except ValueError as error:
         raise CannotEnrol(f"no threshold by {rule}: {error.args[0]}") from None
-    return replace(before, rule=rule, target=target, value=value, interval=lot.interval(value, settings.confidence),
-                   units=len(left_out), negatives=len(left_out), refused=None, lots=None, crossed=None)  # fmt: skip
+    value = max(before.value, min(value, float(left_out.max())))
+    count = len(left_out)
+    found = {"rule": rule, "target": target, "value": value, "interval": lot.interval(value, settings.confidence)}
+    return replace(before, **found, units=count, negatives=count, refused=None, lots=None, crossed=None)
 
 
 def deviations_in_lots(score: np.ndarray, unit: np.ndarray, of_lots: bool) -> np.ndarray:
