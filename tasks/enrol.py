@@ -16,8 +16,7 @@ from tasks.config.run import RunConfig
 from tasks.core.authorship import Authorship
 from tasks.core.errors import NotACandidate
 from tasks.core.files import digest_of, ensure_writable
-from tasks.core.inspection import EnrolRequest
-from tasks.core.results import DownloadedSource, EnrolResult
+from tasks.core.results import DownloadedSource
 from tasks.core.stages import MANIFEST, scratch_folder, verified_manifest
 from tasks.data.bank import Bank
 from tasks.data.bank_variants import subsample
@@ -26,6 +25,7 @@ from tasks.enrolment.files import write_classifier
 from tasks.enrolment.lots import enrol_lot, require_defects_found
 from tasks.enrolment.modes import HeldOutRecords, enrol_mode, require_no_harm, require_recall
 from tasks.enrolment.parts import lot_name, read_lot_parts, read_mode_parts
+from tasks.enrolment.request import EnrolRequest, EnrolResult
 from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.evaluation.resampling import Resampling
 from tasks.model.embeddings import EmbeddedBank

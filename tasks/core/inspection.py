@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tasks.core.errors import BadSetting
 from tasks.core.json_form import Json
 from tasks.core.results import CommandResult
 
@@ -41,33 +40,6 @@ class ScoreRequest:
     def flips_path(self) -> Path:
         """`verdicts.flips.parquet` beside `verdicts.parquet`."""
         return self.out.with_suffix(".flips.parquet")
-
-
-@dataclass(frozen=True)
-class EnrolRequest:
-    """What a release is to learn without training.
-
-    kind: a new mode, or a lot; name: the mode's, or the lot's group (by default the source's only one). margin: the
-    share of the parent's verdicts that may change; recall: the share of a mode's parts that must be nearest to it when
-    left out. config, part, good: as in a ScoreRequest.
-    """
-
-    kind: Literal["mode", "lot"]
-    name: str | None = None
-    margin: float = 0.05
-    recall: float = 0.8
-    config: str | None = None
-    part: str | None = None
-    good: str | None = None
-
-    def __post_init__(self) -> None:
-        """Raise BadSetting for a mode without a name, and for shares out of bounds."""
-        if self.kind == "mode" and not (self.name or "").strip():
-            raise BadSetting("--name: expected the name of the new mode, found none")
-        for option in ("margin", "recall"):
-            if not 0 < getattr(self, option) <= 1:
-                value = getattr(self, option)
-                raise BadSetting(f"--{option}: expected a share between 0 and 1 such as 0.05, found {value:g}")
 
 
 @dataclass(frozen=True)

@@ -210,20 +210,6 @@ class RecalibrateResult(CommandResult):
 
 
 @dataclass(frozen=True)
-class EnrolResult(CommandResult):
-    """A release that learnt a mode or a lot: its name and parent, what it learnt, what that does, and the champion."""
-
-    status: Literal["released", "candidate", "unchanged"]
-    release: str
-    parent: str
-    path: str
-    kind: Literal["mode", "lot"]
-    name: str
-    facts: Json = field(repr=False)
-    champion: str | None
-
-
-@dataclass(frozen=True)
 class MapsResult(CommandResult):
     """A source of maps made of photographs: its folder, records by mode, and photographs that were not registered.
 

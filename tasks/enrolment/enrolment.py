@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tasks.config.fingerprints import RELEASE_FORMAT
-from tasks.core.inspection import EnrolRequest
 from tasks.core.sentences import Sentence, sentence
 from tasks.data.bank import Bank
 from tasks.enrolment.lots import LotEvidence
 from tasks.enrolment.modes import ModeEvidence
 from tasks.enrolment.parts import EnrolledParts
+from tasks.enrolment.request import EnrolRequest
 from tasks.evaluation.comparison_report import ComparisonSummary
 from tasks.evaluation.costs import ErrorRate
 from tasks.registry.loading import CalibratedClassifier, LoadedRelease

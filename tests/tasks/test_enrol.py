@@ -16,8 +16,9 @@ from support.releases import reseal
 
 from tasks.core.authorship import Authorship
 from tasks.core.errors import CannotEnrol, MissingStage, NotACandidate, NothingToCalibrate
-from tasks.core.inspection import EnrolRequest, ScoreRequest
+from tasks.core.inspection import ScoreRequest
 from tasks.enrol import enrol
+from tasks.enrolment.request import EnrolRequest
 from tasks.pages.release import render_release
 from tasks.registry.candidates import approve, waiting_candidate
 from tasks.registry.champion import champion_state

@@ -25,8 +25,7 @@ from kensa.cli.options import (
 )
 from kensa.cli.terminal import print_result, print_table
 from tasks.core.authorship import Authorship
-from tasks.core.inspection import EnrolRequest
-from tasks.core.results import EnrolResult
+from tasks.enrolment.request import EnrolRequest, EnrolResult
 
 TITLES = {
     "recall": "nearest to the mode, left out",

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from support.enrolling import enrolled_parts, held_out, parts_of_new_mode
 
-from tasks.core.inspection import EnrolRequest
 from tasks.core.sentences import Sentence
 from tasks.enrolment.enrolment import Enrolment
 from tasks.enrolment.modes import enrol_mode
+from tasks.enrolment.request import EnrolRequest
 from tasks.registry.manifest import ReleaseManifest
 from tasks.registry.record_bank import load_record_bank
 from tasks.report.translation import translator

@@ -7,11 +7,11 @@ import shutil
 import numpy as np
 from support.enrolling import enrolled_parts, held_out, parts_of_new_mode
 
-from tasks.core.inspection import EnrolRequest
 from tasks.data.split import PARTS
 from tasks.enrolment.enrolment import Enrolment
 from tasks.enrolment.files import write_classifier
 from tasks.enrolment.modes import enrol_mode
+from tasks.enrolment.request import EnrolRequest
 from tasks.registry.gallery import Gallery
 from tasks.registry.record_bank import load_record_bank
 from tasks.registry.release_files import ClassifierArrays, SplitRecords

@@ -7,7 +7,7 @@ import pytest
 from support.enrolling import parts_of_new_mode
 from support.inspected_parts import map_column
 
-from tasks.core.results import EnrolResult
+from tasks.enrolment.request import EnrolResult
 
 RATE = {"value": 0.8, "low": 0.28, "high": 0.99, "count": 4, "of": 5}
 FACTS = {"parts": 5, "recall": RATE, "named": RATE, "stopped": RATE, "changed": RATE}
