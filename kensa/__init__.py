@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kensa.inspector import Inspector, load
-    from kensa.runs import releases, retrain, score
+    from kensa.runs import demo, releases, retrain, score
 
 __version__ = "0.1.0"
-__all__ = ["Inspector", "load", "releases", "retrain", "score"]
-MODULES = {"Inspector": "inspector", "load": "inspector", "releases": "runs", "retrain": "runs", "score": "runs"}
+__all__ = ["Inspector", "demo", "load", "releases", "retrain", "score"]
+MODULES = {"Inspector": "inspector", "load": "inspector"}
+MODULES |= {"demo": "runs", "releases": "runs", "retrain": "runs", "score": "runs"}
 ROOT = str(Path(__file__).parents[1])
 
 

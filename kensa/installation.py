@@ -37,6 +37,7 @@ EXTRAS |= {
     "lineage": "openlineage",
     "mlflow": "mlflow",
     "tensorboard": "tensorboardX",
+    "notebook": "ipykernel",
     "dev": "pytest",
 }
 

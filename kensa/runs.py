@@ -20,6 +20,7 @@ from tasks.core.results import PinnedSource, RetrainResult
 from tasks.sources.address import join_sources
 
 if TYPE_CHECKING:
+    from tasks.imaging.demo import DemoPart
     from tasks.registry.releases import Release
 
 LEAST_ADDRESSES = 4_000_000_000  # bytes; a small training was seen to reserve 3.9 GB
@@ -214,3 +215,20 @@ def releases(artifacts: str | Path = ARTIFACTS_FOLDER) -> list[Release]:
     from tasks.registry.releases import releases as read_releases
 
     return read_releases(Path(artifacts))
+
+
+def demo(seed: int = 42, good: int = 600, per_mode: int = 100) -> DemoPart:
+    """Records of the built-in demonstration part, to try things on.
+
+    Args:
+        seed: Which records and lots; 42 has those that the source `demo` trains on, any other has new ones.
+        good: How many good records.
+        per_mode: How many records of each of the nine failure modes.
+
+    Returns:
+        `maps` (n, 1404) float32, 36 × 39 values each; `label` (n,), 0 good and 1 defect; `fmode` (n,), 0 good, else
+        where the defect is, 1 to 9; `group` (n,), the lot.
+    """
+    from tasks.imaging.demo import make_demo
+
+    return make_demo(seed, good, per_mode)

@@ -17,7 +17,22 @@ case "$*" in
   venv*) for folder; do :; done; mkdir -p "$folder";;
 esac
 """
-ALL = ["line", "dask", "dev", "gs", "http", "jax", "lineage", "mlflow", "onnx", "photos", "s3", "serve", "sign"]
+ALL = [
+    "line",
+    "dask",
+    "dev",
+    "gs",
+    "http",
+    "jax",
+    "lineage",
+    "mlflow",
+    "notebook",
+    "onnx",
+    "photos",
+    "s3",
+    "serve",
+    "sign",
+]
 ALL.append("tensorboard")
 SERVER = ["mlflow_server"]  # an environment of its own
 

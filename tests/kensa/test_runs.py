@@ -77,6 +77,13 @@ def test_a_retraining_from_python_is_the_one_of_the_command(served):
     assert again.out.startswith("unchanged: "), again.err
 
 
+def test_the_demonstration_part_has_other_records_for_another_seed():
+    parts, others = kensa.demo(good=6, per_mode=2), kensa.demo(seed=7, good=6, per_mode=2)
+    assert parts.maps.shape == others.maps.shape == (24, 36 * 39)
+    assert (parts.label == (parts.fmode > 0)).all()
+    assert not (parts.maps == others.maps).all(axis=1).any()
+
+
 def test_the_releases_are_listed_oldest_first(small_line, tmp_path):
     [release] = kensa.releases(small_line.artifacts_folder)
     assert (release.version, release.manifest.status) == ("v1", "released")
