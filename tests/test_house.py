@@ -37,7 +37,7 @@ FLOORS = [
     {"provenance"},
     {"registry"},
     {"evaluation", "scoring"},
-    {"promotion", "monitoring", "review", "enrolment"},
+    {"promotion", "monitoring", "review", "enrolment", "study"},
     {"report"},
     {"pages"},
 ]

@@ -37,6 +37,7 @@ COMMANDS = {  # in the order of the help: the module of kensa.cli, and the first
     "trace": ("audit.trace", "Tell every verdict on a part, by which release, and on what evidence."),
     "approve": ("audit.approve", "Make a candidate the champion, or refuse it."),
     "review": ("audit.review", "Open a page on which people decide the labels of parts, one key each."),
+    "study": ("audit.study", "Study how well inspectors and a release agree with the reference."),
     "journal": ("audit.journal", "List what became of a line's models: when, by whom and why."),
     "score": ("score", "Give a verdict on each part of a source."),
     "serve": ("service", "Give verdicts over HTTP until Ctrl-C."),

@@ -122,6 +122,10 @@ class CannotEnrol(BadInput):
     """Too few parts for a mode or a lot, or parts that the release cannot learn without harm to what it knows."""
 
 
+class UnfitStudy(BadInput):
+    """A study whose parts, plan or answers are not complete, or do not belong together."""
+
+
 class NothingToCompare(BadInput):
     """Too few records, or a release without a reference, to test for drift."""
 

@@ -29,7 +29,7 @@ LIBRARIES = (
     *("pydantic", "fastapi", "httpx", "rich.console", "rich.progress", "jinja2", "anyio", "sqlalchemy", "typer"),
 )
 # Commands that import them.
-HEAVY = {"retrain", "sweep", "score", "drift", "maps", "recalibrate", "enrol", "export", "reproduce"}
+HEAVY = {"retrain", "sweep", "score", "drift", "maps", "recalibrate", "enrol", "study", "export", "reproduce"}
 # What the libraries or Python read when they are imported: such a command is started as any other.
 READ_BY_IMPORTS = ("PYTHON", "KERAS_", "TF_", "XLA_", "LANG", "LC_")
 

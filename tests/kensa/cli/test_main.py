@@ -31,6 +31,8 @@ PROMISED = {  # commands and options of the first version: scripts and product l
     "history": "--artifacts --json --language --line --out",
     "review": "SOURCE --artifacts --by --data --json --language --line --most --port --publish --pull-request --random "
     "--reason",
+    "study": "WHAT [SOURCE]... --answers --artifacts --config --folder --good --id --inspectors --json --line --near "
+    "--part --parts --release --trials --verify-key",
     "journal": "--artifacts --json --last --line --verify",
     "score": "SOURCE --against --artifacts --json --language --out --release --report",
     "serve": "--artifacts --host --keep --max-body --port --queue --release --standard --verify-key --workers",
