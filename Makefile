@@ -86,6 +86,11 @@ faults: everything  ## faults of every kind, and their table in docs/reliability
 audit: setup  ## known vulnerabilities of what is locked; asks PyPI's database, and fails where it is not reached
 	$(RUN)/uv tool run --quiet "pip-audit>=2.9,<3" -r requirements.lock --require-hashes --disable-pip --strict --progress-spinner off
 
+.PHONY: docs
+docs:  ## the documentation as a site, below site/: open site/index.html
+	@$(MAKE) --no-print-directory setup EXTRAS=docs
+	NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --quiet
+
 lint: everything  ## style, and who may import whom
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .

@@ -109,7 +109,7 @@ def load(release: str | Path | None = None, artifacts: str | Path = ARTIFACTS_FO
         DamagedRelease, NewerRelease, UnfitRelease: Its files do not match their digests, need a later Kensa, or do not
             fit together.
 
-    Example:
+    Examples:
         >>> import kensa
         >>> inspector = kensa.load("v3")  # doctest: +SKIP
         >>> inspector.predict(maps).verdict.value_counts()  # doctest: +SKIP

@@ -38,6 +38,7 @@ EXTRAS |= {
     "mlflow": "mlflow",
     "tensorboard": "tensorboardX",
     "notebook": "ipykernel",
+    "docs": "mkdocs",
     "dev": "pytest",
 }
 

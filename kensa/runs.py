@@ -44,7 +44,7 @@ def retrain(train: str | Sequence[str] = "demo", **settings: Any) -> RetrainResu
         BadInput: A setting or a source is wrong; `BadSetting`, `UnknownSource` and `UnfitData` among others.
         Failure: The run failed, for instance because the training diverged.
 
-    Example:
+    Examples:
         >>> import kensa
         >>> result = kensa.retrain("demo", preset="notebook", fit={"epochs": 2})
         >>> result.status, result.metrics["auroc"]  # doctest: +SKIP
@@ -178,7 +178,8 @@ def score(
             release, digest, time.
         report: An HTML file that explains the verdicts.
         against: Another release; the records whose verdict it changes are written beside `out`.
-        config, part: The configuration and the split of the source, where it has several.
+        config: The configuration of the source, where it has several.
+        part: The split of the source, where it has several.
         good: The label of a good part in the source; by default that of the release's training source.
         id: The column that names a part in the source, or several with commas between; by default that of the release's
             training source, else file and row.

@@ -17,23 +17,8 @@ case "$*" in
   venv*) for folder; do :; done; mkdir -p "$folder";;
 esac
 """
-ALL = [
-    "line",
-    "dask",
-    "dev",
-    "gs",
-    "http",
-    "jax",
-    "lineage",
-    "mlflow",
-    "notebook",
-    "onnx",
-    "photos",
-    "s3",
-    "serve",
-    "sign",
-]
-ALL.append("tensorboard")
+EXTRAS = "dask dev docs gs http jax lineage mlflow notebook onnx photos s3 serve sign tensorboard"
+ALL = ["line", *EXTRAS.split()]
 SERVER = ["mlflow_server"]  # an environment of its own
 
 

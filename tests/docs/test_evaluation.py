@@ -45,7 +45,7 @@ def test_both_have_the_same_code_and_as_many_texts():
         "".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
         for path in (ENGLISH, JAPANESE)
     ]
-    assert "評価不可能" in texts[1]
+    assert "評価不能" in texts[1]
     assert not set("検査評価") & set(texts[0].replace("[日本語]", ""))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import typer
 from support.project import ROOT
 
 from kensa.cli.main import COMMANDS, load_command
-from kensa.cli.reference import reference
+from kensa.cli.reference import reference, settings_reference
 from kensa.cli.retrain import setting_rows
 
 
@@ -38,3 +40,13 @@ def test_every_setting_names_its_default_and_its_choices():
     assert all("default: " in text for text in rows.values())
     assert rows["split.fixed"].endswith("[true|false; default: false]")
     assert rows["gate.better"].endswith("|average_precision]")
+
+
+def test_the_settings_have_a_table_for_each_section():
+    page = settings_reference()
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == [key for key, _ in setting_rows()]
+    assert all(re.split(r"(?<!\\)\|", row).__len__() == 5 for row in rows), "a choice is no column"
+    (epochs,) = (row for row in rows if "`fit.epochs`" in row)
+    assert epochs.endswith("| 1 … 100000 |")
+    assert "\n## gate\n" in page

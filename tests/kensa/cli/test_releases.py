@@ -199,6 +199,17 @@ def test_a_rollback_ends_at_the_first_champion(released):
     assert released.champion() == "v1"
 
 
+def test_a_rollback_of_a_line_keeps_who_and_why(released):
+    (released.folder / "kensa.toml").write_text('[lines.boards]\ntrain = "acme/boards"\n')
+    released.run("mv", "artifacts", "boards")
+    (released.folder / "artifacts").mkdir()
+    released.run("mv", "boards", "artifacts/boards")
+    done = released.kensa("rollback", "--line", "boards", "--by", "M. Sato", "--reason", "false alarms on lot 7")
+    assert done.out == "champion: v2\n", done.err
+    entry = released.kensa("journal", "--line", "boards", "--json").told["listed"][-1]
+    assert (entry["event"], entry["by"], entry["why"]) == ("rolled back", "M. Sato", "false alarms on lot 7")
+
+
 def test_another_folder(released):
     released.run("mv", "artifacts", "elsewhere")
     assert released.kensa("promote", "v2", "--artifacts", "elsewhere").out == "champion: v2\n"

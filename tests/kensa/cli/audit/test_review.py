@@ -63,7 +63,10 @@ def test_what_is_wrong_is_one_line(line, words, error):
 @pytest.mark.slow
 def test_the_page_until_it_is_stopped(line):
     port, log = free_port(), line.folder / "review.log"
+    shutil.copytree(line.folder / "artifacts", line.folder / "artifacts" / "boards")
+    (line.folder / "kensa.toml").write_text('[lines.boards]\ntrain = "dataset"\n')
     words = [sys.executable, "-m", "kensa", "review", "dataset", "--most", "3", "--port", str(port)]
+    words += ["--line", "boards", "--random", "0.3"]
     env = {"PATH": os.environ["PATH"], "HOME": str(line.folder)}
     with log.open("w") as out:
         process = subprocess.Popen(words, cwd=line.folder, env=env, stdout=out, stderr=out)
