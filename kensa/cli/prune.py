@@ -13,12 +13,15 @@ from kensa.cli.terminal import print_table
 from tasks.core.authorship import Authorship
 
 
-@with_examples("kensa prune --dry-run", "kensa prune --keep 2 --older-than 30 --runs 90")
+@with_examples("kensa prune --dry-run", "kensa prune --keep 2 --older-than 30 --runs 90 --traces 3650")
 def prune(
     keep: int = Option(5, min=0, metavar="N", help="Keep the N newest of each kind."),
     older_than: float = Option(2, min=0, metavar="DAYS", help="Delete only what is older than that."),
     runs: float | None = Option(
         None, min=1, metavar="DAYS", help="Also delete the server's runs that ended longer ago."
+    ),
+    traces: float | None = Option(
+        None, min=1, metavar="DAYS", help="Also delete verdicts kept for kensa trace that are older."
     ),
     by: str | None = BY,
     reason: str | None = REASON,
@@ -35,9 +38,9 @@ def prune(
 
     author = Authorship.of(by, reason)
     if dry_run:
-        removable = pruning.find_removable(data, artifacts, keep, older_than)
+        removable = pruning.find_removable(data, artifacts, keep, older_than, traces)
     else:
-        removable = pruning.prune(data, artifacts, keep, older_than, author)
+        removable = pruning.prune(data, artifacts, keep, older_than, author, traces)
     ended = None if runs is None else _prune_runs(runs, dry_run)
     size = sum(entry.size for entry in removable)
     if as_json:

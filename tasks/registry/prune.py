@@ -7,6 +7,7 @@
     drafts           all but the newest `keep` rejected ones, and those younger than `days`
     sweeps           all but the newest `keep` finished ones, and those younger than `days`
     half-written     what killed processes of any machine left, older than `days`
+    verdicts         only where it is asked for: tables in `traces/` that were last written `traces` days ago
 
 Releases, the pointer, the journal, the frozen sets, the ledger and the Hub client's cache are never touched.
 """
@@ -30,9 +31,11 @@ from tasks.registry.journal import Entry
 from tasks.registry.journal_events import announce, bring_up_to_date, utc_now
 from tasks.registry.releases import readable_releases, rejected_drafts
 
+DAY_SECONDS = 24 * 3600
 MIN_AGE_DAYS = 2  # longer than any run: what a run makes and reads is younger
 STAGE_NAME = re.compile(r"([a-z-]+)-[0-9a-f]{16}")
 STAGE_FOLDERS = ("stages", "cache", "sources")  # the last: what was fetched or unpacked, which a run makes again
+TRACES = "traces"  # of the artifacts: tables of verdicts (tasks/scoring/traces.py)
 FOLDER_KINDS = {"cache": "records"}  # how the folder of a stage begins where it does not begin with the stage's name
 HALF_WRITTEN = re.compile(r"\.(.+-[0-9a-f]{8}-\d+-\w+|training-[0-9a-f]{16}(\.writing)?\.npz|reading-\w+)")
 
@@ -46,18 +49,22 @@ class Removable:
     size: int
 
 
-def find_removable(data: Path, artifacts: Path, keep: int, days: float = MIN_AGE_DAYS) -> list[Removable]:
-    """All that may be removed; nothing is changed.
+def find_removable(
+    data: Path, artifacts: Path, keep: int, days: float = MIN_AGE_DAYS, traces: float | None = None
+) -> list[Removable]:
+    """All that may be removed; nothing is changed. traces: days after which verdicts go; None keeps them.
 
     Raises DamagedRelease where the pointer cannot be read: then it is unknown what is still used.
     """
-    before = time.time() - days * 24 * 3600
+    before = time.time() - days * DAY_SECONDS
     roots = release_roots(artifacts)
     for root in roots:
         champion_state(root)
     removable = [*_stages(data, roots, keep, before), *_damaged(data)]
     for root in roots:
         removable += [*_drafts(root, keep, before), *_sweeps(root, keep, before)]
+        if traces is not None:
+            removable += _traces(root, time.time() - traces * DAY_SECONDS)
     return [*removable, *_half_written(data, roots, before)]
 
 
@@ -68,18 +75,23 @@ def release_roots(artifacts: Path) -> list[Path]:
 
 
 def prune(
-    data: Path, artifacts: Path, keep: int, days: float = MIN_AGE_DAYS, author: Authorship | None = None
+    data: Path,
+    artifacts: Path,
+    keep: int,
+    days: float = MIN_AGE_DAYS,
+    author: Authorship | None = None,
+    traces: float | None = None,
 ) -> list[Removable]:
     """Remove all that may be removed, while no run retrains into these folders; returns it. Raises UnusableFolder.
 
     A folder is renamed before it is removed: one that is half removed never has the name of a whole one. The journal of
-    each line says which of its drafts and sweeps went.
+    each line says which of its drafts, sweeps and verdicts went.
     """
     with ExitStack() as locks:
         for root in release_roots(artifacts):
             locks.enter_context(exclusive_run(root))
             locks.enter_context(registry_lock(root))
-        removable = find_removable(data, artifacts, keep, days)
+        removable = find_removable(data, artifacts, keep, days, traces)
         for root in release_roots(artifacts):
             _announce(root, removable, author or Authorship.of())
         for item in removable:
@@ -91,9 +103,13 @@ def prune(
 
 
 def _announce(root: Path, removable: list[Removable], author: Authorship) -> None:
-    """Note which drafts and sweeps of a line are about to be deleted."""
+    """Note which drafts, sweeps and tables of verdicts of a line are about to be deleted."""
     shelves = {root / "drafts", root / "sweeps"}
-    going = [item for item in removable if item.path.parent in shelves and not item.path.name.startswith(".")]
+    going = [
+        item
+        for item in removable
+        if (item.path.parent in shelves or root / TRACES in item.path.parents) and not item.path.name.startswith(".")
+    ]
     bring_up_to_date(root)
     if going:
         when, paths = utc_now(), [item.path.relative_to(root).as_posix() for item in going]
@@ -158,6 +174,12 @@ def _sweeps(artifacts: Path, keep: int, before: float) -> Iterator[Removable]:
     folders = [path for path in (artifacts / "sweeps").glob("[!.]*") if path.is_dir()]
     for folder in _older(folders, keep, before):
         yield Removable(folder, "a finished sweep", _size(folder))
+
+
+def _traces(artifacts: Path, before: float) -> Iterator[Removable]:
+    for table in sorted((artifacts / TRACES).rglob("[!.]*.parquet")):
+        if table.stat().st_mtime < before:
+            yield Removable(table, "verdicts, no longer traced", _size(table))
 
 
 def _half_written(data: Path, roots: list[Path], before: float) -> Iterator[Removable]:

@@ -70,5 +70,5 @@ def _row(entry: Entry) -> list[str]:
 def _subject(entry: Entry) -> str:
     """The release or draft; of a deletion, how many were deleted."""
     if entry.event == "pruned":
-        return f"{len(entry.facts['paths'])} folders"
+        return f"{len(entry.facts['paths'])} folders and files"
     return entry.subject or "the line"

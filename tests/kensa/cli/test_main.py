@@ -48,7 +48,7 @@ PROMISED = {  # commands and options of the first version: scripts and product l
     "doctor": "--artifacts --data --json",
     "reproduce": "VERSION --artifacts --data --json",
     "store": "WAY ADDRESS --artifacts --data --json",
-    "prune": "--artifacts --data --dry-run --json --keep --older-than --runs",
+    "prune": "--artifacts --data --dry-run --json --keep --older-than --runs --traces",
 }
 HEAVY = {"tensorflow", "keras", "prefect", "pandas", "matplotlib", "numpy", "pyarrow", "httpx"}
 

@@ -25,8 +25,9 @@ def requests(monkeypatch):
 
 
 def test_what_was_removed_is_listed_with_its_size(run, requests):
-    lines = run("prune", "--keep", "2", "--older-than", "30", "--by", "M. Sato", "--reason", "no room").out.splitlines()
-    assert requests == [("prune", Path("data"), Path("artifacts"), 2, 30, Authorship("M. Sato", "no room"))]
+    author = ("--by", "M. Sato", "--reason", "no room")
+    lines = run("prune", "--keep", "2", "--older-than", "30", "--traces", "3650", *author).out.splitlines()
+    assert requests == [("prune", Path("data"), Path("artifacts"), 2, 30, Authorship("M. Sato", "no room"), 3650)]
     assert lines[0] == "  2.50 GB  data/stages/model-1  no release uses it"
     assert lines[-1] == "2.50 GB freed, 2 folders and files"
 

@@ -15,6 +15,7 @@ from kensa.cli.main import main
 from tasks.core.errors import DamagedRelease
 from tasks.core.stages import get_or_make_stage, scratch_folder, verified_manifest
 from tasks.registry.champion import current_champion, promote
+from tasks.registry.journal import read_journal
 from tasks.registry.prune import find_removable, prune
 
 OLD = time.time() - 30 * 24 * 3600
@@ -63,6 +64,22 @@ def test_a_dry_run_changes_nothing(place, capsys):
     assert main(["prune", "--data", str(data), "--artifacts", str(artifacts), "--keep", "3", "--dry-run"]) == 0
     assert "would be freed, 7 folders and files" in capsys.readouterr().out
     assert sorted(path for path in data.rglob("*")) == before
+
+
+def test_verdicts_go_only_where_that_is_asked_for_and_the_journal_says_so(place):
+    data, artifacts, *_ = place
+    old, new, served = (artifacts / "traces" / name for name in ("old.parquet", "new.parquet", "served/day/1.parquet"))
+    for table in (old, new, served):
+        table.parent.mkdir(parents=True, exist_ok=True)
+        table.write_bytes(b"verdicts")
+    for table in (old, served):
+        os.utime(table, (OLD, OLD))
+    prune(data, artifacts, 3)
+    assert old.exists()
+    assert [item.path for item in prune(data, artifacts, 3, traces=29)] == [old, served]
+    assert [table.exists() for table in (old, new, served)] == [False, True, False]
+    entry = read_journal(artifacts).entries[-1]
+    assert (entry.event, entry.facts["paths"]) == ("pruned", ["traces/old.parquet", "traces/served/day/1.parquet"])
 
 
 def test_what_nothing_needs_goes_and_what_a_release_names_stays(place, capsys):
