@@ -17,10 +17,11 @@ from tasks.core.authorship import Authorship
 from tasks.core.errors import MapSizeChanged, UnknownRelease
 from tasks.core.files import ensure_writable, inherit_group_write, translate_disk_errors
 from tasks.core.log_lines import say
+from tasks.provenance.signatures import sign_folder
 from tasks.registry.journal import read_journal
-from tasks.registry.journal_events import bring_up_to_date, utc_now
+from tasks.registry.journal_events import bring_up_to_date, record_signature, utc_now
 from tasks.registry.pointer import CHAMPION_FILE, ChampionState, Move, champion_state, write_pointer
-from tasks.registry.releases import Release, get_release, release_folders, verify_release
+from tasks.registry.releases import Release, get_release, release_folders, require_whole, verify_release
 
 
 def current_champion(artifacts: Path) -> Release | None:
@@ -111,6 +112,17 @@ def rollback(artifacts: Path, author: Authorship | None = None) -> Release:
         release = verify_release(get_release(artifacts, state.history[-2]))
         _move(artifacts, ChampionState(release.version, state.history[:-1], state.ever), "rolled back", author)
         return release
+
+
+def sign(artifacts: Path, version: str, key: Path, author: Authorship | None = None) -> Path:
+    """Sign a whole release and write that to the journal; the signature's path. Raises what `sign_folder` does."""
+    get_release(artifacts, version)  # before the lock, which would make a folder of a mistyped name
+    with registry_lock(artifacts):
+        release = require_whole(get_release(artifacts, version))
+        bring_up_to_date(artifacts)
+        signature = sign_folder(release.path, key)
+        record_signature(artifacts, signature, author or Authorship.of())
+        return signature
 
 
 def _state_with_history(artifacts: Path) -> ChampionState:

@@ -1,4 +1,4 @@
-"""What the registry knows and the journal does not say yet: each release and draft, and the pointer's last move.
+"""What the registry knows and the journal does not say yet: each release and draft, each signature, the last move.
 
 Nothing is written to the journal but from here. A manifest and the pointer say who made them, when and why, and both
 are on the disk before the journal is written: whatever kills a process in between, the next writer finds the event in
@@ -15,9 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tasks.core.authorship import Authorship
 from tasks.core.errors import DamagedJournal
-from tasks.core.files import add_checksum, checksum_matches, digest_of, translate_disk_errors, write_json
+from tasks.core.files import add_checksum, checksum_matches, digest_of, file_digest, translate_disk_errors, write_json
 from tasks.core.json_form import Json, record_of
+from tasks.provenance.signatures import SIGNATURES, SUFFIX
 from tasks.registry.journal import Entry, Journal, append, chain, read_journal
 from tasks.registry.pointer import CHAMPION_FILE, champion_state
 from tasks.registry.releases import Release, readable_releases, rejected_drafts
@@ -59,6 +61,15 @@ def record(artifacts: Path, *entries: Entry) -> Journal:
     return append(artifacts, journal, lacking) if lacking else journal
 
 
+def record_signature(artifacts: Path, signature: Path, author: Authorship) -> Journal:
+    """Write that a release was signed, and by whom, which the signature does not say; the caller holds the lock.
+
+    `bring_up_to_date` was called before there was this signature. Without this entry it writes one without a name.
+    """
+    values = {"when": utc_now(), "by": author.by, "why": author.why, "run": author.run}
+    return append(artifacts, read_journal(artifacts), [replace(_of_signature(signature), **values)])
+
+
 def announce(artifacts: Path, entry: Entry) -> None:
     """Note what is about to be deleted: its names stand in `facts["paths"]`, relative to the folder.
 
@@ -90,6 +101,7 @@ def _lacking(artifacts: Path, journal: Journal) -> list[Entry]:
     """What is not written down, in the order in which it happened."""
     of_models = [*map(_of_release, readable_releases(artifacts)), *map(_of_release, rejected_drafts(artifacts))]
     entries = [*of_models, *_of_pointer(artifacts, journal), *_of_pending(artifacts)]
+    entries += map(_of_signature, sorted((artifacts / SIGNATURES).glob(f"v*{SUFFIX}")))
     lacking = sorted((entry for entry in entries if entry.key not in journal.keys), key=lambda entry: entry.when or "")
     if journal.entries or not lacking or (len(lacking) == 1 and not _head_of_any(artifacts)):
         return lacking
@@ -162,6 +174,14 @@ def _of_pointer(artifacts: Path, journal: Journal) -> Iterator[Entry]:
 def last_champion(journal: Journal) -> str | None:
     """The champion that the journal names last."""
     return next((entry.subject for entry in reversed(journal.entries) if entry.event in MOVES), None)
+
+
+def _of_signature(path: Path) -> Entry:
+    """That a release has this signature, at the latest since its file was written."""
+    version, digest = path.name.removesuffix(SUFFIX), file_digest(path)
+    when = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC).isoformat(timespec="milliseconds")
+    facts = {"signature": digest}
+    return Entry(event="signed", subject=version, key=f"signed {version} {digest[:16]}", when=when, facts=facts)
 
 
 def _of_pending(artifacts: Path) -> Iterator[Entry]:

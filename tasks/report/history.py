@@ -20,7 +20,7 @@ from tasks.registry.releases import Release, readable_releases, rejected_drafts
 
 RATES = ("escapes", "false alarms")
 # What people do to models and labels; what a retraining does stands in the table of models.
-BY_PEOPLE = ("approved", "refused", "rolled back", "recalibrated", "labels published", "enrolled", "pruned")
+BY_PEOPLE = ("approved", "refused", "rolled back", "recalibrated", "labels published", "enrolled", "signed", "pruned")
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,21 @@ def test_what_only_the_journal_holds_is_written_once(tmp_path):
     assert events(tmp_path).count("refused v2") == 1
 
 
+def test_a_signature_whose_signer_was_killed_is_written_down_once(tmp_path):
+    """The file is there, the entry is not; so it is, too, where an earlier version signed."""
+    artifacts = tmp_path / "artifacts"
+    released(tmp_path, "a")
+    (artifacts / "signatures").mkdir()
+    (artifacts / "signatures" / "v1.sig").write_text("{}")
+    (artifacts / "signatures" / ".v1.sig.draft-0").write_text("{}")
+    for _ in range(2):
+        with registry_lock(artifacts):
+            bring_up_to_date(artifacts)
+    assert events(artifacts) == ["released v1", "promoted v1", "signed v1"]
+    entry = verify_journal(artifacts).entries[-1]
+    assert (entry.by, entry.when[:2]) == (None, "20")
+
+
 def test_a_damaged_journal_moves_nothing_and_releases_nothing(tmp_path):
     artifacts = tmp_path / "artifacts"
     for mark in ("a", "b"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,18 @@ def test_a_release_is_signed_and_a_standard_program_agrees(signing):
     checked = subprocess.run([sys.executable, *words], cwd=signing.folder, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     assert signing.left_over() == []
+
+
+def test_the_journal_says_who_signed(signing):
+    words = ("--by", "M. Sato", "--reason", "checked on lot 7")
+    assert signing.kensa("sign", "v1", "--key", "release.key", *words).code == 0
+    entry = signing.kensa("journal", "--json").told["listed"][-1]
+    assert (entry["event"], entry["subject"], entry["by"], entry["why"]) == ("signed", "v1", *words[1::2])
+    signature = (signing.folder / "artifacts" / "signatures" / "v1.sig").read_bytes()
+    assert entry["facts"] == {"signature": hashlib.sha256(signature).hexdigest()}
+    again = signing.kensa("journal", "--verify", "--json").told["listed"]
+    assert [each["event"] for each in again].count("signed") == 1
+    assert "signed" in signing.kensa("history", "--json").out
 
 
 @pytest.mark.slow
