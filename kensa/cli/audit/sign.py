@@ -27,7 +27,7 @@ def sign(
 ) -> None:
     """Sign a release, so that others can require it.
 
-    The signature is kept beside the releases, and the journal says who signed. With --verify-key, or KENSA_VERIFY_KEY, a
+    The signature is kept beside the releases; the journal says who signed. With --verify-key, or KENSA_VERIFY_KEY, a
     release is opened only with a signature by the public half of the key.
     """
     from tasks.registry.champion import sign as sign_release
