@@ -14,11 +14,13 @@ from flows.ui import notify
 from flows.ui.artifacts import publish_drift, publish_lines
 from flows.ui.history_texts import publish_history
 from flows.ui.run_names import line_run_name
+from flows.ui.shadow_texts import publish_shadow
 from flows.ui.states import drift_state
 from tasks import steps
 from tasks.config.run import ARTIFACTS_FOLDER
 from tasks.core.errors import BadSetting, SomeLinesFailed
-from tasks.core.inspection import DriftResult
+from tasks.core.inspection import DriftResult, ScoreRequest
+from tasks.core.results import DownloadedSource
 
 PAGES = f"{ARTIFACTS_FOLDER}/drift"
 
@@ -82,6 +84,16 @@ def _check_line(line: ProductLine, parts: NewPartsSource, release: str | None, o
         downloaded, line.config.artifacts_path, page, version=release, config=parts.config, part=parts.part
     )
     publish_drift(result, line)
+    if line.shadow and release is None:
+        _judge_beside(downloaded, line, parts)
     publish_history(line.config.artifacts_path, line.name, line.config.report.language)
     notify.send_drift(result, line.name)
     return result
+
+
+def _judge_beside(downloaded: DownloadedSource, line: ProductLine, parts: NewPartsSource) -> None:
+    """Let the champion and the model beside it judge the new parts."""
+    artifacts = line.config.artifacts_path
+    words = {"config": parts.config, "part": parts.part}
+    request = ScoreRequest(artifacts / "shadow" / "verdicts.parquet", shadow=True, **words)
+    publish_shadow(steps.score(downloaded, artifacts, request), artifacts, line.name, line.config.report.language)

@@ -11,6 +11,7 @@ from flows.service.run_locks import guarded_run
 from flows.ui.artifacts import publish_verdicts
 from flows.ui.history_texts import publish_history
 from flows.ui.run_names import line_run_name
+from flows.ui.shadow_texts import publish_shadow
 from flows.ui.states import score_state
 from tasks import steps
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER
@@ -45,15 +46,16 @@ def score(
     """
     steps.log_known_errors_in_one_line()
     with guarded_run():
-        data, releases, language = Path(DATA_FOLDER), Path(ARTIFACTS_FOLDER), "en"
+        data, releases, language, shadow = Path(DATA_FOLDER), Path(ARTIFACTS_FOLDER), "en", False
         if line:
-            run = read_lines()[line].config
+            run, shadow = read_lines()[line].config, read_lines()[line].shadow
             data, releases, language = run.data_path, run.artifacts_path, run.report.language
         page = Path(out).with_suffix(".html")
         words = {"config": config, "part": part, "good": good}
-        request = ScoreRequest(out=Path(out), page=page, version=release, against=against, **words)
+        request = ScoreRequest(out=Path(out), page=page, version=release, against=against, shadow=shadow, **words)
         result = steps.score(steps.download(steps.resolve(source, None, data)), releases, request)
         publish_verdicts(result, line, language)
+        publish_shadow(result, releases, line, language)
         if result.figures is not None:
             publish_history(releases, line, language)
         return score_state(result)

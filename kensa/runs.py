@@ -167,6 +167,7 @@ def score(
     good: str | None = None,
     id: str | None = None,  # the setting's name
     language: str | None = None,
+    shadow: bool = False,
     artifacts: str | Path = ARTIFACTS_FOLDER,
 ) -> ScoreResult:
     """Write the verdict on every record of a source to a Parquet file; the same as `kensa score`.
@@ -184,6 +185,7 @@ def score(
         id: The column that names a part in the source, or several with commas between; by default that of the release's
             training source, else file and row.
         language: en or ja, the language of the report; the release's own by default.
+        shadow: Whether the champion's candidate or challenger judges the records beside it.
         artifacts: The folder of the releases.
 
     Returns:
@@ -199,7 +201,7 @@ def score(
 
     page = None if report is None else Path(report)
     words = {"config": config, "part": part, "good": good, "id": id}
-    request = ScoreRequest(Path(out), page, version=release, against=against, language=language, **words)
+    request = ScoreRequest(Path(out), page, version=release, against=against, language=language, shadow=shadow, **words)
     with Heartbeat("score"):
         parts = download(resolve(join_sources(source), None, Path(DATA_FOLDER)))
         select_release(Path(artifacts), release)  # before the libraries, which take seconds

@@ -11,14 +11,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow.csv import CSVWriter
 
-from tasks.core.errors import UnfitRelease
+from tasks.core.errors import KensaError, UnfitRelease
 from tasks.core.files import ensure_writable
 from tasks.core.inspection import LabelledResult, ScoreRequest, ScoreResult
+from tasks.core.json_form import Json
+from tasks.core.progress import note_line
 from tasks.core.results import DownloadedSource
 from tasks.core.stages import scratch_folder
 from tasks.data.readers import TableSource
-from tasks.registry.loading import LoadedRelease, load_release
+from tasks.promotion.shadow import ShadowCollector, find_challenger, merge, shadow_entry, shadow_path, summarize
+from tasks.registry.champion import registry_lock
+from tasks.registry.journal_events import record
+from tasks.registry.loading import LoadedRelease, load_release, load_verified_release
 from tasks.registry.observations import keep_observation
+from tasks.registry.releases import verify_release
+from tasks.review.decisions import decisions_of, standing
 from tasks.scoring.accuracy import LabelledMetrics
 from tasks.scoring.batch import ScoredRecord, open_parts, score_batches
 from tasks.scoring.examples import ExampleCollector
@@ -47,10 +54,12 @@ def score(source: DownloadedSource, artifacts: Path, request: ScoreRequest) -> S
     if request.id is not None:
         release = replace(release, data=replace(release.data, id=request.id))
     against = None if request.against is None else _load_against(artifacts, request.against, release)
+    challenger = _load_challenger(artifacts, release) if request.shadow and request.version is None else None
     parts = open_parts(source, release, request.config, request.part)
     with scratch_folder(ensure_writable(request.out.parent), "verdicts") as draft:
         metadata = file_metadata(source.resolved, release, against, parts.unread)
-        collected = _collect(parts, metadata, release, against, draft, request.out.suffix.lower() == ".csv")
+        as_csv = request.out.suffix.lower() == ".csv"
+        collected = _collect(parts, metadata, release, (against, challenger), draft, as_csv)
         result = replace(_to_result(source, release, request, collected), unread=parts.unread)
         if request.page is not None:
             _write_page(release, against, request, collected, result, draft / "page.html")
@@ -61,7 +70,36 @@ def score(source: DownloadedSource, artifacts: Path, request: ScoreRequest) -> S
         keep_trace(artifacts, kept, key, release)
         (draft / "verdicts.parquet").replace(request.out)
     _keep_error_rates(artifacts, release, result)
-    return result
+    return replace(result, shadow=challenger and _keep_shadow(artifacts, (release, challenger), collected, source))
+
+
+def _load_challenger(artifacts: Path, release: LoadedRelease) -> LoadedRelease | None:
+    """The model that judges beside the champion; what is wrong with it is told, and stops no verdict."""
+    try:
+        found = find_challenger(artifacts, release.release)
+        return found and load_verified_release(verify_release(found))
+    except KensaError as error:
+        note_line(f"no model judges beside {release.version}: {error}")
+        return None
+
+
+def _keep_shadow(
+    artifacts: Path, sides: tuple[LoadedRelease, LoadedRelease], collected: Collected, source: DownloadedSource
+) -> Json | None:
+    """Add what both judged to what they judged before, with the labels that people decided, and tell the journal."""
+    champion, challenger = (side.release for side in sides)
+    try:
+        labels = {key: decision.label for key, decision in standing(decisions_of(artifacts)).items() if decision.label}
+        good = sides[0].data.good
+        decided = {key: "good" if label == good else "defect" for key, label in labels.items()}
+        with registry_lock(artifacts):
+            table = merge(shadow_path(artifacts, champion, challenger), collected.shadow, decided)
+            summary = summarize(table, *sides)
+            record(artifacts, shadow_entry(summary, champion, challenger, source.resolved))
+        return summary.as_json()
+    except KensaError as error:  # a release may be read-only for those who score with it
+        note_line(f"what {challenger.version} judged beside {champion.version} is not kept: {error}")
+        return None
 
 
 def _keep_error_rates(artifacts: Path, release: LoadedRelease, result: ScoreResult) -> None:
@@ -82,6 +120,7 @@ class Collected:
     labelled: LabelledResult | None
     examples: dict[str, list[ScoredRecord]]
     flips: Flips | None
+    shadow: pa.Table | None
 
 
 def _load_against(artifacts: Path, version: str, release: LoadedRelease) -> LoadedRelease:
@@ -96,11 +135,15 @@ def _collect(
     parts: TableSource,
     metadata: dict[str, str],
     release: LoadedRelease,
-    against: LoadedRelease | None,
+    others: tuple[LoadedRelease | None, LoadedRelease | None],
     draft: Path,
     as_csv: bool,
 ) -> Collected:
-    """Score all batches of the source into the draft's tables; as_csv: the verdicts, whatever the file's name says."""
+    """Score all batches of the source into the draft's tables; as_csv: the verdicts, whatever the file's name says.
+
+    others: the release to compare with, and the one that judges beside this one.
+    """
+    against, challenger = others
     with contextlib.ExitStack() as files:
 
         def table(name: str, schema: pa.Schema) -> Write:
@@ -117,11 +160,18 @@ def _collect(
         verdicts = VerdictWriter(release, *writes)
         labelled, examples = LabelledMetrics(release), ExampleCollector(release)
         flips = against and FlipCollector(release, against, table("flips.parquet", FLIPS_SCHEMA))
-        collectors = [verdicts, labelled, examples, *([flips] if flips else [])]
+        shadow = challenger and ShadowCollector(release, challenger)
+        collectors = [verdicts, labelled, examples, *filter(None, (flips, shadow))]
         for batch in score_batches(parts, release):
             for collector in collectors:
                 collector.update(batch)
-    return Collected(verdicts.result(), labelled.result(), examples.result(), flips and flips.result())
+    return Collected(
+        counts=verdicts.result(),
+        labelled=labelled.result(),
+        examples=examples.result(),
+        flips=flips and flips.result(),
+        shadow=shadow and shadow.result(),
+    )
 
 
 def _to_result(

@@ -9,6 +9,7 @@ preset = "notebook"
 set = ["fit.epochs=5"]
 drift = "acme/inspected"       # new parts, compared each day with those that the champion was made with
 # or drift = {source = "acme/inspected", config = "front", part = "station1"}, as `kensa drift --config --part`
+shadow = true                  # the candidate or challenger judges every scored source beside the champion
 """
 
 from __future__ import annotations
@@ -135,6 +136,7 @@ def _parse_new_parts(content: Any) -> NewPartsSource:
 
 
 class _LineKeys(_Keys, arbitrary_types_allowed=True):
+    shadow: bool = Field(False, description="shadow as true or false")
     drift: Annotated[NewPartsSource, BeforeValidator(_parse_new_parts)] | None = Field(
         None,
         description='drift as a source of new parts such as "acme/new" or {source = "acme/new", part = "test"}',
@@ -162,12 +164,13 @@ class Schedule:
 @dataclass(frozen=True)
 class ProductLine:
     """One product line: its name, the settings of its retraining, its schedule if it has one, and the source of the
-    new parts that are compared with its champion's."""
+    new parts that are compared with its champion's. shadow: whether the challenger judges beside the champion."""
 
     name: str
     config: RunConfig
     schedule: Schedule | None = None
     drift: NewPartsSource | None = None
+    shadow: bool = False
 
     @property
     def branches(self) -> list[tuple[str, str]]:
@@ -246,4 +249,4 @@ def _line(where: str, name: str, table: Any, default: Schedule | None) -> Produc
     config = parse_run(where, table, set(_LineKeys.model_fields))
     keys = _LineKeys.parse(where, {name: table[name] for name in _LineKeys.model_fields if name in table})
     config = replace(config, artifacts_folder=str(config.artifacts_path / name))
-    return ProductLine(name, config, keys.schedule_over(default), keys.drift)
+    return ProductLine(name, config, keys.schedule_over(default), keys.drift, keys.shadow)

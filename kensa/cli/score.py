@@ -11,14 +11,18 @@ from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, CONFIG, LANGUAGE, P
 from kensa.cli.terminal import print_result, print_table, print_unread
 from tasks.config.run import Language
 from tasks.core.inspection import LabelledResult, ScoreResult
+from tasks.core.json_form import Json
 from tasks.core.text import one_line
 from tasks.sources.address import join_sources
+
+PAIRS = {"false_alarms": "false alarms", "escapes": "escapes"}
 
 
 @with_examples(
     "kensa score ./new-parts --report verdicts.html",
     "kensa score monday.csv tuesday.csv --id serial",
     "kensa score acme/boards --release v3 --against v2 --out boards.parquet",
+    "kensa score ./new-parts --shadow",
 )
 def score(
     source: list[str] = SOURCES,
@@ -43,6 +47,7 @@ def score(
         help="Column that names a part, such as serial; several with commas between.",
         show_default="the release's own, else file and row",
     ),
+    shadow: bool = Option(False, "--shadow", help="Let the candidate or challenger judge beside the champion."),
     language: Language | None = LANGUAGE,
     verify_key: Path | None = VERIFY_KEY,
     artifacts: Path = ARTIFACTS,
@@ -66,6 +71,7 @@ def score(
         good=good,
         id=id,
         language=language,
+        shadow=shadow,
         artifacts=artifacts,
     )
     print_result(result, as_json, _print_result)
@@ -82,6 +88,18 @@ def _print_result(result: ScoreResult) -> None:
         print(f"  why: {result.page}")
     if result.figures:
         _print_agreement(result.figures, result.release)
+    if shadow := result.shadow:
+        agreed = "{count:,} of {of:,} verdicts agree so far, {rate:.3f}".format(**shadow["agreed"])
+        interval = _interval(shadow["agreed"]["interval"])
+        print(f"  {shadow['challenger']} beside {shadow['champion']}: {agreed} {interval}")
+        if rows := [_pair(name, shadow[key]) for key, name in PAIRS.items() if shadow[key]]:
+            print_table(rows)
+
+
+def _pair(name: str, errors: Json) -> tuple[str, ...]:
+    """Both models' errors on the same labelled records."""
+    rates = (f"{errors[side]['rate']:.3f} {_interval(errors[side]['interval'])}" for side in ("champion", "challenger"))
+    return name, *rates, f"{errors['difference']:+.3f} {_interval(errors['interval'])}"
 
 
 def _print_agreement(labelled: LabelledResult, release: str) -> None:

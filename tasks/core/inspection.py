@@ -23,7 +23,8 @@ class ScoreRequest:
     release's own). version: a release such as v3, by default the champion. against: another release; the records
     on which the two differ are written to `flips_path`. config, part: the source's configuration and split, where
     it has several. good: the label of good parts in the source, id: the columns that name a part there; by default
-    those of the release's training source.
+    those of the release's training source. shadow: whether the champion's challenger judges the records, too
+    (tasks/promotion/shadow.py).
     """
 
     out: Path
@@ -35,6 +36,7 @@ class ScoreRequest:
     part: str | None = None
     good: str | None = None
     id: str | None = None
+    shadow: bool = False
 
     @property
     def flips_path(self) -> Path:
@@ -126,7 +128,8 @@ class ScoreResult(CommandResult):
     """The verdicts on a source: their file, and how many records are good, defect and unknown.
 
     `figures` is None where no record has a label; `flips` and `page` are None where they were not requested. `unread`:
-    files of the source that look like data and were not read, each with the reason.
+    files of the source that look like data and were not read, each with the reason. `shadow`: how the challenger that
+    judges beside the champion agrees with it so far (ShadowSummary); None where there is none.
     """
 
     source: str
@@ -138,6 +141,7 @@ class ScoreResult(CommandResult):
     flips: FlipSummary | None = field(default=None, repr=False)
     page: str | None = None
     unread: tuple[str, ...] = ()
+    shadow: Json | None = field(default=None, repr=False)
 
     def as_json(self) -> Json:
         """The verdicts' summary as one JSON object."""

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from support.flow_runs import in_place, run_flow
 from support.inspected_parts import map_column
+from support.releases import reseal
 
 from flows.drift import drift
 from tasks.core.errors import BadSetting, SomeLinesFailed
@@ -82,3 +83,20 @@ def test_a_line_that_fails_does_not_stop_the_others(place):
     assert isinstance(run.error, SomeLinesFailed)
     assert str(run.error) == "absent failed, 1 of 2 lines were done"
     assert [path.name for path in (place.folder / "artifacts" / "drift").iterdir()] == ["boards.html"]
+
+
+def test_a_line_with_a_shadow_has_its_new_parts_judged_by_the_challenger_too(place, server):
+    folder = place.folder / "artifacts" / "boards" / "releases"
+    shutil.copytree(folder / "v1", folder / "v2")
+    reseal(folder / "v2", version="v2", fingerprint="2" * 64)
+    toml = place.folder / "kensa.toml"
+    before = toml.read_text()
+    toml.write_text(before + "shadow = true\n")
+    try:
+        run = run_flow(drift, line="boards")
+    finally:
+        toml.write_text(before)
+    assert run.error is None
+    text = server.artifacts(run.id)["shadow-boards"]["data"]
+    assert "300 of 300 verdicts are the same" in text
+    assert "No part that is new to both has a label yet." in text

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import pyarrow.parquet as pq
 import pytest
 from support.flow_runs import in_place, run_flow
 from support.inspected_parts import map_column
+from support.releases import reseal
 
 from flows.score import score
 from tasks.core.errors import BadSetting, UnknownRelease
@@ -52,3 +56,24 @@ def test_a_mistake_fails_the_run_and_writes_nothing(place, parameters, error, me
     assert isinstance(run.error, error)
     assert message in str(run.error)
     assert not (place.folder / "mistake").exists()
+
+
+def test_a_line_with_a_shadow_shows_what_the_challenger_says(small_line, place, server):
+    """The release v2 was made after the champion, and stops more."""
+    artifacts = place.folder / "artifacts" / "shaded"
+    shutil.copytree(small_line.artifacts_path, artifacts)
+    folder = shutil.copytree(artifacts / "releases" / "v1", artifacts / "releases" / "v2")
+    settings = json.loads((folder / "threshold.json").read_text())
+    settings["thresholds"][0]["value"] *= 0.5
+    (folder / "threshold.json").write_text(json.dumps(settings))
+    reseal(folder, version="v2", fingerprint="2" * 64)
+    lines = place.folder / "kensa.toml"
+    lines.write_text(lines.read_text() + '[lines.shaded]\ntrain = "acme/boards"\nshadow = true\n')
+    run = run_flow(score, source="new", line="shaded", out="verdicts/shaded.parquet")
+    assert run.error is None
+    shown = server.artifacts(run.id)
+    assert "# SHADOW: v2 beside the champion v1" in shown["shadow-shaded"]["data"]
+    assert "| false alarms |" in shown["shadow-shaded"]["data"]
+    assert "**shadowed** | v2" in shown["journal-shaded"]["data"]
+    plain = run_flow(score, source="new", line="boards", out="verdicts/plain.parquet")
+    assert not [key for key in server.artifacts(plain.id) if key.startswith("shadow")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow.csv import ConvertOptions, read_csv
 from support.inspected_parts import map_column, source, wide_records
+from support.releases import reseal
 
 from tasks.core.errors import DamagedRelease, UnfitRelease, UnknownRelease, UnreadableSource
 from tasks.core.inspection import ScoreRequest
 from tasks.data.listing import CSV_VERDICTS
+from tasks.registry.journal import read_journal
+from tasks.review.decisions import Decision, decide, map_text
 from tasks.score import score
 
 
@@ -176,3 +180,48 @@ def test_the_page_has_the_language_of_the_release_unless_another_is_asked_for(
     request = ScoreRequest(tmp_path / "v.parquet", tmp_path / "page.html", language=requested)
     score(source(map_column(fresh), tmp_path / "new"), two, request)
     assert languages == [language]
+
+
+@pytest.fixture
+def line(small_line, tmp_path):
+    """The champion v1 and the newer release v2, which stops more; to be changed."""
+    artifacts = Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts"))
+    folder = Path(shutil.copytree(artifacts / "releases" / "v1", artifacts / "releases" / "v2"))
+    settings = json.loads((folder / "threshold.json").read_text())
+    settings["thresholds"][0]["value"] *= 0.5
+    (folder / "threshold.json").write_text(json.dumps(settings))
+    reseal(folder, version="v2", fingerprint="2" * 64)
+    return artifacts
+
+
+def test_a_challenger_judges_beside_the_champion_and_the_journal_says_so_once(line, fresh, tmp_path):
+    request = ScoreRequest(tmp_path / "v.parquet", shadow=True)
+    new = source(map_column(fresh), tmp_path / "new")
+    first, again = (score(new, line, request) for _ in range(2))
+    assert first.release == "v1"
+    assert first.shadow == again.shadow
+    assert (first.shadow["challenger"], first.shadow["records"], first.shadow["labelled"]) == ("v2", 60, 60)
+    alarms = first.shadow["false_alarms"]
+    assert alarms["challenger"]["count"] >= alarms["champion"]["count"]
+    assert alarms["champion"]["count"] == first.figures.false_alarms.count
+    (entry,) = [entry for entry in read_journal(line).entries if entry.event == "shadowed"]
+    assert (entry.subject, entry.facts["champion"]) == ("v2", "v1")
+    assert score(new, line, replace(request, version="v1")).shadow is None, "another release was asked for"
+
+
+def test_people_s_decisions_are_labels_of_what_was_judged_before(line, fresh, tmp_path):
+    bare = map_column(fresh).select(["map"])
+    request = ScoreRequest(tmp_path / "v.parquet", shadow=True)
+    assert score(source(bare, tmp_path / "new"), line, request).shadow["labelled"] == 0
+    record = pq.read_table(tmp_path / "v.parquet")["record"][0].as_py()
+    decide(line, Decision(record=record, map=map_text(fresh.maps[0]), mode="1", label="1", by="M. Sato",
+                          kind="unknown", picked="random", new=True), known=0)  # fmt: skip
+    result = score(source(bare, tmp_path / "new"), line, request).shadow
+    assert (result["labelled"], result["escapes"]["champion"]["of"]) == (1, 1)
+
+
+def test_a_damaged_challenger_stops_no_verdict_of_the_champion(line, fresh, tmp_path, capsys):
+    (line / "releases" / "v2" / "anchors.npz").write_bytes(b"damaged")
+    result = score(source(map_column(fresh), tmp_path / "new"), line, ScoreRequest(tmp_path / "v.parquet", shadow=True))
+    assert (result.shadow, sum(result.counts.values())) == (None, 60)
+    assert "no model judges beside v1" in capsys.readouterr().err

@@ -84,6 +84,8 @@ def test_a_line_is_retrained_by_its_own_schedule_else_by_the_one_of_all(written)
 
 def test_new_parts_are_a_source_or_a_table_that_chooses_of_it(written):
     text = '[lines.a]\ntrain = "demo"\ndrift = {}\n'
+    assert not written(text.format('"acme/new"'))["a"].shadow
+    assert written(text.format('"acme/new"') + "shadow = true\n")["a"].shadow
     assert written(text.format('"acme/new@week"'))["a"].drift == NewPartsSource("acme/new@week")
     table = '{source = "acme/new", config = "front", part = "station1"}'
     assert written(text.format(table))["a"].drift == NewPartsSource("acme/new", "front", "station1")
@@ -112,6 +114,7 @@ def test_no_file_says_so(tmp_path):
         ('notify = "slack"\n[lines.a]\ntrain = "demo"', "expected notify as TYPE/NAME"),
         ('retries = 3\n[lines.a]\ntrain = "demo"', "found retries"),
         ('notify = "a/b/c"\n[lines.a]\ntrain = "demo"', "expected notify as TYPE/NAME"),
+        ("[lines.a]\ntrain = 'demo'\nshadow = 'yes'", "line a: expected shadow as true or false, found 'yes'"),
         ("[lines.a]\ntrain = 'demo'\ndrift = 3", "line a: expected drift as a source of new parts"),
         (
             "[lines.a]\ntrain = 'demo'\ndrift = {part = 'x'}",

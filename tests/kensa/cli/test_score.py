@@ -15,6 +15,7 @@ from support.inspected_parts import map_column
 
 from tasks.core.inspection import FlipSummary, LabelledResult, Proportion, ScoreResult, VerdictChange
 from tasks.core.stages import MANIFEST, seal_folder
+from tasks.promotion.shadow_summary import ErrorPair, ShadowSummary
 
 LABELLED = LabelledResult(
     records=40,
@@ -62,6 +63,17 @@ def test_agreement_with_labels_and_changed_verdicts_are_printed(run, monkeypatch
         "  good auroc    0.950  [0.900, 0.990]",
         "  3 records of modes that v2 does not know",
     ]
+
+
+def test_what_the_model_beside_the_champion_says_is_printed(run, monkeypatch):
+    alarms = ErrorPair(LABELLED.false_alarms, replace(LABELLED.false_alarms, rate=0.05), -0.05, (-0.2, 0.1))
+    shadow = ShadowSummary("v1", "v2", 40, Proportion(0.9, 36, 40, (0.77, 0.96)), {}, {}, 20, None, alarms)
+    result = ScoreResult("new", "0" * 40, "v1", "out.parquet", COUNTS, shadow=shadow.as_json())
+    monkeypatch.setattr("kensa.runs.score", lambda *_, shadow, **__: result if shadow else replace(result, shadow=None))
+    lines = run("score", "new", "--shadow").out.splitlines()
+    assert lines[1] == "  v2 beside v1: 36 of 40 verdicts agree so far, 0.900 [0.770, 0.960]"
+    assert lines[2] == "  false alarms  0.100 [0.020, 0.300]  0.050 [0.020, 0.300]  -0.050 [-0.200, 0.100]"
+    assert len(run("score", "new").out.splitlines()) == 1
 
 
 def test_labels_among_which_none_stands_for_good_are_printed_with_the_cure(run, monkeypatch):
