@@ -15,6 +15,7 @@ from flows.ui.markdown import NOT_TRAINED
 from tasks.core.authorship import Authorship
 from tasks.core.inspection import DriftResult, ScoreResult
 from tasks.core.results import ExportResult, RecalibrateResult, ReproduceResult, RetrainResult
+from tasks.enrolment.request import EnrolResult
 from tasks.registry.releases import Release
 
 
@@ -83,6 +84,15 @@ def recalibration_state(result: RecalibrateResult) -> State[RecalibrateResult]:
     name = "Unchanged" if result.status == "unchanged" else "Recalibrated"
     threshold = f"{result.release} is {result.parent} with the threshold {result.threshold['value']:.4g}"
     return Completed(name=name, message=f"{threshold}; champion: {result.champion}", data=result)
+
+
+def enrolment_state(result: EnrolResult) -> State[EnrolResult]:
+    """Enrolled, Candidate or Unchanged, with what was learnt."""
+    name = {"released": "Enrolled"}.get(result.status, result.status.capitalize())
+    learnt = (
+        f"{result.release} is {result.parent} with the {result.kind} {result.name} of {result.facts['parts']} parts"
+    )
+    return Completed(name=name, message=f"{learnt}; champion: {result.champion or 'none yet'}", data=result)
 
 
 def export_state(result: ExportResult) -> State[ExportResult]:

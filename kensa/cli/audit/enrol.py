@@ -23,7 +23,7 @@ from kensa.cli.options import (
     line_artifacts,
     line_data,
 )
-from kensa.cli.terminal import print_result, print_table
+from kensa.cli.terminal import print_result, print_table, send_champion
 from tasks.core.authorship import Authorship
 from tasks.enrolment.request import EnrolRequest, EnrolResult
 
@@ -88,6 +88,8 @@ def enrol(
         from tasks.enrol import enrol as learn
 
         result = learn(parts, folder, stages, request, release, promote, author)
+    if promote:
+        send_champion(folder, line)
     print_result(result, as_json, _print_result)
 
 

@@ -61,7 +61,7 @@ def test_a_cron_deployment_has_scheduled_runs_within_70_seconds(factory):
 
 def test_all_deployments_stand_as_promised(factory):
     found = {item["name"]: item for item in factory.ask("/deployments/filter", {})}
-    by_hand = {"with-settings", "promote", "rollback", "recalibrate", "export"}
+    by_hand = {"with-settings", "promote", "rollback", "recalibrate", "enrol", "export"}
     assert set(found) == {"weekly", "on-new-version", "every-15-minutes", "on-demand", "daily"} | by_hand
     line = {"enum": ["all", "boards"], "type": "string"}
     assert found["weekly"]["parameter_openapi_schema"]["properties"]["line"].items() >= line.items()

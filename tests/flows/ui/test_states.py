@@ -9,6 +9,7 @@ from prefect.states import Completed, Failed
 
 from flows.ui.states import (
     drift_state,
+    enrolment_state,
     lines_state,
     not_trained_state,
     reproduction_state,
@@ -18,6 +19,7 @@ from flows.ui.states import (
 )
 from tasks.core.inspection import DriftResult, ScoreResult, VerdictMix
 from tasks.core.results import ReproduceResult, RetrainResult
+from tasks.enrolment.request import EnrolResult
 
 RELEASED = RetrainResult(
     status="released",
@@ -106,3 +108,11 @@ def test_a_look_at_the_sources_says_what_is_new():
 def test_no_result_is_a_failure(state):
     assert state.is_completed()
     assert not Failed().is_completed()
+
+
+def test_an_enrolment_ends_with_what_was_learnt():
+    result = EnrolResult("released", "v2", "v1", "releases/v2", "lot", "17", {"parts": 10}, "v1")
+    state = enrolment_state(result)
+    assert (state.name, state.message) == ("Enrolled", "v2 is v1 with the lot 17 of 10 parts; champion: v1")
+    names = [enrolment_state(dataclasses.replace(result, status=status)).name for status in ("candidate", "unchanged")]
+    assert names == ["Candidate", "Unchanged"]
