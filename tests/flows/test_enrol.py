@@ -25,7 +25,7 @@ MODE = {"what": "mode", "source": "bridges", "name": NEW_MODE, "line": "boards",
 
 @pytest.fixture(scope="module")
 def place(small_line, a_place, server, tmp_path_factory):
-    """The line boards with the release of `small_line` and its stages, and eight parts of a new mode; flows run here."""
+    """The line boards with the release and stages of `small_line`, and parts of a new mode; flows run here."""
     place = a_place(tmp_path_factory.mktemp("enrol") / "place", server.env)
     (place.folder / "kensa.toml").write_text('[lines.boards]\ntrain = "acme/boards"\n')
     shutil.copytree(small_line.artifacts_path, place.folder / "artifacts" / "boards")
