@@ -20,7 +20,7 @@ import kensa
 from flows.champion import rollback
 from flows.recalibrate import recalibrate
 from flows.retrain import retrain
-from flows.trackers import mlflow
+from flows.trackers import finished_run, mlflow
 from flows.trackers.finished_run import FinishedRun, MovedChampion
 from flows.trackers.mlflow import CLIENT_DEFAULTS, MLflowHook, configured_hook
 from tasks.core.errors import MissingExtra
@@ -120,6 +120,7 @@ def test_an_interrupted_upload_leaves_a_failed_run(client, artifacts, monkeypatc
 @pytest.mark.slow
 def test_retrainings_a_recalibration_and_a_rollback_are_told(served, server, hidden, client, small_config, monkeypatch):
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "factory")
+    monkeypatch.setattr(finished_run, "HOOK_SECONDS", 300)  # a busy machine
     pq.write_table(map_column(hidden(160)), served.folder / "parts.parquet")
     config = small_config("parts.parquet")
 
