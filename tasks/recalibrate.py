@@ -171,6 +171,7 @@ def _manifest(
         metrics=manifest.metrics | {name: metrics[name] for name in THRESHOLD_METRICS if name in metrics},
         config=config,
         parent={"version": parent.version, "fingerprint": manifest.fingerprint},
+        enrolled=None,  # that is in the parent's manifest
         recalibrated={
             "before": change.before.as_json(),
             "prices": {name: price.as_json() for name, price in change.prices().items()},

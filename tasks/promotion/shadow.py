@@ -52,7 +52,8 @@ def find_challenger(artifacts: Path, champion: Release) -> Release | None:
     """
     decided = {entry.release.version: entry.state for entry in candidates(artifacts)}
     ever, number = champion_state(artifacts).ever, _number(champion.version)
-    later = [entry for entry in readable_releases(artifacts)[::-1] if _number(entry.version) > number]
+    newer = [entry for entry in readable_releases(artifacts)[::-1] if _number(entry.version) > number]
+    later = [entry for entry in newer if (entry.manifest.enrolled or {}).get("kind") != "lot"]  # for that lot alone
     waiting = [entry for entry in later if decided.get(entry.version) == "waiting"]
     free = [entry for entry in later if entry.version not in (*ever, *decided)]
     drafts = [entry for entry in rejected_drafts(artifacts)[::-1] if entry.manifest.compared_with == champion.version]

@@ -14,12 +14,15 @@ from support.enrolling import NEW_MODE, parts_of_new_lot, parts_of_new_mode
 from support.inspected_parts import map_column, source
 from support.releases import reseal
 
+from tasks.config.run import CostConfig
 from tasks.core.authorship import Authorship
 from tasks.core.errors import CannotEnrol, MissingStage, NotACandidate, NothingToCalibrate
 from tasks.core.inspection import ScoreRequest
 from tasks.enrol import enrol
 from tasks.enrolment.request import EnrolRequest
+from tasks.evaluation.costs import ThresholdRequest
 from tasks.pages.release import render_release
+from tasks.recalibrate import recalibrate
 from tasks.registry.candidates import approve, waiting_candidate
 from tasks.registry.champion import champion_state
 from tasks.registry.journal import read_journal
@@ -171,6 +174,16 @@ def test_report_card_history_and_a_report_rendered_anew(config, artifacts, new_m
     model = line_history(artifacts).model("v2")
     assert (model.status, model.difference.value) == ("enrolled", None)
     assert "<h1>" in render_release(get_release(artifacts, "v2"), config.data_path, "ja")
+
+
+def test_a_threshold_of_an_enrolled_release_is_told_as_one(config, artifacts, new_mode):
+    """The mode stays, and the journal says what was done this time."""
+    enrol(new_mode, artifacts, config.data_path, MODE, promote=True)
+    recalibrate(artifacts, None, ThresholdRequest("target_fpr", 0.2, CostConfig()), promote=False)
+    last = read_journal(artifacts).entries[-1]
+    assert (last.event, last.subject, last.facts["parent"]) == ("recalibrated", "v3", "v2")
+    assert load_release(artifacts, "v3").classifier.modes[-1] == NEW_MODE
+    assert line_history(artifacts).model("v3").status == "recalibrated"
 
 
 def test_without_the_record_bank_nobody_knows_what_changes(artifacts, new_mode, tmp_path):

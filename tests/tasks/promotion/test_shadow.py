@@ -70,6 +70,13 @@ def test_a_candidate_that_waits_judges_beside_the_champion(line):
     assert found(line) is None, "it was compared with another champion, and a former one is no challenger"
 
 
+def test_a_release_for_one_lot_judges_no_other_parts(line):
+    parts.release(line, "v2", fingerprint="2" * 64, enrolled={"kind": "lot", "name": "17"})
+    assert found(line) is None
+    parts.release(line, "v3", fingerprint="3" * 64, enrolled={"kind": "mode", "name": "bridge"})
+    assert found(line) == "v3"
+
+
 @pytest.fixture(scope="module")
 def strict(plain_release):
     """The same model with a lower threshold: it stops more."""
