@@ -38,10 +38,6 @@ class HeldOutRecords:
         return cls(np.asarray(bank.maps[rows]), embedded, np.array(bank.modes, str)[bank.mode[rows]],
                    bank.good[rows], units)  # fmt: skip
 
-    def __len__(self) -> int:
-        """How many records there are."""
-        return len(self.mode)
-
 
 @dataclass(frozen=True)
 class ModeEvidence:

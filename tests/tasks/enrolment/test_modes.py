@@ -45,6 +45,22 @@ def test_a_part_is_judged_without_itself(plain_release, tests):
         require_recall("bridge", evidence, 0.9)
 
 
+def test_a_part_is_named_where_it_is_nearest_stopped_and_within_the_radius(plain_release, tests):
+    parts = parts_of_new_mode(8)
+    parts.maps[6:] *= 3.0  # far from the others
+    parts.maps[0, :] *= 0.05  # like a good part
+    _, evidence = enrolled(plain_release, parts, tests)
+    centres, good = (plain_release.classifier.prototypes["mean"], plain_release.classifier.good["mean"][0])
+    rest = np.stack([np.delete(parts.maps, i, axis=0).mean(axis=0) for i in range(8)])
+    own = np.linalg.norm(parts.maps - rest, axis=1)
+    others = np.linalg.norm(parts.maps[:, None] - centres, axis=2).min(axis=1)
+    stopped = np.linalg.norm(parts.maps - good, axis=1) > plain_release.defect_threshold
+    nearest, near = own < others, own <= plain_release.mode_radius
+    assert (evidence.recall.count, evidence.stopped.count) == (nearest.sum(), stopped.sum())
+    assert evidence.named.count == (nearest & stopped & near).sum()
+    assert stopped.sum() < 8
+
+
 def test_a_mode_like_a_known_one_is_refused_by_the_interval_and_by_that_mode(plain_release, tests):
     like_good = replace(parts_of_new_mode(6, cells=[]), maps=tests.maps[tests.good][:6] + 0.01)
     _, evidence = enrolled(plain_release, like_good, tests)

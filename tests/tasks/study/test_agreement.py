@@ -57,6 +57,11 @@ def test_a_part_is_right_only_where_every_trial_is():
     assert result.together.count == 298
 
 
+def test_two_trials_tell_of_repeatability():
+    (appraisal,) = agreement({"a": answers(HALF, wrong=(0, 1), trials=2)}, HALF).appraisals
+    assert (appraisal.trials, appraisal.repeatability.count, appraisal.repeatability.of) == (2, 298, 300)
+
+
 def test_a_limit_can_be_broken():
     (appraisal,) = agreement({"a": answers(HALF, wrong=range(30))}, HALF).appraisals
     assert appraisal.misses.broken

@@ -45,6 +45,7 @@ def test_half_are_defects_and_the_stated_share_is_near_the_threshold(plan, plain
         assert max(near) <= min(rest)
     assert all(part.called == (part.margin < 0) for part in plan.parts)
     assert plan.threshold == plain_release.defect_threshold
+    assert (plan.source, plan.revision, plan.trials) == (*ORIGIN, 2)
 
 
 def test_parts_that_the_release_was_made_with_are_left_out(plain_release, opened, hidden):
