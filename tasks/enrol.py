@@ -36,13 +36,19 @@ from tasks.registry.loading import LoadedRelease, load_verified_release
 from tasks.registry.manifest import ReleaseManifest
 from tasks.registry.placement import place
 from tasks.registry.record_bank import load_record_bank
-from tasks.registry.release_files import CARD_FILE, REPORT_PAGE, ThresholdSettings, load_scores, read_report
+from tasks.registry.release_files import (
+    CARD_FILE,
+    PARENT_PAGE,
+    REPORT_PAGE,
+    ThresholdSettings,
+    load_scores,
+    read_report,
+)
 from tasks.registry.releases import Release, readable_releases, verify_release
 from tasks.registry.reproduction import stored_config
 from tasks.report.model_card import model_card
 from tasks.scoring.batch import open_parts
 
-PARENT_PAGE = "parent.html"  # the parent's report, which the new page links to
 REWRITTEN_FILES = (REPORT_PAGE, PARENT_PAGE, CARD_FILE, MANIFEST)
 
 

@@ -31,6 +31,7 @@ from tasks.registry.placement import place
 from tasks.registry.release_files import (
     CARD_FILE,
     DEFECT_THRESHOLD,
+    PARENT_PAGE,
     REPORT_FILE,
     REPORT_PAGE,
     CalibrationScores,
@@ -43,7 +44,6 @@ from tasks.registry.release_files import (
 from tasks.registry.releases import Release, readable_releases, verify_release
 from tasks.report.model_card import model_card
 
-PARENT_PAGE = "parent.html"  # the parent's report, which the new page links to
 REWRITTEN_FILES = (REPORT_PAGE, PARENT_PAGE, CARD_FILE, MANIFEST)
 SEED = 42  # of the resampling, whatever the seed of the parent's training
 

@@ -76,8 +76,13 @@ def score(source: DownloadedSource, artifacts: Path, request: ScoreRequest) -> S
 def _load_challenger(artifacts: Path, release: LoadedRelease) -> LoadedRelease | None:
     """The model that judges beside the champion; what is wrong with it is told, and stops no verdict."""
     try:
-        found = find_challenger(artifacts, release.release)
-        return found and load_verified_release(verify_release(found))
+        challenger = find_challenger(artifacts, release.release)
+        if challenger is None:
+            note_line(
+                f"no model judges beside {release.version}: there is no candidate or challenger for the same maps"
+            )
+            return None
+        return load_verified_release(verify_release(challenger))
     except KensaError as error:
         note_line(f"no model judges beside {release.version}: {error}")
         return None

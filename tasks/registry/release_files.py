@@ -45,6 +45,7 @@ ANCHORS_FILE, THRESHOLD_FILE, SPLIT_FILE = "anchors.npz", "threshold.json", "spl
 SCORES_FILE, REFERENCE_FILE = "scores.npz", "reference.npz"
 LABELS_FILE, LABELS_PAGE = "labels.parquet", "labels.html"
 REPORT_FILE, REPORT_PAGE = "report.json", "report.html"
+PARENT_PAGE = "parent.html"  # of a release that was made from another one: the report of that one
 EVALUATION_FILES = (  # what a release has from the stage `report`
     *(ANCHORS_FILE, THRESHOLD_FILE, SPLIT_FILE, Gallery.FILE, REFERENCE_FILE, SCORES_FILE),
     *(LABELS_FILE, LABELS_PAGE, REPORT_PAGE, REPORT_FILE),

@@ -27,7 +27,7 @@ from tasks.registry.candidates import approve, waiting_candidate
 from tasks.registry.champion import champion_state
 from tasks.registry.journal import read_journal
 from tasks.registry.loading import load_release
-from tasks.registry.release_files import SplitRecords
+from tasks.registry.release_files import PARENT_PAGE, SplitRecords
 from tasks.registry.releases import get_release
 from tasks.report.history import line_history
 from tasks.score import score
@@ -173,7 +173,10 @@ def test_report_card_history_and_a_report_rendered_anew(config, artifacts, new_m
     assert "v1 with the mode 7, enrolled from 8 parts without training" in (folder / "README.md").read_text()
     model = line_history(artifacts).model("v2")
     assert (model.status, model.difference.value) == ("enrolled", None)
-    assert "<h1>" in render_release(get_release(artifacts, "v2"), config.data_path, "ja")
+    enrolled = get_release(artifacts, "v2")
+    page = render_release(enrolled, config.data_path, "ja")
+    assert "登録されたリリース" in page, "not its parent's evaluation, which says that the gate was passed"
+    assert (enrolled.path / PARENT_PAGE).resolve().as_uri() in page
 
 
 def test_a_threshold_of_an_enrolled_release_is_told_as_one(config, artifacts, new_mode):

@@ -220,6 +220,13 @@ def test_people_s_decisions_are_labels_of_what_was_judged_before(line, fresh, tm
     assert (result["labelled"], result["escapes"]["champion"]["of"]) == (1, 1)
 
 
+def test_where_there_is_no_second_model_a_line_says_so(line, fresh, tmp_path, capsys):
+    shutil.rmtree(line / "releases" / "v2")
+    request = ScoreRequest(tmp_path / "v.parquet", shadow=True)
+    assert score(source(map_column(fresh), tmp_path / "new"), line, request).shadow is None
+    assert "no model judges beside v1: there is no candidate or challenger" in capsys.readouterr().err
+
+
 def test_a_damaged_challenger_stops_no_verdict_of_the_champion(line, fresh, tmp_path, capsys):
     (line / "releases" / "v2" / "anchors.npz").write_bytes(b"damaged")
     result = score(source(map_column(fresh), tmp_path / "new"), line, ScoreRequest(tmp_path / "v.parquet", shadow=True))

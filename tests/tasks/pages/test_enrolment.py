@@ -50,3 +50,10 @@ def test_a_lot_is_told_before_and_after_and_what_is_not_known():
 @pytest.mark.parametrize("facts", [MODE, LOT], ids=["mode", "lot"])
 def test_the_page_is_in_japanese(facts):
     assert "登録されたリリース" in page(facts, "ja")
+
+
+def test_in_another_language_and_place_it_links_to_the_report_of_its_parent():
+    described = manifest(version="v2", parent={"version": "v1", "fingerprint": "f"}, enrolled=LOT)
+    html = render_enrolled(described, "ja", "file:///releases/v2/parent.html")
+    assert '<html lang="ja">' in html
+    assert 'href="file:///releases/v2/parent.html"' in html
