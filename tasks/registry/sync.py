@@ -159,9 +159,9 @@ def _send_files(store: ObjectStore, artifacts: Path) -> None:
     """Send the files that are never changed and that the store lacks, and the signatures, which may be made anew."""
     present = {name for kind in SHARED_FILES for name in store.names(f"artifacts/{kind}")}
     for kind in SHARED_FILES:
-        for path in sorted(path for path in (artifacts / kind).rglob("[!.]*") if path.is_file()):
+        for path in sorted((artifacts / kind).rglob("*")):
             name = f"artifacts/{path.relative_to(artifacts).as_posix()}"
-            if name not in present:
+            if name not in present and path.is_file() and not _is_hidden(name):
                 store.write(name, path.read_bytes())
     for path in sorted((artifacts / SIGNATURES).glob(f"v*{SUFFIX}")):
         store.write(f"artifacts/{SIGNATURES}/{path.name}", path.read_bytes())
@@ -172,11 +172,16 @@ def _fetch_files(store: ObjectStore, artifacts: Path) -> None:
     for kind in SHARED_FILES:
         for name in store.names(f"artifacts/{kind}"):
             place = artifacts / name.removeprefix("artifacts/")
-            if not place.exists() and not place.name.startswith("."):
+            if not place.exists() and not _is_hidden(name):
                 _fetch_file(store, name, place)
     for name in store.names(f"artifacts/{SIGNATURES}"):
         if name.endswith(SUFFIX):
             _fetch_file(store, name, artifacts / name.removeprefix("artifacts/"))
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a file is a lock, or in the draft of a process that writes right now."""
+    return any(part.startswith(".") for part in Path(name).parts)
 
 
 def _fetch_file(store: ObjectStore, name: str, place: Path) -> None:

@@ -290,8 +290,13 @@ def test_what_was_seen_and_traced_goes_along(first, second, address):
     for name in ("observations/a.json", "traces/b.parquet", "traces/line/2026-11-29/c.parquet"):
         (first[1] / name).parent.mkdir(parents=True, exist_ok=True)
         (first[1] / name).write_text(name)
+    draft = first[1] / "traces" / ".trace-0123abcd-1-x" / "half.parquet"
+    draft.parent.mkdir()
+    draft.write_text("a process writes it right now")
     push(*first, address)
     pull(*second, address)
+    assert not list(second[1].rglob("half.parquet"))
+    draft.unlink()
     assert content(second) == content(first)
 
 
