@@ -33,7 +33,8 @@ def test_the_json_of_a_scoring():
     flips = FlipSummary("v1", 10, 3, (VerdictChange("good", "defect", 3),), RightVerdicts(1, 2, 0), "v.flips.parquet")
     result = ScoreResult("parts", "abc", "v2", "v.parquet", {"good": 10}, labelled, flips)
     entries = json.loads(json.dumps(result.as_json()))
-    assert set(entries) == {"source", "revision", "release", "path", "counts", "figures", "flips", "page", "unread"}
+    names = {"source", "revision", "release", "path", "counts", "figures", "flips", "page", "unread", "shadow"}
+    assert set(entries) == names
     assert entries["figures"]["false_alarms"] == {"rate": 0.1, "count": 1, "of": 10, "interval": [0.0, 0.4]}
     assert entries["flips"] == {
         "against": "v1",
