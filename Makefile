@@ -50,7 +50,7 @@ $(INSTALLED): $(LOCKS) $(NAMED) pyproject.toml
 retrain: setup  ## the line on the built-in demonstration part
 	$(RUN)/kensa retrain
 
-JOBS ?= 3  # tests at once, file by file: many wait for a server or a browser
+JOBS ?= 4  # tests at once, file by file: many wait for a server or a browser
 ORDER := --no-loadscope-reorder  # as collected, the long files of tests/flows first: by number of tests they came last
 MODELS := $(addprefix tests/tasks/model/test_,distances.py distances_rt.py losses.py siamese.py tower.py batches.py)
 

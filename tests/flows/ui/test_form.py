@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import sys
 
 import pytest
+from playwright.sync_api import TimeoutError as Timeout
+from support.factory import until
 from support.inspected_parts import release
 from support.project import ROOT
 
@@ -59,14 +62,22 @@ def to_form(page, server, flow, name):
     """From any page, by the menu, to the form of a deployment, which is searched for: other tests deploy, too."""
     page.get_by_role("link", name="Deployments", exact=True).first.click()
     page.get_by_placeholder("Search deployments", exact=True).fill(name)
-    page.wait_for_url(lambda url: name in url.partition("?")[2])  # the list follows the search, and would undo a click
+    page.wait_for_url(lambda url: name in url.partition("?")[2])
     deployment = deployment_of(server, flow, name)
-    page.locator(f"a[href*='{deployment['id']}']", has_text=name).first.click()
+    until(lambda: opened(page, deployment, name), 60, "the page of the deployment is open")
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Custom run").click()
     page.get_by_role("heading", name="Parameters").wait_for()
 
     return deployment
+
+
+def opened(page, deployment, name):
+    """Click on a deployment in the list; the list follows the search, and its new drawing undoes a click."""
+    with contextlib.suppress(Timeout):
+        page.locator(f"a[href*='{deployment['id']}']", has_text=name).first.click(timeout=5000)
+        page.wait_for_url(lambda url: f"/deployment/{deployment['id']}" in url.partition("?")[0], timeout=5000)
+    return f"/deployment/{deployment['id']}" in page.url
 
 
 def deployment_of(server, flow, name):

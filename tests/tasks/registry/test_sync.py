@@ -254,7 +254,7 @@ def test_s3_is_a_store_too_spoken_to_by_its_real_client(first, second, s3):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "rounds"), [("disk", 20), ("s3", 5)])
+@pytest.mark.parametrize(("kind", "rounds"), [("disk", 20), ("s3", 3)])
 def test_of_two_machines_that_release_at_once_one_wins_each_time(first, tmp_path, kind, rounds, request):
     """Both have v1 and release: in every other round each its own v2, else a v2 and a v3. The other one is told."""
     if kind == "s3":
