@@ -59,7 +59,7 @@ test: everything lint browser broker  ## every test, and those of the model on t
 	KERAS_BACKEND=jax $(RUN)/python -m pytest -q -n $(JOBS) --dist worksteal -k "not noise_teaches and not every_distance" $(MODELS)
 	$(RUN)/python -m pytest -n $(JOBS) --dist loadfile $(ORDER)
 
-test-fast: everything  ## the tests that take a second or two each; a third process would only import once more
+test-fast: everything  ## the tests that take less than a second each; a third process would only import once more
 	$(RUN)/python -m pytest -n 2 --dist loadfile $(ORDER) -m "not slow"
 
 commands: setup  ## docs/commands.md anew, from the help of the commands

@@ -165,6 +165,7 @@ class TestTheSecondRun:
         assert len(boards.hub.requests) == before
 
 
+@pytest.mark.slow
 def test_offline_without_an_earlier_run_says_so_at_once(hub, a_place, tmp_path, hidden):
     """Trying again cannot help, so nothing waits."""
     place = a_place(tmp_path / "place", hub.env(tmp_path))

@@ -98,6 +98,7 @@ def test_a_handful_of_parts_is_refused_and_leaves_no_page(small_line, hidden, tm
     assert not (tmp_path / "d.html").exists()
 
 
+@pytest.mark.slow
 def test_the_days_of_a_source_are_carried_from_run_to_run(small_line, hidden, tmp_path):
     """A data set that grows: each day judges its new records, the same revision is the same day, and a jump is seen."""
     artifacts = Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts"))

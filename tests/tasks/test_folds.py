@@ -130,6 +130,7 @@ def _split_by_record(bank):
     return lots["test"] and lots["train"] == lots["calibrate"] and not lots["test"] & lots["train"]
 
 
+@pytest.mark.slow
 def test_a_mode_of_the_tested_groups_alone_is_scored_and_counts_in_no_accuracy(tmp_path):
     """Mode 3 is in lot L0 alone: the model that is tested there does not know it."""
     parts = inspected(modes=3, each=40, groups=4)

@@ -102,6 +102,7 @@ def test_a_report_without_layers_gives_no_picture(tmp_path):
     assert "tower.svg" not in (Path(result.path) / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_json_of_an_outcome(tmp_path):
     told = json.loads(json.dumps(published(tmp_path).as_json(), allow_nan=False))
     names = ("status", "release", "path", "train", "test", "metrics", "champion", "reasons", "frozen", "comparison")
@@ -118,6 +119,7 @@ def test_a_rejected_draft_is_kept_with_its_reasons(tmp_path):
     assert "\n- too weak\n- no threshold\n" in (draft.path / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_versions_follow_each_other(tmp_path):
     for number, champion in enumerate((None, "v1", "v2"), start=1):
         result = published(tmp_path, champion, f"{number}" * 64)
@@ -168,6 +170,7 @@ def test_a_run_that_died_before_the_pointer_is_finished_by_the_next(tmp_path, mo
     assert champion_state(tmp_path / "artifacts").history == ("v1", "v2")
 
 
+@pytest.mark.slow
 def test_an_unfinished_release_never_replaces_a_champion_it_was_not_compared_with(tmp_path, monkeypatch):
     """v2's run dies; v3 becomes champion. v2 has never shown to be better than v3: it must be judged again."""
     published(tmp_path)
@@ -234,6 +237,7 @@ def test_a_release_that_was_rolled_back_stays_so(tmp_path):
     assert champion_state(tmp_path / "artifacts").champion == "v1"
 
 
+@pytest.mark.slow
 def test_a_rejection_counts_only_against_the_champion_of_today(tmp_path):
     published(tmp_path, reasons=("too weak",))
     assert find_previous_result(parts.configured(tmp_path), "a" * 64).reasons == ("too weak",)
@@ -253,6 +257,7 @@ def test_a_damaged_conclusion_does_not_count(tmp_path):
     assert find_previous_result(parts.configured(tmp_path), "b" * 64) is None
 
 
+@pytest.mark.slow
 def test_two_processes_publish_at_once(tmp_path):
     """Two versions, one after the other: whoever comes second compares itself with the first."""
     words = [sys.executable, "-c", RIVAL, str(tmp_path)]

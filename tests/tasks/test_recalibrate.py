@@ -90,6 +90,7 @@ def test_a_retraining_finds_what_it_concluded_and_compares_with_a_recalibrated_c
     assert outcome.champion in ("v2", "v3")
 
 
+@pytest.mark.slow
 def test_of_a_recalibrated_release_another_is_made_of_the_same_scores(artifacts):
     recalibrate(artifacts, "v1", threshold_request(0.2), promote=True)
     result = recalibrate(artifacts, "v2", threshold_request(0.1), promote=False)

@@ -74,6 +74,7 @@ def test_every_task_is_checked_here_or_written_here():
     assert bound == {*FUNCTIONS, "run_fold", "run_trial"}
 
 
+@pytest.mark.slow
 def test_a_flow_loads_without_what_its_steps_need():
     code = "import sys; from tasks import steps; print(*{'keras', 'pyarrow', 'pandas', 'matplotlib'} & {*sys.modules})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"

@@ -130,6 +130,7 @@ def test_the_seed_decides_every_bit(bank, quick):
     assert weights_digest(quick[0]) == weights_digest(again) != weights_digest(other)
 
 
+@pytest.mark.slow
 def test_training_learns(hidden):
     """Modes that only a trained tower tells apart: over seeds and backends the AUROC is .96 or more."""
     bank = parts.banked(hidden())
@@ -143,6 +144,7 @@ def test_training_learns(hidden):
     assert pair_metrics(judge.mode_distances(judge.embed(bank.maps[rows])), bank.mode[rows]).auroc > 0.92
 
 
+@pytest.mark.slow
 def test_the_log_is_the_loss_of_the_saved_weights():
     """On noise the early epochs are the best: their validation loss, computed anew from the returned tower."""
     bank, seen = parts.banked(parts.noise(6, 40, values=20)), []
@@ -158,11 +160,13 @@ def test_the_log_is_the_loss_of_the_saved_weights():
     assert np.maximum(near - far + 0.4, 0).mean() == pytest.approx(log[best - 1].val_loss, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_maps_beyond_all_measure_diverge(bank):
     with pytest.raises(TrainingDiverged, match=r"epoch 1: the loss is (nan|inf); lower fit\.learning_rate"):
         fit(replace(bank, maps=bank.maps * np.float32(1e30), anchors=bank.anchors * np.float32(1e30)), notebook_run())
 
 
+@pytest.mark.slow
 def test_identical_maps_collapse(bank):
     same = replace(bank, maps=np.ones_like(bank.maps), anchors=np.ones_like(bank.anchors))
     with pytest.raises(TrainingCollapsed, match=r"every record has the same embedding \(loss 0.4000, margin 0.4\)"):
@@ -261,6 +265,7 @@ def test_the_stages_name_knows_what_training_reads(tmp_path):
     assert len({plain, *others}) == 6
 
 
+@pytest.mark.slow
 def test_a_dead_training_leaves_no_stage(tmp_path):
     part = parts.inspected(modes=3, each=60)
     huge = replace(part, maps=part.maps * np.float32(1e30))
@@ -316,6 +321,7 @@ def test_the_commands_mistakes_are_one_line(capsys, words, told):
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_command_refuses_a_damaged_stage(stage, tmp_path, capsys):
     folder = tmp_path / "triplets-copy"
     folder.mkdir()

@@ -13,6 +13,7 @@ from flows.service.cluster import require_cluster
 from tasks.core.errors import ClusterUnreachable
 
 
+@pytest.mark.slow
 def test_no_cluster_there():
     address = f"tcp://127.0.0.1:{free_port()}"
     with pytest.raises(

@@ -90,6 +90,7 @@ def test_another_line_revision_try_or_telling_has_another_id(ledger):
     assert len(ids) == 6
 
 
+@pytest.mark.slow
 def test_what_the_server_does_not_take_stays_due(ledger, server):
     for line in ("boards", "housings"):
         ledger.note(line, A)
@@ -101,6 +102,7 @@ def test_what_the_server_does_not_take_stays_due(ledger, server):
     assert [version.line for version in announce_due_versions(ledger, PrefectServer(server.address))] == ["housings"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [None, "http://127.0.0.1:9/api", "http://[", "nonsense"])
 def test_no_server_is_said_in_one_line_and_loses_nothing(ledger, address):
     ledger.note("boards", A)

@@ -186,6 +186,7 @@ def test_an_unknown_version_cannot_be_claimed(ledger):
         ledger.claim("boards", A, "run 1")
 
 
+@pytest.mark.slow
 def test_of_many_processes_exactly_one_notes_and_one_trains(tmp_path):
     """Eight processes note and claim the same forty versions at the same moment, in a folder that is new."""
     start = time.time() + 2

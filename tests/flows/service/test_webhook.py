@@ -161,6 +161,7 @@ def scope(name):
     return changed(event={"action": "update", "scope": name})
 
 
+@pytest.mark.slow
 def test_a_right_delivery_is_noted_and_prefect_is_told_once(receiver, prefect):
     answer = receiver.post(news(A))
     assert answer.status_code == 202
@@ -317,6 +318,7 @@ def test_refuses_to_start_without_a_secret(tmp_path, secret):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_what_was_answered_with_202_survives_kill_9_and_prefects_absence(receiver, prefect):
     """Prefect refuses; the receiver is killed right after its answer; the next one tells Prefect by itself."""
     prefect.status = 503

@@ -192,6 +192,7 @@ def test_json_is_alone_on_stdout(run, tmp_path):
     assert ended.err == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["option", "environment"])
 def test_the_log_is_json_where_it_is_asked_for(place, how):
     words, env = (["--log-format", "json"], {}) if how == "option" else ([], {"KENSA_LOG_FORMAT": "json"})

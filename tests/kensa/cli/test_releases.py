@@ -180,6 +180,7 @@ def test_an_empty_list(place):
     }
 
 
+@pytest.mark.slow
 def test_promote_and_rollback_move_the_champion(released):
     assert released.kensa("promote", "v1").out == "champion: v1\n"
     assert released.champion() == "v1"

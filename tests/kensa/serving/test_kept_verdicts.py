@@ -131,6 +131,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
         VerdictKeeper(tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_the_last_moment_alone(tmp_path):
     """Killed at several moments while it writes: every file is whole, and rows are missing at the end only."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}

@@ -45,6 +45,7 @@ def test_a_token_comes_from_the_environment_or_a_file(monkeypatch, tmp_path):
         read_token()
 
 
+@pytest.mark.slow
 def test_bad_words_are_one_line(place):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -56,6 +56,7 @@ def test_a_reader_that_ends_is_replaced(readers):
     assert readers.readers.isdisjoint({reader})
 
 
+@pytest.mark.slow
 def test_a_reader_that_takes_too_long_is_ended(readers, monkeypatch):
     readers.read(PARQUET, parquet(), DATA)
     (reader,) = readers.readers
@@ -69,6 +70,7 @@ def test_a_reader_that_takes_too_long_is_ended(readers, monkeypatch):
     assert readers.readers.isdisjoint({reader})
 
 
+@pytest.mark.slow
 def test_every_other_byte_of_a_footer_is_read_or_refused(readers):
     """Some of these end pyarrow's reader, by an exception in C++ that nobody catches."""
     body = parquet()

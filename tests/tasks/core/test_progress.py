@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import time
 
+import pytest
+
 from tasks.core import progress
 from tasks.core.progress import Heartbeat, Progress, RecordCounter, epoch_line, fold_line, step_line
 from tasks.core.results import Epoch
@@ -62,6 +64,7 @@ def test_a_step_is_a_line(capsys):
     assert capsys.readouterr().err == "cache acme/boards …\n"
 
 
+@pytest.mark.slow
 def test_a_silence_is_broken_and_the_longer_it_is_the_more_rarely(capsys, monkeypatch):
     """Silence begins anew with each line; a step and a batch say what is being done."""
     monkeypatch.setattr(progress, "SILENT_SECONDS", 0.05)

@@ -30,6 +30,7 @@ def released(folder: Path, mark: str, reasons: tuple[str, ...] = ()) -> Path:
     return Path(publish(stages, config, champion, mark * 64, parts.FACTS, run=f"run {mark}").path)
 
 
+@pytest.mark.slow
 def test_a_line_from_its_first_release_on(tmp_path):
     artifacts = tmp_path / "artifacts"
     for mark, reasons in (("a", ()), ("b", ("too weak",)), ("c", ())):
@@ -134,6 +135,7 @@ def test_a_damaged_journal_moves_nothing_and_releases_nothing(tmp_path):
     assert {path.name for path in (artifacts / "releases").iterdir()} == {"v1", "v2"}
 
 
+@pytest.mark.slow
 def test_another_journal_is_not_taken_for_the_one_that_the_releases_name(tmp_path):
     """Whole and sealed, but of a line in which something else happened."""
     for name in ("one", "other"):

@@ -58,6 +58,7 @@ def decide_many(line: Path, by: str, first: int) -> None:
         decide(line, decision(number, by=by), known=0)
 
 
+@pytest.mark.slow
 def test_two_reviewers_at_once_lose_nothing(line):
     spawn = multiprocessing.get_context("spawn")
     people = [spawn.Process(target=decide_many, args=(line, by, first)) for by, first in (("A", 1), ("B", 101))]

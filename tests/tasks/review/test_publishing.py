@@ -118,6 +118,7 @@ def test_a_process_killed_before_the_journal_doubles_nothing(line, folder):
     assert unpublished(line) == []
 
 
+@pytest.mark.slow
 def test_one_commit_on_the_hub(line, hub, tmp_path):
     before = len(hub._repos["datasets", "acme/boards"].commits)
     told = publish(hub, line, tmp_path / "home")
@@ -148,6 +149,7 @@ def test_labels_of_somebody_else_stay(line, hub, tmp_path):
     assert [one.part for one in on_hub(hub, tmp_path)] == ["SN-9", "SN-1", "SN-2"]
 
 
+@pytest.mark.slow
 def test_what_the_hub_refuses_is_one_line_and_the_decisions_stay(line, hub, tmp_path):
     hub.faults.append(Fault("/commit/", method="POST", status=412, times=2))
     assert "acme/boards" in publish(hub, line, tmp_path / "home")["error"]

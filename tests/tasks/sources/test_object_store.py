@@ -67,6 +67,7 @@ def test_an_object_that_is_as_it_should_be_is_no_conflict(address):
     assert store.read("a") == b"1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["disk", "s3"], indirect=True)  # others cannot compare and write at once
 @pytest.mark.parametrize("is_new", [True, False])
 def test_of_many_writers_at_once_one_wins(address, is_new):

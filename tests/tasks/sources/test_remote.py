@@ -127,6 +127,7 @@ def test_where_nobody_answers_a_later_try_can_help(tmp_path):
     assert error.value.may_pass
 
 
+@pytest.mark.slow
 def test_a_folder_of_google_s_store(monkeypatch, tmp_path):
     with fake_gcs({"factory": FILES}) as env:
         for name, value in env.items():
@@ -137,6 +138,7 @@ def test_a_folder_of_google_s_store(monkeypatch, tmp_path):
             pin_address("gs://factory/nothing", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_folder_of_s3(monkeypatch, tmp_path):
     with s3_server("plant", FILES) as env:
         for name, value in env.items():

@@ -18,6 +18,7 @@ def answers(defect, wrong=(), trials=1):
     return said
 
 
+@pytest.mark.slow
 def test_149_defects_without_a_miss_show_two_per_cent_and_148_do_not():
     assert parts_without_error(0.02) == 149
     for count, shown in ((149, True), (148, False)):
@@ -70,6 +71,7 @@ def test_a_limit_can_be_broken():
     assert not appraisal.effectiveness.broken, "270 of 300 are 90 %"
 
 
+@pytest.mark.slow
 def test_kappa_of_each_with_the_reference_and_of_two():
     result = agreement({"a": answers(HALF), "b": answers(HALF, wrong=range(15))}, HALF)
     assert result.appraisals[0].kappa.value == 1.0
@@ -87,6 +89,7 @@ def test_kappa_is_not_defined_where_all_is_alike():
     assert not appraisal.accepted, "without defects nothing is shown of misses"
 
 
+@pytest.mark.slow
 def test_the_json_form():
     entries = agreement({"a": answers(HALF), "b": answers(HALF)}, HALF).as_json()
     assert set(entries) == {"status", "confidence", "parts", "defects", "appraisals", "pairs", "together"}

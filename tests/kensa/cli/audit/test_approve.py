@@ -50,6 +50,7 @@ def test_mistakes_are_one_line(told, words, error):
     assert done.err.startswith(f"kensa: {error}")
 
 
+@pytest.mark.slow
 def test_a_rejected_draft_is_promoted_with_a_reason(place):
     config = parts.configured(place.folder)
     publish(parts.judged(place.folder, ("escapes rose",)), config, None, "d" * 64, parts.FACTS)

@@ -31,12 +31,14 @@ def test_the_list_and_the_page(told):
     assert "A person promoted v2" in (told.folder / "artifacts" / "history.html").read_text()
 
 
+@pytest.mark.slow
 def test_json_language_and_another_file(told):
     values = told.kensa("history", "--json", "--language", "ja", "--out", "monday.html").told
     assert (values["page"], values["champion"], len(values["models"])) == ("monday.html", "v2", 2)
     assert "モデルの履歴" in (told.folder / "monday.html").read_text()
 
 
+@pytest.mark.slow
 def test_of_a_line_and_of_no_folder(told):
     (told.folder / "kensa.toml").write_text('[lines.boards]\ntrain = "acme/boards"\n')
     done = told.kensa("history", "--line", "boards")
@@ -48,6 +50,7 @@ def test_of_a_line_and_of_no_folder(told):
     assert done.out.splitlines()[-1] == "page: artifacts/boards/history.html"
 
 
+@pytest.mark.slow
 def test_of_all_lines(told):
     (told.folder / "kensa.toml").write_text('[lines.boards]\ntrain = "acme/boards"\n[lines.glass]\ntrain = "demo"\n')
     stored_release(told.folder / "artifacts" / "boards", "v1")

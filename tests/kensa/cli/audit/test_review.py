@@ -34,6 +34,7 @@ def line(place, small_line, hidden):
     return place
 
 
+@pytest.mark.slow
 def test_publish_writes_the_table_once(line):
     decide(line.folder / "artifacts", decision(values=20), known=0)
     done = line.kensa("review", "--publish", "--by", "M. Sato", "--json")
@@ -45,6 +46,7 @@ def test_publish_writes_the_table_once(line):
     assert again.err == ("kensa: artifacts: expected decisions that dataset lacks, found none; review parts first\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "error"),
     [

@@ -18,6 +18,7 @@ def signing(place, small_line):
     return place
 
 
+@pytest.mark.slow
 def test_a_release_is_signed_and_a_standard_program_agrees(signing):
     done = signing.kensa("sign", "v1", "--key", "release.key")
     assert (done.code, done.out) == (0, "signed: v1, by artifacts/signatures/v1.sig\n")
@@ -29,6 +30,7 @@ def test_a_release_is_signed_and_a_standard_program_agrees(signing):
     assert signing.left_over() == []
 
 
+@pytest.mark.slow
 def test_the_journal_says_who_signed(signing):
     words = ("--by", "M. Sato", "--reason", "checked on lot 7")
     assert signing.kensa("sign", "v1", "--key", "release.key", *words).code == 0
@@ -64,6 +66,7 @@ def test_no_command_opens_an_unsigned_release_where_a_key_is_asked_for(signing):
     assert signing.kensa("export", "v1", "--json", *key).told["status"] == "exported"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "line"),
     [

@@ -33,6 +33,7 @@ def fill_in(folder):
         writer.writerows({**row, "answer": "defect" if defect[row["part"]] else "good"} for row in rows)
 
 
+@pytest.mark.slow
 def test_a_study_from_plan_to_verdict(run, small_line, parts, tmp_path):
     place = ["--artifacts", small_line.artifacts_path, "--folder", tmp_path / "study", "--id", "serial"]
     words = ["--parts", "40", "--inspectors", "sato, ito", "--trials", "2"]

@@ -51,6 +51,7 @@ def test_a_part_without_a_verdict(told, run):
     assert ended.err.startswith("kensa: SN-8: expected a part with a verdict in artifacts, found none")
 
 
+@pytest.mark.slow
 def test_what_people_decided_about_its_label(place):
     artifacts = place.folder / "artifacts"
     parts.release(artifacts, "v1")
