@@ -11,9 +11,11 @@ import functools
 import io
 import json
 import os
+import shutil
 import tempfile
 import urllib.request
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -158,6 +160,14 @@ def small_line(shared_folder, hidden):
         if not (config.artifacts_path / "champion.json").exists():
             assert line(hidden(), folder, config)["outcome"].status == "released"
     return config
+
+
+@pytest.fixture
+def line_copy(small_line, tmp_path):
+    """The settings of a copy of that folder, with its stages and its release, to be changed."""
+    for name in ("data_folder", "artifacts_folder"):
+        shutil.copytree(getattr(small_line, name), tmp_path / Path(getattr(small_line, name)).name)
+    return replace(small_line, data_folder=str(tmp_path / "data"), artifacts_folder=str(tmp_path / "artifacts"))
 
 
 @pytest.fixture(scope="session")

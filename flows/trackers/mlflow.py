@@ -125,13 +125,13 @@ def _log_release(
 def _tags(release: Release) -> dict[str, Any]:
     from tasks.registry.release_files import CARD_FILE  # numpy: a command that tells nobody does without
 
-    manifest, made = release.manifest, release.manifest.made or {}
+    manifest, author = release.manifest, release.manifest.made or {}
     return {
-        "mlflow.user": made.get("by"),
+        "mlflow.user": author.get("by"),
         "mlflow.source.git.commit": (manifest.git_commit or "").rstrip("+"),
         "mlflow.note.content": (release.path / CARD_FILE).read_text(encoding="utf-8"),
         "kensa.status": manifest.status,
-        "kensa.run": made.get("run"),
+        "kensa.run": author.get("run"),
         "kensa.manifest": _seal(release),
         "kensa.reasons": "; ".join(manifest.reasons),
     }

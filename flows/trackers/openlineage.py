@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CONFIGURED_BY = ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG", "OPENLINEAGE__TRANSPORT")  # beginnings of variables
 NAMESPACE = "OPENLINEAGE_NAMESPACE"  # of the job: the variable that other integrations read, too
-PRODUCER = "https://pypi.org/project/kensa-inspection"
+PRODUCER = "urn:kensa-inspection"  # a URI, as the specification asks, that leads to nobody else
 
 
 class OpenLineageHook:

@@ -76,8 +76,10 @@ def enrol_lot(
 def _left_out_scores(classifier: PrototypeClassifier, kind: str, parts: EnrolledParts) -> np.ndarray:
     """The score (n,) of each part by the good prototype that the others give."""
     others = len(parts) - 1
-    own = blended(classifier.good, prototypes_left_out(classifier, kind, parts), others / (others + PARENT_PARTS))
-    distances = classifier.distance.from_prototype(np.asarray(parts.embedded.vectors, np.float64), own)
+    prototypes = blended(
+        classifier.good, prototypes_left_out(classifier, kind, parts), others / (others + PARENT_PARTS)
+    )
+    distances = classifier.distance.from_prototype(np.asarray(parts.embedded.vectors, np.float64), prototypes)
     return classifier.score_at(distances, parts.embedded.peaks, parts.embedded.patches)
 
 
@@ -103,8 +105,8 @@ def _threshold(
         raise CannotEnrol(f"no threshold by {rule}: {error.args[0]}") from None
     value = max(before.value, min(value, float(left_out.max())))
     count = len(left_out)
-    found = {"rule": rule, "target": target, "value": value, "interval": lot.interval(value, settings.confidence)}
-    return replace(before, **found, units=count, negatives=count, refused=None, lots=None, crossed=None)
+    values = {"rule": rule, "target": target, "value": value, "interval": lot.interval(value, settings.confidence)}
+    return replace(before, **values, units=count, negatives=count, refused=None, lots=None, crossed=None)
 
 
 def deviations_in_lots(score: np.ndarray, unit: np.ndarray, of_lots: bool) -> np.ndarray:

@@ -44,6 +44,6 @@ def with_mode(classifier: PrototypeClassifier, name: str, prototype: Prototype) 
     return replace(classifier, modes=[*classifier.modes, name], prototypes=prototypes)
 
 
-def blended(good: Prototype, own: Prototype, weight: float) -> Prototype:
+def blended(good: Prototype, lot: Prototype, weight: float) -> Prototype:
     """A lot's own prototypes (n rows) drawn towards the release's (one row); weight: 0..1, that of the lot's own."""
-    return {name: (1 - weight) * value + weight * own[name] for name, value in good.items()}
+    return {name: (1 - weight) * value + weight * lot[name] for name, value in good.items()}

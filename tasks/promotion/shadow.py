@@ -150,8 +150,8 @@ def summarize(table: pa.Table, champion: LoadedRelease, challenger: LoadedReleas
     sides = zip(columns["champion"][differ], columns["challenger"][differ], strict=True)
     pairs = [f"{before} → {after}" for before, after in sides]
     names, counts = np.unique(np.array(pairs, str), return_counts=True)
-    known = np.concatenate([SplitRecords.load(side.path).seen for side in (champion, challenger)])
-    new = ~np.isin(columns["record"].astype("S32"), known)
+    seen_in_making = np.concatenate([SplitRecords.load(side.path).seen for side in (champion, challenger)])
+    new = ~np.isin(columns["record"].astype("S32"), seen_in_making)
     labelled = new & (columns["label"] != None)  # noqa: E711  elementwise
     return ShadowSummary(
         champion=champion.version,

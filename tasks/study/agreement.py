@@ -112,22 +112,22 @@ def agreement(answers: dict[str, np.ndarray], defect: np.ndarray) -> Agreement:
     return Agreement(
         parts=len(defect),
         defects=int(defect.sum()),
-        appraisals=tuple(_appraisal(name, said, defect) for name, said in answers.items()),
+        appraisals=tuple(_appraisal(name, calls, defect) for name, calls in answers.items()),
         pairs=tuple(Pair(*pair, _kappa(*(answers[name] for name in pair))) for pair in combinations(answers, 2)),
         together=_rate((same == same[:, :1]).all(axis=1)[:, None]),
     )
 
 
-def _appraisal(name: str, said: np.ndarray, defect: np.ndarray) -> Appraisal:
-    right = said == defect[:, None]
+def _appraisal(name: str, calls: np.ndarray, defect: np.ndarray) -> Appraisal:
+    right = calls == defect[:, None]
     return Appraisal(
         name=name,
-        trials=said.shape[1],
+        trials=calls.shape[1],
         effectiveness=_at_least(right.all(axis=1)[:, None], LEAST_EFFECTIVENESS),
-        misses=_at_most(~said[defect], MOST_MISSED) if defect.any() else None,
-        false_alarms=_at_most(said[~defect], MOST_FALSE_ALARMS) if not defect.all() else None,
-        kappa=_kappa(said, defect[:, None]),
-        repeatability=_rate((said == said[:, :1]).all(axis=1)[:, None]) if said.shape[1] > 1 else None,
+        misses=_at_most(~calls[defect], MOST_MISSED) if defect.any() else None,
+        false_alarms=_at_most(calls[~defect], MOST_FALSE_ALARMS) if not defect.all() else None,
+        kappa=_kappa(calls, defect[:, None]),
+        repeatability=_rate((calls == calls[:, :1]).all(axis=1)[:, None]) if calls.shape[1] > 1 else None,
     )
 
 
@@ -174,10 +174,10 @@ def _kappa(first: np.ndarray, second: np.ndarray) -> Kappa:
     sides = [np.stack([side[:, i % side.shape[1]] for i in range(trials)], axis=1) for side in (first, second)]
 
     def of(rows: np.ndarray) -> float:
-        said = [side[rows].ravel() for side in sides]
-        if len(np.unique(np.concatenate(said))) < 2:
+        calls = [side[rows].ravel() for side in sides]
+        if len(np.unique(np.concatenate(calls))) < 2:
             return math.nan
-        return float(cohen_kappa_score(*said))
+        return float(cohen_kappa_score(*calls))
 
     rows = np.arange(len(first))
     value = of(rows)

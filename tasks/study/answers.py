@@ -23,20 +23,20 @@ def inspectors_answers(plan: StudyPlan, sheets: Iterable[Path]) -> dict[str, np.
 
     Raises UnfitStudy for an answer that is missing or no such word, twice there, or of a part that is not in the plan.
     """
-    said: dict[str, dict[tuple[int, int], bool]] = {}
+    by_inspector: dict[str, dict[tuple[int, int], bool]] = {}
     places = {part.part: i for i, part in enumerate(plan.parts)}
     for sheet in sheets:
         for number, row in enumerate(read_rows(sheet), 2):
             text = (row["answer"] or "").strip().lower()
             if text:
                 key = _place(places, row, f"{sheet}, line {number}")
-                answers = said.setdefault((row["inspector"] or "").strip(), {})
+                answers = by_inspector.setdefault((row["inspector"] or "").strip(), {})
                 if text not in WORDS:
                     raise _wrong(f"{sheet}, line {number}", "good or defect", text)
                 if key in answers:
                     raise _wrong(f"{sheet}, line {number}", "one answer for a part in a trial", "another")
                 answers[key] = WORDS[text]
-    return {name: _complete(name, answers, len(places)) for name, answers in said.items()}
+    return {name: _complete(name, answers, len(places)) for name, answers in by_inspector.items()}
 
 
 def _place(places: dict[str, int], row: dict[str, str], where: str) -> tuple[int, int]:
@@ -55,13 +55,13 @@ def _wrong(where: str, expected: str, found: str) -> UnfitStudy:
 
 def _complete(name: str, answers: dict[tuple[int, int], bool], count: int) -> np.ndarray:
     trials = sorted({trial for _, trial in answers})
-    said = [[answers.get((part, trial)) for trial in trials] for part in range(count)]
-    if lacking := sum(value is None for row in said for value in row):
+    rows = [[answers.get((part, trial)) for trial in trials] for part in range(count)]
+    if lacking := sum(value is None for row in rows for value in row):
         raise UnfitStudy(
             f"{one_line(name)}: expected an answer for each part in each trial that was begun, found {lacking} "
             "without; fill them in"
         )
-    return np.array(said, bool)
+    return np.array(rows, bool)
 
 
 def release_answers(plan: StudyPlan, release: LoadedRelease, repeats: Iterable[TableSource]) -> np.ndarray:

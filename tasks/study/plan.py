@@ -177,12 +177,12 @@ def plan_study(
 
 def _candidates(source: TableSource, release: LoadedRelease) -> list[StudyPart]:
     """The labelled parts that are new to the release, each name and each map once."""
-    known = record_keys(SplitRecords.load(release.path).hash)
+    records_in_making = record_keys(SplitRecords.load(release.path).hash)
     parts: dict[str, StudyPart] = {}
     for batch in score_batches(source, release):
         for i, label in enumerate(batch.records.label):
             key = batch.records.hashes[i]
-            if label is not None and key not in known:
+            if label is not None and key not in records_in_making:
                 part = _study_part(batch, i, label != release.data.good)
                 parts.setdefault(part.part, part)
     return list({part.record: part for part in parts.values()}.values())

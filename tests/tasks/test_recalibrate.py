@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -29,16 +27,8 @@ PRICES = ("prices", "calibration_prices")
 
 
 @pytest.fixture
-def config(small_line, tmp_path):
-    """A copy of the small line, to be changed."""
-    for name in ("data_folder", "artifacts_folder"):
-        shutil.copytree(getattr(small_line, name), tmp_path / Path(getattr(small_line, name)).name)
-    return replace(small_line, data_folder=str(tmp_path / "data"), artifacts_folder=str(tmp_path / "artifacts"))
-
-
-@pytest.fixture
-def artifacts(config):
-    return config.artifacts_path
+def artifacts(line_copy):
+    return line_copy.artifacts_path
 
 
 def threshold_request(target=0.2, rule="target_fpr", cost=CostConfig()):
@@ -66,12 +56,12 @@ def test_the_same_is_made_once_and_the_champion_stays_unless_asked(artifacts):
     assert rollback(artifacts).version == "v1"
 
 
-def test_new_parts_are_judged_by_the_new_threshold(config, artifacts, hidden, tmp_path):
+def test_new_parts_are_judged_by_the_new_threshold(line_copy, artifacts, hidden, tmp_path):
     result = recalibrate(artifacts, None, threshold_request(), promote=True)
     new = source(map_column(hidden(each=40, seed=8)), tmp_path / "new")
     counts = {}
     for version in ("v1", "v2"):
-        score(new, config.artifacts_path, ScoreRequest(tmp_path / f"{version}.parquet", version=version))
+        score(new, line_copy.artifacts_path, ScoreRequest(tmp_path / f"{version}.parquet", version=version))
         counts[version] = (pq.read_table(tmp_path / f"{version}.parquet")["verdict"].to_numpy() == "good").sum()
     assert counts["v2"] < counts["v1"]
     rows = pq.read_table(tmp_path / "v2.parquet")
@@ -80,12 +70,12 @@ def test_new_parts_are_judged_by_the_new_threshold(config, artifacts, hidden, tm
 
 
 @pytest.mark.slow
-def test_a_retraining_finds_what_it_concluded_and_compares_with_a_recalibrated_champion(config, artifacts, hidden):
+def test_a_retraining_finds_what_it_concluded_and_compares_with_a_recalibrated_champion(line_copy, artifacts, hidden):
     recalibrate(artifacts, None, threshold_request(), promote=True)
-    assert find_previous_result(config, "f" * 64).release == "v1", (
+    assert find_previous_result(line_copy, "f" * 64).release == "v1", (
         "the run is known, though its release is champion no more"
     )
-    outcome = line(hidden(each=260), config.data_path.parent, config, fingerprint="e" * 64)["outcome"]
+    outcome = line(hidden(each=260), line_copy.data_path.parent, line_copy, fingerprint="e" * 64)["outcome"]
     assert outcome.comparison["version"] == "v2"
     assert outcome.champion in ("v2", "v3")
 

@@ -149,8 +149,8 @@ def _judge(repeats: list[str], reader: _Reader, folder: Path, sheets: list[Path]
     plan = StudyPlan.load(folder)
     release = reader.release(plan.release)
     tables = [reader.open(repeat, release)[0] for repeat in repeats]
-    said = {f"release {plan.release}": release_answers(plan, release, tables)}
-    return agreement(said | inspectors_answers(plan, sheets or [folder / SHEET_FILE]), plan.defect)
+    answers = {f"release {plan.release}": release_answers(plan, release, tables)}
+    return agreement(answers | inspectors_answers(plan, sheets or [folder / SHEET_FILE]), plan.defect)
 
 
 def _print_plan(result: StudyResult) -> None:
