@@ -26,6 +26,7 @@ from tasks.core.errors import DamagedLedger, UnusableFolder
 from tasks.core.files import ensure_writable
 from tasks.core.text import one_line
 
+LOCK_SECONDS = 60  # to wait for other processes that write
 REANNOUNCE_SECONDS = 600  # seconds after which an event that started no run counts as lost
 RETRY_SECONDS = 300  # seconds before a failed version is tried again
 TABLE = """
@@ -67,11 +68,9 @@ class Ledger:
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One exclusive transaction, on the disk when it returns."""
         try:
-            table = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+            table = sqlite3.connect(self.path, timeout=LOCK_SECONDS, isolation_level=None)
             try:
-                table.execute("PRAGMA journal_mode=WAL")
-                table.execute("PRAGMA synchronous=FULL")
-                table.execute("BEGIN IMMEDIATE")
+                _begin(table)
                 yield table
                 table.execute("COMMIT")
             finally:
@@ -191,6 +190,25 @@ class Ledger:
         """Everything noted, oldest first."""
         with self._writing() as table:
             return _read(table, "? IS NULL OR line = ?", (line, line))
+
+
+def _begin(table: sqlite3.Connection) -> None:
+    """Begin a transaction that no other process writes beside.
+
+    SQLite itself waits for another writer, but not while another process makes the file a write-ahead log or, as the
+    last to close it, takes that log away: then it says at once that the database is locked.
+    """
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            table.execute("PRAGMA journal_mode=WAL")
+            table.execute("PRAGMA synchronous=FULL")
+            table.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def _noted(table: sqlite3.Connection, line: str, revision: str) -> bool:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -201,6 +202,17 @@ def test_of_many_processes_exactly_one_notes_and_one_trains(tmp_path):
         told = [line[1:] for line in lines if line[0] == number]
         assert sorted(new for new, _ in told) == ["False"] * 7 + ["True"]
         assert sorted(answer for _, answer in told) == ["running"] * 7 + ["train"]
+
+
+def test_a_new_file_that_another_process_is_about_to_write_is_waited_for(tmp_path):
+    """SQLite does not wait itself where the file is no write-ahead log yet."""
+    other = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.3, other.rollback)
+    release.start()
+    assert Ledger(tmp_path).note("boards", A)
+    release.join()
+    other.close()
 
 
 def test_kill_9_in_the_middle_of_writing_loses_nothing_that_was_promised(tmp_path):
