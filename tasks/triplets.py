@@ -135,7 +135,7 @@ def _pool(train: Records, test: Records) -> Records:
 
     A record to which the two give different labels or modes is contradictory.
     """
-    _, in_train, in_test = np.intersect1d(train.hash, test.hash, assume_unique=True, return_indices=True)
+    _, in_train, in_test = np.intersect1d(train.key, test.key, assume_unique=True, return_indices=True)
     contradictory = train.contradictory.copy()
     contradictory[in_train] |= test.contradictory[in_test]
     for name in ("label", "mode"):
@@ -182,7 +182,7 @@ def _units(records: Records) -> tuple[np.ndarray, str]:
 
 def _held_out(test: Records, train: Records) -> tuple[Records, dict[str, int]]:
     """The test records with a known mode that the training source shares neither by record nor by group."""
-    same = np.isin(test.hash, train.hash)
+    same = np.isin(test.key, train.key)
     grouped = np.isin(test.group, train.group[train.group != ""]) & ~same
     shared = same | grouped
     unknown = ~np.isin(test.mode, train.mode) & ~shared

@@ -33,6 +33,7 @@ FLOORS = [
     {"imaging"},
     {"data"},
     {"sources"},
+    {"caching"},
     {"model"},
     {"provenance"},
     {"registry"},

@@ -71,6 +71,17 @@ def replace_durably(draft: Path, place: Path) -> None:
     sync_to_disk(place.parent)
 
 
+def link_or_copy(file: Path, name: Path) -> None:
+    """Another name for a file that is not changed any more; a copy where the disk has no links."""
+    name.unlink(missing_ok=True)
+    try:
+        name.hardlink_to(file)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(file, name)
+
+
 def append_durably(path: Path, size: int, content: bytes) -> None:
     """Write after the first `size` bytes, which are whole entries, and bring everything to the disk."""
     is_new = not path.exists()

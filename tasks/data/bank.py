@@ -13,13 +13,13 @@ numpy and the standard library alone, so that a training box needs neither Prefe
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from tasks.core.files import link_or_copy
 from tasks.data.split import PARTS
 
 
@@ -52,7 +52,7 @@ class Bank:
         if maps is None:
             write_maps(folder / "maps.npy", [self.maps], self.maps.shape)
         elif maps != folder / "maps.npy":
-            _share(maps, folder / "maps.npy")
+            link_or_copy(maps, folder / "maps.npy")
         np.save(folder / "anchors.npy", self.anchors)
         triplets = {f"triplets_{part}": rows.astype(np.int32) for part, rows in self.triplets.items()}
         np.savez(
@@ -75,14 +75,6 @@ def write_maps(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int])
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
         for block in blocks:
             file.write(np.ascontiguousarray(block, "<f4"))
-
-
-def _share(file: Path, name: Path) -> None:
-    """A hard link to a file that is not changed any more; a copy where the disk has no links."""
-    try:
-        name.hardlink_to(file)
-    except OSError:
-        shutil.copyfile(file, name)
 
 
 def evenly_spread(rows: np.ndarray, most: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import math
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.config.run import DataConfig
-from tasks.data.schema import MapBlock, TableLayout
+from tasks.data.schema import VALUE_COLUMN, MapBlock, TableLayout
 
 PLACE_KEYS = (b"kensa.file", b"kensa.row")  # of a batch's metadata: the file, and the row of the first record there
 
@@ -41,6 +41,11 @@ class DecodedBlock:
     def hashes(self) -> list[bytes]:
         """The 16-byte BLAKE2b hash of each row's float32 values, which identifies a record."""
         return [hashlib.blake2b(row, digest_size=16).digest() for row in self.maps]
+
+    @functools.cached_property
+    def finite(self) -> np.ndarray:
+        """Whether all values of each row are finite, (rows,) bool."""
+        return np.isfinite(self.maps).all(axis=1)
 
 
 def decode(batch: pa.RecordBatch, layout: TableLayout, data: DataConfig) -> Iterator[DecodedBlock]:
@@ -69,6 +74,38 @@ def _ids(batch: pa.RecordBatch, block: MapBlock) -> list[str | None]:
 def at_place(batch: pa.RecordBatch, file: str, row: int) -> pa.RecordBatch:
     """The batch, which knows the file that it comes from and the row of its first record there, from 0."""
     return batch.replace_schema_metadata(dict(zip(PLACE_KEYS, (file, str(row)), strict=True)))
+
+
+def complete(
+    batches: Iterable[pa.RecordBatch],
+    columns: Sequence[str],
+    file: str,
+    class_names: dict[str, list[str]],
+    first: int = 0,
+) -> Iterator[pa.RecordBatch]:
+    """The batches of a file with all columns, which know their place: the first begins at the file's row `first`."""
+    for batch in batches:
+        yield at_place(_complete(batch, columns, class_names), file, first)
+        first += batch.num_rows
+
+
+def _complete(batch: pa.RecordBatch, columns: Sequence[str], class_names: dict[str, list[str]]) -> pa.RecordBatch:
+    """The batch with all columns: nulls for those that are missing, names in place of the codes of classes."""
+    arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
+    for name in columns:
+        array = arrays.get(name)
+        if array is None or (pa.types.is_null(array.type) and name != "map"):
+            arrays[name] = pa.nulls(batch.num_rows, pa.float32() if VALUE_COLUMN.fullmatch(name) else pa.string())
+        elif name in class_names:
+            arrays[name] = pa.array([_class_name(code, class_names[name]) for code in array.to_pylist()], pa.string())
+    return pa.RecordBatch.from_arrays([arrays[name] for name in columns], list(columns))
+
+
+def _class_name(code: int | None, names: list[str]) -> str | None:
+    """The name of a code; None for −1, which stands for no class."""
+    if code is None or code < 0:
+        return None
+    return names[code] if code < len(names) else str(code)
 
 
 def slices(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:

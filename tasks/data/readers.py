@@ -5,7 +5,7 @@ Memory is that of a few batches. Values are numbers, labels, modes and groups ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from tasks.core.results import DownloadedSource, Finding
 from tasks.core.text import one_line
 from tasks.data.card import read_card
 from tasks.data.csv_files import csv_schema, has_rows, read_csv
-from tasks.data.decode import at_place, slices
+from tasks.data.decode import complete, slices
 from tasks.data.json_files import read_json
 from tasks.data.limits import require_bounded, require_max_rows
 from tasks.data.listing import Listing, list_tables, table_kind
@@ -41,7 +41,7 @@ Batches = Iterator[pa.RecordBatch]
 class TableSource:
     """A source's columns, its batches of at most BATCH_ROWS records, read on demand, and how its files were chosen.
 
-    `unread`: files that look like data and are left out, each with the reason.
+    `unread`: files that look like data and are left out, each with the reason. `files` have rows; `columns` are read.
     """
 
     name: str
@@ -49,13 +49,15 @@ class TableSource:
     batches: Batches
     findings: tuple[Finding, ...] = ()
     unread: tuple[str, ...] = ()
+    files: tuple[TableFile, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class TableFile:
     """One file: its name, its columns, whether it has records, and how to read some columns of it.
 
-    `class_names`: for columns of codes 0, 1, … what they stand for.
+    `class_names`: for columns of codes 0, 1, … what they stand for. `path`: None for what is in no file.
     """
 
     name: str
@@ -63,6 +65,7 @@ class TableFile:
     has_rows: bool
     read: Callable[[list[str]], Batches]
     class_names: dict[str, list[str]]
+    path: Path | None = None
 
 
 Opened = tuple[list[TableFile], dict[str, str]]
@@ -78,7 +81,7 @@ def open_source(
     source = downloaded.resolved.source
     files: list[TableFile] = []
     unread: dict[str, str] = {}
-    with _translate_reader_errors(source):
+    with translate_reader_errors(source):
         for part in downloaded.parts or (downloaded,):
             prefix = f"{part.resolved.source}: " if downloaded.parts and part.names is None else ""
             part_files, part_unread = _open_part(part, data, held_out, option)
@@ -118,7 +121,7 @@ def _open_files(
 ) -> list[TableFile]:
     _require_whole(folder, names)
     require_bounded([folder / name for name in names], source, data)
-    return [_open_file(folder, name, class_names) for name in names]
+    return [open_file(folder, name, class_names) for name in names]
 
 
 def _require_whole(folder: Path, names: tuple[str, ...]) -> None:
@@ -136,12 +139,14 @@ def _require_whole(folder: Path, names: tuple[str, ...]) -> None:
                 raise UnreadableSource(f"{folder}: {name} is no whole Parquet file: {one_line(error)}") from None
 
 
-def _open_file(folder: Path, name: str, class_names: dict[str, list[str]]) -> TableFile:
+def open_file(folder: Path, name: str, class_names: dict[str, list[str]]) -> TableFile:
+    """A table below a folder; class_names: of its columns of codes, as far as the file does not name them itself."""
     path = folder / name
     openers = {"parquet": _open_parquet, "arrow": _open_arrow, "json": _open_json}
     schema, rows, read = openers.get(table_kind(name) or "", _open_csv)(path, name)
     names = {**class_names, **names_of_classes(schema)}
-    return TableFile(name, schema, rows, read, {column: names[column] for column in names if _is_coded(schema, column)})
+    coded = {column: names[column] for column in names if _is_coded(schema, column)}
+    return TableFile(name, schema, rows, read, coded, path)
 
 
 def _is_coded(schema: pa.Schema, column: str) -> bool:
@@ -153,12 +158,17 @@ def _open_parquet(path: Path, name: str) -> tuple[pa.Schema, bool, Callable[[lis
     reader = pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER_BYTES)
 
     def read(columns: list[str]) -> Batches:
-        if text := find_oversized_text(path, columns):  # packed once, it may be repeated to gigabytes
-            expected = f"expected texts of at most {MAX_TEXT_BYTES:,} bytes"
-            raise UnreadableSource(f"{name}: {expected}, found {text}; shorten it")
+        require_short_texts(path, name, columns)
         return reader.iter_batches(BATCH_ROWS, columns=columns)
 
     return reader.schema_arrow, reader.metadata.num_rows > 0, read
+
+
+def require_short_texts(path: Path, name: str, columns: Sequence[str]) -> None:
+    """Raise UnreadableSource for a text of a Parquet file that, packed once, may be repeated to gigabytes."""
+    if text := find_oversized_text(path, list(columns)):
+        expected = f"expected texts of at most {MAX_TEXT_BYTES:,} bytes"
+        raise UnreadableSource(f"{name}: {expected}, found {text}; shorten it")
 
 
 def _open_arrow(path: Path, name: str) -> tuple[pa.Schema, bool, Callable[[list[str]], Batches]]:
@@ -214,7 +224,7 @@ def _merge(files: list[TableFile], unread: dict[str, str], source: str, data: Da
     findings = (*_files_read(unread, len(filled)), *_columns_in_all(filled, columns))
     batches = _read_all(filled, columns, source, data)
     named = tuple(f"{name} ({reason})" for name, reason in unread.items())
-    return TableSource(source, schema, batches, findings, named)
+    return TableSource(source, schema, batches, findings, named, tuple(filled), tuple(columns))
 
 
 def _with_names(file: TableFile) -> pa.Schema:
@@ -254,32 +264,13 @@ def _columns_in_all(files: list[TableFile], columns: list[str]) -> Iterator[Find
 
 def _read_all(files: list[TableFile], columns: list[str], source: str, data: DataConfig) -> Batches:
     rows = 0
-    with _translate_reader_errors(source):
+    with translate_reader_errors(source):
         for file in files:
-            present, before = set(file.schema.names), rows
-            for batch in file.read([name for name in columns if name in present]):
-                complete = at_place(_complete(batch, columns, file.class_names), file.name, rows - before)
+            present = set(file.schema.names)
+            batches = file.read([name for name in columns if name in present])
+            for batch in complete(batches, columns, file.name, file.class_names):
                 require_max_rows(rows := rows + batch.num_rows, source, data)
-                yield from slices(complete, BATCH_ROWS)
-
-
-def _complete(batch: pa.RecordBatch, columns: list[str], class_names: dict[str, list[str]]) -> pa.RecordBatch:
-    """The batch with all columns: nulls for those that are missing, names in place of the codes of classes."""
-    arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
-    for name in columns:
-        array = arrays.get(name)
-        if array is None or (pa.types.is_null(array.type) and name != "map"):
-            arrays[name] = pa.nulls(batch.num_rows, pa.float32() if VALUE_COLUMN.fullmatch(name) else pa.string())
-        elif name in class_names:
-            arrays[name] = pa.array([_class_name(code, class_names[name]) for code in array.to_pylist()], pa.string())
-    return pa.RecordBatch.from_arrays([arrays[name] for name in columns], columns)
-
-
-def _class_name(code: int | None, names: list[str]) -> str | None:
-    """The name of a code; None for −1, which stands for no class."""
-    if code is None or code < 0:
-        return None
-    return names[code] if code < len(names) else str(code)
+                yield from slices(batch, BATCH_ROWS)
 
 
 def _demo_file() -> TableFile:
@@ -290,7 +281,7 @@ def _demo_file() -> TableFile:
 
 
 @contextmanager
-def _translate_reader_errors(source: str) -> Iterator[None]:
+def translate_reader_errors(source: str) -> Iterator[None]:
     """Raise UnreadableSource, in one line, for what the readers raise."""
     try:
         yield

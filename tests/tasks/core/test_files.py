@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import math
@@ -20,6 +21,7 @@ from tasks.core.files import (
     ensure_writable,
     file_digest,
     is_locked,
+    link_or_copy,
     write_json,
 )
 
@@ -140,3 +142,22 @@ def test_a_file_is_locked_while_a_process_holds_its_lock(tmp_path):
         fcntl.flock(file, fcntl.LOCK_EX)
         assert is_locked(path)
     assert not is_locked(path)
+
+
+def test_a_file_gets_another_name_or_a_copy(tmp_path, monkeypatch):
+    """A link where the disk has them; what was there under the name is replaced."""
+    file, name = tmp_path / "file", tmp_path / "name"
+    file.write_text("content")
+    name.write_text("old")
+    link_or_copy(file, name)
+    assert file.samefile(name)
+    with pytest.raises(FileNotFoundError):
+        link_or_copy(tmp_path / "missing", name)
+
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    link_or_copy(file, name)
+    assert not file.samefile(name)
+    assert name.read_text() == "content"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +11,12 @@ import pyarrow as pa
 import pytest
 from support import inspected_parts as parts
 
+from tasks.caching.assembly import CacheTables
+from tasks.caching.pieces import decode_all, write_tables
 from tasks.config.run import DataConfig
 from tasks.data.checks import DataChecks
-from tasks.data.decode import decode
 from tasks.data.schema import detect_layout
+from tasks.sources.decided_labels import LabelOverlay
 
 Findings = dict[str, tuple[str, str]]
 
@@ -20,10 +24,12 @@ Findings = dict[str, tuple[str, str]]
 def findings(table: pa.Table, data: DataConfig = parts.DATA, batch: int = 1000) -> Findings:
     """Name → verdict and notes of all checks, as the cache makes them."""
     layout = detect_layout(table.schema, data)
-    checks = DataChecks(layout, data)
-    for rows in table.to_batches(max_chunksize=batch):
-        checks.update(list(decode(rows, layout, data)))
-    results = [*layout.findings, *checks.result()]
+    with tempfile.TemporaryDirectory() as folder:
+        blocks = decode_all(table.to_batches(max_chunksize=batch), layout, data, LabelOverlay({}))
+        tables = CacheTables(Path(folder))
+        tables.move(write_tables(Path(folder) / ".read", blocks, layout, data, 1000))
+        records = tables.close()
+    results = [*layout.findings, *DataChecks(layout, data, tables.values, records).result()]
     assert len({finding.name for finding in results}) == len(results)
     return {finding.name: (finding.verdict, finding.notes) for finding in results}
 

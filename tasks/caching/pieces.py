@@ -1,0 +1,208 @@
+"""The pieces of a source: some row groups or files of it, each of which becomes tables of the cache by itself.
+
+A piece is a sealed folder. A worker that dies costs the piece that it was at; the pieces before it are there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.caching.tables import TableWriter
+from tasks.config.run import DataConfig
+from tasks.core.files import digest_of, draft_prefix
+from tasks.core.json_form import Json
+from tasks.core.progress import RecordCounter
+from tasks.core.stages import get_or_make_stage, stage_folder
+from tasks.data.checks import LabelAndMode, ValueCounts
+from tasks.data.decode import DecodedBlock, complete, decode, slices
+from tasks.data.listing import table_kind
+from tasks.data.readers import (
+    BATCH_ROWS,
+    BUFFER_BYTES,
+    TableFile,
+    TableSource,
+    open_file,
+    require_short_texts,
+    translate_reader_errors,
+)
+from tasks.data.schema import TableLayout, detect_layout
+from tasks.sources.decided_labels import DecidedLabel, LabelOverlay
+
+PIECE_STAGE = "piece"
+PIECE_ROWS = 1 << 18  # and of a table; the memory of a piece is that of so many hashes
+VALUE_BYTES = 4
+OVERLAY_KEYS = ("seen", "changed")
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """A file of a source, or the row groups `groups` of a Parquet file, which begin at its row `first`."""
+
+    path: Path
+    name: str
+    class_names: dict[str, list[str]]
+    groups: tuple[int, ...] | None = None
+    first: int = 0
+
+    def batches(self, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+        """Its batches with these columns, each of which knows its place."""
+        if self.groups is None:
+            file = open_file(self.path.parent, self.path.name, self.class_names)
+            batches = file.read([name for name in columns if name in set(file.schema.names)])
+        else:
+            if 0 in self.groups:  # all of them are checked at once
+                require_short_texts(self.path, self.name, columns)
+            reader = pq.ParquetFile(self.path, pre_buffer=False, buffer_size=BUFFER_BYTES)
+            present = [name for name in columns if name in set(reader.schema_arrow.names)]
+            batches = reader.iter_batches(BATCH_ROWS, row_groups=self.groups, columns=present)
+        for batch in complete(batches, columns, self.name, self.class_names, self.first):
+            yield from slices(batch, BATCH_ROWS)
+
+
+@dataclass(frozen=True)
+class PieceRequest:
+    """What a worker needs to make a piece: what it reads, how, and below which folder it writes.
+
+    digest: names the piece; rows: of a table; decided: the labels that people decided.
+    """
+
+    parts: tuple[FilePart, ...]
+    digest: str
+    source: str
+    columns: tuple[str, ...]
+    layout: TableLayout
+    data: DataConfig
+    decided: dict[bytes, DecidedLabel]
+    root: Path
+    rows: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The tables of a piece in a folder, and what was counted while they were written.
+
+    pairs: the label and mode that each code of its keys stands for; seen, changed: as in LabelOverlay.
+    """
+
+    folder: Path
+    values: ValueCounts
+    pairs: list[LabelAndMode]
+    tables: int
+    seen: set[bytes] = field(default_factory=set)
+    changed: set[bytes] = field(default_factory=set)
+
+
+def write_piece(request: PieceRequest) -> Piece:
+    """The piece as a sealed folder, made unless it is there already. Raises UnreadableSource."""
+    overlay = LabelOverlay(request.decided)
+
+    def make(draft: Path) -> Json:
+        with translate_reader_errors(request.source):
+            batches = (batch for part in request.parts for batch in part.batches(request.columns))
+            blocks = decode_all(batches, request.layout, request.data, overlay)
+            piece = write_tables(draft, blocks, request.layout, request.data, request.rows)
+        facts = {"values": asdict(piece.values), "pairs": piece.pairs, "tables": piece.tables}
+        return facts | {name: sorted(key.hex() for key in getattr(overlay, name)) for name in OVERLAY_KEYS}
+
+    stage = get_or_make_stage(request.root, PIECE_STAGE, request.digest, make)
+    facts = stage.facts
+    keys = {name: {bytes.fromhex(key) for key in facts[name]} for name in OVERLAY_KEYS}
+    pairs = [(label, mode) for label, mode in facts["pairs"]]
+    return Piece(Path(stage.path), ValueCounts.from_json(facts["values"]), pairs, facts["tables"], **keys)
+
+
+def decode_all(
+    batches: Iterable[pa.RecordBatch], layout: TableLayout, data: DataConfig, overlay: LabelOverlay
+) -> Iterator[list[DecodedBlock]]:
+    """The blocks of each batch, with the labels that people decided."""
+    return ([overlay.relabel(block) for block in decode(batch, layout, data)] for batch in batches)
+
+
+def write_tables(
+    folder: Path,
+    blocks: Iterable[list[DecodedBlock]],
+    layout: TableLayout,
+    data: DataConfig,
+    rows: int | None = None,
+    progress: RecordCounter | None = None,
+) -> Piece:
+    """Count the blocks of all batches, and write them into a new or empty folder where the columns are fit.
+
+    rows: of a table, by default PIECE_ROWS.
+    """
+    folder.mkdir(exist_ok=True)
+    writer = TableWriter(folder, layout, data.rows * data.cols, rows or PIECE_ROWS)
+    for batch in blocks:
+        writer.add(batch)
+        if progress is not None:
+            progress.update(writer.counts.rows)
+    writer.close()
+    return Piece(folder, writer.counts, list(writer.pairs), writer.tables)
+
+
+def request_pieces(
+    table: TableSource, data: DataConfig, overlay: LabelOverlay, root: Path, digest: str
+) -> list[PieceRequest]:
+    """The pieces of the cache `digest` below `root`, in the source's order: about PIECE_ROWS records each.
+
+    A piece has at least a row group or a file. There are none where a source is not divided: a small one, or wide
+    triplets, each of which names rows of one table.
+    """
+    layout = detect_layout(table.schema, data)
+    if not layout.fit or len(layout.blocks) > 1 or any(file.path is None for file in table.files):
+        return []
+    pieces = list(_grouped(_parts(table, data, PIECE_ROWS), PIECE_ROWS))
+    shared = (table.name, table.columns, layout, data, overlay.decided, root, PIECE_ROWS)
+    named = ((parts, digest_of(PIECE_STAGE, digest, number, PIECE_ROWS)) for number, parts in enumerate(pieces))
+    return [PieceRequest(parts, name, *shared) for parts, name in named] if len(pieces) > 1 else []
+
+
+def _grouped(parts: Iterable[tuple[FilePart, float]], rows: int) -> Iterator[tuple[FilePart, ...]]:
+    """Parts with their numbers of rows, joined to pieces of at most `rows`; a larger part is a piece alone."""
+    piece: list[FilePart] = []
+    size = 0.0
+    for part, count in parts:
+        if piece and size + count > rows:
+            yield tuple(piece)
+            piece, size = [], 0.0
+        piece.append(part)
+        size += count
+    yield tuple(piece)
+
+
+def remove_pieces(requests: Sequence[PieceRequest]) -> None:
+    """Remove the folders of pieces. One that is half removed never has the name of a whole one."""
+    for number, request in enumerate(requests):
+        folder = stage_folder(request.root, PIECE_STAGE, request.digest)
+        going = folder.with_name(f"{draft_prefix(PIECE_STAGE)}{number}")
+        with contextlib.suppress(FileNotFoundError):  # another process that made the same cache was first
+            shutil.rmtree(folder.rename(going), ignore_errors=True)
+
+
+def _parts(table: TableSource, data: DataConfig, rows: int) -> Iterator[tuple[FilePart, float]]:
+    """The parts of all files, and about how many records each has."""
+    for file in table.files:
+        if table_kind(file.path.name) == "parquet":
+            yield from _row_groups(file, rows)
+        else:
+            weight = file.path.stat().st_size / (data.rows * data.cols * VALUE_BYTES)
+            yield FilePart(file.path, file.name, file.class_names), weight
+
+
+def _row_groups(file: TableFile, rows: int) -> Iterator[tuple[FilePart, float]]:
+    metadata = pq.read_metadata(file.path)
+    first, begin, size = 0, 0, 0
+    for group in range(metadata.num_row_groups):
+        size += metadata.row_group(group).num_rows
+        last = group + 1 == metadata.num_row_groups
+        if last or size + metadata.row_group(group + 1).num_rows > rows:
+            groups = tuple(range(begin, group + 1))
+            yield FilePart(file.path, file.name, file.class_names, groups, first), size
+            first, begin, size = first + size, group + 1, 0
