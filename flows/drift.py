@@ -80,9 +80,8 @@ def _new_parts(line: ProductLine, source: str | None, config: str | None, part: 
 def _check_line(line: ProductLine, parts: NewPartsSource, release: str | None, out: str) -> DriftResult:
     downloaded = steps.download(steps.resolve(parts.source, None, line.config.data_path))
     page = Path(out) / f"{line.name}.html"
-    result = steps.drift(
-        downloaded, line.config.artifacts_path, page, version=release, config=parts.config, part=parts.part
-    )
+    words = {"config": parts.config, "part": parts.part, "dask": line.config.engine.dask}
+    result = steps.drift(downloaded, line.config.artifacts_path, page, version=release, **words)
     publish_drift(result, line)
     if line.shadow and release is None:
         _judge_beside(downloaded, line, parts)
@@ -94,6 +93,6 @@ def _check_line(line: ProductLine, parts: NewPartsSource, release: str | None, o
 def _judge_beside(downloaded: DownloadedSource, line: ProductLine, parts: NewPartsSource) -> None:
     """Let the champion and the model beside it judge the new parts."""
     artifacts = line.config.artifacts_path
-    words = {"config": parts.config, "part": parts.part}
+    words = {"config": parts.config, "part": parts.part, "dask": line.config.engine.dask}
     request = ScoreRequest(artifacts / "shadow" / "verdicts.parquet", shadow=True, **words)
     publish_shadow(steps.score(downloaded, artifacts, request), artifacts, line.name, line.config.report.language)

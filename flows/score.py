@@ -46,13 +46,14 @@ def score(
     """
     steps.log_known_errors_in_one_line()
     with guarded_run():
-        data, releases, language, shadow = Path(DATA_FOLDER), Path(ARTIFACTS_FOLDER), "en", False
+        data, releases, language, shadow, dask = Path(DATA_FOLDER), Path(ARTIFACTS_FOLDER), "en", False, None
         if line:
             run, shadow = read_lines()[line].config, read_lines()[line].shadow
+            dask = run.engine.dask
             data, releases, language = run.data_path, run.artifacts_path, run.report.language
         page = Path(out).with_suffix(".html")
-        words = {"config": config, "part": part, "good": good}
-        request = ScoreRequest(out=Path(out), page=page, version=release, against=against, shadow=shadow, **words)
+        words = {"config": config, "part": part, "good": good, "shadow": shadow, "dask": dask}
+        request = ScoreRequest(out=Path(out), page=page, version=release, against=against, **words)
         result = steps.score(steps.download(steps.resolve(source, None, data)), releases, request)
         publish_verdicts(result, line, language)
         publish_shadow(result, releases, line, language)

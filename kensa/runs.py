@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kensa.libraries import set_defaults
+from tasks.config.fields import require_cluster_address
 from tasks.config.overrides import apply_overrides
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER, RunConfig
 from tasks.core.errors import LimitedMemory, SourceUnreachable
@@ -168,6 +169,7 @@ def score(
     id: str | None = None,  # the setting's name
     language: str | None = None,
     shadow: bool = False,
+    dask: str | None = None,
     artifacts: str | Path = ARTIFACTS_FOLDER,
 ) -> ScoreResult:
     """Write the verdict on every record of a source to a Parquet file; the same as `kensa score`.
@@ -186,6 +188,8 @@ def score(
             training source, else file and row.
         language: en or ja, the language of the report; the release's own by default.
         shadow: Whether the champion's candidate or challenger judges the records beside it.
+        dask: A Dask scheduler whose workers judge the records, such as tcp://127.0.0.1:8786, or local:2 for two
+            processes of this machine.
         artifacts: The folder of the releases.
 
     Returns:
@@ -200,8 +204,9 @@ def score(
     from tasks.registry.champion import select_release
 
     page = None if report is None else Path(report)
-    words = {"config": config, "part": part, "good": good, "id": id}
-    request = ScoreRequest(Path(out), page, version=release, against=against, language=language, shadow=shadow, **words)
+    require_cluster_address(dask, "dask")
+    words = {"config": config, "part": part, "good": good, "id": id, "shadow": shadow, "dask": dask}
+    request = ScoreRequest(Path(out), page, version=release, against=against, language=language, **words)
     with Heartbeat("score"):
         parts = download(resolve(join_sources(source), None, Path(DATA_FOLDER)))
         select_release(Path(artifacts), release)  # before the libraries, which take seconds

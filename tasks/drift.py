@@ -31,6 +31,7 @@ def drift(
     language: str | None = None,
     config: str | None = None,
     part: str | None = None,
+    dask: str | None = None,
 ) -> DriftResult:
     """Compare a source's records, in their order, with a release's reference, and write the HTML file `page`.
 
@@ -38,7 +39,8 @@ def drift(
     second day on its own earlier days judge, and records that they have counted are left out, too.
 
     version: a release such as v3, by default the champion; language: of the page, by default the release's own;
-    config, part: of the source, where it has several.
+    config, part: of the source, where it has several; dask: workers that judge the records
+    (tasks/workers/cluster.py).
     Raises what loading a release and reading a source do, MissingStage for a release of an earlier version whose record
     bank is gone, and NothingToCompare for fewer than MIN_MAPS new records.
     """
@@ -48,7 +50,7 @@ def drift(
     history = load_history(artifacts, release, pinned.source, pinned.revision, config, part)
     collector = NewPartsCollector(release, history.seen.tolist())
     parts = open_parts(source, release, config, part)
-    for batch in score_batches(parts, release):
+    for batch in score_batches(parts, release, dask):
         collector.update(batch)
     new = collector.result()
     _require_enough(pinned.source, new, collector, reference)

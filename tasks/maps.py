@@ -8,9 +8,10 @@ README.md        what the maps were made from, and how
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,10 @@ from tasks.imaging.standard import (
     read_standard,
     write_standard,
 )
+from tasks.workers.cluster import map_pieces
 
 GROUP_ROWS = 512  # of a row group
+PIECE_PHOTOS = 16  # that one worker measures at once
 SHEET_PHOTOS = 6
 MAX_UNREGISTERED = 0.1  # share of the photographs; with more, something is wrong with the camera or the standard
 
@@ -45,21 +48,23 @@ def make_maps(
     options: MapOptions,
     good: str = "good",
     max_unregistered: float = MAX_UNREGISTERED,
+    dask: str | None = None,
 ) -> MapsResult:
     """Write the source `out`, a new folder, from photographs and a standard.
 
     `standard` is a folder of photographs of good parts, or one (or a file) that holds a `standard.npz`, whose
-    settings then replace `options`; `good` is the subfolder of good parts. Raises MissingExtra, UnreadablePhotos, also
-    for more than the share `max_unregistered` without registration, UnfitStandard, and UnusableFolder where `out`
-    holds something.
+    settings then replace `options`; `good` is the subfolder of good parts; `dask`: workers that see the photographs
+    under the same path (tasks/workers/cluster.py). Raises MissingExtra, UnreadablePhotos, also for more than the share
+    `max_unregistered` without registration, UnfitStandard, and UnusableFolder where `out` holds something.
     """
     require_opencv()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UnusableFolder(f"{out}: expected a new or an empty folder, found something in it; choose another --out")
     listed = list_photos(photos, good)
     measure = _standard(standard, options, good)
+    listed = [replace(photo, path=photo.path.resolve()) for photo in listed]
     with scratch_folder(ensure_writable(out.parent), "maps") as draft:
-        written = _write_maps(listed, measure, draft)
+        written = _write_maps(listed, measure, draft, dask)
         _require_registered(photos, written.unregistered, len(listed), max_unregistered)
         write_standard(measure, draft)
         _draw(written.sheet, measure, draft)
@@ -104,23 +109,48 @@ class _WrittenMaps:
     sheet: list[tuple[str, MeasuredPhoto]] = field(default_factory=list)
 
 
-def _write_maps(photos: list[Photo], standard: Standard, draft: Path) -> _WrittenMaps:
+def _write_maps(photos: list[Photo], standard: Standard, draft: Path, dask: str | None) -> _WrittenMaps:
     written, progress = _WrittenMaps(), RecordCounter("mapped")
     on_sheet = {photos[i].name for i in np.linspace(0, len(photos) - 1, min(SHEET_PHOTOS, len(photos))).astype(int)}
     schema = _schema(photos, standard.options)
     with pq.ParquetWriter(draft / "maps.parquet", schema, use_dictionary=False) as writer:
+        pieces = [tuple(photos[start : start + PIECE_PHOTOS]) for start in range(0, len(photos), PIECE_PHOTOS)]
+        measured = itertools.chain.from_iterable(map_pieces(_Measure(standard, frozenset(on_sheet)), pieces, dask))
         for start in range(0, len(photos), GROUP_ROWS):
-            group = photos[start : start + GROUP_ROWS]
-            rows = []
-            for photo in group:
-                measured = standard.to_map(photo)
-                rows.append((measured.map.ravel(), measured.alignment.registered))
+            group, rows = photos[start : start + GROUP_ROWS], []
+            for photo, row in zip(group, measured, strict=False):
+                rows.append(row)
                 written.modes[photo.mode or "unlabelled"] += 1
-                written.unregistered += [] if measured.alignment.registered else [photo.name]
-                written.sheet += [(photo.name, measured)] if photo.name in on_sheet else []
+                written.unregistered += [] if row.registered else [photo.name]
+                written.sheet += [(photo.name, row.measured)] if row.measured else []
+                progress.update(start + len(rows))
             writer.write_table(_table(group, rows, schema))
-            progress.update(start + len(group))
     return written
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A photograph's map (values,), whether it was registered, and all that was measured where the sheet shows it."""
+
+    map: np.ndarray
+    registered: bool
+    measured: MeasuredPhoto | None
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """Measures some photographs against the standard, here or on a worker."""
+
+    standard: Standard
+    on_sheet: frozenset[str]
+
+    def __call__(self, photos: tuple[Photo, ...]) -> list[_Row]:
+        return [self._row(photo) for photo in photos]
+
+    def _row(self, photo: Photo) -> _Row:
+        measured = self.standard.to_map(photo)
+        kept = measured if photo.name in self.on_sheet else None
+        return _Row(measured.map.ravel(), measured.alignment.registered, kept)
 
 
 def _schema(photos: list[Photo], options: MapOptions) -> pa.Schema:
@@ -133,15 +163,15 @@ def _schema(photos: list[Photo], options: MapOptions) -> pa.Schema:
     return pa.schema([*fields, ("file", pa.string()), ("registered", pa.bool_())])
 
 
-def _table(photos: list[Photo], rows: list[tuple[np.ndarray, bool]], schema: pa.Schema) -> pa.Table:
-    values = pa.array(np.concatenate([values for values, _ in rows]))
+def _table(photos: list[Photo], rows: list[_Row], schema: pa.Schema) -> pa.Table:
+    values = pa.array(np.concatenate([row.map for row in rows]))
     columns = {
         "map": pa.FixedSizeListArray.from_arrays(values, schema.field("map").type.list_size),
         "label": [photo.label for photo in photos],
         "fmode": [photo.mode for photo in photos],
         "group": [photo.group for photo in photos],
         "file": [photo.name for photo in photos],
-        "registered": [registered for _, registered in rows],
+        "registered": [row.registered for row in rows],
     }
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 

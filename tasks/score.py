@@ -59,7 +59,7 @@ def score(source: DownloadedSource, artifacts: Path, request: ScoreRequest) -> S
     with scratch_folder(ensure_writable(request.out.parent), "verdicts") as draft:
         metadata = file_metadata(source.resolved, release, against, parts.unread)
         as_csv = request.out.suffix.lower() == ".csv"
-        collected = _collect(parts, metadata, release, (against, challenger), draft, as_csv)
+        collected = _collect(parts, metadata, release, (against, challenger), draft, as_csv, request.dask)
         result = replace(_to_result(source, release, request, collected), unread=parts.unread)
         if request.page is not None:
             _write_page(release, against, request, collected, result, draft / "page.html")
@@ -143,6 +143,7 @@ def _collect(
     others: tuple[LoadedRelease | None, LoadedRelease | None],
     draft: Path,
     as_csv: bool,
+    dask: str | None,
 ) -> Collected:
     """Score all batches of the source into the draft's tables; as_csv: the verdicts, whatever the file's name says.
 
@@ -167,7 +168,7 @@ def _collect(
         flips = against and FlipCollector(release, against, table("flips.parquet", FLIPS_SCHEMA))
         shadow = challenger and ShadowCollector(release, challenger)
         collectors = [verdicts, labelled, examples, *filter(None, (flips, shadow))]
-        for batch in score_batches(parts, release):
+        for batch in score_batches(parts, release, dask):
             for collector in collectors:
                 collector.update(batch)
     return Collected(

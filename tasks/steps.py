@@ -28,8 +28,8 @@ from tasks.config.search_space import Trial
 from tasks.core.errors import KensaError, TrialFailed
 from tasks.core.progress import step_line
 from tasks.core.results import CachedSource, Fold, Stage
-from tasks.core.worker_process import WorkerProcess
 from tasks.trial import run_trial as trial_stage
+from tasks.workers.child_process import WorkerProcess
 
 
 def lazy(target: str) -> Callable[..., Any]:

@@ -137,6 +137,15 @@ def hidden():
     return make
 
 
+@pytest.fixture(scope="module")
+def workers():
+    """The address of a Dask scheduler with two workers of this machine."""
+    from tasks.workers.cluster import connected
+
+    with connected("local:2", "--dask") as client:
+        yield client.scheduler.address
+
+
 @pytest.fixture(scope="session")
 def small_config():
     """Makes the configuration of a retraining of a source with the settings of `SMALL`, as `Place.kensa` has it."""

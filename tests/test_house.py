@@ -30,6 +30,7 @@ STEPS = {
 FLOORS = [
     {"core"},
     {"config"},
+    {"workers"},
     {"imaging"},
     {"data"},
     {"sources"},

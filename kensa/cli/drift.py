@@ -7,7 +7,7 @@ from pathlib import Path
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import ARTIFACTS, AS_JSON, CONFIG, LANGUAGE, PART, RELEASE, SOURCES, VERIFY_KEY
+from kensa.cli.options import ARTIFACTS, AS_JSON, CONFIG, DASK, LANGUAGE, PART, RELEASE, SOURCES, VERIFY_KEY
 from kensa.cli.terminal import print_result, print_table, print_unread
 from tasks.config.run import DATA_FOLDER, Language
 from tasks.core.inspection import ChartSummary, DaySummary, DriftResult
@@ -22,6 +22,7 @@ def drift(
     report: Path = Option("drift.html", metavar="FILE", help="Page with the control charts."),
     config: str | None = CONFIG,
     part: str | None = PART,
+    dask: str | None = DASK,
     language: Language | None = LANGUAGE,
     verify_key: Path | None = VERIFY_KEY,
     artifacts: Path = ARTIFACTS,
@@ -42,7 +43,8 @@ def drift(
         select_release(artifacts, release)  # before the libraries, which take seconds
         from tasks.drift import drift as compare
 
-        result = compare(parts, artifacts, report, version=release, language=language, config=config, part=part)
+        words = {"language": language, "config": config, "part": part, "dask": dask}
+        result = compare(parts, artifacts, report, version=release, **words)
     print_result(result, as_json, _print_result)
 
 

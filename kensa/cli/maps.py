@@ -9,7 +9,7 @@ from typing import Literal
 from typer import Argument, Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import AS_JSON
+from kensa.cli.options import AS_JSON, DASK
 from kensa.cli.terminal import print_result, print_unread
 from tasks.core.errors import BadSetting
 from tasks.core.results import MapsResult
@@ -38,6 +38,7 @@ def maps(
         0.1, metavar="SHARE", help="Largest share of photographs that may not be registered."
     ),
     good: str = Option("good", metavar="NAME", help="Subfolder of the good parts; none if all are defective."),
+    dask: str | None = DASK,
     as_json: bool = AS_JSON,
 ) -> None:
     """Turn photographs into RT maps, a source for the others.
@@ -56,7 +57,7 @@ def maps(
 
     options = MapOptions(rows, cols, register, max_shift, max_turn)
     with Heartbeat("maps"):
-        result = make_maps(Path(photos), standard, out, options, good, most_unregistered)
+        result = make_maps(Path(photos), standard, out, options, good, most_unregistered, dask)
     print_result(result, as_json, _print_result)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from typer import Argument, Context, Option
 
+from tasks.config.fields import require_cluster_address
 from tasks.config.run import ARTIFACTS_FOLDER, DATA_FOLDER
 from tasks.core.errors import BadSetting
 
@@ -44,6 +45,12 @@ def require_key(key: Path | None) -> Path | None:
     return key
 
 
+def require_workers(address: str | None) -> str | None:
+    """The address of workers, or BadSetting."""
+    require_cluster_address(address, "--dask")
+    return address
+
+
 A_RELEASE = {"metavar": "VERSION", "autocompletion": release_names}
 VERSION = Argument(help="A release, such as v3.", **A_RELEASE)
 RELEASE = Option(None, help="The release to use, such as v3.", show_default="the champion", **A_RELEASE)
@@ -71,4 +78,11 @@ VERIFY_KEY = Option(
 BY = Option(None, metavar="NAME", help="Who wants it, for the journal.", show_default="the system's user")
 REASON = Option(None, metavar="TEXT", help="Why, for the journal.")
 LINE = Option(None, metavar="NAME", help="A product line of kensa.toml, in place of --artifacts.")
+DASK = Option(
+    None,
+    metavar="ADDRESS",
+    help="Workers that do it: a Dask scheduler such as tcp://127.0.0.1:8786, or local:2 for two processes.",
+    show_default="this process",
+    callback=require_workers,
+)
 LANGUAGE = Option(None, help="Language of the page.", show_default="the release's own")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typer import Option
 
 from kensa.cli.command import with_examples
-from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, CONFIG, LANGUAGE, PART, RELEASE, SOURCES, VERIFY_KEY
+from kensa.cli.options import A_RELEASE, ARTIFACTS, AS_JSON, CONFIG, DASK, LANGUAGE, PART, RELEASE, SOURCES, VERIFY_KEY
 from kensa.cli.terminal import print_result, print_table, print_unread
 from tasks.config.run import Language
 from tasks.core.inspection import LabelledResult, ScoreResult
@@ -48,6 +48,7 @@ def score(
         show_default="the release's own, else file and row",
     ),
     shadow: bool = Option(False, "--shadow", help="Let the candidate or challenger judge beside the champion."),
+    dask: str | None = DASK,
     language: Language | None = LANGUAGE,
     verify_key: Path | None = VERIFY_KEY,
     artifacts: Path = ARTIFACTS,
@@ -72,6 +73,7 @@ def score(
         id=id,
         language=language,
         shadow=shadow,
+        dask=dask,
         artifacts=artifacts,
     )
     print_result(result, as_json, _print_result)

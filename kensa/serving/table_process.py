@@ -14,7 +14,7 @@ from kensa.serving.bodies import Parts, Refused, read_table
 from kensa.serving.photographs import read_photographs
 from tasks.config.run import DataConfig
 from tasks.core.errors import ProcessDied
-from tasks.core.worker_process import WorkerProcess
+from tasks.workers.child_process import WorkerProcess
 
 READ_SECONDS = 30.0  # in which a body must be read
 READ, READ_PHOTOGRAPHS = f"{__name__}:read_as_child", f"{__name__}:read_photographs_as_child"

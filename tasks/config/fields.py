@@ -97,6 +97,18 @@ def require_scheduler(address: str | None, word: str) -> None:
         raise BadSetting(f"{word} {address}: expected a scheduler's address such as tcp://127.0.0.1:8786")
 
 
+def require_cluster_address(address: str | None, word: str) -> None:
+    """Raise BadSetting for what is neither the address of a Dask scheduler nor local:N."""
+    if address is not None and not re.fullmatch(r"local:[1-9][0-9]{0,2}", address):
+        try:
+            require_scheduler(address, word)
+        except BadSetting:
+            raise BadSetting(
+                f"{word} {address}: expected a scheduler's address such as tcp://127.0.0.1:8786, or local:2 for two "
+                "processes of this machine"
+            ) from None
+
+
 def require_path(name: str, value: str, builtin: str) -> None:
     """Raise BadSetting where `value`, which is none of the built-in ones, does not have the form `module:name`."""
     if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", value):

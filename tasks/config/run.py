@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tasks.config.fields import ValidatedConfig, require_scheduler, section, setting
+from tasks.config.fields import ValidatedConfig, require_cluster_address, require_scheduler, section, setting
 from tasks.config.model import PRESETS, TowerConfig, TrainingConfig, parse_widths
 from tasks.core.errors import BadSetting
 
@@ -24,6 +24,7 @@ LATER_GATE_SETTINGS = (
     *("better", "escape_margin", "false_alarm_margin", "auroc_margin", "accuracy_margin", "spend"),
     "approval",
 )
+PLACES = ("train", "test", "revision", "data_folder", "artifacts_folder")
 DATA_FOLDER, ARTIFACTS_FOLDER = "data", "artifacts"  # below the working folder, unless the run says otherwise
 
 
@@ -197,6 +198,21 @@ class CostConfig(ValidatedConfig):
 
 
 @dataclass(frozen=True)
+class EngineConfig(ValidatedConfig):
+    """Where work is done; nothing here changes a model or a metric."""
+
+    dask: str | None = setting(
+        None,
+        "Workers that read sources and judge parts: a Dask scheduler such as tcp://10.0.0.5:8786, or local:N processes",
+    )
+
+    def __post_init__(self) -> None:
+        """Raise BadSetting for what is no address, too."""
+        super().__post_init__()
+        require_cluster_address(self.dask, "engine.dask")
+
+
+@dataclass(frozen=True)
 class ReportConfig(ValidatedConfig):
     """How results are presented; nothing here changes a model or a metric."""
 
@@ -226,6 +242,7 @@ class RunConfig(ValidatedConfig):
     gate: GateConfig = section(GateConfig, "What a model must show to be released")
     cost: CostConfig = section(CostConfig, "What mistakes cost on the line")
     report: ReportConfig = section(ReportConfig, "How results are presented")
+    engine: EngineConfig = section(EngineConfig, "Where work is done")
 
     def __post_init__(self) -> None:
         """Raise BadSetting for settings that do not go together, too."""
@@ -274,7 +291,7 @@ class RunConfig(ValidatedConfig):
     def fingerprint_fields(self) -> dict[str, Any]:
         """What can change the result, as plain values: no folder or address, no source's name, no wording, no cost."""
         values = dataclasses.asdict(self.resolved())
-        for name in ("train", "test", "revision", "data_folder", "artifacts_folder", "preset", "cost", "report"):
+        for name in (*PLACES, "preset", "cost", "report", "engine"):
             values.pop(name)
         sections = {name: getattr(self, name).fingerprint_fields() for name in ("data", "split", "evaluate", "gate")}
         return values | sections

@@ -33,7 +33,8 @@ MetricName = Literal[
     "good_auroc",
 ]  # more is better in all of them
 MAX_TRIALS = 2000  # trainings of one sweep: more is a mistake
-EVALUATION_SECTIONS = {"data", "split", "evaluate", "gate", "cost", "report"}  # change the evaluation, not the training
+# Sections that change the evaluation or where it is done, not the training.
+EVALUATION_SECTIONS = {"data", "split", "evaluate", "gate", "cost", "report", "engine"}
 FIXED_SETTINGS = OPTIONS - {"preset"}
 MAX_REPEATED_DRAWS = 200  # draws in a row that were drawn before: then there are no more
 OPTIMISM_NOTE = (

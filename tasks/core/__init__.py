@@ -1,1 +1,1 @@
-"""What every room needs: errors, results, stages, files, fingerprints, text, progress and worker processes."""
+"""What every room needs: errors, results, stages, files, text and progress."""

@@ -258,5 +258,11 @@ class NoTrialLeft(Failure):
     """Every trial of a sweep failed."""
 
 
+class ClusterLost(Failure):
+    """The workers of a Dask cluster ended during the work, and none came back."""
+
+    may_pass = True
+
+
 class GaveUp(Failure):
     """A run crashed too often to be resumed again."""

@@ -24,7 +24,7 @@ class ScoreRequest:
     on which the two differ are written to `flips_path`. config, part: the source's configuration and split, where
     it has several. good: the label of good parts in the source, id: the columns that name a part there; by default
     those of the release's training source. shadow: whether the champion's challenger judges the records, too
-    (tasks/promotion/shadow.py).
+    (tasks/promotion/shadow.py). dask: workers that judge the records (tasks/workers/cluster.py).
     """
 
     out: Path
@@ -37,6 +37,7 @@ class ScoreRequest:
     good: str | None = None
     id: str | None = None
     shadow: bool = False
+    dask: str | None = None
 
     @property
     def flips_path(self) -> Path:

@@ -10,7 +10,7 @@ from tasks.evaluation.evaluation_report import SettingChange
 
 # Where data and results lie, how they are worded, and what can only refuse a source: no model differs by these.
 PLACES = ("train", "test", "revision", "data_folder", "artifacts_folder", "evaluate.dask")
-LEFT_OUT = (*PLACES, "data.most_", "cost.", "report.")
+LEFT_OUT = (*PLACES, "data.most_", "cost.", "report.", "engine.")
 
 
 def setting_changes(config: RunConfig, champion: Json) -> tuple[SettingChange, ...]:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import functools
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from tasks.config.run import DataConfig
-from tasks.core.errors import UnreadableSource
+from tasks.core.errors import DamagedRelease, UnreadableSource
+from tasks.core.files import file_digest
 from tasks.core.progress import RecordCounter
 from tasks.core.results import DownloadedSource
+from tasks.core.stages import MANIFEST
 from tasks.data.decode import DecodedBlock, decode
 from tasks.data.readers import SCORING_OPTION, TableSource, open_source
 from tasks.data.schema import TableLayout, detect_layout, map_columns
-from tasks.registry.loading import LoadedRelease
+from tasks.registry.loading import LoadedRelease, load_verified_release
+from tasks.registry.releases import read_release, verify_release
 from tasks.scoring.verdicts import Predictions, predict
+from tasks.workers.cluster import map_pieces
 
 
 @dataclass(frozen=True)
@@ -108,21 +115,82 @@ def open_parts(
     return open_source(source, data, held_out=True, option=SCORING_OPTION)
 
 
-def score_batches(parts: TableSource, release: LoadedRelease) -> Iterator[ScoredBatch]:
+def score_batches(parts: TableSource, release: LoadedRelease, dask: str | None = None) -> Iterator[ScoredBatch]:
     """The records of a source and the release's predictions on them, in the source's order.
 
-    Raises UnreadableSource for maps of another size, values that are not finite, or a source without records.
+    dask: the workers that predict (tasks/workers/cluster.py); they see the release under the same path.
+    Raises UnreadableSource for maps of another size, values that are not finite, or a source without records, and what
+    `map_pieces` does.
     """
-    start, progress = 0, RecordCounter("scored")
-    for batch in parts.batches:
-        layout = require_matching_layout(batch.schema, release, parts.name)
-        (records,) = decode(batch, layout, release.data)
-        _require_finite(records, start, release)
-        yield ScoredBatch(start, records, predict(release, records.maps))
-        start += batch.num_rows
-        progress.update(start)
-    if not start:
+    progress, end = RecordCounter("scored"), 0
+    judge = _Judge(release) if dask is None else _RemoteJudge.of(release)
+    for batch in map_pieces(judge, _numbered(parts), dask):
+        yield batch
+        end = batch.start + len(batch)
+        progress.update(end)
+    if not end:
         raise UnreadableSource(f"{parts.name}: expected records to score, found none")
+
+
+def _numbered(parts: TableSource) -> Iterator[_Unscored]:
+    start = 0
+    for batch in parts.batches:
+        yield _Unscored(start, batch, parts.name)
+        start += batch.num_rows
+
+
+@dataclass(frozen=True)
+class _Unscored:
+    """Consecutive rows of a source, and the first one's number."""
+
+    start: int
+    rows: pa.RecordBatch
+    source: str
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """A release that scores batches in this process."""
+
+    release: LoadedRelease
+
+    def __call__(self, batch: _Unscored) -> ScoredBatch:
+        layout = require_matching_layout(batch.rows.schema, self.release, batch.source)
+        (records,) = decode(batch.rows, layout, self.release.data)
+        _require_finite(records, batch.start, self.release)
+        return ScoredBatch(batch.start, records, predict(self.release, records.maps))
+
+
+@dataclass(frozen=True)
+class _RemoteJudge:
+    """The same on a worker, which opens the release once.
+
+    digest: SHA-256 of the release's manifest; data: how the source's tables are read.
+    """
+
+    path: Path
+    digest: str
+    data: DataConfig
+
+    @classmethod
+    def of(cls, release: LoadedRelease) -> _RemoteJudge:
+        path = release.path.resolve()
+        return cls(path, file_digest(path / MANIFEST), release.data)
+
+    def __call__(self, batch: _Unscored) -> ScoredBatch:
+        scored = _Judge(replace(_opened(self.path, self.digest), data=self.data))(batch)
+        _ = scored.records.hashes  # which take time, and travel with the records
+        return scored
+
+
+@functools.lru_cache(maxsize=1)
+def _opened(path: Path, digest: str) -> LoadedRelease:
+    if not (path / MANIFEST).exists() or file_digest(path / MANIFEST) != digest:
+        raise DamagedRelease(
+            f"{path}: expected the release on the worker {socket.gethostname()} as it is here, found none or another; "
+            "mount the folder of the releases there under the same path"
+        )
+    return load_verified_release(verify_release(read_release(path)))
 
 
 def require_matching_layout(schema: pa.Schema, release: LoadedRelease, source: str) -> TableLayout:

@@ -142,7 +142,7 @@ def children(place):
     for process in Path("/proc").glob("[0-9]*"):
         try:
             ours = mark in (process / "environ").read_bytes().split(b"\0")
-            if ours and b"tasks.core.worker_process" in (process / "cmdline").read_bytes():
+            if ours and b"tasks.workers.child_process" in (process / "cmdline").read_bytes():
                 found.append(process.name)
         except OSError:
             continue  # it has ended

@@ -118,6 +118,14 @@ WORDS = {
         ["sweep", "--grid", "fit.margin=1", "--dask", "tcp://127.0.0.1:9"],
         ["PREFECT_API_URL: expected the address of a Prefect server, found none"],
     ),
+    "score on no address": (
+        ["score", "demo", "--dask", "local:none"],
+        ["--dask local:none", "tcp://127.0.0.1:8786, or local:2"],
+    ),
+    "a line's work on no address": (
+        ["retrain", "--set", "engine.dask=localhost"],
+        ["engine.dask localhost", "tcp://127.0.0.1:8786, or local:2"],
+    ),
     "folds on no address": (
         ["retrain", "--set", "evaluate.dask=localhost"],
         ["evaluate.dask localhost", "tcp://127.0.0.1:8786"],

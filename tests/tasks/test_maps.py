@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -120,6 +121,19 @@ def test_a_folder_with_something_in_it_stays(tmp_path, photos, standard):
     with pytest.raises(UnusableFolder, match="choose another --out"):
         make_maps(write_photographs(tmp_path / "new", photos[:3]), standard, tmp_path / "out", OPTIONS)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.slow
+def test_workers_write_the_same_maps(tmp_path, photos, standard, workers):
+    names = [f"{mode or 'good'}/{number}-{i}.png" for i in range(12) for mode, number in NAMES]
+    new = write_photographs(tmp_path / "new", np.concatenate([photos] * 12), names)
+    results = [
+        make_maps(new, standard, tmp_path / name, OPTIONS, dask=dask)
+        for name, dask in (("here", None), ("there", workers))
+    ]
+    assert replace(results[0], path="") == replace(results[1], path="")
+    for name in ("maps.parquet", "standard.npz", "maps.png", "README.md"):
+        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
 
 
 def test_maps_of_good_parts_are_small_and_of_defects_large(tmp_path, photos, standard):

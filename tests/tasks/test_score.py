@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,15 +16,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow.csv import ConvertOptions, read_csv
+from support.factory import until
 from support.inspected_parts import map_column, source, wide_records
 from support.releases import reseal
 
 from tasks.core.errors import DamagedRelease, UnfitRelease, UnknownRelease, UnreadableSource
 from tasks.core.inspection import ScoreRequest
 from tasks.data.listing import CSV_VERDICTS
+from tasks.drift import drift
 from tasks.registry.journal import read_journal
 from tasks.review.decisions import Decision, decide, map_text
 from tasks.score import score
+from tasks.workers.cluster import connected
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +78,47 @@ def test_files_that_were_not_read_are_in_the_result_and_in_the_metadata(two, fre
         result.counts,
         "v.parquet (verdicts of an earlier run)",
     )  # verdicts in the source's folder are no source
+
+
+@pytest.mark.slow
+def test_workers_give_the_same_verdicts_also_where_one_is_killed(two, hidden, workers, tmp_path):
+    """Sixteen files are sixteen batches; the time of the scoring alone differs."""
+    table = map_column(hidden(each=100, seed=3))
+    rows = table.num_rows // 16
+    parts = source(table.slice(0, rows), tmp_path / "new")
+    for i in range(1, 16):
+        pq.write_table(table.slice(i * rows, rows), tmp_path / "new" / f"{i:02}.parquet")
+    results, tables, drifts = [], [], []
+    for dask in (None, workers):
+        request = ScoreRequest(tmp_path / "v.parquet", version="v1", against="v2", dask=dask)
+        with kill_a_worker(dask):
+            results.append(score(parts, two, request))
+        tables.append(pq.read_table(tmp_path / "v.parquet").drop_columns("time"))
+        drifts.append(drift(parts, two, tmp_path / "d.html", version="v1", dask=dask))
+        shutil.rmtree(two / "drift")  # what it remembers of the source
+    assert results[0] == results[1]
+    assert tables[0].num_rows == 16 * rows
+    assert tables[0].equals(tables[1])
+    assert drifts[0] == drifts[1]
+
+
+@contextlib.contextmanager
+def kill_a_worker(address):
+    """End one of the workers as soon as it works on something; nothing without an address."""
+    if address is None:
+        yield
+        return
+    with connected(address, "--dask") as client, ThreadPoolExecutor(1) as pool:
+        killing = pool.submit(_kill_busy_worker, client)
+        yield
+        assert killing.result(), "a worker was killed"
+
+
+def _kill_busy_worker(client):
+    until(lambda: any(client.processing().values()), 60, "a worker is busy")
+    busy = next(worker for worker, keys in client.processing().items() if keys)
+    os.kill(client.run(os.getpid, workers=[busy])[busy], signal.SIGKILL)
+    return True
 
 
 def test_a_name_that_ends_in_csv_gets_csv_which_is_no_source_either(two, fresh, scored, tmp_path):

@@ -10,9 +10,9 @@ from support.inspected_parts import configured, inspected, map_column, split_sta
 
 from tasks.config.model import TrainingConfig
 from tasks.core.errors import ProcessDied, TrainingCollapsed, TrainingDiverged
-from tasks.core.worker_process import WorkerProcess
 from tasks.train import train
 from tasks.trial import run_trial
+from tasks.workers.child_process import WorkerProcess
 
 
 @pytest.fixture

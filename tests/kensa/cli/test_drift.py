@@ -33,7 +33,10 @@ def test_the_clearest_charts_are_printed(run, requests):
     assert lines[-1].split() == ["12", "cells", "moved", "p", "0.02"]
     assert len(lines) == 5
     assert requests == [
-        (("new", Path("artifacts"), Path("d.html")), {"version": "v2", "language": None, "config": None, "part": None})
+        (
+            ("new", Path("artifacts"), Path("d.html")),
+            {"version": "v2", "language": None, "config": None, "part": None, "dask": None},
+        )
     ]
 
 

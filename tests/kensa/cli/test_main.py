@@ -34,10 +34,11 @@ PROMISED = {  # commands and options of the first version: scripts and product l
     "study": "WHAT [SOURCE]... --answers --artifacts --config --folder --good --id --inspectors --json --line --near "
     "--part --parts --release --trials --verify-key",
     "journal": "--artifacts --json --last --line --verify",
-    "score": "SOURCE --against --artifacts --json --language --out --release --report",
+    "score": "SOURCE --against --artifacts --dask --json --language --out --release --report",
     "serve": "--artifacts --host --keep --max-body --port --queue --release --standard --verify-key --workers",
-    "drift": "SOURCE --artifacts --json --language --release --report",
-    "maps": "PHOTOS --cols --good --json --max-shift --max-turn --most-unregistered --out --register --rows --standard",
+    "drift": "SOURCE --artifacts --dask --json --language --release --report",
+    "maps": "PHOTOS --cols --dask --good --json --max-shift --max-turn --most-unregistered --out --register --rows "
+    "--standard",
     "recalibrate": "VERSION --artifacts --cheapest --currency --escape --json --overkill --prevalence --promote --rule "
     "--target",
     "enrol": "WHAT SOURCE --artifacts --by --config --data --good --json --line --margin --name --part --promote "

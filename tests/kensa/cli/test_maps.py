@@ -34,7 +34,8 @@ def test_options_become_those_of_the_maps(run, requests):
         "3.5",
     ]
     lines = run("maps", *words).out.splitlines()
-    [(photos, standard, out, options, good, most_unregistered)] = requests
+    [(photos, standard, out, options, good, most_unregistered, dask)] = requests
+    assert dask is None
     assert (photos, standard, out, good, most_unregistered) == (Path("photos"), Path("good"), Path("maps"), "good", 0.1)
     assert (options.rows, options.cols, options.register, options.most_shift, options.most_turn) == (
         10,

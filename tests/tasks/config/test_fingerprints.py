@@ -54,6 +54,7 @@ DIGESTS = {
         ("fit.margin=0.4", set()),  # as in the preset
         ("evaluate.bootstrap=200", {"fold metrics", "report", "sweep", "retrain"}),
         ("evaluate.dask=tcp://10.0.0.5:8786", set()),
+        ("engine.dask=local:2", set()),
         ("gate.figure=mode_accuracy", {"report", "sweep", "retrain"}),
         ("gate.escape_margin=0.1", {"report", "sweep", "retrain"}),
         ("gate.escape_margin=0.05", set()),  # as by default

@@ -13,6 +13,7 @@ from tasks.config.run import (
     LATER_GATE_SETTINGS,
     CostConfig,
     DataConfig,
+    EngineConfig,
     EvaluateConfig,
     GateConfig,
     ReportConfig,
@@ -21,7 +22,7 @@ from tasks.config.run import (
 )
 from tasks.core.errors import BadSetting
 
-PLACES = {"train", "test", "revision", "data_folder", "artifacts_folder", "preset", "evaluate.dask"}
+PLACES = {"train", "test", "revision", "data_folder", "artifacts_folder", "preset", "evaluate.dask", "engine.dask"}
 WORDING = {key for key in setting_fields() if key.startswith(("report.", "cost."))}  # the same result in other words
 MAXIMA = {"data.most_records", "data.most_bytes"}  # refuse a source, and change nothing of what is read
 
@@ -62,6 +63,7 @@ def test_the_fingerprint_holds_what_can_change_the_result_and_nothing_else():
         cost=CostConfig(prevalence=0.1),
         data=DataConfig(most_records=7, most_bytes=7),
         evaluate=EvaluateConfig(dask="tcp://127.0.0.1:8786"),
+        engine=EngineConfig(dask="local:2"),
     )
     assert moved.fingerprint_fields() == plain
     explicit = RunConfig(

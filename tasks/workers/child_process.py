@@ -35,7 +35,7 @@ class WorkerProcess:
     def __enter__(self) -> WorkerProcess:
         self.stderr = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tasks.core.worker_process"],
+            [sys.executable, "-P", "-m", "tasks.workers.child_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.stderr,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import BadSetting, ProcessDied
-from tasks.core.worker_process import WorkerProcess
+from tasks.workers.child_process import WorkerProcess
 
 
 def is_alive(pid):
@@ -60,7 +60,7 @@ def test_a_killed_child_is_reported_at_every_later_call():
 
 def test_the_child_ends_at_once_when_its_parent_is_killed():
     script = (
-        "from tasks.core.worker_process import WorkerProcess\n"
+        "from tasks.workers.child_process import WorkerProcess\n"
         "with WorkerProcess() as worker: print(worker.call('os:getpid'), flush=True); worker.call('time:sleep', 600)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
