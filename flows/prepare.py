@@ -48,7 +48,7 @@ def prepare(sources: Sources, config: RunConfig) -> PreparedData:
 def _cache(source: PinnedSource, config: RunConfig, ui: RunArtifacts, held_out: bool = False) -> CachedSource:
     downloaded = steps.download(source)
     try:
-        cached = steps.cache(downloaded, config.data, config.data_path, held_out)
+        cached = steps.cache(downloaded, config.data, config.data_path, held_out, config.engine.dask)
     except UnfitData as unfit:
         ui.publish_findings(source.source, unfit.findings)
         raise

@@ -41,13 +41,21 @@ from tasks.data.schema import detect_layout
 from tasks.data.selection import was_read_otherwise
 from tasks.sources.decided_labels import LabelOverlay
 from tasks.sources.standards import find_standard
+from tasks.workers.cluster import map_pieces
 
 
-def cache(downloaded: DownloadedSource, data: DataConfig, data_folder: Path, held_out: bool = False) -> CachedSource:
+def cache(
+    downloaded: DownloadedSource,
+    data: DataConfig,
+    data_folder: Path,
+    held_out: bool = False,
+    dask: str | None = None,
+) -> CachedSource:
     """The source in Kensa's form below `data_folder`, made unless it is there already and intact.
 
-    `held_out` prefers the split `test` over `train`. Raises UnfitData with all findings where a required check
-    fails; then nothing is written.
+    `held_out` prefers the split `test` over `train`; `dask`: workers that make the pieces of a large source, and see
+    both folders under the same path (tasks/workers/cluster.py). Raises UnfitData with all findings where a required
+    check fails; then nothing is written.
     """
     root = ensure_writable(data_folder / "cache")
     source = downloaded.resolved
@@ -61,7 +69,7 @@ def cache(downloaded: DownloadedSource, data: DataConfig, data_folder: Path, hel
         overlay = LabelOverlay.read(folders, data, adds=not held_out)
         table = open_source(downloaded, data, held_out)
         requests.extend(request_pieces(table, data, overlay, root, digest))
-        return _write(table, data, overlay, draft, requests).as_json()
+        return _write(table, data, overlay, draft, requests, dask).as_json()
 
     try:
         stage = get_or_make_stage(root, "records", digest, make)
@@ -90,7 +98,12 @@ def _reading(downloaded: DownloadedSource) -> str:
 
 
 def _write(
-    table: TableSource, data: DataConfig, overlay: LabelOverlay, draft: Path, requests: list[PieceRequest]
+    table: TableSource,
+    data: DataConfig,
+    overlay: LabelOverlay,
+    draft: Path,
+    requests: list[PieceRequest],
+    dask: str | None,
 ) -> CacheFacts:
     """Read all batches once: check them, and write them where the columns are fit; raises UnfitData.
 
@@ -98,7 +111,7 @@ def _write(
     """
     layout, tables = detect_layout(table.schema, data), CacheTables(draft)
     if requests:
-        _add_pieces(tables, requests, overlay, data)
+        _add_pieces(tables, requests, overlay, data, dask)
     else:
         blocks = decode_all(table.batches, layout, data, overlay)
         tables.move(write_tables(draft / ".read", blocks, layout, data, progress=RecordCounter("read")))
@@ -122,10 +135,12 @@ def _write(
     )
 
 
-def _add_pieces(tables: CacheTables, requests: list[PieceRequest], overlay: LabelOverlay, data: DataConfig) -> None:
+def _add_pieces(
+    tables: CacheTables, requests: list[PieceRequest], overlay: LabelOverlay, data: DataConfig, dask: str | None
+) -> None:
     """Make every piece, and add it to the tables in the source's order."""
     progress = RecordCounter("read")
-    for request, piece in zip(requests, map(write_piece, requests), strict=True):
+    for request, piece in zip(requests, map_pieces(write_piece, requests, dask, "engine.dask"), strict=True):
         try:
             tables.add(piece)
         except FileNotFoundError:  # another process that made the same cache has just removed it

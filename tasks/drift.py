@@ -19,7 +19,7 @@ from tasks.monitoring.reference import NewParts, NewPartsCollector, Reference, b
 from tasks.registry.loading import LoadedRelease, load_release
 from tasks.registry.observations import keep_observation
 from tasks.registry.record_bank import load_record_bank
-from tasks.scoring.batch import open_parts, score_batches
+from tasks.scoring.judging import open_parts, score_batches
 
 
 def drift(

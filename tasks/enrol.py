@@ -47,7 +47,7 @@ from tasks.registry.release_files import (
 from tasks.registry.releases import Release, readable_releases, verify_release
 from tasks.registry.reproduction import stored_config
 from tasks.report.model_card import model_card
-from tasks.scoring.batch import open_parts
+from tasks.scoring.judging import open_parts
 
 REWRITTEN_FILES = (REPORT_PAGE, PARENT_PAGE, CARD_FILE, MANIFEST)
 

@@ -27,9 +27,10 @@ from tasks.registry.observations import keep_observation
 from tasks.registry.releases import verify_release
 from tasks.review.decisions import decisions_of, standing
 from tasks.scoring.accuracy import LabelledMetrics
-from tasks.scoring.batch import ScoredRecord, open_parts, score_batches
+from tasks.scoring.batch import ScoredRecord
 from tasks.scoring.examples import ExampleCollector
 from tasks.scoring.flips import FLIPS_SCHEMA, FlipCollector, Flips
+from tasks.scoring.judging import open_parts, score_batches
 from tasks.scoring.table import VERDICTS_SCHEMA, VerdictWriter, Write, file_metadata
 from tasks.scoring.traces import keep_trace
 
@@ -168,7 +169,8 @@ def _collect(
         flips = against and FlipCollector(release, against, table("flips.parquet", FLIPS_SCHEMA))
         shadow = challenger and ShadowCollector(release, challenger)
         collectors = [verdicts, labelled, examples, *filter(None, (flips, shadow))]
-        for batch in score_batches(parts, release, dask):
+        others = {side.version: side for side in filter(None, others)}.values()
+        for batch in score_batches(parts, release, dask, others=tuple(others), whole=False):
             for collector in collectors:
                 collector.update(batch)
     return Collected(

@@ -1,1 +1,1 @@
-"""How a source becomes the tables of a cache: in pieces that are made alone, and compared with each other by hash."""
+"""A source in parts that are read alone, and the tables of a cache that come of them, compared by hash."""

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from tasks.caching.file_parts import FilePart, file_parts
 from tasks.caching.tables import TableWriter
 from tasks.config.run import DataConfig
 from tasks.core.files import digest_of, draft_prefix
@@ -21,49 +21,14 @@ from tasks.core.json_form import Json
 from tasks.core.progress import RecordCounter
 from tasks.core.stages import get_or_make_stage, stage_folder
 from tasks.data.checks import LabelAndMode, ValueCounts
-from tasks.data.decode import DecodedBlock, complete, decode, slices
-from tasks.data.listing import table_kind
-from tasks.data.readers import (
-    BATCH_ROWS,
-    BUFFER_BYTES,
-    TableFile,
-    TableSource,
-    open_file,
-    require_short_texts,
-    translate_reader_errors,
-)
+from tasks.data.decode import DecodedBlock, decode
+from tasks.data.readers import TableSource, translate_reader_errors
 from tasks.data.schema import TableLayout, detect_layout
 from tasks.sources.decided_labels import DecidedLabel, LabelOverlay
 
 PIECE_STAGE = "piece"
 PIECE_ROWS = 1 << 18  # and of a table; the memory of a piece is that of so many hashes
-VALUE_BYTES = 4
 OVERLAY_KEYS = ("seen", "changed")
-
-
-@dataclass(frozen=True)
-class FilePart:
-    """A file of a source, or the row groups `groups` of a Parquet file, which begin at its row `first`."""
-
-    path: Path
-    name: str
-    class_names: dict[str, list[str]]
-    groups: tuple[int, ...] | None = None
-    first: int = 0
-
-    def batches(self, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
-        """Its batches with these columns, each of which knows its place."""
-        if self.groups is None:
-            file = open_file(self.path.parent, self.path.name, self.class_names)
-            batches = file.read([name for name in columns if name in set(file.schema.names)])
-        else:
-            if 0 in self.groups:  # all of them are checked at once
-                require_short_texts(self.path, self.name, columns)
-            reader = pq.ParquetFile(self.path, pre_buffer=False, buffer_size=BUFFER_BYTES)
-            present = [name for name in columns if name in set(reader.schema_arrow.names)]
-            batches = reader.iter_batches(BATCH_ROWS, row_groups=self.groups, columns=present)
-        for batch in complete(batches, columns, self.name, self.class_names, self.first):
-            yield from slices(batch, BATCH_ROWS)
 
 
 @dataclass(frozen=True)
@@ -158,8 +123,8 @@ def request_pieces(
     layout = detect_layout(table.schema, data)
     if not layout.fit or len(layout.blocks) > 1 or any(file.path is None for file in table.files):
         return []
-    pieces = list(_grouped(_parts(table, data, PIECE_ROWS), PIECE_ROWS))
-    shared = (table.name, table.columns, layout, data, overlay.decided, root, PIECE_ROWS)
+    pieces = list(_grouped(file_parts(table, data, PIECE_ROWS), PIECE_ROWS))
+    shared = (table.name, table.columns, layout, data, overlay.decided, root.resolve(), PIECE_ROWS)
     named = ((parts, digest_of(PIECE_STAGE, digest, number, PIECE_ROWS)) for number, parts in enumerate(pieces))
     return [PieceRequest(parts, name, *shared) for parts, name in named] if len(pieces) > 1 else []
 
@@ -184,25 +149,3 @@ def remove_pieces(requests: Sequence[PieceRequest]) -> None:
         going = folder.with_name(f"{draft_prefix(PIECE_STAGE)}{number}")
         with contextlib.suppress(FileNotFoundError):  # another process that made the same cache was first
             shutil.rmtree(folder.rename(going), ignore_errors=True)
-
-
-def _parts(table: TableSource, data: DataConfig, rows: int) -> Iterator[tuple[FilePart, float]]:
-    """The parts of all files, and about how many records each has."""
-    for file in table.files:
-        if table_kind(file.path.name) == "parquet":
-            yield from _row_groups(file, rows)
-        else:
-            weight = file.path.stat().st_size / (data.rows * data.cols * VALUE_BYTES)
-            yield FilePart(file.path, file.name, file.class_names), weight
-
-
-def _row_groups(file: TableFile, rows: int) -> Iterator[tuple[FilePart, float]]:
-    metadata = pq.read_metadata(file.path)
-    first, begin, size = 0, 0, 0
-    for group in range(metadata.num_row_groups):
-        size += metadata.row_group(group).num_rows
-        last = group + 1 == metadata.num_row_groups
-        if last or size + metadata.row_group(group + 1).num_rows > rows:
-            groups = tuple(range(begin, group + 1))
-            yield FilePart(file.path, file.name, file.class_names, groups, first), size
-            first, begin, size = first + size, group + 1, 0

@@ -12,7 +12,8 @@ from tasks.core.text import one_line
 from tasks.data.readers import TableSource
 from tasks.model.embeddings import Embedded
 from tasks.registry.loading import LoadedRelease
-from tasks.scoring.batch import ScoredBatch, ScoredRecord, score_batches
+from tasks.scoring.batch import ScoredBatch, ScoredRecord
+from tasks.scoring.judging import score_batches
 
 MIN_MODE_PARTS, MIN_LOT_PARTS = 5, 10
 MAX_PARTS = 1000  # with more, a training serves better

@@ -34,7 +34,6 @@ from tasks.registry.release_files import SplitRecords
 from tasks.registry.releases import Release, readable_releases, rejected_drafts
 from tasks.scoring.accuracy import proportion
 from tasks.scoring.batch import ScoredBatch
-from tasks.scoring.verdicts import predict
 
 FOLDER = "shadow"
 CONFIDENCE = 0.95
@@ -66,7 +65,7 @@ def _number(version: str) -> int:
 
 
 class ShadowCollector:
-    """Judges each batch by the challenger, too; keeps a row of SCHEMA for each record."""
+    """Keeps a row of SCHEMA for each record of batches that the challenger judged, too."""
 
     def __init__(self, champion: LoadedRelease, challenger: LoadedRelease) -> None:
         self.champion, self.challenger = champion, challenger
@@ -84,7 +83,7 @@ class ShadowCollector:
             "label": [None if label is None else "good" if label == good else "defect" for label in records.label],
             "mode": [mode or nearest for mode, nearest in zip(records.mode, modes.tolist(), strict=True)],
             "champion": batch.predictions.verdict.astype(object),
-            "challenger": predict(self.challenger, records.maps).verdict.astype(object),
+            "challenger": batch.others[self.challenger.version].verdict.astype(object),
         }
         self.rows.append(pa.table(columns, SCHEMA))
 

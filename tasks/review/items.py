@@ -15,7 +15,8 @@ from tasks.core.text import one_line
 from tasks.data.split import place_of_unit
 from tasks.registry.loading import LoadedRelease
 from tasks.registry.release_files import LABELS_FILE, SplitRecords
-from tasks.scoring.batch import ScoredBatch, ScoredRecord, open_parts, score_batches
+from tasks.scoring.batch import ScoredBatch, ScoredRecord
+from tasks.scoring.judging import open_parts, score_batches
 from tasks.scoring.verdicts import predict
 
 KINDS = ("changed", "unknown", "uncertain", "queue", "random")  # in which order they take turns

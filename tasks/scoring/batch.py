@@ -1,29 +1,14 @@
-"""Scored records as they stream by: a single one, a batch of them, and a whole source batch by batch."""
+"""Scored records: a single one, and a batch of them."""
 
 from __future__ import annotations
 
-import functools
-import socket
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import pyarrow as pa
 
-from tasks.config.run import DataConfig
-from tasks.core.errors import DamagedRelease, UnreadableSource
-from tasks.core.files import file_digest
-from tasks.core.progress import RecordCounter
-from tasks.core.results import DownloadedSource
-from tasks.core.stages import MANIFEST
-from tasks.data.decode import DecodedBlock, decode
-from tasks.data.readers import SCORING_OPTION, TableSource, open_source
-from tasks.data.schema import TableLayout, detect_layout, map_columns
-from tasks.registry.loading import LoadedRelease, load_verified_release
-from tasks.registry.releases import read_release, verify_release
-from tasks.scoring.verdicts import Predictions, predict
-from tasks.workers.cluster import map_pieces
+from tasks.data.decode import DecodedBlock
+from tasks.scoring.verdicts import Predictions
 
 
 @dataclass(frozen=True)
@@ -71,11 +56,16 @@ class ScoredRecord:
 
 @dataclass(frozen=True)
 class ScoredBatch:
-    """Consecutive records of a source and a release's predictions on them; `start` is the row of the first."""
+    """Consecutive records of a source and a release's predictions on them; `start` is the row of the first.
+
+    others: the predictions of other releases on the same records, by their versions. A batch from a worker has the maps
+    and embeddings of those records alone that somebody may want to see, as KeptRows.
+    """
 
     start: int
     records: DecodedBlock
     predictions: Predictions
+    others: Mapping[str, Predictions] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """How many records there are."""
@@ -100,120 +90,46 @@ class ScoredBatch:
             id=None if records.id is None else records.id[i],
         )
 
+    def as_judged_by(self, version: str) -> ScoredBatch:
+        """The same records with the predictions of one of the other releases."""
+        return ScoredBatch(self.start, self.records, self.others[version])
 
-def open_parts(
-    source: DownloadedSource, release: LoadedRelease, config: str | None = None, part: str | None = None
-) -> TableSource:
-    """A source as the release can score it; its configuration and split are those given here.
-
-    Those of the release are of its training source, and so are limits below the usual ones. Raises UnreadableSource,
-    and BadSetting for a choice that the source does not have.
-    """
-    usual = DataConfig()
-    limits = {name: max(getattr(usual, name), getattr(release.data, name)) for name in ("most_records", "most_bytes")}
-    data = replace(release.data, config=config, part=part, **limits)
-    return open_source(source, data, held_out=True, option=SCORING_OPTION)
-
-
-def score_batches(parts: TableSource, release: LoadedRelease, dask: str | None = None) -> Iterator[ScoredBatch]:
-    """The records of a source and the release's predictions on them, in the source's order.
-
-    dask: the workers that predict (tasks/workers/cluster.py); they see the release under the same path.
-    Raises UnreadableSource for maps of another size, values that are not finite, or a source without records, and what
-    `map_pieces` does.
-    """
-    progress, end = RecordCounter("scored"), 0
-    judge = _Judge(release) if dask is None else _RemoteJudge.of(release)
-    for batch in map_pieces(judge, _numbered(parts), dask):
-        yield batch
-        end = batch.start + len(batch)
-        progress.update(end)
-    if not end:
-        raise UnreadableSource(f"{parts.name}: expected records to score, found none")
-
-
-def _numbered(parts: TableSource) -> Iterator[_Unscored]:
-    start = 0
-    for batch in parts.batches:
-        yield _Unscored(start, batch, parts.name)
-        start += batch.num_rows
+    def slim(self, rows: np.ndarray) -> ScoredBatch:
+        """The batch with the maps and embeddings of `rows` (k,), which ascend, alone."""
+        records = replace(self.records, maps=KeptRows.of(self.records.maps, rows))
+        vars(records)["hashes"] = self.records.hashes  # cannot be computed without the maps
+        return ScoredBatch(
+            self.start,
+            records,
+            _slim(self.predictions, rows),
+            {version: _slim(predictions, rows) for version, predictions in self.others.items()},
+        )
 
 
 @dataclass(frozen=True)
-class _Unscored:
-    """Consecutive rows of a source, and the first one's number."""
+class KeptRows:
+    """Some rows of an array of `count` rows: `rows` (k,), which ascend, and `values` (k, …)."""
 
-    start: int
-    rows: pa.RecordBatch
-    source: str
-
-
-@dataclass(frozen=True)
-class _Judge:
-    """A release that scores batches in this process."""
-
-    release: LoadedRelease
-
-    def __call__(self, batch: _Unscored) -> ScoredBatch:
-        layout = require_matching_layout(batch.rows.schema, self.release, batch.source)
-        (records,) = decode(batch.rows, layout, self.release.data)
-        _require_finite(records, batch.start, self.release)
-        return ScoredBatch(batch.start, records, predict(self.release, records.maps))
-
-
-@dataclass(frozen=True)
-class _RemoteJudge:
-    """The same on a worker, which opens the release once.
-
-    digest: SHA-256 of the release's manifest; data: how the source's tables are read.
-    """
-
-    path: Path
-    digest: str
-    data: DataConfig
+    count: int
+    rows: np.ndarray
+    values: np.ndarray
 
     @classmethod
-    def of(cls, release: LoadedRelease) -> _RemoteJudge:
-        path = release.path.resolve()
-        return cls(path, file_digest(path / MANIFEST), release.data)
+    def of(cls, values: np.ndarray, rows: np.ndarray) -> KeptRows:
+        """Those rows of `values`."""
+        return cls(len(values), rows, values[rows])
 
-    def __call__(self, batch: _Unscored) -> ScoredBatch:
-        scored = _Judge(replace(_opened(self.path, self.digest), data=self.data))(batch)
-        _ = scored.records.hashes  # which take time, and travel with the records
-        return scored
+    def __len__(self) -> int:
+        """How many rows the array had."""
+        return self.count
 
-
-@functools.lru_cache(maxsize=1)
-def _opened(path: Path, digest: str) -> LoadedRelease:
-    if not (path / MANIFEST).exists() or file_digest(path / MANIFEST) != digest:
-        raise DamagedRelease(
-            f"{path}: expected the release on the worker {socket.gethostname()} as it is here, found none or another; "
-            "mount the folder of the releases there under the same path"
-        )
-    return load_verified_release(verify_release(read_release(path)))
+    def __getitem__(self, row: int) -> np.ndarray:
+        """One of the rows; KeyError for a row that is not kept."""
+        place = int(np.searchsorted(self.rows, row))
+        if place == len(self.rows) or self.rows[place] != row:
+            raise KeyError(row)
+        return self.values[place]
 
 
-def require_matching_layout(schema: pa.Schema, release: LoadedRelease, source: str) -> TableLayout:
-    """The layout of a table that the release can score; labels and modes are not needed.
-
-    Raises UnreadableSource for a table without maps of the release's size.
-    """
-    data = release.data
-    layout = detect_layout(schema, data)
-    if len(layout.blocks) != 1 or len(layout.columns[0]) != len(map_columns(layout.blocks[0], data)):
-        raise UnreadableSource(
-            f"{source}: expected records with {data.rows}×{data.cols} maps (data0… or map) for "
-            f"{release.version}, found {layout.kind} that do not fit; score another source, or with another --release"
-        )
-    return layout
-
-
-def _require_finite(records: DecodedBlock, start: int, release: LoadedRelease) -> None:
-    finite = np.isfinite(records.maps).all(axis=1)
-    if not finite.all():
-        row = int(np.argmin(finite))
-        problem = "one of another size" if records.wrong_size[row] else "values that are not"
-        raise UnreadableSource(
-            f"row {start + row}: expected a map of {release.data.rows}×{release.data.cols} finite values, as "
-            f"{release.version} was trained on, found {problem}; correct or remove the record"
-        )
+def _slim(predictions: Predictions, rows: np.ndarray) -> Predictions:
+    return replace(predictions, embedded=KeptRows.of(predictions.embedded, rows))

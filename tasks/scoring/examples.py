@@ -13,6 +13,12 @@ from tasks.scoring.batch import ScoredBatch, ScoredRecord
 MAX_EXAMPLES = 6  # of each kind
 
 
+def smallest(keys: np.ndarray, k: int = MAX_EXAMPLES) -> np.ndarray:
+    """The rows of the `k` smallest of the keys (n,), the smallest first; of equal keys, the earlier. NaN is no key."""
+    rows = np.argsort(keys, kind="stable")[:k]
+    return rows[~np.isnan(keys[rows])]
+
+
 class TopK:
     """The `k` records with the smallest keys so far; of equal keys, the earlier record."""
 
@@ -24,7 +30,7 @@ class TopK:
         """Offer a batch with its keys (n,); a record whose key is NaN is no candidate."""
         largest = self.entries[-1][0] if len(self.entries) == self.k else np.inf
         (candidates,) = np.nonzero(keys < largest)
-        candidates = candidates[np.argsort(keys[candidates], kind="stable")][: self.k]
+        candidates = candidates[smallest(keys[candidates], self.k)]
         entries = [*self.entries, *((float(keys[i]), batch.record(i)) for i in candidates)]
         self.entries = sorted(entries, key=lambda entry: (entry[0], entry[1].row))[: self.k]
 
@@ -42,17 +48,21 @@ class ExampleCollector:
         self.kinds = {name: TopK(k) for name in ("worst", "uncertain", "random")}
 
     def update(self, batch: ScoredBatch) -> None:
-        """Look at a batch. A release without good parts has no score: its distances take the score's place."""
+        """Look at a batch."""
+        keys = self.keys(batch)
+        for name, top in self.kinds.items():
+            top.update(batch, keys[name])
+
+    def keys(self, batch: ScoredBatch) -> dict[str, np.ndarray]:
+        """The keys (n,) of each kind. A release without good parts has no score: distances take the score's place."""
         predictions = batch.predictions
         score, margin = predictions.score, predictions.margin
         from_radius = np.abs(self.mode_radius - predictions.distance)
-        keys = {
+        return {
             "worst": -np.where(np.isfinite(score), score, predictions.distance),
             "uncertain": np.where(np.isfinite(margin), np.abs(margin), from_radius),
             "random": _random_keys(batch.rows, self.seed),
         }
-        for name, top in self.kinds.items():
-            top.update(batch, keys[name])
 
     def result(self) -> dict[str, list[ScoredRecord]]:
         """The records under the names `worst`, `uncertain` and `random`."""

@@ -13,7 +13,7 @@ from tasks.registry.loading import LoadedRelease
 from tasks.scoring.batch import ScoredBatch, ScoredRecord
 from tasks.scoring.examples import MAX_EXAMPLES, TopK
 from tasks.scoring.table import Write
-from tasks.scoring.verdicts import Predictions, predict
+from tasks.scoring.verdicts import Predictions
 
 FLIPS_SCHEMA = pa.schema(
     [
@@ -56,14 +56,14 @@ class FlipCollector:
         self.others: dict[int, ScoredRecord] = {}  # what `against` says of the records in `top`, by row
 
     def update(self, batch: ScoredBatch) -> None:
-        """Predict the batch's maps with the other release, and compare."""
-        other = ScoredBatch(batch.start, batch.records, predict(self.against, batch.records.maps))
+        """Compare a batch, which has the other release's predictions, too."""
+        other = batch.as_judged_by(self.against.version)
         before, after = other.predictions.verdict, batch.predictions.verdict
         flipped = np.flatnonzero(before != after)
         self.records += len(batch)
         self.changes.update(zip(before[flipped].tolist(), after[flipped].tolist(), strict=True))
         self._count_right(batch, other, flipped)
-        self._update_examples(batch, other, flipped)
+        self._update_examples(batch, other)
         self.write(self._to_record_batch(batch, other, flipped))
 
     def result(self) -> Flips:
@@ -81,13 +81,8 @@ class FlipCollector:
                 right = [(side.predictions.verdict[i] == "good") == good for side in (batch, other)]
                 self.right[RIGHT_SIDES[right[0], right[1]]] += 1
 
-    def _update_examples(self, batch: ScoredBatch, other: ScoredBatch, flipped: np.ndarray) -> None:
-        """Between good and not good comes before between defect and unknown; then the largest change of margin."""
-        change = np.abs(_relative_margin(self.release, batch) - _relative_margin(self.against, other))
-        passes, passed = batch.predictions.verdict == "good", other.predictions.verdict == "good"
-        keys = np.full(len(batch), np.nan)
-        keys[flipped] = (np.where(passes != passed, 1.0, 2.0) + 1 / (1 + change))[flipped]
-        self.top.update(batch, keys)
+    def _update_examples(self, batch: ScoredBatch, other: ScoredBatch) -> None:
+        self.top.update(batch, flip_keys(self.release, self.against, batch))
         rows = {record.row for record in self.top.result()}
         new = {row: other.record(row - batch.start) for row in rows if row >= batch.start}
         self.others = {row: record for row, record in (self.others | new).items() if row in rows}
@@ -103,6 +98,18 @@ class FlipCollector:
             "part": [None if records.id is None else records.id[i] for i in flipped],
         }
         return pa.RecordBatch.from_pydict(columns, FLIPS_SCHEMA)
+
+
+def flip_keys(release: LoadedRelease, against: LoadedRelease, batch: ScoredBatch) -> np.ndarray:
+    """Keys (n,) of the records whose verdicts differ, the clearest first; NaN of all others.
+
+    Between good and not good comes before between defect and unknown; then the largest change of margin.
+    """
+    other = batch.as_judged_by(against.version)
+    change = np.abs(_relative_margin(release, batch) - _relative_margin(against, other))
+    passes, passed = batch.predictions.verdict == "good", other.predictions.verdict == "good"
+    keys = np.where(passes != passed, 1.0, 2.0) + 1 / (1 + change)
+    return np.where(batch.predictions.verdict != other.predictions.verdict, keys, np.nan)
 
 
 def _columns(release: LoadedRelease, predictions: Predictions, rows: np.ndarray, suffix: str) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ from tasks.core.errors import UnfitStudy
 from tasks.core.text import one_line
 from tasks.data.readers import TableSource
 from tasks.registry.loading import LoadedRelease
-from tasks.scoring.batch import score_batches
+from tasks.scoring.judging import score_batches
 from tasks.scoring.table import release_digest
 from tasks.study.plan import StudyPlan, read_rows
 

@@ -23,7 +23,8 @@ from tasks.core.text import one_line
 from tasks.data.readers import TableSource
 from tasks.registry.loading import LoadedRelease
 from tasks.registry.release_files import SplitRecords, record_keys
-from tasks.scoring.batch import ScoredBatch, score_batches
+from tasks.scoring.batch import ScoredBatch
+from tasks.scoring.judging import score_batches
 from tasks.scoring.table import release_digest
 
 PLAN_FILE, SHEET_FILE = "plan.json", "sheet.csv"

@@ -26,11 +26,12 @@ def decoded(parts: Parts) -> DecodedBlock:
     return DecodedBlock(None, parts.maps, label, mode, group, np.zeros(len(parts), bool))
 
 
-def scored_batches(release: LoadedRelease, parts: Parts, size: int) -> Iterator[ScoredBatch]:
-    """The parts in batches of `size` records with the release's predictions."""
+def scored_batches(release: LoadedRelease, parts: Parts, size: int, *others: LoadedRelease) -> Iterator[ScoredBatch]:
+    """The parts in batches of `size` records with the predictions of the release and of others."""
     for start in range(0, len(parts), size):
         records = decoded(parts.take(slice(start, start + size)))
-        yield ScoredBatch(start, records, predict(release, records.maps))
+        also = {other.version: predict(other, records.maps) for other in others}
+        yield ScoredBatch(start, records, predict(release, records.maps), also)
 
 
 def predictions(verdict: list[str], **columns: Any) -> Predictions:

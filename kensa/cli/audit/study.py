@@ -122,7 +122,7 @@ class _Reader:
     def open(self, source: str, release: LoadedRelease) -> tuple[TableSource, tuple[str, str]]:
         """The source's table, and its name and revision."""
         from tasks.download import download, resolve
-        from tasks.scoring.batch import open_parts
+        from tasks.scoring.judging import open_parts
 
         downloaded = download(resolve(source, None, self.data))
         origin = downloaded.resolved.source, downloaded.resolved.revision

@@ -100,6 +100,16 @@ def test_the_cache_is_the_same_whatever_the_number_of_pieces(tmp_path, source, m
     assert [path.name for path in (tmp_path / "divided" / "cache").iterdir()] == [Path(divided.stage.path).name]
 
 
+@pytest.mark.slow
+def test_the_cache_is_the_same_whoever_makes_the_pieces(tmp_path, source, monkeypatch, workers):
+    monkeypatch.setattr(pieces, "PIECE_ROWS", 25)
+    here = cache(source, parts.DATA, tmp_path / "here")
+    there = cache(source, parts.DATA, tmp_path / "there", dask=workers)
+    assert there.facts == here.facts
+    assert there.stage.facts["files"] == here.stage.facts["files"], "the same bytes"
+    assert [path.name for path in (tmp_path / "there" / "cache").iterdir()] == [Path(there.stage.path).name]
+
+
 def test_a_bank_is_the_same_whatever_the_number_of_pieces(tmp_path, source, monkeypatch):
     files = []
     for rows in (1000, 25):

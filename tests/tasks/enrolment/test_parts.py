@@ -12,7 +12,7 @@ from support.inspected_parts import Parts, map_column, source
 
 from tasks.core.errors import CannotEnrol
 from tasks.enrolment.parts import MAX_PARTS, lot_name, read_lot_parts, read_mode_parts
-from tasks.scoring.batch import open_parts
+from tasks.scoring.judging import open_parts
 
 
 def joined(*parts: Parts) -> Parts:

@@ -92,7 +92,7 @@ def records(hidden):
 @pytest.fixture(scope="module")
 def table(plain_release, strict, records):
     collector = ShadowCollector(plain_release, strict)
-    for batch in scored_batches(plain_release, records, 32):
+    for batch in scored_batches(plain_release, records, 32, strict):
         collector.update(batch)
     return collector.result()
 

@@ -28,7 +28,7 @@ def parts(hidden):
 def collected(release, against, parts, size):
     tables = []
     collector = FlipCollector(release, against, tables.append, k=4)
-    for batch in scored_batches(release, parts, size):
+    for batch in scored_batches(release, parts, size, against):
         collector.update(batch)
     return collector.result(), pa.Table.from_batches(tables, FLIPS_SCHEMA)
 

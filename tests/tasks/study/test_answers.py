@@ -11,7 +11,7 @@ import pytest
 from support.inspected_parts import map_column, source
 
 from tasks.core.errors import UnfitStudy
-from tasks.scoring.batch import open_parts
+from tasks.scoring.judging import open_parts
 from tasks.study.answers import inspectors_answers, release_answers
 from tasks.study.plan import SHEET_COLUMNS, StudyRequest, plan_study
 
