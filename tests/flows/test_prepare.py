@@ -8,14 +8,14 @@ import pytest
 
 from flows import prepare as module
 from flows.prepare import Sources, pin_sources, prepare
-from tasks.config.run import RunConfig
+from tasks.config.run import EngineConfig, RunConfig
 from tasks.core.errors import UnfitData
 from tasks.core.results import Finding, PinnedSource
 
 GOOD, BAD = Finding("finite values", True, True, ""), Finding("finite values", False, True, "3 rows")
 TRAIN = PinnedSource("acme/boards", "hub", "", "a" * 40)
 TEST = PinnedSource("acme/later", "hub", "", "b" * 40)
-CONFIG = RunConfig(train="acme/boards", test="acme/later", revision="v1")
+CONFIG = RunConfig(train="acme/boards", test="acme/later", revision="v1", engine=EngineConfig(dask="local:2"))
 
 
 @pytest.fixture
@@ -27,10 +27,10 @@ def calls(monkeypatch):
         calls.append(("resolve", source, revision))
         return PinnedSource(source, "hub", "", "a" * 40)
 
-    def cache(source, data, folder, held_out):
+    def cache(source, data, folder, held_out, dask):
         if source.source == "acme/unfit":
             raise UnfitData("not fit", (BAD,))
-        calls.append(("cache", source.source, held_out))
+        calls.append(("cache", source.source, held_out, dask))
         return SimpleNamespace(findings=(GOOD,))
 
     steps = SimpleNamespace(resolve=resolve, download=lambda source: source, cache=cache)
@@ -51,8 +51,8 @@ def test_the_test_source_is_held_out_and_both_are_checked(calls):
     data = prepare(Sources(TRAIN, TEST), CONFIG)
     assert data.findings == (GOOD, GOOD)
     assert [call for call in calls if call[0] == "cache"] == [
-        ("cache", "acme/boards", False),
-        ("cache", "acme/later", True),
+        ("cache", "acme/boards", False, "local:2"),
+        ("cache", "acme/later", True, "local:2"),
     ]
     assert [call[1] for call in calls if call[0] == "checks"] == ["acme/boards", "acme/later"]
     alone = prepare(Sources(TRAIN, None), CONFIG)
