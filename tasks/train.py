@@ -30,7 +30,7 @@ from tasks.core.stages import get_or_make_stage, verified_manifest
 from tasks.data.bank import Bank, evenly_spread, load_bank
 from tasks.model.batches import Augmentation, BalancedBatches, TripletBatches
 from tasks.model.device_maps import DeviceMaps
-from tasks.model.devices import distribute_over
+from tasks.model.devices import distribute_over, resident_map_bytes
 from tasks.model.distances import trained_distance
 from tasks.model.monitor import ReportEpoch, TrainingMonitor
 from tasks.model.siamese import Adam, BalancedModel, TripletModel
@@ -109,7 +109,8 @@ def _prepare_triplets(
     """Training on triplets that were made before."""
     settings = config.fit
     batches = TripletBatches(_numbered_triplets(bank, "train"), settings.batch, config.seed)
-    maps = DeviceMaps(bank.anchors, bank.maps, _fitted_rows(bank), (0, 1, 2), settings.batch, len(batches))
+    resident = resident_map_bytes()
+    maps = DeviceMaps(bank.anchors, bank.maps, _fitted_rows(bank), (0, 1, 2), settings.batch, len(batches), resident)
     model = TripletModel(tower, maps, trained_distance(settings), settings.margin)
     return model, batches, TripletBatches(_numbered_triplets(bank, "stop"), settings.batch, seed=None)
 
@@ -122,7 +123,7 @@ def _prepare_balanced(tower: keras.Model, bank: Bank, config: RunConfig) -> tupl
     modes = min(settings.modes_per_batch, len(rows))
     batch = (modes, max(settings.records_per_mode, settings.batch // modes))  # few modes: more records of each
     steps = steps_per_epoch(settings, sum(map(len, rows)), math.prod(batch))
-    maps = DeviceMaps(bank.anchors[:0], bank.maps, used, (0, 2), math.prod(batch), steps)
+    maps = DeviceMaps(bank.anchors[:0], bank.maps, used, (0, 2), math.prod(batch), steps, resident_map_bytes())
     copies = min(map(len, rows)) < batch[1]
     model = BalancedModel(tower, maps, (config.data.rows, config.data.cols), settings, batch, copies)
     overlay = settings.overlay if fit_scaling(_scaling_maps(bank), "auto").sparse else 0.0

@@ -27,7 +27,7 @@ from tasks.data.map_statistics import ModeMeans, tee_means
 from tasks.data.records import Records, read_records
 from tasks.data.sampling import triplets_by_part
 from tasks.data.schema import listed
-from tasks.data.split import PARTS, linked_components, split_units
+from tasks.data.split import PARTS, linked_components, split_records, split_units
 from tasks.evaluation.least_sizes import MIN_TEST_RECORDS
 from tasks.sources.decided_labels import CHOSEN, NEW_CHOSEN, NEW_RANDOM
 
@@ -157,27 +157,29 @@ def _usable(records: Records) -> tuple[Records, dict[str, int]]:
 
 def _split(records: Records, settings: SplitConfig, has_test: bool) -> tuple[np.ndarray, str]:
     """The part (n,) of each record, and which records stay together."""
-    units, unit = (records.hash, "record") if settings.unit == "record" else _units(records)
+    units, unit = (None, "record") if settings.unit == "record" else _units(records)
     codes = np.unique(records.mode, return_inverse=True)[1]
     shares = [getattr(settings, part) for part in PARTS]
     if has_test:
         shares[TEST] = 0.0
     needed = sum(share > 0 for share in shares)
-    if unit in ("group", "component") and len(np.unique(units)) < needed:
-        units, unit = records.hash, f"record (fewer than {needed} {unit}s)"
+    if units is not None and len(np.unique(units)) < needed:
+        units, unit = None, f"record (fewer than {needed} {unit}s)"
+    if units is None:
+        return split_records(records.hash_blocks().blocks(), codes, shares, settings.seed, settings.fixed), unit
     return split_units(units, codes, shares, settings.seed, settings.fixed), unit
 
 
-def _units(records: Records) -> tuple[np.ndarray, str]:
-    """The unit (n,) of each record: its group if the data names any, else its linked records, else itself."""
+def _units(records: Records) -> tuple[np.ndarray | None, str]:
+    """The unit (n,) of each record: its group if the data names any, else its linked records; None: itself."""
     if (records.group != "").any():
         return np.where(records.group != "", records.group, records.hash.astype(str)), "group"
     if len(records.triplets):
         component = linked_components(len(records), records.triplets[:, 1:])
         if np.bincount(component).max() <= GIANT_COMPONENT * len(records):
             return np.char.add("c", component.astype(str)), "component"
-        return records.hash, "record (one giant component)"
-    return records.hash, "record"
+        return None, "record (one giant component)"
+    return None, "record"
 
 
 def _held_out(test: Records, train: Records) -> tuple[Records, dict[str, int]]:
@@ -212,12 +214,12 @@ def _bank(records: Records, part: np.ndarray, config: RunConfig, maps: Path) -> 
         mode=mode,
         good=records.label == config.data.good,
         part=part,
-        hash=records.hash,
+        hash=records.hash_blocks(),
         group=records.group,
         modes=modes,
         triplets=triplets,
         component=linked_components(len(records), pairs) if len(pairs) else np.empty(0, np.int32),
-        id=records.id if (records.id != "").any() else np.empty(0, str),
+        id=records.id_blocks(),
     )
     return bank, counts
 

@@ -62,12 +62,13 @@ def configured(folder: Path, preset: str, size: Size) -> RunConfig:
 
 
 def step(name: str, folder: Path, size: Size) -> None:
-    """Run one step on what lies in the folder; prints its seconds."""
+    """Run one step on what lies in the folder; prints its seconds, and those of all processors that it used."""
     config = configured(folder, "notebook" if name.endswith("notebook") else "best", size)
     run = {"cache": _cache, "triplets": _triplets, "evaluate": _evaluate, "score": _score}.get(name, _train)
-    start = time.perf_counter()
+    clocks = time.perf_counter, time.process_time
+    start = [clock() for clock in clocks]
     run(folder, config)
-    print(time.perf_counter() - start)
+    print(*(clock() - since for clock, since in zip(clocks, start, strict=True)))
 
 
 def _source(folder: Path) -> DownloadedSource:
@@ -139,7 +140,8 @@ def measured(name: str, folder: Path, size: Size) -> dict[str, Any]:
     out = process.stdout.read()
     if process.returncode:
         raise SystemExit(f"bench.speed.growth: the step {name} in {folder} ended with {process.returncode}")
-    return {"step": name, "seconds": float(out.split()[-1]), "megabytes": largest / 1024}
+    seconds, processor = map(float, out.split()[-2:])
+    return {"step": name, "seconds": seconds, "processor": processor, "megabytes": largest / 1024}
 
 
 def walk(work: Path, records: int, size: Size, steps: list[str]) -> list[dict[str, Any]]:

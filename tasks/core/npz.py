@@ -1,12 +1,68 @@
-"""Records of arrays as .npz files: a dataclass whose fields are arrays, each under its field's name."""
+"""Arrays as .npz files: dataclasses whose fields are arrays, and files larger than memory."""
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
+import mmap
+import struct
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
+
+LOCAL_HEADER_BYTES = 30  # of a member of a zip file, before its name and extra field
+
+
+@dataclass(frozen=True)
+class ArrayBlocks:
+    """An array (n,) that is written block by block: its type, its length, and what makes its blocks."""
+
+    dtype: np.dtype
+    length: int
+    blocks: Callable[[], Iterable[np.ndarray]]
+
+    def __len__(self) -> int:
+        """How many elements there are."""
+        return self.length
+
+
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray | ArrayBlocks]) -> None:
+    """Write an uncompressed `.npz` file, as `numpy.savez` does, with one block of ArrayBlocks in memory at a time."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", mode="w", force_zip64=True) as member:
+                if isinstance(array, ArrayBlocks):
+                    header = {"descr": array.dtype.str, "fortran_order": False, "shape": (array.length,)}
+                    np.lib.format.write_array_header_1_0(member, header)
+                    for block in array.blocks():
+                        member.write(np.ascontiguousarray(block, array.dtype))
+                else:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def map_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an uncompressed `.npz` file, read-only, whose pages are read when they are needed.
+
+    Raises OSError, EOFError, ValueError or zipfile.BadZipFile for a file of another form. Nothing is unpickled.
+    """
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return {info.filename.removesuffix(".npy"): _member(content, info) for info in archive.infolist()}
+
+
+def _member(content: mmap.mmap, info: zipfile.ZipInfo) -> np.ndarray:
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{info.filename}: expected an array that is not compressed")
+    name_bytes, extra_bytes = struct.unpack_from("<HH", content, info.header_offset + LOCAL_HEADER_BYTES - 4)
+    content.seek(info.header_offset + LOCAL_HEADER_BYTES + name_bytes + extra_bytes)
+    np.lib.format.read_magic(content)
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(content)
+    if dtype.hasobject:
+        raise ValueError(f"{info.filename}: expected an array of numbers or texts")
+    values = np.frombuffer(content, dtype, int(np.prod(shape)), content.tell())
+    return values.reshape(shape, order="F" if fortran_order else "C")
 
 
 class NpzRecord:

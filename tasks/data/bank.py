@@ -20,24 +20,31 @@ from pathlib import Path
 import numpy as np
 
 from tasks.core.files import link_or_copy
+from tasks.core.npz import ArrayBlocks, map_arrays, save_arrays
 from tasks.data.split import PARTS
+
+HEX_PAIRS = np.array([f"{byte:02x}" for byte in range(256)], "S2")
+BLOCK_HASHES = 1 << 16
 
 
 @dataclass(frozen=True)
 class Bank:
-    """The arrays of a stage folder; the module's docstring gives shapes and types."""
+    """The arrays of a stage folder; the module's docstring gives shapes and types.
+
+    While a large bank is made, its `hash` and `id` are blocks, and can only be saved.
+    """
 
     maps: np.ndarray
     anchors: np.ndarray
     mode: np.ndarray
     good: np.ndarray
     part: np.ndarray
-    hash: np.ndarray
+    hash: np.ndarray | ArrayBlocks
     group: np.ndarray
     modes: list[str]
     triplets: dict[str, np.ndarray]
     component: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
-    id: np.ndarray = field(default_factory=lambda: np.empty(0, str))
+    id: np.ndarray | ArrayBlocks = field(default_factory=lambda: np.empty(0, str))
 
     def ids(self, rows: np.ndarray) -> np.ndarray:
         """The names (k,) str of the parts at `rows`; "" where they are not known."""
@@ -54,19 +61,18 @@ class Bank:
         elif maps != folder / "maps.npy":
             link_or_copy(maps, folder / "maps.npy")
         np.save(folder / "anchors.npy", self.anchors)
-        triplets = {f"triplets_{part}": rows.astype(np.int32) for part, rows in self.triplets.items()}
-        np.savez(
-            folder / "index.npz",
-            mode=self.mode.astype(np.int32),
-            good=self.good,
-            part=self.part.astype(np.int8),
-            hash=self.hash,
-            group=self.group.astype(str),
-            modes=np.array(self.modes, str),
-            component=self.component.astype(np.int32),
-            **({"id": self.id.astype(str)} if len(self.id) else {}),
-            **triplets,
-        )
+        arrays = {
+            "mode": self.mode.astype(np.int32, copy=False),
+            "good": self.good,
+            "part": self.part.astype(np.int8, copy=False),
+            "hash": self.hash,
+            "group": self.group.astype(str, copy=False),
+            "modes": np.array(self.modes, str),
+            "component": self.component.astype(np.int32, copy=False),
+            **({"id": self.id} if len(self.id) else {}),
+            **{f"triplets_{part}": rows.astype(np.int32, copy=False) for part, rows in self.triplets.items()},
+        }
+        save_arrays(folder / "index.npz", arrays)
 
 
 def write_maps(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int]) -> None:
@@ -77,16 +83,28 @@ def write_maps(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int])
             file.write(np.ascontiguousarray(block, "<f4"))
 
 
+def hex_of(keys: np.ndarray) -> np.ndarray:
+    """The hashes (n,) S32 of keys (n,) S16, their bytes."""
+    return HEX_PAIRS[np.ascontiguousarray(keys).view(np.uint8)].view("S32")
+
+
+def halves_of(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The two halves (n,) uint64 of hashes (n,) S32, which sort as the hashes do."""
+    blocks = (hashes[start : start + BLOCK_HASHES].tobytes() for start in range(0, len(hashes), BLOCK_HASHES))
+    keys = b"".join(bytes.fromhex(block.decode("ascii")) for block in blocks)
+    high, low = np.frombuffer(keys, ">u8").reshape(-1, 2).T.astype(np.uint64)
+    return high, low
+
+
 def evenly_spread(rows: np.ndarray, most: int) -> np.ndarray:
     """At most `most` of the rows (n,), evenly spread over all."""
     return rows[:: max(1, -(-len(rows) // most))]
 
 
 def load_bank(folder: str | Path) -> Bank:
-    """The bank of a triplets stage, maps memory-mapped; no pickle is ever read."""
+    """The bank of a triplets stage, memory-mapped: what is not read is not in memory. No pickle is ever read."""
     folder = Path(folder)
-    with np.load(folder / "index.npz", allow_pickle=False) as index:
-        arrays = {name: index[name] for name in index.files}
+    arrays = map_arrays(folder / "index.npz")
     return Bank(
         maps=np.load(folder / "maps.npy", mmap_mode="r", allow_pickle=False),
         anchors=np.load(folder / "anchors.npy", allow_pickle=False),

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.data.bank import Bank
+from tasks.data.bank import Bank, halves_of
 from tasks.data.map_statistics import mode_means
 from tasks.data.sampling import triplets_by_part
 from tasks.data.split import FITTED_PARTS, PARTS
@@ -50,7 +50,10 @@ def sampled_share(sample: Bank, bank: Bank) -> dict[str, Any] | None:
 
 def _ranks(hashes: np.ndarray) -> np.ndarray:
     """The rank (n,) of each hash among all."""
-    return np.argsort(np.argsort(hashes, kind="stable"), kind="stable")
+    high, low = halves_of(hashes)
+    ranks = np.empty(len(hashes), np.int64)
+    ranks[np.lexsort((low, high))] = np.arange(len(hashes))
+    return ranks
 
 
 def _select(bank: Bank, rows: np.ndarray) -> Bank:

@@ -172,7 +172,19 @@ def as_text(batch: pa.RecordBatch, column: str | None) -> list[str | None]:
     """A column as text: 1, 1.0 and "1" are the same label, because CSV and Parquet write them differently."""
     if column is None or column not in batch.schema.names:
         return [None] * batch.num_rows
-    return [cell_text(value) for value in batch.column(column).to_pylist()]
+    cells = batch.column(column)
+    if not _repeats(cells.type):
+        return [cell_text(value) for value in cells.to_pylist()]
+    coded = cells.dictionary_encode()  # few cells differ
+    texts = np.array([*map(cell_text, coded.dictionary.to_pylist()), None], object)
+    return texts[pc.fill_null(coded.indices.cast(pa.int32()), len(texts) - 1).to_numpy()].tolist()
+
+
+def _repeats(kind: pa.DataType) -> bool:
+    """Whether Arrow finds the distinct cells of such a column."""
+    types = pa.types
+    number = types.is_integer(kind) or types.is_float32(kind) or types.is_float64(kind)
+    return number or types.is_string(kind) or types.is_large_string(kind) or types.is_boolean(kind)
 
 
 def cell_text(value: object) -> str | None:

@@ -12,13 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tasks.core.npz import ArrayBlocks
+from tasks.data.bank import hex_of
+
 BATCH_ROWS = 4096
 BUFFER_BYTES = 1 << 20  # of the column of maps that Arrow reads at once; without it, a whole row group
 COLUMNS = ("file", "row", "key", "label", "mode", "group", "contradictory", "decided")
 ONE_TABLE, TABLES = "records.parquet", "records-*.parquet"  # of a cache folder: the one or the others
 LEFT_OUT_FILE, CONTRADICTORY_FILE = "left_out.npy", "contradictory.txt"
 DECIDED_CODES = "decided.json"  # of a cache folder with labels that people decided
-HEX_PAIRS = np.array([f"{byte:02x}" for byte in range(256)], "S2")
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,16 @@ class Records:
         columns = {name: np.concatenate([getattr(self, name), getattr(more, name)]) for name in COLUMNS}
         return replace(self, files=(*self.files, *more.files), **columns)
 
+    def hash_blocks(self) -> ArrayBlocks:
+        """The hashes, to be written."""
+        starts = range(0, len(self), BATCH_ROWS)
+        return ArrayBlocks(np.dtype("S32"), len(self), lambda: (hex_of(self.key[i : i + BATCH_ROWS]) for i in starts))
+
+    def id_blocks(self) -> ArrayBlocks | np.ndarray:
+        """The names of the parts, to be written; an empty array where no part has one."""
+        longest = max((ids.dtype.itemsize for ids in self.ids() if (ids != "").any()), default=0)
+        return ArrayBlocks(np.dtype(f"U{longest // 4}"), len(self), self.ids) if longest else np.empty(0, str)
+
     def blocks(self) -> Iterator[np.ndarray]:
         """The maps of all records in their order, (rows, values) float32, at most BATCH_ROWS at a time."""
         for column in self._column("map"):
@@ -125,11 +137,6 @@ def _read_table(path: Path, left_out: np.ndarray) -> dict[str, np.ndarray]:
     row = np.setdiff1d(np.arange(len(table), dtype=np.int32), left_out, assume_unique=True)
     texts = {name: _texts(table[name])[row] for name in ("label", "mode", "group")}
     return {"row": row, "key": _keys_of(table["record"])[row], **texts}
-
-
-def hex_of(keys: np.ndarray) -> np.ndarray:
-    """The hex (n,) S32 of keys (n,) S16."""
-    return HEX_PAIRS[np.ascontiguousarray(keys).view(np.uint8)].view("S32")
 
 
 def find_keys(keys: np.ndarray, among: np.ndarray) -> np.ndarray:

@@ -6,11 +6,13 @@ import numpy as np
 
 from tasks.data.split import PARTS
 
+BLOCK_TRIPLETS = 1 << 20  # drawn at once
+
 
 def triplets_by_part(
     mode: np.ndarray, part: np.ndarray, pairs: np.ndarray, per_record: int, replace_crossing: bool, seed: int
 ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """The triplets (t, 3) of every part as (mode code of the anchor, positive row, negative row), and counts.
+    """The triplets (t, 3) int32 of every part as (mode code of the anchor, positive row, negative row), and counts.
 
     mode: (n,) codes; part: (n,) indices into PARTS; pairs: (p, 2) positive and negative rows of a wide source.
     A pair within one mode teaches nothing: it is dropped and counted. A pair across two parts is dropped and counted,
@@ -25,15 +27,15 @@ def triplets_by_part(
     counts |= {"triplets_crossing": int(crossing.sum()), "triplets_replaced": 0}
     triplets: dict[str, np.ndarray] = {}
     for code, name in enumerate(PARTS):
-        rows = np.flatnonzero(part == code)
+        rows = np.flatnonzero(part == code).astype(np.int32)
         rng = np.random.default_rng([seed, code])
-        within = pairs[~crossing & (positive_part == code)]
-        positives = pairs[crossing & (positive_part == code) & replace_crossing, 0]
+        within = pairs[~crossing & (positive_part == code)].astype(np.int32)
+        positives = pairs[crossing & (positive_part == code) & replace_crossing, 0].astype(np.int32)
         counts["triplets_replaced"] += len(positives)
         if not len(within) and not len(positives):
             positives = np.repeat(rows, per_record)
         part_pairs = np.concatenate([within, _with_negatives(positives, rows, mode, rng)])
-        triplets[name] = np.column_stack([mode[part_pairs[:, 0]], part_pairs])
+        triplets[name] = np.column_stack([mode[part_pairs[:, 0]].astype(np.int32), part_pairs])
     return triplets, counts | {f"triplets_{name}": len(rows) for name, rows in triplets.items()}
 
 
@@ -42,9 +44,13 @@ def _with_negatives(positives: np.ndarray, rows: np.ndarray, mode: np.ndarray, r
     order = rows[np.argsort(mode[rows], kind="stable")]
     sizes = np.bincount(mode[rows], minlength=int(mode.max()) + 1)
     starts = np.cumsum(sizes) - sizes
-    candidates = len(rows) - sizes[mode[positives]]
-    positives, candidates = positives[candidates > 0], candidates[candidates > 0]
-    drawn = rng.integers(0, candidates)
-    mode_start, mode_size = starts[mode[positives]], sizes[mode[positives]]
-    drawn += np.where(drawn >= mode_start, mode_size, 0)  # skip the positive's mode
-    return np.column_stack([positives, order[drawn]]).astype(np.int64)
+    blocks = [np.empty((0, 2), np.int32)]
+    for start in range(0, len(positives), BLOCK_TRIPLETS):
+        block = positives[start : start + BLOCK_TRIPLETS]
+        candidates = len(rows) - sizes[mode[block]]
+        block, candidates = block[candidates > 0], candidates[candidates > 0]
+        drawn = rng.integers(0, candidates)
+        mode_start, mode_size = starts[mode[block]], sizes[mode[block]]
+        drawn += np.where(drawn >= mode_start, mode_size, 0)  # skip the positive's mode
+        blocks.append(np.column_stack([block, order[drawn]]))
+    return np.concatenate(blocks)

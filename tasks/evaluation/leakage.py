@@ -15,8 +15,8 @@ import numpy as np
 
 from tasks.core.json_form import Json
 from tasks.core.sentences import Sentence, join_sentences, sentence
-from tasks.data.bank import Bank, evenly_spread
-from tasks.data.map_statistics import mode_means
+from tasks.data.bank import Bank, evenly_spread, hex_of
+from tasks.data.map_statistics import MAPS_PER_BLOCK, mode_means
 from tasks.data.split import PARTS
 from tasks.evaluation.leakage_report import LeakageReport, LinkedComponents, NamedGroups, Overlap, Provenance
 from tasks.model.classifier import PrototypeClassifier
@@ -39,14 +39,15 @@ def leakage_report(
     sample: the records of the bank that the classifier was fitted to and is evaluated on, or the bank itself. `refit`
     fits the classifier again to a bank, here to one of training records alone. facts: those of the triplets stage.
     """
-    hashes = np.array([hashlib.blake2b(row, digest_size=16).hexdigest() for row in bank.maps], "S32")
+    keys, wrong = _hash_again(bank)
+    repeated = _repeated(keys)
     train = training_records_only(sample, bank)
     report = LeakageReport(
         verdict=Sentence(""),
         leaks=(),
         cuts=(),
-        overlaps=tuple(_overlap(bank, hashes, *pair) for pair in combinations(PARTS, 2)),
-        mislabelled_hashes=int((hashes != bank.hash).sum()),
+        overlaps=tuple(_overlap(bank, keys, repeated, *pair) for pair in combinations(PARTS, 2)),
+        mislabelled_hashes=wrong,
         crossing_triplets=_crossing(bank),
         groups=_named_groups(bank.group, bank.part, bank.group != ""),
         components=_components(bank),
@@ -68,11 +69,32 @@ def training_records_only(sample: Bank, bank: Bank) -> Bank:
     return Bank(np.asarray(sample.maps[rows]), anchors, *columns, sample.modes, empty)
 
 
-def _overlap(bank: Bank, hashes: np.ndarray, *parts: str) -> Overlap:
+def _hash_again(bank: Bank) -> tuple[np.ndarray, int]:
+    """The hash of each map, (n,) S16, and how many are not the bank's."""
+    keys, wrong = np.empty(len(bank.maps), "S16"), 0
+    for start in range(0, len(keys), MAPS_PER_BLOCK):
+        block = slice(start, start + MAPS_PER_BLOCK)
+        digests = (hashlib.blake2b(row, digest_size=16).digest() for row in np.asarray(bank.maps[block]))
+        keys[block] = np.frombuffer(b"".join(digests), "S16")
+        wrong += int((hex_of(keys[block]) != bank.hash[block]).sum())
+    return keys, wrong
+
+
+def _repeated(keys: np.ndarray) -> np.ndarray:
+    """Whether each key (n,) S16 occurs more than once, (n,) bool."""
+    high, low = keys.view(">u8").reshape(-1, 2).T.astype(np.uint64)
+    order = np.lexsort((low, high))
+    same = (high[order][1:] == high[order][:-1]) & (low[order][1:] == low[order][:-1])
+    repeated = np.zeros(len(keys), bool)
+    repeated[order[1:][same]] = repeated[order[:-1][same]] = True
+    return repeated
+
+
+def _overlap(bank: Bank, keys: np.ndarray, repeated: np.ndarray, *parts: str) -> Overlap:
     sides = [bank.rows(part) for part in parts]
     groups = [set(bank.group[rows].tolist()) - {""} for rows in sides]
     linked = [set(bank.component[rows].tolist()) if len(bank.component) else set() for rows in sides]
-    records = len(np.intersect1d(*(hashes[rows] for rows in sides)))
+    records = len(np.intersect1d(*(keys[rows[repeated[rows]]] for rows in sides)))
     return Overlap(parts, records, len(groups[0] & groups[1]), len(linked[0] & linked[1]))
 
 

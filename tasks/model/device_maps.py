@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from tasks.data.map_statistics import MAPS_PER_BLOCK
+
 MAX_BLOCK_BATCHES = 256
 MAX_RESIDENT_BYTES = 1_000_000_000  # of maps that lie in the model all at once
 MAX_BLOCK_BYTES = 256_000_000  # of maps that one block may bring, where they do not
@@ -16,7 +18,8 @@ class DeviceMaps:
 
     anchors: (a, values) float32, always in the model; maps: (n, values), may be memory-mapped; used: the rows that
     training may see; columns: which columns of a batch's rows name a map; batch, batches: rows of the largest batch,
-    and batches of an epoch. Both ways train to the same bits.
+    and batches of an epoch; resident_bytes: of maps that may lie in the model, at most MAX_RESIDENT_BYTES. Both ways
+    train to the same bits.
     """
 
     def __init__(
@@ -27,17 +30,24 @@ class DeviceMaps:
         columns: tuple[int, ...],
         batch: int,
         batches: int,
+        resident_bytes: int | None = None,
     ) -> None:
         self.anchors, self.maps, self.used, self.columns = anchors, maps, used, columns
         width, named = maps.shape[1], batch * len(columns)
-        self.resident = (len(anchors) + len(used)) * width * 4 <= MAX_RESIDENT_BYTES
+        most = MAX_RESIDENT_BYTES if resident_bytes is None else min(MAX_RESIDENT_BYTES, resident_bytes)
+        self.resident = (len(anchors) + len(used)) * width * 4 <= most
         block = max(named, min(named * min(MAX_BLOCK_BATCHES, batches), MAX_BLOCK_BYTES // (4 * width)))
         self.shape = len(anchors) + (len(used) if self.resident else block), width  # of the model's bank
         self.bank = None if self.resident else np.zeros(self.shape, np.float32)
 
     def all_maps(self) -> np.ndarray:
         """All maps, in the order of their row numbers."""
-        return np.concatenate([self.anchors, self.maps[self.used]])
+        every = np.empty(self.shape, np.float32)
+        every[: len(self.anchors)] = self.anchors
+        for start in range(0, len(self.used), MAPS_PER_BLOCK):
+            rows = self.used[start : start + MAPS_PER_BLOCK]
+            every[len(self.anchors) + start :][: len(rows)] = self.maps[rows]
+        return every
 
     def batches_per_block(self, rows: np.ndarray) -> int:
         """How many batches of rows (batches, B, k) a block holds; blocks are about equally long."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import keras
 
 from tasks.core.errors import BadSetting
+from tasks.model.device_maps import MAX_BLOCK_BYTES, MAX_RESIDENT_BYTES
 
 
 class AlongBatches(keras.distribution.DataParallel):
@@ -22,6 +23,15 @@ class AlongBatches(keras.distribution.DataParallel):
         if len(axes) > 1 and data_shape[1] % self.device_mesh.devices.size == 0:
             axes[1] = self.batch_dim_name
         return keras.distribution.TensorLayout(axes, self.device_mesh)
+
+
+def resident_map_bytes() -> int:
+    """How many bytes of maps lie in the model all at once, so that a step waits for none.
+
+    A processor reads the maps of a block from the disk's cache as fast; a copy of all of them would only take memory.
+    """
+    on_processor = all(name.startswith("cpu") for name in keras.distribution.list_devices())
+    return MAX_BLOCK_BYTES if on_processor else MAX_RESIDENT_BYTES
 
 
 @contextmanager

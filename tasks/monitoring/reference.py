@@ -20,7 +20,8 @@ from tasks.core.npz import NpzRecord
 from tasks.data.map_statistics import Moments, RunningMoments
 from tasks.model.embeddings import EmbeddedBank
 from tasks.registry.loading import CalibratedClassifier, LoadedRelease
-from tasks.registry.release_files import REFERENCE_FILE, SplitRecords, record_keys
+from tasks.registry.record_bank import RecordKeys
+from tasks.registry.release_files import REFERENCE_FILE, SplitRecords
 from tasks.scoring.batch import ScoredBatch
 from tasks.scoring.verdicts import VERDICTS, predict_embedded
 
@@ -98,7 +99,7 @@ class NewPartsCollector:
     """
 
     def __init__(self, release: LoadedRelease, seen: Iterable[int] = ()) -> None:
-        self.hashes, self.left_out = record_keys(SplitRecords.load(release.path).hash), 0
+        self.hashes, self.left_out = RecordKeys(SplitRecords.load(release.path).hash), 0
         self.seen, self.counted, self.keys = frozenset(seen), 0, []
         self.columns: list[tuple[np.ndarray, ...]] = []
         self.verdicts = np.zeros(len(VERDICTS), np.int64)
@@ -108,7 +109,7 @@ class NewPartsCollector:
     def update(self, batch: ScoredBatch) -> None:
         """Add a batch."""
         predictions = batch.predictions
-        unknown = np.array([key not in self.hashes for key in batch.records.hashes], bool)
+        unknown = ~self.hashes.contain(batch.records.hashes)
         self.left_out += int((~unknown).sum())
         keys = [short_key(key) for key in batch.records.hashes]
         new = unknown & np.array([key not in self.seen for key in keys], bool)

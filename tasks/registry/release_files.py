@@ -33,7 +33,7 @@ import numpy as np
 
 from tasks.core.errors import NothingToCalibrate
 from tasks.core.files import write_json
-from tasks.core.npz import NpzRecord
+from tasks.core.npz import NpzRecord, map_arrays
 from tasks.data.split import PARTS
 from tasks.model.distances import Prototype
 from tasks.model.fused_score import P_VALUES, RANKS, Fusion
@@ -216,15 +216,21 @@ class SplitRecords(NpzRecord):
     good: np.ndarray
     summary: np.ndarray
 
+    @classmethod
+    def load(cls, folder: Path) -> SplitRecords:
+        """The record that `save` wrote, memory-mapped; raises what NpzRecord.load does."""
+        arrays = map_arrays(folder / cls.FILE)
+        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+
+    @property
+    def is_seen(self) -> np.ndarray:
+        """Whether the model has seen each record, (n,) bool: all but those of the test part."""
+        return self.part != PARTS.index("test")
+
     @property
     def seen(self) -> np.ndarray:
-        """The hashes (k,) of the records that the model has seen: all but those of the test part."""
-        return self.hash[self.part != PARTS.index("test")]
-
-
-def record_keys(hashes: np.ndarray) -> frozenset[bytes]:
-    """Stored hashes (k,) S32 as a source's records carry them while they stream by."""
-    return frozenset(bytes.fromhex(key.decode()) for key in hashes.tolist())
+        """The hashes (k,) of the records that the model has seen."""
+        return self.hash[self.is_seen]
 
 
 @dataclass(frozen=True)

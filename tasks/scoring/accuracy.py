@@ -15,7 +15,8 @@ from scipy.stats import binomtest
 from tasks.core.inspection import LabelledResult, Proportion
 from tasks.data.decode import DecodedBlock
 from tasks.registry.loading import LoadedRelease
-from tasks.registry.release_files import SplitRecords, record_keys
+from tasks.registry.record_bank import RecordKeys
+from tasks.registry.release_files import SplitRecords
 from tasks.scoring.batch import ScoredBatch
 from tasks.scoring.verdicts import VERDICTS
 
@@ -31,7 +32,8 @@ class LabelledMetrics:
     def __init__(self, release: LoadedRelease) -> None:
         self.modes, self.good_label = release.classifier.modes, release.data.good
         self.codes = {name: code for code, name in enumerate(self.modes)}
-        self.used_hashes = record_keys(SplitRecords.load(release.path).seen)  # all but those of its test part
+        split = SplitRecords.load(release.path)
+        self.used_hashes = RecordKeys(split.hash, split.is_seen)
         self.records = self.unlabelled = self.seen = 0
         self.verdicts = {kind: Counter(dict.fromkeys(VERDICTS, 0)) for kind in ("good", "defect")}
         self.confusion = np.zeros((len(self.modes), len(self.modes)), np.int64)
@@ -64,7 +66,7 @@ class LabelledMetrics:
         return label == self.good_label or label in self.labels or len(self.labels) < MAX_LABELS
 
     def _seen(self, records: DecodedBlock) -> np.ndarray:
-        return np.array([key in self.used_hashes for key in records.hashes], bool)
+        return self.used_hashes.contain(records.hashes)
 
     def _count_mode(self, mode: str | None, predicted: int, good: bool) -> None:
         """Good parts fail in no mode: it does not matter by which name the source calls theirs."""

@@ -6,6 +6,7 @@ import functools
 import itertools
 import socket
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +33,8 @@ from tasks.scoring.verdicts import predict
 from tasks.workers.cluster import map_pieces
 
 PIECE_ROWS = 1 << 14  # that a worker judges at once
+
+Decoded = tuple[int, DecodedBlock]
 
 
 def open_parts(
@@ -114,13 +117,28 @@ class Judge:
     others: tuple[LoadedRelease, ...] = ()
 
     def __call__(self, piece: _Piece) -> Iterator[ScoredBatch]:
-        """The batches of a piece, one at a time."""
-        for start, batch in piece.batches():
-            layout = require_matching_layout(batch.schema, self.release, piece.source)
-            (records,) = decode(batch, layout, self.release.data)
+        """The batches of a piece, one at a time; the next one is read and decoded in a thread beside the tower."""
+        for start, records in _ahead(self._decoded(piece)):
             _require_finite(records, start, self.release)
             others = {other.version: predict(other, records.maps) for other in self.others}
             yield ScoredBatch(start, records, predict(self.release, records.maps), others)
+
+    def _decoded(self, piece: _Piece) -> Iterator[Decoded]:
+        """The records of each batch, with the row of the first."""
+        for start, batch in piece.batches():
+            layout = require_matching_layout(batch.schema, self.release, piece.source)
+            (records,) = decode(batch, layout, self.release.data)
+            records.hashes  # noqa: B018, computed here and kept
+            yield start, records
+
+
+def _ahead(items: Iterator[Decoded]) -> Iterator[Decoded]:
+    """The items; the next one is made while this one is used."""
+    with ThreadPoolExecutor(1, "decode") as thread:
+        following = thread.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = thread.submit(next, items, None)
+            yield item
 
 
 @dataclass(frozen=True)
@@ -181,9 +199,8 @@ def require_matching_layout(schema: pa.Schema, release: LoadedRelease, source: s
 
 
 def _require_finite(records: DecodedBlock, start: int, release: LoadedRelease) -> None:
-    finite = np.isfinite(records.maps).all(axis=1)
-    if not finite.all():
-        row = int(np.argmin(finite))
+    if not records.finite.all():
+        row = int(np.argmin(records.finite))
         problem = "one of another size" if records.wrong_size[row] else "values that are not"
         raise UnreadableSource(
             f"row {start + row}: expected a map of {release.data.rows}×{release.data.cols} finite values, as "

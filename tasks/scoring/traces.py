@@ -9,6 +9,7 @@ A scoring of the same source by the same release gives the same verdicts, and is
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ def keep_trace(artifacts: Path, table: Path, key: tuple[Any, ...], release: Load
         return
     try:
         with scratch_folder(ensure_writable(place.parent), "trace") as draft:
-            (draft / name).write_bytes(table.read_bytes())
+            shutil.copyfile(table, draft / name)
             sync_to_disk(draft / name)
             replace_durably(draft / name, place)
     except (OSError, UnusableFolder) as error:  # a release may be read-only for those who score with it

@@ -22,7 +22,8 @@ from tasks.core.results import CommandResult
 from tasks.core.text import one_line
 from tasks.data.readers import TableSource
 from tasks.registry.loading import LoadedRelease
-from tasks.registry.release_files import SplitRecords, record_keys
+from tasks.registry.record_bank import RecordKeys
+from tasks.registry.release_files import SplitRecords
 from tasks.scoring.batch import ScoredBatch
 from tasks.scoring.judging import score_batches
 from tasks.scoring.table import release_digest
@@ -178,12 +179,12 @@ def plan_study(
 
 def _candidates(source: TableSource, release: LoadedRelease) -> list[StudyPart]:
     """The labelled parts that are new to the release, each name and each map once."""
-    records_in_making = record_keys(SplitRecords.load(release.path).hash)
+    records_in_making = RecordKeys(SplitRecords.load(release.path).hash)
     parts: dict[str, StudyPart] = {}
     for batch in score_batches(source, release):
+        known = records_in_making.contain(batch.records.hashes)
         for i, label in enumerate(batch.records.label):
-            key = batch.records.hashes[i]
-            if label is not None and key not in records_in_making:
+            if label is not None and not known[i]:
                 part = _study_part(batch, i, label != release.data.good)
                 parts.setdefault(part.part, part)
     return list({part.record: part for part in parts.values()}.values())

@@ -15,7 +15,8 @@ from tasks.core.stages import MANIFEST, seal_folder
 from tasks.drift import drift
 from tasks.monitoring.reference import Reference
 from tasks.registry.observations import observations
-from tasks.registry.release_files import SplitRecords, record_keys
+from tasks.registry.record_bank import RecordKeys
+from tasks.registry.release_files import SplitRecords
 
 
 def test_the_page_and_the_summary_agree(small_line, hidden, tmp_path):
@@ -63,7 +64,7 @@ def _reseal_without_reference(folder, manifest):
 def test_the_records_that_made_the_release_are_left_out(small_line, small_release, hidden, tmp_path):
     """Without that, the release's own data had drifted from it."""
     own = hidden()
-    keys = record_keys(SplitRecords.load(small_release.path).hash)
+    keys = RecordKeys(SplitRecords.load(small_release.path).hash)
     assert len(keys) == len(own.maps), "the small line is made of these records"
     new = hidden(each=50, seed=23)
     both = Parts(*(np.concatenate([getattr(part, name) for part in (own, new)]) for name in vars(own)))

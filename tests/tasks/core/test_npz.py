@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from zipfile import BadZipFile
 
 import numpy as np
 import pytest
 
-from tasks.core.npz import NpzRecord
+from tasks.core.npz import ArrayBlocks, NpzRecord, map_arrays, save_arrays
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,37 @@ def test_a_folder_may_be_without_the_file(path):
     assert Pair.load_if_stored(path.parent).codes.tolist() == [3, 4]
     path.unlink()
     assert Pair.load_if_stored(path.parent) is None
+
+
+def test_large_arrays_are_written_in_blocks_and_mapped(tmp_path):
+    """What `numpy.load` reads of the file, too; nothing of it can be changed."""
+    names = np.array(["a", "部品", "", "long name"])
+    arrays = {
+        "codes": np.arange(12, dtype=np.int32).reshape(4, 3),
+        "turned": np.arange(6.0).reshape(3, 2).T,
+        "none": np.empty((0, 3), np.int32),
+        "names": ArrayBlocks(names.dtype, 4, lambda: [names[:1], names[1:]]),
+    }
+    save_arrays(tmp_path / "large.npz", arrays)
+    expected = {**arrays, "names": names}
+    with np.load(tmp_path / "large.npz", allow_pickle=False) as loaded:
+        for read in (dict(loaded), map_arrays(tmp_path / "large.npz")):
+            assert read.keys() == expected.keys()
+            for name, array in expected.items():
+                np.testing.assert_array_equal(read[name], array)
+                assert read[name].dtype == array.dtype
+    with pytest.raises(ValueError, match="read-only"):
+        read["codes"][0, 0] = 1
+
+
+def test_a_file_of_another_form_is_not_mapped(tmp_path):
+    np.savez_compressed(tmp_path / "packed.npz", codes=np.arange(9))
+    with pytest.raises(ValueError, match="not compressed"):
+        map_arrays(tmp_path / "packed.npz")
+    with zipfile.ZipFile(tmp_path / "object.npz", "w") as archive, archive.open("a.npy", "w") as member:
+        np.lib.format.write_array(member, np.array([{}], object), allow_pickle=True)
+    with pytest.raises(ValueError, match="numbers or texts"):
+        map_arrays(tmp_path / "object.npz")
+    (tmp_path / "half.npz").write_bytes((tmp_path / "packed.npz").read_bytes()[:60])
+    with pytest.raises(BadZipFile):
+        map_arrays(tmp_path / "half.npz")

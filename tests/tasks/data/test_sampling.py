@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tasks.data import sampling
 from tasks.data.sampling import triplets_by_part
 from tasks.data.split import PARTS
 
@@ -38,6 +39,15 @@ def test_the_seed_decides():
     for name in PARTS:
         np.testing.assert_array_equal(first[name], again[name])
         assert (first[name] != other[name]).any()
+
+
+def test_negatives_do_not_depend_on_how_many_are_drawn_at_once(monkeypatch):
+    mode, part = np.arange(60) % 3, np.arange(60) % 4
+    whole, _ = triplets_by_part(mode, part, np.empty((0, 2), int), 5, False, 1)
+    monkeypatch.setattr(sampling, "BLOCK_TRIPLETS", 7)
+    for name, rows in triplets_by_part(mode, part, np.empty((0, 2), int), 5, False, 1)[0].items():
+        np.testing.assert_array_equal(rows, whole[name])
+        assert rows.dtype == np.int32
 
 
 def test_negatives_are_drawn_evenly_from_all_other_modes():

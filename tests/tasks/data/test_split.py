@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.data.split import PARTS, linked_components, split_units
+from tasks.data.split import PARTS, linked_components, split_records, split_units
 
 SHARES = (0.65, 0.05, 0.15, 0.15)
 TRAIN, STOP, CALIBRATE, TEST = range(4)
@@ -190,6 +190,18 @@ def test_a_group_counts_for_its_commonest_mode():
     side = split_units(units, modes, SHARES, 5)
     for part in (TRAIN, TEST):
         assert {0, 1} <= set(modes[side == part])
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_records_are_split_as_units_of_one(fixed):
+    """Whatever the blocks in which their hashes come."""
+    rng = np.random.default_rng(0)
+    for count in (1, 5, 200):
+        hashes, modes = np.array([rng.bytes(16).hex() for _ in range(count)], "S32"), rng.integers(0, 4, count)
+        blocks = [hashes[:3], hashes[3:50], hashes[50:]]
+        np.testing.assert_array_equal(
+            split_records(blocks, modes, SHARES, 7, fixed), split_units(hashes, modes, SHARES, 7, fixed)
+        )
 
 
 def test_components():

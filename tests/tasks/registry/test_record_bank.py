@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tasks.core.errors import MissingStage
-from tasks.registry.record_bank import load_record_bank
+from tasks.registry import record_bank
+from tasks.registry.record_bank import RecordKeys, load_record_bank
 from tasks.registry.release_files import SplitRecords
 
 
@@ -26,3 +27,25 @@ def test_a_bank_that_is_gone_or_damaged_is_named(small_line, small_release, tmp_
     (folder / "anchors.npy").write_bytes(b"")
     with pytest.raises(MissingStage, match=f"needed for a test, and kensa reproduce v1 --data {data} makes it again"):
         load_record_bank(small_release, data, "a test")
+
+
+@pytest.mark.parametrize("block", [3, 1 << 16])
+def test_keys_are_found_as_in_a_set(monkeypatch, block):
+    monkeypatch.setattr(record_bank, "BLOCK_HASHES", block)
+    rng = np.random.default_rng(0)
+    known = [rng.bytes(16) for _ in range(50)]
+    known += [known[0][:8] + rng.bytes(8) for _ in range(4)] + [bytes(16), b"\xff" * 16]
+    others = [rng.bytes(16) for _ in range(20)] + [known[0][:8] + bytes(8), bytes(15) + b"\x01"]
+    chosen = rng.random(len(known)) < 0.7
+    keys = RecordKeys(np.array([key.hex() for key in known], "S32"), chosen)
+    expected = {key for key, is_chosen in zip(known, chosen, strict=True) if is_chosen}
+    wanted = [*known, *others]
+    assert keys.contain(wanted).tolist() == [key in expected for key in wanted]
+    assert len(keys) == len(expected)
+    assert RecordKeys(np.array([key.hex() for key in known], "S32")).contain(known).all()
+
+
+def test_no_keys():
+    keys = RecordKeys(np.empty(0, "S32"))
+    assert keys.contain([bytes(16)]).tolist() == [False]
+    assert keys.contain([]).tolist() == []
