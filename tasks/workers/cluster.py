@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tasks.core import quiet_tensorflow
 from tasks.core.errors import ClusterLost, ClusterUnreachable, install_hint
 from tasks.core.text import one_line
 
@@ -86,6 +87,7 @@ def _local_options(count: int) -> dict[str, Any]:
         "threads_per_worker": 1,
         "memory_limit": None,
         "silence_logs": logging.CRITICAL,
+        "preload": [quiet_tensorflow.__name__] if quiet_tensorflow.tensorflow_is_quiet() else [],
         "env": {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads, **os.environ},
     }
 

@@ -19,17 +19,6 @@ def stderr_of(code, **env):
     return done.stderr
 
 
-def test_native_output_is_dropped_and_python_s_own_is_not():
-    code = "\nwith divert_stderr():\n    os.write(2, b'native'); print('python', file=sys.stderr)\n"
-    code += "os.write(2, b'after')"
-    assert stderr_of(code) == "python\nafter"
-
-
-def test_native_output_before_an_error_is_printed():
-    code = "\ntry:\n    with divert_stderr():\n        os.write(2, b'native'); raise OSError\nexcept OSError: pass"
-    assert stderr_of(code) == "native"
-
-
 @pytest.mark.slow
 def test_tensorflow_is_imported_in_silence_unless_it_is_wanted():
     retraced = "import tensorflow; tensorflow.get_logger().warning('retracing')"
@@ -93,11 +82,3 @@ def test_the_level_of_the_log_is_the_typed_one_then_the_environment_s(monkeypatc
             monkeypatch.delenv(name)
     libraries.log_prefect(typed, default="warning")
     assert tuple(os.environ.get(name) for name in names) == expected
-
-
-def test_silence_is_kept_once(monkeypatch):
-    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    monkeypatch.setattr(sys, "warnoptions", ["error"])
-    libraries.silence()
-    libraries.silence()
-    assert sum(isinstance(finder, libraries.QuietTensorFlow) for finder in sys.meta_path) == 1

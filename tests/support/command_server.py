@@ -84,7 +84,7 @@ class CommandServer:
 
 def serve() -> None:
     """Run the command of each line of standard input, as many at once as are asked for."""
-    from kensa.libraries import divert_stderr
+    from tasks.core.quiet_tensorflow import divert_stderr
 
     with divert_stderr():
         for name in LIBRARIES:
