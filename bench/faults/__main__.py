@@ -31,6 +31,7 @@ PARTS = {
     "data": "bad_data:baddata",
     "journal": "journal:journal",
     "hostile": "hostile_input:hostile",
+    "workers": "lost_workers:workers",
     "soak": "soak:soak",
 }
 ROOT = Path(__file__).parents[2]
