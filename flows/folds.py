@@ -26,6 +26,8 @@ def fold_results(triplets: Stage, config: RunConfig) -> tuple[dict[str, Any], ..
     """The metrics of every fold that the settings name; raises ClusterUnreachable."""
     address = config.evaluate.cluster()
     settings = config.evaluate
+    if triplets.facts.get("good_alone"):  # nothing is trained
+        return ()
     if not (settings.unseen or settings.permutation or settings.cross or config.split.replay):
         return ()
     plan = steps.plan_folds(triplets, config)

@@ -20,9 +20,9 @@ from flows.ui.artifacts import RunArtifacts
 from tasks import steps
 from tasks.config.fingerprints import triplets_digest
 from tasks.config.search_space import Sweep, Trial
-from tasks.core.errors import KensaError
+from tasks.core.errors import KensaError, UnfitData
 from tasks.core.progress import note_line
-from tasks.core.results import Stage, SweepResult, TrialResult
+from tasks.core.results import Finding, Stage, SweepResult, TrialResult
 
 
 def _run_name() -> str:
@@ -68,6 +68,9 @@ def _banks(trials: list[Trial], data: PreparedData) -> list[Stage]:
     for digest, trial in zip(digests, trials, strict=True):
         if digest not in banks:
             banks[digest] = steps.triplets(data.train, data.test, trial.config)
+            if banks[digest].facts.get("good_alone"):
+                notes = "of good parts alone there is nothing to train; kensa retrain makes a release of them"
+                raise UnfitData(trial.config.train, (Finding("two modes at least", False, True, notes),))
     return [banks[digest] for digest in digests]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from tasks.config.run import RunConfig
 from tasks.core.authorship import Authorship
-from tasks.core.errors import NotACandidate
+from tasks.core.errors import CannotEnrol, NotACandidate
 from tasks.core.files import digest_of, ensure_writable
 from tasks.core.results import DownloadedSource
 from tasks.core.stages import MANIFEST, scratch_folder, verified_manifest
@@ -112,6 +112,11 @@ def _find_release(artifacts: Path, fingerprint: str) -> Release | None:
 
 def _learn(source: DownloadedSource, parent: LoadedRelease, data: Path, request: EnrolRequest) -> Enrolment:
     """The parts, the classifier that learnt from them, and the evidence; raises CannotEnrol where that is bad."""
+    if request.kind == "mode" and parent.manifest.zero:
+        raise CannotEnrol(
+            f"{parent.version}: expected a trained release, found one from good parts alone, which knows no modes; "
+            "add the labelled parts to the data, and retrain"
+        )
     config = stored_config(parent.release).resolved()
     good = request.good or parent.data.good
     reader = replace(parent, data=replace(parent.data, good=good))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
 from tasks.config.fingerprints import report_digest
+from tasks.config.good_parts import model_settings
 from tasks.config.run import RunConfig
 from tasks.core.files import write_json
 from tasks.core.json_form import Json
@@ -27,6 +28,7 @@ from tasks.evaluation.comparison_report import Comparison
 from tasks.evaluation.cross_fitting import CrossedSets, cross_fitting
 from tasks.evaluation.evaluation_report import BaselineKind, EvaluationReport, HoldoutResult
 from tasks.evaluation.holdout import (
+    EvaluationInputs,
     baseline,
     calibrate_thresholds,
     collect_scores,
@@ -52,7 +54,7 @@ from tasks.promotion.setting_changes import setting_changes
 from tasks.registry.frozen_sets import comparison_number, identify_frozen_set
 from tasks.registry.gallery import build_gallery
 from tasks.registry.loading import CalibratedClassifier, embedded_bank, load_tower, trained_classifier, with_shifts
-from tasks.registry.manifest import FrozenSet, SourceSummary
+from tasks.registry.manifest import SourceSummary
 from tasks.registry.release_files import (
     DEFECT_THRESHOLD,
     REPORT_FILE,
@@ -64,6 +66,7 @@ from tasks.registry.release_files import (
     ThresholdSettings,
 )
 from tasks.registry.releases import Release
+from tasks.zero.evaluation import write_zero_evaluation
 
 
 def evaluate(
@@ -80,7 +83,7 @@ def evaluate(
     `facts` name the sources and revisions for the report; `folds` are the metrics of the trainings without a mode and
     with permuted ones. The manifest's facts hold the flat `metrics` and the gate's `reasons`.
     """
-    config = config.resolved()
+    config = model_settings(config, triplets.facts)
     full_bank = load_bank(triplets.path)
     bank = subsample(full_bank, config.evaluate.most_records)
     frozen = identify_frozen_set(bank, config.artifacts_path)
@@ -91,27 +94,8 @@ def evaluate(
     inputs = EvaluationInputs(
         triplets, model, config, champion, facts, findings, folds, full_bank, bank, frozen, number
     )
-    return get_or_make_stage(config.stages_path, "report", digest, lambda draft: _write_evaluation(draft, inputs))
-
-
-@dataclass(frozen=True)
-class EvaluationInputs:
-    """What `evaluate` was called with, and the bank: all of it, and those records of it that are evaluated.
-
-    number: which comparison with the champion this is.
-    """
-
-    triplets: Stage
-    model: Stage
-    config: RunConfig
-    champion: Release | None
-    facts: Json
-    findings: tuple[Finding, ...]
-    folds: tuple[Json, ...]
-    full_bank: Bank
-    bank: Bank
-    frozen: FrozenSet
-    number: int
+    write = write_zero_evaluation if triplets.facts.get("good_alone") else _write_evaluation
+    return get_or_make_stage(config.stages_path, "report", digest, lambda draft: write(draft, inputs))
 
 
 def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:

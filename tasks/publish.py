@@ -16,6 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from tasks.config.fingerprints import RELEASE_FORMAT
+from tasks.config.good_parts import model_settings
 from tasks.config.run import RunConfig
 from tasks.core.authorship import MAX_REASON, Authorship
 from tasks.core.errors import ChampionMoved, NoPermission, SourceUnreachable, UnreadableSource
@@ -38,6 +39,7 @@ from tasks.registry.placement import place
 from tasks.registry.release_files import (
     CARD_FILE,
     EVALUATION_FILES,
+    LABELS_PAGE,
     MODEL_FILE,
     PICTURE_FILES,
     TOWER_FILE,
@@ -141,7 +143,7 @@ def publish(
     photographs' standard, which the release carries. Raises ChampionMoved where another run changed the champion
     meanwhile, and FrozenSetMoved where it took the name of the frozen test set.
     """
-    artifacts = ensure_writable(config.artifacts_path)
+    config, artifacts = model_settings(config, stages["triplets"].facts), ensure_writable(config.artifacts_path)
     report = EvaluationReport.from_json(read_report(Path(stages["report"].path)))
     manifest = _manifest(stages, config, champion, fingerprint, facts, report)
     manifest = replace(manifest, made=asdict(Authorship.of(run=run)))
@@ -175,8 +177,10 @@ def _gate(manifest: ReleaseManifest, run: str | None) -> Authorship:
 def _copy_files(stages: dict[str, Stage], draft: Path) -> None:
     shutil.copyfile(Path(stages["model"].path) / MODEL_FILE, draft / MODEL_FILE)
     copy_kept_code(Path(stages["model"].path), draft)
+    missing = (LABELS_PAGE,) if stages["triplets"].facts.get("good_alone") else ()  # there are no modes to mix up
     for name in EVALUATION_FILES:
-        shutil.copyfile(Path(stages["report"].path) / name, draft / name)
+        if name not in missing:
+            shutil.copyfile(Path(stages["report"].path) / name, draft / name)
     for name in PICTURE_FILES:
         if (Path(stages["report"].path) / name).exists():
             shutil.copyfile(Path(stages["report"].path) / name, draft / name)
@@ -213,12 +217,13 @@ def _manifest(
         compared_with=champion,
         frozen=report.frozen,
         comparison=None if report.verdict is None else report.verdict.as_json(),
-        config=asdict(config.resolved()),
+        config=asdict(config),
         reading=READING_VERSION,
         stages={name: stage.digest for name, stage in stages.items()},
         weights=stages["model"].facts["weights"],
         packages=versions | {"python": platform.python_version()},
         git_commit=git_commit(),
+        zero=report.zero,
     )
 
 

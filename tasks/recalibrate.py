@@ -14,7 +14,7 @@ from pathlib import Path
 from tasks.config.fingerprints import RELEASE_FORMAT
 from tasks.config.run import EvaluateConfig
 from tasks.core.authorship import Authorship
-from tasks.core.errors import CannotCalibrate
+from tasks.core.errors import CannotCalibrate, NothingToCalibrate
 from tasks.core.files import digest_of, ensure_writable, write_json
 from tasks.core.results import RecalibrateResult
 from tasks.core.sentences import code_of
@@ -61,6 +61,11 @@ def recalibrate(
     NothingToCalibrate, and CannotCalibrate where the calibration records do not give such a threshold.
     """
     parent = select_release(artifacts, version)
+    if parent.manifest.zero:
+        raise NothingToCalibrate(
+            f"{parent.version}: expected a release with the scores of defects, found one from good parts alone; "
+            "retrain with another evaluate.target, which trains nothing"
+        )
     fingerprint = _fingerprint(parent, request)
     earlier = _find_release(artifacts, fingerprint)
     author = author or Authorship.of()

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 from tasks.config.fingerprints import model_digest
+from tasks.config.good_parts import model_settings
 from tasks.config.model import PRESETS, TrainingConfig
 from tasks.config.overrides import apply_overrides
 from tasks.config.run import RunConfig
@@ -35,6 +36,7 @@ from tasks.model.distances import trained_distance
 from tasks.model.monitor import ReportEpoch, TrainingMonitor
 from tasks.model.siamese import Adam, BalancedModel, TripletModel
 from tasks.model.tower import SCALING_SAMPLE, build_tower, fit_scaling, weights_digest
+from tasks.model.unit_space import raw_map_tower
 from tasks.model.validation import Validation
 
 MIN_COMPILED_STEPS = 1000  # of a training
@@ -43,12 +45,17 @@ MIN_COMPILED_STEPS = 1000  # of a training
 def train(triplets: Stage, config: RunConfig, report: ReportEpoch | None = None) -> Stage:
     """The stage folder with `model.keras` and `history.json`, trained unless it is there already.
 
+    Of good parts alone nothing is trained: the tower is the raw map (tasks/model/unit_space.py).
+
     `report` is called with every epoch. Deterministic on one machine: the same stage and settings give bit-identical
     weights, also where a run died and was resumed. Raises TrainingDiverged, TrainingCollapsed, or BadSetting where code
     of your own is not found.
     """
-    config = config.resolved()
+    config = model_settings(config, triplets.facts)
     digest = model_digest(triplets.digest, config, keras.backend.backend())
+    if triplets.facts.get("good_alone"):
+        stages = ensure_writable(config.stages_path)
+        return get_or_make_stage(stages, "model", digest, lambda draft: _write_untrained(triplets, config, draft))
 
     def make(draft: Path) -> dict[str, Any]:
         keep_own_code((config.tower.kind, config.fit.distance), draft)  # first: a user may edit it meanwhile
@@ -66,6 +73,14 @@ def train(triplets: Stage, config: RunConfig, report: ReportEpoch | None = None)
         raise
     state.unlink(missing_ok=True)
     return model
+
+
+def _write_untrained(triplets: Stage, config: RunConfig, draft: Path) -> dict[str, Any]:
+    """The tower for good parts alone, which has no weights, and a log without epochs."""
+    tower = raw_map_tower((config.data.rows, config.data.cols), _scaling_maps(load_bank(triplets.path)))
+    tower.save(draft / "model.keras")
+    write_json(draft / "history.json", {"best_epoch": 0, "epochs": []})
+    return {"weights": weights_digest(tower), "parameters": 0, "best_epoch": 0}
 
 
 def fit(

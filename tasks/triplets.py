@@ -87,8 +87,12 @@ def _make(
     dropped["dropped_untrained_mode"] = int((~trained).sum())
     records, part = records.select(np.flatnonzero(trained)), part[trained]
     dropped["dropped_triplets"] = len(source.triplets) - len(records.triplets)
+    good_alone = set(records.label.tolist()) == {config.data.good} and len(set(records.mode.tolist())) == 1
+    if good_alone:  # nothing is validated or calibrated apart: tasks/zero
+        part = np.where(part == TEST, TEST, 0).astype(np.int8)
     bank, counts = _bank(records, part, config, maps)
-    _require_enough(bank, train.resolved.source, one_group)
+    if not good_alone:
+        _require_enough(bank, train.resolved.source, one_group)
     if has_test:
         _require_test_records(bank, test.resolved.source, dropped)
     facts = BankFacts(
@@ -100,6 +104,7 @@ def _make(
         brought_anchors=_compare_anchors(source, bank),
         pooled=pooled,
         decided=decided,
+        good_alone=good_alone or None,
     )
     return bank, facts
 

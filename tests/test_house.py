@@ -42,6 +42,7 @@ FLOORS = [
     {"promotion", "monitoring", "review", "enrolment", "study"},
     {"report"},
     {"pages"},
+    {"zero"},
 ]
 ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 HEAVY = {"prefect", "pyarrow", "pandas", "matplotlib", "datasets", "sklearn", "tensorflow", "jax"}

@@ -41,6 +41,7 @@ from tasks.core.results import Epoch, Finding, RetrainResult, Stage, SweepResult
 from tasks.core.text import break_markup, escape_markdown
 from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.registry.release_files import PICTURE_FILES
+from tasks.report.notice import DETECTION_UNKNOWN
 from tasks.report.translation import translator
 
 SYMBOLS = {"ok": "✓ ok", "warning": "▲ warning", "failed": "✗ failed"}
@@ -134,7 +135,8 @@ class RunArtifacts:
 
     def publish_result(self, result: RetrainResult) -> None:
         """The result of the run with its reasons, and where the report is."""
-        description = f"{result.status}, AUROC {result.metrics['auroc']:.3f}"
+        auroc = result.metrics.get("auroc")
+        description = f"{result.status}, " + (DETECTION_UNKNOWN if auroc is None else f"AUROC {auroc:.3f}")
         self._markdown("verdict", result_text(result, self.language), description)
 
     def publish_sweep(self, result: SweepResult) -> None:

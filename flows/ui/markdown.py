@@ -16,6 +16,7 @@ from tasks.core.sentences import Sentence
 from tasks.core.text import escape_markdown
 from tasks.data.split import PART_TITLES
 from tasks.report.leaderboard import metric_title
+from tasks.report.notice import DETECTION_UNKNOWN
 from tasks.report.translation import Translate, translator
 
 NOT_TRAINED = {  # by the ledger's answer to a claim
@@ -99,25 +100,28 @@ def changes_text(changes: DataChanges) -> str:
 def result_text(result: RetrainResult, language: str = "en") -> str:
     """The result of a retraining: its reasons, its comparison with the champion, and where the report is."""
     say = translator(language)
-    trained = say(
-        "Trained on **{source}** at `{revision}`; verification AUROC **{auroc}**, mode accuracy **{accuracy}**."
-    )
     report = Path(result.path).resolve() / "report.html"
     paragraphs = [
         f"# {say(result.status.upper())}" + (f": {result.release}" if result.release else ""),
         *_errors(result, say),
-        trained.format(
-            source=escape_markdown(result.train["source"]),
-            revision=result.train["revision"][:12],
-            auroc=f"{result.metrics['auroc']:.3f}",
-            accuracy=f"{result.metrics['mode_accuracy']:.3f}",
-        ),
+        _made_from(result, say),
         *(f"- {escape_markdown(say(reason))}" for reason in result.reasons),
         *_comparison(result, say),
         say("Champion: **{champion}**").format(champion=result.champion or say("none yet")),
         _link(say("Report"), report),
     ]
     return "\n\n".join(paragraphs)
+
+
+def _made_from(result: RetrainResult, say: Translate) -> str:
+    """Of what data the model was made, and how well it knows the modes; of good parts alone, what is not known."""
+    source, revision = escape_markdown(result.train["source"]), result.train["revision"][:12]
+    if "auroc" not in result.metrics:
+        text = say("Made from the good parts of **{source}** at `{revision}`, without training; **{unknown}**.")
+        return text.format(source=source, revision=revision, unknown=say(DETECTION_UNKNOWN))
+    text = say("Trained on **{source}** at `{revision}`; verification AUROC **{auroc}**, mode accuracy **{accuracy}**.")
+    figures = {name: f"{result.metrics[key]:.3f}" for name, key in (("auroc", "auroc"), ("accuracy", "mode_accuracy"))}
+    return text.format(source=source, revision=revision, **figures)
 
 
 def _errors(result: RetrainResult, say: Translate) -> list[str]:
@@ -130,7 +134,9 @@ def _errors(result: RetrainResult, say: Translate) -> list[str]:
         entries = comparison["escapes"], comparison["false_alarms"]
         rows = [[say(name), *_error_cells(entry)] for name, entry in zip(names, entries, strict=True)]
         return [markdown_table(head, rows, "lrrrl")]
-    if "good_tpr" not in metrics or "good_fpr" not in metrics:
+    if "good_fpr" in metrics and "good_tpr" not in metrics:
+        return [f"{say('false alarms')} **{100 * metrics['good_fpr']:.1f} %**"]
+    if "good_fpr" not in metrics:
         return []
     rates = zip(names, (1 - metrics["good_tpr"], metrics["good_fpr"]), strict=True)
     return [", ".join(f"{say(name)} **{100 * rate:.1f} %**" for name, rate in rates)]
@@ -158,7 +164,7 @@ def _comparison(result: RetrainResult, say: Translate) -> list[str]:
         paragraphs.append(
             say("Against **{version}**: {verdict}.").format(version=comparison["version"], verdict=verdict)
         )
-    if "worst_mode" in comparison:
+    if comparison.get("worst_mode"):
         worst = comparison["worst_mode"]
         mode = f"accuracy of mode {escape_markdown(worst['mode'])}, the worst of all"
         rows = [(comparison, metric_title(comparison["figure"])), (worst, mode)]

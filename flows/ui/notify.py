@@ -17,6 +17,7 @@ from flows.service.lines import LINES_FILE, read_lines
 from flows.ui.page_links import page_url
 from tasks.core.inspection import DriftResult
 from tasks.core.results import RetrainResult
+from tasks.report.notice import DETECTION_UNKNOWN
 
 # Why a message cannot be sent: a mistake in kensa.toml, no such block, an address or service that refuses it.
 SEND_ERRORS = (NotificationError, httpx.HTTPError, OSError, RuntimeError, ValueError)
@@ -52,7 +53,9 @@ def send_result(result: RetrainResult) -> None:
         reasons = f"{result.release} waits for approval: kensa approve {result.release}"
     rates = f"{result.comparison['rates']}; " if result.comparison and result.comparison.get("escapes") else ""
     report = page_url(Path(result.path) / "report.html") or f"{result.path}/report.html"
-    body = f"{source}: {rates}{reasons}; verification AUROC {result.metrics['auroc']:.3f}; {report}"
+    auroc = result.metrics.get("auroc")
+    quality = DETECTION_UNKNOWN if auroc is None else f"verification AUROC {auroc:.3f}"
+    body = f"{source}: {rates}{reasons}; {quality}; {report}"
     send(f"Kensa {result.status}: {source}", body, get_run_logger())
 
 

@@ -16,6 +16,7 @@ from tasks.config.overrides import OPTIONS, apply_overrides, read_run, setting_f
 from tasks.config.run import PresetName, RunConfig
 from tasks.core.errors import BadSetting
 from tasks.core.results import RetrainResult
+from tasks.report.notice import DETECTION_UNKNOWN
 from tasks.sources.address import join_sources, split_sources
 
 METRICS = ("auroc", "mode_accuracy", "good_auroc", "good_accuracy", "angular_accuracy_at_0.5")
@@ -128,6 +129,8 @@ def _print_result(result: RetrainResult) -> None:
         print(f"  {result.release} waits for approval: kensa approve {result.release} --reason TEXT, or --refuse")
     for reason in result.reasons:
         print(f"  {reason}")
+    if "auroc" not in result.metrics:
+        print(f"  {DETECTION_UNKNOWN}: made from good parts alone, without training")
     rows = _error_rows(result)
     rows += [(name.replace("_", " "), f"{result.metrics[name]:.3f}") for name in METRICS if name in result.metrics]
     rows += [(title, f"{result.metrics[name]:.3f}") for name, title in EXTRA_METRICS.items() if name in result.metrics]
@@ -138,6 +141,6 @@ def _print_result(result: RetrainResult) -> None:
 def _error_rows(result: RetrainResult) -> list[tuple[str, str]]:
     """The shares of defects passed and of good parts stopped at the threshold, if both were evaluated."""
     tpr, fpr = (result.metrics.get(name) for name in ("good_tpr", "good_fpr"))
-    if tpr is None or fpr is None:
+    if fpr is None:
         return []
-    return [("escapes", f"{1 - tpr:.3f}"), ("false alarms", f"{fpr:.3f}")]
+    return [("escapes", "unknown" if tpr is None else f"{1 - tpr:.3f}"), ("false alarms", f"{fpr:.3f}")]

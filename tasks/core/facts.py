@@ -46,7 +46,8 @@ class BankFacts:
     `pooled`: where training and test source are split as one, the numbers of the test source's records, of those that
     the training source has too, and of those that would be left to test on. `decided`: as in CacheFacts, and how many
     randomly picked parts are in the test set (`random_test`) and how many decided records were left out of it, because
-    they were not picked at random (`left_out`).
+    they were not picked at random (`left_out`). `good_alone`: all records are good parts of one mode, so that there is
+    nothing to train on.
     """
 
     size: tuple[int, int]
@@ -60,6 +61,7 @@ class BankFacts:
     brought_anchors: Json | None = None
     pooled: Json | None = None
     decided: Json | None = None
+    good_alone: bool | None = None
 
     def as_json(self) -> Json:
         """The facts as the manifest holds them."""
@@ -67,6 +69,7 @@ class BankFacts:
         counts = {name: getattr(self, name) for name in ("records", "modes", "good", "groups")}
         values = {"split_by": self.split_by, **self.triplets, **counts, "values": rows * cols, "size": [rows, cols]}
         optional = {"brought_anchors": self.brought_anchors, "pooled": self.pooled, "decided": self.decided}
+        optional["good_alone"] = self.good_alone
         return {**self.dropped, **values, **{name: value for name, value in optional.items() if value is not None}}
 
     @classmethod
@@ -80,6 +83,7 @@ class BankFacts:
             brought_anchors=manifest.get("brought_anchors"),
             pooled=manifest.get("pooled"),
             decided=manifest.get("decided"),
+            good_alone=manifest.get("good_alone"),
         )
 
 

@@ -45,6 +45,18 @@ ENGLISH = {
     "no_precision": "no cut reaches a precision of {target:g}; the best is {best:.3f}",
     "not_comparable": "cannot be compared with the champion {champion}: {why}",
     "few_to_compare": "{records} test records in {modes} modes are new to it and known by it; {needed} in 2 are needed",
+    "few_good_and_defective": "{good} good and {defects} defective test records are new to it; {needed} together, some "
+    "of each, are needed",
+    "few_good_to_compare": "{good} good test records are new to it; {needed} are needed",
+    "good_against_trained": "it was trained with {modes} modes, and good parts alone do not show what a model finds of "
+    "defects",
+    "modes_not_compared": "verification AUROC and mode accuracy were not compared, because {champion} is made from "
+    "good parts alone and knows no modes",
+    "alarms_no_worse": "no worse than the champion {champion} on good parts: {alarms}, on {on}; what either finds of "
+    "defects is unknown",
+    "alarms_not_shown": "not shown to be no worse than the champion {champion} on good parts: {alarms}, on {on}; the "
+    "upper end must be below {margin:g}; what either finds of defects is unknown",
+    "alarm_rates": "champion {champion} → this model: {false_alarms}",
     "same_model": "a tie: the same model as the champion {champion}, with the same distances on {on}; "
     "the champion stays",
     "tie": "a tie with the champion {champion}: the same {metric} on {on}; the champion stays",

@@ -143,9 +143,16 @@ class DataChecks:
         small = sorted(mode for mode, count in modes.items() if count < MIN_MODE_RECORDS)
         notes = f"left out, fewer than {MIN_MODE_RECORDS} records: {listed(small)}" if small else f"{len(modes)} modes"
         yield Finding("records in each mode", not small, False, notes)
-        usable = len(modes) - len(small)
-        yield Finding("two modes at least", usable >= 2, True, f"{usable} with {MIN_MODE_RECORDS} records or more")
+        yield self._two_modes(len(modes) - len(small), set(small))
         yield self._good_records(set(small))
+
+    def _two_modes(self, usable: int, small_modes: set[str]) -> Finding:
+        """A single mode is enough where it is that of good parts: they make a release without training."""
+        notes = f"{usable} with {MIN_MODE_RECORDS} records or more"
+        labels = {label for label, mode in self._consistent() if mode not in small_modes}
+        if usable == 1 and labels == {self.data.good}:
+            return Finding("two modes at least", False, False, f"{notes}, of good parts: nothing is trained")
+        return Finding("two modes at least", usable >= 2, True, notes)
 
     def _labels_agree(self) -> Finding:
         count = len(self.records.contradictory)

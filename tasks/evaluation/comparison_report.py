@@ -10,6 +10,7 @@ from tasks.core.sentences import Sentence, code_of
 
 Interval = tuple[float, float]
 Unit = Literal["record", "group"]  # what a resampling draws as one
+Basis = Literal["modes", "good or defect", "good"]  # what two models can be compared in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,18 +18,19 @@ class PairMetrics:
     """The metrics of all pairs of a record and a mode's prototype (tasks/evaluation/metrics.py).
 
     `good_auroc`: of good against defective records by the score of good or defect; `good_tpr_at_1_fpr`: the share of
-    defects found where 1 % of the good records are stopped. None where one kind is missing.
+    defects found where 1 % of the good records are stopped. None where one kind is missing; the others are None where
+    there is one mode alone, which makes no pairs.
     """
 
-    auroc: float
-    average_precision: float
-    prevalence: float
-    eer: float
-    tpr_at_1_fpr: float
-    tpr_at_5_fpr: float
-    d_prime: float
-    mode_accuracy: float
-    macro_mode_accuracy: float
+    auroc: float | None = None
+    average_precision: float | None = None
+    prevalence: float | None = None
+    eer: float | None = None
+    tpr_at_1_fpr: float | None = None
+    tpr_at_5_fpr: float | None = None
+    d_prime: float | None = None
+    mode_accuracy: float | None = None
+    macro_mode_accuracy: float | None = None
     good_auroc: float | None = None
     good_tpr_at_1_fpr: float | None = None
 
@@ -118,7 +120,7 @@ class PairedResult:
 
     `same_model`: their distances are equal to the last bit. `figures`: by the metric's name; `modes`: by the mode's.
     `few`: the modes of fewer than `fewest` units, together. unit: in words, unit_kind: in one word. `escapes`,
-    `false_alarms`: None where a model has no threshold between good and defect, or the records are of one kind.
+    `false_alarms`: None where a model has no threshold between good and defect, or the records are not of its kind.
     number: which comparison with this champion it is; spent_confidence: what it needs for the metric that decides
     (promotion/spending.py), None where each comparison needs `confidence`.
     """
@@ -178,7 +180,8 @@ class Comparison:
 
     `records` of `test_records` were compared. `seen` and `unknown` were left out: the champion was trained, stopped or
     calibrated on them, or does not know their mode. `lost`: modes that only the champion knows; `unjudged`: modes
-    without a record to compare. `impossible` says why there is no result.
+    without a record to compare. `impossible` says why there is no result. `basis`: what both could be compared in; a
+    model from good parts alone knows no modes, and two of them are compared in false alarms.
     """
 
     version: str
@@ -191,6 +194,7 @@ class Comparison:
     lost: tuple[str, ...] = ()
     unjudged: tuple[str, ...] = ()
     impossible: str | None = None
+    basis: Basis = "modes"
     result: PairedResult | None = None
 
     @property
@@ -220,6 +224,8 @@ class WorstMode(ModeDifference):
 @dataclass(frozen=True, kw_only=True)
 class ComparisonSummary:
     """What manifest, command and UI show of a comparison; from `figure` on, None where there is no result.
+
+    Of two models from good parts alone only rates, false alarms and checks are there.
 
     rates: escapes and false alarms in words, or why they were not compared. checks: what the gate checked, without the
     modes that passed; empty in a comparison that was stored without them, as `rates` is None.
@@ -252,7 +258,7 @@ class ComparisonSummary:
     def as_json(self) -> Json:
         """The summary as manifests hold it."""
         entries = asdict(self)
-        if self.figure is None:
+        if self.figure is None and self.false_alarms is None:
             entries = {
                 name: entries[name] for name in ("version", "frozen", "champion_frozen", "records", "seen", "verdict")
             }

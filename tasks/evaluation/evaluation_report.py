@@ -62,7 +62,9 @@ class GroupMetrics:
 
 @dataclass(frozen=True, kw_only=True)
 class HoldoutMetrics(PairMetrics):
-    """All metrics of a trained model on the test part; None or empty where its records do not give them.
+    """All metrics of a model on the test part; None or empty where its records do not give them.
+
+    Of a model from good parts alone there are false alarms and nothing else.
 
     angular_accuracy, angular_auroc: the notebook's. good_scores: AUROC of each score. good_accuracy, …: at the
     calibrated threshold. interval_unit: in words, what the resampling draws; interval_unit_kind: in one word.
@@ -70,9 +72,9 @@ class HoldoutMetrics(PairMetrics):
 
     recall_at_1: float | None = None
     map_at_r: float | None = None
-    triplet_accuracy: float
-    angular_accuracy: float
-    angular_auroc: float
+    triplet_accuracy: float | None = None
+    angular_accuracy: float | None = None
+    angular_auroc: float | None = None
     good_auroc_interval: Interval | None = None
     good_scores: dict[str, Auroc] | None = None
     good_accuracy: float | None = None
@@ -97,12 +99,13 @@ class HoldoutMetrics(PairMetrics):
     @classmethod
     def from_json(cls, entries: Json) -> HoldoutMetrics:
         """The metrics as `report.json` holds them."""
-        return record_of(cls, entries | {"angular_accuracy": entries["angular_accuracy_at_0.5"]})
+        return record_of(cls, entries | {"angular_accuracy": entries.get("angular_accuracy_at_0.5")})
 
     def as_json(self) -> Json:
         """The metrics that there are, by their stored names."""
         entries = super().as_json()
-        entries["angular_accuracy_at_0.5"] = entries.pop("angular_accuracy")
+        if self.angular_accuracy is not None:
+            entries["angular_accuracy_at_0.5"] = entries.pop("angular_accuracy")
         entries |= {f"good_auroc_{name}": score.auroc for name, score in (self.good_scores or {}).items()}
         tables = {"per_mode": self.per_mode, "per_group": self.per_group}
         return entries | {
@@ -232,7 +235,8 @@ class EvaluationReport(HoldoutResult):
     train, test: the sources; changes, data, model, history, settings: JSON of the steps before; judged: how many of
     the bank's records were evaluated, None for all; labels: how many were checked, and suspects; unseen, permutation,
     replay: tasks/evaluation/ablation.py; cross: None where it was not asked for; setting_changes: None without a
-    champion. Both are None in reports of earlier versions.
+    champion. Both are None in reports of earlier versions. zero: of a model from good parts alone how it was made
+    (tasks/zero), None of all others.
     """
 
     train: SourceSummary
@@ -253,6 +257,7 @@ class EvaluationReport(HoldoutResult):
     replay: Json | None = None
     cross: CrossFitting | None = None
     setting_changes: tuple[SettingChange, ...] | None = None
+    zero: Json | None = None
 
     @classmethod
     def from_json(cls, entries: Json) -> EvaluationReport:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from tasks.config.run import RunConfig
 from tasks.core.json_form import Json
-from tasks.core.results import Stage
+from tasks.core.results import Finding, Stage
 from tasks.data.bank import Bank, load_bank
 from tasks.data.bank_variants import only_parts, subsample
 from tasks.evaluation.comparison_report import PairMetrics
@@ -38,7 +38,29 @@ from tasks.evaluation.thresholds import THRESHOLD_DRAWS, Rule, calibrate
 from tasks.model.classifier import fit_prototypes
 from tasks.model.distances import trained_distance
 from tasks.registry.loading import embedded_bank, load_tower
+from tasks.registry.manifest import FrozenSet
 from tasks.registry.release_files import DEFECT_THRESHOLD, MODE_THRESHOLD, CalibrationScores, Threshold
+from tasks.registry.releases import Release
+
+
+@dataclass(frozen=True)
+class EvaluationInputs:
+    """What an evaluation is called with, and the bank: all of it, and those records of it that are evaluated.
+
+    number: which comparison with the champion this is.
+    """
+
+    triplets: Stage
+    model: Stage
+    config: RunConfig
+    champion: Release | None
+    facts: Json
+    findings: tuple[Finding, ...]
+    folds: tuple[Json, ...]
+    full_bank: Bank
+    bank: Bank
+    frozen: FrozenSet
+    number: int
 
 
 def calibrate_thresholds(

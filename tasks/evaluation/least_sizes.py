@@ -13,6 +13,7 @@ from tasks.data.split import FITTED_PARTS, PARTS
 
 MIN_TEST_RECORDS = 20  # with fewer, two models cannot be told apart
 MIN_CALIBRATION_RECORDS = 20  # with fewer, a threshold between modes is chance
+FALSE_ALARM_RULES = ("target_fpr", "target_fpr_pac")  # of evaluate.rule: they need good records alone
 MIN_CROSSED_GROUPS = 3  # one is tested, and two are trained on and calibrate
 MIN_VALIDATION_RECORDS = 10  # where they choose the epoch
 
@@ -31,6 +32,9 @@ def size_findings(facts: BankFacts, config: RunConfig) -> Iterator[Finding]:
     Good and defective records are needed where the training part has good ones: without, no verdict is given.
     """
     records, good = facts.records, facts.good
+    if facts.good_alone:
+        yield from _good_alone_checks(facts, config)
+        return
     if config.resolved().fit.keep == "best":
         yield _check("validation records", records["stop"], MIN_VALIDATION_RECORDS, "split.stop")
     yield _check("calibration records", records["calibrate"], MIN_CALIBRATION_RECORDS, "split.calibrate")
@@ -45,6 +49,20 @@ def size_findings(facts: BankFacts, config: RunConfig) -> Iterator[Finding]:
     yield _check("good test records", good["test"], 1, "split.test")
     for part, title in (("calibrate", "calibration"), ("test", "test")):
         yield _check(f"defective {title} records", records[part] - good[part], 1, f"split.{part}")
+
+
+def _good_alone_checks(facts: BankFacts, config: RunConfig) -> Iterator[Finding]:
+    """A model from good parts alone calibrates on the parts that it is made from, each left out in turn."""
+    settings, share = config.evaluate, config.split.test / sum(getattr(config.split, part) for part in PARTS)
+    followed = settings.rule in FALSE_ALARM_RULES
+    other = f"expected {' or '.join(FALSE_ALARM_RULES)}, found {settings.rule}, which needs defects; set evaluate.rule"
+    yield Finding("a rule for good parts alone", followed, True, settings.rule if followed else other)
+    if followed:
+        least, reason = _least_good_records(settings)
+        in_all = math.ceil(max(least / (1 - share), MIN_TEST_RECORDS / share))
+        setting = f"evaluate.target, or bring about {in_all} good parts in all"
+        yield _check("good records to calibrate on", facts.good["train"], least, setting, reason)
+    yield _check("good test records", facts.good["test"], MIN_TEST_RECORDS, "split.test")
 
 
 def _crossed_groups_check(facts: BankFacts, config: RunConfig) -> Finding:
@@ -70,13 +88,19 @@ def min_good_records(target: float, confidence: float | None = None) -> int:
 
 def _good_calibration_check(count: int, settings: EvaluateConfig) -> Finding:
     name, setting = "good calibration records", "split.calibrate"
-    if settings.rule not in ("target_fpr", "target_fpr_pac"):
+    if settings.rule not in FALSE_ALARM_RULES:
         return _check(name, count, 1, setting)
+    least, reason = _least_good_records(settings)
+    return _check(name, count, least, f"{setting} or evaluate.target", reason)
+
+
+def _least_good_records(settings: EvaluateConfig) -> tuple[int, str]:
+    """The fewest good records for a rate of false alarms, and what asks for them, as a check says it."""
     least, target = min_good_records(settings.target), f"evaluate.target={settings.target:g}"
     if settings.rule == "target_fpr_pac":
         least = max(least, min_good_records(settings.target, settings.target_confidence))
         target += f" with evaluate.target_confidence={settings.target_confidence:g}"
-    return _check(name, count, least, f"{setting} or evaluate.target", f" for {target}")
+    return least, f" for {target}"
 
 
 def _check(name: str, count: int, least: int, settings: str, reason: str = "") -> Finding:

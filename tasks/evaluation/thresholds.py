@@ -123,16 +123,23 @@ class Rule:
 
 
 def calibrate(
-    name: str, score: np.ndarray, positive: np.ndarray, rule: Rule, resampling: Resampling, distance: str
+    name: str,
+    score: np.ndarray,
+    positive: np.ndarray,
+    rule: Rule,
+    resampling: Resampling,
+    distance: str,
+    good_alone: bool = False,
 ) -> Threshold:
     """The threshold `name` by `rule` with its interval, or without a value and with the reason.
 
     score: (n,) larger = more anomalous, in units of `distance`; positive: (n,) bool. From three units of several
-    negatives each on, a target of false positives is for parts of new units (lots).
+    negatives each on, a target of false positives is for parts of new units (lots). good_alone: there may be no
+    positives, which a target of false positives does not need.
     """
     target, units = rule.target if has_target(rule.name) else None, len(np.unique(resampling.units))
     threshold = Threshold(name, rule.name, target, distance, units, int((~positive).sum()), None)
-    if positive.all() or not positive.any():
+    if positive.all() or not (positive.any() or good_alone):
         return replace(threshold, refused=sentence("one_kind"))
     try:
         value, lots = rule.cut(score, positive, resampling.units)
@@ -140,7 +147,7 @@ def calibrate(
         return replace(threshold, refused=error.args[0])
     if lots is not None:
         interval = lots.interval(value, resampling.confidence)
-    elif resampling.kind == "group":
+    elif resampling.kind == "group" and positive.any():
         interval = _interval_over_units(rule, score, positive, resampling, value)
     elif rule.name.startswith("target"):
         interval = _order_interval(np.sort(score[~positive]), value, resampling.confidence)

@@ -17,6 +17,7 @@ from tasks.model.embeddings import EmbeddedBank
 from tasks.pages.costs import CostSection, cost_section
 from tasks.pages.enrolment import render_enrolled
 from tasks.pages.evaluation import render
+from tasks.pages.zero import render_zero
 from tasks.registry.loading import load_classifier
 from tasks.registry.record_bank import load_record_bank
 from tasks.registry.release_files import DEFECT_THRESHOLD, PARENT_PAGE, CalibrationScores, read_report
@@ -26,14 +27,17 @@ from tasks.report.notice import add_notice
 
 
 def render_release(release: Release, data: Path, language: str) -> str:
-    """The release's report as an HTML page; data: the folder of the stages, which an enrolled release does not need.
+    """The release's report as an HTML page; data: the folder of the stages, which an enrolled release and one
+    from good parts alone do not need.
 
     Raises MissingStage where the record bank is not there, DamagedRelease, or NewerRelease.
     """
     if release.manifest.enrolled:
         return render_enrolled(release.manifest, language, (release.path / PARENT_PAGE).resolve().as_uri())
-    config = stored_config(release).resolved()
     report = EvaluationReport.from_json(read_report(release.path))
+    if release.manifest.zero:
+        return add_notice(render_zero(report, release.path, language), release.manifest, language)
+    config = stored_config(release).resolved()
     bank = subsample(load_record_bank(release, data, "the pictures"), config.evaluate.most_records)
     classifier = load_classifier(release)
     records = EmbeddedBank(classifier.encoder, bank)

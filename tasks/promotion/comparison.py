@@ -16,7 +16,7 @@ from tasks.core.json_form import Json
 from tasks.core.sentences import sentence
 from tasks.core.text import one_line
 from tasks.data.bank import Bank
-from tasks.evaluation.comparison_report import Comparison
+from tasks.evaluation.comparison_report import Basis, Comparison
 from tasks.evaluation.evaluation_report import RawMapGain
 from tasks.evaluation.metrics import pair_metrics
 from tasks.evaluation.scored_records import ScoredRecords, score_bank_part
@@ -24,6 +24,8 @@ from tasks.promotion.paired_metrics import (
     paired_difference,
     paired_resampling,
     paired_result,
+    paired_scores,
+    with_false_alarms,
     with_good_or_defect,
 )
 from tasks.promotion.paired_rates import AnomalyScores
@@ -50,6 +52,9 @@ def compare_with_champion(
 ) -> Comparison:
     """Challenger and champion on the same records of the frozen set, in the modes that both know.
 
+    Where one of them is made from good parts alone, they are compared in good or defect, whatever the mode; where both
+    are, in false alarms alone.
+
     threshold: the challenger's between good and defect, None where it has none; the champion's is in its release.
     number: which comparison with this champion it is, from 1.
     """
@@ -70,13 +75,19 @@ def compare_with_champion(
     except NotComparable as error:
         return replace(comparison, impossible=error.args[0])
     bank = challenger.bank
-    mode = np.array([shared.modes.index(bank.modes[code]) for code in bank.mode[shared.rows]])
     resampling, good = paired_resampling(bank, shared.rows, config), bank.good[shared.rows]
     if config.gate.spend:
         resampling = replace(resampling, deciding_confidence=spent_confidence(config.gate.confidence, number))
-    result = paired_result(challenger_outputs.distances, champion_outputs.distances, mode, shared.modes, resampling)
+    distances = challenger_outputs.distances, champion_outputs.distances
+    if shared.basis == "modes":
+        mode = np.array([shared.modes.index(bank.modes[code]) for code in bank.mode[shared.rows]])
+        result = paired_result(*distances, mode, shared.modes, resampling)
+    else:
+        result = paired_scores(challenger_outputs.scores.score, champion_outputs.scores.score, resampling)
     if challenger_outputs.scores and champion_outputs.scores and 0 < good.sum() < len(good):
         result = with_good_or_defect(result, challenger_outputs.scores, champion_outputs.scores, good, resampling)
+    if shared.basis == "good":
+        result = with_false_alarms(result, challenger_outputs.scores, champion_outputs.scores, resampling)
     return replace(comparison, result=replace(result, number=number))
 
 
@@ -149,12 +160,13 @@ MIN_COMPARED = 20  # test records below which two models cannot be told apart
 class ComparableRecords:
     """The test records that are fair to a champion, and what is left out.
 
-    rows: (n,) rows of the bank; modes: those with such records, in the bank's order. The other fields are those of
-    Comparison.
+    rows: (n,) rows of the bank; modes: those with such records, in the bank's order, none where modes are not compared.
+    The other fields are those of Comparison.
     """
 
     rows: np.ndarray
     modes: list[str]
+    basis: Basis
     seen: int
     unknown: int
     lost: tuple[str, ...]
@@ -163,7 +175,7 @@ class ComparableRecords:
 
     def exclusions(self) -> Json:
         """The fields of Comparison."""
-        return {name: getattr(self, name) for name in ("seen", "unknown", "lost", "unjudged", "impossible")}
+        return {name: getattr(self, name) for name in ("seen", "unknown", "lost", "unjudged", "impossible", "basis")}
 
 
 def comparable_records(release: Release, bank: Bank) -> ComparableRecords:
@@ -171,6 +183,8 @@ def comparable_records(release: Release, bank: Bank) -> ComparableRecords:
     seen = np.isin(bank.hash[bank.rows("test")], SplitRecords.load(release.path).seen)
     known_modes = ClassifierArrays.load(release.path).modes
     rows = bank.rows("test")
+    if len(known_modes) < 2 or len(bank.modes) < 2:
+        return _without_modes(known_modes, bank, rows[~seen], int(seen.sum()))
     both = np.isin(np.array(bank.modes)[bank.mode[rows]], known_modes)
     fair = rows[~seen & both]
     modes = [bank.modes[code] for code in np.unique(bank.mode[fair])]
@@ -178,6 +192,7 @@ def comparable_records(release: Release, bank: Bank) -> ComparableRecords:
     return ComparableRecords(
         rows=fair,
         modes=modes,
+        basis="modes",
         seen=int(seen.sum()),
         unknown=int((~seen & ~both).sum()),
         lost=tuple(mode for mode in known_modes if mode not in bank.modes),
@@ -185,4 +200,27 @@ def comparable_records(release: Release, bank: Bank) -> ComparableRecords:
         impossible=None
         if enough
         else sentence("few_to_compare", records=len(fair), modes=len(modes), needed=MIN_COMPARED),
+    )
+
+
+def _without_modes(known_modes: list[str], bank: Bank, fair: np.ndarray, seen: int) -> ComparableRecords:
+    """The test records, of whatever mode, where champion or challenger is made from good parts alone."""
+    good, needed = int(bank.good[fair].sum()), MIN_COMPARED
+    defects = len(fair) - good
+    impossible = None
+    if len(bank.modes) < 2 <= len(known_modes):
+        impossible = sentence("good_against_trained", modes=len(known_modes))
+    elif len(bank.modes) < 2 and good < needed:
+        impossible = sentence("few_good_to_compare", good=good, needed=needed)
+    elif len(bank.modes) >= 2 and (len(fair) < needed or not good or not defects):
+        impossible = sentence("few_good_and_defective", good=good, defects=defects, needed=needed)
+    return ComparableRecords(
+        rows=fair,
+        modes=[],
+        basis="good" if len(bank.modes) < 2 else "good or defect",
+        seen=seen,
+        unknown=0,
+        lost=tuple(mode for mode in known_modes if mode not in bank.modes),
+        unjudged=(),
+        impossible=impossible,
     )

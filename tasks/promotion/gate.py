@@ -20,6 +20,7 @@ from tasks.evaluation.comparison_report import (
 from tasks.evaluation.evaluation_report import HoldoutResult
 from tasks.evaluation.least_sizes import MIN_TEST_RECORDS
 from tasks.promotion.raw_map import raw_map_reasons
+from tasks.promotion.verdict import comparison_sentence, deciding_metric, is_better, rates_sentence
 
 MAX_NAMED_MODES = 8
 
@@ -51,11 +52,12 @@ def _against_champion(comparison: Comparison | None, settings: GateConfig) -> li
     if result is None:
         return [verdict]
     lost = [] if settings.may_lose_modes or not comparison.lost else [_lost_modes(comparison)]
-    better, *others = gate_checks(result, settings)
-    failed = [check for check in others if not check.passed and check.mode is None]
+    checks = gate_checks(result, settings)
+    failed = [check for check in _no_worse(checks, result) if not check.passed and check.mode is None]
     losses = [] if result.same_model else [_loss(check, comparison) for check in failed]
+    better = is_better(result, settings) if result.figures else bool(checks) and not result.same_model
     return [
-        *([] if better.passed else [verdict]),
+        *([] if better else [verdict]),
         *losses,
         *_worse_modes(comparison, result, settings.mode_margin),
         *lost,
@@ -68,9 +70,11 @@ def gate_checks(result: PairedResult, settings: GateConfig) -> tuple[GateCheck, 
     Where good parts were compared, escapes, false alarms, verification AUROC and mode accuracy must be shown to be no
     worse than the margins allow. A mode fails where its loss is proven.
     """
+    if not result.figures:  # two models from good parts alone: neither can be shown to be better
+        return tuple(_error_checks(result, settings))
     decides = deciding_metric(result, settings)
     margins = {"auroc": settings.auroc_margin, "mode_accuracy": settings.accuracy_margin}
-    others = [name for name in margins if name != decides and "good_auroc" in result.figures]
+    others = [name for name in margins if name != decides and {name, "good_auroc"} <= result.figures.keys()]
     modes = result.modes | ({_names(result.few.modes): result.few} if result.few else {})
     return (
         _metric_check(result, decides, -settings.least_gain, result.deciding_interval(decides)),
@@ -78,6 +82,11 @@ def gate_checks(result: PairedResult, settings: GateConfig) -> tuple[GateCheck, 
         *(_metric_check(result, name, margins[name], result.figures[name].interval) for name in others),
         *(_mode_check(mode, entry, settings.mode_margin, result.confidence) for mode, entry in modes.items()),
     )
+
+
+def _no_worse(checks: tuple[GateCheck, ...], result: PairedResult) -> tuple[GateCheck, ...]:
+    """The checks but for the one that the challenger must be better."""
+    return checks[1:] if result.figures else checks
 
 
 def _metric_check(result: PairedResult, metric: str, margin: float, interval: Interval) -> GateCheck:
@@ -144,54 +153,6 @@ def _loss(check: GateCheck, comparison: Comparison) -> Sentence:
         high=high,
         margin=check.margin,
     )
-
-
-def rates_sentence(result: PairedResult, champion: str) -> Sentence:
-    """Escapes and false alarms of both models with their differences, or why they were not compared."""
-    if result.escapes is None or result.false_alarms is None:
-        why = "no_threshold_to_compare" if "good_auroc" in result.figures else "no_good_to_compare"
-        return sentence("rates_not_compared", why=sentence(why))
-    rates = {"escapes": result.escapes, "false alarms": result.false_alarms}
-    escapes, alarms = (sentence("error_rate", **entry.sentence_params(name)) for name, entry in rates.items())
-    return sentence("error_rates", champion=champion, escapes=escapes, false_alarms=alarms)
-
-
-def deciding_metric(result: PairedResult, settings: GateConfig) -> str:
-    """The metric in which the challenger must be better.
-
-    `gate.better`; else `gate.figure` if it is not the default; else good/defect AUROC. Without good parts to compare,
-    `gate.figure`.
-    """
-    usual = "good_auroc" if settings.figure == GateConfig.figure else settings.figure
-    metric = settings.better or usual
-    return metric if metric in result.figures else settings.figure
-
-
-def is_better(result: PairedResult, settings: GateConfig) -> bool:
-    """Whether the lower end of the deciding metric's difference exceeds the least gain."""
-    return result.deciding_interval(deciding_metric(result, settings))[0] > settings.least_gain
-
-
-def comparison_sentence(comparison: Comparison, settings: GateConfig) -> Sentence:
-    """The verdict of the comparison by the deciding metric."""
-    champion, result = comparison.version, comparison.result
-    if result is None:
-        return sentence("not_comparable", champion=champion, why=comparison.impossible)
-    on = sentence("same_records", records=comparison.records, frozen=comparison.frozen)
-    if result.same_model:
-        return sentence("same_model", champion=champion, on=on)
-    metric = deciding_metric(result, settings)
-    value, (low, high) = result.figures[metric].difference, result.deciding_interval(metric)
-    if not any([value, low, high]):
-        return sentence("tie", champion=champion, metric=metric_title(metric), on=on)
-    if result.spent_confidence is not None:
-        on = sentence("counted", on=on, number=result.number)
-    ends = {"low": low, "high": high, "confidence": 100 * result.deciding_confidence}
-    difference = sentence("difference", metric=metric_title(metric), difference=value, **ends, on=on)
-    if is_better(result, settings):
-        return sentence("better", champion=champion, difference=difference)
-    code = "worse" if high < 0 else "not_better"
-    return sentence(code, champion=champion, difference=difference, least_gain=settings.least_gain)
 
 
 def format_difference(entry: Difference) -> str:
@@ -263,16 +224,16 @@ def comparison_summary(comparison: Comparison | None, settings: GateConfig) -> C
     result = comparison.result
     if result is None:
         return summary
-    metric = deciding_metric(result, settings)
-    worst = min(result.modes, key=lambda mode: result.modes[mode].difference)
+    if result.figures:
+        metric = deciding_metric(result, settings)
+        difference, interval = result.figures[metric].difference, result.deciding_interval(metric)
+        summary = replace(summary, figure=metric, difference=difference, interval=interval)
+    worst = min(result.modes, key=lambda mode: result.modes[mode].difference, default=None)
     return replace(
         summary,
-        figure=metric,
-        difference=result.figures[metric].difference,
-        interval=result.deciding_interval(metric),
         confidence=result.deciding_confidence,
         unit=result.unit,
-        worst_mode=WorstMode(**vars(result.modes[worst]), mode=worst),
+        worst_mode=worst and WorstMode(**vars(result.modes[worst]), mode=worst),
         rates=rates_sentence(result, comparison.version),
         escapes=result.escapes,
         false_alarms=result.false_alarms,

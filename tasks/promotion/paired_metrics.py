@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from tasks.config.run import RunConfig
 from tasks.data.bank import Bank
-from tasks.evaluation.comparison_report import MetricDifference, ModeDifference, PairedResult, PooledModes
+from tasks.evaluation.comparison_report import MetricDifference, ModeDifference, PairedResult, PairMetrics, PooledModes
 from tasks.evaluation.intervals import weighted_auroc, weighted_share
 from tasks.evaluation.metrics import pair_metrics, share_of_defects_found
 from tasks.evaluation.resampling import Resampling, effective_units
@@ -70,6 +70,36 @@ def paired_difference(
     """What the challenger has over the champion by one metric of pairs or modes; arrays as in `paired_result`."""
     differences = _by_pairs if metric in PAIR_METRICS else _by_accuracy
     return differences(challenger, champion, mode, resampling)[metric]
+
+
+def paired_scores(challenger: np.ndarray, champion: np.ndarray, resampling: Resampling) -> PairedResult:
+    """A result without modes, to which `with_good_or_defect` or `with_false_alarms` adds what scores say.
+
+    challenger, champion: (n,) anomaly scores of the same records.
+    """
+    return PairedResult(
+        challenger=PairMetrics(),
+        champion=PairMetrics(),
+        same_model=bool(np.array_equal(challenger, champion)),
+        figures={},
+        modes={},
+        few=None,
+        fewest=min_units_for_significance(resampling.confidence),
+        unit=resampling.unit,
+        unit_kind=resampling.kind,
+        units=len(np.unique(resampling.units)),
+        draws=resampling.draws if resampling.kind == "record" else 0,
+        confidence=resampling.confidence,
+        spent_confidence=resampling.deciding_confidence,
+    )
+
+
+def with_false_alarms(
+    result: PairedResult, challenger: AnomalyScores, champion: AnomalyScores, resampling: Resampling
+) -> PairedResult:
+    """The result with both models' false alarms at their own thresholds, on records that are all good."""
+    good = np.ones(len(challenger.score), bool)
+    return replace(result, **error_differences(challenger, champion, good, resampling))
 
 
 def with_good_or_defect(

@@ -37,14 +37,16 @@ def error_differences(
 ) -> dict[str, RateDifference]:
     """The `escapes` and `false_alarms` of both models at their own thresholds on the same records.
 
-    good: (n,) bool, some of each kind. Empty where a model has no threshold.
+    good: (n,) bool. Empty where a model has no threshold; a kind without records has no entry.
     """
     if challenger.threshold is None or champion.threshold is None:
         return {}
     errors = [model.called == good for model in (challenger, champion)]
     kinds = {"escapes": ~good, "false_alarms": good}
     return {
-        name: _rate_difference(*(wrong[kind] for wrong in errors), kind, resampling) for name, kind in kinds.items()
+        name: _rate_difference(*(wrong[kind] for wrong in errors), kind, resampling)
+        for name, kind in kinds.items()
+        if kind.any()
     }
 
 

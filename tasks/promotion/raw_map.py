@@ -9,6 +9,8 @@ from tasks.evaluation.evaluation_report import HoldoutResult
 
 def raw_map_reasons(result: HoldoutResult, settings: GateConfig) -> list[Sentence]:
     """Why the model is not better than the best raw map: its value is too low, or its lead may be chance."""
+    if not result.baselines:  # of good parts alone: there are no pairs, and the model is the raw map
+        return []
     value = getattr(result.metrics, settings.figure)
     baseline, raw = result.best_raw_map(settings.figure)
     params = {"metric": metric_title(settings.figure), "value": value, "baseline": Sentence(baseline), "raw": raw}

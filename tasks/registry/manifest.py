@@ -25,7 +25,7 @@ from tasks.sources.address import at_revision, hub_branches, join_sources
 Form = dict[str, type | UnionType]
 REQUIRED_KEYS = ("fingerprint", "status", "reasons", "compared_with", "metrics", "train", "test", "config", "files")
 NOT_FIELDS = (CHECKSUM_KEY, "reason_codes")  # the codes become part of the reasons
-LATER_KEYS = ("parent", "recalibrated", "enrolled", "made", "journal", "overruled")  # stored where they are set
+LATER_KEYS = ("parent", "recalibrated", "enrolled", "made", "journal", "overruled", "zero")  # stored where they are set
 SOURCE_FORM: Form = {"source": str, "revision": str}
 
 
@@ -105,6 +105,7 @@ class ReleaseManifest(StoredRecord):
     mode or a lot without training, which and what it did (tasks/enrol.py); made: `by`, `why` and `run`,
     as in an Authorship; journal: how many entries the line's journal had, and the seal of the last as `head`;
     overruled: of a rejected draft that a person promoted, `by`, `why` and the name of the `draft`; its reasons stay;
+    zero: of a model from good parts alone, how it was made (tasks/zero);
     files: name → SHA-256.
     """
 
@@ -133,6 +134,7 @@ class ReleaseManifest(StoredRecord):
     made: dict[str, Any] | None = None
     journal: dict[str, Any] | None = None
     overruled: dict[str, Any] | None = None
+    zero: dict[str, Any] | None = None
     files: dict[str, str] = field(default_factory=dict)
 
     @classmethod

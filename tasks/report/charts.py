@@ -90,6 +90,12 @@ def score_histogram(evidence: ReportData, cut: float | None, score: str = "dista
     return _histogram(kinds, cut, ("passed", "stopped"), title, "share of the records")
 
 
+def good_histogram(left_out: np.ndarray, test: np.ndarray, cut: float | None) -> Picture:
+    """Histogram of the scores of good parts: those that the threshold was found on, and test records."""
+    kinds = ("calibration", left_out), ("test", test)
+    return _histogram(kinds, cut, ("passed", "stopped"), "score of a good part", "share of the records")
+
+
 def _histogram(
     kinds: tuple[tuple[str, np.ndarray], ...], cut: float | None, sides: tuple[str, str], title: str, of: str
 ) -> Picture:

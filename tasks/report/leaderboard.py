@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from tasks.config.run import GateConfig
 from tasks.evaluation.comparison_report import Comparison, Difference, Interval, PairMetrics
 from tasks.evaluation.evaluation_report import EvaluationReport
-from tasks.promotion.gate import deciding_metric, is_better, is_significant_drop
+from tasks.promotion.gate import is_significant_drop
+from tasks.promotion.verdict import deciding_metric, is_better
 
 COMPARED_METRICS = {  # figure → title, and whether more is better
     "auroc": ("verification AUROC", True),
@@ -96,6 +97,8 @@ def _against_champion(report: EvaluationReport, name: str) -> list[tuple[str, fl
     if comparison is None or comparison.result is None:
         return []
     challenger, champion = getattr(comparison.result.challenger, name), getattr(comparison.result.champion, name)
+    if champion is None:  # made from good parts alone: it knows no modes
+        return []
     fewer = comparison.records != report.metrics.records or abs(challenger - getattr(report.metrics, name)) > 5e-4
     same = [("this model, champion’s records", challenger)] if fewer else []
     return [*same, (f"champion {comparison.version}", champion)]

@@ -100,7 +100,15 @@ def _summary(manifest: ReleaseManifest, report: EvaluationReport) -> str:
         "A Siamese tower that embeds {size} inspection maps; records are classified by their {distance} distance "
         "to the prototypes in `anchors.npz`{score}, with the thresholds in `threshold.json`."
     )
+    if manifest.zero:
+        what = say(
+            "A unit space of good parts alone on {size} inspection maps, without training; what lies beyond the "
+            "threshold in `threshold.json` is not good. **Detection power unknown**: no defect was shown to it, and "
+            "how many it finds was not measured."
+        )
     trained = say("trained on {source} at revision `{revision}` ({records} records, {modes} modes)")
+    if manifest.zero:
+        trained = say("made from the good parts of {source} at revision `{revision}` ({records} records)")
     tested = say(
         "tested on {records} records that were not used for training, validation or calibration "
         "(frozen set {set}, `{digest}`)"
@@ -139,6 +147,8 @@ def _journal(manifest: ReleaseManifest, say: Translate) -> list[str]:
 
 def _figures(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     say = _say(manifest)
+    if manifest.zero:
+        return _zero_figures(report, say)
     edges = report.metrics.intervals | {"good_auroc": report.metrics.good_auroc_interval}
     raw = {name: report.best_raw_map(name)[1] for name in ("auroc", "mode_accuracy")}
     heads = " | ".join(say(head) for head in ("metric", "this model", "interval", "best raw map"))
@@ -149,6 +159,21 @@ def _figures(manifest: ReleaseManifest, report: EvaluationReport) -> str:
         best = f"{raw[name]:.3f}" if name in raw else ""
         lines.append(f"| {say(title)} | {manifest.metrics[name]:.3f} | {interval} | {best} |")
     return "\n".join(lines)
+
+
+def _zero_figures(report: EvaluationReport, say: Translate) -> str:
+    """What was asked of a model from good parts alone, what was seen, and what is not known."""
+    metrics, edges = report.metrics, report.metrics.good_fpr_interval
+    interval = f"{edges[0]:.3f} – {edges[1]:.3f}" if edges else ""
+    rate = "" if metrics.good_fpr is None else f"{metrics.good_fpr:.3f}"
+    rows = [
+        (say("false alarms asked for"), f"{report.zero['target']:.3f}", ""),
+        (say("false alarms on {count} good test parts").format(count=metrics.records), rate, interval),
+        (say("defects found"), say("unknown"), ""),
+    ]
+    heads = " | ".join(say(head) for head in ("metric", "this model", "interval"))
+    lines = [f"## {say('Metrics')}", "", f"| {heads} |", "| --- | --- | --- |"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def _against_champion(manifest: ReleaseManifest, report: EvaluationReport) -> str | None:
@@ -191,7 +216,7 @@ def _settings(manifest: ReleaseManifest, report: EvaluationReport) -> str:
             rows += [
                 (f"{key}.{name}", inner, inner != defaults[key][name])
                 for name, inner in value.items()
-                if name in defaults[key]
+                if name in defaults[key] and not (manifest.zero and _without_meaning(f"{key}.{name}"))
             ]
     rows.sort(key=lambda row: not row[2])
     body = "\n".join(f"| {'**' + key + '**' if changed else key} | {_code(value)} |" for key, value, changed in rows)
@@ -199,10 +224,18 @@ def _settings(manifest: ReleaseManifest, report: EvaluationReport) -> str:
     return f"## {say('Settings')}\n\n| {say('setting')} | {say('value')} |\n| --- | --- |\n{body}"
 
 
+def _without_meaning(key: str) -> bool:
+    """Whether a setting is of a training, and so says nothing of a model from good parts alone."""
+    return key.startswith(("tower.", "triplets.", "fit.")) and key not in ("fit.distance", "fit.blocks")
+
+
 LOG_HEADS = ("epoch", "loss", "validation loss", "validation AUROC", "validation accuracy", "active triplets")
 
 
-def _log(manifest: ReleaseManifest, report: EvaluationReport) -> str:
+def _log(manifest: ReleaseManifest, report: EvaluationReport) -> str | None:
+    """The epochs; None where nothing was trained."""
+    if not report.history["epochs"]:
+        return None
     best = report.history["best_epoch"]
     rows = "\n".join(
         f"| {line['epoch']}{' (saved)' if line['epoch'] == best else ''} "

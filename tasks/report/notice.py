@@ -1,4 +1,4 @@
-"""The notice on the report of a model that a person promoted although the gate rejected it."""
+"""What every text about some models must say: that a person overruled the gate, or that no defect was ever shown."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from html import escape
 from tasks.registry.manifest import ReleaseManifest
 from tasks.report.translation import translator
 
+DETECTION_UNKNOWN = "detection power unknown"  # of a model from good parts alone
 STYLE = "margin:0 auto 1rem;padding:.8rem 1rem;border:2px solid #b3261e;border-radius:6px;overflow-wrap:anywhere"
 
 

@@ -97,12 +97,18 @@ class LabelledMetrics:
             good_auroc=auroc,
             good_auroc_interval=auroc_interval,
             modes=self.modes,
-            mode_accuracy=proportion(int(np.trace(self.confusion)), int(self.confusion.sum()), confidence),
+            mode_accuracy=self._mode_accuracy(confidence),
             confusion=self.confusion.tolist(),
             strange_modes=dict(self.strange_modes.most_common()),
             good_label=self.good_label,
             labels=dict(self.labels.most_common()),
         )
+
+    def _mode_accuracy(self, confidence: float) -> Proportion | None:
+        """None of a release that knows one mode: there is nothing to take it for."""
+        if len(self.modes) < 2:
+            return None
+        return proportion(int(np.trace(self.confusion)), int(self.confusion.sum()), confidence)
 
     def _auroc(self, confidence: float) -> tuple[float | None, tuple[float, float] | None]:
         """The AUROC of good or defect and its bootstrap interval; None where there is only one kind, or no score."""

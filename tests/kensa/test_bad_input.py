@@ -314,6 +314,12 @@ def all_bad():
     return written(wide_records(Parts(parts.maps, parts.label + 1, parts.mode, parts.group)))
 
 
+def one_mode():
+    """Good parts and defects, all of one mode."""
+    parts = inspected(modes=1)
+    return written(wide_records(Parts(parts.maps, np.arange(len(parts)) % 2, parts.mode, parts.group)))
+
+
 # files; the start of the table's failed row, or "" where no table can be made; what the line says
 DATA = {
     "wrong column": (lambda: renamed("data5", "value5"), "columns present", ["missing data5", "rename the columns"]),
@@ -331,7 +337,12 @@ DATA = {
     "empty CSV file": (lambda: {"train.csv": b""}, "", ["expected records", "csv files without rows"]),
     "truncated Parquet": (cut, "", ["train.parquet is no whole Parquet file"]),
     "no JSON": (lambda: {"train.jsonl": b'{"map": [1, 2\n'}, "", ["cannot be read as a table"]),
-    "one mode": (lambda: written(wide_records(inspected(modes=1))), "two modes at least", ["1 with 3 records"]),
+    "one mode": (one_mode, "two modes at least", ["1 with 3 records"]),
+    "few good parts alone": (
+        lambda: written(wide_records(inspected(modes=1))),
+        "enough good records to calibrate on",
+        ["expected 20 at least for evaluate.target=0.05, found 10", "about 134 good parts in all"],
+    ),
     "no good records": (all_bad, "good records", ["the label '0' (found: 1, 2)", "--set data.good="]),
     "maps of another size": (lambda: written(wide_records(inspected())), "columns present", ["5×5 = 25 values"]),
     "ragged lists": (ragged, "map sizes", ["maps that are not 4×5", "set data.rows and data.cols"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields, replace
+from dataclasses import fields, replace
 from itertools import combinations
 from typing import Any
 
@@ -31,7 +31,7 @@ from tasks.registry.manifest import FrozenSet, SourceSummary
 from tasks.registry.release_files import DEFECT_THRESHOLD, MODE_THRESHOLD, Threshold
 
 GATE_METRICS = ("auroc", "mode_accuracy", "macro_mode_accuracy", "average_precision")
-PAIR_METRICS = [field.name for field in fields(PairMetrics) if field.default is MISSING]
+PAIR_METRICS = [field.name for field in fields(PairMetrics) if not field.name.startswith("good_")]
 
 
 def pairs(value: float, **changes: float) -> PairMetrics:

@@ -159,12 +159,28 @@ def test_repeats_do_not_make_a_mode_large_enough():
     part = parts.inspected(modes=2)
     by_name = findings(parts.map_column(part.take([*range(0, 24, 2), 1, 1, 1])))
     assert by_name["records in each mode"][1] == "left out, fewer than 3 records: 1"
-    assert by_name["two modes at least"][0] == "failed"
+    assert by_name["two modes at least"][0] == "warning"
 
 
-def test_one_mode_only():
+def test_one_mode_of_good_parts_is_a_warning():
+    """They make a release without training."""
     by_name = findings(parts.map_column(parts.inspected(modes=1)))
+    assert by_name["two modes at least"] == ("warning", "1 with 3 records or more, of good parts: nothing is trained")
+
+
+def test_one_mode_that_is_not_of_good_parts_alone():
+    inspected = parts.inspected(modes=1)
+    mixed = parts.Parts(inspected.maps, np.arange(len(inspected)) % 2, inspected.mode, inspected.group)
+    by_name = findings(parts.map_column(mixed))
     assert by_name["two modes at least"] == ("failed", "1 with 3 records or more")
+    assert by_name["good records"][0] == "ok"
+
+
+def test_a_few_defects_beside_good_parts_are_left_out():
+    inspected = parts.inspected(modes=2)
+    few = inspected.take((inspected.mode == 0) | (np.arange(len(inspected)) < 4))
+    by_name = findings(parts.map_column(few))
+    assert by_name["two modes at least"] == ("warning", "1 with 3 records or more, of good parts: nothing is trained")
 
 
 def test_no_good_records():

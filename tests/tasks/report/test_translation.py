@@ -13,7 +13,7 @@ from support.project import ROOT
 from tasks.config.run import LANGUAGES, GateConfig
 from tasks.core.sentences import ENGLISH, Sentence
 from tasks.pages.templating import environment
-from tasks.promotion.gate import comparison_sentence
+from tasks.promotion.verdict import comparison_sentence
 from tasks.report.translation import read_catalogue, translator
 
 TEMPLATES = sorted((ROOT / "tasks" / "pages" / "templates").glob("*.html"))
