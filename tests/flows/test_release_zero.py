@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from support.flow_runs import in_place, run_flow
-from support.inspected_parts import Parts, map_column
+from support.inspected_parts import Parts, inspected, map_column
 
 from flows.retrain import retrain
 from tasks.config.overrides import apply_overrides
@@ -50,6 +50,21 @@ def line(a_place, server, hidden, small_config, tmp_path_factory):
             runs[name] = run_flow(retrain, config=apply_overrides(small_config("boards"), WIDE))
             assert runs[name].error is None
     return place, runs
+
+
+def test_too_few_good_parts_are_refused_with_the_number_that_is_needed(a_place, server, small_config, tmp_path):
+    place = a_place(tmp_path / "place", server.env)
+    (place.folder / "boards").mkdir()
+    pq.write_table(map_column(inspected(modes=1, each=16)), place.folder / "boards" / "table.parquet")
+    with in_place(place.folder, server):
+        ended = run_flow(retrain, config=small_config("boards"))
+    calibrate, test = str(ended.error).removeprefix("boards cannot be trained on: ").split("; enough ")
+    assert calibrate == (
+        "enough good records to calibrate on: expected 20 at least for evaluate.target=0.05, found 14; add records, or "
+        "raise evaluate.target, or bring about 134 good parts in all"
+    )
+    assert test == "good test records: expected 20 at least, found 2; add records, or raise split.test"
+    assert not (place.folder / "artifacts" / "releases").exists()
 
 
 def test_good_parts_alone_make_the_first_release(line, server):

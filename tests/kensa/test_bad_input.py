@@ -338,11 +338,6 @@ DATA = {
     "truncated Parquet": (cut, "", ["train.parquet is no whole Parquet file"]),
     "no JSON": (lambda: {"train.jsonl": b'{"map": [1, 2\n'}, "", ["cannot be read as a table"]),
     "one mode": (one_mode, "two modes at least", ["1 with 3 records"]),
-    "few good parts alone": (
-        lambda: written(wide_records(inspected(modes=1))),
-        "enough good records to calibrate on",
-        ["expected 20 at least for evaluate.target=0.05, found 10", "about 134 good parts in all"],
-    ),
     "no good records": (all_bad, "good records", ["the label '0' (found: 1, 2)", "--set data.good="]),
     "maps of another size": (lambda: written(wide_records(inspected())), "columns present", ["5×5 = 25 values"]),
     "ragged lists": (ragged, "map sizes", ["maps that are not 4×5", "set data.rows and data.cols"]),
