@@ -87,7 +87,9 @@ def _make(
     dropped["dropped_untrained_mode"] = int((~trained).sum())
     records, part = records.select(np.flatnonzero(trained)), part[trained]
     dropped["dropped_triplets"] = len(source.triplets) - len(records.triplets)
-    good_alone = set(records.label.tolist()) == {config.data.good} and len(set(records.mode.tolist())) == 1
+    good_alone = bool(
+        len(records) and (records.label == config.data.good).all() and (records.mode == records.mode[0]).all()
+    )
     if good_alone:  # nothing is validated or calibrated apart: tasks/zero
         part = np.where(part == TEST, TEST, 0).astype(np.int8)
     bank, counts = _bank(records, part, config, maps)

@@ -149,7 +149,8 @@ class DataChecks:
     def _two_modes(self, usable: int, small_modes: set[str]) -> Finding:
         """A single mode is enough where it is that of good parts: they make a release without training."""
         notes = f"{usable} with {MIN_MODE_RECORDS} records or more"
-        labels = {label for label, mode in self._consistent() if mode not in small_modes}
+        consistent = self.records.consistent.items()
+        labels = {label for (label, mode), count in consistent if count and mode not in small_modes}
         if usable == 1 and labels == {self.data.good}:
             return Finding("two modes at least", False, False, f"{notes}, of good parts: nothing is trained")
         return Finding("two modes at least", usable >= 2, True, notes)
