@@ -62,6 +62,7 @@ def cache(
     digest = cache_digest(_reading(downloaded), data, held_out)
 
     requests: list[PieceRequest] = []
+    digests: dict[str, str] = {}
 
     def make(draft: Path) -> dict[str, Any]:
         parts = downloaded.parts or (downloaded,)
@@ -69,10 +70,10 @@ def cache(
         overlay = LabelOverlay.read(folders, data, adds=not held_out)
         table = open_source(downloaded, data, held_out)
         requests.extend(request_pieces(table, data, overlay, root, digest))
-        return _write(table, data, overlay, draft, requests, dask).as_json()
+        return _write(table, data, overlay, CacheTables(draft, digests), requests, dask).as_json()
 
     try:
-        stage = get_or_make_stage(root, "records", digest, make)
+        stage = get_or_make_stage(root, "records", digest, make, digests)
     except KensaError:
         remove_pieces(requests)
         raise
@@ -101,7 +102,7 @@ def _write(
     table: TableSource,
     data: DataConfig,
     overlay: LabelOverlay,
-    draft: Path,
+    tables: CacheTables,
     requests: list[PieceRequest],
     dask: str | None,
 ) -> CacheFacts:
@@ -109,7 +110,7 @@ def _write(
 
     requests: for the pieces of a source that is divided; another is written into the draft at once.
     """
-    layout, tables = detect_layout(table.schema, data), CacheTables(draft)
+    layout, draft = detect_layout(table.schema, data), tables.folder
     if requests:
         _add_pieces(tables, requests, overlay, data, dask)
     else:

@@ -18,10 +18,14 @@ KEYS_FOLDER = ".keys"  # of the draft, until the tables are compared
 
 
 class CacheTables:
-    """Collects the tables of pieces, in the source's order, in the folder of a cache while it is written."""
+    """Collects the tables of pieces, in the source's order, in the folder of a cache while it is written.
 
-    def __init__(self, folder: Path) -> None:
+    digests: gets the SHA-256 of tables that are known from the sealed folders of pieces, by name.
+    """
+
+    def __init__(self, folder: Path, digests: dict[str, str] | None = None) -> None:
         self.folder, self.values = folder, ValueCounts()
+        self.digests = {} if digests is None else digests
         self.pairs: list[list[LabelAndMode]] = []
         (folder / KEYS_FOLDER).mkdir()
 
@@ -32,6 +36,8 @@ class CacheTables:
             link_or_copy(piece.folder / KEYS_NAME.format(number), self.folder / KEYS_FOLDER / KEYS_NAME.format(place))
             if (records := piece.folder / RECORDS_NAME.format(number)).exists():
                 link_or_copy(records, self.folder / RECORDS_NAME.format(place))
+                if records.name in piece.digests:
+                    self.digests[RECORDS_NAME.format(place)] = piece.digests[records.name]
         for name in (ANCHORS_FILE, TRIPLETS_FILE):
             if (piece.folder / name).exists():
                 link_or_copy(piece.folder / name, self.folder / name)

@@ -53,7 +53,8 @@ class PieceRequest:
 class Piece:
     """The tables of a piece in a folder, and what was counted while they were written.
 
-    pairs: the label and mode that each code of its keys stands for; seen, changed: as in LabelOverlay.
+    pairs: the label and mode that each code of its keys stands for; seen, changed: as in LabelOverlay;
+    digests: the SHA-256 of the files of a sealed folder.
     """
 
     folder: Path
@@ -62,6 +63,7 @@ class Piece:
     tables: int
     seen: set[bytes] = field(default_factory=set)
     changed: set[bytes] = field(default_factory=set)
+    digests: dict[str, str] = field(default_factory=dict)
 
 
 def write_piece(request: PieceRequest) -> Piece:
@@ -80,7 +82,8 @@ def write_piece(request: PieceRequest) -> Piece:
     facts = stage.facts
     keys = {name: {bytes.fromhex(key) for key in facts[name]} for name in OVERLAY_KEYS}
     pairs = [(label, mode) for label, mode in facts["pairs"]]
-    return Piece(Path(stage.path), ValueCounts.from_json(facts["values"]), pairs, facts["tables"], **keys)
+    values = ValueCounts.from_json(facts["values"])
+    return Piece(Path(stage.path), values, pairs, facts["tables"], **keys, digests=facts["files"])
 
 
 def decode_all(

@@ -11,7 +11,7 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tasks.core.files import (
@@ -34,9 +34,12 @@ from tasks.core.results import Stage
 MANIFEST = "manifest.json"
 
 
-def get_or_make_stage(root: Path, name: str, digest: str, make: Callable[[Path], Json]) -> Stage:
+def get_or_make_stage(
+    root: Path, name: str, digest: str, make: Callable[[Path], Json], known: Mapping[str, str] | None = None
+) -> Stage:
     """The intact folder `root/name-digest`, made by `make(draft) -> facts` unless it is there already.
 
+    known: the SHA-256 of files that `make` links from sealed folders, by their names in the draft; it may fill it.
     When two processes make the same folder at once, the first to finish wins and the other takes the winner's:
     the digest says that both are the same. Raises UnusableFolder for what the disk refuses.
     """
@@ -48,7 +51,7 @@ def get_or_make_stage(root: Path, name: str, digest: str, make: Callable[[Path],
     with translate_disk_errors(root):
         quarantine(folder)
     with scratch_folder(root, name) as draft:
-        seal_folder(draft, {**make(draft), "digest": digest})
+        seal_folder(draft, {**make(draft), "digest": digest}, known)
         manifest = _move_into_place(draft, folder)
     return Stage(str(folder), digest, manifest, reused=False)
 
@@ -88,17 +91,21 @@ def scratch_folder(root: Path, name: str) -> Iterator[Path]:
             shutil.rmtree(draft, ignore_errors=True)
 
 
-def seal_folder(folder: Path, facts: Json) -> None:
-    """Write the folder's manifest and bring every byte to the disk, before anyone relies on it."""
-    write_json(folder / MANIFEST, add_checksum({**facts, "files": digests(folder)}))
+def seal_folder(folder: Path, facts: Json, known: Mapping[str, str] | None = None) -> None:
+    """Write the folder's manifest and bring every byte to the disk, before anyone relies on it.
+
+    known: the SHA-256 of some files.
+    """
+    write_json(folder / MANIFEST, add_checksum({**facts, "files": digests(folder, known)}))
     for path in [*folder.rglob("*"), folder]:
         sync_to_disk(path)
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file under `folder` but its manifest, by relative name."""
+def digests(folder: Path, known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """SHA-256 of every file under `folder` but its manifest, by relative name; those that are `known` are not read."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+    names = {path.relative_to(folder).as_posix(): path for path in files}
+    return {name: (known or {}).get(name) or file_digest(path) for name, path in names.items()}
 
 
 def verified_manifest(folder: Path) -> Json | None:

@@ -25,6 +25,7 @@ from tasks.caching.pieces import PIECE_STAGE, request_pieces, write_piece, write
 from tasks.config.fingerprints import cache_digest
 from tasks.core.errors import UnfitData, UnreadableSource
 from tasks.core.results import CachedSource, DownloadedSource, PinnedSource
+from tasks.core.stages import verified_manifest
 from tasks.data.listing import DECIDED_FILE
 from tasks.data.readers import open_source
 from tasks.data.records import COLUMNS, Records, read_records
@@ -98,6 +99,7 @@ def test_the_cache_is_the_same_whatever_the_number_of_pieces(tmp_path, source, m
     assert same_records(records, read_records(divided.stage.path))
     assert np.flatnonzero(records.contradictory).tolist() == [6, 9]
     assert [path.name for path in (tmp_path / "divided" / "cache").iterdir()] == [Path(divided.stage.path).name]
+    assert verified_manifest(Path(divided.stage.path)) is not None
 
 
 @pytest.mark.slow

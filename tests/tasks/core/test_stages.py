@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import math
 import signal
@@ -179,6 +180,22 @@ def test_a_stage_can_be_removed_by_a_group_that_shares_the_folder(tmp_path):
     tmp_path.chmod(0o775)
     stage = get_or_make_stage(tmp_path, "model", "a" * 64, lambda draft: {})
     assert Path(stage.path).stat().st_mode & 0o777 == 0o775
+
+
+def test_files_of_sealed_folders_are_not_read_again(tmp_path):
+    """Their digests are told while the folder is made; one that is false is found when the folder is used."""
+    told = {}
+
+    def make(draft):
+        (draft / "linked").write_text("a")
+        (draft / "own").write_text("b")
+        told["linked"] = "0" * 64
+        return {}
+
+    stage = get_or_make_stage(tmp_path, "kind", "d" * 64, make, told)
+    files = stage.facts["files"]
+    assert (files["linked"], files["own"]) == ("0" * 64, hashlib.sha256(b"b").hexdigest())
+    assert verified_manifest(Path(stage.path)) is None
 
 
 def test_sealing_again_follows_the_change(tmp_path):
