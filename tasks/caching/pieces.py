@@ -21,7 +21,7 @@ from tasks.core.json_form import Json
 from tasks.core.progress import RecordCounter
 from tasks.core.stages import get_or_make_stage, stage_folder
 from tasks.data.checks import LabelAndMode, ValueCounts
-from tasks.data.decode import DecodedBlock, decode
+from tasks.data.decode import DecodedBlock, ahead, decode
 from tasks.data.readers import TableSource, translate_reader_errors
 from tasks.data.schema import TableLayout, detect_layout
 from tasks.sources.decided_labels import DecidedLabel, LabelOverlay
@@ -90,7 +90,7 @@ def decode_all(
     batches: Iterable[pa.RecordBatch], layout: TableLayout, data: DataConfig, overlay: LabelOverlay
 ) -> Iterator[list[DecodedBlock]]:
     """The blocks of each batch, with the labels that people decided."""
-    return ([overlay.relabel(block) for block in decode(batch, layout, data)] for batch in batches)
+    return ([overlay.relabel(block) for block in decode(batch, layout, data)] for batch in ahead(iter(batches)))
 
 
 def write_tables(

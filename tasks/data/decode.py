@@ -7,7 +7,9 @@ import hashlib
 import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +19,9 @@ from tasks.config.run import DataConfig
 from tasks.data.schema import VALUE_COLUMN, MapBlock, TableLayout
 
 PLACE_KEYS = (b"kensa.file", b"kensa.row")  # of a batch's metadata: the file, and the row of the first record there
+
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,15 @@ def _class_name(code: int | None, names: list[str]) -> str | None:
     if code is None or code < 0:
         return None
     return names[code] if code < len(names) else str(code)
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The items, none of which is None; the next one is made in a thread while this one is used."""
+    with ThreadPoolExecutor(1, "ahead") as thread:
+        following = thread.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = thread.submit(next, items, None)
+            yield item
 
 
 def slices(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:

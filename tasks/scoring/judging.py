@@ -6,7 +6,6 @@ import functools
 import itertools
 import socket
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from tasks.core.files import file_digest
 from tasks.core.progress import RecordCounter
 from tasks.core.results import DownloadedSource
 from tasks.core.stages import MANIFEST
-from tasks.data.decode import DecodedBlock, decode
+from tasks.data.decode import DecodedBlock, ahead, decode
 from tasks.data.listing import table_kind
 from tasks.data.readers import SCORING_OPTION, TableSource, open_source, translate_reader_errors
 from tasks.data.schema import TableLayout, detect_layout, map_columns
@@ -33,8 +32,6 @@ from tasks.scoring.verdicts import predict
 from tasks.workers.cluster import map_pieces
 
 PIECE_ROWS = 1 << 14  # that a worker judges at once
-
-Decoded = tuple[int, DecodedBlock]
 
 
 def open_parts(
@@ -118,27 +115,18 @@ class Judge:
 
     def __call__(self, piece: _Piece) -> Iterator[ScoredBatch]:
         """The batches of a piece, one at a time; the next one is read and decoded in a thread beside the tower."""
-        for start, records in _ahead(self._decoded(piece)):
+        for start, records in ahead(self._decoded(piece)):
             _require_finite(records, start, self.release)
             others = {other.version: predict(other, records.maps) for other in self.others}
             yield ScoredBatch(start, records, predict(self.release, records.maps), others)
 
-    def _decoded(self, piece: _Piece) -> Iterator[Decoded]:
+    def _decoded(self, piece: _Piece) -> Iterator[tuple[int, DecodedBlock]]:
         """The records of each batch, with the row of the first."""
         for start, batch in piece.batches():
             layout = require_matching_layout(batch.schema, self.release, piece.source)
             (records,) = decode(batch, layout, self.release.data)
             records.hashes  # noqa: B018, computed here and kept
             yield start, records
-
-
-def _ahead(items: Iterator[Decoded]) -> Iterator[Decoded]:
-    """The items; the next one is made while this one is used."""
-    with ThreadPoolExecutor(1, "decode") as thread:
-        following = thread.submit(next, items, None)
-        while (item := following.result()) is not None:
-            following = thread.submit(next, items, None)
-            yield item
 
 
 @dataclass(frozen=True)

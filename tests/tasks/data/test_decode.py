@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import unicodedata
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ import pytest
 from support import inspected_parts as parts
 
 from tasks.config.run import DataConfig
-from tasks.data.decode import DecodedBlock, as_text, at_place, decode, slices
+from tasks.data.decode import DecodedBlock, ahead, as_text, at_place, decode, slices
 from tasks.data.schema import detect_layout
 
 SIZE = DataConfig(rows=2, cols=3)
@@ -208,3 +209,27 @@ def test_pieces_of_a_batch_know_their_places():
         ["a.csv:9", "a.csv:10"],
         ["a.csv:11"],
     ]
+
+
+def test_one_item_is_made_ahead_and_an_error_comes_in_its_place():
+    """In another thread, one at a time; what is not asked for is not made."""
+    made, threads = [], set()
+
+    def items():
+        for number in range(9):
+            made.append(number)
+            threads.add(threading.current_thread().name)
+            if number == 4:
+                raise ValueError("the fifth")
+            yield number
+
+    taken = ahead(items())
+    assert (next(taken), next(taken)) == (0, 1)
+    taken.close()
+    assert len(made) <= 3
+    assert threading.main_thread().name not in threads
+    taken = ahead(items())
+    assert [next(taken) for _ in range(4)] == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match="the fifth"):
+        next(taken)
+    assert list(ahead(iter([]))) == []
