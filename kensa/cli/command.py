@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from kensa.mirror import local_copies
 from tasks.core.text import one_line
 
 Rows = list[tuple[str, str]]  # a term and its description
@@ -26,6 +27,11 @@ class Command(TyperCommand):
         except typer.TyperException as error:
             error.ctx = ctx
             raise
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Run the command; where its folders are addresses, in this machine's copy of them."""
+        with local_copies(ctx.params):
+            return super().invoke(ctx)
 
     def format_epilog(self, ctx: typer.Context, formatter: Any) -> None:
         """Write each section as a list of terms, and the examples as they are typed."""

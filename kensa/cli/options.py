@@ -56,8 +56,12 @@ VERSION = Argument(help="A release, such as v3.", **A_RELEASE)
 RELEASE = Option(None, help="The release to use, such as v3.", show_default="the champion", **A_RELEASE)
 SOURCE_FORMS = "org/name[@revision] on the Hub, files, a folder, an address such as s3://bucket/folder, or demo"
 SOURCES = Argument(metavar="SOURCE", help=f"{SOURCE_FORMS}; several are read as one.")
-ARTIFACTS = Option(ARTIFACTS_FOLDER, metavar="DIR", help="Folder of the releases.")
-DATA = Option(DATA_FOLDER, metavar="DIR", help="Folder of the caches and stages.")
+ARTIFACTS = Option(
+    ARTIFACTS_FOLDER,
+    metavar="DIR",
+    help="Folder of the releases, or the address of a store such as s3://bucket/folder.",
+)
+DATA = Option(DATA_FOLDER, metavar="DIR", help="Folder of the caches and stages, or the address that --artifacts has.")
 AS_JSON = Option(False, "--json", help="Print one JSON object on stdout, and nothing else there.")
 CONFIG = Option(None, metavar="NAME", help="Configuration of the source, if it has several.")
 PART = Option(None, metavar="NAME", help="Split of the source to read.", show_default="test, else train, else all")

@@ -109,6 +109,14 @@ def require_cluster_address(address: str | None, word: str) -> None:
             ) from None
 
 
+def require_folder(name: str, value: str) -> None:
+    """Raise BadSetting for an address: a run works in folders of its machine."""
+    if "://" in value:
+        raise BadSetting(
+            f"{name} {value}: expected a folder; an address is for --artifacts and --data of a command, or kensa store"
+        )
+
+
 def require_path(name: str, value: str, builtin: str) -> None:
     """Raise BadSetting where `value`, which is none of the built-in ones, does not have the form `module:name`."""
     if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", value):

@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tasks.config.fields import ValidatedConfig, require_cluster_address, require_scheduler, section, setting
+from tasks.config.fields import (
+    ValidatedConfig,
+    require_cluster_address,
+    require_folder,
+    require_scheduler,
+    section,
+    setting,
+)
 from tasks.config.model import PRESETS, TowerConfig, TrainingConfig, parse_widths
 from tasks.core.errors import BadSetting
 
@@ -247,6 +254,8 @@ class RunConfig(ValidatedConfig):
     def __post_init__(self) -> None:
         """Raise BadSetting for settings that do not go together, too."""
         super().__post_init__()
+        for name in ("data_folder", "artifacts_folder"):
+            require_folder(name, getattr(self, name))
         tower, fit = self._with_preset("tower"), self._with_preset("fit")
         if tower.kind == "conv" and len(parse_widths(tower.widths)) < 2:
             raise BadSetting(

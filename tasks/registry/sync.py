@@ -42,8 +42,8 @@ RESERVED = ".reserved"  # beside a release in the store: the digest of the manif
 SEEN_FILE = ".store.json"  # store's address → checksum of the pointer when both sides were last the same
 
 
-def push(data: Path, artifacts: Path, address: str) -> StoreResult:
-    """Send what the store does not have.
+def push(data: Path | None, artifacts: Path, address: str) -> StoreResult:
+    """Send what the store does not have; without `data`, no caches and stages.
 
     Raises BadSetting without a release, and ChampionMoved where the store's champion was moved from elsewhere, also at
     this moment: of two machines that push at once, one gets this error.
@@ -65,20 +65,20 @@ def push(data: Path, artifacts: Path, address: str) -> StoreResult:
     return StoreResult("pushed" if sent else "unchanged", address, sent, champion_state(artifacts).champion)
 
 
-def pull(data: Path, artifacts: Path, address: str) -> StoreResult:
-    """Fetch what is not here.
+def pull(data: Path | None, artifacts: Path, address: str) -> StoreResult:
+    """Fetch what is not here; without `data`, no caches and stages.
 
     Raises BadSetting for a store that was never filled, and ChampionMoved where this folder's champion was moved and
     not pushed.
     """
     with translate_store_errors(address):
         store = ObjectStore(address)
-        if store.read(f"artifacts/{CHAMPION_FILE}") is None:
+        if not _is_filled(store):
             raise BadSetting(f"{address}: expected a store that kensa store push has filled, found none")
         with registry_lock(artifacts):
             _require_unmoved(artifacts, store, overwrite_local=True)
             _join_journals(artifacts, store)  # first: what is fetched below is in the store's journal
-            names = _shared_folders(store)
+            names = _shared_folders(store, _kinds(data))
             fetched = tuple(name for name in names if _fetch(store, name, _local_path(name, data, artifacts)))
             _fetch_files(store, artifacts)
             for name in (FROZEN_FILE, CHAMPION_FILE):
@@ -89,24 +89,40 @@ def pull(data: Path, artifacts: Path, address: str) -> StoreResult:
     return StoreResult("pulled" if fetched else "unchanged", address, fetched, champion_state(artifacts).champion)
 
 
-def _shared_folders(store: ObjectStore) -> list[str]:
+def is_filled(address: str) -> bool:
+    """Whether anything was ever pushed to the store; raises BadSetting for a bucket that does not exist."""
+    with translate_store_errors(address):
+        store = ObjectStore(address)
+        store.require_bucket()
+        return _is_filled(store)
+
+
+def _is_filled(store: ObjectStore) -> bool:
+    return store.read(f"artifacts/{CHAMPION_FILE}") is not None
+
+
+def _kinds(data: Path | None) -> tuple[str, ...]:
+    return tuple(kind for kind in SHARED_FOLDERS if data is not None or not kind.startswith("data/"))
+
+
+def _shared_folders(store: ObjectStore, kinds: tuple[str, ...]) -> list[str]:
     """The complete folders, such as `data/cache/records-…`: those with a manifest, none of a hidden name."""
-    names = (name for kind in SHARED_FOLDERS for name in store.names(kind) if name.endswith(f"/{MANIFEST}"))
+    names = (name for kind in kinds for name in store.names(kind) if name.endswith(f"/{MANIFEST}"))
     folders = (name.removesuffix(f"/{MANIFEST}") for name in names)
     return [name for name in folders if name.count("/") == 2 and not Path(name).name.startswith(".")]
 
 
-def _local_folders(data: Path, artifacts: Path) -> Iterator[str]:
+def _local_folders(data: Path | None, artifacts: Path) -> Iterator[str]:
     """The names of the folders here that are shared, as `_shared_folders` gives those of the store."""
-    for kind in SHARED_FOLDERS:
+    for kind in _kinds(data):
         for manifest in sorted(_local_path(kind, data, artifacts).glob(f"[!.]*/{MANIFEST}")):
             if not manifest.parent.name.endswith(".damaged"):
                 yield f"{kind}/{manifest.parent.name}"
 
 
-def _local_path(name: str, data: Path, artifacts: Path) -> Path:
+def _local_path(name: str, data: Path | None, artifacts: Path) -> Path:
     root, _, rest = name.partition("/")
-    return (data if root == "data" else artifacts) / rest
+    return (data if root == "data" and data is not None else artifacts) / rest
 
 
 def _send(store: ObjectStore, name: str, folder: Path) -> bool:

@@ -40,9 +40,16 @@ class ObjectStore:
             raise MissingExtra(address, "s3fs", "s3")
         import fsspec
 
+        self.address = address
         # No listing or connection is reused: what other machines wrote meanwhile must be seen.
         self.files, self.root = fsspec.url_to_fs(address, use_listings_cache=False, skip_instance_cache=True)
         self.on_disk, self.on_s3 = "file" in self.files.protocol, "s3" in self.files.protocol
+
+    def require_bucket(self) -> None:
+        """Raise BadSetting for a bucket that does not exist: no client makes one, and a run would end with nothing."""
+        bucket = self.root.lstrip("/").partition("/")[0]
+        if not self.on_disk and not self.files.exists(bucket):
+            raise BadSetting(f"{self.address}: expected a bucket that exists, found none; make it, or name another")
 
     def read(self, name: str) -> bytes | None:
         """An object's bytes; None where there is none."""

@@ -34,6 +34,10 @@ MAXIMA = {"data.most_records", "data.most_bytes"}  # refuse a source, and change
         ({"preset": "rt", "fit": TrainingConfig(prototype="mean-map")}, "expected mean-embedding for the RT distance"),
         ({"split": SplitConfig(replay="notebook")}, "split.replay: expected fit.batches=triplets, .* found records"),
         ({"preset": "notebook", "evaluate": {"score": "patches"}}, "expected tower.kind=conv for patches, found mlp"),
+        (
+            {"artifacts_folder": "s3://factory/boards"},
+            "artifacts_folder s3://factory/boards: expected a folder; an add",
+        ),
         ({"evaluate": {"dask": "localhost"}}, "expected a scheduler's address such as tcp://"),
     ],
 )
