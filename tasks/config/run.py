@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from tasks.config.engine import EngineConfig
 from tasks.config.fields import (
     ValidatedConfig,
-    require_cluster_address,
     require_folder,
     require_scheduler,
     section,
@@ -202,21 +202,6 @@ class CostConfig(ValidatedConfig):
     escape: float | None = setting(None, "Cost of one missed defect", 0, 1e12)
     overkill: float | None = setting(None, "Cost of one good part that is rejected", 0, 1e12)
     currency: str = setting("", "Currency of the costs, such as EUR")
-
-
-@dataclass(frozen=True)
-class EngineConfig(ValidatedConfig):
-    """Where work is done; nothing here changes a model or a metric."""
-
-    dask: str | None = setting(
-        None,
-        "Workers that read sources and judge parts: a Dask scheduler such as tcp://10.0.0.5:8786, or local:N processes",
-    )
-
-    def __post_init__(self) -> None:
-        """Raise BadSetting for what is no address, too."""
-        super().__post_init__()
-        require_cluster_address(self.dask, "engine.dask")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import pytest
 
 from flows import prepare as module
 from flows.prepare import Sources, pin_sources, prepare
-from tasks.config.run import EngineConfig, RunConfig
+from tasks.config.engine import EngineConfig
+from tasks.config.run import RunConfig
 from tasks.core.errors import UnfitData
 from tasks.core.results import Finding, PinnedSource
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tasks.config.engine import EngineConfig
 from tasks.config.model import PRESETS, TowerConfig, TrainingConfig
 from tasks.config.overrides import setting_fields
 from tasks.config.run import (
     LATER_GATE_SETTINGS,
     CostConfig,
     DataConfig,
-    EngineConfig,
     EvaluateConfig,
     GateConfig,
     ReportConfig,
