@@ -8,6 +8,7 @@ from tasks.core.facts import DataChanges, MapDrift
 from tasks.core.results import Stage
 from tasks.data.bank import load_bank
 from tasks.data.map_statistics import MAP_SUMMARIES, map_summaries
+from tasks.registry.record_bank import RecordKeys
 from tasks.registry.release_files import SplitRecords
 from tasks.registry.releases import Release
 
@@ -26,7 +27,9 @@ def changes(triplets: Stage, champion: Release | None) -> DataChanges | None:
     bank, old = load_bank(triplets.path), SplitRecords.load(champion.path)
     mode = np.array(bank.modes)[bank.mode]
     new = SplitRecords(bank.hash, bank.part, mode, bank.good, map_summaries(bank.maps))
-    _, in_new, in_old = np.intersect1d(new.hash, old.hash, assume_unique=True, return_indices=True)
+    before = RecordKeys(old.hash).find(new.hash)
+    in_new = np.flatnonzero(before >= 0)
+    in_old = before[in_new]
     relabelled = (new.mode[in_new] != old.mode[in_old]) | (new.good[in_new] != old.good[in_old])
     return DataChanges(
         against=champion.version,

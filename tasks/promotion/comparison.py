@@ -32,6 +32,7 @@ from tasks.promotion.paired_rates import AnomalyScores
 from tasks.promotion.spending import spent_confidence
 from tasks.registry.loading import load_classifier
 from tasks.registry.manifest import FrozenSet
+from tasks.registry.record_bank import RecordKeys
 from tasks.registry.release_files import (
     DEFECT_THRESHOLD,
     UNREADABLE_RELEASE,
@@ -180,7 +181,8 @@ class ComparableRecords:
 
 def comparable_records(release: Release, bank: Bank) -> ComparableRecords:
     """The test records that the champion has not seen: others would flatter it."""
-    seen = np.isin(bank.hash[bank.rows("test")], SplitRecords.load(release.path).seen)
+    split = SplitRecords.load(release.path)
+    seen = RecordKeys(split.hash, split.is_seen).find(bank.hash[bank.rows("test")]) >= 0
     known_modes = ClassifierArrays.load(release.path).modes
     rows = bank.rows("test")
     if len(known_modes) < 2 or len(bank.modes) < 2:

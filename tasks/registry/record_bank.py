@@ -34,32 +34,41 @@ class RecordKeys:
     """The stored hashes (n,) S32 of records, sixteen bytes each, sorted; chosen: (n,) bool, those that count."""
 
     def __init__(self, hashes: np.ndarray, chosen: np.ndarray | None = None) -> None:
-        blocks = [b""]
+        blocks = [np.empty((2, 0), np.uint64)]
         for start in range(0, len(hashes), BLOCK_HASHES):
             block = slice(start, start + BLOCK_HASHES)
-            counted = hashes[block] if chosen is None else hashes[block][chosen[block]]
-            blocks.append(bytes.fromhex(counted.tobytes().decode("ascii")))
-        high, low = _halves(b"".join(blocks))
-        order = np.lexsort((low, high))
-        self.high, self.low = high[order], low[order]
+            blocks.append(_stored_halves(hashes[block] if chosen is None else hashes[block][chosen[block]]))
+        high, low = np.concatenate(blocks, axis=1)
+        self.rows = np.lexsort((low, high))
+        self.high, self.low = high[self.rows], low[self.rows]
 
     def __len__(self) -> int:
         """How many hashes there are."""
         return len(self.high)
 
     def contain(self, hashes: Sequence[bytes]) -> np.ndarray:
-        """Whether each of the hashes (n,) of 16 bytes is among them, (n,) bool."""
-        high, low = _halves(b"".join(hashes))
+        """Whether each of the hashes (k,) of 16 bytes is among them, (k,) bool."""
+        return self._find(np.frombuffer(b"".join(hashes), ">u8").reshape(-1, 2).T.astype(np.uint64)) >= 0
+
+    def find(self, hashes: np.ndarray) -> np.ndarray:
+        """The row of each stored hash (k,) S32 among those that count, (k,) ints; −1 where it is not there."""
+        starts = range(0, len(hashes), BLOCK_HASHES)
+        found = [self._find(_stored_halves(hashes[start : start + BLOCK_HASHES])) for start in starts]
+        return np.concatenate([np.empty(0, np.int64), *found])
+
+    def _find(self, halves: np.ndarray) -> np.ndarray:
+        high, low = halves
         place, last = np.searchsorted(self.high, high), np.searchsorted(self.high, high, "right")
-        found = np.zeros(len(high), bool)
-        while (place < last).any():  # once: that the first halves of two hashes are the same is hardly to be met
+        found = np.full(len(high), -1)
+        while (place < last).any():  # once: two hashes whose first halves are the same are hardly ever met
             rows = np.flatnonzero(place < last)
-            found[rows] |= self.low[place[rows]] == low[rows]
+            same = rows[self.low[place[rows]] == low[rows]]
+            found[same] = self.rows[place[same]]
             place[rows] += 1
         return found
 
 
-def _halves(keys: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """The two halves (n,) uint64 of hashes of 16 bytes."""
-    high, low = np.frombuffer(keys, ">u8").reshape(-1, 2).T.astype(np.uint64)
-    return high, low
+def _stored_halves(hashes: np.ndarray) -> np.ndarray:
+    """The two halves (2, k) uint64 of stored hashes (k,) S32."""
+    keys = bytes.fromhex(hashes.tobytes().decode("ascii"))
+    return np.frombuffer(keys, ">u8").reshape(-1, 2).T.astype(np.uint64)
