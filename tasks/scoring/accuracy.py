@@ -52,8 +52,8 @@ class LabelledMetrics:
         self.unlabelled += int((~labelled).sum())
         self.seen += int((described & seen).sum())
         good = np.array([text == self.good_label for text in records.label], bool)
-        for label in filter(None, records.label):
-            self.labels[label if self._is_counted(label) else "others"] += 1
+        for label, count in Counter(filter(None, records.label)).items():
+            self.labels[label if self._is_counted(label) else "others"] += count
         counted = labelled & ~seen
         for kind, rows in (("good", counted & good), ("defect", counted & ~good)):
             self.verdicts[kind].update(predictions.verdict[rows].tolist())

@@ -13,6 +13,7 @@ import pyarrow as pa
 from tasks.core.files import file_digest
 from tasks.core.results import PinnedSource
 from tasks.core.stages import MANIFEST
+from tasks.data.bank import hex_of
 from tasks.registry.loading import LoadedRelease
 from tasks.scoring.batch import ScoredBatch
 from tasks.scoring.verdict_columns import DIGEST_DIGITS, PREDICTIONS, PREDICTIONS_SCHEMA, VERDICTS_SCHEMA
@@ -48,16 +49,14 @@ class VerdictWriter:
 
     def _with_origin(self, batch: ScoredBatch) -> pa.RecordBatch:
         count = len(batch)
-        columns = {
-            "part": batch.records.id or [None] * count,
-            "record": [key.hex() for key in batch.records.hashes],
-            "release": [self.release] * count,
-            "digest": [self.digest] * count,
-            "time": [self.time] * count,
-        }
-        arrays = [pa.array(values, VERDICTS_SCHEMA.field(name).type) for name, values in columns.items()]
+        hashes = hex_of(np.frombuffer(b"".join(batch.records.hashes), "S16"))
+        columns = [pa.array(batch.records.id or [None] * count, VERDICTS_SCHEMA.field("part").type)]
+        columns.append(pa.array(hashes).cast(VERDICTS_SCHEMA.field("record").type))
+        same = {"release": self.release, "digest": self.digest, "time": self.time}
+        for name, value in same.items():
+            columns.append(pa.repeat(pa.scalar(value, VERDICTS_SCHEMA.field(name).type), count))
         verdicts = to_record_batch(batch, self.modes).columns
-        return pa.RecordBatch.from_arrays([*verdicts, *arrays], schema=VERDICTS_SCHEMA)
+        return pa.RecordBatch.from_arrays([*verdicts, *columns], schema=VERDICTS_SCHEMA)
 
 
 def release_digest(release: LoadedRelease) -> str:
