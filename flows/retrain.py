@@ -33,6 +33,7 @@ from tasks.core.results import Finding, PinnedSource, RetrainResult, Stage
 from tasks.evaluation.least_sizes import require_least_sizes
 from tasks.registry.candidates import waiting_candidate
 from tasks.registry.champion import exclusive_run
+from tasks.zero.parent import find_parent, with_parent
 
 
 @flow(name="retrain", flow_run_name=initial_retrain_name, persist_result=False, on_failure=[notify.send_failure])
@@ -122,7 +123,8 @@ def _retrain_pinned(config: RunConfig, line: str | None, pinned: list[PinnedSour
     sources = pin_sources(config)
     pinned += filter(None, (sources.train, sources.test))
     rename_retraining(sources.train, config)
-    identity = fingerprint(sources.train, sources.test, config)
+    parent = find_parent(config)
+    identity = fingerprint(sources.train, sources.test, config, parent and parent.manifest.fingerprint)
     with exclusive_run(config.artifacts_path):
         previous = steps.find_previous_result(config, identity, flow_run.get_id())
         result = previous or _run_line(sources, steps.champion(config), identity, config)
@@ -152,6 +154,7 @@ def _run_line(sources: Sources, champion: Any, identity: str, config: RunConfig)
     sizes = _require_least_sizes(triplets, config, ui)
     changes = steps.changes(triplets, champion)
     ui.publish_changes(changes)
+    config = with_parent(config, bool(triplets.facts.get("good_alone")))
     progress = ui.training_progress(config)
     model = steps.train(triplets, config, progress)
     progress.finish(model)

@@ -89,8 +89,12 @@ def previous_result(config: RunConfig) -> RetrainResult | None:
     from tasks.config.fingerprints import fingerprint
     from tasks.publish import find_previous_result
 
-    sources = pinned_sources(config)
-    return find_previous_result(config, fingerprint(*sources, config)) if sources else None
+    sources, parent = pinned_sources(config), None
+    if config.zero.parent:
+        from tasks.zero.parent import find_parent
+
+        parent = find_parent(config).manifest.fingerprint
+    return find_previous_result(config, fingerprint(*sources, config, parent)) if sources else None
 
 
 def pinned_sources(config: RunConfig) -> tuple[PinnedSource, PinnedSource | None] | None:

@@ -23,7 +23,7 @@ from tasks.config.model import PRESETS, TrainingConfig
 from tasks.config.overrides import apply_overrides
 from tasks.config.run import RunConfig
 from tasks.core.errors import DamagedStage, KensaError, TrainingCollapsed, TrainingDiverged
-from tasks.core.files import ensure_writable, write_json
+from tasks.core.files import digest_of, ensure_writable, file_digest, write_json
 from tasks.core.gc_tuning import collect_on_exit
 from tasks.core.own_code import keep_own_code
 from tasks.core.results import Epoch, Stage
@@ -35,7 +35,7 @@ from tasks.model.devices import distribute_over, resident_map_bytes
 from tasks.model.distances import trained_distance
 from tasks.model.monitor import ReportEpoch, TrainingMonitor
 from tasks.model.siamese import Adam, BalancedModel, TripletModel
-from tasks.model.tower import SCALING_SAMPLE, build_tower, fit_scaling, weights_digest
+from tasks.model.tower import SCALING_SAMPLE, build_tower, fit_scaling, reset_number_format, weights_digest
 from tasks.model.unit_space import raw_map_tower
 from tasks.model.validation import Validation
 
@@ -45,7 +45,8 @@ MIN_COMPILED_STEPS = 1000  # of a training
 def train(triplets: Stage, config: RunConfig, report: ReportEpoch | None = None) -> Stage:
     """The stage folder with `model.keras` and `history.json`, trained unless it is there already.
 
-    Of good parts alone nothing is trained: the tower is the raw map (tasks/model/unit_space.py).
+    Of good parts alone nothing is trained: the tower is the raw map (tasks/model/unit_space.py), or
+    that of the release whose folder is `zero.parent`.
 
     `report` is called with every epoch. Deterministic on one machine: the same stage and settings give bit-identical
     weights, also where a run died and was resumed. Raises TrainingDiverged, TrainingCollapsed, or BadSetting where code
@@ -54,7 +55,8 @@ def train(triplets: Stage, config: RunConfig, report: ReportEpoch | None = None)
     config = model_settings(config, triplets.facts)
     digest = model_digest(triplets.digest, config, keras.backend.backend())
     if triplets.facts.get("good_alone"):
-        stages = ensure_writable(config.stages_path)
+        stages, parent = ensure_writable(config.stages_path), config.zero.parent
+        digest = digest_of(digest, file_digest(Path(parent) / "model.keras")) if parent else digest
         return get_or_make_stage(stages, "model", digest, lambda draft: _write_untrained(triplets, config, draft))
 
     def make(draft: Path) -> dict[str, Any]:
@@ -76,11 +78,15 @@ def train(triplets: Stage, config: RunConfig, report: ReportEpoch | None = None)
 
 
 def _write_untrained(triplets: Stage, config: RunConfig, draft: Path) -> dict[str, Any]:
-    """The tower for good parts alone, which has no weights, and a log without epochs."""
-    tower = raw_map_tower((config.data.rows, config.data.cols), _scaling_maps(load_bank(triplets.path)))
+    """The tower for good parts alone: the raw map, or that of `zero.parent`; and a log without epochs."""
+    if config.zero.parent:
+        reset_number_format()
+        tower = keras.saving.load_model(Path(config.zero.parent) / "model.keras", compile=False)
+    else:
+        tower = raw_map_tower((config.data.rows, config.data.cols), _scaling_maps(load_bank(triplets.path)))
     tower.save(draft / "model.keras")
     write_json(draft / "history.json", {"best_epoch": 0, "epochs": []})
-    return {"weights": weights_digest(tower), "parameters": 0, "best_epoch": 0}
+    return {"weights": weights_digest(tower), "parameters": tower.count_params(), "best_epoch": 0}
 
 
 def fit(

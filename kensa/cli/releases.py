@@ -34,7 +34,7 @@ from tasks.registry.frozen_sets import frozen_sets
 from tasks.registry.manifest import ReleaseManifest
 from tasks.registry.releases import VERSION_NAME, Release, get_release, rejected_drafts, release_folders
 from tasks.registry.releases import releases as all_releases
-from tasks.report.notice import overruled_sentence
+from tasks.report.notice import DETECTION_UNKNOWN, overruled_sentence
 
 MAX_REJECTED = 5  # drafts that are printed, the newest; --json has all
 JSON_KEYS = ("created", "train", "test", "metrics", "compared_with", "frozen", "comparison")
@@ -195,6 +195,8 @@ def _comparison(manifest: ReleaseManifest, decided: str | None) -> str:
     comparison = manifest.comparison or {}
     rates = [comparison["rates"]] if comparison.get("escapes") else []
     people = [f"a candidate that {decided}"] if decided else []
+    if manifest.zero:
+        people.append(DETECTION_UNKNOWN)
     if overruled := overruled_sentence(manifest):
         people.append(overruled)
     return "; ".join([*people, *rates, _verdict(manifest)])

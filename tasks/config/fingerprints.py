@@ -80,12 +80,14 @@ def sweep_digest(run: RunConfig, values: list[dict[str, str]], figure: str, outc
     return digest_of("sweep", SWEEP_VERSION, *search, outcomes)
 
 
-def fingerprint(train: PinnedSource, test: PinnedSource | None, config: RunConfig) -> str:
+def fingerprint(train: PinnedSource, test: PinnedSource | None, config: RunConfig, parent: str | None = None) -> str:
     """Names a whole retraining: the same data, settings and stages give the same model.
+
+    parent: the fingerprint of the release that `zero.parent` names, which counts where it is set.
 
     Raises BadSetting for a tower or distance of your own that is not found.
     """
     versions = (CACHE_VERSION, TRIPLETS_VERSION, MODEL_VERSION, FOLD_VERSION, REPORT_VERSION)
     revisions, resolved = (train.identity, test.identity if test else None), config.resolved()
     own = own_digests((resolved.tower.kind, resolved.fit.distance))
-    return digest_of("retrain", versions, *revisions, config.fingerprint_fields(), *([own] if own else []))
+    return digest_of("retrain", versions, *revisions, config.fingerprint_fields(), *filter(None, (own, parent)))

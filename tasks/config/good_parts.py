@@ -29,14 +29,17 @@ def windows(size: tuple[int, int], side: int) -> tuple[int, int]:
 
 
 def model_settings(config: RunConfig, facts: dict[str, Any]) -> RunConfig:
-    """The resolved settings by which a model is made of a bank with these facts; other ones of good parts alone."""
+    """The resolved settings by which a model is made of a bank with these facts; other ones of good parts alone.
+
+    With `zero.parent` the distance and the shifts are those of `config`, which has them from the parent.
+    """
     config = config.resolved()
     if not facts.get("good_alone"):
         return config
+    evaluate = replace(config.evaluate, score="fused", unseen=False, permutation=False, cross=None)
+    if config.zero.parent:  # tasks/zero/parent.py
+        return replace(config, fit=replace(config.fit, prototype="mean-embedding"), evaluate=evaluate)
     size = config.data.rows, config.data.cols
     blocks = math.prod(windows(size, window_side(size)))
-    return replace(
-        config,
-        fit=replace(config.fit, distance="rt", blocks=blocks, prototype="mean-embedding"),
-        evaluate=replace(config.evaluate, score="fused", shifts=1, unseen=False, permutation=False, cross=None),
-    )
+    fit = replace(config.fit, distance="rt", blocks=blocks, prototype="mean-embedding")
+    return replace(config, fit=fit, evaluate=replace(evaluate, shifts=1))

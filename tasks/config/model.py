@@ -105,6 +105,16 @@ class TrainingConfig(ValidatedConfig):
             raise BadSetting("triplet_weight: expected a loss, found both of its weights 0")
 
 
+@dataclass(frozen=True)
+class ZeroConfig(ValidatedConfig):
+    """How a model is made where the source has good parts alone; nothing here is read elsewhere."""
+
+    parent: str | None = setting(
+        None,
+        "Good parts alone: embed them by another line's tower: a folder of releases (its champion) or of one release",
+    )
+
+
 BEST: dict[str, dict[str, Any]] = {
     "tower": {"kind": "conv", "widths": "24-16-64-128", "scaling": "auto", "dropout": 0.3, "normalise": True},
     "fit": {

@@ -19,7 +19,7 @@ from tasks.config.fields import (
     section,
     setting,
 )
-from tasks.config.model import PRESETS, TowerConfig, TrainingConfig, parse_widths
+from tasks.config.model import PRESETS, TowerConfig, TrainingConfig, ZeroConfig, parse_widths
 from tasks.core.errors import BadSetting
 
 LANGUAGES = ("en", "ja")
@@ -235,6 +235,7 @@ class RunConfig(ValidatedConfig):
     cost: CostConfig = section(CostConfig, "What mistakes cost on the line")
     report: ReportConfig = section(ReportConfig, "How results are presented")
     engine: EngineConfig = section(EngineConfig, "Where work is done")
+    zero: ZeroConfig = section(ZeroConfig, "How a model is made of good parts alone")
 
     def __post_init__(self) -> None:
         """Raise BadSetting for settings that do not go together, too."""
@@ -285,7 +286,7 @@ class RunConfig(ValidatedConfig):
     def fingerprint_fields(self) -> dict[str, Any]:
         """What can change the result, as plain values: no folder or address, no source's name, no wording, no cost."""
         values = dataclasses.asdict(self.resolved())
-        for name in (*PLACES, "preset", "cost", "report", "engine"):
+        for name in (*PLACES, "preset", "cost", "report", "engine", "zero"):
             values.pop(name)
         sections = {name: getattr(self, name).fingerprint_fields() for name in ("data", "split", "evaluate", "gate")}
         return values | sections

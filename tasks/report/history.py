@@ -38,7 +38,7 @@ class Model:
     name: v3, or the first digits of a draft; status: released, candidate, recalibrated, enrolled or rejected;
     created: UTC; frozen: the test set; auroc, escapes, false_alarms: on it; against, difference: the champion of that
     time, and this model less that one on the same records; labelled, drift: the last observation of it by kind;
-    people: what people decided about it.
+    people: what people decided about it; zero: whether it is made from good parts alone.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Model:
     labelled: Observation | None = None
     drift: Observation | None = None
     people: str | None = None
+    zero: bool = False
 
     @property
     def is_better(self) -> bool:
@@ -178,6 +179,7 @@ def _model(release: Release, figure: str, people: str | None, seen: Sequence[Obs
         labelled=last.get("labels"),
         drift=last.get("drift"),
         people=people,
+        zero=manifest.zero is not None,
     )
 
 

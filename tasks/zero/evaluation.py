@@ -33,8 +33,8 @@ from tasks.promotion.comparison import compare_with_champion
 from tasks.promotion.gate import comparison_summary, reasons_to_reject
 from tasks.promotion.setting_changes import setting_changes
 from tasks.registry.gallery import build_gallery
-from tasks.registry.loading import CalibratedClassifier, load_tower
-from tasks.registry.manifest import SourceSummary
+from tasks.registry.loading import CalibratedClassifier, load_tower, with_shifts
+from tasks.registry.manifest import SourceSummary, read_manifest
 from tasks.registry.release_files import (
     REPORT_FILE,
     REPORT_PAGE,
@@ -48,7 +48,7 @@ from tasks.zero.fitting import GoodPartsModel, fit_good_parts, refit
 def write_zero_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     """Every file of the stage; its metrics and the gate's reasons."""
     config, tower = inputs.config, load_tower(inputs.model)
-    records = EmbeddedBank(make_encoder(tower), inputs.bank)
+    records = EmbeddedBank(make_encoder(with_shifts(tower, config)), inputs.bank)
     model = fit_good_parts(records, config)
     test = score_part(model.classifier, records, "test")
     layers = inputs.model.facts | {"layers": [asdict(layer) for layer in tower_layers(tower)]}
@@ -141,7 +141,18 @@ def _zero(inputs: EvaluationInputs, model: GoodPartsModel) -> Json:
         "sets": model.sets,
         "rule": config.evaluate.rule,
         "target": config.evaluate.target,
-        "windows": config.fit.blocks,
+        **_unit_space(config),
+    }
+
+
+def _unit_space(config: RunConfig) -> Json:
+    """Where the parts are compared: in windows of the map, or in the embedding of a parent's tower."""
+    if config.zero.parent is None:
+        return {"windows": config.fit.blocks}
+    parent = read_manifest(Path(config.zero.parent))
+    return {
+        "distance": config.fit.distance,
+        "parent": {"version": parent.version, "fingerprint": parent.fingerprint, "source": parent.train.source},
     }
 
 
@@ -160,6 +171,7 @@ def _write_classifier(draft: Path, model: GoodPartsModel, records: EmbeddedBank,
         rows=config.data.rows,
         cols=config.data.cols,
         thresholds=model.thresholds,
+        shifts=config.evaluate.shifts,
     ).save(draft)
     build_gallery(records).save(draft)
     by_name = {threshold.name: threshold for threshold in model.thresholds}

@@ -14,6 +14,7 @@ from tasks.config.run import Language
 from tasks.core.errors import BadSetting, UnknownRelease
 from tasks.core.text import one_line
 from tasks.report.history import LineHistory, Measured, Model
+from tasks.report.notice import DETECTION_UNKNOWN
 
 MAX_MODELS = 10  # that are printed, the newest; the page and --json have all
 TITLES = ("", "model", "created", "what became of it", "auroc", "escapes", "false alarms", "minus the champion", "test")
@@ -100,7 +101,7 @@ def _print(page: Path, line_history: LineHistory) -> None:
 
 def _row(model: Model, champion: str | None) -> list[str]:
     created = (model.created or "")[:16].replace("T", " ")
-    status = f"{model.status}, {model.people}" if model.people else model.status
+    status = ", ".join(filter(None, [model.status, model.people, DETECTION_UNKNOWN if model.zero else None]))
     difference = "" if model.difference.value is None else f"{model.difference.value:+.3f}{_ends(model.difference)}"
     figures = [_measured(entry) for entry in (model.auroc, model.escapes, model.false_alarms)]
     mark = "*" if model.name == champion else ""

@@ -79,6 +79,7 @@ def test_a_digest_depends_on_the_input_of_its_stage():
     assert report_digest("a", run, None, None) != report_digest("a", run, "v1", None)
     assert sweep_digest(run, [], "auroc", []) != sweep_digest(run, [], "mode_accuracy", [])
     assert fingerprint(SOURCE, None, run) != fingerprint(SOURCE, SOURCE, run)
+    assert len({fingerprint(SOURCE, None, run, parent) for parent in (None, "a", "b")}) == 3
 
 
 def test_what_is_read_of_a_source_names_the_run_and_a_whole_source_is_named_as_ever():

@@ -23,6 +23,7 @@ from tasks.config.run import (
 from tasks.core.errors import BadSetting
 
 PLACES = {"train", "test", "revision", "data_folder", "artifacts_folder", "preset", "evaluate.dask", "engine.dask"}
+PLACES |= {"zero.parent"}  # of that release the fingerprint counts (test_fingerprints.py)
 WORDING = {key for key in setting_fields() if key.startswith(("report.", "cost."))}  # the same result in other words
 MAXIMA = {"data.most_records", "data.most_bytes"}  # refuse a source, and change nothing of what is read
 
