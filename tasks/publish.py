@@ -47,6 +47,7 @@ from tasks.registry.release_files import (
 )
 from tasks.registry.releases import Release, readable_releases, rejected_drafts
 from tasks.report.model_card import model_card
+from tasks.report.notice import DETECTION_UNKNOWN
 from tasks.sources.hub import fetch_snapshot
 from tasks.sources.standards import keep_standard
 
@@ -170,7 +171,8 @@ def publish(
 
 def _gate(manifest: ReleaseManifest, run: str | None) -> Authorship:
     """Why the gate made a release champion, for the journal; the user is that of the process that trained."""
-    verdict = (manifest.comparison or {}).get("verdict") or "the first of its line"
+    first = "the first of its line" + (f"; {DETECTION_UNKNOWN}" if manifest.zero else "")
+    verdict = (manifest.comparison or {}).get("verdict") or first
     return Authorship.of((manifest.made or {}).get("by"), f"by the gate: {verdict}"[:MAX_REASON], run)
 
 

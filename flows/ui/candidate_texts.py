@@ -41,6 +41,8 @@ def evidence(release: Release, say: Translate = str) -> Iterator[str]:
             if entry is not None:
                 yield _errors(name, entry, say)
         yield from _costs(release, comparison, say)
+    if release.manifest.zero:
+        yield say("It is made from good parts alone: how many defects it finds is not known")
     report = release.path / "report.html"
     yield say("Report: {address}").format(address=page_url(report) or report)
 

@@ -17,6 +17,7 @@ from tasks.core.inspection import DriftResult, ScoreResult
 from tasks.core.results import ExportResult, RecalibrateResult, ReproduceResult, RetrainResult
 from tasks.enrolment.request import EnrolResult
 from tasks.registry.releases import Release
+from tasks.report.notice import DETECTION_UNKNOWN
 
 
 def retraining_state(result: RetrainResult) -> State[RetrainResult]:
@@ -109,11 +110,12 @@ def watch_state(announced: list[str]) -> State[list[str]]:
 
 def _reason(result: RetrainResult) -> str:
     reasons = "; ".join(result.reasons)
+    first = "the first of its line" + ("" if "auroc" in result.metrics else f"; {DETECTION_UNKNOWN}")
     if result.status == "released":
-        verdict = result.comparison["verdict"] if result.comparison else "the first of its line"
+        verdict = result.comparison["verdict"] if result.comparison else first
         return f"{result.release} is champion: {verdict}"
     if result.status == "candidate":
-        verdict = result.comparison["verdict"] if result.comparison else "the first of its line"
+        verdict = result.comparison["verdict"] if result.comparison else first
         return f"{result.release} waits for approval: {verdict}; champion: {result.champion or 'none yet'}"
     if result.status == "rejected":
         return f"{reasons}; champion: {result.champion or 'none yet'}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from tasks.core.results import RetrainResult
 from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.registry.release_files import read_report
+from tasks.report.notice import DETECTION_UNKNOWN
 
 
 def log_summary(result: RetrainResult, line: str | None, logger: Logger | LoggerAdapter) -> None:
@@ -24,13 +25,17 @@ def answers(result: RetrainResult, report: EvaluationReport, line: str | None = 
     records = "" if source.records is None else f", {source.records} records of {source.modes} modes"
     promoted = result.status == "released" or (result.status == "unchanged" and result.release == result.champion)
     return [
-        f"What ran: a retraining, {of}preset {report.preset}: {result.status}",
+        f"What ran: a retraining, {of}{_kind(report)}: {result.status}",
         f"On what data: {source.source} at {source.revision[:12]}{records}",
         f"What changed in the data: {_data_changes(report)}",
         f"What changed in the settings: {_setting_changes(report)}",
         f"Was it promoted: {_promotion(result, promoted)}; champion: {result.champion or 'none yet'}",
         *(f"Why not: {reason}" for reason in result.reasons),
     ]
+
+
+def _kind(report: EvaluationReport) -> str:
+    return f"good parts alone, {DETECTION_UNKNOWN}" if report.zero else f"preset {report.preset}"
 
 
 def _promotion(result: RetrainResult, promoted: bool) -> str:

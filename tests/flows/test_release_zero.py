@@ -12,7 +12,9 @@ from support.flow_runs import in_place, run_flow
 from support.inspected_parts import Parts, inspected, map_column
 
 from flows.retrain import retrain
+from flows.sweep import sweep
 from tasks.config.overrides import apply_overrides
+from tasks.config.search_space import Sweep
 from tasks.registry.champion import champion_state
 
 pytestmark = pytest.mark.slow
@@ -119,3 +121,13 @@ def test_good_parts_alone_do_not_replace_a_trained_model(line):
         "model finds of defects",
     )
     assert champion_state(place.folder / "artifacts").champion == "v3"
+
+
+def test_a_sweep_has_nothing_to_search(line, server, small_config):
+    place, _ = line
+    with in_place(place.folder, server):
+        ended = run_flow(sweep, Sweep(run=small_config("boards"), grid=("fit.epochs=1,2",), seeds=1))
+    assert str(ended.error) == (
+        "boards cannot be trained on: two modes at least: of good parts alone there is nothing to train; kensa retrain "
+        "makes a release of them"
+    )

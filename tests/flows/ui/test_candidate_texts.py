@@ -51,3 +51,8 @@ def test_without_costs_and_flips_and_in_japanese(tmp_path):
 def test_the_first_of_a_line_has_nothing_to_compare(tmp_path):
     release = read_release(parts.release(tmp_path, "v1", status="candidate"))
     assert next(evidence(release)) == "The first of its line: there is no champion to compare it with"
+
+
+def test_of_good_parts_alone_it_says_what_is_not_known(tmp_path):
+    release = read_release(parts.release(tmp_path, "v1", status="candidate", zero={"parts": 204, "target": 0.05}))
+    assert list(evidence(release))[1] == "It is made from good parts alone: how many defects it finds is not known"

@@ -45,6 +45,8 @@ def test_a_retraining_ends_in_its_status_with_the_reason():
     assert (state.name, state.message) == ("Released", "v2 is champion: better than the champion v1")
     assert state.data is RELEASED
     assert replaced(RELEASED, comparison=None) == "v2 is champion: the first of its line"
+    zero = replaced(RELEASED, comparison=None, metrics={"good_fpr": 0.05})
+    assert zero == "v2 is champion: the first of its line; detection power unknown"
     state = retraining_state(REJECTED)
     assert (state.name, state.message) == ("Rejected", "escapes rose; a mode is worse; champion: v1")
     assert replaced(REJECTED, champion=None).endswith("champion: none yet")

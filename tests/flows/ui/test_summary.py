@@ -28,6 +28,11 @@ def test_the_first_release_has_nothing_to_compare_with():
     ]
 
 
+def test_of_good_parts_alone_it_says_what_is_not_known():
+    answer = answers(RELEASED, report(zero={"parts": 204}))[0]
+    assert answer == "What ran: a retraining, good parts alone, detection power unknown: released"
+
+
 def test_a_rejection_says_what_changed_and_each_reason():
     changed = report(changes=CHANGES, setting_changes=(SettingChange("seed", 42, 7), SettingChange("fit.batch", 1, 2)))
     assert answers(REJECTED, changed)[2:] == [

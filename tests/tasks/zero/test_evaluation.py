@@ -12,14 +12,20 @@ import pytest
 from support import inspected_parts as parts
 
 from tasks.config.run import EvaluateConfig
+from tasks.core.errors import CannotEnrol, NothingToCalibrate
 from tasks.core.facts import BankFacts
 from tasks.data.bank import load_bank
+from tasks.enrol import enrol
+from tasks.enrolment.request import EnrolRequest
+from tasks.evaluation.costs import ThresholdRequest
 from tasks.evaluation.evaluation_report import EvaluationReport
 from tasks.evaluation.least_sizes import size_findings
 from tasks.pages.release import render_release
+from tasks.recalibrate import recalibrate
 from tasks.registry.champion import current_champion
 from tasks.registry.loading import load_release
 from tasks.registry.release_files import DEFECT_THRESHOLD, SplitRecords, read_report
+from tasks.registry.releases import get_release
 from tasks.report.model_card import model_card
 from tasks.scoring.verdicts import predict
 
@@ -125,6 +131,27 @@ def test_the_release_is_opened_with_its_own_threshold(zero):
     assert loaded.classifier.modes == ["0"]
     assert loaded.thresholds[DEFECT_THRESHOLD].crossed
     assert loaded.mode_radius == 0
+
+
+def test_what_has_no_meaning_for_it_is_refused_in_one_line(zero, tmp_path):
+    config, _ = zero
+    with pytest.raises(
+        NothingToCalibrate, match=r"found one from good parts alone; retrain with another evaluate\.target"
+    ):
+        recalibrate(config.artifacts_path, None, ThresholdRequest("target_fpr", 0.1, config.cost), promote=False)
+    bent = parts.source(parts.map_column(parts.inspected(modes=2)), tmp_path)
+    with pytest.raises(CannotEnrol, match="found one from good parts alone, which knows no modes"):
+        enrol(bent, config.artifacts_path, config.data_path, EnrolRequest("mode", "1", 0.05, 0.8))
+
+
+def test_a_lot_can_be_enrolled(zero, tmp_path):
+    """Its ten good parts move the good prototype and the threshold, as of any release."""
+    config, _ = zero
+    lot = parts.source(parts.map_column(good_parts(12, seed=9)), tmp_path)
+    result = enrol(lot, config.artifacts_path, config.data_path, EnrolRequest("lot", None, 0.05, 0.8))
+    release = get_release(config.artifacts_path, result.release)
+    assert (result.kind, result.status) == ("lot", "released")
+    assert "| defects found | unknown |" in (release.path / "README.md").read_text()
 
 
 def sizes(config, good: int, test: int):
