@@ -131,13 +131,14 @@ def _stage(folder: Path, kind: str) -> Stage:
 def measured(name: str, folder: Path, size: Size) -> dict[str, Any]:
     """A step in a process of its own: seconds of its work, and the largest anonymous memory in MB."""
     words = [sys.executable, "-m", "bench.speed.growth", "--step", name, "--work", str(folder), "--size", _spell(size)]
-    process, largest = subprocess.Popen(words, stdout=subprocess.PIPE, text=True), 0
-    status = Path(f"/proc/{process.pid}/status")
-    while process.poll() is None:
-        told = [line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("RssAnon")]
-        largest = max([largest, *(int(line.split()[1]) for line in told)])
-        time.sleep(0.05)
-    out = process.stdout.read()
+    largest = 0
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        status = Path(f"/proc/{process.pid}/status")
+        while process.poll() is None:
+            resident = [line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("RssAnon")]
+            largest = max([largest, *(int(line.split()[1]) for line in resident)])
+            time.sleep(0.05)
+        out = process.stdout.read()
     if process.returncode:
         raise SystemExit(f"bench.speed.growth: the step {name} in {folder} ended with {process.returncode}")
     seconds, processor = map(float, out.split()[-2:])
@@ -172,11 +173,12 @@ def _size(text: str) -> Size:
 def table(rows: list[dict[str, Any]]) -> str:
     """A line for each step, a pair of columns for each size."""
     sizes = sorted({row["records"] for row in rows})
-    heads = [f"{size:,} records: s | MB" for size in sizes]
-    lines = ["| step | " + " | ".join(heads) + " |", "| --- |" + " ---: |" * 2 * len(sizes)]
+    heads = [f"{size:,} records: s | processor s | MB" for size in sizes]
+    lines = ["| step | " + " | ".join(heads) + " |", "| --- |" + " ---: |" * 3 * len(sizes)]
     for name in dict.fromkeys(row["step"] for row in rows):
         own = {row["records"]: row for row in rows if row["step"] == name}
-        cells = [f"{own[size]['seconds']:.1f} | {own[size]['megabytes']:,.0f}" for size in sizes]
+        figures = ((own[size][name] for name in ("seconds", "processor", "megabytes")) for size in sizes)
+        cells = [f"{seconds:.1f} | {busy:.1f} | {megabytes:,.0f}" for seconds, busy, megabytes in figures]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from support.project import ROOT
 
+from bench.speed import growth
 from bench.speed.__main__ import MARKS, PAGE, table, written
 from bench.speed.synthetic import bank, wide_triplets
 from bench.speed.table import ahead, over
@@ -69,3 +70,17 @@ def test_a_device_is_measured():
     assert cells[0] == "| notebook"
     step, records = float(cells[1].removesuffix(" ms")), float(cells[2].replace(",", ""))
     assert 0 < records < 96 * 1000 / step * 1.5
+
+
+@pytest.mark.slow
+def test_growth_measures_steps_of_maps_of_any_size(tmp_path, monkeypatch):
+    """Each in a process of its own, on what the step before has left; what was measured is read again."""
+    rows = growth.walk(tmp_path, 400, (3, 4), ["cache", "triplets"])
+    assert [row["step"] for row in rows] == ["cache", "triplets"]
+    assert all(row["megabytes"] > 20 and row["processor"] > 0 for row in rows)
+    assert np.load(next(tmp_path.glob("*/data/stages/triplets-*")) / "maps.npy", mmap_mode="r").shape == (400, 12)
+    monkeypatch.setattr(growth, "measured", None)
+    assert growth.walk(tmp_path, 400, (3, 4), ["cache", "triplets"]) == rows
+    head, _, *lines = growth.table(rows).splitlines()
+    assert head == "| step | 400 records: s | processor s | MB |"
+    assert [line.split(" | ")[0] for line in lines] == ["| cache", "| triplets"]
