@@ -16,6 +16,7 @@ from tasks.config.run import RunConfig
 from tasks.core.files import write_json
 from tasks.core.json_form import Json
 from tasks.data.bank import Bank
+from tasks.data.bank_variants import sampled_share
 from tasks.data.map_statistics import map_summaries
 from tasks.evaluation.comparison_report import Comparison
 from tasks.evaluation.evaluation_report import EvaluationReport, HoldoutMetrics, HoldoutResult
@@ -127,6 +128,7 @@ def _report(inputs: EvaluationInputs, result: HoldoutResult, model: GoodPartsMod
         history=history,
         settings=config.fingerprint_fields(),
         preset=config.preset,
+        judged=sampled_share(inputs.bank, inputs.full_bank),
         setting_changes=inputs.champion and setting_changes(config, inputs.champion.manifest.config),
         zero=_zero(inputs, model),
     )

@@ -154,6 +154,16 @@ def test_a_lot_can_be_enrolled(zero, tmp_path):
     assert "| defects found | unknown |" in (release.path / "README.md").read_text()
 
 
+def test_of_very_many_good_parts_a_sample_is_used_and_the_report_says_so(tmp_path):
+    config = parts.configured(tmp_path, evaluate=EvaluateConfig(bootstrap=100, most_records=1000))
+    release = Path(parts.line(good_parts(1500), tmp_path, config)["outcome"].path)
+    report = read_report(release)
+    assert report["judged"]["of"] == 1500
+    assert report["zero"]["parts"] + report["figures"]["records"] == report["judged"]["records"] < 1200
+    assert "records were evaluated, drawn at random" in (release / "report.html").read_text()
+    assert len(SplitRecords.load(release).hash) == 1500
+
+
 def sizes(config, good: int, test: int):
     counts = {"train": good, "stop": 0, "calibrate": 0, "test": test}
     facts = BankFacts((4, 5), "record", counts, {"0": counts}, counts, counts, {}, {}, good_alone=True)
