@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tasks.caching.pieces import PIECE_STAGE
 from tasks.core.errors import BadSetting, ChampionMoved, DamagedRelease
 from tasks.core.files import (
     CHECKSUM_KEY,
@@ -116,8 +117,9 @@ def _local_folders(data: Path | None, artifacts: Path) -> Iterator[str]:
     """The names of the folders here that are shared, as `_shared_folders` gives those of the store."""
     for kind in _kinds(data):
         for manifest in sorted(_local_path(kind, data, artifacts).glob(f"[!.]*/{MANIFEST}")):
-            if not manifest.parent.name.endswith(".damaged"):
-                yield f"{kind}/{manifest.parent.name}"
+            name = manifest.parent.name
+            if not name.endswith(".damaged") and not name.startswith(f"{PIECE_STAGE}-"):  # of a cache that is not done
+                yield f"{kind}/{name}"
 
 
 def _local_path(name: str, data: Path | None, artifacts: Path) -> Path:

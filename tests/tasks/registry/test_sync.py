@@ -17,6 +17,7 @@ from support import inspected_parts as parts
 from support.releases import reseal
 from support.s3_server import KEYS, fill_bucket, s3_server
 
+from tasks.caching.pieces import PIECE_STAGE
 from tasks.core.errors import BadSetting, ChampionMoved, DamagedRelease, UnusableFolder
 from tasks.core.files import add_checksum, write_json
 from tasks.core.stages import MANIFEST, get_or_make_stage
@@ -98,6 +99,12 @@ def require_copies(first: Machine, second: Machine, address: str) -> None:
     }
     for result in (push(*first, address), pull(*second, address)):
         assert (result.status, result.folders) == ("unchanged", ())
+
+
+def test_pieces_of_a_cache_that_is_not_done_stay_here(first, address):
+    get_or_make_stage(first[0] / "cache", PIECE_STAGE, "b" * 64, _stage)
+    push(*first, address)
+    assert not [name for name in ObjectStore(address).names("data/cache") if PIECE_STAGE in name]
 
 
 def test_a_fresh_machine_gets_all_that_the_first_has(first, second, address):
