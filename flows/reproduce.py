@@ -26,6 +26,7 @@ from tasks.registry.reproduction import (
     source_missing,
     target_config,
 )
+from tasks.zero.parent import with_parent
 
 
 @flow(name="reproduce", flow_run_name="reproduce {version}", persist_result=False)
@@ -51,7 +52,7 @@ def _rerun(target: ReproductionTarget, config: RunConfig, scratch: Path) -> Repr
     pinned = {name: _pinned(target, name, config) for name in target.sources}
     data = prepare(Sources(pinned["train"], pinned.get("test")), config)
     triplets = steps.triplets(data.train, data.test, config)
-    config = replace(config, data_folder=str(scratch))
+    config = with_parent(replace(config, data_folder=str(scratch)), bool(triplets.facts.get("good_alone")))
     progress = RunArtifacts.of(config).training_progress(config)
     model = steps.train(triplets, config, progress)
     progress.finish(model)
