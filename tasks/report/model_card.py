@@ -121,11 +121,22 @@ def _summary(manifest: ReleaseManifest, report: EvaluationReport) -> str:
         trained.format(source=_code(train.source), revision=train.revision, records=train.records, modes=train.modes),
         tested.format(records=report.metrics.records, set=frozen.version, digest=frozen.digest[:12]),
         origin.format(created=manifest.created, seed=config["seed"], preset=config["preset"]),
+        *_parent_tower(manifest, say),
         *_enrolled(manifest, say),
         *_journal(manifest, say),
     ]
     body = what.format(size=size, distance=config["fit"]["distance"], score=score)
     return "\n".join([f"# kensa {manifest.version}", "", body, "", *(f"- {line}" for line in lines)])
+
+
+def _parent_tower(manifest: ReleaseManifest, say: Translate) -> list[str]:
+    """Whose tower embeds the good parts; none where the map itself is compared."""
+    parent = (manifest.zero or {}).get("parent")
+    if parent is None:
+        return []
+    text = say("embedded by the tower of another line's release {version} (`{digest}`), trained on {source}")
+    named = {"version": parent["version"], "digest": parent["fingerprint"][:12], "source": _code(parent["source"])}
+    return [text.format(**named)]
 
 
 def _enrolled(manifest: ReleaseManifest, say: Translate) -> list[str]:

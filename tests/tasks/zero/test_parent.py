@@ -44,6 +44,7 @@ def test_the_tower_distance_and_shifts_are_the_parents(small_line, child):
     towers = [np.asarray(load_tower(one).predict_on_batch(maps)) for one in (parent, release)]
     assert np.array_equal(*towers)
     assert "the embedding of another line’s tower (" in (release.path / "report.html").read_text()
+    assert "- embedded by the tower of another line's release v1 (`" in (release.path / "README.md").read_text()
 
 
 def test_it_finds_defects_that_the_parent_was_trained_on(child, hidden):
