@@ -36,7 +36,7 @@ from tasks.imaging.standard import (
 from tasks.workers.cluster import map_pieces
 
 GROUP_ROWS = 512  # of a row group
-PIECE_PHOTOS = 16  # that one worker measures at once
+PIECE_PHOTOS = 64  # that one worker measures at once
 SHEET_PHOTOS = 6
 MAX_UNREGISTERED = 0.1  # share of the photographs; with more, something is wrong with the camera or the standard
 

@@ -59,8 +59,10 @@ class LabelledMetrics:
             self.verdicts[kind].update(predictions.verdict[rows].tolist())
         self.scores.append(predictions.score[counted].astype(np.float32))
         self.defect.append(~good[counted])
-        for i in np.flatnonzero(described & ~seen):
-            self._count_mode(records.mode[i], int(predictions.mode[i]), bool(good[i]))
+        rows = np.flatnonzero(described & ~seen)
+        pairs = zip((records.mode[i] for i in rows), predictions.mode[rows].tolist(), good[rows].tolist(), strict=True)
+        for (mode, predicted, is_good), count in Counter(pairs).items():  # in the order of their first records
+            self._count_mode(mode, predicted, is_good, count)
 
     def _is_counted(self, label: str) -> bool:
         return label == self.good_label or label in self.labels or len(self.labels) < MAX_LABELS
@@ -68,13 +70,13 @@ class LabelledMetrics:
     def _seen(self, records: DecodedBlock) -> np.ndarray:
         return self.used_hashes.contain(records.hashes)
 
-    def _count_mode(self, mode: str | None, predicted: int, good: bool) -> None:
+    def _count_mode(self, mode: str | None, predicted: int, good: bool, count: int) -> None:
         """Good parts fail in no mode: it does not matter by which name the source calls theirs."""
         if mode in self.codes:
-            self.confusion[self.codes[mode], predicted] += 1
+            self.confusion[self.codes[mode], predicted] += count
         elif mode is not None and not good:
             named = mode in self.strange_modes or len(self.strange_modes) < MAX_UNKNOWN_MODES
-            self.strange_modes[mode if named else "others"] += 1
+            self.strange_modes[mode if named else "others"] += count
 
     def result(self, confidence: float = 0.95) -> LabelledResult | None:
         """The metrics with intervals of that confidence (Wilson's for rates), None without any label or mode."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -47,7 +48,7 @@ def map_pieces(
         most = AHEAD * sum(client.nthreads().values())
         waiting: deque[tuple[Piece, Future]] = deque()
         for piece in pieces:
-            waiting.append((piece, client.submit(function, piece, pure=False)))
+            waiting.append((piece, _submitted(client, function, piece)))
             if len(waiting) >= most:
                 yield _result(client, function, *waiting.popleft())
         while waiting:
@@ -99,6 +100,11 @@ def _has_workers(client: Client) -> bool:
         return False
 
 
+def _submitted(client: Client, function: Callable[[Piece], Result], piece: Piece) -> Future:
+    """Under a name of its own: Dask would print the function, with all that it holds."""
+    return client.submit(function, piece, key=f"piece-{uuid.uuid4().hex}", pure=False)
+
+
 def _result(client: Client, function: Callable[[Piece], Result], piece: Piece, future: Future) -> Result:
     """The result of a piece, which is sent again where its workers were lost."""
     from distributed import KilledWorker
@@ -107,7 +113,7 @@ def _result(client: Client, function: Callable[[Piece], Result], piece: Piece, f
         try:
             return _await(client, future)
         except KilledWorker:  # Dask's own bound, three workers
-            future = client.submit(function, piece, pure=False)
+            future = _submitted(client, function, piece)
         except ImportError as error:
             raise ClusterUnreachable(
                 f"{client.scheduler.addr}: expected workers in the environment of this project, found one without "
