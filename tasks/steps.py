@@ -19,6 +19,7 @@ from typing import Any
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.logging import get_run_logger
 from prefect.runtime import task_run
 from prefect.states import Completed
 from prefect.tasks import exponential_backoff
@@ -26,7 +27,7 @@ from prefect.tasks import exponential_backoff
 from tasks.config.run import RunConfig
 from tasks.config.search_space import Trial
 from tasks.core.errors import KensaError, TrialFailed
-from tasks.core.progress import step_line
+from tasks.core.progress import counts_sent_to, step_line
 from tasks.core.results import CachedSource, Fold, Stage
 from tasks.trial import run_trial as trial_stage
 from tasks.workers.child_process import WorkerProcess
@@ -43,11 +44,18 @@ def lazy(target: str) -> Callable[..., Any]:
     definition = next(node for node in ast.parse(source).body if getattr(node, "name", None) == name)
 
     def step(*args: Any, **kwargs: Any) -> Any:
-        return getattr(import_module(module), name)(*args, **kwargs)
+        with counts_sent_to(_log):
+            return getattr(import_module(module), name)(*args, **kwargs)
 
     step.__name__ = step.__qualname__ = name
     step.__doc__, step.__signature__ = ast.get_docstring(definition), _signature(definition.args)
     return step
+
+
+def _log(line: str) -> None:
+    """Show a line in the log of the task run; nothing where a step is called outside of one."""
+    if task_run.id is not None:
+        get_run_logger().info(line)
 
 
 def _signature(arguments: ast.arguments) -> Signature:

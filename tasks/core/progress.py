@@ -6,6 +6,9 @@ import atexit
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from tasks.core.log_lines import say
@@ -93,6 +96,19 @@ class Progress:
         _moment.begin(f"after epoch {line.epoch}")
 
 
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def counts_sent_to(listener: Callable[[str], None]) -> Iterator[None]:
+    """Send the lines of record counters to `listener`, too, such as the log of a run."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
 class RecordCounter:
     """Writes every few seconds how many records are done; nothing for work that is done before."""
 
@@ -106,7 +122,10 @@ class RecordCounter:
         if now - self.last_printed >= COUNTER_SECONDS:
             self.last_printed = now
             rate = records / (now - self.start)
-            _write(f"  {records:,} records {self.verb}, {rate:,.0f} a second")
+            line = f"{records:,} records {self.verb}, {rate:,.0f} a second"
+            _write(f"  {line}")
+            if listener := _listener.get():
+                listener(line)
 
 
 def step_line(title: str) -> None:

@@ -7,11 +7,13 @@ import shutil
 
 import pyarrow.parquet as pq
 import pytest
+from support.factory import until
 from support.flow_runs import in_place, run_flow
 from support.inspected_parts import map_column
 from support.releases import reseal
 
 from flows.score import score
+from tasks.core import progress
 from tasks.core.errors import BadSetting, UnknownRelease
 
 pytestmark = pytest.mark.slow
@@ -30,7 +32,8 @@ def place(small_line, a_place, server, hidden, tmp_path_factory):
         yield place
 
 
-def test_the_flow_writes_verdicts_a_page_and_flips_and_shows_them_in_the_ui(place, server):
+def test_the_flow_writes_verdicts_a_page_and_flips_and_shows_them_in_the_ui(place, server, monkeypatch):
+    monkeypatch.setattr(progress, "COUNTER_SECONDS", 0.0)
     run = run_flow(score, source="new", line="boards", against="v1", out="verdicts/today.parquet")
     assert run.error is None
     assert (run.result.release, sum(run.result.counts.values())) == ("v1", 120)
@@ -40,6 +43,7 @@ def test_the_flow_writes_verdicts_a_page_and_flips_and_shows_them_in_the_ui(plac
     assert "false alarms" in text
     assert "**0** verdicts differ from those of **v1**" in text
     assert "today.html" in text
+    until(lambda: any("120 records scored" in line for line in server.logs(run.id)), 30, "the count is in the log")
 
 
 @pytest.mark.parametrize(

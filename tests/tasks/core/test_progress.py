@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tasks.core import progress
-from tasks.core.progress import Heartbeat, Progress, RecordCounter, epoch_line, fold_line, step_line
+from tasks.core.progress import Heartbeat, Progress, RecordCounter, counts_sent_to, epoch_line, fold_line, step_line
 from tasks.core.results import Epoch
 
 SHOW_CURSOR = "\x1b[?25h"
@@ -52,6 +52,15 @@ def test_records_are_counted_every_few_seconds(capsys, monkeypatch):
         clock[0] = seconds
         counter.update(records)
     assert capsys.readouterr().err == "  600 records read, 100 a second\n  1,200 records read, 100 a second\n"
+
+
+def test_counts_are_sent_to_whoever_listens(monkeypatch):
+    monkeypatch.setattr(progress, "COUNTER_SECONDS", 0.0)
+    lines = []
+    with counts_sent_to(lines.append):
+        RecordCounter("scored").update(1500)
+    RecordCounter("scored").update(2000)
+    assert [line.partition(",  ")[0][:20] for line in lines] == ["1,500 records scored"]
 
 
 def test_a_fold_is_a_line(capsys):
