@@ -29,7 +29,16 @@ class ArrayBlocks:
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray | ArrayBlocks]) -> None:
-    """Write an uncompressed `.npz` file, as `numpy.savez` does, with one block of ArrayBlocks in memory at a time."""
+    """Write an uncompressed `.npz` file, as `numpy.savez` does, with one block of ArrayBlocks in memory at a time.
+
+    The arrays may be those of the very file: it is written beside, and then takes the name.
+    """
+    beside = path.with_name(f".{path.name}")
+    _write_arrays(beside, arrays)
+    beside.replace(path)
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray | ArrayBlocks]) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", mode="w", force_zip64=True) as member:
@@ -72,7 +81,8 @@ class NpzRecord:
 
     def save(self, folder: Path) -> None:
         """Write the file."""
-        np.savez(folder / self.FILE, **{field.name: getattr(self, field.name) for field in fields(self)})
+        arrays = {field.name: np.asanyarray(getattr(self, field.name)) for field in fields(self)}
+        save_arrays(folder / self.FILE, arrays)
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -31,6 +31,14 @@ def test_a_record_is_loaded_as_it_was_saved(path):
     assert (pair.codes.tolist(), pair.codes.dtype, pair.names.tolist()) == ([3, 4], np.int16, ["a", "部品"])
 
 
+def test_arrays_that_are_mapped_from_a_file_can_be_saved_to_it(path):
+    arrays = map_arrays(path)
+    save_arrays(path, {**arrays, "codes": arrays["codes"] + 1})
+    assert arrays["codes"].tolist() == [3, 4], "the old file lives on in the mapping"
+    assert map_arrays(path)["codes"].tolist() == [4, 5]
+    assert [file.name for file in path.parent.iterdir()] == ["pair.npz"]
+
+
 def test_an_array_that_a_later_version_added_is_left_out(path):
     np.savez(path, codes=np.arange(2), names=np.array(["a", "b"]), later=np.zeros(9))
     assert Pair.load(path.parent).names.tolist() == ["a", "b"]
