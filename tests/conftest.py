@@ -26,6 +26,7 @@ from support.fake_hub import Hub
 from support.inspected_parts import COLS, ROWS, Parts, configured, line, map_column
 from support.pages import served_pages
 from support.prefect_server import prefect_server
+from support.releases import NO_DRAFTS
 
 from tasks.config.model import TowerConfig
 from tasks.config.overrides import apply_overrides
@@ -175,7 +176,7 @@ def small_line(shared_folder, hidden):
 def line_copy(small_line, tmp_path):
     """The settings of a copy of that folder, with its stages and its release, to be changed."""
     for name in ("data_folder", "artifacts_folder"):
-        shutil.copytree(getattr(small_line, name), tmp_path / Path(getattr(small_line, name)).name)
+        shutil.copytree(getattr(small_line, name), tmp_path / Path(getattr(small_line, name)).name, ignore=NO_DRAFTS)
     return replace(small_line, data_folder=str(tmp_path / "data"), artifacts_folder=str(tmp_path / "artifacts"))
 
 

@@ -18,6 +18,7 @@ import pytest
 from support.photographs import carry_standard, small_standard, write_photographs
 from support.prefect_server import free_port
 from support.project import ROOT
+from support.releases import NO_DRAFTS
 from support.serving import VerdictService
 
 from tasks.imaging.demo import demo_photographs
@@ -53,7 +54,7 @@ def broker(tmp_path):
 
 def test_photographs_that_come_by_mqtt_are_judged(small_line, broker, tmp_path):
     artifacts = tmp_path / "artifacts"
-    shutil.copytree(small_line.artifacts_path, artifacts)
+    shutil.copytree(small_line.artifacts_path, artifacts, ignore=NO_DRAFTS)
     carry_standard(artifacts, small_standard(tmp_path / "standard"))
     photos = sorted(write_photographs(tmp_path / "photos", demo_photographs([(0, i) for i in range(4)])).iterdir())
     (tmp_path / "listen.py").write_text(PROGRAM)

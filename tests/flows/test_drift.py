@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from support.flow_runs import in_place, run_flow
 from support.inspected_parts import map_column
-from support.releases import reseal
+from support.releases import NO_DRAFTS, reseal
 
 from flows.drift import drift
 from tasks.core.errors import BadSetting, SomeLinesFailed
@@ -24,7 +24,7 @@ def place(small_line, a_place, server, hidden, tmp_path_factory):
     Flows run here.
     """
     place = a_place(tmp_path_factory.mktemp("drift") / "place", server.env)
-    shutil.copytree(small_line.artifacts_path, place.folder / "artifacts" / "boards")
+    shutil.copytree(small_line.artifacts_path, place.folder / "artifacts" / "boards", ignore=NO_DRAFTS)
     same, bright = hidden(each=100, seed=31), hidden(each=100, seed=32)
     bright.maps[:] *= 1.6
     for name, parts in (("same/records", same), ("bright/test", same), ("bright/train", bright)):

@@ -11,7 +11,7 @@ import pytest
 from support.enrolling import NEW_MODE, parts_of_new_mode
 from support.flow_runs import in_place, run_flow
 from support.inspected_parts import map_column
-from support.releases import reseal
+from support.releases import NO_DRAFTS, reseal
 
 from flows.enrol import enrol
 from tasks.core.errors import BadSetting, CannotEnrol
@@ -28,8 +28,8 @@ def place(small_line, a_place, server, tmp_path_factory):
     """The line boards with the release and stages of `small_line`, and parts of a new mode; flows run here."""
     place = a_place(tmp_path_factory.mktemp("enrol") / "place", server.env)
     (place.folder / "kensa.toml").write_text('[lines.boards]\ntrain = "acme/boards"\n')
-    shutil.copytree(small_line.artifacts_path, place.folder / "artifacts" / "boards")
-    shutil.copytree(small_line.data_path, place.folder / "data", dirs_exist_ok=True)
+    shutil.copytree(small_line.artifacts_path, place.folder / "artifacts" / "boards", ignore=NO_DRAFTS)
+    shutil.copytree(small_line.data_path, place.folder / "data", dirs_exist_ok=True, ignore=NO_DRAFTS)
     (place.folder / "bridges").mkdir()
     pq.write_table(map_column(parts_of_new_mode(8)), place.folder / "bridges" / "parts.parquet")
     with in_place(place.folder, server):
@@ -68,7 +68,7 @@ def test_a_mistake_makes_no_release(place, changes, error):
 
 def test_where_people_approve_it_is_a_candidate_with_what_speaks_for_it(small_line, place, server):
     artifacts = place.folder / "artifacts" / "asked"
-    shutil.copytree(small_line.artifacts_path, artifacts)
+    shutil.copytree(small_line.artifacts_path, artifacts, ignore=NO_DRAFTS)
     folder = artifacts / "releases" / "v1"
     settings = json.loads((folder / "manifest.json").read_text())["config"]
     reseal(folder, config=settings | {"gate": settings["gate"] | {"approval": "required"}})

@@ -10,7 +10,7 @@ import pytest
 from support.factory import until
 from support.flow_runs import in_place, run_flow
 from support.inspected_parts import map_column
-from support.releases import reseal
+from support.releases import NO_DRAFTS, reseal
 
 from flows.score import score
 from tasks.core import progress
@@ -65,7 +65,7 @@ def test_a_mistake_fails_the_run_and_writes_nothing(place, parameters, error, me
 def test_a_line_with_a_shadow_shows_what_the_challenger_says(small_line, place, server):
     """The release v2 was made after the champion, and stops more."""
     artifacts = place.folder / "artifacts" / "shaded"
-    shutil.copytree(small_line.artifacts_path, artifacts)
+    shutil.copytree(small_line.artifacts_path, artifacts, ignore=NO_DRAFTS)
     folder = shutil.copytree(artifacts / "releases" / "v1", artifacts / "releases" / "v2")
     settings = json.loads((folder / "threshold.json").read_text())
     settings["thresholds"][0]["value"] *= 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from tasks.registry.release_files import (
     Threshold,
     ThresholdSettings,
 )
+
+NO_DRAFTS = shutil.ignore_patterns(".*")  # of other processes, which may be gone before they are copied
 
 
 def manifest(**changes: Any) -> ReleaseManifest:

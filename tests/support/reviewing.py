@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from support.applications import served_application
 from support.inspected_parts import Parts, map_column, source
-from support.releases import reseal
+from support.releases import NO_DRAFTS, reseal
 
 from kensa.review.service import ReviewService
 from kensa.review.session import ReviewSession
@@ -25,7 +25,7 @@ SCRIPT = '"><script>document.title="owned"</script>'
 
 def open_session(small_line: Any, parts: Parts, folder: Path, language: str | None = None) -> ReviewSession:
     """A review of new parts, the first with a script as its name; the line's source is the folder `dataset`."""
-    artifacts = Path(shutil.copytree(small_line.artifacts_folder, folder / "artifacts"))
+    artifacts = Path(shutil.copytree(small_line.artifacts_folder, folder / "artifacts", ignore=NO_DRAFTS))
     dataset = folder / "dataset"
     dataset.mkdir()
     pq.write_table(map_column(parts), dataset / "table.parquet")

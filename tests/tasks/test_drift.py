@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.inspected_parts import Parts, map_column, source
+from support.releases import NO_DRAFTS
 
 from tasks.core.errors import MissingStage, NothingToCompare
 from tasks.core.stages import MANIFEST, seal_folder
@@ -39,7 +40,7 @@ def test_the_page_and_the_summary_agree(small_line, hidden, tmp_path):
 def test_a_release_that_predates_drift_references_gets_one_from_its_record_bank(
     small_line, small_release, hidden, tmp_path, capfd
 ):
-    artifacts = Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts"))
+    artifacts = Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts", ignore=NO_DRAFTS))
     new = source(map_column(hidden(each=50, seed=5)), tmp_path / "new")
     with_reference = drift(new, artifacts, tmp_path / "with.html")
     shutil.rmtree(artifacts / "drift")  # what it remembers of the source
@@ -102,7 +103,7 @@ def test_a_handful_of_parts_is_refused_and_leaves_no_page(small_line, hidden, tm
 @pytest.mark.slow
 def test_the_days_of_a_source_are_carried_from_run_to_run(small_line, hidden, tmp_path):
     """A data set that grows: each day judges its new records, the same revision is the same day, and a jump is seen."""
-    artifacts = Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts"))
+    artifacts = Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts", ignore=NO_DRAFTS))
     days = [hidden(each=60, seed=seed) for seed in (23, 24, 25)]
     days[2].maps[:] *= 2.5
     results, folder = [], tmp_path / "line"

@@ -18,7 +18,7 @@ import pytest
 from pyarrow.csv import ConvertOptions, read_csv
 from support.factory import until
 from support.inspected_parts import map_column, source, wide_records
-from support.releases import reseal
+from support.releases import NO_DRAFTS, reseal
 
 from tasks.core.errors import DamagedRelease, UnfitRelease, UnknownRelease, UnreadableSource
 from tasks.core.inspection import ScoreRequest
@@ -39,7 +39,9 @@ def fresh(hidden):
 @pytest.fixture(scope="module")
 def two(small_line, tmp_path_factory):
     """Artifacts with the small line's release twice, under two names."""
-    artifacts = Path(shutil.copytree(small_line.artifacts_folder, tmp_path_factory.mktemp("two") / "artifacts"))
+    artifacts = Path(
+        shutil.copytree(small_line.artifacts_folder, tmp_path_factory.mktemp("two") / "artifacts", ignore=NO_DRAFTS)
+    )
     shutil.copytree(artifacts / "releases" / "v1", artifacts / "releases" / "v2")
     return artifacts
 
@@ -233,7 +235,7 @@ def test_the_page_has_the_language_of_the_release_unless_another_is_asked_for(
 @pytest.fixture
 def line(small_line, tmp_path):
     """The champion v1 and the newer release v2, which stops more; to be changed."""
-    artifacts = Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts"))
+    artifacts = Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts", ignore=NO_DRAFTS))
     folder = Path(shutil.copytree(artifacts / "releases" / "v1", artifacts / "releases" / "v2"))
     settings = json.loads((folder / "threshold.json").read_text())
     settings["thresholds"][0]["value"] *= 0.5

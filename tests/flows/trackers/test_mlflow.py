@@ -15,6 +15,7 @@ from support.flow_runs import in_place, run_flow
 from support.inspected_parts import map_column
 from support.mlflow_server import mlflow_server
 from support.project import ROOT
+from support.releases import NO_DRAFTS
 
 import kensa
 from flows.champion import rollback
@@ -56,7 +57,7 @@ def finished(folder, line, **changes):
 
 @pytest.fixture
 def artifacts(small_line, tmp_path):
-    return Path(shutil.copytree(small_line.artifacts_path, tmp_path / "artifacts"))
+    return Path(shutil.copytree(small_line.artifacts_path, tmp_path / "artifacts", ignore=NO_DRAFTS))
 
 
 def test_without_its_setting_there_is_no_hook(monkeypatch):

@@ -6,11 +6,12 @@ import json
 import shutil
 
 import pytest
+from support.releases import NO_DRAFTS
 
 
 @pytest.fixture
 def exporting(place, small_line):
-    shutil.copytree(small_line.artifacts_folder, place.folder / "artifacts")
+    shutil.copytree(small_line.artifacts_folder, place.folder / "artifacts", ignore=NO_DRAFTS)
     return place
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.inspected_parts import map_column
+from support.releases import NO_DRAFTS
 
 from tasks.core.inspection import FlipSummary, LabelledResult, Proportion, ScoreResult, VerdictChange
 from tasks.core.stages import MANIFEST, seal_folder
@@ -102,7 +103,7 @@ def resealed(releases, name, **facts):
 def folder(small_line, hidden, tmp_path_factory):
     """A release, one of a later Kensa, a damaged one; new parts without labels, and sources that do not fit."""
     folder = tmp_path_factory.mktemp("score")
-    shutil.copytree(small_line.artifacts_path, folder / "artifacts")
+    shutil.copytree(small_line.artifacts_path, folder / "artifacts", ignore=NO_DRAFTS)
     releases, table, holes = folder / "artifacts" / "releases", map_column(hidden(each=4)), hidden(each=4).maps.copy()
     holes[7, 3] = np.nan
     write(folder, "new", map_column(hidden(each=20, seed=3)).select(["map"]))

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from support.photographs import carry_standard, move, small_standard, write_photographs
+from support.releases import NO_DRAFTS
 from support.serving import VerdictService
 
 from kensa.serving import photographs
@@ -100,7 +101,7 @@ def test_a_child_reads_them(standard, files):
 def line(small_line, standard, tmp_path_factory):
     """The artifacts of a line whose release carries a standard."""
     artifacts = tmp_path_factory.mktemp("photographed") / "artifacts"
-    shutil.copytree(small_line.artifacts_path, artifacts)
+    shutil.copytree(small_line.artifacts_path, artifacts, ignore=NO_DRAFTS)
     carry_standard(artifacts, standard)
     return artifacts
 

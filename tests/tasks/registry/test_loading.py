@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.releases import NO_DRAFTS
 
 from tasks.core.errors import DamagedRelease, NewerRelease, UnfitRelease, UnknownRelease
 from tasks.core.stages import MANIFEST, seal_folder
@@ -18,7 +19,7 @@ from tasks.scoring.verdicts import predict
 @pytest.fixture
 def artifacts(small_line, tmp_path):
     """A copy of the artifacts, to be changed."""
-    return Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts"))
+    return Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts", ignore=NO_DRAFTS))
 
 
 def resealed(artifacts, name, change, **facts):

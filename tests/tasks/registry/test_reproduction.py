@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.releases import NO_DRAFTS
 
 from tasks.core.errors import NewerRelease, SourceChanged, UnknownRelease
 from tasks.core.results import PinnedSource, Stage
@@ -24,7 +25,7 @@ from tasks.registry.reproduction import (
 @pytest.fixture
 def artifacts(small_line, tmp_path):
     """A copy of the artifacts, to be changed."""
-    return Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts"))
+    return Path(shutil.copytree(small_line.artifacts_folder, tmp_path / "artifacts", ignore=NO_DRAFTS))
 
 
 def resealed(artifacts, version="v1", **facts):

@@ -17,7 +17,7 @@ import pytest
 from support.decided import decision
 from support.inspected_parts import map_column
 from support.prefect_server import free_port
-from support.releases import reseal
+from support.releases import NO_DRAFTS, reseal
 
 from tasks.data.listing import DECIDED_FILE
 from tasks.review.decisions import decide
@@ -27,7 +27,7 @@ from tasks.sources.decided_labels import read_decided
 @pytest.fixture
 def line(place, small_line, hidden):
     """A line whose training source is the folder `dataset`."""
-    artifacts = Path(shutil.copytree(small_line.artifacts_folder, place.folder / "artifacts"))
+    artifacts = Path(shutil.copytree(small_line.artifacts_folder, place.folder / "artifacts", ignore=NO_DRAFTS))
     (place.folder / "dataset").mkdir()
     pq.write_table(map_column(hidden(each=10, seed=9)), place.folder / "dataset" / "table.parquet")
     reseal(artifacts / "releases" / "v1", train={"source": "dataset", "kind": "folder", "revision": "0" * 40})
