@@ -65,6 +65,9 @@ def _draw_figure(axes: Axes, history: LineHistory, models: Sequence[Model], plac
         _draw_measured(axes, place[rows], [models[i].auroc for i in rows], **look)
     axes.set_title(f"{TITLES[history.figure]}; band: the champion")
     axes.margins(y=0.16)
+    if not any(model.auroc.value is not None for model in models):
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, "unknown: good parts alone", ha="center", color=GREY, transform=axes.transAxes)
     _name_reigns(axes, reigns, place)
     _add_legend(axes, "lower right")
 
@@ -116,7 +119,8 @@ def _draw_rates(axes: Axes, models: Sequence[Model], place: np.ndarray) -> None:
         values = [getattr(models[i], name) for i in rows]
         _draw_measured(axes, place[rows] + shift, values, color=colour, marker=marker, label=name.replace("_", " "))
         later = [(i, seen) for i, model in enumerate(models) if (seen := _later(model, name)) is not None]
-        look = {"color": colour, "marker": "D", "markerfacecolor": "white", "label": None}
+        title = None if rows else name.replace("_", " ")
+        look = {"color": colour, "marker": "D", "markerfacecolor": "white", "label": title}
         _draw_measured(axes, place[[i for i, _ in later]] + shift * 2.4, [seen for _, seen in later], **look)
     if any(model.labelled for model in models):
         axes.plot([], [], "D", color=BLACK, markerfacecolor="white", ms=5, label="labels came later")
