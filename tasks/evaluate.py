@@ -6,7 +6,6 @@ training records alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,10 +20,9 @@ from tasks.core.json_form import Json
 from tasks.core.results import Finding, Stage
 from tasks.core.stages import get_or_make_stage
 from tasks.data.bank import Bank, load_bank
-from tasks.data.bank_variants import sampled_share, subsample
+from tasks.data.bank_variants import subsample
 from tasks.data.map_statistics import map_summaries
 from tasks.evaluation.ablation import left_out_mode_summary, permutation_summary, replay_summary
-from tasks.evaluation.comparison_report import Comparison
 from tasks.evaluation.cross_fitting import CrossedSets, cross_fitting
 from tasks.evaluation.evaluation_report import BaselineKind, EvaluationReport, HoldoutResult
 from tasks.evaluation.holdout import (
@@ -48,13 +46,11 @@ from tasks.monitoring.reference import build_reference
 from tasks.pages.costs import cost_section
 from tasks.pages.evaluation import picture_files, render, report_pictures
 from tasks.pages.labels import write_labels
-from tasks.promotion.comparison import compare_with_champion, raw_map_gain
-from tasks.promotion.gate import comparison_summary, reasons_to_reject
-from tasks.promotion.setting_changes import setting_changes
+from tasks.promotion.comparison import raw_map_gain
+from tasks.promotion.decision import compare, decided_report
 from tasks.registry.frozen_sets import comparison_number, identify_frozen_set
 from tasks.registry.gallery import build_gallery
 from tasks.registry.loading import CalibratedClassifier, embedded_bank, load_tower, trained_classifier, with_shifts
-from tasks.registry.manifest import SourceSummary
 from tasks.registry.release_files import (
     DEFECT_THRESHOLD,
     REPORT_FILE,
@@ -122,55 +118,28 @@ def _write_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
         baselines=tuple(baseline(scored, kind) for scored, kind in baselines),
         thresholds=thresholds,
         frozen=inputs.frozen,
-        comparison=_compare(inputs, test, cut),
+        comparison=compare(inputs, test, cut),
         raw_map=raw_map_gain(test, raw, config),
         certificate=leakage_report(inputs.full_bank, inputs.bank, classifier, refit, inputs.triplets.facts),
     )
-    history = json.loads((Path(inputs.model.path) / "history.json").read_text(encoding="utf-8"))
     labels = write_labels(classifier, records, size, draft, config.report.language)
     model = inputs.model.facts | {"layers": [asdict(layer) for layer in tower_layers(tower)]}
-    report = replace(
-        _report(inputs, result, model, history, labels), cross=cross_fitting(crossed, config, cut if untested else None)
-    )
-    write_json(draft / REPORT_FILE, report.as_json())
-    calibrating = untested or calibration
-    scores = collect_scores(calibrating, test, (calibrating.resampling(config), resampling))
-    _write_page(draft, report, collect_report_data(test, train, raw, history, size, resampling), scores, config)
-    _write_classifier(draft, classifier, records, scores, inputs.full_bank, thresholds, config)
-    return {"metrics": report.metrics.plain_numbers() | _fold_means(report), "reasons": list(report.reasons)}
-
-
-def _compare(inputs: EvaluationInputs, test: ScoredRecords, threshold: float | None) -> Comparison | None:
-    if inputs.champion is None:
-        return None
-    return compare_with_champion(inputs.champion, test, inputs.config, inputs.frozen, threshold, inputs.number)
-
-
-def _report(
-    inputs: EvaluationInputs, result: HoldoutResult, model: Json, history: Json, labels: Json
-) -> EvaluationReport:
-    """The result with the gate's decision, and with all that a reader must know of the run."""
-    config, facts = inputs.config, inputs.facts
-    return EvaluationReport(
-        **vars(result),
-        train=SourceSummary.from_json(facts["train"]),
-        test=SourceSummary.from_json(facts["test"]) if facts["test"] else None,
-        changes=facts.get("changes"),
-        verdict=comparison_summary(result.comparison, config.gate),
-        reasons=reasons_to_reject(result, config.gate),
-        findings=inputs.findings,
-        data=inputs.triplets.facts,
-        model=model,
-        history=history,
-        settings=config.fingerprint_fields(),
-        preset=config.preset,
-        judged=sampled_share(inputs.bank, inputs.full_bank),
+    report = decided_report(
+        inputs,
+        result,
+        model,
         labels=labels,
         unseen=left_out_mode_summary(inputs.folds, config),
         permutation=permutation_summary(inputs.folds, config),
         replay=replay_summary(inputs.folds),
-        setting_changes=inputs.champion and setting_changes(config, inputs.champion.manifest.config),
+        cross=cross_fitting(crossed, config, cut if untested else None),
     )
+    write_json(draft / REPORT_FILE, report.as_json())
+    calibrating = untested or calibration
+    scores = collect_scores(calibrating, test, (calibrating.resampling(config), resampling))
+    _write_page(draft, report, collect_report_data(test, train, raw, report.history, size, resampling), scores, config)
+    _write_classifier(draft, classifier, records, scores, inputs.full_bank, thresholds, config)
+    return {"metrics": report.metrics.plain_numbers() | _fold_means(report), "reasons": list(report.reasons)}
 
 
 def _write_page(

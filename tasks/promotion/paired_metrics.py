@@ -47,20 +47,13 @@ def paired_result(
     """
     figures = _by_pairs(challenger, champion, mode, resampling) | _by_accuracy(challenger, champion, mode, resampling)
     modes, few = _by_mode(challenger, champion, mode, names, resampling)
-    return PairedResult(
+    return replace(
+        paired_scores(challenger, champion, resampling),
         challenger=pair_metrics(challenger, mode),
         champion=pair_metrics(champion, mode),
-        same_model=bool(np.array_equal(challenger, champion)),
         figures=figures,
         modes=modes,
         few=few,
-        fewest=min_units_for_significance(resampling.confidence),
-        unit=resampling.unit,
-        unit_kind=resampling.kind,
-        units=len(np.unique(resampling.units)),
-        draws=resampling.draws if resampling.kind == "record" else 0,
-        confidence=resampling.confidence,
-        spent_confidence=resampling.deciding_confidence,
     )
 
 
@@ -75,7 +68,7 @@ def paired_difference(
 def paired_scores(challenger: np.ndarray, champion: np.ndarray, resampling: Resampling) -> PairedResult:
     """A result without modes, to which `with_good_or_defect` or `with_false_alarms` adds what scores say.
 
-    challenger, champion: (n,) anomaly scores of the same records.
+    challenger, champion: (n,) anomaly scores of the same records, or (n, m) distances.
     """
     return PairedResult(
         challenger=PairMetrics(),

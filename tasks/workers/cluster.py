@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10  # for a scheduler to answer
 WAIT_SECONDS = 5  # between two looks at whether there is still a worker
 LOST_SECONDS = 300  # without any worker; somebody or something may start one again
-MAX_LOSSES = 10  # workers that one piece may lose; it may be the piece that ends them
+MAX_TRIES = 3  # of a piece, each until Dask gives it up after some four lost workers: the piece may be what ends them
 AHEAD = 2  # pieces a thread that wait for their turn, so that no worker waits for us
 LOCAL = "local:"
 Piece, Result = TypeVar("Piece"), TypeVar("Result")
@@ -109,10 +109,10 @@ def _result(client: Client, function: Callable[[Piece], Result], piece: Piece, f
     """The result of a piece, which is sent again where its workers were lost."""
     from distributed import KilledWorker
 
-    for _ in range(MAX_LOSSES):
+    for _ in range(MAX_TRIES):
         try:
             return _await(client, future)
-        except KilledWorker:  # Dask's own bound, three workers
+        except KilledWorker:
             future = _submitted(client, function, piece)
         except ImportError as error:
             raise ClusterUnreachable(
@@ -120,8 +120,8 @@ def _result(client: Client, function: Callable[[Piece], Result], piece: Piece, f
                 f"it ({one_line(error)}); start dask worker there"
             ) from None
     raise ClusterLost(
-        f"{client.scheduler.addr}: expected workers that live, found {MAX_LOSSES} lost with the same piece of work; "
-        "look at their logs: was there enough memory?"
+        f"{client.scheduler.addr}: expected workers that live, found that one piece of work ended each worker that "
+        "tried it; look at their logs: was there enough memory?"
     )
 
 

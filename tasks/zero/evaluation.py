@@ -6,7 +6,6 @@ known, and every text that shows it says so.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,10 +15,8 @@ from tasks.config.run import RunConfig
 from tasks.core.files import write_json
 from tasks.core.json_form import Json
 from tasks.data.bank import Bank
-from tasks.data.bank_variants import sampled_share
 from tasks.data.map_statistics import map_summaries
-from tasks.evaluation.comparison_report import Comparison
-from tasks.evaluation.evaluation_report import EvaluationReport, HoldoutMetrics, HoldoutResult
+from tasks.evaluation.evaluation_report import HoldoutMetrics, HoldoutResult
 from tasks.evaluation.holdout import EvaluationInputs, collect_scores, fpr_by_group
 from tasks.evaluation.intervals import share_interval
 from tasks.evaluation.label_errors import LabelIssues, write_label_issues
@@ -30,12 +27,10 @@ from tasks.model.classifier import PrototypeClassifier
 from tasks.model.embeddings import EmbeddedBank, make_encoder
 from tasks.monitoring.reference import build_reference
 from tasks.pages.zero import render_zero
-from tasks.promotion.comparison import compare_with_champion
-from tasks.promotion.gate import comparison_summary, reasons_to_reject
-from tasks.promotion.setting_changes import setting_changes
+from tasks.promotion.decision import compare, decided_report
 from tasks.registry.gallery import build_gallery
 from tasks.registry.loading import CalibratedClassifier, load_tower, with_shifts
-from tasks.registry.manifest import SourceSummary, read_manifest
+from tasks.registry.manifest import read_manifest
 from tasks.registry.release_files import (
     REPORT_FILE,
     REPORT_PAGE,
@@ -53,7 +48,7 @@ def write_zero_evaluation(draft: Path, inputs: EvaluationInputs) -> Json:
     model = fit_good_parts(records, config)
     test = score_part(model.classifier, records, "test")
     layers = inputs.model.facts | {"layers": [asdict(layer) for layer in tower_layers(tower)]}
-    report = _report(inputs, _result(inputs, model, records, test), model, layers)
+    report = decided_report(inputs, _result(inputs, model, records, test), layers, zero=_zero(inputs, model))
     write_json(draft / REPORT_FILE, report.as_json())
     resamplings = model.scores.resampling(config), test.resampling(config)
     collect_scores(model.scores, test, resamplings).save(draft)
@@ -76,7 +71,7 @@ def _result(
         baselines=(),
         thresholds=model.thresholds,
         frozen=inputs.frozen,
-        comparison=_compare(inputs, test, defect.value),
+        comparison=compare(inputs, test, defect.value),
         certificate=leakage_report(inputs.full_bank, inputs.bank, model.classifier, refitted, inputs.triplets.facts),
     )
 
@@ -103,34 +98,6 @@ def _metrics(model: GoodPartsModel, test: ScoredRecords, config: RunConfig) -> H
         interval_unit=resampling.unit,
         interval_unit_kind=resampling.kind,
         records=len(test),
-    )
-
-
-def _compare(inputs: EvaluationInputs, test: ScoredRecords, threshold: float | None) -> Comparison | None:
-    if inputs.champion is None:
-        return None
-    return compare_with_champion(inputs.champion, test, inputs.config, inputs.frozen, threshold, inputs.number)
-
-
-def _report(inputs: EvaluationInputs, result: HoldoutResult, model: GoodPartsModel, tower: Json) -> EvaluationReport:
-    config, facts = inputs.config, inputs.facts
-    history = json.loads((Path(inputs.model.path) / "history.json").read_text(encoding="utf-8"))
-    return EvaluationReport(
-        **vars(result),
-        train=SourceSummary.from_json(facts["train"]),
-        test=SourceSummary.from_json(facts["test"]) if facts["test"] else None,
-        changes=facts.get("changes"),
-        verdict=comparison_summary(result.comparison, config.gate),
-        reasons=reasons_to_reject(result, config.gate),
-        findings=inputs.findings,
-        data=inputs.triplets.facts,
-        model=tower,
-        history=history,
-        settings=config.fingerprint_fields(),
-        preset=config.preset,
-        judged=sampled_share(inputs.bank, inputs.full_bank),
-        setting_changes=inputs.champion and setting_changes(config, inputs.champion.manifest.config),
-        zero=_zero(inputs, model),
     )
 
 

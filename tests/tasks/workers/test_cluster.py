@@ -75,8 +75,8 @@ def test_a_piece_whose_worker_was_killed_is_done_again(tmp_path, workers):
 
 @pytest.mark.slow
 def test_a_piece_that_ends_every_worker_ends_the_work(monkeypatch, workers):
-    monkeypatch.setattr(cluster, "MAX_LOSSES", 1)
-    with pytest.raises(ClusterLost, match="expected workers that live, found 1 lost with the same piece") as error:
+    monkeypatch.setattr(cluster, "MAX_TRIES", 1)
+    with pytest.raises(ClusterLost, match="found that one piece of work ended each worker that tried it") as error:
         list(map_pieces(die, [1], workers))
     assert "\n" not in str(error.value)
 
