@@ -75,9 +75,9 @@ def cache(
     try:
         stage = get_or_make_stage(root, "records", digest, make, digests)
     except KensaError:
-        remove_pieces(requests)
+        remove_pieces(root, digest, len(requests))
         raise
-    remove_pieces(requests)
+    remove_pieces(root, digest)  # also those of a run that was killed here
     facts = CacheFacts.from_json(stage.facts)
     for finding in facts.findings:
         if finding.name in FILE_CHECKS and not finding.success:

@@ -32,6 +32,7 @@ PARTS = {
     "journal": "journal:journal",
     "hostile": "hostile_input:hostile",
     "workers": "lost_workers:workers",
+    "addresses": "shared_address:addresses",
     "soak": "soak:soak",
 }
 ROOT = Path(__file__).parents[2]

@@ -50,10 +50,10 @@ def hidden(each: int = 200, seed: int = 0) -> Parts:
     return Parts(maps.astype(np.float32), (mode > 0).astype(int), mode, np.array([""] * len(mode)))
 
 
-def written(records: Parts, folder: Path) -> Path:
-    """The records as a folder of one Parquet file."""
+def written(records: Parts, folder: Path, group_rows: int | None = None) -> Path:
+    """The records as a folder of one Parquet file, with row groups of that size."""
     folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(map_column(records), folder / "table.parquet")
+    pq.write_table(map_column(records), folder / "table.parquet", row_group_size=group_rows)
     return folder
 
 

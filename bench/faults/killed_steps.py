@@ -27,10 +27,12 @@ from bench.faults.harness import (
 )
 from bench.faults.kill_points import die_at
 from bench.faults.result_row import RECOVERED, Row
+from tasks.caching import pieces
 from tasks.config.run import RunConfig
 from tasks.registry.champion import champion_state, promote, rollback
 
 LATER = 400  # no step does more to files than this
+GROUP_ROWS = 150  # a quarter of the source; a piece of its cache in the row about pieces
 FOLDERS = {"cache": "cache/records-*", "triplets": "stages/triplets-*", "train": "stages/model-*"}
 FOLDERS |= {"evaluate": "stages/report-*"}
 
@@ -40,7 +42,7 @@ class Prepared:
 
     def __init__(self, folder: Path) -> None:
         self.base, self.work = folder / "base", folder / "work"
-        written(hidden(), self.base / "source")
+        written(hidden(), self.base / "source", GROUP_ROWS)
         first = run_in_child(lambda: walk(small(self.base, epochs=2)).status)
         self.before = copied(self.base, folder / "before")
         self.config = small(self.base)
@@ -69,6 +71,8 @@ def after_a_kill(prepared: Prepared, config: RunConfig) -> str:
     again = run_in_child(lambda: walk(config).status)
     if again.error or again.value not in ("released", "unchanged"):
         return f"the next run ended {again.value}: {again.error} {again.text}"
+    if pieces_left := [path.name for path in config.data_path.glob(f"cache/{pieces.PIECE_STAGE}-*")]:
+        return f"left over: {pieces_left}"
     return ended_as(artifacts, prepared.wanted, ["v1", "v2"]) or RECOVERED
 
 
@@ -89,6 +93,15 @@ def at_every_operation(prepared: Prepared, step: str, row: Row, every: int) -> N
             return
         outcome = after_a_kill(prepared, config)
         row.count(outcome if outcome == RECOVERED else f"operation {number}: {outcome}")
+
+
+def in_pieces(prepared: Prepared, row: Row, every: int) -> None:
+    """Kill the step `cache` of a source in pieces, as a large one is cached, before each of its operations."""
+    usual, pieces.PIECE_ROWS = pieces.PIECE_ROWS, GROUP_ROWS
+    try:
+        at_every_operation(prepared, "cache", row, every)
+    finally:
+        pieces.PIECE_ROWS = usual
 
 
 def at_random(prepared: Prepared, row: Row, tries: int) -> None:
@@ -134,6 +147,12 @@ def kills(folder: Path, seed: int, share: float) -> list[Row]:
         )
         for step in STEPS
     ]
+    rows.insert(
+        1,
+        Row("kill", "SIGKILL at every file operation of cache in 4 pieces").timed(
+            lambda row: in_pieces(prepared, row, every)
+        ),
+    )
     rows.append(
         Row("kill", "SIGKILL at random moments of the whole walk", seed).timed(
             lambda row: at_random(prepared, row, max(2, round(40 * share)))

@@ -16,7 +16,7 @@ from tasks.data.checks import LabelAndMode, RecordCounts
 
 # high, low: the two halves of a record's hash; row: in its table; code: of label and mode; contradicted: in its table
 KEY = np.dtype([("high", "<u8"), ("low", "<u8"), ("row", "<u4"), ("code", "<u4"), ("contradicted", "?")])
-RANGE_KEYS = 1 << 20
+RANGE_KEYS = 1 << 18
 
 
 def write_keys(path: Path, hashes: Sequence[bytes], code: np.ndarray, contradicted: np.ndarray) -> None:

@@ -6,8 +6,9 @@ A piece is a sealed folder. A worker that dies costs the piece that it was at; t
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -128,7 +129,7 @@ def request_pieces(
         return []
     pieces = list(_grouped(file_parts(table, data, PIECE_ROWS), PIECE_ROWS))
     shared = (table.name, table.columns, layout, data, overlay.decided, root.resolve(), PIECE_ROWS)
-    named = ((parts, digest_of(PIECE_STAGE, digest, number, PIECE_ROWS)) for number, parts in enumerate(pieces))
+    named = ((parts, _piece_digest(digest, number)) for number, parts in enumerate(pieces))
     return [PieceRequest(parts, name, *shared) for parts, name in named] if len(pieces) > 1 else []
 
 
@@ -145,10 +146,19 @@ def _grouped(parts: Iterable[tuple[FilePart, float]], rows: int) -> Iterator[tup
     yield tuple(piece)
 
 
-def remove_pieces(requests: Sequence[PieceRequest]) -> None:
-    """Remove the folders of pieces. One that is half removed never has the name of a whole one."""
-    for number, request in enumerate(requests):
-        folder = stage_folder(request.root, PIECE_STAGE, request.digest)
+def remove_pieces(root: Path, digest: str, count: int | None = None) -> None:
+    """Remove the folders of the first `count` pieces of the cache `digest`, the last one first; None: of those there.
+
+    So what a killed process leaves begins with the first piece. One that is half removed never has the name of a whole
+    one.
+    """
+    folders = (stage_folder(root, PIECE_STAGE, _piece_digest(digest, number)) for number in itertools.count())
+    there = itertools.takewhile(Path.exists, folders) if count is None else itertools.islice(folders, count)
+    for number, folder in enumerate(list(there)[::-1]):
         going = folder.with_name(f"{draft_prefix(PIECE_STAGE)}{number}")
         with contextlib.suppress(FileNotFoundError):  # another process that made the same cache was first
             shutil.rmtree(folder.rename(going), ignore_errors=True)
+
+
+def _piece_digest(cache: str, number: int) -> str:
+    return digest_of(PIECE_STAGE, cache, number, PIECE_ROWS)

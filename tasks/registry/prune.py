@@ -6,6 +6,7 @@
     damaged          every `<name>.damaged`; they are kept for inspection until here
     drafts           all but the newest `keep` rejected ones, and those younger than `days`
     sweeps           all but the newest `keep` finished ones, and those younger than `days`
+    pieces           of caches that a killed run has not finished, older than `days`
     half-written     what killed processes of any machine left, older than `days`
     verdicts         only where it is asked for: tables in `traces/` that were last written `traces` days ago
 
@@ -23,6 +24,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.caching.pieces import PIECE_STAGE
 from tasks.core.authorship import Authorship
 from tasks.core.files import translate_disk_errors
 from tasks.core.stages import MANIFEST
@@ -131,10 +133,10 @@ def _stages(data: Path, roots: list[Path], keep: int, before: float) -> Iterator
     used = set().union(*map(_used_stages, roots))
     by_kind: dict[str, list[Path]] = {}
     for folder in [path for name in STAGE_FOLDERS for path in (data / name).glob("*")]:
-        if (kind := STAGE_NAME.fullmatch(folder.name)) and folder.is_dir():
-            by_kind.setdefault(kind[1], []).append(folder)
-    for folders in by_kind.values():
-        for folder in _older(folders, keep, before):
+        if (match := STAGE_NAME.fullmatch(folder.name)) and folder.is_dir():
+            by_kind.setdefault(match[1], []).append(folder)
+    for kind, folders in by_kind.items():
+        for folder in _older(folders, 0 if kind == PIECE_STAGE else keep, before):
             if folder.name not in used:
                 yield Removable(folder, "used by no release, draft or newer run", _size(folder))
 

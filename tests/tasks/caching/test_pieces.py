@@ -213,12 +213,24 @@ def test_another_process_may_remove_a_piece_that_is_waited_for(tmp_path, source,
 
     def write_and_lose(request):
         piece = write_piece(request)
-        pieces.remove_pieces([request])
+        pieces.remove_pieces(request.root, cache_digest("r1", parts.DATA, False))
         return piece
 
     monkeypatch.setattr(cache_step, "map", lambda _, requests: map(write_and_lose, requests), raising=False)
     divided = cached(source, tmp_path / "divided", 50, monkeypatch)
     assert same_records(read_records(whole.stage.path), read_records(divided.stage.path))
+
+
+def test_a_run_that_is_killed_while_it_removes_the_pieces_leaves_none(tmp_path, source, monkeypatch):
+    """The next run finds the cache, and removes the others."""
+    with monkeypatch.context() as context:
+        context.setattr(cache_step, "remove_pieces", lambda *_: None)
+        stage = cached(source, tmp_path, 20, monkeypatch).stage
+    assert len(list((tmp_path / "cache").glob(f"{PIECE_STAGE}-*"))) == 9
+    pieces.remove_pieces(tmp_path / "cache", "of another cache")
+    assert len(list((tmp_path / "cache").glob(f"{PIECE_STAGE}-*"))) == 9
+    assert cached(source, tmp_path, 20, monkeypatch).stage.reused
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [Path(stage.path).name]
 
 
 def test_what_is_unfit_leaves_no_piece_and_says_the_same(tmp_path, part, monkeypatch):

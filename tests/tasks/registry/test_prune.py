@@ -66,6 +66,14 @@ def test_a_dry_run_changes_nothing(place, capsys):
     assert sorted(path for path in data.rglob("*")) == before
 
 
+def test_pieces_of_a_cache_that_was_never_finished_go(place):
+    """Whatever their number: no run uses those of another run."""
+    data, artifacts, *_ = place
+    pieces = {staged(data, "piece", f"{number}" * 64) for number in range(3)}
+    assert pieces <= {item.path for item in find_removable(data, artifacts, 3)}
+    assert not pieces & {item.path for item in find_removable(data, artifacts, 3, days=31)}
+
+
 def test_verdicts_go_only_where_that_is_asked_for_and_the_journal_says_so(place):
     data, artifacts, *_ = place
     old, new, served = (artifacts / "traces" / name for name in ("old.parquet", "new.parquet", "served/day/1.parquet"))
