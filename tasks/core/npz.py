@@ -1,9 +1,11 @@
-"""Arrays as .npz files: dataclasses whose fields are arrays, and files larger than memory."""
+"""Arrays as .npz files: dataclasses whose fields are arrays, and files larger than memory; arrays sorted on disk."""
 
 from __future__ import annotations
 
 import mmap
 import struct
+import tempfile
+import weakref
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
+
+from tasks.core.files import translate_disk_errors
 
 LOCAL_HEADER_BYTES = 30  # of a member of a zip file, before its name and extra field
 
@@ -72,6 +76,33 @@ def _member(content: mmap.mmap, info: zipfile.ZipInfo) -> np.ndarray:
         raise ValueError(f"{info.filename}: expected an array of numbers or texts")
     values = np.frombuffer(content, dtype, int(np.prod(shape)), content.tell())
     return values.reshape(shape, order="F" if fortran_order else "C")
+
+
+class ScratchArray:
+    """Elements of one type that are appended block by block to a nameless file, and sorted there.
+
+    It lies in the folder of temporary files (`TMPDIR`); its pages are the page cache's, and not the process's. Raises
+    UnusableFolder for what the disk refuses.
+    """
+
+    def __init__(self, dtype: np.dtype | str) -> None:
+        self.dtype, self.folder = np.dtype(dtype), Path(tempfile.gettempdir())
+        with translate_disk_errors(self.folder):
+            self.file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115, closed below
+        weakref.finalize(self, self.file.close)  # what is mapped stays
+
+    def append(self, values: np.ndarray) -> None:
+        """Add elements (k,)."""
+        with translate_disk_errors(self.folder):
+            np.asarray(values, self.dtype).tofile(self.file)
+
+    def sort(self) -> np.ndarray:
+        """All elements so far, ascending, (n,); mapped from the file."""
+        if not self.file.tell():
+            return np.empty(0, self.dtype)  # an empty file cannot be mapped
+        values = np.asarray(np.memmap(self.file, self.dtype, "r+"))
+        values.sort()
+        return values
 
 
 class NpzRecord:

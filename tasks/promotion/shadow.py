@@ -30,6 +30,7 @@ from tasks.registry.journal import Entry
 from tasks.registry.journal_events import utc_now
 from tasks.registry.loading import LoadedRelease
 from tasks.registry.pointer import champion_state
+from tasks.registry.record_bank import RecordKeys
 from tasks.registry.release_files import SplitRecords
 from tasks.registry.releases import Release, readable_releases, rejected_drafts
 from tasks.scoring.accuracy import proportion
@@ -149,8 +150,8 @@ def summarize(table: pa.Table, champion: LoadedRelease, challenger: LoadedReleas
     sides = zip(columns["champion"][differ], columns["challenger"][differ], strict=True)
     pairs = [f"{before} → {after}" for before, after in sides]
     names, counts = np.unique(np.array(pairs, str), return_counts=True)
-    seen_in_making = np.concatenate([SplitRecords.load(side.path).seen for side in (champion, challenger)])
-    new = ~np.isin(columns["record"].astype("S32"), seen_in_making)
+    hashes, splits = columns["record"].astype("S32"), (SplitRecords.load(side.path) for side in (champion, challenger))
+    new = np.logical_and.reduce([RecordKeys(split.hash, split.is_seen).find(hashes) < 0 for split in splits])
     labelled = new & (columns["label"] != None)  # noqa: E711  elementwise
     return ShadowSummary(
         champion=champion.version,

@@ -227,11 +227,6 @@ class SplitRecords(NpzRecord):
         """Whether the model has seen each record, (n,) bool: all but those of the test part."""
         return self.part != PARTS.index("test")
 
-    @property
-    def seen(self) -> np.ndarray:
-        """The hashes (k,) of the records that the model has seen."""
-        return self.hash[self.is_seen]
-
 
 @dataclass(frozen=True)
 class CalibrationScores(NpzRecord):

@@ -1,6 +1,6 @@
 """How well a release's verdicts agree with labels: error rates, AUROC and confusion, as batches stream by.
 
-Memory grows by five bytes a record, which the AUROC needs; everything else is counts. Intervals assume independent
+The AUROC needs the scores, which lie in temporary files; everything else is counts. Intervals assume independent
 records. Records that the release was trained, stopped or calibrated on would make the metrics too good: they get a
 verdict like all others, but are left out of the metrics and counted.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from tasks.core.inspection import LabelledResult, Proportion
+from tasks.core.npz import ScratchArray
 from tasks.data.decode import DecodedBlock
 from tasks.registry.loading import LoadedRelease
 from tasks.registry.record_bank import RecordKeys
@@ -23,7 +24,7 @@ from tasks.scoring.verdicts import VERDICTS
 MAX_UNKNOWN_MODES = 50  # modes that the release does not know and that are counted by name
 MAX_LABELS = 50  # labels that are counted by name
 MAX_BINS = 4096  # of the scores whose AUROC is bootstrapped; its error stays below 1/4096
-BOOTSTRAP_DRAWS = 1000
+BOOTSTRAP_DRAWS, BOOTSTRAP_BLOCKS = 1000, 20  # of draws whose AUROC is found at once
 
 
 class LabelledMetrics:
@@ -39,8 +40,7 @@ class LabelledMetrics:
         self.confusion = np.zeros((len(self.modes), len(self.modes)), np.int64)
         self.strange_modes: Counter[str] = Counter()
         self.labels: Counter[str] = Counter()
-        self.scores: list[np.ndarray] = []
-        self.defect: list[np.ndarray] = []
+        self.scores, self.defect_scores = ScratchArray(np.float32), ScratchArray(np.float32)
 
     def update(self, batch: ScoredBatch) -> None:
         """Add a batch."""
@@ -57,8 +57,8 @@ class LabelledMetrics:
         counted = labelled & ~seen
         for kind, rows in (("good", counted & good), ("defect", counted & ~good)):
             self.verdicts[kind].update(predictions.verdict[rows].tolist())
-        self.scores.append(predictions.score[counted].astype(np.float32))
-        self.defect.append(~good[counted])
+        self.scores.append(predictions.score[counted])
+        self.defect_scores.append(predictions.score[counted & ~good])
         rows = np.flatnonzero(described & ~seen)
         pairs = zip((records.mode[i] for i in rows), predictions.mode[rows].tolist(), good[rows].tolist(), strict=True)
         for (mode, predicted, is_good), count in Counter(pairs).items():  # in the order of their first records
@@ -114,15 +114,16 @@ class LabelledMetrics:
 
     def _auroc(self, confidence: float) -> tuple[float | None, tuple[float, float] | None]:
         """The AUROC of good or defect and its bootstrap interval; None where there is only one kind, or no score."""
-        scores, defect = np.concatenate(self.scores), np.concatenate(self.defect)
-        if defect.all() or not defect.any() or not np.isfinite(scores).all():
+        scores, defect = self.scores.sort(), self.defect_scores.sort()
+        if not 0 < len(defect) < len(scores) or not np.isfinite(scores[[0, -1]]).all():
             return None, None
         counts = _binned(scores, defect)
         value = float(_auroc_of(*(kind[None] for kind in counts))[0])
         rng = np.random.default_rng(42)
         draws = [rng.multinomial(int(kind.sum()), kind / kind.sum(), BOOTSTRAP_DRAWS) for kind in counts]
+        blocks = zip(*(np.array_split(kind, BOOTSTRAP_BLOCKS) for kind in draws), strict=True)
         tail = (1 - confidence) / 2
-        low, high = np.quantile(_auroc_of(*draws), [tail, 1 - tail])
+        low, high = np.quantile(np.concatenate([_auroc_of(*block) for block in blocks]), [tail, 1 - tail])
         return value, (float(low), float(high))
 
 
@@ -137,13 +138,25 @@ def proportion(count: int, of: int, confidence: float) -> Proportion | None:
 def _binned(scores: np.ndarray, defect: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Counts of good and of defective records in bins of rising score, (bins,) each.
 
+    scores (n,), defect (d,): the scores of all and of the defective records, ascending.
+    """
+    edges = _edges(scores)
+    every, defective = (np.diff(np.searchsorted(kind, edges), append=len(kind)) for kind in (scores, defect))
+    return every - defective, defective
+
+
+def _edges(scores: np.ndarray) -> np.ndarray:
+    """The lower edges (bins,) of bins of ascending scores (n,).
+
     Each distinct score has a bin of its own where there are MAX_BINS at most: the AUROC is then exact.
     """
-    edges = np.unique(scores)
-    if len(edges) > MAX_BINS:
-        edges = np.unique(np.quantile(scores, np.linspace(0, 1, MAX_BINS), method="lower"))
-    bins = np.searchsorted(edges, scores, "right") - 1
-    return tuple(np.bincount(bins[kind], minlength=len(edges)) for kind in (~defect, defect))
+    edges, place = [], 0
+    while place < len(scores) and len(edges) <= MAX_BINS:
+        edges.append(scores[place])
+        place = np.searchsorted(scores, scores[place], "right")
+    if len(edges) <= MAX_BINS:
+        return np.array(edges)
+    return np.unique(scores[((len(scores) - 1) * np.linspace(0, 1, MAX_BINS)).astype(np.int64)])
 
 
 def _auroc_of(good: np.ndarray, defect: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import tempfile
 import zipfile
 from dataclasses import dataclass
 from zipfile import BadZipFile
@@ -9,7 +11,8 @@ from zipfile import BadZipFile
 import numpy as np
 import pytest
 
-from tasks.core.npz import ArrayBlocks, NpzRecord, map_arrays, save_arrays
+from tasks.core.errors import UnusableFolder
+from tasks.core.npz import ArrayBlocks, NpzRecord, ScratchArray, map_arrays, save_arrays
 
 
 @dataclass(frozen=True)
@@ -101,3 +104,28 @@ def test_a_file_of_another_form_is_not_mapped(tmp_path):
     (tmp_path / "half.npz").write_bytes((tmp_path / "packed.npz").read_bytes()[:60])
     with pytest.raises(BadZipFile):
         map_arrays(tmp_path / "half.npz")
+
+
+@pytest.mark.parametrize("dtype", ["f4", "S20", ">u4"])
+def test_elements_are_sorted_on_disk_as_in_memory(dtype):
+    values = np.random.default_rng(0).integers(0, 1000, 500).astype(dtype)
+    scratch = ScratchArray(dtype)
+    assert scratch.sort().tolist() == []
+    for block in np.split(values, [3, 3, 200]):
+        scratch.append(block)
+        scratch.sort()  # more may follow
+    ascending = scratch.sort()
+    del scratch
+    np.testing.assert_array_equal(ascending, np.sort(values))
+    assert ascending.dtype == dtype
+
+
+def test_a_disk_that_is_full_is_named():
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    scratch = ScratchArray("f8")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, limits[1]))
+    try:
+        with pytest.raises(UnusableFolder, match=f"^{tempfile.gettempdir()}: cannot be written"):
+            scratch.append(np.zeros(1 << 17))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -44,7 +44,7 @@ def test_keys_are_found_as_in_a_set(monkeypatch, block):
     assert keys.contain(wanted).tolist() == [key in expected for key in wanted]
     assert len(keys) == len(expected)
     stored = np.array([key.hex() for key in wanted], "S32")
-    rows = {key: row for row, key in enumerate(key for key in known if key in expected)}
+    rows = {key: row for row, key in enumerate(known) if key in expected}
     assert keys.find(stored).tolist() == [rows.get(key, -1) for key in wanted]
     assert RecordKeys(np.array([key.hex() for key in known], "S32")).contain(known).all()
 

@@ -115,7 +115,7 @@ def test_the_records_that_a_model_has_seen_are_all_but_those_of_the_test_part(tm
     hashes = np.array([b"a", b"b", b"c", b"d"], "S32")
     part = np.array([0, 3, 1, 2])
     SplitRecords(hashes, part, np.array(["0"] * 4), np.ones(4, bool), np.zeros((4, 3))).save(tmp_path)
-    assert SplitRecords.load(tmp_path).seen.tolist() == [b"a", b"c", b"d"]
+    assert SplitRecords.load(tmp_path).is_seen.tolist() == [True, False, True, True]
 
 
 def test_scores_are_read_part_by_part(tmp_path):

@@ -23,8 +23,12 @@ def metrics(tmp_path):
     digest = hashlib.blake2b(np.full(2, 7, np.float32), digest_size=16).hexdigest()
     split = SplitRecords(np.array([digest, "ab" * 16], "S32"), np.array([0, 3]), *np.zeros((3, 2)))
     split.save(tmp_path)
+    return empty_metrics(tmp_path)
+
+
+def empty_metrics(folder):
     classifier, data = SimpleNamespace(modes=["0", "1"]), SimpleNamespace(good="0")
-    return LabelledMetrics(SimpleNamespace(classifier=classifier, data=data, path=tmp_path))
+    return LabelledMetrics(SimpleNamespace(classifier=classifier, data=data, path=folder))
 
 
 def batch(verdict, label, mode=None, maps=None, nearest=0, score=0.0):
@@ -123,6 +127,23 @@ def test_the_auroc_is_scikit_learns_also_where_scores_are_binned(metrics, count)
     assert result.good_auroc == pytest.approx(exact, abs=1e-9 if count < MAX_BINS else 1 / MAX_BINS)
     low, high = result.good_auroc_interval
     assert low < exact < high
+
+
+@pytest.mark.parametrize("count", [200, 3 * MAX_BINS])
+def test_the_auroc_is_that_of_bins_by_numpys_quantiles_whatever_the_batches(metrics, tmp_path, count):
+    rng = np.random.default_rng(count)
+    defect = rng.random(count) < 0.3
+    score = (rng.normal(size=count) + defect).astype(np.float32)
+    label = np.where(defect, "1", "0").tolist()
+    edges = np.unique(np.quantile(score, np.linspace(0, 1, MAX_BINS), method="lower") if count > MAX_BINS else score)
+    metrics.update(batch(["good"] * count, label, score=score))
+    whole = metrics.result()
+    assert whole.good_auroc == pytest.approx(roc_auc_score(defect, np.searchsorted(edges, score, "right")), abs=1e-12)
+    by_batches = empty_metrics(tmp_path)
+    for start in range(0, count, 70):
+        rows = slice(start, start + 70)
+        by_batches.update(batch(["good"] * len(label[rows]), label[rows], score=score[rows]))
+    assert by_batches.result() == whole
 
 
 def test_the_aurocs_interval_is_as_wide_as_theory_says(metrics):
