@@ -12,13 +12,16 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
-from tasks.core.errors import BadSetting, MissingExtra, UnusableFolder
+from tasks.core.errors import BadSetting, MissingExtra, UnknownSource, UnusableFolder
 from tasks.core.files import write_bytes
 from tasks.core.text import one_line
 
+PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp", "https": "aiohttp"}
+EXTRAS = {"s3fs": "s3", "gcsfs": "gs", "aiohttp": "http"}
 LOCK_FILE = ".lock"  # of a store on a disk
 CHANGED_ERRORS = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}  # of S3
 
@@ -30,19 +33,14 @@ class ObjectChanged(Exception):
 class ObjectStore:
     """The objects below an address; every name is relative to it.
 
-    Raises BadSetting for what is no address, and MissingExtra without the package that reads it.
+    Raises BadSetting for what is no address, and what `open_address` does.
     """
 
     def __init__(self, address: str) -> None:
         if "://" not in address:
             raise BadSetting(f"{address}: expected an address such as s3://bucket/folder or file:///mnt/store")
-        if address.startswith("s3://") and importlib.util.find_spec("s3fs") is None:
-            raise MissingExtra(address, "s3fs", "s3")
-        import fsspec
-
         self.address = address
-        # No listing or connection is reused: what other machines wrote meanwhile must be seen.
-        self.files, self.root = fsspec.url_to_fs(address, use_listings_cache=False, skip_instance_cache=True)
+        self.files, self.root = open_address(address)
         self.on_disk, self.on_s3 = "file" in self.files.protocol, "s3" in self.files.protocol
 
     def require_bucket(self) -> None:
@@ -130,6 +128,27 @@ def _is_changed(error: OSError) -> bool:
     """Whether S3 says that the object is another one, or gone."""
     response = getattr(error.__cause__, "response", {})
     return response.get("Error", {}).get("Code") in CHANGED_ERRORS
+
+
+def open_address(address: str) -> tuple[Any, str]:
+    """The store, and the path in it; no listing or connection is reused: what others wrote meanwhile must be seen.
+
+    Raises MissingExtra or UnknownSource without the package that reads it.
+    """
+    import fsspec
+
+    protocol = address.partition("://")[0].rpartition("::")[2].lower()
+    package = PACKAGES.get(protocol)
+    if package and importlib.util.find_spec(package) is None:
+        raise MissingExtra(address, package, EXTRAS[package])
+    fresh = {} if "::" in address else {"use_listings_cache": False, "skip_instance_cache": True}
+    try:
+        return fsspec.url_to_fs(address, **fresh)
+    except ImportError as error:
+        raise UnknownSource(
+            f"{address}: expected the package that reads {protocol}://, found none ({one_line(error)}); install it "
+            "into the environment of Kensa"
+        ) from None
 
 
 @contextmanager

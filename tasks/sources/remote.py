@@ -5,7 +5,6 @@ A mark is what the store says of a file's content: its ETag, a checksum, or the 
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from typing import Any
 
 from tasks.core.errors import (
     KensaError,
-    MissingExtra,
     NoPermission,
     SourceUnreachable,
     UnknownSource,
@@ -30,9 +28,8 @@ from tasks.data.listing import TABLE_KINDS, table_kind
 from tasks.imaging.standard import STANDARD_FILE
 from tasks.sources.address import is_pattern
 from tasks.sources.files import FILES, digest_of_contents, extract, is_archive
+from tasks.sources.object_store import open_address
 
-PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp", "https": "aiohttp"}
-EXTRAS = {"s3fs": "s3", "gcsfs": "gs", "aiohttp": "http"}
 MARKS = ("ETag", "etag", "md5Hash", "Content-MD5", "content_md5", "checksum", "version_id", "generation", "oid")
 TIMES = ("LastModified", "last_modified", "Last-Modified", "mtime", "updated", "modified", "created")
 
@@ -101,7 +98,7 @@ def _fetch(pinned: PinnedSource, folder: Path) -> dict[str, Any]:
 
 
 def _list(address: str) -> RemoteFiles:
-    store, path = _open(address)
+    store, path = open_address(address)
     if is_pattern(path.replace("?", "") if address.startswith("http") else path):
         infos, root, is_folder = [*store.glob(path, detail=True).values()], _folder_before_pattern(path), False
     else:
@@ -153,24 +150,6 @@ def _mark(store: Any, info: dict[str, Any]) -> str:
 def _folder_before_pattern(path: str) -> str:
     parts = path.split("/")
     return "/".join(parts[: next(i for i, part in enumerate(parts) if is_pattern(part))])
-
-
-def _open(address: str) -> tuple[Any, str]:
-    """The store, and the path in it; no listing is reused, so that what others wrote meanwhile is seen."""
-    import fsspec
-
-    protocol = address.partition("://")[0].rpartition("::")[2].lower()
-    package = PACKAGES.get(protocol)
-    if package and importlib.util.find_spec(package) is None:
-        raise MissingExtra(address, package, EXTRAS[package])
-    fresh = {} if "::" in address else {"use_listings_cache": False, "skip_instance_cache": True}
-    try:
-        return fsspec.url_to_fs(address, **fresh)
-    except ImportError as error:
-        raise UnknownSource(
-            f"{address}: expected the package that reads {protocol}://, found none ({one_line(error)}); install it "
-            "into the environment of Kensa"
-        ) from None
 
 
 @contextmanager

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.s3_server import s3_server
 
-from tasks.core.errors import BadSetting, UnusableFolder
-from tasks.sources.object_store import ObjectChanged, ObjectStore, translate_store_errors
+from tasks.core.errors import BadSetting, MissingExtra, UnknownSource, UnusableFolder
+from tasks.sources.object_store import ObjectChanged, ObjectStore, open_address, translate_store_errors
 
 BUCKETS = (f"objects-{number}" for number in itertools.count())
 
@@ -104,3 +105,16 @@ def test_what_is_no_address_is_refused_in_one_line():
     with pytest.raises(UnusableFolder, match="cannot be read or written") as error, translate_store_errors("no://x"):
         ObjectStore("no://x")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("address", "extra"), [("s3://a/b", "s3"), ("gs://a/b", "gs"), ("https://a/b.csv", "http")])
+def test_a_package_that_is_missing_is_an_extra(monkeypatch, address, extra):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    for opened in (open_address, ObjectStore):
+        with pytest.raises(MissingExtra, match=f"run make setup EXTRAS={extra} in the folder of Kensa's source"):
+            opened(address)
+
+
+def test_a_store_without_a_known_package_is_one_line():
+    with pytest.raises(UnknownSource, match="expected the package that reads abfs://, found none"):
+        ObjectStore("abfs://box/line")

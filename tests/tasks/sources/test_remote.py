@@ -11,8 +11,7 @@ import pytest
 from support.fake_gcs import fake_gcs
 from support.s3_server import s3_server
 
-from tasks.core.errors import MissingExtra, NoPermission, SourceUnreachable, UnknownSource, UnreadableSource
-from tasks.sources import remote
+from tasks.core.errors import NoPermission, SourceUnreachable, UnknownSource, UnreadableSource
 from tasks.sources.remote import fetch, pin_address
 
 FILES = {"lots/a.csv": b"data0,label\n1,a\n", "lots/b.parquet": b"PAR1", "lots/photo.png": b"x", "README.md": b"a card"}
@@ -88,13 +87,6 @@ def test_what_has_changed_since_it_was_pinned_is_not_read(memory, tmp_path):
 )
 def test_what_cannot_be_read_is_one_line(memory, tmp_path, address, error, message):
     with pytest.raises(error, match=message):
-        pin_address(address, tmp_path)
-
-
-@pytest.mark.parametrize(("address", "extra"), [("s3://a/b", "s3"), ("gs://a/b", "gs"), ("https://a/b.csv", "http")])
-def test_a_package_that_is_missing_is_an_extra(monkeypatch, tmp_path, address, extra):
-    monkeypatch.setattr(remote.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtra, match=f"run make setup EXTRAS={extra} in the folder of Kensa's source"):
         pin_address(address, tmp_path)
 
 
