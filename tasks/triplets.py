@@ -7,7 +7,7 @@ is dropped is counted.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,20 @@ from tasks.config.fingerprints import triplets_digest
 from tasks.config.run import RunConfig, SplitConfig
 from tasks.core.errors import UnfitData
 from tasks.core.facts import BankFacts
+from tasks.core.files import ensure_writable
 from tasks.core.json_form import Json
+from tasks.core.npz import ArrayBlocks
 from tasks.core.progress import note_line
 from tasks.core.results import CachedSource, Finding, Stage
 from tasks.core.stages import get_or_make_stage
 from tasks.data.bank import Bank, write_maps
 from tasks.data.checks import MIN_MODE_RECORDS
+from tasks.data.columns import count_codes, count_pairs, on_disk, row_blocks, take
 from tasks.data.map_statistics import ModeMeans, tee_means
 from tasks.data.records import Records, read_records
-from tasks.data.sampling import triplets_by_part
+from tasks.data.sampling import triplet_blocks_by_part
 from tasks.data.schema import listed
-from tasks.data.split import PARTS, linked_components, split_records, split_units
+from tasks.data.split import PARTS, Units, linked_components, split_coded_units, split_records
 from tasks.evaluation.least_sizes import MIN_TEST_RECORDS
 from tasks.sources.decided_labels import CHOSEN, NEW_CHOSEN, NEW_RANDOM
 
@@ -42,57 +45,55 @@ def triplets(train: CachedSource, test: CachedSource | None, config: RunConfig) 
     Its facts are BankFacts. A test source that is mostly in the training source too, and leaves too little to test
     on, is split with it as one source. Raises UnfitData where too little is left to split.
     """
-    pooled = _shared_records(train, test) if test else None
+    pooled = _shared_records(train, test, ensure_writable(config.stages_path)) if test else None
     digest = triplets_digest(train.stage.digest, test.stage.digest if test else None, config, pooled is not None)
 
     def make(draft: Path) -> dict[str, Any]:
-        bank, facts = _make(train, test, pooled, config, draft / "maps.npy")
+        bank, facts = _make(train, test, pooled, config, draft)
         bank.save(draft, maps=draft / "maps.npy")
         return facts.as_json()
 
     return get_or_make_stage(config.stages_path, "triplets", digest, make)
 
 
-def _shared_records(train: CachedSource, test: CachedSource) -> Json | None:
+def _shared_records(train: CachedSource, test: CachedSource, folder: Path) -> Json | None:
     """`BankFacts.pooled` where both sources are to be split as one; None elsewhere."""
-    test_records = read_records(test.stage.path)
-    unshared, overlap = _held_out(test_records, _usable(read_records(train.stage.path))[0])
+    test_records = read_records(test.stage.path, folder)
+    unshared, overlap = _held_out(test_records, _usable(read_records(train.stage.path, folder))[0])
     if overlap["test_in_train"] <= len(unshared) or len(unshared) >= MIN_UNSHARED_RECORDS:
         return None
     return {"test_records": len(test_records), "in_train": overlap["test_in_train"], "unshared": len(unshared)}
 
 
 def _make(
-    train: CachedSource, test: CachedSource | None, pooled: Json | None, config: RunConfig, maps: Path
+    train: CachedSource, test: CachedSource | None, pooled: Json | None, config: RunConfig, draft: Path
 ) -> tuple[Bank, BankFacts]:
-    """The bank, whose maps are written to the file `maps` while they are read, and its facts."""
-    source = read_records(train.stage.path)
+    """The bank, whose maps are written to the folder `draft` while they are read, and its facts."""
+    source = read_records(train.stage.path, draft)
     if pooled:
         note_line(
             f"test source: {pooled['in_train']:,} of its {pooled['test_records']:,} records are in the training source "
             f"too, {pooled['unshared']:,} are left to test on; both are split as one source"
         )
-        source = _pool(source, read_records(test.stage.path))
+        source = source.pool(read_records(test.stage.path, draft))
     records, dropped = _usable(source)
     has_test = test is not None and not pooled
     part, split_by = _split(records, config.split, has_test)
     records, part, decided = _place_decided(records, part, split_by, train.facts.decided)
     if has_test:
-        test_records, overlap = _held_out(read_records(test.stage.path), records)
+        test_records, overlap = _held_out(read_records(test.stage.path, draft), records)
         dropped |= overlap
         records = records.append(test_records)
         part = np.concatenate([part, np.full(len(test_records), TEST, np.int8)])
-    one_group = _modes_of_one_group(records) if split_by == "group" else {}
-    trained = np.isin(records.mode, records.mode[part == 0])
-    dropped["dropped_untrained_mode"] = int((~trained).sum())
-    records, part = records.select(np.flatnonzero(trained)), part[trained]
+    one_group = records.mode.with_one_name_in(records.group) if split_by == "group" else {}
+    trained = records.mode.isin(records.mode.used(part == 0))
+    dropped["dropped_untrained_mode"] = int(np.count_nonzero(~trained))
+    records, part = records.select(trained), part[trained]
     dropped["dropped_triplets"] = len(source.triplets) - len(records.triplets)
-    good_alone = bool(
-        len(records) and (records.label == config.data.good).all() and (records.mode == records.mode[0]).all()
-    )
+    good_alone = records.label.used().tolist() == [config.data.good] and len(records.mode.used()) == 1
     if good_alone:  # nothing is validated or calibrated apart: tasks/zero
-        part = np.where(part == TEST, TEST, 0).astype(np.int8)
-    bank, counts = _bank(records, part, config, maps)
+        part = np.where(part == TEST, part, np.int8(0))
+    bank, counts = _bank(records, part, config, draft)
     if not good_alone:
         _require_enough(bank, train.resolved.source, one_group)
     if has_test:
@@ -100,7 +101,7 @@ def _make(
     facts = BankFacts(
         size=(config.data.rows, config.data.cols),
         split_by=split_by,
-        **_part_counts(bank),
+        **_part_counts(records, bank, config.data.good),
         dropped=dropped,
         triplets=counts,
         brought_anchors=_compare_anchors(source, bank),
@@ -123,80 +124,69 @@ def _place_decided(
     if counts is None:
         return records, part, None
     code = records.decided
-    units = (
-        np.where(records.group != "", records.group, records.hash.astype(str))
-        if split_by == "group"
-        else (records.hash.astype(str))
-    )
-    new = (code >= NEW_CHOSEN) & ~np.isin(units, units[code < NEW_CHOSEN])
-    part = np.where(new, np.where(np.isin(units, units[new & (code == NEW_RANDOM)]), TEST, 0), part).astype(np.int8)
+    units = records.group_units()[0] if split_by == "group" else np.arange(len(records), dtype=np.int32)
+    kinds = int(units.max()) + 1
+
+    def of_units(where: np.ndarray) -> np.ndarray:
+        return take(count_codes(units, kinds, where) > 0, units)
+
+    new = (code >= NEW_CHOSEN) & ~of_units(code < NEW_CHOSEN)
+    part = np.where(new, np.where(of_units(new & (code == NEW_RANDOM)), TEST, 0), part).astype(np.int8)
     left_out = (part == TEST) & np.isin(code, (CHOSEN, NEW_CHOSEN))
     random_test = int(((part == TEST) & (code == NEW_RANDOM)).sum())
-    kept = np.flatnonzero(~left_out)
     counts = {**counts, "random_test": random_test, "left_out": int(left_out.sum())}
-    return records.select(kept), part[kept], counts
-
-
-def _pool(train: Records, test: Records) -> Records:
-    """The records of both sources, each once, with the training source's triplets.
-
-    A record to which the two give different labels or modes is contradictory.
-    """
-    _, in_train, in_test = np.intersect1d(train.key, test.key, assume_unique=True, return_indices=True)
-    contradictory = train.contradictory.copy()
-    contradictory[in_train] |= test.contradictory[in_test]
-    for name in ("label", "mode"):
-        texts = getattr(train, name)[in_train], getattr(test, name)[in_test]
-        contradictory[in_train] |= (texts[0] != texts[1]) & (texts[0] != "") & (texts[1] != "")
-    new = np.setdiff1d(np.arange(len(test)), in_test)
-    return replace(train, contradictory=contradictory).append(test.select(new))
+    return records.select(~left_out), part[~left_out], counts
 
 
 def _usable(records: Records) -> tuple[Records, dict[str, int]]:
     """The records without contradictory ones and without modes too small to be split, and how many are dropped."""
-    names, codes, sizes = np.unique(records.mode, return_inverse=True, return_counts=True)
-    contradictory = records.contradictory
-    sizes = sizes - np.bincount(codes, weights=contradictory, minlength=len(names)).astype(int)
-    small = (sizes < MIN_MODE_RECORDS)[codes] & ~contradictory
-    counts = {"dropped_contradictory": int(contradictory.sum()), "dropped_small_modes": int(small.sum())}
-    return records.select(np.flatnonzero(~contradictory & ~small)), counts
+    mode, sound = records.mode, ~records.contradictory
+    small = sound & mode.isin(mode.names[mode.counts(sound) < MIN_MODE_RECORDS])
+    counts = {
+        "dropped_contradictory": len(records) - int(np.count_nonzero(sound)),
+        "dropped_small_modes": int(np.count_nonzero(small)),
+    }
+    return records.select(sound & ~small), counts
 
 
 def _split(records: Records, settings: SplitConfig, has_test: bool) -> tuple[np.ndarray, str]:
     """The part (n,) of each record, and which records stay together."""
     units, unit = (None, "record") if settings.unit == "record" else _units(records)
-    codes = np.unique(records.mode, return_inverse=True)[1]
     shares = [getattr(settings, part) for part in PARTS]
     if has_test:
         shares[TEST] = 0.0
     needed = sum(share > 0 for share in shares)
-    if units is not None and len(np.unique(units)) < needed:
+    if units is not None and np.count_nonzero(count_codes(units[0], int(units[0].max()) + 1)) < needed:
         units, unit = None, f"record (fewer than {needed} {unit}s)"
+    modes, hashes = records.mode.codes, records.hash_blocks().blocks()
     if units is None:
-        return split_records(records.hash_blocks().blocks(), codes, shares, settings.seed, settings.fixed), unit
-    return split_units(units, codes, shares, settings.seed, settings.fixed), unit
+        return split_records(hashes, modes, shares, settings.seed, settings.fixed, records.folder), unit
+    return split_coded_units(*units, modes, shares, settings.seed, settings.fixed), unit
 
 
-def _units(records: Records) -> tuple[np.ndarray | None, str]:
-    """The unit (n,) of each record: its group if the data names any, else its linked records; None: itself."""
-    if (records.group != "").any():
-        return np.where(records.group != "", records.group, records.hash.astype(str)), "group"
+def _units(records: Records) -> tuple[Units | None, str]:
+    """The unit of each record: its group if the data names any, else its linked records; None: itself."""
+    if records.group.used().any():
+        return records.group_units(), "group"
     if len(records.triplets):
         component = linked_components(len(records), records.triplets[:, 1:])
-        if np.bincount(component).max() <= GIANT_COMPONENT * len(records):
-            return np.char.add("c", component.astype(str)), "component"
+        sizes = np.bincount(component)
+        if sizes.max() <= GIANT_COMPONENT * len(records):
+            return (component, [np.char.add("c", np.arange(len(sizes)).astype(str))]), "component"
         return None, "record (one giant component)"
     return None, "record"
 
 
 def _held_out(test: Records, train: Records) -> tuple[Records, dict[str, int]]:
     """The test records with a known mode that the training source shares neither by record nor by group."""
-    same = np.isin(test.key, train.key)
-    grouped = np.isin(test.group, train.group[train.group != ""]) & ~same
+    same = np.zeros(len(test), bool)
+    same[train.shared_with(test)[1]] = True
+    groups = train.group.used()
+    grouped = test.group.isin(groups[groups != ""]) & ~same
     shared = same | grouped
-    unknown = ~np.isin(test.mode, train.mode) & ~shared
+    unknown = ~test.mode.isin(train.mode.used()) & ~shared
     contradictory = test.contradictory & ~shared & ~unknown
-    return test.select(np.flatnonzero(~shared & ~unknown & ~contradictory)), {
+    return test.select(~shared & ~unknown & ~contradictory), {
         "test_in_train": int(same.sum()),
         "test_group_in_train": int(grouped.sum()),
         "test_unknown_mode": int(unknown.sum()),
@@ -204,25 +194,32 @@ def _held_out(test: Records, train: Records) -> tuple[Records, dict[str, int]]:
     }
 
 
-def _bank(records: Records, part: np.ndarray, config: RunConfig, maps: Path) -> tuple[Bank, dict[str, int]]:
+def _bank(records: Records, part: np.ndarray, config: RunConfig, draft: Path) -> tuple[Bank, dict[str, int]]:
     """The bank, and the numbers of its triplets."""
-    modes = sorted(set(records.mode.tolist()), key=natural_order)
-    codes = {name: code for code, name in enumerate(modes)}
-    mode = np.array([codes[name] for name in records.mode], np.int32)
+    modes = sorted(records.mode.used().tolist(), key=natural_order)
+    codes, good = np.full(len(records.mode.names), -1, np.int32), records.label.names == config.data.good
+    codes[np.searchsorted(records.mode.names, modes)] = np.arange(len(modes))
+
+    def blocks(of: Callable[[slice], np.ndarray]) -> Iterator[np.ndarray]:
+        return map(of, row_blocks(len(records)))
+
+    mode = on_disk(blocks(lambda rows: codes[records.mode.codes[rows]]), np.int32, draft)
+    trained = on_disk(blocks(lambda rows: np.where(part[rows] == 0, mode[rows], -1)), np.int32, draft)
     pairs, settings = records.triplets[:, 1:], config.triplets
-    triplets, counts = triplets_by_part(mode, part, pairs, settings.per_record, settings.replace_crossing, config.seed)
+    triplets, counts = triplet_blocks_by_part(
+        mode, part, pairs, settings.per_record, settings.replace_crossing, config.seed, draft
+    )
     values = config.data.rows * config.data.cols
     means = ModeMeans(len(modes), values)
-    blocks = tee_means(records.blocks(), np.where(part == 0, mode, -1), means)
-    write_maps(maps, blocks, (len(records), values))
+    write_maps(draft / "maps.npy", tee_means(records.blocks(), trained, means), (len(records), values))
     bank = Bank(
-        maps=np.load(maps, mmap_mode="r", allow_pickle=False),
+        maps=np.load(draft / "maps.npy", mmap_mode="r", allow_pickle=False),
         anchors=means.result(),
         mode=mode,
-        good=records.label == config.data.good,
+        good=ArrayBlocks(np.dtype(bool), len(records), lambda: blocks(lambda rows: good[records.label.codes[rows]])),
         part=part,
         hash=records.hash_blocks(),
-        group=records.group,
+        group=ArrayBlocks(records.group.names.dtype, len(records), lambda: blocks(lambda rows: records.group[rows])),
         modes=modes,
         triplets=triplets,
         component=linked_components(len(records), pairs) if len(pairs) else np.empty(0, np.int32),
@@ -235,12 +232,6 @@ def natural_order(name: str) -> tuple[bool, int, str]:
     """Sorts modes that are numbers as numbers, and before the others."""
     number = bool(re.fullmatch(r"-?[0-9]{1,18}", name))
     return not number, int(name) if number else 0, name
-
-
-def _modes_of_one_group(records: Records) -> dict[str, str]:
-    """The group of each mode all of whose records are of one."""
-    groups = {mode: set(records.group[records.mode == mode].tolist()) for mode in np.unique(records.mode).tolist()}
-    return {mode: group for mode, (group, *others) in groups.items() if group and not others}
 
 
 def _require_enough(bank: Bank, source: str, one_group: dict[str, str]) -> None:
@@ -260,24 +251,29 @@ def _require_enough(bank: Bank, source: str, one_group: dict[str, str]) -> None:
 
 def _require_test_records(bank: Bank, source: str, dropped: dict[str, int]) -> None:
     """Raise UnfitData where a test source leaves too few records to judge a model by."""
-    count = len(bank.rows("test"))
+    count = np.count_nonzero(bank.part == TEST)
     if count < MIN_TEST_RECORDS:
         left_out = ", ".join(f"{number} {name.removeprefix('test_')}" for name, number in dropped.items() if number)
         notes = f"{count} test records are left, {MIN_TEST_RECORDS} are needed ({left_out or 'none were left out'})"
         raise UnfitData(source, (Finding("enough to test on", False, True, notes),))
 
 
-def _part_counts(bank: Bank) -> dict[str, Any]:
+def _part_counts(records: Records, bank: Bank, good: str) -> dict[str, Any]:
     """The numbers of records, modes, good records and groups by part."""
-    rows = {part: bank.rows(part) for part in PARTS}
+
+    def counts(codes: np.ndarray, kinds: int) -> np.ndarray:
+        return count_pairs(((bank.part[rows], codes[rows]) for rows in row_blocks(len(codes))), (len(PARTS), kinds))
+
+    def by_part(numbers: np.ndarray) -> dict[str, int]:
+        return dict(zip(PARTS, numbers.tolist(), strict=True))
+
+    label, group = records.label, records.group
+    modes, groups = counts(bank.mode, len(bank.modes)), counts(group.codes, len(group.names))
     return {
-        "records": {part: len(rows[part]) for part in PARTS},
-        "modes": {
-            name: {part: int((bank.mode[rows[part]] == code).sum()) for part in PARTS}
-            for code, name in enumerate(bank.modes)
-        },
-        "good": {part: int(bank.good[rows[part]].sum()) for part in PARTS},
-        "groups": {part: len(set(bank.group[rows[part]].tolist()) - {""}) for part in PARTS},
+        "records": by_part(modes.sum(axis=1)),
+        "modes": {name: by_part(modes[:, code]) for code, name in enumerate(bank.modes)},
+        "good": by_part(counts(label.codes, len(label.names))[:, label.names == good].sum(axis=1)),
+        "groups": by_part((groups[:, group.names != ""] > 0).sum(axis=1)),
     }
 
 

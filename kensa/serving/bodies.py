@@ -168,7 +168,7 @@ def _read_parquet(body: bytes, data: DataConfig) -> Parts:
 
 def _parquet_bytes(metadata: Any) -> int:
     """What its columns take once they are read: eight bytes for each value, or more where they are texts."""
-    from tasks.data.unpacked_size import column_chunks
+    from tasks.data.limits import column_chunks
 
     return sum(max(8 * chunk.num_values, chunk.total_uncompressed_size) for chunk in column_chunks(metadata))
 
@@ -176,7 +176,7 @@ def _parquet_bytes(metadata: Any) -> int:
 def _read_arrow(body: bytes, data: DataConfig) -> Parts:
     import pyarrow as pa
 
-    from tasks.data.unpacked_size import arrow_batch_sizes
+    from tasks.data.limits import arrow_batch_sizes
 
     def read(path: Path) -> Any:
         _require_claimed(sum(arrow_batch_sizes(path)), data)

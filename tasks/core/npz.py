@@ -21,15 +21,24 @@ LOCAL_HEADER_BYTES = 30  # of a member of a zip file, before its name and extra 
 
 @dataclass(frozen=True)
 class ArrayBlocks:
-    """An array (n,) that is written block by block: its type, its length, and what makes its blocks."""
+    """An array (n, …) that is written block by block: type, length, what makes its blocks, and shape of a row."""
 
     dtype: np.dtype
     length: int
     blocks: Callable[[], Iterable[np.ndarray]]
+    row_shape: tuple[int, ...] = ()
 
     def __len__(self) -> int:
-        """How many elements there are."""
+        """How many rows there are."""
         return self.length
+
+    def array(self) -> np.ndarray:
+        """All blocks as one array in memory."""
+        result, start = np.empty((self.length, *self.row_shape), self.dtype), 0
+        for block in self.blocks():
+            result[start : start + len(block)] = block
+            start += len(block)
+        return result
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray | ArrayBlocks]) -> None:
@@ -47,7 +56,8 @@ def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray | ArrayBlocks]) ->
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", mode="w", force_zip64=True) as member:
                 if isinstance(array, ArrayBlocks):
-                    header = {"descr": array.dtype.str, "fortran_order": False, "shape": (array.length,)}
+                    shape = array.length, *array.row_shape
+                    header = {"descr": array.dtype.str, "fortran_order": False, "shape": shape}
                     np.lib.format.write_array_header_1_0(member, header)
                     for block in array.blocks():
                         member.write(np.ascontiguousarray(block, array.dtype))

@@ -31,18 +31,18 @@ BLOCK_HASHES = 1 << 16
 class Bank:
     """The arrays of a stage folder; the module's docstring gives shapes and types.
 
-    While a large bank is made, its `hash` and `id` are blocks, and can only be saved.
+    While a large bank is made, some arrays are blocks, and can only be saved.
     """
 
     maps: np.ndarray
     anchors: np.ndarray
     mode: np.ndarray
-    good: np.ndarray
+    good: np.ndarray | ArrayBlocks
     part: np.ndarray
     hash: np.ndarray | ArrayBlocks
-    group: np.ndarray
+    group: np.ndarray | ArrayBlocks
     modes: list[str]
-    triplets: dict[str, np.ndarray]
+    triplets: dict[str, np.ndarray] | dict[str, ArrayBlocks]
     component: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
     id: np.ndarray | ArrayBlocks = field(default_factory=lambda: np.empty(0, str))
 
@@ -66,13 +66,17 @@ class Bank:
             "good": self.good,
             "part": self.part.astype(np.int8, copy=False),
             "hash": self.hash,
-            "group": self.group.astype(str, copy=False),
+            "group": _typed(self.group, str),
             "modes": np.array(self.modes, str),
             "component": self.component.astype(np.int32, copy=False),
             **({"id": self.id} if len(self.id) else {}),
-            **{f"triplets_{part}": rows.astype(np.int32, copy=False) for part, rows in self.triplets.items()},
+            **{f"triplets_{part}": _typed(rows, np.int32) for part, rows in self.triplets.items()},
         }
         save_arrays(folder / "index.npz", arrays)
+
+
+def _typed(array: np.ndarray | ArrayBlocks, dtype: type) -> np.ndarray | ArrayBlocks:
+    return array if isinstance(array, ArrayBlocks) else array.astype(dtype, copy=False)
 
 
 def write_maps(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int]) -> None:

@@ -21,11 +21,10 @@ from tasks.data.card import read_card
 from tasks.data.csv_files import csv_schema, has_rows, read_csv
 from tasks.data.decode import complete, slices
 from tasks.data.json_files import read_json
-from tasks.data.limits import require_bounded, require_max_rows
+from tasks.data.limits import FILE_MAGIC, MAX_TEXT_BYTES, find_oversized_text, require_bounded, require_max_rows
 from tasks.data.listing import Listing, list_tables, table_kind
 from tasks.data.schema import MAP_COLUMN_LAYOUT, VALUE_COLUMN, TableLayout, detect_layout, listed, union_schema
 from tasks.data.selection import names_of_classes, select
-from tasks.data.unpacked_size import FILE_MAGIC, MAX_TEXT_BYTES, find_oversized_text
 from tasks.imaging.demo import make_demo
 
 BATCH_ROWS = 2048

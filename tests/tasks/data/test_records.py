@@ -32,8 +32,8 @@ def wide(tmp_path_factory):
 def test_records_of_a_cache_are_those_of_the_source(columns):
     assert len(columns) == 36
     np.testing.assert_array_equal(maps_of(columns), PARTS.maps)
-    assert columns.mode.tolist() == PARTS.mode.astype(str).tolist()
-    assert columns.group.tolist() == PARTS.group.tolist()
+    assert columns.mode[:].tolist() == PARTS.mode.astype(str).tolist()
+    assert columns.group[:].tolist() == PARTS.group.tolist()
     assert not columns.contradictory.any()
     assert (len(columns.triplets), len(columns.anchors)) == (0, 0)
 
@@ -42,7 +42,7 @@ def test_records_of_a_cache_are_those_of_the_source(columns):
 def test_selected_records_keep_their_order_and_maps(columns, monkeypatch, batch):
     monkeypatch.setattr(records, "BATCH_ROWS", batch)
     rows = np.array([0, 3, 4, 20, 35])
-    some = columns.select(rows)
+    some = columns.select(np.isin(np.arange(36), rows))
     np.testing.assert_array_equal(maps_of(some), PARTS.maps[rows])
     assert some.hash.tolist() == columns.hash[rows].tolist()
 
@@ -50,7 +50,7 @@ def test_selected_records_keep_their_order_and_maps(columns, monkeypatch, batch)
 def test_triplets_stay_while_both_of_their_records_do(wide):
     assert len(wide.triplets) == 300
     rows = np.arange(0, len(wide), 2)
-    some = wide.select(rows)
+    some = wide.select(np.isin(np.arange(len(wide)), rows))
     chosen = np.isin(wide.triplets[:, 1:], rows).all(axis=1)
     np.testing.assert_array_equal(some.hash[some.triplets[:, 1:]], wide.hash[wide.triplets[chosen][:, 1:]])
     np.testing.assert_array_equal(some.triplets[:, 0], wide.triplets[chosen][:, 0])
@@ -63,7 +63,31 @@ def _first_positive(some):
 
 
 def test_records_of_two_sources_are_joined_without_the_second_ones_triplets(columns, wide):
-    both = wide.append(columns.select(np.arange(5)))
+    both = wide.append(columns.select(np.arange(36) < 5))
     assert len(both) == len(wide) + 5
     assert len(both.triplets) == len(wide.triplets)
     np.testing.assert_array_equal(maps_of(both), np.concatenate([maps_of(wide), PARTS.maps[:5]]))
+
+
+def test_records_that_two_sources_share_are_found_by_their_keys(columns, wide):
+    some = columns.select(np.arange(36) % 3 == 0)
+    here, there = wide.shared_with(some)
+    assert len(here) == 12
+    np.testing.assert_array_equal(wide.key[here], some.key[there])
+    assert [len(rows) for rows in some.shared_with(wide.select(np.zeros(len(wide), bool)))] == [0, 0]
+
+
+def test_columns_lie_in_the_folder_that_is_given_without_a_name(columns, tmp_path):
+    again = read_records(columns.files[0].parent, tmp_path)
+    assert again.mode[:].tolist() == columns.mode[:].tolist()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_units_are_groups_and_records_without_one(tmp_path):
+    part = inspected(each=12, groups=3)
+    part.group[part.group == "L1"] = ""
+    some = read_records(cached(map_column(part), tmp_path).stage.path)
+    codes, names = some.group_units()
+    names = np.concatenate([block.astype(str) for block in names])
+    expected = np.where(part.group == "", some.hash.astype(str), part.group)
+    np.testing.assert_array_equal(names[codes], expected)
