@@ -17,6 +17,7 @@ from tasks.config.run import SplitConfig, TripletsConfig
 from tasks.core.errors import UnfitData
 from tasks.core.facts import BankFacts
 from tasks.core.results import Stage
+from tasks.data import columns, records, sampling
 from tasks.data.bank import Bank, load_bank
 from tasks.data.listing import DECIDED_FILE
 from tasks.data.split import PARTS, linked_components
@@ -74,6 +75,23 @@ def test_the_same_input_gives_the_same_bank_and_is_reused(tmp_path, part):
     again = parts.split_stage(table, tmp_path / "a")
     assert again.reused
     assert again.path == first.path
+
+
+@pytest.mark.parametrize("source", ["records", "lots", "triplets"])
+def test_what_is_stored_does_not_depend_on_how_much_is_worked_on_at_once(tmp_path, monkeypatch, source):
+    part = parts.inspected(modes=3, each=24, groups=8 if source == "lots" else 0)
+    if source == "lots":
+        part.group[::5] = ""
+    pairs = parts.pairs_within(part, np.zeros(72, int), 400)
+    table = parts.wide_triplets(part, pairs) if source == "triplets" else parts.map_column(part)
+    whole = parts.split_stage(table, tmp_path / "whole")
+    for module, name, rows in (
+        (columns, "BLOCK_ROWS", 7),
+        (sampling, "BLOCK_TRIPLETS", 11),
+        (records, "BATCH_TEXTS", 5),
+    ):
+        monkeypatch.setattr(module, name, rows)
+    assert parts.split_stage(table, tmp_path / "blocks").facts["files"] == whole.facts["files"]
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,11 @@ def test_large_arrays_are_written_in_blocks_and_mapped(tmp_path):
         "turned": np.arange(6.0).reshape(3, 2).T,
         "none": np.empty((0, 3), np.int32),
         "names": ArrayBlocks(names.dtype, 4, lambda: [names[:1], names[1:]]),
+        "rows": ArrayBlocks(np.dtype(np.int32), 3, lambda: [np.zeros((2, 3), np.int32), np.ones((1, 3))], (3,)),
     }
     save_arrays(tmp_path / "large.npz", arrays)
-    expected = {**arrays, "names": names}
+    expected = {**arrays, "names": names, "rows": np.array([[0] * 3, [0] * 3, [1] * 3], np.int32)}
+    assert all(np.array_equal(arrays[name].array(), expected[name]) for name in ("names", "rows"))
     with np.load(tmp_path / "large.npz", allow_pickle=False) as loaded:
         for read in (dict(loaded), map_arrays(tmp_path / "large.npz")):
             assert read.keys() == expected.keys()

@@ -7,7 +7,7 @@ import pytest
 from support.inspected_parts import cached, inspected, map_column, pairs_within, wide_triplets
 
 from tasks.data import records
-from tasks.data.records import read_records
+from tasks.data.records import KeyIndex, read_records
 
 PARTS = inspected(each=12, groups=3)
 
@@ -75,6 +75,12 @@ def test_records_that_two_sources_share_are_found_by_their_keys(columns, wide):
     assert len(here) == 12
     np.testing.assert_array_equal(wide.key[here], some.key[there])
     assert [len(rows) for rows in some.shared_with(wide.select(np.zeros(len(wide), bool)))] == [0, 0]
+
+
+def test_keys_are_found_where_they_are_and_nowhere_else():
+    keys = np.array([b"c", b"a", b"b"], "S16")
+    assert KeyIndex(keys).find(np.array([b"b", b"x", b"c"], "S16")).tolist() == [2, -1, 0]
+    assert KeyIndex(keys[:0]).find(keys).tolist() == [-1, -1, -1]
 
 
 def test_columns_lie_in_the_folder_that_is_given_without_a_name(columns, tmp_path):

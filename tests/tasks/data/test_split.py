@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.data.split import PARTS, linked_components, split_records, split_units
+from tasks.data.split import PARTS, linked_components, split_coded_units, split_records, split_units
 
 SHARES = (0.65, 0.05, 0.15, 0.15)
 TRAIN, STOP, CALIBRATE, TEST = range(4)
@@ -202,6 +202,13 @@ def test_records_are_split_as_units_of_one(fixed):
         np.testing.assert_array_equal(
             split_records(blocks, modes, SHARES, 7, fixed), split_units(hashes, modes, SHARES, 7, fixed)
         )
+
+
+def test_codes_without_a_record_change_nothing():
+    """As of lots whose records were all left out."""
+    lots, codes = names(30, "lot"), np.repeat(np.arange(1, 30, 2), 4)
+    side = split_coded_units(codes, [lots[:7], lots[7:]], np.arange(60) % 3, SHARES, 5)
+    np.testing.assert_array_equal(side, split_units(lots[codes], np.arange(60) % 3, SHARES, 5))
 
 
 def test_components():
