@@ -21,7 +21,6 @@ from tasks.core.results import Finding, Stage
 from tasks.core.stages import get_or_make_stage
 from tasks.data.bank import Bank, load_bank
 from tasks.data.bank_variants import subsample
-from tasks.data.map_statistics import map_summaries
 from tasks.evaluation.ablation import left_out_mode_summary, permutation_summary, replay_summary
 from tasks.evaluation.cross_fitting import CrossedSets, cross_fitting
 from tasks.evaluation.evaluation_report import BaselineKind, EvaluationReport, HoldoutResult
@@ -199,8 +198,7 @@ def _write_classifier(
     """What a release needs beside the tower: to classify and explain new parts, for drift and for later comparisons."""
     arrays = (classifier.modes, bank.anchors, classifier.prototypes, classifier.good, classifier.fusion)
     ClassifierArrays(*arrays, memory=classifier.encoder.memory).save(draft)
-    modes = np.array(bank.modes, str)[bank.mode]
-    SplitRecords(bank.hash, bank.part, modes, bank.good, map_summaries(bank.maps)).save(draft)
+    SplitRecords.of(bank).save(draft)
     ThresholdSettings(
         distance=classifier.distance.get_config(),
         score=classifier.score_kind,

@@ -122,7 +122,10 @@ class NpzRecord:
 
     def save(self, folder: Path) -> None:
         """Write the file."""
-        arrays = {field.name: np.asanyarray(getattr(self, field.name)) for field in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        arrays = {
+            name: value if isinstance(value, ArrayBlocks) else np.asanyarray(value) for name, value in values.items()
+        }
         save_arrays(folder / self.FILE, arrays)
 
     @classmethod

@@ -24,7 +24,6 @@ from tasks.core.npz import ArrayBlocks, map_arrays, save_arrays
 from tasks.data.split import PARTS
 
 HEX_PAIRS = np.array([f"{byte:02x}" for byte in range(256)], "S2")
-BLOCK_HASHES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -90,14 +89,6 @@ def write_maps(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int])
 def hex_of(keys: np.ndarray) -> np.ndarray:
     """The hashes (n,) S32 of keys (n,) S16, their bytes."""
     return HEX_PAIRS[np.ascontiguousarray(keys).view(np.uint8)].view("S32")
-
-
-def halves_of(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The two halves (n,) uint64 of hashes (n,) S32, which sort as the hashes do."""
-    blocks = (hashes[start : start + BLOCK_HASHES].tobytes() for start in range(0, len(hashes), BLOCK_HASHES))
-    keys = b"".join(bytes.fromhex(block.decode("ascii")) for block in blocks)
-    high, low = np.frombuffer(keys, ">u8").reshape(-1, 2).T.astype(np.uint64)
-    return high, low
 
 
 def evenly_spread(rows: np.ndarray, most: int) -> np.ndarray:

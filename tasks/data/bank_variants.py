@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks.data.bank import Bank, halves_of
-from tasks.data.map_statistics import mode_means
+from tasks.data.bank import Bank
+from tasks.data.map_statistics import mode_means, slices, training_means
 from tasks.data.sampling import triplets_by_part
 from tasks.data.split import FITTED_PARTS, PARTS
 
@@ -21,6 +21,7 @@ MIN_TRAINING_RECORDS = 1000  # of each mode that has them: prototypes are made o
 UNUSED = -1  # the part and the mode of a record that a bank does not use
 NOTEBOOK_SHARE, NOTEBOOK_SEED = 0.05, 42  # of the triplets that the notebook holds out
 READ_PARTS = ("train", "stop")  # of a trial: prototypes from the one, metrics from the other
+BLOCK_ROWS = 1 << 16  # that are looked at together
 RECORD_ARRAYS = ("maps", "mode", "good", "part", "hash", "group")
 
 
@@ -32,15 +33,14 @@ def subsample(bank: Bank, maximum: int) -> Bank:
     """
     if len(bank.hash) <= maximum:
         return bank
-    place = np.ones(len(bank.hash))
-    for part in PARTS:
-        rows = bank.rows(part)
-        place[rows] = _ranks(bank.hash[rows]) / max(len(rows), 1)
-    drawn = place < maximum / len(bank.hash)
+    drawn, share = np.zeros(len(bank.hash), bool), maximum / len(bank.hash)
+    for code in range(len(PARTS)):
+        of_part = bank.part == code
+        count = np.count_nonzero(np.arange(maximum + 1) / max(np.count_nonzero(of_part), 1) < share)
+        drawn[_smallest(bank.hash, of_part, count)] = True
     for code in range(len(bank.modes)):
-        rows = np.flatnonzero((bank.part == 0) & (bank.mode == code))
-        drawn[rows[_ranks(bank.hash[rows]) < MIN_TRAINING_RECORDS]] = True
-    return _select(bank, np.flatnonzero(drawn))
+        drawn[_smallest(bank.hash, (bank.part == 0) & (bank.mode == code), MIN_TRAINING_RECORDS)] = True
+    return _select(bank, drawn)
 
 
 def sampled_share(sample: Bank, bank: Bank) -> dict[str, Any] | None:
@@ -48,25 +48,32 @@ def sampled_share(sample: Bank, bank: Bank) -> dict[str, Any] | None:
     return None if sample is bank else {"records": len(sample.hash), "of": len(bank.hash)}
 
 
-def _ranks(hashes: np.ndarray) -> np.ndarray:
-    """The rank (n,) of each hash among all."""
-    high, low = halves_of(hashes)
-    ranks = np.empty(len(hashes), np.int64)
-    ranks[np.lexsort((low, high))] = np.arange(len(hashes))
-    return ranks
+def _smallest(hashes: np.ndarray, chosen: np.ndarray, count: int) -> np.ndarray:
+    """The rows (at most count,) of the smallest hashes (n,) among those that are `chosen`, (n,) bool."""
+    smallest = np.empty(0, np.int64)
+    for block in slices(len(hashes), BLOCK_ROWS):
+        rows = block.start + np.flatnonzero(chosen[block])
+        if len(smallest) == count:
+            rows = rows[hashes[rows] < hashes[smallest[-1]]]
+        rows = np.concatenate([smallest, rows])
+        smallest = rows[np.argsort(hashes[rows], kind="stable")[:count]]
+    return smallest
 
 
-def _select(bank: Bank, rows: np.ndarray) -> Bank:
-    number = np.full(len(bank.hash), UNUSED, np.int32)
-    number[rows] = np.arange(len(rows), dtype=np.int32)
-    numbered = {
-        part: np.column_stack([triplets[:, :1], number[triplets[:, 1:]]]).astype(np.int32)
-        for part, triplets in bank.triplets.items()
-    }
+def _select(bank: Bank, drawn: np.ndarray) -> Bank:
+    """The bank of the records that are `drawn`, (n,) bool."""
+    rows = np.flatnonzero(drawn)
     arrays = {name: getattr(bank, name)[rows] for name in RECORD_ARRAYS}
     component, ids = (array[rows] if len(array) else array for array in (bank.component, bank.id))
-    complete = {part: triplets[(triplets >= 0).all(axis=1)] for part, triplets in numbered.items()}
-    return replace(bank, **arrays, component=component, id=ids, triplets=complete)
+    triplets = {part: _within(triplets, drawn, rows) for part, triplets in bank.triplets.items()}
+    return replace(bank, **arrays, component=component, id=ids, triplets=triplets)
+
+
+def _within(triplets: np.ndarray, drawn: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The triplets whose records are all `drawn`, by their new numbers: the places in `rows`."""
+    blocks = (triplets[block] for block in slices(len(triplets), BLOCK_ROWS))
+    whole = np.concatenate([triplets[:0], *(block[drawn[block[:, 1:]].all(axis=1)] for block in blocks)])
+    return np.column_stack([whole[:, :1], np.searchsorted(rows, whole[:, 1:])]).astype(np.int32)
 
 
 def without_mode(bank: Bank, mode: str, per_record: int, seed: int) -> Bank:
@@ -103,7 +110,7 @@ def with_parts(bank: Bank, part: np.ndarray, per_record: int, seed: int) -> Bank
     used = (part[pairs] != UNUSED).all(axis=1)
     return replace(
         bank,
-        anchors=mode_means(bank.maps, np.where(part == PARTS.index("train"), mode, UNUSED), len(trained)),
+        anchors=training_means(bank.maps, part, mode, len(trained)),
         mode=mode,
         part=part,
         modes=[bank.modes[code] for code in trained],
@@ -121,7 +128,7 @@ def with_permuted_modes(bank: Bank, number: int, per_record: int, seed: int) -> 
         rows = bank.rows(part)
         permuted = rng.permutation(rows)
         mode[rows], good[rows] = bank.mode[permuted], bank.good[permuted]
-    anchors = mode_means(bank.maps, np.where(bank.part == PARTS.index("train"), mode, UNUSED), len(bank.modes))
+    anchors = training_means(bank.maps, bank.part, mode, len(bank.modes))
     triplets = _triplets(mode, bank.part, np.empty((0, 2), np.int64), per_record, seed)
     return replace(bank, anchors=anchors, mode=mode, good=good, triplets=triplets)
 

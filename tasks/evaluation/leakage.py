@@ -7,19 +7,22 @@ numbers of records that were dropped, which are no longer in the bank, come from
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 
 from tasks.core.json_form import Json
 from tasks.core.sentences import Sentence, join_sentences, sentence
 from tasks.data.bank import Bank, evenly_spread, hex_of
-from tasks.data.map_statistics import MAPS_PER_BLOCK, mode_means
+from tasks.data.bank_variants import BLOCK_ROWS
+from tasks.data.map_statistics import MAPS_PER_BLOCK, slices, training_means
 from tasks.data.split import PARTS
 from tasks.evaluation.leakage_report import LeakageReport, LinkedComponents, NamedGroups, Overlap, Provenance
 from tasks.model.classifier import PrototypeClassifier
+from tasks.registry.record_bank import RecordKeys
 
 SAME_DISTANCE = 1e-5  # relative; sums in another order differ in their last bits
 MAX_NAMED = 10  # groups in more than one part that are named
@@ -39,18 +42,28 @@ def leakage_report(
     sample: the records of the bank that the classifier was fitted to and is evaluated on, or the bank itself. `refit`
     fits the classifier again to a bank, here to one of training records alone. facts: those of the triplets stage.
     """
-    keys, wrong = _hash_again(bank)
-    repeated = _repeated(keys)
+    hashes, wrong = _hash_again(bank)
+    rows, hash_code = RecordKeys(hashes).repeated()
+    records = _parts_of_units(hash_code, bank.part[rows])
+    groups, linked = _groups_of_parts(bank), _parts_of_units(bank.component, bank.part)
     train = training_records_only(sample, bank)
     report = LeakageReport(
         verdict=Sentence(""),
         leaks=(),
         cuts=(),
-        overlaps=tuple(_overlap(bank, keys, repeated, *pair) for pair in combinations(PARTS, 2)),
+        overlaps=tuple(
+            Overlap(
+                (PARTS[a], PARTS[b]),
+                _count(records[a] & records[b]),
+                len(groups[a] & groups[b]),
+                _count(linked[a] & linked[b]),
+            )
+            for a, b in combinations(range(len(PARTS)), 2)
+        ),
         mislabelled_hashes=wrong,
         crossing_triplets=_crossing(bank),
-        groups=_named_groups(bank.group, bank.part, bank.group != ""),
-        components=_components(bank),
+        groups=_named_groups(groups),
+        components=_components(bank, linked),
         anchors=_provenance({"anchors": bank.anchors}, {"anchors": train.anchors}),
         prototypes=_provenance(_points(classifier), _points(refit(train))),
         dropped={name: n for name, n in facts.items() if name.startswith(("dropped_", "test_"))},
@@ -63,64 +76,75 @@ def leakage_report(
 def training_records_only(sample: Bank, bank: Bank) -> Bank:
     """A bank of the sample's training records, with the mean maps of all training records; without triplets."""
     rows = sample.rows("train")
-    anchors = mode_means(bank.maps, np.where(bank.part == PARTS.index("train"), bank.mode, -1), len(bank.modes))
+    anchors = training_means(bank.maps, bank.part, bank.mode, len(bank.modes))
     columns = (getattr(sample, name)[rows] for name in ("mode", "good", "part", "hash", "group"))
     empty = dict.fromkeys(PARTS, np.empty((0, 3), np.int32))
     return Bank(np.asarray(sample.maps[rows]), anchors, *columns, sample.modes, empty)
 
 
 def _hash_again(bank: Bank) -> tuple[np.ndarray, int]:
-    """The hash of each map, (n,) S16, and how many are not the bank's."""
-    keys, wrong = np.empty(len(bank.maps), "S16"), 0
-    for start in range(0, len(keys), MAPS_PER_BLOCK):
-        block = slice(start, start + MAPS_PER_BLOCK)
+    """The hash (n,) S32 of each map, which are the bank's own where all match, and how many do not."""
+    rows, hashes = [np.empty(0, np.int64)], [np.empty(0, "S32")]
+    for block in slices(len(bank.maps), MAPS_PER_BLOCK):
         digests = (hashlib.blake2b(row, digest_size=16).digest() for row in np.asarray(bank.maps[block]))
-        keys[block] = np.frombuffer(b"".join(digests), "S16")
-        wrong += int((hex_of(keys[block]) != bank.hash[block]).sum())
-    return keys, wrong
+        again = hex_of(np.frombuffer(b"".join(digests), "S16"))
+        wrong = np.flatnonzero(again != bank.hash[block])
+        rows.append(block.start + wrong)
+        hashes.append(again[wrong])
+    wrong = np.concatenate(rows)
+    if not len(wrong):
+        return bank.hash, 0
+    of_maps = np.array(bank.hash)
+    of_maps[wrong] = np.concatenate(hashes)
+    return of_maps, len(wrong)
 
 
-def _repeated(keys: np.ndarray) -> np.ndarray:
-    """Whether each key (n,) S16 occurs more than once, (n,) bool."""
-    high, low = keys.view(">u8").reshape(-1, 2).T.astype(np.uint64)
-    order = np.lexsort((low, high))
-    same = (high[order][1:] == high[order][:-1]) & (low[order][1:] == low[order][:-1])
-    repeated = np.zeros(len(keys), bool)
-    repeated[order[1:][same]] = repeated[order[:-1][same]] = True
-    return repeated
+def _parts_of_units(unit: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """In which parts each unit has records, (parts + 1, units) bool; unit, part: (n,) codes of the records.
+
+    The last row is of records that are in no part.
+    """
+    present = np.zeros((len(PARTS) + 1, unit.max(initial=-1) + 1), bool)
+    for block in slices(len(unit), BLOCK_ROWS):
+        present[part[block], unit[block]] = True
+    return present
 
 
-def _overlap(bank: Bank, keys: np.ndarray, repeated: np.ndarray, *parts: str) -> Overlap:
-    sides = [bank.rows(part) for part in parts]
-    groups = [set(bank.group[rows].tolist()) - {""} for rows in sides]
-    linked = [set(bank.component[rows].tolist()) if len(bank.component) else set() for rows in sides]
-    records = len(np.intersect1d(*(keys[rows[repeated[rows]]] for rows in sides)))
-    return Overlap(parts, records, len(groups[0] & groups[1]), len(linked[0] & linked[1]))
+def _groups_of_parts(bank: Bank) -> list[set[str]]:
+    """The names of the groups that have records in each of PARTS."""
+    groups: list[set[str]] = [set() for _ in PARTS]
+    for block in slices(len(bank.group), BLOCK_ROWS):
+        for code, names in enumerate(groups):
+            names.update(bank.group[block][bank.part[block] == code].tolist())
+    return [names - {""} for names in groups]
+
+
+def _count(mask: np.ndarray) -> int:
+    return int(np.count_nonzero(mask))
 
 
 def _crossing(bank: Bank) -> int:
     """Triplets whose records do not all lie in the triplets' own part."""
     return sum(
-        int((bank.part[rows[:, 1:]] != code).any(axis=1).sum()) for code, rows in enumerate(bank.triplets.values())
+        _count((bank.part[triplets[block, 1:]] != code).any(axis=1))
+        for code, triplets in enumerate(bank.triplets.values())
+        for block in slices(len(triplets), BLOCK_ROWS)
     )
 
 
-def _named_groups(names: np.ndarray, part: np.ndarray, named: np.ndarray) -> NamedGroups:
-    pairs = np.unique(np.column_stack([np.unique(names[named], return_inverse=True)[1], part[named]]), axis=0)
-    distinct = np.unique(names[named])
-    split = np.flatnonzero(np.bincount(pairs[:, 0], minlength=len(distinct)) > 1)
-    return NamedGroups(len(distinct), len(split), tuple(str(name) for name in distinct[split[:MAX_NAMED]]))
+def _named_groups(groups: list[set[str]]) -> NamedGroups:
+    parts = Counter(chain.from_iterable(groups))
+    split = sorted(name for name, count in parts.items() if count > 1)
+    return NamedGroups(len(parts), len(split), tuple(split[:MAX_NAMED]))
 
 
-def _components(bank: Bank) -> LinkedComponents | None:
+def _components(bank: Bank, linked: np.ndarray) -> LinkedComponents | None:
     """None for a source that is not wide. A record that nothing links is a component of one, which no split can cut."""
     if not len(bank.component):
         return None
     sizes = np.bincount(bank.component)
-    groups = _named_groups(bank.component, bank.part, np.ones(len(bank.component), bool))
-    return LinkedComponents(
-        groups.count, int(sizes.max()), int(sizes.sum()), int((sizes > 1).sum()), groups.on_two_sides
-    )
+    parts = np.count_nonzero(linked[: len(PARTS)], axis=0)
+    return LinkedComponents(_count(sizes), int(sizes.max()), int(sizes.sum()), _count(sizes > 1), _count(parts > 1))
 
 
 def _points(classifier: PrototypeClassifier) -> dict[str, np.ndarray]:

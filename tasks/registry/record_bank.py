@@ -60,6 +60,16 @@ class RecordKeys:
         rows = [self._find(_keys_of(hashes[start : start + BLOCK_HASHES])) for start in starts]
         return np.concatenate([np.empty(0, np.int64), *rows])
 
+    def repeated(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows (k,) whose hash another row has, too, and the number (k,) of that hash among such hashes."""
+        keys, later = self.keys.view(KEY), [np.empty(0, np.int64)]
+        for start in range(0, len(keys), BLOCK_HASHES):
+            hashes = keys["hash"][start : start + BLOCK_HASHES + 1]
+            later.append(start + 1 + np.flatnonzero(hashes[1:] == hashes[:-1]))
+        again = np.concatenate(later)
+        places = np.union1d(again - 1, again)
+        return keys["row"][places].astype(np.int64), np.cumsum(~np.isin(places, again)) - 1
+
     def _find(self, hashes: np.ndarray) -> np.ndarray:
         rows = np.full(len(hashes), -1)
         if len(self):

@@ -24,6 +24,7 @@ README.md         the model card; tower.svg is its picture, which releases of ea
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,9 @@ import numpy as np
 
 from tasks.core.errors import NothingToCalibrate
 from tasks.core.files import write_json
-from tasks.core.npz import NpzRecord, map_arrays
+from tasks.core.npz import ArrayBlocks, NpzRecord, map_arrays
+from tasks.data.bank import Bank
+from tasks.data.map_statistics import MAP_SUMMARIES, MAPS_PER_BLOCK, map_summaries, slices
 from tasks.data.split import PARTS
 from tasks.model.distances import Prototype
 from tasks.model.fused_score import P_VALUES, RANKS, Fusion
@@ -212,9 +215,23 @@ class SplitRecords(NpzRecord):
     FILE = SPLIT_FILE
     hash: np.ndarray
     part: np.ndarray
-    mode: np.ndarray
+    mode: np.ndarray | ArrayBlocks
     good: np.ndarray
-    summary: np.ndarray
+    summary: np.ndarray | ArrayBlocks
+
+    @classmethod
+    def of(cls, bank: Bank) -> SplitRecords:
+        """The records of a bank, to be saved: modes and summaries are blocks."""
+        names, count = np.array(bank.modes, str), len(bank.hash)
+
+        def modes() -> Iterator[np.ndarray]:
+            return (names[bank.mode[block]] for block in slices(count, MAPS_PER_BLOCK))
+
+        def summaries() -> Iterator[np.ndarray]:
+            return (map_summaries(bank.maps[block]) for block in slices(count, MAPS_PER_BLOCK))
+
+        summary = ArrayBlocks(np.dtype(np.float32), count, summaries, (len(MAP_SUMMARIES),))
+        return cls(bank.hash, bank.part, ArrayBlocks(names.dtype, count, modes), bank.good, summary)
 
     @classmethod
     def load(cls, folder: Path) -> SplitRecords:

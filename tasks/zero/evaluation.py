@@ -15,7 +15,6 @@ from tasks.config.run import RunConfig
 from tasks.core.files import write_json
 from tasks.core.json_form import Json
 from tasks.data.bank import Bank
-from tasks.data.map_statistics import map_summaries
 from tasks.evaluation.evaluation_report import HoldoutMetrics, HoldoutResult
 from tasks.evaluation.holdout import EvaluationInputs, collect_scores, fpr_by_group
 from tasks.evaluation.intervals import share_interval
@@ -131,8 +130,7 @@ def _write_classifier(draft: Path, model: GoodPartsModel, records: EmbeddedBank,
     ClassifierArrays(classifier.modes, bank.anchors, classifier.prototypes, classifier.good, classifier.fusion).save(
         draft
     )
-    modes = np.array(bank.modes, str)[bank.mode]
-    SplitRecords(bank.hash, bank.part, modes, bank.good, map_summaries(bank.maps)).save(draft)
+    SplitRecords.of(bank).save(draft)
     ThresholdSettings(
         distance=classifier.distance.get_config(),
         score=classifier.score_kind,
