@@ -115,12 +115,16 @@ def weighted_tpr(score: np.ndarray, positive: np.ndarray, weights: np.ndarray, a
     Equal scores are called alike: only the last of them can be a cut.
     """
     order = np.argsort(-score, kind="stable")
-    last = np.append(np.diff(score[order]) != 0, True)
-    hit, miss = (np.cumsum(weights[:, order] * which[order], axis=1) for which in (positive, ~positive))
-    hits, misses = hit[:, -1:], miss[:, -1:]
-    with np.errstate(invalid="ignore"):  # 0 / 0 where a draw lacks one kind: NaN, as stated
-        fits = (miss[:, last] <= at * misses) * hit[:, last] / hits
-    return np.where(misses[:, 0] > 0, fits.max(axis=1), np.nan)
+    cuts = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
+    negative, values = ~positive[order], np.full(len(weights), np.nan)
+    for i, record_weights in enumerate(weights):
+        drawn = record_weights[order]
+        called, miss = np.cumsum(drawn), np.cumsum(drawn * negative)
+        hits, misses = called[-1] - miss[-1], miss[-1]
+        if hits > 0 and misses > 0:
+            fit = np.searchsorted(cuts, np.searchsorted(miss, at * misses, "right"))  # how many cuts have that FPR
+            values[i] = (called - miss)[cuts[fit - 1]] / hits if fit else 0.0
+    return values
 
 
 def weighted_share(weights: np.ndarray, hit: np.ndarray) -> np.ndarray:
@@ -135,13 +139,17 @@ def weighted_auroc(score: np.ndarray, positive: np.ndarray, weights: np.ndarray,
     each: how many scores in a row share a weight, such as the pairs of one record.
     """
     _, level = np.unique(score, return_inverse=True)
-    count = level.max() + 1
-    values = np.empty(len(weights))
+    order = np.argsort(level, kind="stable")
+    record, negative, values = order // each, ~positive[order], np.full(len(weights), np.nan)
+    starts = np.flatnonzero(np.diff(level[order], prepend=-1))
     for i, record_weights in enumerate(weights):
-        weight = np.repeat(record_weights, each)
-        hit = np.bincount(level, weight * positive, count)
-        miss = np.bincount(level, weight * ~positive, count)
+        drawn = record_weights[record]
+        miss = drawn * negative
+        hit = drawn - miss
+        if len(starts) < len(order):
+            hit, miss = np.add.reduceat(hit, starts), np.add.reduceat(miss, starts)
         below = np.cumsum(miss) - miss
         both = hit.sum() * miss.sum()
-        values[i] = (hit * (below + miss / 2)).sum() / both if both else np.nan
+        if both:
+            values[i] = (hit * (below + miss / 2)).sum() / both
     return values
