@@ -59,8 +59,9 @@ def log_prefect(level: str | None, default: str) -> None:
 
 
 def silence() -> None:
-    """Drop warnings, those of TensorFlow's own log, and what it writes while it is imported."""
+    """Drop warnings, those of TensorFlow's own log and what it writes while it is imported, and gcsfs' log."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # an evaluation with five towers "retraces"
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # a traceback for what it then raises
     quieten_tensorflow()

@@ -27,6 +27,12 @@ def test_tensorflow_is_imported_in_silence_unless_it_is_wanted():
     assert "oneDNN" in stderr_of("set_defaults('0'); import tensorflow", TF_ENABLE_ONEDNN_OPTS="1")
 
 
+def test_a_store_that_is_not_reached_writes_no_traceback_of_its_own():
+    failing = "import logging; logging.getLogger('gcsfs').error('out of retries')"
+    assert stderr_of(f"silence(); {failing}") == ""
+    assert "out of retries" in stderr_of(failing)
+
+
 @pytest.fixture(autouse=True)
 def restored_environment(monkeypatch):
     """The settings of this process as they were before the test."""
