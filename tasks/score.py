@@ -31,7 +31,7 @@ from tasks.scoring.batch import ScoredRecord
 from tasks.scoring.examples import ExampleCollector
 from tasks.scoring.flips import FLIPS_SCHEMA, FlipCollector, Flips
 from tasks.scoring.judging import open_parts, score_batches
-from tasks.scoring.table import VERDICTS_SCHEMA, VerdictWriter, Write, file_metadata
+from tasks.scoring.table import VERDICTS_SCHEMA, RowGroups, VerdictWriter, Write, file_metadata
 from tasks.scoring.traces import keep_trace
 
 
@@ -155,7 +155,9 @@ def _collect(
 
         def table(name: str, schema: pa.Schema) -> Write:
             writer = pq.ParquetWriter(draft / name, schema.with_metadata(metadata))
-            return files.enter_context(writer).write_batch
+            groups = RowGroups(files.enter_context(writer))
+            files.callback(groups.flush)
+            return groups.write
 
         def csv_table(name: str, schema: pa.Schema) -> Write:
             file = files.enter_context((draft / name).open("wb"))

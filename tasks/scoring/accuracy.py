@@ -119,11 +119,8 @@ class LabelledMetrics:
             return None, None
         counts = _binned(scores, defect)
         value = float(_auroc_of(*(kind[None] for kind in counts))[0])
-        rng = np.random.default_rng(42)
-        draws = [rng.multinomial(int(kind.sum()), kind / kind.sum(), BOOTSTRAP_DRAWS) for kind in counts]
-        blocks = zip(*(np.array_split(kind, BOOTSTRAP_BLOCKS) for kind in draws), strict=True)
         tail = (1 - confidence) / 2
-        low, high = np.quantile(np.concatenate([_auroc_of(*block) for block in blocks]), [tail, 1 - tail])
+        low, high = np.quantile(_drawn_aurocs(*counts), [tail, 1 - tail])
         return value, (float(low), float(high))
 
 
@@ -157,6 +154,17 @@ def _edges(scores: np.ndarray) -> np.ndarray:
     if len(edges) <= MAX_BINS:
         return np.array(edges)
     return np.unique(scores[((len(scores) - 1) * np.linspace(0, 1, MAX_BINS)).astype(np.int64)])
+
+
+def _drawn_aurocs(good: np.ndarray, defect: np.ndarray) -> np.ndarray:
+    """The AUROC (draws,) of resamples of both kinds' counts (bins,)."""
+    rng = np.random.default_rng(42)
+    draws = rng.multinomial(int(good.sum()), good / good.sum(), BOOTSTRAP_DRAWS)
+    defect_share = defect / defect.sum()
+    blocks = np.array_split(draws, BOOTSTRAP_BLOCKS)
+    return np.concatenate(
+        [_auroc_of(block, rng.multinomial(int(defect.sum()), defect_share, len(block))) for block in blocks]
+    )
 
 
 def _auroc_of(good: np.ndarray, defect: np.ndarray) -> np.ndarray:

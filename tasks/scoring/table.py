@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tasks.core.files import file_digest
 from tasks.core.results import PinnedSource
@@ -19,7 +20,31 @@ from tasks.scoring.batch import ScoredBatch
 from tasks.scoring.verdict_columns import DIGEST_DIGITS, PREDICTIONS, PREDICTIONS_SCHEMA, VERDICTS_SCHEMA
 from tasks.scoring.verdicts import VERDICTS
 
-Write = Callable[[pa.RecordBatch], None]  # such as a ParquetWriter's write_batch
+GROUP_ROWS = 1 << 16  # of a row group of a file of verdicts
+Write = Callable[[pa.RecordBatch], None]  # such as RowGroups' write
+
+
+class RowGroups:
+    """Writes batches to a Parquet file in row groups of about GROUP_ROWS rows.
+
+    What a file knows of its row groups is in memory until it is closed: of small groups, more than the rows at hand.
+    """
+
+    def __init__(self, writer: pq.ParquetWriter) -> None:
+        self.writer = writer
+        self.waiting: list[pa.RecordBatch] = []
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add a batch."""
+        self.waiting.append(batch)
+        if sum(map(len, self.waiting)) >= GROUP_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits; to be called before the file is closed."""
+        if self.waiting:
+            self.writer.write_table(pa.Table.from_batches(self.waiting))
+            self.waiting = []
 
 
 class VerdictWriter:

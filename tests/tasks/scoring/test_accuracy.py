@@ -13,6 +13,7 @@ from support.scored_parts import predictions
 
 from tasks.data.decode import DecodedBlock
 from tasks.registry.release_files import SplitRecords
+from tasks.scoring import accuracy
 from tasks.scoring.accuracy import MAX_BINS, MAX_LABELS, MAX_UNKNOWN_MODES, LabelledMetrics, proportion
 from tasks.scoring.batch import ScoredBatch
 
@@ -130,7 +131,7 @@ def test_the_auroc_is_scikit_learns_also_where_scores_are_binned(metrics, count)
 
 
 @pytest.mark.parametrize("count", [200, 3 * MAX_BINS])
-def test_the_auroc_is_that_of_bins_by_numpys_quantiles_whatever_the_batches(metrics, tmp_path, count):
+def test_the_auroc_is_that_of_bins_by_numpys_quantiles_whatever_the_batches(metrics, tmp_path, monkeypatch, count):
     rng = np.random.default_rng(count)
     defect = rng.random(count) < 0.3
     score = (rng.normal(size=count) + defect).astype(np.float32)
@@ -139,6 +140,7 @@ def test_the_auroc_is_that_of_bins_by_numpys_quantiles_whatever_the_batches(metr
     metrics.update(batch(["good"] * count, label, score=score))
     whole = metrics.result()
     assert whole.good_auroc == pytest.approx(roc_auc_score(defect, np.searchsorted(edges, score, "right")), abs=1e-12)
+    monkeypatch.setattr(accuracy, "BOOTSTRAP_BLOCKS", 7)
     by_batches = empty_metrics(tmp_path)
     for start in range(0, count, 70):
         rows = slice(start, start + 70)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from support.scored_parts import decoded, scored_batches
 
 from tasks.core.files import file_digest
 from tasks.core.results import PinnedSource
-from tasks.scoring.table import VERDICTS_SCHEMA, VerdictWriter, file_metadata
+from tasks.scoring import table as table_module
+from tasks.scoring.table import VERDICTS_SCHEMA, RowGroups, VerdictWriter, file_metadata
 from tasks.scoring.verdicts import predict
 
 COLUMNS = ["row", "mode", "distance", "score", "verdict", "margin", "beta", "sqrt_ve"]  # of the first version
@@ -40,3 +42,17 @@ def test_metadata_name_releases_source_and_revision(small_release):
     unread = ["t.csv.bak (no table by its name)"]
     assert json.loads(file_metadata(source, small_release, None, unread)["kensa"]) == {**origin, "not_read": unread}
     assert json.loads(file_metadata(source, small_release, small_release)["kensa"]) == {**origin, "against": "v1"}
+
+
+def test_batches_are_joined_to_row_groups_which_hold_every_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_module, "GROUP_ROWS", 100)
+    rows = pa.record_batch({"row": list(range(210))})
+    with pq.ParquetWriter(tmp_path / "rows.parquet", rows.schema) as writer:
+        groups = RowGroups(writer)
+        for start in range(0, 210, 30):
+            groups.write(rows.slice(start, 30))
+        groups.flush()
+        groups.flush()
+    metadata = pq.read_metadata(tmp_path / "rows.parquet")
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [120, 90]
+    assert pq.read_table(tmp_path / "rows.parquet").equals(pa.Table.from_batches([rows]))
