@@ -29,6 +29,7 @@ from tasks.core.own_code import keep_own_code
 from tasks.core.results import Epoch, Stage
 from tasks.core.stages import get_or_make_stage, verified_manifest
 from tasks.data.bank import Bank, evenly_spread, load_bank
+from tasks.data.columns import on_disk, row_blocks
 from tasks.model.batches import Augmentation, BalancedBatches, TripletBatches
 from tasks.model.device_maps import DeviceMaps
 from tasks.model.devices import distribute_over, resident_map_bytes
@@ -61,7 +62,7 @@ def train(triplets: Stage, config: RunConfig, report: ReportEpoch | None = None)
 
     def make(draft: Path) -> dict[str, Any]:
         keep_own_code((config.tower.kind, config.fit.distance), draft)  # first: a user may edit it meanwhile
-        tower, log, best = fit(load_bank(triplets.path), config, report, state)
+        tower, log, best = fit(load_bank(triplets.path), config, report, state, draft)
         tower.save(draft / "model.keras")
         write_json(draft / "history.json", {"best_epoch": best, "epochs": [asdict(line) for line in log]})
         return {"weights": weights_digest(tower), "parameters": tower.count_params(), "best_epoch": best}
@@ -83,24 +84,28 @@ def _write_untrained(triplets: Stage, config: RunConfig, draft: Path) -> dict[st
         reset_number_format()
         tower = keras.saving.load_model(Path(config.zero.parent) / "model.keras", compile=False)
     else:
-        tower = raw_map_tower((config.data.rows, config.data.cols), _scaling_maps(load_bank(triplets.path)))
+        tower = raw_map_tower((config.data.rows, config.data.cols), _scaling_maps(load_bank(triplets.path), draft))
     tower.save(draft / "model.keras")
     write_json(draft / "history.json", {"best_epoch": 0, "epochs": []})
     return {"weights": weights_digest(tower), "parameters": tower.count_params(), "best_epoch": 0}
 
 
 def fit(
-    bank: Bank, config: RunConfig, report: ReportEpoch | None = None, state: Path | None = None
+    bank: Bank,
+    config: RunConfig,
+    report: ReportEpoch | None = None,
+    state: Path | None = None,
+    folder: Path | None = None,
 ) -> tuple[keras.Model, list[Epoch], int]:
     """Train a new tower; returns it with the weights that are kept, the log, and their epoch (from 1).
 
-    The training is saved to the file `state` after every epoch, and resumed from it where it exists.
-    `config` must be resolved. Raises BadSetting for more devices than there are.
+    The training is saved to the file `state` after every epoch, and resumed from it where it exists. Row numbers are in
+    files without a name in `folder`. `config` must be resolved. Raises BadSetting for more devices than there are.
     """
     with collect_on_exit(), distribute_over(config.fit.devices):
-        model, batches, validation = prepare_training(bank, config)
+        model, batches, validation = prepare_training(bank, config, folder)
         validation_batches = validation.epoch(0) if validation else None
-        monitor = TrainingMonitor(Validation(bank, config), config, len(batches), report, state)
+        monitor = TrainingMonitor(Validation(bank, config, folder), config, len(batches), report, state)
         monitor.restore(model)
         while not monitor.finished():
             training = model.run_epoch(batches.epoch(len(monitor.log)), training=True, report=monitor.end_block)
@@ -111,13 +116,13 @@ def fit(
 
 
 def prepare_training(
-    bank: Bank, config: RunConfig
+    bank: Bank, config: RunConfig, folder: Path | None = None
 ) -> tuple[TripletModel, TripletBatches, TripletBatches] | tuple[BalancedModel, BalancedBatches, None]:
     """A compiled model around a new tower, its batches, and offline triplets to validate by; the seed decides all."""
     size = config.data.rows, config.data.cols
-    tower = build_tower(config.tower, size, _scaling_maps(bank), config.fit.noise, config.seed)
+    tower = build_tower(config.tower, size, _scaling_maps(bank, folder), config.fit.noise, config.seed)
     prepare = _prepare_balanced if config.fit.batches == "records" else _prepare_triplets
-    model, batches, validation = prepare(tower, bank, config)
+    model, batches, validation = prepare(tower, bank, config, folder)
     steps = len(batches)
     model.compile(optimizer=_adam(config.fit, steps), jit_compile=jit(config, steps))
     model.build_once(batches.epoch(0))
@@ -125,7 +130,7 @@ def prepare_training(
 
 
 def _prepare_triplets(
-    tower: keras.Model, bank: Bank, config: RunConfig
+    tower: keras.Model, bank: Bank, config: RunConfig, folder: Path | None
 ) -> tuple[TripletModel, TripletBatches, TripletBatches]:
     """Training on triplets that were made before."""
     settings = config.fit
@@ -136,18 +141,20 @@ def _prepare_triplets(
     return model, batches, TripletBatches(_numbered_triplets(bank, "stop"), settings.batch, seed=None)
 
 
-def _prepare_balanced(tower: keras.Model, bank: Bank, config: RunConfig) -> tuple[BalancedModel, BalancedBatches, None]:
+def _prepare_balanced(
+    tower: keras.Model, bank: Bank, config: RunConfig, folder: Path | None
+) -> tuple[BalancedModel, BalancedBatches, None]:
     """Training on records, P modes × K of them at a time."""
-    settings, used = config.fit, bank.rows("train")
-    mode, good = bank.mode[used], np.flatnonzero(bank.good[used])
-    rows = [np.flatnonzero(mode == code) for code in np.unique(mode)]
+    settings, used = config.fit, bank.rows_on_disk(("train",), folder)
+    good = on_disk((np.flatnonzero(bank.good[used[b]]) + b.start for b in row_blocks(len(used))), np.int32, folder)
+    rows = [places for places in bank.places_by_mode(used, folder) if len(places)]
     modes = min(settings.modes_per_batch, len(rows))
     batch = (modes, max(settings.records_per_mode, settings.batch // modes))  # few modes: more records of each
     steps = steps_per_epoch(settings, sum(map(len, rows)), math.prod(batch))
     maps = DeviceMaps(bank.anchors[:0], bank.maps, used, (0, 2), math.prod(batch), steps, resident_map_bytes())
     copies = min(map(len, rows)) < batch[1]
     model = BalancedModel(tower, maps, (config.data.rows, config.data.cols), settings, batch, copies)
-    overlay = settings.overlay if fit_scaling(_scaling_maps(bank), "auto").sparse else 0.0
+    overlay = settings.overlay if fit_scaling(_scaling_maps(bank, folder), "auto").sparse else 0.0
     batches = BalancedBatches(rows, batch, steps, config.seed, Augmentation(settings.shift, overlay, good))
     return model, batches, None
 
@@ -188,9 +195,9 @@ def _numbered_triplets(bank: Bank, part: str) -> np.ndarray:
     return np.column_stack([triplets[:, 0], number[triplets[:, 1:]]]).astype(np.int32)
 
 
-def _scaling_maps(bank: Bank) -> np.ndarray:
+def _scaling_maps(bank: Bank, folder: Path | None) -> np.ndarray:
     """The training records from which the scaling is learnt, evenly spread over all."""
-    return bank.maps[evenly_spread(bank.rows("train"), SCALING_SAMPLE)]
+    return bank.maps[evenly_spread(bank.rows_on_disk(("train",), folder), SCALING_SAMPLE)]
 
 
 def main(words: list[str] | None = None) -> int:

@@ -13,7 +13,7 @@ numpy and the standard library alone, so that a training box needs neither Prefe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from tasks.core.files import link_or_copy
 from tasks.core.npz import ArrayBlocks, map_arrays, save_arrays
+from tasks.data.columns import on_disk, row_blocks, sort_by_code
 from tasks.data.split import PARTS
 
 HEX_PAIRS = np.array([f"{byte:02x}" for byte in range(256)], "S2")
@@ -52,6 +53,25 @@ class Bank:
     def rows(self, part: str) -> np.ndarray:
         """The row numbers of the records of a part."""
         return np.flatnonzero(self.part == PARTS.index(part))
+
+    def rows_on_disk(self, parts: Sequence[str], folder: Path | None = None) -> np.ndarray:
+        """The row numbers (k,) int32 of the records of parts, one part after the other, in a file in `folder`."""
+        blocks = (
+            np.flatnonzero(self.part[rows] == PARTS.index(part)) + rows.start
+            for part in parts
+            for rows in row_blocks(len(self.part))
+        )
+        return on_disk(blocks, np.int32, folder)
+
+    def places_by_mode(self, rows: np.ndarray, folder: Path | None = None) -> list[np.ndarray]:
+        """Where among `rows` (k,) the records of each mode are: int32, ascending, in a file in `folder`."""
+
+        def places() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            return ((np.arange(block.start, block.stop), self.mode[rows[block]]) for block in row_blocks(len(rows)))
+
+        none = np.zeros(len(self.modes), np.int64)
+        sizes = sum((np.bincount(mode, minlength=len(none)) for _, mode in places()), none)
+        return np.split(sort_by_code(places(), sizes, np.int32, folder), np.cumsum(sizes)[:-1])
 
     def save(self, folder: Path, maps: Path | None = None) -> None:
         """Write the three files; `maps` is an existing file of the same maps, which is linked instead of written."""

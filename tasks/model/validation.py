@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,19 +41,21 @@ class Validation:
     """The validation records, evenly spread where they are many, and what the prototypes of the modes are made of.
 
     Like the prototypes of a release, they are the embedded mean maps, or come from embeddings of training records.
+    Row numbers are in files in `folder`.
     """
 
-    def __init__(self, bank: Bank, config: RunConfig) -> None:
+    def __init__(self, bank: Bank, config: RunConfig, folder: Path | None = None) -> None:
         self.distance, self.margin = trained_distance(config.fit), config.fit.margin
-        train, stop = bank.rows("train"), bank.rows("stop")
-        self.modes = np.unique(bank.mode[train])
+        train, stop = (bank.rows_on_disk((part,), folder) for part in ("train", "stop"))
+        of_modes = bank.places_by_mode(train, folder)
+        self.modes = np.flatnonzero([len(places) for places in of_modes])
         rows = evenly_spread(stop[np.isin(bank.mode[stop], self.modes)], MAX_RECORDS)
         self.maps, self.mode = np.array(bank.maps[rows]), bank.mode[rows]
         if config.fit.prototype == "mean-map":
             self.points, self.points_mode = bank.anchors[self.modes], self.modes
         else:
             each = max(1, MAX_RECORDS // len(self.modes))
-            rows = np.concatenate([evenly_spread(train[bank.mode[train] == code], each) for code in self.modes])
+            rows = np.concatenate([train[evenly_spread(of_modes[code], each)] for code in self.modes])
             self.points, self.points_mode = np.array(bank.maps[rows]), bank.mode[rows]
 
     def measure(self, tower: Any) -> ValidationMetrics:

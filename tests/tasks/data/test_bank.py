@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.inspected_parts import banked, inspected
 
-from tasks.data import bank
+from tasks.data import bank, columns
 from tasks.data.bank import evenly_spread, load_bank, write_maps
 from tasks.data.split import PARTS
 
@@ -61,6 +61,19 @@ def test_maps_are_written_block_by_block(tmp_path):
 def test_rows_of_a_part_are_those_of_its_records(saved):
     assert sorted(row for part in PARTS for row in saved.rows(part)) == list(range(60))
     assert (saved.part[saved.rows("calibrate")] == PARTS.index("calibrate")).all()
+
+
+@pytest.mark.parametrize("rows_at_once", [3, 1 << 16])
+def test_rows_on_disk_are_those_in_memory(saved, tmp_path, monkeypatch, rows_at_once):
+    monkeypatch.setattr(columns, "BLOCK_ROWS", rows_at_once)
+    rows = saved.rows_on_disk(("stop", "train"), tmp_path)
+    assert rows.tolist() == [*saved.rows("stop"), *saved.rows("train")]
+    places = saved.places_by_mode(rows, tmp_path)
+    assert [mode.tolist() for mode in places] == [
+        np.flatnonzero(saved.mode[rows] == code).tolist() for code in range(len(saved.modes))
+    ]
+    assert [len(mode) for mode in saved.places_by_mode(rows[:0])] == [0] * len(saved.modes)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("count", "most"), [(0, 5), (4, 5), (5, 5), (6, 5), (1001, 500)])

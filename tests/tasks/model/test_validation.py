@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from support import inspected_parts as parts
 
 from tasks.config.model import TrainingConfig
 from tasks.config.run import RunConfig
+from tasks.data.bank import Bank
 from tasks.evaluation.metrics import pair_metrics
 from tasks.model.classifier import fit_prototypes
 from tasks.model.distances import trained_distance
@@ -28,16 +27,20 @@ def identity(maps, training):
 
 
 def small_bank(train, stop):
-    """A bank-like object of one-valued maps, by mode."""
+    """A bank of one-valued maps, by mode."""
     maps = [value for part in (train, stop) for values in part for value in values]
     mode = [code for part in (train, stop) for code, values in enumerate(part) for _ in values]
-    sizes = [sum(map(len, part)) for part in (train, stop)]
-    part = np.repeat([0, 1], sizes)
-    return SimpleNamespace(
+    none = np.full(len(mode), "")
+    return Bank(
         maps=np.array(maps, np.float32)[:, None],
-        mode=np.array(mode),
         anchors=np.array([[np.mean(values)] for values in train], np.float32),
-        rows=lambda name: np.flatnonzero(part == ("train", "stop").index(name)),
+        mode=np.array(mode),
+        good=np.array(mode) == 0,
+        part=np.repeat([0, 1], [sum(map(len, part)) for part in (train, stop)]),
+        hash=none.astype("S32"),
+        group=none,
+        modes=["0", "1"],
+        triplets={},
     )
 
 
