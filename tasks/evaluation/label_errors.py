@@ -120,9 +120,9 @@ def illustrate_label_issues(
     issues: LabelIssues, classifier: PrototypeClassifier, records: EmbeddedBank, size: tuple[int, int], most: int
 ) -> list[Misclassification]:
     """The first issues beside their nearest training records, of their own mode and of the nearer one."""
-    every = ScoredRecords(classifier, records.bank, np.arange(len(records.bank.maps)), records.all())
-    train = score_part(classifier, records, "train")
+    rows, train = issues.rows[:most], score_part(classifier, records, "train")
+    shown = ScoredRecords(classifier, records.bank, rows, records.at(rows))
     return [
-        illustrate(every.take(np.array([row])), train, other, (float(own), float(nearest)), size)
-        for row, other, own, nearest in zip(issues.rows[:most], issues.other, issues.own, issues.nearest, strict=False)
+        illustrate(shown.take(np.array([i])), train, other, (float(own), float(nearest)), size)
+        for i, other, own, nearest in zip(range(len(rows)), issues.other, issues.own, issues.nearest, strict=False)
     ]

@@ -68,15 +68,20 @@ def retrieval_metrics(
     queries = np.unique(np.linspace(0, len(mode) - 1, min(most, len(mode))).astype(int))
     hits, precisions = [], []
     for block in np.array_split(queries, -(-len(queries) // 256)):
-        distances = between(block)
-        distances[np.arange(len(block)), block] = np.inf
-        relevant = mode[np.argsort(distances, axis=1, kind="stable")] == mode[block][:, None]
-        for row, count in zip(relevant, (mode[:, None] == mode[block]).sum(axis=0) - 1, strict=True):
+        for query, distances in zip(block, between(block), strict=True):
+            distances[query] = np.inf
+            count = np.count_nonzero(mode == mode[query]) - 1
             if count:
-                first = row[:count]
-                hits.append(row[0])
+                first = mode[_nearest(distances, count)] == mode[query]
+                hits.append(first[0])
                 precisions.append((np.cumsum(first) / np.arange(1, count + 1) * first).sum() / count)
     return {"recall_at_1": float(np.mean(hits)), "map_at_r": float(np.mean(precisions))} if hits else {}
+
+
+def _nearest(distances: np.ndarray, count: int) -> np.ndarray:
+    """The `count` smallest of distances (n,), the smallest first; of equal ones the first."""
+    near = np.flatnonzero(distances <= np.partition(distances, count - 1)[count - 1])
+    return near[np.argsort(distances[near], kind="stable")[:count]]
 
 
 def per_mode_metrics(

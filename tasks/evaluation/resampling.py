@@ -73,14 +73,13 @@ class Resampling:
         k: the draws of records, or the number of groups. With `rows`, n is the number of those records.
         """
         _, unit = np.unique(self.units, return_inverse=True)
-        count = unit.max() + 1
-        if self.kind == "group":
-            resampled = np.arange(count)[:, None] != unit
-        else:
-            rng = np.random.default_rng(self.seed)
-            resampled = rng.multinomial(count, np.full(count, 1 / count), size=self.draws)[:, unit]
-        weights = np.concatenate([np.ones((1, len(unit))), resampled])
-        return weights if self.rows is None else weights[:, self.rows]
+        count, by_groups = unit.max() + 1, self.kind == "group"
+        unit = unit if self.rows is None else unit[self.rows]
+        weights, share = np.ones((1 + (count if by_groups else self.draws), len(unit))), np.full(count, 1 / count)
+        rng = np.random.default_rng(self.seed)
+        for i, resample in enumerate(weights[1:]):
+            resample[:] = unit != i if by_groups else rng.multinomial(count, share)[unit]
+        return weights
 
     def among(self, rows: np.ndarray) -> Resampling:
         """The same resamples, seen on the records of a mask (n,) only."""

@@ -142,7 +142,9 @@ def _squares(x: Any, anchors: Any) -> np.ndarray:
     x, anchors = np.asarray(x, np.float64), np.asarray(anchors, np.float64)
     centre = anchors.mean(axis=0)
     x, anchors = x - centre, anchors - centre
-    return np.square(x).sum(axis=1)[:, None] + np.square(anchors).sum(axis=1) - 2 * (x @ anchors.T)
+    blocks = (x[i : i + ROWS_PER_BLOCK] for i in range(0, len(x), ROWS_PER_BLOCK))
+    lengths = np.concatenate([np.empty(0), *(np.square(block).sum(axis=1) for block in blocks)])
+    return lengths[:, None] + np.square(anchors).sum(axis=1) - 2 * (x @ anchors.T)
 
 
 def distance(name: str, folder: Path | None = None, **options: Any) -> Distance:

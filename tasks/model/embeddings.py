@@ -117,4 +117,9 @@ class EmbeddedBank:
 
     def all(self) -> Embedded:
         """Every record, in the order of a bank in which each has a part."""
-        return self.of_parts(PARTS).take(np.argsort(np.concatenate([self.bank.rows(name) for name in PARTS])))
+        return self.at(np.arange(len(self.bank.part)))
+
+    def at(self, rows: np.ndarray) -> Embedded:
+        """The records at `rows` (k,) of a bank in which each has a part."""
+        place = np.argsort(np.concatenate([self.bank.rows(name) for name in PARTS]))
+        return self.of_parts(PARTS).take(place[rows])
