@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from tasks.data.bank import Bank
-from tasks.data.map_statistics import mode_means, slices, training_means
+from tasks.data.columns import row_blocks
+from tasks.data.map_statistics import mode_means, training_means
 from tasks.data.sampling import triplets_by_part
 from tasks.data.split import FITTED_PARTS, PARTS
 
@@ -21,7 +22,6 @@ MIN_TRAINING_RECORDS = 1000  # of each mode that has them: prototypes are made o
 UNUSED = -1  # the part and the mode of a record that a bank does not use
 NOTEBOOK_SHARE, NOTEBOOK_SEED = 0.05, 42  # of the triplets that the notebook holds out
 READ_PARTS = ("train", "stop")  # of a trial: prototypes from the one, metrics from the other
-BLOCK_ROWS = 1 << 16  # that are looked at together
 RECORD_ARRAYS = ("maps", "mode", "good", "part", "hash", "group")
 
 
@@ -51,7 +51,7 @@ def sampled_share(sample: Bank, bank: Bank) -> dict[str, Any] | None:
 def _smallest(hashes: np.ndarray, chosen: np.ndarray, count: int) -> np.ndarray:
     """The rows (at most count,) of the smallest hashes (n,) among those that are `chosen`, (n,) bool."""
     smallest = np.empty(0, np.int64)
-    for block in slices(len(hashes), BLOCK_ROWS):
+    for block in row_blocks(len(hashes)):
         rows = block.start + np.flatnonzero(chosen[block])
         if len(smallest) == count:
             rows = rows[hashes[rows] < hashes[smallest[-1]]]
@@ -71,7 +71,7 @@ def _select(bank: Bank, drawn: np.ndarray) -> Bank:
 
 def _within(triplets: np.ndarray, drawn: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The triplets whose records are all `drawn`, by their new numbers: the places in `rows`."""
-    blocks = (triplets[block] for block in slices(len(triplets), BLOCK_ROWS))
+    blocks = (triplets[block] for block in row_blocks(len(triplets)))
     whole = np.concatenate([triplets[:0], *(block[drawn[block[:, 1:]].all(axis=1)] for block in blocks)])
     return np.column_stack([whole[:, :1], np.searchsorted(rows, whole[:, 1:])]).astype(np.int32)
 

@@ -10,15 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tasks.data.columns import row_blocks
 from tasks.data.split import PARTS
 
 MAPS_PER_BLOCK = 4096
 MAP_SUMMARIES = ("mean", "deviation", "peak")  # of a map's values, in their unit
-
-
-def slices(count: int, size: int) -> Iterator[slice]:
-    """Consecutive slices of `size` rows, the last one of fewer, that cover `count` rows."""
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
 class ModeMeans:
@@ -55,7 +51,7 @@ def mode_means(maps: np.ndarray, mode: np.ndarray, modes: int) -> np.ndarray:
     mode: (n,) codes; a negative code leaves a record out.
     """
     means = ModeMeans(modes, maps.shape[1])
-    for block in slices(len(maps), MAPS_PER_BLOCK):
+    for block in row_blocks(len(maps), MAPS_PER_BLOCK):
         means.update(np.asarray(maps[block]), mode[block])
     return means.result()
 
@@ -63,7 +59,7 @@ def mode_means(maps: np.ndarray, mode: np.ndarray, modes: int) -> np.ndarray:
 def training_means(maps: np.ndarray, part: np.ndarray, mode: np.ndarray, modes: int) -> np.ndarray:
     """The mean map of each mode's training records, as `mode_means`; part: (n,) indices into PARTS."""
     means, train = ModeMeans(modes, maps.shape[1]), PARTS.index("train")
-    for block in slices(len(maps), MAPS_PER_BLOCK):
+    for block in row_blocks(len(maps), MAPS_PER_BLOCK):
         means.update(np.asarray(maps[block]), np.where(part[block] == train, mode[block], -1))
     return means.result()
 
@@ -111,7 +107,7 @@ class RunningMoments:
 def map_summaries(maps: np.ndarray) -> np.ndarray:
     """Mean, standard deviation and largest value of each of maps (n, values), memory-mapped or not: (n, 3) float32."""
     summaries = np.empty((len(maps), len(MAP_SUMMARIES)), np.float32)
-    for block in slices(len(maps), MAPS_PER_BLOCK):
+    for block in row_blocks(len(maps), MAPS_PER_BLOCK):
         values = np.asarray(maps[block])
         summaries[block] = np.stack([values.mean(axis=1), values.std(axis=1), values.max(axis=1)], axis=1)
     return summaries

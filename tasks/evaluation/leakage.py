@@ -17,8 +17,8 @@ import numpy as np
 from tasks.core.json_form import Json
 from tasks.core.sentences import Sentence, join_sentences, sentence
 from tasks.data.bank import Bank, evenly_spread, hex_of
-from tasks.data.bank_variants import BLOCK_ROWS
-from tasks.data.map_statistics import MAPS_PER_BLOCK, slices, training_means
+from tasks.data.columns import row_blocks
+from tasks.data.map_statistics import MAPS_PER_BLOCK, training_means
 from tasks.data.split import PARTS
 from tasks.evaluation.leakage_report import LeakageReport, LinkedComponents, NamedGroups, Overlap, Provenance
 from tasks.model.classifier import PrototypeClassifier
@@ -85,7 +85,7 @@ def training_records_only(sample: Bank, bank: Bank) -> Bank:
 def _hash_again(bank: Bank) -> tuple[np.ndarray, int]:
     """The hash (n,) S32 of each map, which are the bank's own where all match, and how many do not."""
     rows, hashes = [np.empty(0, np.int64)], [np.empty(0, "S32")]
-    for block in slices(len(bank.maps), MAPS_PER_BLOCK):
+    for block in row_blocks(len(bank.maps), MAPS_PER_BLOCK):
         digests = (hashlib.blake2b(row, digest_size=16).digest() for row in np.asarray(bank.maps[block]))
         again = hex_of(np.frombuffer(b"".join(digests), "S16"))
         wrong = np.flatnonzero(again != bank.hash[block])
@@ -105,7 +105,7 @@ def _parts_of_units(unit: np.ndarray, part: np.ndarray) -> np.ndarray:
     The last row is of records that are in no part.
     """
     present = np.zeros((len(PARTS) + 1, unit.max(initial=-1) + 1), bool)
-    for block in slices(len(unit), BLOCK_ROWS):
+    for block in row_blocks(len(unit)):
         present[part[block], unit[block]] = True
     return present
 
@@ -113,7 +113,7 @@ def _parts_of_units(unit: np.ndarray, part: np.ndarray) -> np.ndarray:
 def _groups_of_parts(bank: Bank) -> list[set[str]]:
     """The names of the groups that have records in each of PARTS."""
     groups: list[set[str]] = [set() for _ in PARTS]
-    for block in slices(len(bank.group), BLOCK_ROWS):
+    for block in row_blocks(len(bank.group)):
         for code, names in enumerate(groups):
             names.update(bank.group[block][bank.part[block] == code].tolist())
     return [names - {""} for names in groups]
@@ -128,7 +128,7 @@ def _crossing(bank: Bank) -> int:
     return sum(
         _count((bank.part[triplets[block, 1:]] != code).any(axis=1))
         for code, triplets in enumerate(bank.triplets.values())
-        for block in slices(len(triplets), BLOCK_ROWS)
+        for block in row_blocks(len(triplets))
     )
 
 
@@ -183,7 +183,7 @@ def _near_copies(bank: Bank) -> Json:
     nearest neighbour among the others. The hash of a record that was read in another precision is another.
     """
     train, test = (
-        evenly_spread(bank.rows(part), most)
+        evenly_spread(bank.rows_on_disk((part,)), most)
         for part, most in (("train", MAX_NEIGHBOURS), ("test", MAX_NEIGHBOUR_QUERIES))
     )
     maps = np.asarray(bank.maps[train], np.float64)

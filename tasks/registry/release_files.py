@@ -36,7 +36,8 @@ from tasks.core.errors import NothingToCalibrate
 from tasks.core.files import write_json
 from tasks.core.npz import ArrayBlocks, NpzRecord, map_arrays
 from tasks.data.bank import Bank
-from tasks.data.map_statistics import MAP_SUMMARIES, MAPS_PER_BLOCK, map_summaries, slices
+from tasks.data.columns import row_blocks
+from tasks.data.map_statistics import MAP_SUMMARIES, MAPS_PER_BLOCK, map_summaries
 from tasks.data.split import PARTS
 from tasks.model.distances import Prototype
 from tasks.model.fused_score import P_VALUES, RANKS, Fusion
@@ -225,10 +226,10 @@ class SplitRecords(NpzRecord):
         names, count = np.array(bank.modes, str), len(bank.hash)
 
         def modes() -> Iterator[np.ndarray]:
-            return (names[bank.mode[block]] for block in slices(count, MAPS_PER_BLOCK))
+            return (names[bank.mode[block]] for block in row_blocks(count, MAPS_PER_BLOCK))
 
         def summaries() -> Iterator[np.ndarray]:
-            return (map_summaries(bank.maps[block]) for block in slices(count, MAPS_PER_BLOCK))
+            return (map_summaries(bank.maps[block]) for block in row_blocks(count, MAPS_PER_BLOCK))
 
         summary = ArrayBlocks(np.dtype(np.float32), count, summaries, (len(MAP_SUMMARIES),))
         return cls(bank.hash, bank.part, ArrayBlocks(names.dtype, count, modes), bank.good, summary)
