@@ -29,7 +29,7 @@ from tasks.core.own_code import keep_own_code
 from tasks.core.results import Epoch, Stage
 from tasks.core.stages import get_or_make_stage, verified_manifest
 from tasks.data.bank import Bank, evenly_spread, load_bank
-from tasks.data.columns import on_disk, row_blocks
+from tasks.data.columns import on_disk, row_blocks, zeros_on_disk
 from tasks.model.batches import Augmentation, BalancedBatches, TripletBatches
 from tasks.model.device_maps import DeviceMaps
 from tasks.model.devices import distribute_over, resident_map_bytes
@@ -133,12 +133,13 @@ def _prepare_triplets(
     tower: keras.Model, bank: Bank, config: RunConfig, folder: Path | None
 ) -> tuple[TripletModel, TripletBatches, TripletBatches]:
     """Training on triplets that were made before."""
-    settings = config.fit
-    batches = TripletBatches(_numbered_triplets(bank, "train"), settings.batch, config.seed)
+    settings, used = config.fit, bank.rows_on_disk(("train", "stop"), folder)  # all that training may see
+    train, stop = (_numbered_triplets(bank, part, used, folder) for part in ("train", "stop"))
+    batches = TripletBatches(train, settings.batch, config.seed, folder)
     resident = resident_map_bytes()
-    maps = DeviceMaps(bank.anchors, bank.maps, _fitted_rows(bank), (0, 1, 2), settings.batch, len(batches), resident)
+    maps = DeviceMaps(bank.anchors, bank.maps, used, (0, 1, 2), settings.batch, len(batches), resident)
     model = TripletModel(tower, maps, trained_distance(settings), settings.margin)
-    return model, batches, TripletBatches(_numbered_triplets(bank, "stop"), settings.batch, seed=None)
+    return model, batches, TripletBatches(stop, settings.batch, None, folder)
 
 
 def _prepare_balanced(
@@ -181,18 +182,13 @@ def _adam(settings: TrainingConfig, steps: int) -> Adam:
     return Adam(keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps * settings.epochs))
 
 
-def _fitted_rows(bank: Bank) -> np.ndarray:
-    """The records of train and stop: all that training may see."""
-    return np.concatenate([bank.rows("train"), bank.rows("stop")])
-
-
-def _numbered_triplets(bank: Bank, part: str) -> np.ndarray:
-    """A part's triplets as rows of the anchors and then of `_fitted_rows`, (t, 3) int32."""
-    used = _fitted_rows(bank)
-    number = np.zeros(len(bank.maps), np.int32)
-    number[used] = np.arange(len(used)) + len(bank.anchors)
-    triplets = bank.triplets[part]
-    return np.column_stack([triplets[:, 0], number[triplets[:, 1:]]]).astype(np.int32)
+def _numbered_triplets(bank: Bank, part: str, used: np.ndarray, folder: Path | None) -> np.ndarray:
+    """A part's triplets as rows of the anchors and then of the rows `used`, (t, 3) int32."""
+    triplets, number = bank.triplets[part], zeros_on_disk(len(bank.part), np.int32, folder)
+    for rows in row_blocks(len(used)):
+        number[used[rows]] = np.arange(rows.start, rows.stop) + len(bank.anchors)
+    blocks = (np.column_stack([triplets[rows, 0], number[triplets[rows, 1:]]]) for rows in row_blocks(len(triplets)))
+    return on_disk(blocks, np.int32, folder).reshape(-1, 3)
 
 
 def _scaling_maps(bank: Bank, folder: Path | None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Arrays as .npz files: dataclasses whose fields are arrays, and files larger than memory; arrays sorted on disk."""
+"""Arrays as .npz files: dataclasses whose fields are arrays, and files larger than memory; arrays changed on disk."""
 
 from __future__ import annotations
 
@@ -89,16 +89,16 @@ def _member(content: mmap.mmap, info: zipfile.ZipInfo) -> np.ndarray:
 
 
 class ScratchArray:
-    """Elements of one type that are appended block by block to a nameless file, and sorted there.
+    """Elements of one type that are appended block by block to a nameless file, and changed or sorted there.
 
-    It lies in the folder of temporary files (`TMPDIR`); its pages are the page cache's, and not the process's. Raises
-    UnusableFolder for what the disk refuses.
+    It lies in `folder`, or in that of temporary files (`TMPDIR`); its pages are the page cache's, and not the
+    process's. Raises UnusableFolder for what the disk refuses.
     """
 
-    def __init__(self, dtype: np.dtype | str) -> None:
-        self.dtype, self.folder = np.dtype(dtype), Path(tempfile.gettempdir())
+    def __init__(self, dtype: np.typing.DTypeLike, folder: Path | None = None) -> None:
+        self.dtype, self.folder = np.dtype(dtype), folder or Path(tempfile.gettempdir())
         with translate_disk_errors(self.folder):
-            self.file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115, closed below
+            self.file = tempfile.TemporaryFile(buffering=0, dir=self.folder)  # noqa: SIM115, closed below
         weakref.finalize(self, self.file.close)  # what is mapped stays
 
     def append(self, values: np.ndarray) -> None:
@@ -106,11 +106,15 @@ class ScratchArray:
         with translate_disk_errors(self.folder):
             np.asarray(values, self.dtype).tofile(self.file)
 
-    def sort(self) -> np.ndarray:
-        """All elements so far, ascending, (n,); mapped from the file."""
+    def array(self) -> np.ndarray:
+        """All elements so far, (n,), mapped from the file; they may be changed."""
         if not self.file.tell():
             return np.empty(0, self.dtype)  # an empty file cannot be mapped
-        values = np.asarray(np.memmap(self.file, self.dtype, "r+"))
+        return np.asarray(np.memmap(self.file, self.dtype, "r+"))
+
+    def sort(self) -> np.ndarray:
+        """All elements so far, ascending, (n,), mapped from the file."""
+        values = self.array()
         values.sort()
         return values
 

@@ -5,13 +5,13 @@ numpy and the standard library alone.
 
 from __future__ import annotations
 
-import mmap
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from tasks.core.npz import ScratchArray
 
 BLOCK_ROWS = 1 << 16
 
@@ -26,14 +26,17 @@ def on_disk(blocks: Iterable[np.ndarray], dtype: np.typing.DTypeLike, folder: Pa
     """The blocks (rows,) one after another as one array (n,), which may be changed, of a file without a name.
 
     Its pages are the system's, which can write them to the disk of `folder` when memory is short; the file is gone with
-    the array. Raises OSError where the disk is full.
+    the array. Raises UnusableFolder where the disk is full.
     """
-    with tempfile.TemporaryFile(dir=folder) as file:
-        for block in blocks:
-            file.write(np.ascontiguousarray(block, dtype))
-        file.flush()
-        size = file.tell()
-        return np.frombuffer(mmap.mmap(file.fileno(), size), dtype) if size else np.empty(0, dtype)
+    scratch = ScratchArray(dtype, folder)
+    for block in blocks:
+        scratch.append(block)
+    return scratch.array()
+
+
+def zeros_on_disk(count: int, dtype: np.typing.DTypeLike, folder: Path | None = None) -> np.ndarray:
+    """An array (count,) of zeros, as `on_disk` makes it."""
+    return on_disk((np.zeros(rows.stop - rows.start, dtype) for rows in row_blocks(count)), dtype, folder)
 
 
 def take(table: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -79,8 +82,7 @@ def sort_by_code(
 
     sizes: (kinds,) how many values each code has.
     """
-    zeros = (np.zeros(rows.stop - rows.start, dtype) for rows in row_blocks(int(sizes.sum())))
-    result, place = on_disk(zeros, dtype, folder), np.cumsum(sizes) - sizes
+    result, place = zeros_on_disk(int(sizes.sum()), dtype, folder), np.cumsum(sizes) - sizes
     for values, codes in blocks:
         counts = np.bincount(codes, minlength=len(sizes))
         offset = np.repeat(place - (np.cumsum(counts) - counts), counts)

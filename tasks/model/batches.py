@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
+
+from tasks.data.columns import on_disk, row_blocks
 
 
 @dataclass(frozen=True)
@@ -72,22 +76,31 @@ def _distinct(order: np.ndarray, start: int, count: int) -> np.ndarray:
 
 
 class TripletBatches:
-    """Rows of triplets in batches, in an order that depends on seed and epoch alone; in place without a seed."""
+    """Rows of triplets in batches, in an order that depends on seed and epoch alone; in place without a seed.
 
-    def __init__(self, triplets: np.ndarray, size: int, seed: int | None) -> None:
-        self.triplets, self.size, self.seed = triplets, size, seed
+    An epoch's rows are in files in `folder`.
+    """
+
+    def __init__(self, triplets: np.ndarray, size: int, seed: int | None, folder: Path | None = None) -> None:
+        self.triplets, self.size, self.seed, self.folder = triplets, size, seed, folder
 
     def __len__(self) -> int:
         return math.ceil(len(self.triplets) / self.size)
 
     def epoch(self, number: int) -> EpochBatches:
         """Every triplet once, in the order of that epoch, counted from 0; the last batch is filled up with weight 0."""
-        rows = len(self.triplets)
-        order = np.arange(rows) if self.seed is None else np.random.default_rng([self.seed, number]).permutation(rows)
-        missing = len(self) * self.size - rows
-        drawn = np.pad(self.triplets[order], [(0, missing), (0, 0)])
-        weights = (np.arange(len(drawn)) < rows).astype(np.float32)
-        return EpochBatches(drawn.reshape(len(self), self.size, 3), weights.reshape(len(self), self.size))
+        rows, shape = len(self.triplets), (len(self), self.size)
+        missing = math.prod(shape) - rows
+        blocks = [*row_blocks(rows)]
+        order = on_disk((np.arange(block.start, block.stop) for block in blocks), np.int64, self.folder)
+        if self.seed is not None:
+            np.random.default_rng([self.seed, number]).shuffle(order)
+        drawn = chain((self.triplets[order[block]] for block in blocks), [np.zeros((missing, 3))])
+        weights = chain((np.ones(block.stop - block.start) for block in blocks), [np.zeros(missing)])
+        return EpochBatches(
+            on_disk(drawn, self.triplets.dtype, self.folder).reshape(*shape, 3),
+            on_disk(weights, np.float32, self.folder).reshape(shape),
+        )
 
 
 @dataclass(frozen=True)

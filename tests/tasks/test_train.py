@@ -24,6 +24,7 @@ from tasks.config.model import TowerConfig, TrainingConfig
 from tasks.config.run import RunConfig
 from tasks.core.errors import TrainingCollapsed, TrainingDiverged
 from tasks.core.results import Epoch, Stage
+from tasks.data import columns
 from tasks.data.bank import Bank, load_bank
 from tasks.evaluation.metrics import pair_metrics
 from tasks.model.batches import EpochBatches, TripletBatches
@@ -107,6 +108,17 @@ def test_every_triplet_once_an_epoch_in_an_order_of_seed_and_epoch():
     assert sorted(order(first, 1)) == sorted(before)
     assert order(first, 1) != before
     assert order(TripletBatches(triplets, 4, None), 1) == sorted(before)
+
+
+@pytest.mark.parametrize("rows_at_once", [3, 1 << 16])
+def test_an_epochs_order_is_numpys_permutation_whatever_is_drawn_at_once(monkeypatch, rows_at_once):
+    """As Kensa's first trainings drew it: their weights are made again bit by bit."""
+    monkeypatch.setattr(columns, "BLOCK_ROWS", rows_at_once)
+    triplets = np.arange(30, dtype=np.int32).reshape(10, 3)
+    drawn = TripletBatches(triplets, 4, 5).epoch(2)
+    expected = triplets[np.random.default_rng([5, 2]).permutation(10)]
+    np.testing.assert_array_equal(drawn.rows.reshape(-1, 3), np.concatenate([expected, np.zeros((2, 3), np.int32)]))
+    assert (drawn.rows.dtype, drawn.weights.dtype) == (np.int32, np.float32)
 
 
 def test_blocks_have_one_shape_and_hold_every_batch():

@@ -19,6 +19,7 @@ from tasks.data.columns import (
     select_on_disk,
     sort_by_code,
     take,
+    zeros_on_disk,
 )
 
 CODES = np.random.default_rng(0).integers(0, 5, 40).astype(np.int32)
@@ -52,6 +53,8 @@ def test_what_is_on_disk_can_be_changed_and_leaves_no_file(tmp_path):
     assert (column[::2] == -1).all()
     assert list(tmp_path.iterdir()) == []
     assert on_disk([], np.int8).tolist() == []
+    zeros = zeros_on_disk(9, np.float32, tmp_path)
+    assert (zeros.dtype, zeros.tolist()) == (np.float32, [0.0] * 9)
 
 
 def anonymous_bytes() -> int:
