@@ -5,7 +5,7 @@ numpy and the standard library alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,6 +100,12 @@ class Texts:
 
     names: np.ndarray
     codes: np.ndarray
+
+    @classmethod
+    def of(cls, blocks: Callable[[], Iterable[np.ndarray]], folder: Path | None = None) -> Texts:
+        """The column whose texts come in blocks (rows,) str, which are read twice."""
+        names = np.array(sorted({text for block in blocks() for text in np.unique(block).tolist()}), str)
+        return cls(names, on_disk((np.searchsorted(names, block) for block in blocks()), np.int32, folder))
 
     def __len__(self) -> int:
         """How many records there are."""

@@ -6,11 +6,13 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import ks_2samp
 from support.inspected_parts import banked, inspected
 from support.releases import manifest
 
-from tasks.changes import changes
+from tasks.changes import changes, ks_p_value, sorted_median
 from tasks.core.results import Stage
+from tasks.data import columns
 from tasks.data.map_statistics import map_summaries
 from tasks.registry.release_files import SplitRecords
 from tasks.registry.releases import Release
@@ -94,6 +96,18 @@ def test_one_mode_that_drifted_is_found_and_the_others_are_not(bank_of, champion
     stored = json.loads(json.dumps(result.as_json(), allow_nan=False))
     assert set(stored) == {"against", "revision", "added", "removed", "relabelled", "modes", "drift"}
     assert set(stored["drift"][0]) == {"mode", "of", "p", "then", "now"}
+
+
+@pytest.mark.parametrize("sizes", [(40, 60), (10_001, 30), (300, 12_345)])
+def test_p_and_medians_are_those_of_scipy_and_numpy(sizes, monkeypatch):
+    monkeypatch.setattr(columns, "BLOCK_ROWS", 1000)
+    rng = np.random.default_rng(0)
+    then, now = (
+        np.sort(rng.normal(shift, 1, size).round(1).astype(np.float32))
+        for shift, size in zip((0, 0.1), sizes, strict=True)
+    )
+    assert ks_p_value(then, now) == ks_2samp(then, now).pvalue
+    assert [sorted_median(side) for side in (then, now)] == [float(np.median(side)) for side in (then, now)]
 
 
 def test_noise_is_called_drift_no_more_often_than_promised(bank_of, champion):

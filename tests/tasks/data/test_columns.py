@@ -32,8 +32,8 @@ def _block_rows(request, monkeypatch):
 
 
 def texts(*values: str) -> Texts:
-    names, codes = np.unique(np.array(values, str), return_inverse=True)
-    return Texts(names, codes.astype(np.int32))
+    column = np.array(values, str)
+    return Texts.of(lambda: (column[rows] for rows in row_blocks(len(column))))
 
 
 def pairs(first: np.ndarray, second: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
