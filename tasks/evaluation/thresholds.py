@@ -184,11 +184,11 @@ def _bootstrap_interval(rule: Rule, score: np.ndarray, positive: np.ndarray, res
     rng, unit = np.random.default_rng(resampling.seed), resampling.units
     order = np.argsort(unit, kind="stable")
     starts = np.searchsorted(unit[order], np.unique(unit))
-    ends = np.append(starts[1:], len(unit))
-    values = [np.nan]
+    sizes, values = np.diff(starts, append=len(unit)), [np.nan]
     for _ in range(resampling.draws):
         chosen = rng.integers(0, len(starts), len(starts))
-        rows = np.concatenate([order[starts[i] : ends[i]] for i in chosen])
+        count = sizes[chosen]
+        rows = order[np.arange(count.sum()) + np.repeat(starts[chosen] - (np.cumsum(count) - count), count)]
         if positive[rows].all() or not positive[rows].any():
             continue
         try:

@@ -11,7 +11,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from tasks.config.run import RunConfig
 from tasks.data.bank import Bank
@@ -22,7 +21,6 @@ from tasks.evaluation.resampling import Resampling, effective_units
 from tasks.promotion.paired_rates import AnomalyScores, adjusted_p_values, error_differences, fall_p_value
 
 PAIR_METRICS = ("auroc", "average_precision")
-BLOCK_VALUES = 1 << 20  # draws × levels at once: 8 MB an array
 
 
 def required_draws(least: int, confidence: float) -> int:
@@ -212,27 +210,29 @@ def _effective(distances: np.ndarray, mode: np.ndarray) -> tuple[np.ndarray, np.
 def weighted_pairs(distances: np.ndarray, mode: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Verification AUROC and average precision (draws, 2) under each row of record `weights` (draws, n)."""
     own, others = _effective(distances, mode)
-    _, level = np.unique(np.concatenate([own, others.ravel()]), return_inverse=True)
-    near, far, levels = level[: len(own)], level[len(own) :], int(level.max()) + 1
-    at_own = _counts(np.arange(len(own)), near, (len(own), levels))
-    at_others = _counts(np.repeat(np.arange(len(own)), others.shape[1]), far, (len(own), levels))
-    blocks = np.array_split(weights, len(weights) * levels // BLOCK_VALUES + 1)
-    return np.concatenate([_pairs_of_draws(block @ at_own, block @ at_others) for block in blocks])
+    levels, level = np.unique(own, return_inverse=True)
+    near, far = np.argsort(level, kind="stable"), np.argsort(others, axis=None)
+    starts, record = np.flatnonzero(np.diff(level[near], prepend=-1)), far // others.shape[1]
+    nearer, as_near = (np.searchsorted(others.ravel()[far], levels, side) for side in ("left", "right"))
+    values = np.empty((len(weights), 2))
+    for i, drawn in enumerate(weights):
+        hits, misses = np.add.reduceat(drawn[near], starts), np.append(0.0, np.cumsum(drawn[record]))
+        values[i] = _pairs_of_draw(hits, misses[nearer], misses[as_near], misses[-1])
+    return values
 
 
-def _counts(records: np.ndarray, levels: np.ndarray, shape: tuple[int, int]) -> csr_array:
-    """How many distances each record has at each level."""
-    return csr_array((np.ones(len(records)), (records, levels)), shape)
+def _pairs_of_draw(
+    hits: np.ndarray, nearer: np.ndarray, as_near: np.ndarray, all_misses: np.floating
+) -> tuple[np.floating, np.floating]:
+    """The two metrics from the weight of own distances at each of their levels (levels,), and of others up to there.
 
-
-def _pairs_of_draws(hits: np.ndarray, misses: np.ndarray) -> np.ndarray:
-    """The two metrics (draws, 2) from the weight of own and of other distances at each level (draws, levels)."""
-    true_positives, false_positives = np.cumsum(hits, axis=1), np.cumsum(misses, axis=1)
-    beyond = false_positives[:, -1:] - false_positives + misses / 2
-    precision = true_positives / np.maximum(true_positives + false_positives, 1e-12)
-    all_hits, all_misses = true_positives[:, -1], false_positives[:, -1]
-    auroc = (hits * beyond).sum(axis=1) / (all_hits * all_misses)
-    return np.stack([auroc, (hits * precision).sum(axis=1) / all_hits], axis=1)
+    nearer, as_near: of others below each level, and of those that are not above it.
+    """
+    true_positives = np.cumsum(hits)
+    beyond = all_misses - (nearer + as_near) / 2
+    precision = true_positives / np.maximum(true_positives + as_near, 1e-12)
+    auroc = (hits * beyond).sum() / (true_positives[-1] * all_misses)
+    return auroc, np.cumsum(hits * precision)[-1] / true_positives[-1]
 
 
 def _macro(won: np.ndarray, mode: np.ndarray, weights: np.ndarray) -> np.ndarray:
