@@ -182,13 +182,14 @@ def _interval_over_units(
 
 def _bootstrap_interval(rule: Rule, score: np.ndarray, positive: np.ndarray, resampling: Resampling) -> Interval | None:
     rng, unit = np.random.default_rng(resampling.seed), resampling.units
-    order = np.argsort(unit, kind="stable")
+    order, by_score = np.argsort(unit, kind="stable"), np.argsort(score, kind="stable")
     starts = np.searchsorted(unit[order], np.unique(unit))
-    sizes, values = np.diff(starts, append=len(unit)), [np.nan]
+    sizes, rank, values = np.diff(starts, append=len(unit)), np.argsort(by_score)[order], [np.nan]
     for _ in range(resampling.draws):
         chosen = rng.integers(0, len(starts), len(starts))
         count = sizes[chosen]
-        rows = order[np.arange(count.sum()) + np.repeat(starts[chosen] - (np.cumsum(count) - count), count)]
+        drawn = np.arange(count.sum()) + np.repeat(starts[chosen] - (np.cumsum(count) - count), count)
+        rows = by_score[np.sort(rank[drawn])]  # a rule sorts them again, which takes less time now
         if positive[rows].all() or not positive[rows].any():
             continue
         try:
