@@ -19,7 +19,6 @@ from tasks.core.authorship import system_user
 from tasks.core.errors import DamagedRelease
 from tasks.core.files import digest_of, ensure_writable, replace_durably
 from tasks.core.inspection import Proportion
-from tasks.core.json_form import Json
 from tasks.core.results import PinnedSource
 from tasks.core.stages import scratch_folder
 from tasks.core.text import one_line
@@ -70,7 +69,7 @@ class ShadowCollector:
 
     def __init__(self, champion: LoadedRelease, challenger: LoadedRelease) -> None:
         self.champion, self.challenger = champion, challenger
-        self.rows: list[pa.Table] = []
+        self.rows = SCHEMA.empty_table()
 
     def update(self, batch: ScoredBatch) -> None:
         """Add a batch."""
@@ -86,11 +85,13 @@ class ShadowCollector:
             "champion": batch.predictions.verdict.astype(object),
             "challenger": batch.others[self.challenger.version].verdict.astype(object),
         }
-        self.rows.append(pa.table(columns, SCHEMA))
+        self.rows = pa.concat_tables([self.rows, pa.table(columns, SCHEMA)])  # which copies nothing
+        if len(self.rows) > 2 * MAX_RECORDS:
+            self.rows = newest(self.rows)
 
     def result(self) -> pa.Table:
-        """The rows of all batches."""
-        return pa.concat_tables(self.rows) if self.rows else SCHEMA.empty_table()
+        """The rows of all batches, or the newest of them: as many as are kept."""
+        return self.rows
 
 
 def shadow_path(artifacts: Path, champion: Release, challenger: Release) -> Path:
@@ -105,21 +106,29 @@ def merge(path: Path, new: pa.Table, labels: Mapping[str, str]) -> pa.Table:
     labels: `good` or `defect` by record, as people decided; they replace those of a source, and a label of before
     stays where the new row has none. Raises DamagedRelease where the file is not as it was written.
     """
-    rows: dict[str, Json] = {row["record"]: row for row in _read(path).to_pylist()}
-    for row in new.to_pylist():
-        before = rows.pop(row["record"], None)
-        if before is not None and row["label"] is None:
-            row["label"] = before["label"]
-        rows[row["record"]] = row
-    for record, label in labels.items():
-        if record in rows:
-            rows[record]["label"] = label
-    table = pa.Table.from_pylist(list(rows.values())[-MAX_RECORDS:], SCHEMA)
+    table = newest(pa.concat_tables([_read(path), new]))
+    pairs = zip(table["record"].to_pylist(), table["label"].to_pylist(), strict=True)
+    table = _with_labels(table, pa.array([labels.get(record, label) for record, label in pairs], pa.string()))
     ensure_writable(path.parent)
     with scratch_folder(path.parent, "table") as draft:
         pq.write_table(table, draft / path.name)
         replace_durably(draft / path.name, path)
     return table
+
+
+def newest(table: pa.Table) -> pa.Table:
+    """The last row of each record, of the MAX_RECORDS newest; a label of an earlier row stays where it has none."""
+    code = table["record"].combine_chunks().dictionary_encode().indices.to_numpy()
+    place, labelled = np.arange(len(table)), np.flatnonzero(table["label"].is_valid())
+    last, last_labelled = np.full((2, code.max(initial=-1) + 1), -1)
+    last[code], last_labelled[code[labelled]] = place, labelled  # of several places, the last one stays
+    kept = np.argsort(last)[-MAX_RECORDS:]
+    label = table["label"].take(pa.array(last_labelled[kept], mask=last_labelled[kept] < 0))
+    return _with_labels(table.take(last[kept]), label).combine_chunks()
+
+
+def _with_labels(table: pa.Table, label: pa.Array) -> pa.Table:
+    return table.set_column(SCHEMA.names.index("label"), SCHEMA.field("label"), label)
 
 
 def _read(path: Path) -> pa.Table:

@@ -13,6 +13,7 @@ from support.scored_parts import scored_batches
 
 from tasks.core.errors import DamagedRelease
 from tasks.core.results import PinnedSource
+from tasks.promotion import shadow
 from tasks.promotion.shadow import (
     SCHEMA,
     ShadowCollector,
@@ -168,3 +169,26 @@ def test_the_journal_has_one_entry_for_a_source(table, plain_release, strict):
     assert first.facts["champion"] == "v1"
     other = replace(source, revision="456")
     assert shadow_entry(summary, plain_release.release, challenger, other).key != first.key
+
+
+def rows_of(*pairs):
+    """Rows of records with labels."""
+    return pa.Table.from_pylist([{"record": record, "label": label} for record, label in pairs], SCHEMA)
+
+
+def test_the_newest_rows_are_kept_with_the_labels_of_earlier_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(shadow, "MAX_RECORDS", 3)
+    path = tmp_path / "shadow" / "pair.parquet"
+    merge(path, rows_of(("a", "good"), ("b", None), ("c", "defect"), ("a", None), ("c", "good")), {"b": "defect"})
+    table = merge(path, rows_of(("d", None), ("b", None)), {"d": "good", "e": "good"})
+    kept = list(zip(table["record"].to_pylist(), table["label"].to_pylist(), strict=True))
+    assert kept == [("c", "good"), ("d", "good"), ("b", "defect")]
+
+
+def test_a_long_source_leaves_its_newest_rows(table, plain_release, strict, records, monkeypatch):
+    monkeypatch.setattr(shadow, "MAX_RECORDS", 50)
+    collector = ShadowCollector(plain_release, strict)
+    for batch in scored_batches(plain_release, records, 32, strict):
+        collector.update(batch)
+    assert len(collector.result()) <= 100
+    assert collector.result().slice(len(collector.result()) - 50).equals(table.slice(70))
