@@ -14,6 +14,7 @@ from tasks.core.results import DownloadedSource
 from tasks.core.text import one_line
 from tasks.data.split import place_of_unit
 from tasks.registry.loading import LoadedRelease
+from tasks.registry.record_bank import RecordKeys
 from tasks.registry.release_files import LABELS_FILE, SplitRecords
 from tasks.scoring.batch import ScoredBatch, ScoredRecord
 from tasks.scoring.judging import open_parts, score_batches
@@ -109,7 +110,7 @@ class _Collector:
 
     def __post_init__(self) -> None:
         split = SplitRecords.load_if_stored(self.release.path)
-        self.known = frozenset() if split is None else frozenset(key.decode() for key in split.hash.tolist())
+        self.known = RecordKeys(np.empty(0, "S32") if split is None else split.hash)
         self.kept = {kind: [] for kind in KINDS}
 
     def update(self, batch: ScoredBatch) -> None:
@@ -135,9 +136,11 @@ class _Collector:
     ) -> None:
         """Of the wanted parts the `most` of lowest rank, each once; of random ones as many as any share asks for."""
         rows, most = np.flatnonzero(wanted), self.most * (MOST_RANDOM if kind == RANDOM else 1)
-        for i in rows[np.argsort(rank[rows], kind="stable")][:most]:
+        rows = rows[np.argsort(rank[rows], kind="stable")][:most]
+        new = self.known.find(np.array([keys[i] for i in rows], "S32")) < 0
+        for i, is_new in zip(rows, new.tolist(), strict=True):
             other = None if theirs is None else str(theirs[i])
-            item = ReviewItem(keys[i], batch.record(i), kind, keys[i] not in self.known, other)
+            item = ReviewItem(keys[i], batch.record(i), kind, is_new, other)
             self.kept[kind].append((float(rank[i]), item))
         best = {item.key: (place, item) for place, item in reversed(self.kept[kind])}
         self.kept[kind] = sorted(best.values(), key=lambda entry: entry[0])[:most]
