@@ -7,6 +7,7 @@ import pytest
 from sklearn.model_selection import train_test_split
 from support import inspected_parts as parts
 
+from tasks.data import columns
 from tasks.data.bank import Bank, load_bank
 from tasks.data.bank_variants import (
     FITTED_PARTS,
@@ -63,6 +64,24 @@ def test_a_sample_keeps_the_shares_of_its_parts_and_every_rows_values(large):
         assert len(triplets)
         before = {tuple(pair) for pair in large.triplets[part][:, 1:].tolist()}
         assert {tuple(pair) for pair in back[triplets[:, 1:]].tolist()} <= before
+
+
+@pytest.mark.parametrize("rows", [997, 1 << 16])
+def test_a_sample_has_the_smallest_hashes_of_each_part_and_mode_whatever_the_blocks(large, monkeypatch, rows):
+    monkeypatch.setattr(columns, "BLOCK_ROWS", rows)
+    rank, drawn = np.argsort(np.argsort(large.hash)), np.zeros(40_000, bool)
+    for of_kind, share in [(large.part == code, 1 / 20) for code in range(4)]:
+        drawn |= of_kind & (rank < np.sort(rank[of_kind])[int(np.ceil(of_kind.sum() * share))])
+    for code in (0, 1):
+        of_mode = (large.part == 0) & (large.mode == code)
+        drawn |= of_mode & (rank < np.sort(rank[of_mode])[1_000])
+    sample = subsample(large, 2_000)
+    kept = sample.maps[:, 0].astype(int)
+    np.testing.assert_array_equal(kept, np.flatnonzero(drawn))
+    for part, triplets in large.triplets.items():
+        whole = triplets[drawn[triplets[:, 1:]].all(axis=1)]
+        np.testing.assert_array_equal(kept[sample.triplets[part][:, 1:]], whole[:, 1:])
+        assert sample.triplets[part].dtype == np.int32
 
 
 def test_rare_modes_keep_a_thousand_records_to_train_on(large):

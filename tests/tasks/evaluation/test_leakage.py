@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from support.inspected_parts import banked, configured, inspected, pairs_within, split_stage, wide_triplets
 
+from tasks.data import columns
 from tasks.data.bank import load_bank
 from tasks.data.split import PARTS
+from tasks.evaluation import leakage
 from tasks.evaluation.leakage import leakage_report, training_records_only
 from tasks.evaluation.leakage_report import LeakageReport, LinkedComponents, NamedGroups
 from tasks.model.classifier import raw_map_baseline
@@ -54,6 +56,21 @@ def test_a_record_on_two_sides_is_found_by_its_values_whatever_its_hash_says(ban
     assert "1 records are in more than one part" in found.leaks
     assert "1 records do not match their hashes" in found.leaks
     assert found.verdict.startswith("The test is not clean")
+
+
+def test_the_report_does_not_depend_on_the_blocks(bank, monkeypatch):
+    """Of a bank with records, groups, components and a triplet on two sides."""
+    test, train = bank.rows("test"), bank.rows("train")
+    maps, rows = bank.maps.copy(), bank.triplets["stop"].copy()
+    maps[test[:2]], rows[-1, 2] = maps[train[-2:]], test[0]
+    count = np.arange(len(maps))
+    names = {"group": np.where(count % 3, "", [f"L{i % 7}" for i in count]), "component": count // 4}
+    leaky = replace(bank, maps=maps, triplets={**bank.triplets, "stop": rows}, **names)
+    whole = certified(leaky, judged_by=bank)
+    assert (len(whole.leaks), whole.groups.on_two_sides, whole.components.on_two_sides > 5) == (3, 7, True)
+    monkeypatch.setattr(columns, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(leakage, "MAPS_PER_BLOCK", 5)
+    assert certified(leaky, judged_by=bank) == whole
 
 
 def test_anchors_of_all_records_are_found():

@@ -49,6 +49,15 @@ def test_keys_are_found_as_in_a_set(monkeypatch, block):
     assert RecordKeys(np.array([key.hex() for key in known], "S32")).contain(known).all()
 
 
+@pytest.mark.parametrize("block", [1, 3, 1 << 16])
+def test_repeated_hashes_are_numbered(monkeypatch, block):
+    monkeypatch.setattr(record_bank, "BLOCK_HASHES", block)
+    hashes = np.array([f"{code:032x}" for code in (5, 1, 5, 9, 7, 5, 7)], "S32")
+    rows, code = RecordKeys(hashes).repeated()
+    assert sorted(zip(code.tolist(), rows.tolist(), strict=True)) == [(0, 0), (0, 2), (0, 5), (1, 4), (1, 6)]
+    assert [array.tolist() for array in RecordKeys(hashes[:2]).repeated()] == [[], []]
+
+
 def test_no_keys():
     keys = RecordKeys(np.empty(0, "S32"))
     assert keys.contain([bytes(16)]).tolist() == [False]

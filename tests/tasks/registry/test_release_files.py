@@ -7,9 +7,12 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from support.inspected_parts import banked, inspected
 
 from tasks.core.errors import NothingToCalibrate
+from tasks.data.map_statistics import map_summaries
 from tasks.model.fused_score import P_VALUES, RANKS, Fusion
+from tasks.registry import release_files
 from tasks.registry.release_files import (
     UNREADABLE_RELEASE,
     CalibrationScores,
@@ -109,6 +112,18 @@ def test_a_fused_score_of_earlier_versions_is_the_sum_of_ranks_and_one_of_later_
     assert stored(fusion_form=np.array(P_VALUES)).fusion.form == P_VALUES
     with pytest.raises(ValueError, match="the form 'later'"):
         stored(fusion_form=np.array("later"))
+
+
+def test_the_records_of_a_bank_are_written_block_by_block(tmp_path, monkeypatch):
+    monkeypatch.setattr(release_files, "MAPS_PER_BLOCK", 7)
+    bank = banked(inspected(modes=3, each=12))
+    SplitRecords.of(bank).save(tmp_path)
+    stored = SplitRecords.load(tmp_path)
+    np.testing.assert_array_equal(stored.mode, np.array(bank.modes)[bank.mode])
+    np.testing.assert_array_equal(stored.summary, map_summaries(bank.maps))
+    for name in ("hash", "part", "good"):
+        np.testing.assert_array_equal(getattr(stored, name), getattr(bank, name))
+    assert (stored.mode.dtype, stored.summary.dtype, stored.summary.shape) == ("<U1", np.float32, (36, 3))
 
 
 def test_the_records_that_a_model_has_seen_are_all_but_those_of_the_test_part(tmp_path):
