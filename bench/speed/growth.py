@@ -197,15 +197,15 @@ def draw(rows: list[dict[str, Any]], path: Path, size: Size) -> None:
         left.loglog(records, seconds, "o-", label=name)
         right.loglog(records, megabytes, "o-", label=name)
     ends = np.array([records.min(), records.max()])
-    left.loglog(ends, 20 * ends / ends[0], ":", color="grey", label="linear in records")
-    right.loglog(ends, ends * size[0] * size[1] * 4 / 2**20, ":", color="grey", label="the maps themselves")
-    right.axhline(4096, color="grey", lw=0.8)
-    right.text(ends[0], 4300, "4 GB", color="grey", fontsize=8)
+    left.loglog(ends, ends / ends[0], ":", color="grey", label="linear in records")
+    maps = right.loglog(ends, ends * size[0] * size[1] * 4 / 2**20, ":", color="grey", label="the maps themselves")
+    right.axhline(2048, color="grey", lw=0.8)
+    right.text(ends[0], 2150, "2 GB", color="grey", fontsize=8)
     for axes, title in ((left, "seconds"), (right, "memory of the process, MB")):
         axes.set(xlabel="records", title=title)
         axes.grid(alpha=0.25, which="both")
     left.legend(fontsize=8)
-    right.legend(fontsize=8)
+    right.legend(handles=maps, fontsize=8, loc="lower right")
     figure.savefig(path, dpi=110)
 
 
