@@ -188,6 +188,7 @@ def test_identical_maps_collapse(bank):
 def test_xla_is_for_long_trainings_of_dense_layers(monkeypatch):
     """119 steps by 20 epochs are worth compiling, 3 epochs of them are not; convolutions never are on a CPU."""
     notebook, best = (RunConfig(preset=preset).resolved() for preset in ("notebook", "best"))
+    monkeypatch.setattr("keras.backend.backend", lambda: "tensorflow")
     assert jit(notebook, 119) is True
     assert jit(replace(notebook, fit=replace(notebook.fit, epochs=3)), 119) is False
     assert jit(best, 50) is False
