@@ -206,7 +206,7 @@ def exported(small_line, tmp_path_factory):
     from tasks.export import export  # TensorFlow
 
     if keras.backend.backend() != "tensorflow":
-        pytest.skip("an export is made on TensorFlow")
+        pytest.skip("an export is made on TensorFlow alone")
     folder = tmp_path_factory.mktemp("exports")
     return {kind: export(small_line.artifacts_path, "v1", kind, folder / kind) for kind in ("onnx", "savedmodel")}
 

@@ -180,9 +180,9 @@ def find_damage(artifacts: Path) -> str | None:
     state = champion_state(artifacts)
     versions = {release.version for release in map(verify_release, releases(artifacts))}
     if state.champion is not None and state.champion not in versions:
-        return f"the champion {state['champion']} is gone"
+        return f"the champion {state.champion} is gone"
     if any(before == after for before, after in itertools.pairwise(state.history)):
-        return f"promoted twice: {state['history']}"
+        return f"promoted twice: {state.history}"
     return None
 
 

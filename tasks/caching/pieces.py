@@ -147,10 +147,10 @@ def _grouped(parts: Iterable[tuple[FilePart, float]], rows: int) -> Iterator[tup
 
 
 def remove_pieces(root: Path, digest: str, count: int | None = None) -> None:
-    """Remove the folders of the first `count` pieces of the cache `digest`, the last one first; None: of those there.
+    """Remove the folders of the first `count` pieces of the cache `digest`; None: of all up to the first that is gone.
 
-    So what a killed process leaves begins with the first piece. One that is half removed never has the name of a whole
-    one.
+    The last piece goes first, so that those that a killed process leaves are found from the first one on. A folder is
+    renamed before it is removed: one that is half removed never has the name of a whole one.
     """
     folders = (stage_folder(root, PIECE_STAGE, _piece_digest(digest, number)) for number in itertools.count())
     there = itertools.takewhile(Path.exists, folders) if count is None else itertools.islice(folders, count)

@@ -11,6 +11,7 @@ from tasks.core.errors import MissingStage
 from tasks.core.npz import ScratchArray
 from tasks.core.stages import stage_folder, verified_manifest
 from tasks.data.bank import Bank, load_bank
+from tasks.data.columns import row_blocks
 from tasks.registry.releases import Release
 
 BLOCK_HASHES = 1 << 16
@@ -38,11 +39,10 @@ class RecordKeys:
 
     def __init__(self, hashes: np.ndarray, chosen: np.ndarray | None = None) -> None:
         scratch = ScratchArray(SORTED_KEY)
-        for start in range(0, len(hashes), BLOCK_HASHES):
-            block = slice(start, start + BLOCK_HASHES)
+        for block in row_blocks(len(hashes), BLOCK_HASHES):
             places = np.arange(len(hashes[block])) if chosen is None else np.flatnonzero(chosen[block])
             keys = np.empty(len(places), KEY)
-            keys["hash"], keys["row"] = _keys_of(hashes[block][places]), start + places
+            keys["hash"], keys["row"] = _keys_of(hashes[block][places]), block.start + places
             scratch.append(keys.view(SORTED_KEY))
         self.keys = scratch.sort()
 
@@ -56,8 +56,7 @@ class RecordKeys:
 
     def find(self, hashes: np.ndarray) -> np.ndarray:
         """The row (k,) of each stored hash (k,) S32 among all that were given; −1 where it does not count."""
-        starts = range(0, len(hashes), BLOCK_HASHES)
-        rows = [self._find(_keys_of(hashes[start : start + BLOCK_HASHES])) for start in starts]
+        rows = [self._find(_keys_of(hashes[block])) for block in row_blocks(len(hashes), BLOCK_HASHES)]
         return np.concatenate([np.empty(0, np.int64), *rows])
 
     def repeated(self) -> tuple[np.ndarray, np.ndarray]:

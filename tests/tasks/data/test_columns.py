@@ -62,7 +62,7 @@ def anonymous_bytes() -> int:
     return int(re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))[1]) << 10
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell it")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc, as Linux has it")
 def test_what_is_on_disk_is_not_in_the_memory_of_the_process(tmp_path):
     before = anonymous_bytes()
     column = on_disk((np.full(1 << 16, i, np.int64) for i in range(100)), np.int64, tmp_path)
